@@ -1,0 +1,44 @@
+# make demo   install, then the whole chain on scikit-learn's digits
+# make test   install, then all tests
+# make check  install, then all that CI checks: lint, format, types, import rules, docs, tests
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/stamp
+DEMO_OUT := build/demo
+PACKAGES := network evaluation train emulator export lava_procs energy cli
+CODE := $(PACKAGES) hw_tests tests benchmarks ipvae/__init__.py
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types lock clean
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+setup: $(STAMP)
+
+$(STAMP): requirements/lock.txt pyproject.toml scripts/setup scripts/find_python
+	@sh scripts/setup
+
+demo: $(STAMP)
+	$(BIN)/ipvae demo --out $(DEMO_OUT)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest tests hw_tests
+
+check: lint types test
+
+lint: $(STAMP)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+
+types: $(STAMP)
+	$(BIN)/pyright
+
+# Resolve requirements/*.in anew. Needs the network.
+lock: $(STAMP)
+	cd requirements && ../$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url \
+		--no-header --python-version 3.10 dev.in -o lock.txt
+
+clean:
+	rm -rf build $(VENV)
