@@ -1,1 +1,5 @@
-"""TODO."""
+"""The fast bit-exact engine, vectorised over images. See `ipvae.emulator.engine`."""
+
+from ipvae.emulator.engine import Emulator, Step, Totals, run
+
+__all__ = ["Emulator", "Step", "Totals", "run"]

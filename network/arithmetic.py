@@ -1,0 +1,78 @@
+"""Integer rules: shifts, clips and the fixed-point constants of the log-rate.
+
+One home for each rule; ``docs/arithmetic.md`` states them in words. All arrays
+are widened to int64 by hand, so that NumPy 1.26 and 2.x agree, and narrowed
+when a range is known.
+"""
+
+import math
+
+import numpy as np
+
+FRAC_BITS = 12
+"""Fraction bits of the log-rate: one octave (factor 2 in rate) is 4096."""
+
+STATE_MAX = 2**23 - 1
+"""Largest value of a 24-bit signed variable."""
+
+TERM_MAX = 2**21 - 1
+"""Bound of the drive and of the scaled recurrent input (`L` in the documents)."""
+
+SELF_MAX = 2**22 - 1
+"""Bound of the self-inhibition, self_weight * count."""
+
+
+def shift(value: np.ndarray, exponent: int) -> np.ndarray:
+    """Multiply by 2**exponent, rounding toward minus infinity.
+
+    Parameters
+    ----------
+    value : int array
+    exponent : int
+        Left shift if positive, arithmetic right shift if negative: -5 by -1 is -3.
+
+    Returns
+    -------
+    int64 array
+    """
+    wide = np.asarray(value, dtype=np.int64)
+    return wide << exponent if exponent >= 0 else wide >> -exponent
+
+
+def clip(value: np.ndarray, low: int, high: int) -> np.ndarray:
+    """Limit to [low, high]; int64 array."""
+    return np.clip(np.asarray(value, dtype=np.int64), low, high)
+
+
+def scale_input(a_in: np.ndarray, exponent: int) -> np.ndarray:
+    """Bring accumulated input to log-rate units without leaving 24 bits.
+
+    For a positive exponent the clip comes before the shift, so that no
+    intermediate exceeds TERM_MAX; for a negative one it comes after.
+
+    Parameters
+    ----------
+    a_in : (..., K) int, sum of weight_rec * count
+    exponent : int, `weightExp`
+
+    Returns
+    -------
+    (..., K) int64, Q11.12 octaves, within +-TERM_MAX
+    """
+    if exponent >= 0:
+        return shift(clip(a_in, -input_limit(exponent), input_limit(exponent)), exponent)
+    return clip(shift(a_in, exponent), -TERM_MAX, TERM_MAX)
+
+
+def input_limit(exponent: int) -> int:
+    """Largest magnitude of `a_in` that `scale_input` passes unchanged."""
+    return TERM_MAX >> exponent if exponent >= 0 else TERM_MAX << -exponent
+
+
+def to_octaves(nats: float) -> int:
+    """Convert a natural-log value to Q11.12 octaves, rounding half to even.
+
+    >>> to_octaves(math.log(2.0))
+    4096
+    """
+    return round(nats / math.log(2.0) * 2**FRAC_BITS)

@@ -1,0 +1,86 @@
+"""Interval bounds of every variable, from a network's own limits.
+
+Holds for any images in the declared pixel range, any seed and any number of
+steps. `proved` is true when no variable can leave its range.
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from ipvae.network.arithmetic import SELF_MAX, STATE_MAX, input_limit
+from ipvae.network.description import LAYER, IntNetwork
+from ipvae.network.errors import UnprovedOverflowError
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Largest magnitude that a variable can reach, and what it may."""
+
+    variable: str
+    reach: int
+    allowed: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the variable stays in its range."""
+        return self.reach <= self.allowed
+
+    def as_dict(self) -> dict:
+        """JSON data."""
+        return {**asdict(self), "holds": self.holds}
+
+
+def row_reach(weight: np.ndarray, low: int, high: int) -> int:
+    """Largest magnitude of any partial sum of weight * value, value in [low, high].
+
+    Terms of one sign can come first in any order, so positive and negative
+    terms are bounded apart.
+    """
+    wide = weight.astype(np.int64)
+    up = np.maximum(wide * high, wide * low).clip(min=0).sum(axis=1)
+    down = np.minimum(wide * high, wide * low).clip(max=0).sum(axis=1)
+    return int(max(up.max(), -down.min()))
+
+
+def bounds(network: IntNetwork) -> list[Bound]:
+    """Bound every intermediate that is not already bounded by a clip."""
+    layer, pixels = network.layer, network.input
+    return [
+        Bound("a_in", row_reach(layer.weight_rec, 0, layer.count_max), STATE_MAX),
+        Bound("self_inhibition", int(layer.self_weight.max()) * layer.count_max, SELF_MAX),
+        Bound("drive_sum", row_reach(layer.weight, pixels.minimum, pixels.maximum), 2**31 - 1),
+    ]
+
+
+def require_proved(network: IntNetwork) -> None:
+    """Raise UnprovedOverflowError if a variable may leave its range: that has no defined result."""
+    for bound in bounds(network):
+        if not bound.holds:
+            raise UnprovedOverflowError(
+                f"layer {LAYER}: {bound.variable} can reach {bound.reach}, "
+                f"allowed {bound.allowed}; export again with fewer payload bits or smaller weights"
+            )
+
+
+def saturations(network: IntNetwork, variables: dict[str, np.ndarray], drive: np.ndarray) -> dict:
+    """Count recorded values that stand at a limit which the trained model does not have.
+
+    Parameters
+    ----------
+    network : IntNetwork
+    variables : dict of (N, T + 1, K) int arrays `a_in`, `u`, `z`
+    drive : (N, K) int32
+
+    Returns
+    -------
+    dict of int
+        `drive`, `a_in`, `u` (at u_max: the rate saturates) and `z` (at the payload's limit).
+    """
+    layer = network.layer
+    limits = {"a_in": input_limit(layer.weight_exp), "u": layer.u_max, "z": layer.count_max}
+    counts = {"drive": int((np.abs(drive.astype(np.int64)) >= 2**21 - 1).sum())}
+    for name, limit in limits.items():
+        values = variables[name].astype(np.int64)
+        counts[name] = int(((np.abs(values) if name == "a_in" else values) >= limit).sum())
+    return counts

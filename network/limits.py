@@ -1,0 +1,64 @@
+"""Limits of Loihi 2 and the memory model that turns a network into cores.
+
+Numbers that Intel has published are marked so; the memory model is fitted to
+compiler logs in public lava-dl tutorials and is not an Intel figure
+(tutorials/lava/lib/dl/netx/*/run.ipynb).
+"""
+
+import math
+from dataclasses import dataclass
+
+CHIP_CORES = 128
+"""Neuro-cores of a chip (Loihi 2 technology brief, Intel, 2021)."""
+USABLE_CORES = 120
+"""Cores that public programs use of a chip."""
+CORE_SYNAPSE_WORDS = 16_000
+"""64-bit words of synaptic memory per core, 128 KB (brief; compiler logs)."""
+CORE_NEURON_WORDS = 4_095
+"""64-bit words of neuron state per core (compiler logs)."""
+CORE_NEURONS = 8_192
+"""Neurons per core (brief)."""
+PAYLOAD_BITS_MAX = 24
+"""Widest graded spike in Lava's public models; the brief allows 32."""
+WEIGHT_BITS = 8
+NEURON_STATE_WORDS = 4
+"""State of a Poisson neuron: u, last count, drive, self-weight, two keys, counter; 24 bits each,
+two to a 64-bit word."""
+
+
+@dataclass(frozen=True)
+class CorePlan:
+    """Cores for one recurrent dense layer, as a range: the model has one free parameter."""
+
+    low: int
+    high: int
+
+
+def dense_words(n_in: int, n_out: int, bits: int) -> int:
+    """64-bit words of a dense block: weight and target index per synapse, header per axon."""
+    return n_in * math.ceil((n_out * bits + 32) / 64)
+
+
+def _neurons_per_core(n_in: int, n_out: int, index_bits: int | None) -> int:
+    """Most neurons of one core whose incoming synapses fit its memory; 0 if not even one."""
+    most = min(n_out, CORE_NEURONS, CORE_NEURON_WORDS // NEURON_STATE_WORDS)
+    for n in range(most, 0, -1):
+        index = math.ceil(math.log2(n + 1)) if index_bits is None else index_bits
+        if dense_words(n_in, n, WEIGHT_BITS + index) <= CORE_SYNAPSE_WORDS:
+            return n
+    return 0
+
+
+def recurrent_cores(n_neurons: int) -> CorePlan | None:
+    """Cores of a K x K recurrent layer, split by output neuron.
+
+    Returns
+    -------
+    CorePlan or None
+        None if one neuron's fan-in exceeds a core's synaptic memory. `low` packs the
+        target index as tightly as it can be; `high` takes 12 bits for it.
+    """
+    counts = [_neurons_per_core(n_neurons, n_neurons, bits) for bits in (None, 12)]
+    if 0 in counts:
+        return None
+    return CorePlan(*(math.ceil(n_neurons / count) for count in counts))

@@ -1,0 +1,126 @@
+"""Integer Poisson draws by thresholds interpolated between tabulated log-rates.
+
+Table row r holds, for the rate 2**(r / 32 - 12), the cumulative distribution in
+units of 2**-24; between rows it is interpolated linearly with seven bits. Rates
+above 8 are drawn as 2**j independent draws at a rate 2**j times smaller, each
+with its own uniform. Specified in docs/arithmetic.md.
+"""
+
+from collections.abc import Callable
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from functools import lru_cache
+
+import numpy as np
+
+from ipvae.network.arithmetic import FRAC_BITS
+
+NAME = "poisson-thresholds-32/1"
+LOG_RATE_MIN = -12 << FRAC_BITS
+"""Lowest log-rate of the table: 2**-12."""
+SPLIT_ABOVE = 3 << FRAC_BITS
+"""Highest log-rate drawn with one uniform: rate 8."""
+LOG_RATE_MAX = 8 << FRAC_BITS
+"""Highest log-rate that can be drawn: rate 256, 32 sub-draws."""
+
+_ROW_BITS = 7
+_ONE = 1 << 24
+
+
+@lru_cache(maxsize=1)
+def thresholds() -> np.ndarray:
+    """Cumulative Poisson probabilities, 481 rows of log-rate by count.
+
+    Computed with 50 decimal digits and rounded half to even, so that every
+    machine makes the same table.
+
+    Returns
+    -------
+    (481, N) int32, read-only
+        Entry [r, n] = round(2**24 * P(Poisson(2**(r/32 - 12)) <= n)), increasing along
+        n; the last column is the last one that is below 2**24 anywhere.
+    """
+    n_rows = ((SPLIT_ABOVE - LOG_RATE_MIN) >> _ROW_BITS) + 1
+    with localcontext() as context:
+        context.prec = 50
+        context.rounding = ROUND_HALF_EVEN
+        two = Decimal(2)
+        rows = [_cumulative(two ** (Decimal(r) / 32 - 12)) for r in range(n_rows)]
+    width = max(len(row) for row in rows)
+    table = np.full((n_rows, width), _ONE, dtype=np.int32)
+    for r, row in enumerate(rows):
+        table[r, : len(row)] = row
+    table.setflags(write=False)
+    return table
+
+
+def _cumulative(rate: Decimal) -> list[int]:
+    """Entries of one row, up to the last that rounds below 2**24."""
+    term = (-rate).exp()
+    total, row, count = term, [], 0
+    while (entry := int((total * _ONE).to_integral_value())) < _ONE:
+        row.append(entry)
+        count += 1
+        term = term * rate / count
+        total += term
+    return row
+
+
+def octaves_above(log_rate: np.ndarray) -> np.ndarray:
+    """Number of halvings j that bring a log-rate to SPLIT_ABOVE or below; int64."""
+    excess = np.asarray(log_rate, dtype=np.int64) - SPLIT_ABOVE
+    return np.maximum((excess + (1 << FRAC_BITS) - 1) >> FRAC_BITS, 0)
+
+
+def largest_draw() -> int:
+    """Largest count that can be drawn at LOG_RATE_MAX."""
+    return thresholds().shape[1] << int(octaves_above(np.array(LOG_RATE_MAX)))
+
+
+def draw(
+    log_rate: np.ndarray, uniform: Callable[[int, np.ndarray | None], np.ndarray]
+) -> np.ndarray:
+    """Draw counts at the given log-rates.
+
+    Parameters
+    ----------
+    log_rate : int array, Q11.12 octaves in [LOG_RATE_MIN, LOG_RATE_MAX]
+    uniform : callable (sub_draw, index) -> uint32 array
+        Uniforms of 24 bits of the sub-draw, for all neurons (index None) or for
+        those at a flat index array.
+
+    Returns
+    -------
+    int64 array of the shape of `log_rate`
+    """
+    flat = np.asarray(log_rate, dtype=np.int64).reshape(-1)
+    halvings = octaves_above(flat)
+    base = flat - (halvings << FRAC_BITS)
+    counts = _count(base, uniform(0, None).reshape(-1))
+    split = np.flatnonzero(halvings)
+    sub_draw = 1
+    while split.size:
+        split = split[sub_draw < (1 << halvings[split])]
+        if split.size:
+            counts[split] += _count(base[split], uniform(sub_draw, split))
+        sub_draw += 1
+    return counts.reshape(np.shape(log_rate))
+
+
+def _count(log_rate: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+    """Counts of single draws: how many thresholds the uniform reaches."""
+    table = thresholds()
+    position = log_rate - LOG_RATE_MIN
+    row, fraction = position >> _ROW_BITS, position & ((1 << _ROW_BITS) - 1)
+    above = np.minimum(row + 1, table.shape[0] - 1)  # fraction is 0 on the last row
+    target = uniform.astype(np.int64)
+    counts = np.zeros(log_rate.shape, dtype=np.int64)
+    active = np.arange(log_rate.size)
+    for n in range(table.shape[1]):
+        low = table[row[active], n].astype(np.int64)
+        high = table[above[active], n].astype(np.int64)
+        threshold = low + (((high - low) * fraction[active]) >> _ROW_BITS)
+        active = active[target[active] >= threshold]
+        if not active.size:
+            break
+        counts[active] += 1
+    return counts

@@ -1,0 +1,52 @@
+"""The seal: a SHA-256 of the whole file in its first 512 bytes (HDF5's user block).
+
+It is verified before HDF5's own parser sees the file, so that a damaged file is
+refused by a comparison of bytes and never reaches code that trusts it.
+"""
+
+import hashlib
+from pathlib import Path
+
+from ipvae.network.errors import FormatError
+
+SIZE = 512
+_MAGIC = b"ipvae-loihi network\n"
+
+
+def _seal(digest: str) -> bytes:
+    return (_MAGIC + b"sha256:" + digest.encode("ascii") + b"\n").ljust(SIZE, b"\0")
+
+
+def _digest(path: Path) -> str:
+    sha = hashlib.sha256()
+    with path.open("rb") as f:
+        f.seek(SIZE)
+        while block := f.read(1 << 20):
+            sha.update(block)
+    return sha.hexdigest()
+
+
+def write_seal(path: Path) -> None:
+    """Fill the first 512 bytes, which the file must have reserved."""
+    seal = _seal(_digest(path))
+    with path.open("r+b") as f:
+        f.write(seal)
+
+
+def check_seal(path: Path) -> None:
+    """Raise FormatError unless the file is ours and unchanged since it was written."""
+    try:
+        with path.open("rb") as f:
+            head = f.read(SIZE)
+        if not head.startswith(_MAGIC):
+            raise FormatError(
+                f"{path}: not a network file of ours (found no '{_MAGIC.decode().strip()}' at its "
+                "start); make one with 'ipvae export'"
+            )
+        if head != _seal(_digest(path)):
+            raise FormatError(
+                f"{path}: damaged (its contents do not match its SHA-256 seal); "
+                "copy it again or export it anew"
+            )
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error.strerror}); check the path") from error

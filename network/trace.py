@@ -1,0 +1,143 @@
+"""Traces: every variable of every neuron at every step, and their comparison.
+
+A trace file holds ``/samples/<image index>/<layer>/<variable>``, arrays
+(steps + 1, neurons) of int32, with seed, network checksum and backend as
+attributes. One variable list serves every backend.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ipvae.network.atomic import replacing
+from ipvae.network.errors import FormatError
+
+VARIABLES = ("a_in", "u", "z")
+"""Recorded at every step: input received, log-rate after the update, count drawn."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What one backend recorded.
+
+    Attributes
+    ----------
+    backend : str
+    seed : int
+    checksum : str
+        Content checksum of the network that ran.
+    samples : list of {layer: {variable: (T + 1, K) int32}}
+        One entry per image, in image order.
+    """
+
+    backend: str
+    seed: int
+    checksum: str
+    samples: list[dict[str, dict[str, np.ndarray]]]
+
+    @property
+    def steps(self) -> int:
+        """Updates after step 0 (T)."""
+        first = next(iter(self.samples[0].values()))
+        return next(iter(first.values())).shape[0] - 1
+
+    def stacked(self, layer: str, variable: str) -> np.ndarray:
+        """One variable of all images: (N, T + 1, K) int32."""
+        return np.stack([sample[layer][variable] for sample in self.samples])
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Outcome of comparing a trace with the reference."""
+
+    compared_values: int
+    max_count: int
+    first_divergence: dict | None
+
+
+def compare(reference: Trace, other: Trace) -> Comparison:
+    """Compare all values of two traces.
+
+    Returns
+    -------
+    Comparison
+        `compared_values` counts the values present on both sides. A trace of another
+        extent (images, layers, variables, shape) diverges where the first one is missing.
+        `first_divergence` is the earliest in the order sample, step, layer, variable, index.
+    """
+    compared, max_count, first = 0, 0, None
+    n = max(len(reference.samples), len(other.samples))
+    for i in range(n):
+        ours = reference.samples[i] if i < len(reference.samples) else {}
+        theirs = other.samples[i] if i < len(other.samples) else {}
+        found = []
+        for order, (layer, variable) in enumerate(_names(ours, theirs)):
+            a = ours.get(layer, {}).get(variable)
+            b = theirs.get(layer, {}).get(variable)
+            where = {"backend": other.backend, "sample": i, "layer": layer, "variable": variable}
+            if a is None or b is None or a.shape != b.shape:
+                shapes = [None if x is None else list(x.shape) for x in (a, b)]
+                found.append((-1, order, -1, where, *shapes))
+                continue
+            compared += a.size
+            if variable == "z":
+                max_count = max(max_count, int(a.max(initial=0)), int(b.max(initial=0)))
+            for step, index in np.argwhere(a != b)[:1]:
+                expected, seen = int(a[step, index]), int(b[step, index])
+                found.append((int(step), order, int(index), where, expected, seen))
+        if found and first is None:
+            step, _, index, where, expected, seen = min(found, key=lambda f: f[:3])
+            first = {**where, "step": step, "index": index, "expected": expected, "found": seen}
+    return Comparison(compared, max_count, first)
+
+
+def _names(*samples: dict) -> list[tuple[str, str]]:
+    """All (layer, variable) pairs; variables in the order in which a step makes them."""
+    pairs = {(layer, v) for sample in samples for layer, found in sample.items() for v in found}
+    rank = {name: i for i, name in enumerate(VARIABLES)}
+    return sorted(pairs, key=lambda p: (p[0], rank.get(p[1], len(rank)), p[1]))
+
+
+def write_trace(path: str | Path, trace: Trace) -> None:
+    """Write a trace file; the path holds either the old file or the whole new one."""
+    with replacing(path) as temporary, h5py.File(temporary, "w") as f:
+        f.attrs["backend"] = trace.backend
+        f.attrs["seed"] = trace.seed
+        f.attrs["network_checksum"] = trace.checksum
+        f.attrs["steps"] = trace.steps
+        for i, sample in enumerate(trace.samples):
+            for layer, variables in sample.items():
+                for name, values in variables.items():
+                    f.create_dataset(
+                        f"samples/{i}/{layer}/{name}",
+                        data=values.astype(np.int32),
+                        compression="gzip",
+                        compression_opts=1,
+                    )
+
+
+def read_trace(path: str | Path) -> Trace:
+    """Read a trace file.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing or not a trace.
+    """
+    try:
+        with h5py.File(path, "r") as f:
+            samples = [
+                {
+                    layer: {name: f[f"samples/{i}/{layer}/{name}"][()] for name in group}
+                    for layer, group in f[f"samples/{i}"].items()
+                }
+                for i in range(len(f["samples"]))
+            ]
+            attrs = f.attrs
+            return Trace(
+                str(attrs["backend"]), int(attrs["seed"]), str(attrs["network_checksum"]), samples
+            )
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"{path}: not a trace file of ours ({error})") from error

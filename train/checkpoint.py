@@ -1,0 +1,263 @@
+"""A trained model on disk: RUN/model.safetensors and RUN/model.json. No pickle, no torch."""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_safetensors
+
+from ipvae.train.config import TrainConfig, dumps
+from ipvae.train.data import DataInfo
+from ipvae.train.errors import CheckpointError, ConfigError
+
+KIND = "ipvae"
+VERSION = 1
+# Shapes by name; M pixels, K neurons. All float32.
+TENSORS: dict[str, tuple[str, ...]] = {
+    "phi": ("M", "K"),
+    "u0": ("K",),
+    "log_bias": ("K",),
+    "log_lr": (),
+    "log_sigma_raw": ("M",),
+}
+_KEYS = {"kind", "version", "config", "data", "metrics", "pair"}
+_MAX_JSON_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A model as arrays, with where it came from.
+
+    Attributes
+    ----------
+    params : by name, see `TENSORS`; all float32 and finite
+    config : how it was trained, None where it was not trained here
+    data : what it was trained on
+    metrics : last figures of its training, by name
+    """
+
+    params: dict[str, np.ndarray]
+    config: TrainConfig | None
+    data: DataInfo
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def n_pixels(self) -> int:
+        """M, the number of pixels."""
+        return self.params["phi"].shape[0]
+
+    @property
+    def n_latents(self) -> int:
+        """K, the number of neurons."""
+        return self.params["phi"].shape[1]
+
+
+def save_checkpoint(run: str | Path, checkpoint: Checkpoint) -> Path:
+    """Write a checkpoint into the folder `run`, each file whole or not at all.
+
+    The weights go first; both files carry a `pair` mark, so that a crash between them shows.
+
+    Returns
+    -------
+    path of the .safetensors file
+
+    Raises
+    ------
+    CheckpointError
+        If a tensor has a wrong name, shape or type, or the folder cannot be written.
+    """
+    run = Path(run)
+    weights, description = run / "model.safetensors", run / "model.json"
+    _check_params(checkpoint.params, checkpoint.data, str(weights))
+    config = checkpoint.config
+    content: dict[str, Any] = {
+        "kind": KIND,
+        "version": VERSION,
+        "config": None if config is None else config.to_json(),
+        "data": asdict(checkpoint.data),
+        "metrics": checkpoint.metrics,
+    }
+    arrays = {name: np.ascontiguousarray(checkpoint.params[name]) for name in TENSORS}
+    digest = hashlib.sha256(dumps(content).encode())
+    digest.update(b"".join(arrays[name].tobytes() for name in TENSORS))
+    content["pair"] = digest.hexdigest()
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        _write(weights, to_safetensors(arrays, metadata={"pair": content["pair"]}))
+        _write(description, dumps(content).encode())
+    except OSError as error:
+        raise CheckpointError(
+            f"{run}: the model could not be written ({error}). Choose a folder that can be written."
+        ) from error
+    return weights
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """Read a checkpoint from its folder, or from either of its two files.
+
+    Raises
+    ------
+    CheckpointError
+        If a file is missing, damaged, of another kind or version, or a tensor does not fit.
+    """
+    weights, description = _locate(Path(path))
+    content = _read_json(description)
+    config, data = _read_header(content, description)
+    params, metadata = _read_weights(weights)
+    _check_params(params, data, str(weights))
+    if "pair" in metadata and metadata["pair"] != content["pair"]:
+        raise CheckpointError(
+            f"{weights}: does not belong to {description.name} beside it (their marks differ); "
+            "both must come from one save. Train or copy the model again."
+        )
+    return Checkpoint(params, config, data, content["metrics"])
+
+
+def _locate(path: Path) -> tuple[Path, Path]:
+    if path.is_dir():
+        path = path / "model.safetensors"
+    elif path.suffix not in (".safetensors", ".json"):
+        raise CheckpointError(
+            f"{path}: no such model; allowed are a folder with model.safetensors and model.json, "
+            "or either file. Train one with `ipvae train`."
+        )
+    pair = path.with_suffix(".safetensors"), path.with_suffix(".json")
+    for file in pair:
+        if not file.is_file():
+            raise CheckpointError(
+                f"{file}: missing; a model is a .safetensors and a .json file side by side. "
+                "Train one with `ipvae train`, or copy both."
+            )
+    return pair
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _MAX_JSON_BYTES:
+            raise CheckpointError(
+                f"{path}: {path.stat().st_size} bytes, at most {_MAX_JSON_BYTES} are allowed. "
+                "It is no model description."
+            )
+        content = json.loads(path.read_bytes())
+    except CheckpointError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path}: not readable as JSON ({error}). Train or copy the model again."
+        ) from error
+    if not isinstance(content, dict) or content.get("kind") != KIND:
+        found = content.get("kind") if isinstance(content, dict) else type(content).__name__
+        raise CheckpointError(
+            f"{path}: kind is {found!r}, allowed is {KIND!r}. Pass a model of `ipvae train`."
+        )
+    if content.get("version") != VERSION:
+        raise CheckpointError(
+            f"{path}: version is {content.get('version')!r}, this ipvae reads {VERSION}. "
+            "Use the ipvae that wrote it."
+        )
+    if set(content) != _KEYS:
+        unknown, missing = sorted(set(content) - _KEYS), sorted(_KEYS - set(content))
+        raise CheckpointError(
+            f"{path}: unknown keys {unknown}, missing keys {missing}; allowed are "
+            f"{sorted(_KEYS)}. Train or copy the model again."
+        )
+    return content
+
+
+def _read_header(content: dict[str, Any], path: Path) -> tuple[TrainConfig | None, DataInfo]:
+    try:
+        config = content["config"] and TrainConfig.from_json(content["config"])
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    metrics = content["metrics"]
+    if not isinstance(metrics, dict) or not all(
+        isinstance(value, (int, float)) for value in metrics.values()
+    ):
+        raise CheckpointError(f"{path}: metrics must be an object of numbers, found {metrics!r}.")
+    return config or None, _read_data(content["data"], path)
+
+
+def _read_data(data: Any, path: Path) -> DataInfo:
+    shape = data.get("image_shape") if isinstance(data, dict) else None
+    good = (
+        isinstance(data, dict)
+        and set(data) == {"preset", "pixel_max", "image_shape", "n_train"}
+        and isinstance(data["preset"], str)
+        and _is_count(data["pixel_max"], 1)
+        and _is_count(data["n_train"], 0)
+        and isinstance(shape, list)
+        and len(shape) == 2
+        and all(_is_count(side, 1) for side in shape)
+    )
+    if not good:
+        raise CheckpointError(
+            f"{path}: data is {data!r}; allowed is an object of preset (text), pixel_max (1 or "
+            "more), image_shape [height, width] and n_train. Train or copy the model again."
+        )
+    height, width = data["image_shape"]
+    return DataInfo(data["preset"], data["pixel_max"], (height, width), data["n_train"])
+
+
+def _is_count(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value < 2**31
+
+
+def _read_weights(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            names = list(file.keys())
+            # A name that is not ours may be of a type that NumPy lacks: do not read it.
+            params = {name: file.get_tensor(name) for name in names if name in TENSORS}
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CheckpointError(
+            f"{path}: not readable as safetensors ({error}). Train or copy the model again."
+        ) from error
+    _check_names(set(names), str(path))
+    return params, metadata
+
+
+def _check_names(names: set[str], where: str) -> None:
+    if names != set(TENSORS):
+        unknown, missing = sorted(names - set(TENSORS)), sorted(set(TENSORS) - names)
+        raise CheckpointError(
+            f"{where}: unknown tensors {unknown}, missing tensors {missing}; allowed are "
+            f"{sorted(TENSORS)}. Train or copy the model again."
+        )
+
+
+def _check_params(params: dict[str, np.ndarray], data: DataInfo, where: str) -> None:
+    _check_names(set(params), where)
+    m = data.image_shape[0] * data.image_shape[1]
+    k = params["u0"].shape[0] if params["u0"].ndim == 1 else 0
+    sizes = {"M": m, "K": k}
+    for name, symbols in TENSORS.items():
+        array, shape = params[name], tuple(sizes[symbol] for symbol in symbols)
+        if array.dtype != np.float32 or array.shape != shape or array.size == 0:
+            raise CheckpointError(
+                f"{where}: {name} is {array.dtype} {array.shape}; with {m} pixels and {k} neurons "
+                f"(the length of u0) it must be float32 {shape}. Train or copy the model again."
+            )
+        if not np.isfinite(array).all():
+            raise CheckpointError(
+                f"{where}: {name} has {int((~np.isfinite(array)).sum())} of {array.size} values "
+                "that are not finite; none are allowed. Train or copy the model again."
+            )
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name in its folder, then put it in its place."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,193 @@
+"""Images to train and test on, as integers and as real values in [0, 1]."""
+
+import gzip
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ipvae.train.errors import DataError
+
+DIGITS_TEST = 360
+DIGITS_PIXEL_MAX = 16
+MNIST_PIXEL_MAX = 255
+_SPLIT_SEED = 20241025
+_IDX_UINT8 = 8
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """What a checkpoint says about its images.
+
+    Attributes
+    ----------
+    preset : name of the data set
+    pixel_max : real value = integer pixel / pixel_max
+    image_shape : (height, width), their product is M
+    n_train : number of training images
+    """
+
+    preset: str
+    pixel_max: int
+    image_shape: tuple[int, int]
+    n_train: int
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """One data set, split.
+
+    Attributes
+    ----------
+    preset : its name
+    train_pixels, test_pixels : (N, M) uint8, integer pixels, 0 to `pixel_max`
+    train_labels, test_labels : (N,) int64
+    shape : (height, width)
+    pixel_max : integer pixel that stands for 1.0
+    """
+
+    preset: str
+    train_pixels: np.ndarray
+    train_labels: np.ndarray
+    test_pixels: np.ndarray
+    test_labels: np.ndarray
+    shape: tuple[int, int]
+    pixel_max: int
+
+    @cached_property
+    def train(self) -> np.ndarray:
+        """Training images, (N, M) float32, real values in [0, 1]."""
+        return to_real(self.train_pixels, self.pixel_max)
+
+    @cached_property
+    def test(self) -> np.ndarray:
+        """Held-out images, (N, M) float32, real values in [0, 1]."""
+        return to_real(self.test_pixels, self.pixel_max)
+
+    @property
+    def info(self) -> DataInfo:
+        """What a checkpoint keeps of this data set."""
+        return DataInfo(self.preset, self.pixel_max, self.shape, len(self.train_pixels))
+
+
+def to_real(pixels: np.ndarray, pixel_max: int) -> np.ndarray:
+    """Return integer pixels (N, M) as float32 real values, pixel / pixel_max."""
+    return pixels.astype(np.float32) / np.float32(pixel_max)
+
+
+def load_images(
+    preset: str, data_dir: str | Path | None = None, *, download: bool = False
+) -> Images:
+    """Load a preset's images.
+
+    Parameters
+    ----------
+    preset : 'digits' (scikit-learn's 8x8 digits, 1437 + 360) or 'mnist' (60,000 + 10,000)
+    data_dir : folder that holds MNIST/raw/*-ubyte, gzipped or not; 'digits' needs none
+    download : let torchvision fetch what is missing
+
+    Raises
+    ------
+    DataError
+        If the preset is unknown, or its files are missing or damaged.
+    """
+    if preset == "digits":
+        return _load_digits()
+    if preset == "mnist":
+        return _load_mnist(data_dir, download)
+    raise DataError(f"preset is {preset!r}; allowed are digits, mnist. Choose one of them.")
+
+
+def _load_digits() -> Images:
+    from sklearn.datasets import load_digits
+
+    digits: Any = load_digits()
+    pixels = digits.data.astype(np.uint8)
+    labels = digits.target.astype(np.int64)
+    # Raw bits of PCG64 are frozen across NumPy versions; Generator.permutation is not.
+    keys = np.random.PCG64(_SPLIT_SEED).random_raw(len(pixels))
+    order = np.argsort(keys, kind="stable")
+    train, test = order[:-DIGITS_TEST], order[-DIGITS_TEST:]
+    return Images(
+        "digits",
+        train_pixels=pixels[train],
+        train_labels=labels[train],
+        test_pixels=pixels[test],
+        test_labels=labels[test],
+        shape=(8, 8),
+        pixel_max=DIGITS_PIXEL_MAX,
+    )
+
+
+def _load_mnist(data_dir: str | Path | None, download: bool) -> Images:
+    if data_dir is None:
+        raise DataError(
+            "preset mnist: no data folder was given; it needs DIR with MNIST/raw/*-ubyte in it. "
+            "Pass --data-dir DIR."
+        )
+    if download:
+        _download_mnist(Path(data_dir))
+    raw = Path(data_dir) / "MNIST" / "raw"
+    arrays = {
+        (part, kind): _read_idx(_find(raw, f"{part}-{kind}-ubyte"))
+        for part in ("train", "t10k")
+        for kind in ("images-idx3", "labels-idx1")
+    }
+    for part in ("train", "t10k"):
+        images, labels = arrays[part, "images-idx3"], arrays[part, "labels-idx1"]
+        if images.ndim != 3 or images.shape[1:] != (28, 28) or labels.shape != images.shape[:1]:
+            raise DataError(
+                f"{raw}: {part} holds images {images.shape} and labels {labels.shape}; needed are "
+                f"(N, 28, 28) and (N,). Fetch the files again."
+            )
+    return Images(
+        "mnist",
+        train_pixels=arrays["train", "images-idx3"].reshape(-1, 784),
+        train_labels=arrays["train", "labels-idx1"].astype(np.int64),
+        test_pixels=arrays["t10k", "images-idx3"].reshape(-1, 784),
+        test_labels=arrays["t10k", "labels-idx1"].astype(np.int64),
+        shape=(28, 28),
+        pixel_max=MNIST_PIXEL_MAX,
+    )
+
+
+def _download_mnist(root: Path) -> None:
+    try:
+        from torchvision.datasets import MNIST
+
+        MNIST(str(root), download=True)
+    except Exception as error:
+        raise DataError(
+            f"{root}: MNIST could not be downloaded ({error}). Put its four *-ubyte files under "
+            f"{root / 'MNIST' / 'raw'} by hand."
+        ) from error
+
+
+def _find(folder: Path, name: str) -> Path:
+    for path in (folder / name, folder / f"{name}.gz"):
+        if path.is_file():
+            return path
+    raise DataError(
+        f"{folder}: {name} (or {name}.gz) is missing; preset mnist needs torchvision's layout "
+        "DIR/MNIST/raw/*-ubyte. Pass --data-dir DIR with those files."
+    )
+
+
+def _read_idx(path: Path) -> np.ndarray:
+    """Read an IDX file of unsigned bytes; the header gives the shape, big-endian."""
+    try:
+        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        zero, kind, n_dims = struct.unpack(">HBB", raw[:4])
+        shape = struct.unpack(f">{n_dims}I", raw[4 : 4 + 4 * n_dims])
+    except (OSError, EOFError, struct.error) as error:
+        raise DataError(f"{path}: not readable as IDX ({error}). Fetch it again.") from error
+    size, start = int(np.prod(shape, dtype=object)), 4 + 4 * n_dims
+    if zero != 0 or kind != _IDX_UINT8 or len(raw) - start != size:
+        raise DataError(
+            f"{path}: found {len(raw) - start} bytes of type {kind} for shape {shape}; needed are "
+            f"{size} of type {_IDX_UINT8}. Fetch it again."
+        )
+    return np.frombuffer(raw, dtype=np.uint8, offset=start).reshape(shape)

@@ -1,0 +1,21 @@
+"""Errors that a user of training can meet: where, what was found, what is allowed, what to do."""
+
+
+class TrainingError(ValueError):
+    """Anything wrong with a training's input, course or result."""
+
+
+class ConfigError(TrainingError):
+    """A training setting is unknown or outside its range."""
+
+
+class DataError(TrainingError):
+    """Training images are missing, damaged or do not fit the model."""
+
+
+class CheckpointError(TrainingError):
+    """A stored model is missing, damaged or of another kind."""
+
+
+class DivergenceError(TrainingError):
+    """Training left the finite numbers."""

@@ -1,0 +1,121 @@
+"""Relaxed Poisson draws by arrival times, with a gradient: plain torch and fused on the CPU.
+
+z = sum_i sigmoid((1 - S_i) / tau), S_i the arrival times of a process of the given rate:
+arXiv 2405.14473, algorithm 1. tau = 0 counts the arrivals before 1, an exact Poisson draw.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from ipvae.train.arrival_kernel import (
+    MAX_RELAXED_RATE,
+    fill_draws,
+    normal_moments,
+    stop_time,
+)
+
+_MASK = (1 << 64) - 1
+
+
+def stream_key(*words: int) -> int:
+    """Hash integers (seed, iteration, step, ...) to one 64-bit key of a stream of draws."""
+    key = 0x243F6A8885A308D3
+    for word in words:
+        key = _mix((key ^ (word & _MASK)) + 0x9E3779B97F4A7C15 & _MASK)
+    return key
+
+
+def relaxed_poisson(
+    log_rate: Tensor, temperature: float, key: int, *, first: int = 0, threads: int | None = None
+) -> Tensor:
+    """Draw relaxed Poisson counts; gradients flow to `log_rate`.
+
+    float32 on the CPU runs fused, elsewhere plain torch, whose draws are others of the same law.
+    On the CPU element i depends on (key, first + i) alone, whatever the number of threads.
+    Rates above `MAX_RELAXED_RATE` are drawn from the normal law with the same mean and variance.
+
+    Parameters
+    ----------
+    log_rate : any shape, float; natural logarithm of the expected count
+    temperature : tau >= 0; 0 gives exact whole counts and no gradient
+    key : stream of random numbers, see `stream_key`
+    first : index of the first element within the stream
+    threads : CPU threads, None for torch's number
+
+    Returns
+    -------
+    same shape and dtype as `log_rate`
+
+    References
+    ----------
+    arXiv 2405.14473, algorithm 1.
+    """
+    if log_rate.device.type == "cpu" and log_rate.dtype == torch.float32:
+        return _FusedDraw.apply(log_rate, temperature, key, first, threads)  # pyright: ignore
+    generator = torch.Generator(log_rate.device).manual_seed(key & (_MASK >> 1))
+    if temperature == 0:
+        return torch.poisson(log_rate.detach().exp(), generator=generator)
+    return _torch_draw(log_rate, temperature, generator)
+
+
+def relaxed_count(log_rate: Tensor, exponentials: Tensor, temperature: float) -> Tensor:
+    """Return the relaxed count for given exponential waiting times: the reference.
+
+    Parameters
+    ----------
+    log_rate : any shape
+    exponentials : (n, *shape) draws of Exp(1); arrivals beyond the n-th are left out
+    temperature : tau > 0
+    """
+    arrivals = torch.cumsum(exponentials, dim=0) * torch.exp(-log_rate)
+    return torch.sigmoid((1.0 - arrivals) / temperature).sum(dim=0)
+
+
+def _torch_draw(log_rate: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+    top = min(float(log_rate.detach().max().exp()), MAX_RELAXED_RATE) * stop_time(temperature)
+    n = math.ceil(top + 6.0 * math.sqrt(top) + 6.0)
+    shape, options = tuple(log_rate.shape), {"dtype": log_rate.dtype, "device": log_rate.device}
+    waits = torch.empty((n, *shape), **options).exponential_(generator=generator)
+    ceiling = math.log(MAX_RELAXED_RATE)
+    few = relaxed_count(log_rate.clamp(max=ceiling), waits, temperature)
+    mean, variance = normal_moments(temperature)
+    normal = torch.randn(shape, generator=generator, **options)
+    rate = log_rate.clamp(min=ceiling).exp()
+    many = (rate * mean + torch.sqrt(rate * variance) * normal).clamp(min=0)
+    return torch.where(log_rate > ceiling, many, few)
+
+
+class _FusedDraw(torch.autograd.Function):
+    """One pass gives z and dz/du; the way back is one product."""
+
+    @staticmethod
+    def forward(ctx, log_rate, temperature, key, first, threads):  # pyright: ignore
+        rate = torch.exp(log_rate.detach()).contiguous()
+        z, slope = torch.empty_like(rate), torch.empty_like(rate)
+        fill_draws(
+            rate.view(-1).numpy(),
+            float(temperature),
+            key,
+            first,
+            z.view(-1).numpy(),
+            slope.view(-1).numpy(),
+            torch.get_num_threads() if threads is None else threads,
+        )
+        if temperature == 0:
+            ctx.mark_non_differentiable(z)
+        ctx.save_for_backward(slope)
+        return z
+
+    @staticmethod
+    def backward(ctx, *grads):  # pyright: ignore
+        (slope,) = ctx.saved_tensors
+        return grads[0] * slope, None, None, None, None
+
+
+def _mix(word: int) -> int:
+    """Finalise a word as splitmix64 does."""
+    word = (word ^ (word >> 30)) * 0xBF58476D1CE4E5B9 & _MASK
+    word = (word ^ (word >> 27)) * 0x94D049BB133111EB & _MASK
+    return word ^ (word >> 31)
