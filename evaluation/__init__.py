@@ -1,1 +1,5 @@
-"""TODO."""
+"""Figures of merit from counts and reconstructions."""
+
+from ipvae.evaluation.metrics import curve, mse, quality, r2, zeros
+
+__all__ = ["curve", "mse", "quality", "r2", "zeros"]

@@ -19,7 +19,7 @@ _M2 = np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S40 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(40)
 _UNIT = np.float32(2.0**-24)
 _ONE = np.float32(1.0)
-_MIN_CHUNK = 4096
+_CHUNK = 8192
 
 
 def stop_time(temperature: float) -> float:
@@ -42,6 +42,7 @@ def normal_moments(temperature: float) -> tuple[float, float]:
 def fill_draws(
     rate: np.ndarray,
     temperature: float,
+    *,
     key: int,
     first: int,
     z: np.ndarray,
@@ -61,27 +62,28 @@ def fill_draws(
     """
     mean, variance = normal_moments(temperature)
     n = rate.shape[0]
-    n_chunks = max(1, min(threads, n // _MIN_CHUNK))
-    edges = [n * i // n_chunks for i in range(n_chunks + 1)]
-
-    def run(i: int) -> None:
-        part = slice(edges[i], edges[i + 1])
-        _fill(
-            rate[part],
-            np.float32(temperature),
-            np.uint64(key),
-            np.uint64(first + edges[i]),
-            np.float32(mean),
-            np.float32(variance),
-            z[part],
-            slope[part],
-        )
-
-    if n_chunks == 1:
-        run(0)
+    if n == 0:
         return
-    others = [_pool(n_chunks - 1).submit(run, i) for i in range(1, n_chunks)]
-    run(0)
+    n_chunks = -(-n // _CHUNK)
+    left = iter(range(n_chunks))
+
+    def work() -> None:
+        for i in left:  # threads share the iterator, so a slow one takes less
+            part = slice(i * _CHUNK, min(n, (i + 1) * _CHUNK))
+            _fill(
+                rate[part],
+                np.float32(temperature),
+                np.uint64(key),
+                np.uint64(first + part.start),
+                np.float32(mean),
+                np.float32(variance),
+                z[part],
+                slope[part],
+            )
+
+    helpers = min(threads, n_chunks) - 1
+    others = [_pool(helpers).submit(work) for _ in range(helpers)]
+    work()
     for other in others:
         other.result()
 
@@ -108,7 +110,7 @@ def _fraction(state):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _fill(rate, tau, key, first, mean, variance, z, slope):
+def _fill(rate, tau, key, first, mean, variance, z, slope):  # noqa: PLR0917
     stop = _ONE + np.float32(_TAIL) * tau
     for i in range(rate.shape[0]):
         state = key + (first + np.uint64(i)) * _ELEMENT

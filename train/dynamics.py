@@ -42,6 +42,7 @@ def step_direct(
     u: Tensor,
     z: Tensor,
     x: Tensor,
+    *,
     phi: Tensor,
     precision: Tensor,
     step_size: Tensor,

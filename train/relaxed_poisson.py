@@ -91,17 +91,17 @@ class _FusedDraw(torch.autograd.Function):
     """One pass gives z and dz/du; the way back is one product."""
 
     @staticmethod
-    def forward(ctx, log_rate, temperature, key, first, threads):  # pyright: ignore
+    def forward(ctx, log_rate, temperature, key, first, threads):  # noqa: PLR0917 # pyright: ignore
         rate = torch.exp(log_rate.detach()).contiguous()
         z, slope = torch.empty_like(rate), torch.empty_like(rate)
         fill_draws(
             rate.view(-1).numpy(),
             float(temperature),
-            key,
-            first,
-            z.view(-1).numpy(),
-            slope.view(-1).numpy(),
-            torch.get_num_threads() if threads is None else threads,
+            key=key,
+            first=first,
+            z=z.view(-1).numpy(),
+            slope=slope.view(-1).numpy(),
+            threads=torch.get_num_threads() if threads is None else threads,
         )
         if temperature == 0:
             ctx.mark_non_differentiable(z)

@@ -1,0 +1,112 @@
+"""Error, fit and sparsity of reconstructions from spike counts."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+
+def mse(images: np.ndarray, reconstructions: np.ndarray) -> float:
+    """Return the squared error per pixel, mean over images.
+
+    Parameters
+    ----------
+    images, reconstructions : (N, M), real units
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or there is no image.
+    """
+    _check_pair(images, reconstructions)
+    return float(_residual_sums(images, reconstructions).mean() / images.shape[1])
+
+
+def r2(images: np.ndarray, reconstructions: np.ndarray) -> float:
+    """Return the explained variance of each image over its pixels, mean over images.
+
+    1 - sum (x - x^)^2 / sum (x - mean(x))^2, the mean taken over that image's pixels. An image
+    whose pixels are all equal has no variance to explain; it is left out of the mean. If all
+    images are so, the result is nan.
+
+    Parameters
+    ----------
+    images, reconstructions : (N, M), real units
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or there is no image.
+
+    References
+    ----------
+    arXiv 2410.19315: R2 per sample across pixels, then averaged.
+    """
+    _check_pair(images, reconstructions)
+    varies = images.max(axis=1) > images.min(axis=1)
+    if not varies.any():
+        return float("nan")
+    x = images[varies].astype(np.float64)
+    variation = np.square(x - x.mean(axis=1, keepdims=True)).sum(axis=1)
+    residual = _residual_sums(images, reconstructions)[varies]
+    return float((1.0 - residual / variation).mean())
+
+
+def zeros(counts: np.ndarray) -> float:
+    """Return the fraction of counts that are zero.
+
+    Parameters
+    ----------
+    counts : (N, K), any number type
+
+    Raises
+    ------
+    ValueError
+        If there is no count.
+    """
+    if counts.size == 0:
+        raise ValueError(f"counts are {counts.shape}; at least one is needed. Pass some images.")
+    return float(np.count_nonzero(counts == 0) / counts.size)
+
+
+def quality(images: np.ndarray, counts: np.ndarray, phi: np.ndarray) -> dict[str, float]:
+    """Return `mse`, `r2` and `zeros` of counts read out by a linear decoder, x^ = Phi z.
+
+    Parameters
+    ----------
+    images : (N, M), real units
+    counts : (N, K) spike counts
+    phi : (M, K) decoder
+    """
+    if counts.ndim != 2 or phi.ndim != 2 or counts.shape[1] != phi.shape[1]:
+        raise ValueError(
+            f"counts are {counts.shape} and phi is {phi.shape}; needed are (N, K) and (M, K). "
+            "Pass the decoder of the model that drew the counts."
+        )
+    read_out = counts.astype(np.float32) @ phi.T.astype(np.float32)
+    return {"mse": mse(images, read_out), "r2": r2(images, read_out), "zeros": zeros(counts)}
+
+
+def curve(
+    images: np.ndarray, counts: Mapping[int, np.ndarray], phi: np.ndarray
+) -> list[dict[str, float]]:
+    """Return `quality` after each number of steps, in rising order, with its `step`.
+
+    Parameters
+    ----------
+    images : (N, M), real units
+    counts : by number of steps, (N, K) spike counts
+    phi : (M, K) decoder
+    """
+    return [{"step": step, **quality(images, counts[step], phi)} for step in sorted(counts)]
+
+
+def _residual_sums(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
+    return np.square(images.astype(np.float64) - reconstructions).sum(axis=1)
+
+
+def _check_pair(images: np.ndarray, reconstructions: np.ndarray) -> None:
+    if images.ndim != 2 or images.shape != reconstructions.shape or images.size == 0:
+        raise ValueError(
+            f"images are {images.shape} and reconstructions {reconstructions.shape}; both must be "
+            "(N, M) with at least one image. Pass one reconstruction for each image."
+        )

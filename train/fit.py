@@ -1,0 +1,223 @@
+"""The training loop."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from ipvae.evaluation.metrics import quality
+from ipvae.train.checkpoint import Checkpoint
+from ipvae.train.config import TrainConfig
+from ipvae.train.data import Images
+from ipvae.train.errors import ConfigError, DivergenceError
+from ipvae.train.infer import infer
+from ipvae.train.loss import batch_loss
+from ipvae.train.model import IPVAE
+from ipvae.train.relaxed_poisson import relaxed_poisson, stream_key
+from ipvae.train.schedule import Settings, settings_at
+
+_ORDER, _DRAWS, _HELD_OUT = 1, 2, 3  # words that keep streams of random numbers apart
+_MONITOR_IMAGES = 500
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a progress bar is told after each optimiser step.
+
+    Attributes
+    ----------
+    done, total : optimiser steps
+    epoch : counted from 1
+    loss : of the last batch
+    record : the history entry of the last finished epoch, if any
+    seconds : since the start
+    """
+
+    done: int
+    total: int
+    epoch: int
+    loss: float
+    record: dict[str, Any] | None
+    seconds: float
+
+
+def fit(
+    config: TrainConfig,
+    images: Images,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    device: str = "cpu",
+) -> tuple[IPVAE, list[dict[str, Any]]]:
+    """Train a model.
+
+    The same config, images, device and number of threads give the same model.
+
+    Parameters
+    ----------
+    config : all settings
+    images : (N, M) real values
+    progress : called after each optimiser step
+    device : a torch device
+
+    Returns
+    -------
+    model : on `device`
+    history : one dict for each epoch: epoch, loss, nll, kl (means over its batches), beta,
+        temperature, learning_rate, and r2, mse, zeros of up to 500 held-out images after
+        T updates with exact draws
+
+    Raises
+    ------
+    ConfigError
+        If the device is not there.
+    DivergenceError
+        If the loss is not finite.
+
+    References
+    ----------
+    arXiv 2410.19315; optimiser and schedules from the authors' released configurations.
+    """
+    with _threads(config.threads):
+        place = _device(device)
+        model = IPVAE(images.train.shape[1], config.latents, config.seed).to(place)
+        return model, _train(model, config, images, progress, place)
+
+
+def to_checkpoint(
+    model: IPVAE, config: TrainConfig, images: Images, history: list[dict[str, Any]]
+) -> Checkpoint:
+    """Return what is stored of a trained model; metrics are the last entry of its history."""
+    return Checkpoint(model.arrays(), config, images.info, dict(history[-1]) if history else {})
+
+
+def _train(
+    model: IPVAE,
+    config: TrainConfig,
+    images: Images,
+    progress: Callable[[Progress], None] | None,
+    device: torch.device,
+) -> list[dict[str, Any]]:
+    optimiser = torch.optim.Adamax(
+        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    train = torch.from_numpy(images.train).to(device)
+    batches = max(1, math.ceil(len(train) / config.batch_size))
+    total, start = batches * config.epochs, time.monotonic()
+    history: list[dict[str, Any]] = []
+    for epoch in range(config.epochs):
+        order = _order(len(train), config.seed, epoch)
+        sums = np.zeros(3)
+        now = settings_at(config, 0.0)
+        for batch in range(batches):
+            done = epoch * batches + batch
+            now = settings_at(config, done / total)
+            chosen = order[batch * config.batch_size : (batch + 1) * config.batch_size]
+            terms = _optimise(
+                model, optimiser, train[chosen], config=config, now=now, iteration=done
+            )
+            _require_finite(terms, done, total, config)
+            sums += terms
+            last = batch == batches - 1
+            if last:
+                history.append(
+                    _record(model, config, images, epoch=epoch, means=sums / batches, now=now)
+                )
+            if progress is not None:
+                record = history[-1] if history else None
+                seconds = time.monotonic() - start
+                progress(Progress(done + 1, total, epoch + 1, terms[0], record, seconds))
+    return history
+
+
+def _optimise(
+    model: IPVAE,
+    optimiser: torch.optim.Optimizer,
+    x: torch.Tensor,
+    *,
+    config: TrainConfig,
+    now: Settings,
+    iteration: int,
+) -> tuple[float, float, float]:
+    """Take one optimiser step; return its loss, NLL and KL."""
+
+    def draw(log_rate: torch.Tensor, step: int) -> torch.Tensor:
+        key = stream_key(config.seed, _DRAWS, iteration, step)
+        return relaxed_poisson(log_rate, now.temperature, key)
+
+    loss = batch_loss(model(x, config.steps, now.limit, draw), now.beta, config.kl)
+    optimiser.zero_grad(set_to_none=True)
+    loss.total.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), now.grad_clip)
+    for group in optimiser.param_groups:
+        group["lr"] = now.learning_rate
+    optimiser.step()
+    return float(loss.total), float(loss.nll), float(loss.kl)
+
+
+def _record(
+    model: IPVAE,
+    config: TrainConfig,
+    images: Images,
+    *,
+    epoch: int,
+    means: np.ndarray,
+    now: Settings,
+) -> dict[str, Any]:
+    x, params = images.test[:_MONITOR_IMAGES], model.arrays()
+    states = infer(params, x, [config.steps], seed=stream_key(config.seed, _HELD_OUT))
+    figures = quality(x, states[config.steps].counts, params["phi"])
+    loss, nll, kl = (float(value) for value in means)
+    return {
+        "epoch": epoch + 1,
+        "loss": loss,
+        "nll": nll,
+        "kl": kl,
+        "beta": now.beta,
+        "temperature": now.temperature,
+        "learning_rate": now.learning_rate,
+        **figures,
+    }
+
+
+def _order(n: int, seed: int, epoch: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(stream_key(seed, _ORDER, epoch) >> 1)
+    return torch.randperm(n, generator=generator)
+
+
+def _require_finite(
+    terms: tuple[float, float, float], done: int, total: int, config: TrainConfig
+) -> None:
+    if not all(math.isfinite(value) for value in terms):
+        raise DivergenceError(
+            f"training diverged at optimiser step {done + 1} of {total}: loss {terms[0]:.4g} "
+            f"(NLL {terms[1]:.4g}, KL {terms[2]:.4g}) with learning rate {config.learning_rate}; "
+            f"a finite loss is needed. Try a lower learning rate (half) or another seed."
+        )
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"device {name!r} cannot be used here ({reason}). Use --device cpu."
+        ) from error
+    return device
+
+
+@contextmanager
+def _threads(n: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    if n:
+        torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

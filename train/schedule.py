@@ -1,0 +1,59 @@
+"""What changes in the course of training, as pure functions of the progress made."""
+
+import math
+from dataclasses import dataclass
+
+from ipvae.train.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one optimiser step.
+
+    Attributes
+    ----------
+    learning_rate : of Adamax
+    temperature : tau of the relaxed draws
+    beta : weight of the KL term
+    limit : C of the soft clamp
+    grad_clip : largest gradient norm
+    """
+
+    learning_rate: float
+    temperature: float
+    beta: float
+    limit: float
+    grad_clip: float
+
+
+def settings_at(config: TrainConfig, progress: float) -> Settings:
+    """Return the settings at `progress`, the fraction of optimiser steps done, 0 to 1.
+
+    Learning rate: linear warm-up, then half a cosine to zero. Temperature: linear over its
+    fraction. Beta (from zero) and clamp: held, then linear. Clip: three times as wide in warm-up.
+    """
+    warming = progress < config.warmup_fraction
+    if warming:
+        rate = (progress / config.warmup_fraction) * 0.99 + 0.01
+    else:
+        rest = max(1.0 - config.warmup_fraction, 1e-9)
+        rate = 0.5 * (1.0 + math.cos(math.pi * (progress - config.warmup_fraction) / rest))
+    cooling = _ramp(progress, 0.0, config.temperature_fraction)
+    ramp = _ramp(progress, config.ramp_hold, config.ramp_fraction)
+    return Settings(
+        learning_rate=config.learning_rate * rate,
+        temperature=_between(config.temperature_start, config.temperature_end, cooling),
+        beta=config.beta * ramp,
+        limit=_between(config.clamp_start, config.clamp_end, ramp),
+        grad_clip=config.grad_clip * (3.0 if warming else 1.0),
+    )
+
+
+def _ramp(progress: float, start: float, length: float) -> float:
+    if length <= 0:
+        return float(progress >= start)
+    return min(max((progress - start) / length, 0.0), 1.0)
+
+
+def _between(low: float, high: float, fraction: float) -> float:
+    return low + (high - low) * fraction
