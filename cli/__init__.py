@@ -1,1 +1,1 @@
-"""TODO."""
+"""The `ipvae` command: wires the packages; nothing imports it."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What a run costs: counts from traces, and cost models with cited constants."""

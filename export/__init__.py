@@ -1,1 +1,1 @@
-"""TODO."""
+"""Trained model -> float network -> integer network."""

@@ -48,3 +48,22 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def require_writable_folder(path: str | Path) -> None:
+    """Create a folder and make sure that files can be written there, before long work.
+
+    Raises
+    ------
+    InputError
+        If it cannot be created or written.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot write there ({error.strerror}); choose another folder"
+        ) from error

@@ -2,6 +2,8 @@
 
 from dataclasses import asdict, dataclass
 
+import numpy as np
+
 from ipvae.network import limits
 from ipvae.network.bounds import Bound, bounds
 from ipvae.network.description import LAYER, IntNetwork
@@ -11,13 +13,18 @@ TARGETS = ("loihi2",)
 
 
 @dataclass(frozen=True)
-class Violation:
-    """A limit that the network exceeds."""
+class Line:
+    """One limit and what the network needs of it."""
 
     rule: str
     found: int
     allowed: int
     where: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether the limit is kept."""
+        return self.found <= self.allowed
 
 
 @dataclass(frozen=True)
@@ -25,9 +32,14 @@ class CheckResult:
     """What `ipvae check` reports."""
 
     target: str
+    lines: list[Line]
     bounds: list[Bound]
     cores: limits.CorePlan | None
-    violations: list[Violation]
+
+    @property
+    def violations(self) -> list[Line]:
+        """Limits that are exceeded."""
+        return [line for line in self.lines if not line.holds]
 
     @property
     def ok(self) -> bool:
@@ -35,16 +47,16 @@ class CheckResult:
         return not self.violations
 
     def as_dict(self) -> dict:
-        """JSON data: the keys of design.md, section 7, and the details behind them."""
+        """JSON data: the keys of the command line's contract, and the details behind them."""
         return {
             "ok": self.ok,
             "target": self.target,
             "cores": self.cores.high if self.cores else None,
             "cores_range": [self.cores.low, self.cores.high] if self.cores else None,
             "cores_model": "fitted to public compiler logs, not an Intel figure",
-            "violations": [asdict(v) for v in self.violations],
-            "overflow_proved": all(b.holds for b in self.bounds),
-            "bounds": [b.as_dict() for b in self.bounds],
+            "violations": [asdict(line) for line in self.violations],
+            "overflow_proved": all(bound.holds for bound in self.bounds),
+            "limits": [asdict(line) for line in self.lines],
         }
 
 
@@ -61,29 +73,25 @@ def check(network: IntNetwork, target: str = "loihi2") -> CheckResult:
     layer = network.layer
     proofs = bounds(network)
     plan = limits.recurrent_cores(layer.n_neurons)
-    violations = [
-        Violation("overflow", b.reach, b.allowed, f"layer {LAYER}: {b.variable}")
-        for b in proofs
-        if not b.holds
+    lines = [
+        Line("weight_magnitude", _reach(layer.weight_rec), 128, f"layer {LAYER}: weight_rec"),
+        Line("payload_bits", layer.payload_bits, limits.PAYLOAD_BITS_MAX, f"layer {LAYER}: z"),
+        Line("state_24_bit", layer.u_max, 2**23 - 1, f"layer {LAYER}: u"),
+        *(Line("overflow", b.reach, b.allowed, f"layer {LAYER}: {b.variable}") for b in proofs),
     ]
-    if layer.payload_bits > limits.PAYLOAD_BITS_MAX:
-        violations.append(
-            Violation(
-                "payload_bits", layer.payload_bits, limits.PAYLOAD_BITS_MAX, f"layer {LAYER}: z"
-            )
-        )
     if plan is None:
         words = limits.dense_words(layer.n_neurons, 1, limits.WEIGHT_BITS + 12)
-        violations.append(
-            Violation(
-                "synapse_words_per_core",
-                words,
-                limits.CORE_SYNAPSE_WORDS,
-                f"layer {LAYER}: fan-in of one neuron",
-            )
-        )
-    elif plan.high > limits.USABLE_CORES:
-        violations.append(
-            Violation("cores", plan.high, limits.USABLE_CORES, f"layer {LAYER}: weight_rec")
-        )
-    return CheckResult(target, proofs, plan, violations)
+        where = f"layer {LAYER}: fan-in of one neuron"
+        lines.append(Line("synapse_words_per_core", words, limits.CORE_SYNAPSE_WORDS, where))
+    else:
+        per_core = -(-layer.n_neurons // plan.low)
+        where = f"layer {LAYER}: {layer.n_neurons} neurons on {plan.low} to {plan.high} cores"
+        lines.append(Line("neurons_per_core", per_core, limits.CORE_NEURONS, where))
+        words = limits.dense_words(layer.n_neurons, -(-layer.n_neurons // plan.high), 20)
+        lines.append(Line("synapse_words_per_core", words, limits.CORE_SYNAPSE_WORDS, where))
+        lines.append(Line("cores", plan.high, limits.USABLE_CORES, f"layer {LAYER}: one chip"))
+    return CheckResult(target, lines, proofs, plan)
+
+
+def _reach(weight: np.ndarray) -> int:
+    return int(np.abs(weight.astype(np.int64)).max())

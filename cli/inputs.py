@@ -1,0 +1,101 @@
+"""Options and inputs that several commands share."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+
+from ipvae.network.description import IntNetwork
+from ipvae.network.errors import InputError
+from ipvae.network.pixels import load_pixels
+
+if TYPE_CHECKING:
+    from ipvae.train.data import Images
+
+NetArgument = Annotated[Path, typer.Argument(metavar="NET.h5", help="Network file.")]
+SamplesOption = Annotated[int, typer.Option(min=1, help="Images, the first ones in order.")]
+StepsOption = Annotated[int, typer.Option(min=1, help="Updates of each image.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed of all random draws.")]
+DataDirOption = Annotated[
+    Path | None, typer.Option(help="Folder with the data set (torchvision's layout).")
+]
+ImagesOption = Annotated[
+    Path | None, typer.Option(help="Images of your own: an .npy file, (n, pixels).")
+]
+
+
+@dataclass(frozen=True)
+class TestImages:
+    """Integer pixels (N, M) with labels (N,), -1 where unknown."""
+
+    pixels: np.ndarray
+    labels: np.ndarray
+
+    def first(self, n: int | None) -> "TestImages":
+        """Return the first n images, or all."""
+        return TestImages(self.pixels[:n], self.labels[:n])
+
+
+@contextmanager
+def training_errors() -> Iterator[None]:
+    """Turn errors of the training package into the command line's."""
+    from ipvae.train.errors import DivergenceError, TrainingError
+
+    try:
+        yield
+    except DivergenceError as error:
+        failed = InputError(str(error))
+        failed.exit_status = 1
+        raise failed from error
+    except TrainingError as error:
+        raise InputError(str(error)) from error
+
+
+def preset_images(preset: str, data_dir: Path | None) -> "Images":
+    """Load the images of a preset."""
+    from ipvae.train.data import load_images
+
+    with training_errors():
+        return load_images(preset, data_dir)
+
+
+def network_images(
+    network: IntNetwork, samples: int | None, data_dir: Path | None, images: Path | None
+) -> TestImages:
+    """Choose the images to run: --images, the data set's test images, or the file's own.
+
+    Raises
+    ------
+    InputError
+        If there are none, or fewer than asked for.
+    """
+    if images is not None and data_dir is not None:
+        raise InputError("--images and --data-dir: give one of them")
+    if images is not None:
+        pixels = load_pixels(images, network.input)
+        found = TestImages(pixels, np.full(len(pixels), -1))
+        where = str(images)
+    elif data_dir is not None:
+        data = preset_images(network_preset(network), data_dir)
+        found = TestImages(data.test_pixels.astype(np.int16), data.test_labels)
+        where = f"test set in {data_dir}"
+    else:
+        found = TestImages(network.test_images, network.test_labels)
+        where = "test images inside the network file"
+    if len(found.pixels) == 0:
+        raise InputError(f"{where}: none there; give some with --images or --data-dir")
+    if samples is not None and samples > len(found.pixels):
+        raise InputError(
+            f"--samples: found {samples}, allowed up to {len(found.pixels)} ({where}); "
+            "give more images with --images or --data-dir"
+        )
+    return found.first(samples)
+
+
+def network_preset(network: IntNetwork) -> str:
+    """Name of the data set on which a network was trained."""
+    return str(network.provenance.get("data", {}).get("preset", "unknown"))

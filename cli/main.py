@@ -1,0 +1,113 @@
+"""Entry point: one line and an exit status for whatever a user can meet, never a traceback.
+
+0 done and true; 1 a check failed; 2 bad usage, bad input or a backend that is not here.
+"""
+
+import os
+import sys
+
+import typer
+
+from ipvae import __version__
+from ipvae.cli import (
+    check,
+    demo,
+    evaluate,
+    export,
+    import_arrays,
+    info,
+    report,
+    run,
+    train,
+    verify,
+)
+from ipvae.cli.output import settings
+from ipvae.network.errors import ToolchainError
+
+try:  # newer typer carries click inside
+    from typer._click.exceptions import ClickException
+except ImportError:
+    from click.exceptions import ClickException  # type: ignore[no-redef]
+
+app = typer.Typer(
+    name="ipvae",
+    help="Train Poisson VAEs, turn them into integers, run them on Lava or Loihi 2, bit for bit.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for name, command in {
+    "train": train.train,
+    "evaluate": evaluate.evaluate,
+    "import": import_arrays.import_model,
+    "export": export.export,
+    "check": check.check,
+    "run": run.run,
+    "verify": verify.verify,
+    "report": report.report,
+    "info": info.info,
+    "demo": demo.demo,
+}.items():
+    app.command(name)(command)
+
+
+GLOBAL_FLAGS = ("--quiet", "--verbose")
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"ipvae {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+    quiet: bool = typer.Option(False, "--quiet", help="Print results and errors only."),
+    verbose: bool = typer.Option(False, "--verbose", help="Print more about what is done."),
+) -> None:
+    """Options of every command, given before its name."""
+    del version
+    settings.quiet, settings.verbose = quiet, verbose
+
+
+def fail(message: object, status: int) -> int:
+    """Print an error on one line of stderr."""
+    print(f"ipvae: {' '.join(str(message).split())}", file=sys.stderr)
+    return status
+
+
+def run_command(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    command = typer.main.get_command(app)
+    given = sys.argv[1:] if arguments is None else arguments
+    flags = [word for word in given if word in GLOBAL_FLAGS]  # allowed after the command too
+    words = flags + [word for word in given if word not in GLOBAL_FLAGS]
+    if not given:
+        command.main(["--help"], prog_name="ipvae", standalone_mode=False)
+        return 2
+    try:
+        return command.main(words, prog_name="ipvae", standalone_mode=False) or 0
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (ClickException, ToolchainError, MemoryError, KeyboardInterrupt, typer.Abort) as error:
+        return fail(*describe(error))
+
+
+def describe(error: BaseException) -> tuple[object, int]:
+    """Message and exit status of an error that a user can meet."""
+    if isinstance(error, ToolchainError):
+        return error, error.exit_status
+    if isinstance(error, ClickException):
+        return f"{error.format_message()} See 'ipvae --help'.", 2
+    if isinstance(error, MemoryError):
+        return "out of memory; use fewer --samples or --steps", 2
+    return "interrupted", 130
+
+
+def main() -> None:
+    """Console script."""
+    sys.exit(run_command())

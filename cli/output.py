@@ -1,0 +1,72 @@
+"""What a command shows: text on the terminal, JSON where it is asked for."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ipvae.network.atomic import replacing
+
+JsonOption = Annotated[
+    str | None,
+    typer.Option("--json", metavar="FILE|-", help="Write the result as JSON; - is stdout."),
+]
+
+
+@dataclass
+class Settings:
+    """Verbosity, set once by the command line."""
+
+    quiet: bool = False
+    verbose: bool = False
+
+
+settings = Settings()
+_status = Console(stderr=True)
+
+
+def emit(result: dict, json_target: str | None, text: "Table | str | list[Table | str]") -> None:
+    """Show a result: its text on stdout, or JSON in its place (`-`), or both (a file)."""
+    if json_target == "-":
+        json.dump(result, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+        return
+    if json_target is not None:
+        with replacing(Path(json_target)) as temporary:
+            temporary.write_text(json.dumps(result, indent=2) + "\n")
+    console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
+    for part in text if isinstance(text, list) else [text]:
+        console.print(part, soft_wrap=isinstance(part, str), markup=False)
+
+
+def note(message: str) -> None:
+    """Say on stderr what is being done, unless --quiet."""
+    if not settings.quiet:
+        _status.print(message, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def working(message: str) -> Iterator[None]:
+    """Show that something is under way: a spinner on a terminal, nothing in a pipe."""
+    if settings.quiet or not _status.is_terminal:
+        yield
+        return
+    with _status.status(message):
+        yield
+
+
+def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
+    """Build a plain table; the first column is left-aligned, the others right."""
+    built = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for i, column in enumerate(columns):
+        built.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
+    for row in rows:
+        built.add_row(*row)
+    return built

@@ -1,0 +1,90 @@
+"""`ipvae report`: what a run costs and what it buys, on one screen."""
+
+import json as json_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ipvae.cli.inputs import (
+    DataDirOption,
+    ImagesOption,
+    NetArgument,
+    SamplesOption,
+    SeedOption,
+    StepsOption,
+    network_images,
+)
+from ipvae.cli.output import JsonOption, emit, table, working
+from ipvae.emulator import run
+from ipvae.energy.counts import count
+from ipvae.energy.models import MODELS
+from ipvae.evaluation.metrics import quality
+from ipvae.network.atomic import replacing, require_writable_folder
+from ipvae.network.description import LAYER
+from ipvae.network.file import checksum, read_network
+from ipvae.network.pixels import to_real
+
+STATUS = "No Loihi 2 was measured: counts come from the emulator, energies are modelled."
+
+
+def report(
+    net: NetArgument,
+    out: Annotated[Path, typer.Option(help="Folder for the report.")],
+    samples: SamplesOption = 16,
+    steps: StepsOption = 64,
+    seed: SeedOption = 0,
+    data_dir: DataDirOption = None,
+    images: ImagesOption = None,
+    json: JsonOption = None,
+) -> None:
+    """Count the operations of a run, model its energy, judge its reconstructions."""
+    network = read_network(net)
+    pixels = network_images(network, samples, data_dir, images).pixels
+    require_writable_folder(out)
+    with working(f"running {samples} images for {steps} steps"):
+        trace = run(network, pixels, steps, seed)
+    counts = count(network, trace)
+    result = {
+        "status": STATUS,
+        "network": str(net),
+        "checksum": checksum(network),
+        "samples": samples,
+        "steps": steps,
+        "seed": seed,
+        "counts": counts.as_dict(),
+        "energy": [model(counts).as_dict() for model in MODELS],
+        "quality": quality(
+            to_real(pixels, network.input), trace.stacked(LAYER, "z")[:, -1], network.decoder
+        ),
+    }
+    with replacing(out / "report.json") as temporary:
+        temporary.write_text(json_module.dumps(result, indent=2) + "\n")
+    emit(result, json, screen(result))
+
+
+def screen(result: dict) -> list:
+    """Tables of a report."""
+    counts = [[name, f"{value:,.1f}"] for name, value in result["counts"].items()]
+    energy = [
+        [
+            row["model"],
+            row["kind"],
+            row["part"],
+            f"{_micro(row['low_j'])} to {_micro(row['high_j'])}",
+        ]
+        for row in result["energy"]
+    ]
+    figures = result["quality"]
+    return [
+        result["status"],
+        f"R2 {figures['r2']:.4f}, MSE {figures['mse']:.3e}, zeros {figures['zeros']:.1%} "
+        f"({result['samples']} images after {result['steps']} steps)",
+        table("per image", ["counts (docs/energy.md)", ""], counts),
+        table("energy per image", ["model", "kind", "part", "microjoules"], energy),
+        *(f"{row['model']}: {row['source']}" for row in result["energy"]),
+    ]
+
+
+def _band(low_j: float, high_j: float) -> str:
+    return f"{low_j * 1e6:.3g} to {high_j * 1e6:.3g}"

@@ -1,0 +1,74 @@
+"""`ipvae run`: run images through a network on one backend."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ipvae.cli.backends import require_known, run_backend
+from ipvae.cli.inputs import (
+    DataDirOption,
+    ImagesOption,
+    NetArgument,
+    SamplesOption,
+    SeedOption,
+    StepsOption,
+    network_images,
+)
+from ipvae.cli.output import JsonOption, emit, table, working
+from ipvae.network.atomic import require_writable_folder
+from ipvae.network.bounds import saturations
+from ipvae.network.description import LAYER
+from ipvae.network.drive import drive
+from ipvae.network.file import read_network
+from ipvae.network.trace import VARIABLES, write_trace
+
+
+def run(
+    net: NetArgument,
+    backend: Annotated[str, typer.Option(help="emulator, lava or loihi2.")] = "emulator",
+    samples: SamplesOption = 16,
+    steps: StepsOption = 64,
+    seed: SeedOption = 0,
+    trace: Annotated[
+        Path | None, typer.Option(help="Write every variable of every step here (HDF5).")
+    ] = None,
+    data_dir: DataDirOption = None,
+    images: ImagesOption = None,
+    json: JsonOption = None,
+) -> None:
+    """Run images on the emulator, on Lava's CPU simulator or on Loihi 2."""
+    require_known(backend)
+    network = read_network(net)
+    pixels = network_images(network, samples, data_dir, images).pixels
+    if trace is not None:
+        require_writable_folder(trace.parent)
+    start = time.perf_counter()
+    with working(f"running {samples} images for {steps} steps on {backend}"):
+        recorded = run_backend(backend, network, pixels, steps, seed)
+    seconds = time.perf_counter() - start
+    if trace is not None:
+        write_trace(trace, recorded)
+    variables = {name: recorded.stacked(LAYER, name) for name in VARIABLES}
+    saturated = saturations(network, variables, drive(network, pixels))
+    z = variables["z"]
+    result = {
+        "backend": backend,
+        "samples": samples,
+        "steps": steps,
+        "seed": seed,
+        "seconds": seconds,
+        "image_steps_per_second": samples * (steps + 1) / seconds,
+        "spikes": int(z.sum(dtype="int64")),
+        "zeros": float((z == 0).mean()),
+        "saturations": sum(saturated.values()),
+        "saturations_by_variable": saturated,
+    }
+    rows = [
+        ["images x steps", f"{samples} x {steps}"],
+        ["time", f"{seconds:.2f} s, {result['image_steps_per_second']:.0f} image-steps/s"],
+        ["spikes", f"{result['spikes']} ({result['zeros']:.1%} of the counts are zero)"],
+        ["saturations", str(result["saturations"])],
+    ]
+    emit(result, json, table(f"{net} on {backend}", ["", ""], rows))

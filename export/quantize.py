@@ -1,0 +1,152 @@
+"""Float network to integer layer, on the grid that runs.
+
+Every rounding is half to even; nothing is clipped but the log-rate at reset.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ipvae.network.arithmetic import FRAC_BITS, SELF_MAX, TERM_MAX, to_octaves
+from ipvae.network.bounds import bounds
+from ipvae.network.description import (
+    DRIVE_EXP_RANGE,
+    WEIGHT_EXP_RANGE,
+    FloatNetwork,
+    InputFormat,
+    IntNetwork,
+    PoissonLayer,
+)
+from ipvae.network.errors import QuantizationError
+from ipvae.network.poisson import LOG_RATE_MAX
+
+LOG_RATE_LOW, LOG_RATE_HIGH = -8.0, 10.0
+"""Limits of an update and of the log-rate in nats: the soft clamp of arXiv 2410.19315's code
+(main/layers.py), made hard."""
+
+WIDEST_PAYLOAD = 10
+"""Enough bits for any count that the sampler can draw (864)."""
+
+WEIGHT_BITS = range(2, 9)
+
+_PER_NAT = 2**FRAC_BITS / math.log(2.0)
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images that travel with the network: (n, M) int16 pixels, (n,) int16 labels."""
+
+    pixels: np.ndarray
+    labels: np.ndarray
+
+
+def quantize(
+    network: FloatNetwork,
+    pixels: InputFormat,
+    test: Images,
+    weight_bits: int = 8,
+    provenance: dict | None = None,
+) -> IntNetwork:
+    """Turn a float network into integers.
+
+    The self-inhibition (diagonal of G) stays in the neuron at the log-rate's precision;
+    weights take the smallest power-of-two scale that clips none of them; counts get the
+    widest payload, up to ten bits, for which overflow is impossible.
+
+    Parameters
+    ----------
+    network : FloatNetwork
+    pixels : InputFormat
+    test : Images
+        Stored in the file.
+    weight_bits : int in 2..8
+    provenance : dict, optional
+        JSON data, stored as it is.
+
+    Returns
+    -------
+    IntNetwork
+        Proved free of overflow.
+
+    Raises
+    ------
+    QuantizationError
+        If the numbers fit no grid, or no payload is provably safe.
+    """
+    if weight_bits not in WEIGHT_BITS:
+        raise QuantizationError(f"--weight-bits: found {weight_bits}, allowed 2 to 8")
+    gram = network.gram() * _PER_NAT
+    self_weight = np.rint(np.diag(gram))
+    weight_rec, weight_exp = to_grid(
+        gram - np.diag(np.diag(gram)), weight_bits, WEIGHT_EXP_RANGE, "weight_rec"
+    )
+    weight, drive_exp = to_grid(
+        network.feedforward() * (pixels.scale * _PER_NAT), weight_bits, DRIVE_EXP_RANGE, "weight"
+    )
+    u_min, u_max = to_octaves(LOG_RATE_LOW), min(to_octaves(LOG_RATE_HIGH), LOG_RATE_MAX)
+    layer = PoissonLayer(
+        weight=weight,
+        weight_rec=weight_rec,
+        bias=_within(-network.step_size * network.bias * _PER_NAT, TERM_MAX, "bias"),
+        self_weight=_within(self_weight, SELF_MAX, "self_weight"),
+        u_init=np.clip(np.rint(network.u0 * _PER_NAT), u_min, u_max).astype(np.int32),
+        drive_exp=drive_exp,
+        weight_exp=weight_exp,
+        u_min=u_min,
+        u_max=u_max,
+        du_min=to_octaves(LOG_RATE_LOW),
+        du_max=to_octaves(LOG_RATE_HIGH),
+        payload_bits=WIDEST_PAYLOAD,
+    )
+    widest = IntNetwork(
+        pixels, layer, network.phi.astype(np.float32), test.pixels, test.labels, provenance or {}
+    )
+    return _with_safe_payload(widest)
+
+
+def to_grid(
+    values: np.ndarray, bits: int, exponents: tuple[int, int], where: str
+) -> tuple[np.ndarray, int]:
+    """Round to `bits`-bit integers at the smallest power-of-two scale that clips none.
+
+    Returns
+    -------
+    integers : int8 array of the shape of `values`, within +-(2**(bits - 1) - 1)
+    exponent : int
+        values ~ integers * 2**exponent
+    """
+    largest, limit = float(np.abs(values).max()), 2 ** (bits - 1) - 1
+    low, high = exponents
+    exponent = low if largest == 0 else math.ceil(math.log2(largest / limit))
+    exponent = max(exponent, low)
+    while np.rint(largest / 2.0**exponent) > limit:
+        exponent += 1
+    if exponent > high:
+        raise QuantizationError(
+            f"{where}: largest value {largest:.4g} needs the scale 2**{exponent}, allowed at most "
+            f"2**{high}; the model's step size or pixel deviations are out of the usual range"
+        )
+    return np.rint(values / 2.0**exponent).astype(np.int8), exponent
+
+
+def _within(values: np.ndarray, limit: int, where: str) -> np.ndarray:
+    rounded = np.rint(values)
+    if np.abs(rounded).max() > limit:
+        raise QuantizationError(
+            f"{where}: largest value {np.abs(rounded).max():.0f} (1/4096 octave), allowed {limit}; "
+            "the model's step size or pixel deviations are out of the usual range"
+        )
+    return rounded.astype(np.int32)
+
+
+def _with_safe_payload(network: IntNetwork) -> IntNetwork:
+    """Narrow the payload until every bound holds."""
+    for bits in range(WIDEST_PAYLOAD, 0, -1):
+        candidate = replace(network, layer=replace(network.layer, payload_bits=bits))
+        if all(bound.holds for bound in bounds(candidate)):
+            return candidate
+    broken = [f"{b.variable} reaches {b.reach} of {b.allowed}" for b in bounds(candidate)]
+    raise QuantizationError(
+        f"layer 1: no payload is free of overflow ({'; '.join(broken)}); use fewer weight bits"
+    )

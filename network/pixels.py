@@ -1,0 +1,56 @@
+"""From a user's images to integer pixels of a network's input format."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ipvae.network.description import InputFormat, check_pixels
+from ipvae.network.errors import DescriptionError, InputError
+
+
+def load_pixels(path: str | Path, fmt: InputFormat) -> np.ndarray:
+    """Read images from an .npy file: (N, M) or (N, height, width).
+
+    Integers are taken as pixels of the format; floating-point values are real pixel
+    values, divided by the format's scale and rounded half to even.
+
+    Returns
+    -------
+    (N, M) int16
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or its images do not fit the format.
+    """
+    try:
+        images = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: not an .npy file of numbers ({error})") from error
+    if not isinstance(images, np.ndarray) or images.dtype.kind not in "iuf" or images.ndim < 2:
+        raise InputError(f"{path}: holds no array of images, allowed (n, {fmt.size}) numbers")
+    images = images.reshape(len(images), -1)
+    if len(images) == 0 or images.shape[1] != fmt.size:
+        raise InputError(
+            f"{path}: {len(images)} images of {images.shape[1]} pixels, "
+            f"the network takes one or more of {fmt.size}"
+        )
+    return to_pixels(images, fmt, str(path))
+
+
+def to_pixels(images: np.ndarray, fmt: InputFormat, where: str = "images") -> np.ndarray:
+    """Convert real-valued or integer images to (N, M) int16 pixels within the range."""
+    if images.dtype.kind == "f":
+        if not np.isfinite(images).all():
+            raise InputError(f"{where}: holds values that are not finite numbers")
+        images = np.rint(images / fmt.scale)
+    try:
+        check_pixels(images, fmt, where)
+    except DescriptionError as error:
+        raise InputError(str(error)) from error
+    return images.astype(np.int16)
+
+
+def to_real(pixels: np.ndarray, fmt: InputFormat) -> np.ndarray:
+    """Real pixel values, float64."""
+    return pixels.astype(np.float64) * fmt.scale
