@@ -222,6 +222,8 @@ class IntNetwork:
                 f"allowed ({self.test_images.shape[0]},)"
             )
         check_pixels(self.test_images, self.input, "test images")
+        if not isinstance(self.provenance, dict):
+            raise DescriptionError("provenance: is not a JSON object")
 
 
 @dataclass(frozen=True, eq=False)

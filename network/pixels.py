@@ -29,13 +29,12 @@ def load_pixels(path: str | Path, fmt: InputFormat) -> np.ndarray:
         raise InputError(f"{path}: not an .npy file of numbers ({error})") from error
     if not isinstance(images, np.ndarray) or images.dtype.kind not in "iuf" or images.ndim < 2:
         raise InputError(f"{path}: holds no array of images, allowed (n, {fmt.size}) numbers")
-    images = images.reshape(len(images), -1)
-    if len(images) == 0 or images.shape[1] != fmt.size:
+    if len(images) == 0 or images[0].size != fmt.size:
         raise InputError(
-            f"{path}: {len(images)} images of {images.shape[1]} pixels, "
-            f"the network takes one or more of {fmt.size}"
+            f"{path}: shape {images.shape}, the network takes one or more images of "
+            f"{fmt.size} pixels"
         )
-    return to_pixels(images, fmt, str(path))
+    return to_pixels(images.reshape(len(images), fmt.size), fmt, str(path))
 
 
 def to_pixels(images: np.ndarray, fmt: InputFormat, where: str = "images") -> np.ndarray:

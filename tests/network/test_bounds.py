@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+
+from ipvae.emulator import Emulator, run
+from ipvae.network.bounds import bounds, require_proved, row_reach, saturations
+from ipvae.network.check import check
+from ipvae.network.drive import drive
+from ipvae.network.errors import DescriptionError, InputError, UnprovedOverflowError
+from ipvae.network.limits import recurrent_cores
+
+
+def test_row_reach_is_the_worst_partial_sum():
+    weight = np.array([[3, -5, 4]], dtype=np.int8)
+    assert row_reach(weight, 0, 10) == 70
+    assert row_reach(weight, -10, 10) == 120
+    assert row_reach(np.array([[3, -9, 4]], dtype=np.int8), 0, 10) == 90
+
+
+def test_adversarial_counts_cannot_exceed_the_bound(make_network, rng):
+    network = make_network()
+    layer = network.layer
+    reach = {b.variable: b.reach for b in bounds(network)}
+    for row in layer.weight_rec.astype(np.int64):
+        worst = np.where(row > 0, layer.count_max, 0)
+        assert abs(row @ worst) <= reach["a_in"]
+        assert abs(row @ (layer.count_max - worst)) <= reach["a_in"]
+    trace = run(network, network.test_images, 40, 3)
+    assert np.abs(trace.stacked("1", "a_in")).max() <= reach["a_in"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "variable"),
+    [
+        (
+            {
+                "weight_rec": np.full((16, 16), 127, np.int8),
+                "self_weight": np.zeros(16, np.int32),
+                "payload_bits": 13,
+            },
+            "a_in",
+        ),
+        ({"self_weight": np.full(16, 2**22 - 1, np.int32)}, "self_inhibition"),
+    ],
+)
+def test_a_network_that_may_overflow_is_not_proved_and_does_not_run(make_network, parts, variable):
+    network = make_network(**parts)
+    found = check(network).as_dict()
+    assert not found["overflow_proved"]
+    assert not found["ok"]
+    assert [v["rule"] for v in found["violations"]] == ["overflow"]
+    with pytest.raises(UnprovedOverflowError, match=variable):
+        require_proved(network)
+    with pytest.raises(UnprovedOverflowError):
+        Emulator(network)
+
+
+def test_bound_at_its_edge_and_one_past_it(make_network):
+    # Counts reach 65535: a row sum of 128 gives 8388480, below 2**23 - 1; one of 129 exceeds it.
+    for second, holds in ((1, True), (2, False)):
+        weight = np.zeros((2, 2), dtype=np.int8)
+        weight[0] = 127, second
+        network = make_network(
+            k=2, weight_rec=weight, self_weight=np.zeros(2, np.int32), payload_bits=16
+        )
+        assert check(network).as_dict()["overflow_proved"] is holds
+
+
+def test_wide_payload_violates_the_target(make_network):
+    network = make_network(
+        weight_rec=np.zeros((16, 16), np.int8),
+        self_weight=np.zeros(16, np.int32),
+        payload_bits=25,
+    )
+    assert [v.rule for v in check(network).violations] == ["payload_bits"]
+
+
+def test_unknown_target_is_refused(make_network):
+    with pytest.raises(InputError, match="allowed loihi2"):
+        check(make_network(), "loihi9")
+
+
+@pytest.mark.parametrize(
+    ("k", "low", "high"),
+    [(128, 1, 1), (256, 2, 2), (512, 5, 6), (784, 10, 13), (1024, 17, 23), (2048, 67, 103)],
+)
+def test_cores_of_the_published_compiler_logs(k, low, high):
+    plan = recurrent_cores(k)
+    assert plan is not None
+    assert (plan.low, plan.high) == (low, high)
+
+
+def test_too_large_a_network_does_not_fit_one_chip(make_network):
+    network = make_network(k=2700, m=1, weight_rec=np.zeros((2700, 2700), np.int8))
+    assert [v.rule for v in check(network).violations] == ["cores"]
+    assert recurrent_cores(20_000) is None
+
+
+def test_saturations_are_counted_where_values_stand_at_a_limit(make_network):
+    network = make_network(
+        u_init=np.full(16, 32768, np.int32), payload_bits=7, weight_rec=np.zeros((16, 16), np.int8)
+    )
+    trace = run(network, network.test_images, 1, 0)
+    variables = {name: trace.stacked("1", name)[:, :1] for name in ("a_in", "u", "z")}
+    found = saturations(network, variables, drive(network, network.test_images))
+    assert found == {"drive": 0, "a_in": 0, "u": 80, "z": 80}
+
+
+def test_drive_follows_the_document_and_clips(make_network):
+    network = make_network(drive_exp=14)
+    images = network.test_images
+    b = drive(network, images)
+    layer = network.layer
+    for i, k in ((0, 0), (4, 15), (2, 7)):
+        p = sum(int(w) * int(x) for w, x in zip(layer.weight[k], images[i], strict=True))
+        assert b[i, k] == min(max((p << 14) + int(layer.bias[k]), -(2**21 - 1)), 2**21 - 1)
+    assert (np.abs(b) == 2**21 - 1).any()
+
+
+def test_drive_refuses_other_images(make_network):
+    network = make_network()
+    with pytest.raises(InputError, match="takes"):
+        drive(network, np.zeros((2, 11), np.int16))
+    with pytest.raises(InputError, match="integer"):
+        drive(network, np.zeros((2, 12)))
+    with pytest.raises(DescriptionError, match="declares 0..255"):
+        drive(network, np.full((2, 12), 256, np.int16))

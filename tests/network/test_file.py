@@ -1,0 +1,177 @@
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ipvae.network import file as network_file
+from ipvae.network.errors import FormatError, InputError
+from ipvae.network.file import FIELDS, checksum, read_network, to_fields, write_network
+from ipvae.network.seal import write_seal
+
+
+@pytest.fixture
+def saved(tmp_path, make_network):
+    path = tmp_path / "net.h5"
+    write_network(path, make_network())
+    return path
+
+
+def assert_same(a, b):
+    fields = to_fields(b)
+    for name, array in to_fields(a).items():
+        np.testing.assert_array_equal(array, fields[name], err_msg=name)
+
+
+@given(
+    k=st.integers(1, 9), m=st.integers(1, 7), seed=st.integers(0, 99), n_images=st.integers(0, 3)
+)
+@settings(max_examples=15, deadline=None)
+def test_round_trip_of_random_networks(tmp_path_factory, make_network, k, m, seed, n_images):
+    path = tmp_path_factory.mktemp("net") / "net.h5"
+    network = make_network(k=k, m=m, seed=seed, n_images=n_images)
+    write_network(path, network)
+    assert_same(network, read_network(path))
+
+
+def test_two_writes_give_the_same_bytes(tmp_path, make_network):
+    for name in "ab":
+        write_network(tmp_path / name, make_network())
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_checksum_depends_on_contents(make_network):
+    assert checksum(make_network(seed=1)) == checksum(make_network(seed=1))
+    assert checksum(make_network(seed=1)) != checksum(make_network(seed=2))
+
+
+def test_every_flipped_bit_is_noticed(saved, tmp_path):
+    """200 places spread over the file, one bit each: the identical network or FormatError."""
+    data, original = saved.read_bytes(), read_network(saved)
+    damaged = tmp_path / "damaged.h5"
+    refused = 0
+    for i in range(200):
+        place = i * (len(data) - 1) // 199
+        flipped = bytearray(data)
+        flipped[place] ^= 1 << (i % 8)
+        damaged.write_bytes(flipped)
+        try:
+            assert_same(original, read_network(damaged))
+        except FormatError:
+            refused += 1
+    assert refused == 200
+
+
+@pytest.mark.parametrize("keep", [0, 1, 100, 512, 3000, -1])
+def test_truncated_file_is_refused(saved, keep):
+    saved.write_bytes(saved.read_bytes()[:keep])
+    with pytest.raises(FormatError, match="net.h5: "):
+        read_network(saved)
+
+
+def test_missing_and_foreign_files_are_refused(tmp_path):
+    with pytest.raises(FormatError, match="cannot be read"):
+        read_network(tmp_path / "none.h5")
+    with h5py.File(tmp_path / "foreign.h5", "w") as f:
+        f["weights"] = [1, 2, 3]
+    with pytest.raises(FormatError, match="not a network file of ours"):
+        read_network(tmp_path / "foreign.h5")
+    with pytest.raises(FormatError, match="cannot be read"):
+        read_network(tmp_path)
+
+
+def tamper(path, change):
+    """Change a file as someone would who also renews seal and checksum."""
+    with h5py.File(path, "r+") as f:
+        change(f)
+        if change not in (delete, huge, external_link):
+            fields = {n: np.asarray(f[n][()], dtype=FIELDS[n][0]) for n in FIELDS}
+            f["ipvae"].attrs["checksum"] = np.bytes_(network_file._content_checksum(fields))
+    write_seal(path)
+
+
+def replace(name, value):
+    def change(f):
+        del f[name]
+        f[name] = value
+
+    return change
+
+
+def delete(f):
+    del f["layer/1/bias"]
+
+
+def newer(f):
+    f["ipvae"].attrs["format_version"] = 2
+
+
+def soft_link(f):
+    del f["layer/1/bias"]
+    f["layer/1/bias"] = h5py.SoftLink("/layer/1/neuron/uInit")
+
+
+def external_link(f):
+    del f["layer/1/bias"]
+    f["layer/1/bias"] = h5py.ExternalLink("/etc/hostname", "/x")
+
+
+def huge(f):
+    del f["ipvae/test/images"]
+    f.create_dataset("ipvae/test/images", shape=(2**40, 12), dtype="<i2")
+
+
+def compressed(f):
+    data = f["ipvae/decoder"][()]
+    del f["ipvae/decoder"]
+    f.create_dataset("ipvae/decoder", data=data, compression="gzip")
+
+
+def extra(f):
+    f["layer/2/weight"] = [1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (delete, "bias is missing"),
+        (newer, "format version 2, this program reads 1"),
+        (soft_link, "soft or external link"),
+        (external_link, "soft or external link"),
+        (huge, "stores less or more"),
+        (compressed, "not a plain contiguous dataset"),
+        (extra, "does not belong in format 1"),
+        (replace("layer/1/bias", np.zeros(16)), "is float64"),
+        (replace("layer/1/bias", np.zeros(15, "<i4")), "bias has shape"),
+        (replace("layer/1/bias", np.full(16, 2**21, "<i4")), "bias = 2097152 is outside"),
+        (replace("layer/1/neuron/uMax", np.int64(40000)), "u_max = 40000 is outside"),
+        (replace("layer/1/neuron/messageBits", np.int64(0)), "payload_bits = 0 is outside"),
+        (replace("layer/1/inFeatures", np.int64(5)), "inFeatures"),
+        (replace("ipvae/latency", np.int64(2)), "latency"),
+        (replace("ipvae/random", np.bytes_(b"other").astype("S32")), "random"),
+        (replace("ipvae/sampler/thresholds", np.zeros((481, 27), "<i4")), "thresholds"),
+        (replace("ipvae/decoder", np.full((12, 16), np.nan, "<f4")), "not finite"),
+        (replace("ipvae/test/images", np.full((5, 12), 256, "<i2")), "pixels reach"),
+        (replace("ipvae/provenance", np.frombuffer(b"{no", "u1")), "net.h5"),
+        (replace("ipvae/provenance", np.frombuffer(b"[1]", "u1")), "provenance"),
+        (replace("ipvae/input/scale", np.float64(np.nan)), "scale"),
+    ],
+)
+def test_tampered_file_with_a_valid_seal_is_refused(saved, change, message):
+    tamper(saved, change)
+    with pytest.raises(FormatError, match=message):
+        read_network(saved)
+
+
+def test_failed_write_keeps_the_old_file(saved, make_network, monkeypatch):
+    before = saved.read_bytes()
+    monkeypatch.setattr(network_file, "write_seal", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_network(saved, make_network(seed=5))
+    assert saved.read_bytes() == before
+    assert [p.name for p in saved.parent.iterdir()] == ["net.h5"]
+
+
+def test_unwritable_place_is_an_input_error(tmp_path, make_network):
+    with pytest.raises(InputError, match="cannot write there"):
+        write_network(tmp_path / "no" / "net.h5", make_network())

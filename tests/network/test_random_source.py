@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from ipvae.network import random_source
+from ipvae.network.errors import InputError
+
+
+def grid(seed, images, neurons, step, draw=0):
+    keys = [random_source.image_key(seed, i) for i in images]
+    image = tuple(np.array([k[w] for k in keys], dtype=np.uint32)[:, None] for w in (0, 1))
+    return random_source.uniforms(image, random_source.neuron_keys(1, neurons), step, draw)
+
+
+def test_worked_example_of_the_document():
+    keys = random_source.neuron_keys(1, 6)
+    assert random_source.image_key(7, 3) == (7216701, 2218025)
+    assert (keys[0][5], keys[1][5]) == (16699498, 2492469)
+    assert grid(7, [3], 6, 2, 1)[0, 5] == 628783
+
+
+def test_values_have_24_bits_and_are_uniform():
+    """Chi-square of the top byte over 2^18 draws: 255 degrees, p > 1e-4 is below 349."""
+    u = grid(1, range(512), 512, 3)
+    assert u.dtype == np.uint32
+    assert u.max() < 2**24
+    counts = np.bincount(u.ravel() >> 16, minlength=256)
+    expected = u.size / 256
+    assert ((counts - expected) ** 2 / expected).sum() < 349
+
+
+@pytest.mark.parametrize("axis", ["step", "draw", "image", "neuron", "seed"])
+def test_neighbours_are_uncorrelated(axis):
+    """|r| of 2^18 pairs stays below 5 standard errors, 5 / 512."""
+    a = grid(5, range(512), 513, 8)[:, :512]
+    b = {
+        "step": grid(5, range(512), 512, 9),
+        "draw": grid(5, range(512), 512, 8, 1),
+        "image": grid(5, range(1, 513), 512, 8),
+        "neuron": grid(5, range(512), 513, 8)[:, 1:],
+        "seed": grid(6, range(512), 512, 8),
+    }[axis]
+    r = np.corrcoef(a.ravel().astype(float), b.ravel().astype(float))[0, 1]
+    assert abs(r) < 5 / 512
+
+
+def test_swapping_image_and_neuron_gives_another_stream():
+    """With seed 1 and layer 1 the two key derivations must not coincide."""
+    u = grid(1, range(8), 8, 0)
+    assert not np.array_equal(u, u.T)
+
+
+def test_no_two_streams_of_many_agree():
+    streams = np.stack([grid(0, range(64), 64, t).ravel() for t in range(3)], axis=1)
+    assert len(np.unique(streams, axis=0)) == 64 * 64
+
+
+@pytest.mark.parametrize(("seed", "image"), [(-1, 0), (2**48, 0), (0, -1), (0, 2**32)])
+def test_keys_out_of_range_are_refused(seed, image):
+    with pytest.raises(InputError, match="allowed 0 to"):
+        random_source.image_key(seed, image)

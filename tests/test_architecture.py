@@ -1,0 +1,90 @@
+"""Imports follow the house's table; files stay small; names resolve in this repository."""
+
+import ast
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+ALLOWED = {
+    "network": set(),
+    "evaluation": {"network"},
+    "train": {"evaluation"},
+    "emulator": {"network"},
+    "export": {"train", "network", "emulator", "evaluation"},
+    "lava_procs": {"network"},
+    "energy": {"network"},
+    "hw_tests": {"network", "lava_procs"},
+}
+THIRD_PARTY = {
+    "network": {"numpy", "h5py"},
+    "evaluation": {"numpy", "sklearn"},
+    "emulator": {"numpy", "numba"},
+    "energy": {"numpy"},
+}
+TORCH = {"train", "lava_procs"}
+LAVA = {"lava_procs", "hw_tests"}
+
+
+def imports(file: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_package_imports_only_what_the_table_allows(package):
+    assert sources(package)
+    for file in sources(package):
+        ours = {n.split(".")[1] for n in imports(file) if n.startswith("ipvae.")}
+        assert ours <= ALLOWED[package] | {package}, file
+
+
+@pytest.mark.parametrize("package", THIRD_PARTY)
+def test_package_imports_only_its_third_parties(package):
+    import sys
+
+    for file in sources(package):
+        tops = {n.split(".")[0] for n in imports(file)} - {"ipvae"} - sys.stdlib_module_names
+        assert tops <= THIRD_PARTY[package], file
+
+
+def test_torch_and_lava_stay_behind_their_packages():
+    for package in (*ALLOWED, "cli"):
+        for file in sources(package):
+            tops = {n.split(".")[0] for n in imports(file)}
+            assert "torch" not in tops or package in TORCH, file
+            assert "lava" not in tops or package in LAVA, file
+
+
+def test_nothing_imports_cli():
+    for package in ALLOWED:
+        for file in sources(package):
+            assert not any(n.startswith("ipvae.cli") for n in imports(file)), file
+
+
+def test_every_package_resolves_inside_this_repository():
+    for package in (*(set(ALLOWED) - {"hw_tests"}), "cli"):
+        spec = importlib.util.find_spec(f"ipvae.{package}")
+        assert spec is not None and spec.origin is not None
+        assert Path(spec.origin).resolve() == ROOT / package / "__init__.py"
+
+
+def test_no_file_is_over_400_lines():
+    files = [f for p in (*ALLOWED, "cli", "tests") for f in sources(p)]
+    assert {f: n for f in files if (n := len(f.read_text().splitlines())) > 400} == {}
+
+
+def test_no_registry_address_is_committed():
+    for file in (ROOT / "requirements").iterdir():
+        assert "://" not in file.read_text(), file
