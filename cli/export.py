@@ -10,8 +10,8 @@ from ipvae import __version__
 from ipvae.cli.inputs import (
     DataDirOption,
     ImagesOption,
+    LabelledImages,
     SeedOption,
-    TestImages,
     preset_images,
     training_errors,
 )
@@ -88,14 +88,14 @@ def pixel_format(checkpoint: "Checkpoint") -> InputFormat:
 
 def export_images(
     checkpoint: "Checkpoint", pixels: InputFormat, data_dir: Path | None, images: Path | None
-) -> tuple[np.ndarray, TestImages]:
+) -> tuple[np.ndarray, LabelledImages]:
     """Images to calibrate on (training images) and to store (test images).
 
     A user's own images serve as both.
     """
     if images is not None:
         own = load_pixels(images, pixels)
-        return own[:CALIBRATION_IMAGES], TestImages(
+        return own[:CALIBRATION_IMAGES], LabelledImages(
             own[:STORED_IMAGES], np.full(len(own[:STORED_IMAGES]), -1, dtype=np.int16)
         )
     preset = checkpoint.data.preset
@@ -107,7 +107,7 @@ def export_images(
     data = preset_images(preset, data_dir)
     return (
         data.train_pixels[:CALIBRATION_IMAGES].astype(np.int16),
-        TestImages(
+        LabelledImages(
             data.test_pixels[:STORED_IMAGES].astype(np.int16),
             data.test_labels[:STORED_IMAGES].astype(np.int16),
         ),

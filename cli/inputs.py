@@ -28,16 +28,19 @@ ImagesOption = Annotated[
 ]
 
 
+DATA_SETS = ("digits", "mnist")
+
+
 @dataclass(frozen=True)
-class TestImages:
+class LabelledImages:
     """Integer pixels (N, M) with labels (N,), -1 where unknown."""
 
     pixels: np.ndarray
     labels: np.ndarray
 
-    def first(self, n: int | None) -> "TestImages":
+    def first(self, n: int | None) -> "LabelledImages":
         """Return the first n images, or all."""
-        return TestImages(self.pixels[:n], self.labels[:n])
+        return LabelledImages(self.pixels[:n], self.labels[:n])
 
 
 @contextmanager
@@ -65,7 +68,7 @@ def preset_images(preset: str, data_dir: Path | None) -> "Images":
 
 def network_images(
     network: IntNetwork, samples: int | None, data_dir: Path | None, images: Path | None
-) -> TestImages:
+) -> LabelledImages:
     """Choose the images to run: --images, the data set's test images, or the file's own.
 
     Raises
@@ -77,14 +80,20 @@ def network_images(
         raise InputError("--images and --data-dir: give one of them")
     if images is not None:
         pixels = load_pixels(images, network.input)
-        found = TestImages(pixels, np.full(len(pixels), -1))
+        found = LabelledImages(pixels, np.full(len(pixels), -1))
         where = str(images)
     elif data_dir is not None:
-        data = preset_images(network_preset(network), data_dir)
-        found = TestImages(data.test_pixels.astype(np.int16), data.test_labels)
+        preset = network_preset(network)
+        if preset not in DATA_SETS:
+            raise InputError(
+                f"--data-dir: the network names no data set of ours (found '{preset}', allowed "
+                f"{', '.join(DATA_SETS)}); give images with --images"
+            )
+        data = preset_images(preset, data_dir)
+        found = LabelledImages(data.test_pixels.astype(np.int16), data.test_labels)
         where = f"test set in {data_dir}"
     else:
-        found = TestImages(network.test_images, network.test_labels)
+        found = LabelledImages(network.test_images, network.test_labels)
         where = "test images inside the network file"
     if len(found.pixels) == 0:
         raise InputError(f"{where}: none there; give some with --images or --data-dir")

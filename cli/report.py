@@ -71,7 +71,7 @@ def screen(result: dict) -> list:
             row["model"],
             row["kind"],
             row["part"],
-            f"{_micro(row['low_j'])} to {_micro(row['high_j'])}",
+            _band(row["low_j"], row["high_j"]),
         ]
         for row in result["energy"]
     ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ipvae.network import poisson, random_source
-from ipvae.network.arithmetic import clip, scale_input
+from ipvae.network.arithmetic import clip, scale_input, self_inhibition
 from ipvae.network.bounds import require_proved
 from ipvae.network.description import LAYER, IntNetwork
 from ipvae.network.drive import drive
@@ -62,7 +62,7 @@ class Emulator:
         self._neuron_key = random_source.neuron_keys(int(LAYER), layer.n_neurons)
         # Sums stay below 2**23, so a float32 product is exact whatever its order.
         self._weight = np.ascontiguousarray(layer.weight_rec.T, dtype=np.float32)
-        self._self_weight = layer.self_weight.astype(np.int64)
+        self._self = layer.self_weight.astype(np.int64)
 
     def steps(
         self, images: np.ndarray, n_steps: int, seed: int, first_image: int = 0
@@ -91,7 +91,7 @@ class Emulator:
         yield Step(*(v.astype(np.int32) for v in (a_in, u, z)))
         for t in range(1, n_steps + 1):
             a_in = (z.astype(np.float32) @ self._weight).astype(np.int64)
-            change = b - scale_input(a_in, layer.weight_exp) - self._self_weight * z
+            change = b - scale_input(a_in, layer.weight_exp) - self_inhibition(self._self, z)
             u = clip(u + clip(change, layer.du_min, layer.du_max), layer.u_min, layer.u_max)
             z = self._draw(u, image_key, t)
             yield Step(*(v.astype(np.int32) for v in (a_in, u, z)))

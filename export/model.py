@@ -68,11 +68,9 @@ def from_arrays(path: str | Path) -> FloatNetwork:
         If the file cannot be read or an array is missing, unknown or of a wrong shape.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as f, np.load(f, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, AttributeError, TypeError) as error:
-        raise InputError(f"{path}: not an .npz file of numbers ({error})") from error
-    except Exception as error:  # zipfile raises errors of its own
+    except Exception as error:  # NumPy and zipfile have no common class
         raise InputError(f"{path}: not an .npz file of numbers ({error})") from error
     missing, unknown = set(ARRAYS) - set(arrays), set(arrays) - set(ARRAYS)
     if missing or unknown:

@@ -19,7 +19,7 @@ TERM_MAX = 2**21 - 1
 """Bound of the drive and of the scaled recurrent input (`L` in the documents)."""
 
 SELF_MAX = 2**22 - 1
-"""Bound of the self-inhibition, self_weight * count."""
+"""Bound of the self-inhibition."""
 
 
 def shift(value: np.ndarray, exponent: int) -> np.ndarray:
@@ -67,6 +67,25 @@ def scale_input(a_in: np.ndarray, exponent: int) -> np.ndarray:
 def input_limit(exponent: int) -> int:
     """Largest magnitude of `a_in` that `scale_input` passes unchanged."""
     return TERM_MAX >> exponent if exponent >= 0 else TERM_MAX << -exponent
+
+
+def self_inhibition(self_weight: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """Multiply self-weights by the neurons' own last counts, within SELF_MAX.
+
+    A count takes effect up to SELF_MAX // self_weight, a constant of each neuron, so that
+    the product never leaves its range; that bound stands for more than 500 octaves.
+
+    Parameters
+    ----------
+    self_weight : (K,) int, Q11.12 octaves, in [0, SELF_MAX]
+    count : (..., K) int, at least 0
+
+    Returns
+    -------
+    (..., K) int64, Q11.12 octaves, in [0, SELF_MAX]
+    """
+    weight = np.asarray(self_weight, dtype=np.int64)
+    return weight * np.minimum(count, SELF_MAX // np.maximum(weight, 1))
 
 
 def to_octaves(nats: float) -> int:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ipvae.network.arithmetic import SELF_MAX, STATE_MAX, input_limit
+from ipvae.network.arithmetic import STATE_MAX, TERM_MAX, input_limit
 from ipvae.network.description import LAYER, IntNetwork
 from ipvae.network.errors import UnprovedOverflowError
 
@@ -48,7 +48,6 @@ def bounds(network: IntNetwork) -> list[Bound]:
     layer, pixels = network.layer, network.input
     return [
         Bound("a_in", row_reach(layer.weight_rec, 0, layer.count_max), STATE_MAX),
-        Bound("self_inhibition", int(layer.self_weight.max()) * layer.count_max, SELF_MAX),
         Bound("drive_sum", row_reach(layer.weight, pixels.minimum, pixels.maximum), 2**31 - 1),
     ]
 
@@ -79,7 +78,7 @@ def saturations(network: IntNetwork, variables: dict[str, np.ndarray], drive: np
     """
     layer = network.layer
     limits = {"a_in": input_limit(layer.weight_exp), "u": layer.u_max, "z": layer.count_max}
-    counts = {"drive": int((np.abs(drive.astype(np.int64)) >= 2**21 - 1).sum())}
+    counts = {"drive": int((np.abs(drive.astype(np.int64)) >= TERM_MAX).sum())}
     for name, limit in limits.items():
         values = variables[name].astype(np.int64)
         counts[name] = int(((np.abs(values) if name == "a_in" else values) >= limit).sum())

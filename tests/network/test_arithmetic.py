@@ -6,10 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipvae.network.arithmetic import (
+    SELF_MAX,
     TERM_MAX,
     clip,
     input_limit,
     scale_input,
+    self_inhibition,
     shift,
     to_octaves,
 )
@@ -42,6 +44,15 @@ def test_scaled_input_stays_within_its_bound_and_follows_the_document(a_in, e):
 def test_input_limit_is_the_last_value_passed_unchanged(e):
     limit = input_limit(e)
     assert scale_input(np.array(limit), e) == shift(np.array(limit), e)
+
+
+@given(st.integers(0, SELF_MAX), st.integers(0, 2**20))
+def test_self_inhibition_is_exact_until_its_bound(weight, count):
+    found = int(self_inhibition(np.array(weight), np.array(count)))
+    if weight * count <= SELF_MAX:
+        assert found == weight * count
+    else:
+        assert SELF_MAX - weight < found <= SELF_MAX
 
 
 def test_clip_is_inclusive():

@@ -39,7 +39,6 @@ def test_adversarial_counts_cannot_exceed_the_bound(make_network, rng):
             },
             "a_in",
         ),
-        ({"self_weight": np.full(16, 2**22 - 1, np.int32)}, "self_inhibition"),
     ],
 )
 def test_a_network_that_may_overflow_is_not_proved_and_does_not_run(make_network, parts, variable):

@@ -48,6 +48,7 @@ def test_gram_form_equals_direct_form_gradients_included(generator):
     direct = step_direct(
         u, z, x, phi=model.phi, precision=d, step_size=a, bias=model.log_bias.exp(), limit=10.0
     )
+    d, a = precision_of(model.log_sigma_raw), torch.exp(model.log_lr)
     weighted = d[:, None] * model.phi
     drive = a * (x @ weighted - model.log_bias.exp())
     gram = step_gram(u, drive, z @ (a * model.phi.T @ weighted), 10.0)

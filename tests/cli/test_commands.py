@@ -1,0 +1,259 @@
+"""The command line: results, JSON keys, exit status and one-line errors."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ipvae.cli import backends
+from ipvae.cli.main import run_command
+from ipvae.emulator import engine
+from ipvae.network.file import read_network, write_network
+from ipvae.network.trace import read_trace
+
+
+@pytest.fixture
+def net(tmp_path, make_network):
+    path = tmp_path / "net.h5"
+    write_network(path, make_network())
+    return path
+
+
+@pytest.fixture
+def command(capsys):
+    """Run a command; return status, parsed JSON or stdout, stderr."""
+
+    def run(*words):
+        status = run_command([str(word) for word in words])
+        out, err = capsys.readouterr()
+        return status, json.loads(out) if out.startswith("{") else out, err
+
+    return run
+
+
+def assert_one_line_error(result, *parts):
+    status, out, err = result
+    assert status == 2
+    assert out == ""
+    assert err.startswith("ipvae: ")
+    assert err.count("\n") == 1
+    for part in parts:
+        assert part in err
+
+
+def test_run_reports_the_contract_keys_and_writes_a_trace(command, net, tmp_path):
+    status, found, _ = command(
+        "run", net, "--samples", 3, "--steps", 9, "--trace", tmp_path / "t.h5", "--json", "-"
+    )
+    assert status == 0
+    assert found["backend"] == "emulator"
+    assert (found["samples"], found["steps"]) == (3, 9)
+    z = read_trace(tmp_path / "t.h5").stacked("1", "z")
+    assert z.shape == (3, 10, 16)
+    assert found["spikes"] == z.sum()
+    assert found["zeros"] == pytest.approx((z == 0).mean())
+    assert found["saturations"] == sum(found["saturations_by_variable"].values())
+    assert found["image_steps_per_second"] > 0
+
+
+def test_verify_two_names_for_equal_runs(command, net, monkeypatch):
+    monkeypatch.setattr(backends, "BACKENDS", ("emulator", "twin"))
+    run_backend = backends.run_backend
+    monkeypatch.setattr(
+        "ipvae.cli.verify.run_backend", lambda _, *rest: run_backend("emulator", *rest)
+    )
+    status, found, _ = command(
+        "verify", net, "--backends", "emulator,twin", "--samples", 4, "--steps", 7, "--json", "-"
+    )
+    assert status == 0
+    assert found["bit_exact"] is True
+    assert found["compared_values"] == 4 * 8 * 3 * 16
+    assert found["first_divergence"] is None
+    assert found["max_count"] > 1
+
+
+def one_weight(network):
+    weight = network.layer.weight_rec.copy()
+    weight[3, 5] += 1
+    return changed_layer(network, weight_rec=weight)
+
+
+def changed_layer(network, **parts):
+    from dataclasses import replace
+
+    return replace(network, layer=replace(network.layer, **parts))
+
+
+def sound(network):
+    return network
+
+
+@pytest.mark.parametrize("kind", ["weight", "rounding", "draw"])
+def test_verify_notices_one_change_and_says_where(command, net, monkeypatch, kind):
+    """One weight, one rounding or one draw of the second backend differs."""
+    reference = engine.run
+    network = read_network(net)
+    truth = reference(network, network.test_images[:4], 20, 0)
+
+    def altered(name, network, images, steps, seed):
+        if name == "emulator":
+            return reference(network, images, steps, seed)
+        with monkeypatch.context() as patch:
+            if kind == "rounding":  # toward zero in place of toward minus infinity
+                original = engine.scale_input
+                patch.setattr(engine, "scale_input", lambda a, e: original(a + (a < 0), e))
+            if kind == "draw":
+                draw = engine.Emulator._draw
+
+                def one_more(self, u, key, step):
+                    z = draw(self, u, key, step)
+                    if step == 11:
+                        z[2, 6] += 1
+                    return z
+
+                patch.setattr(engine.Emulator, "_draw", one_more)
+            used = one_weight(network) if kind == "weight" else network
+            return reference(used, images, steps, seed)
+
+    monkeypatch.setattr("ipvae.cli.verify.run_backend", altered)
+    status, found, _ = command(
+        "verify", net, "--backends", "emulator,lava", "--samples", 4, "--steps", 20, "--json", "-"
+    )
+    where = found["first_divergence"]
+    assert status == 1
+    assert found["bit_exact"] is False
+    assert where["layer"] == "1"
+    recorded = truth.samples[where["sample"]]["1"][where["variable"]]
+    assert recorded[where["step"], where["index"]] == where["expected"] != where["found"]
+    if kind == "weight":
+        assert (where["variable"], where["index"]) == ("a_in", 3)
+    if kind == "rounding":
+        assert where["variable"] == "u"
+    if kind == "draw":
+        assert (where["sample"], where["step"], where["variable"], where["index"]) == (
+            2,
+            11,
+            "z",
+            6,
+        )
+
+
+def test_check_exits_1_where_a_limit_is_exceeded(command, tmp_path, make_network):
+    write_network(tmp_path / "wide.h5", make_network(payload_bits=20))
+    status, found, _ = command("check", tmp_path / "wide.h5", "--json", "-")
+    assert status == 1
+    assert found["ok"] is False
+    assert found["overflow_proved"] is False
+    assert set(found["violations"][0]) == {"rule", "found", "allowed", "where"}
+
+
+def test_check_of_a_good_network(command, net):
+    status, found, _ = command("check", net, "--json", "-")
+    assert status == 0
+    assert found["ok"] and found["overflow_proved"] and found["cores"] == 1
+
+
+def test_report_has_counts_energy_and_quality(command, net, tmp_path):
+    status, found, _ = command(
+        "report", net, "--out", tmp_path / "report", "--samples", 5, "--steps", 6, "--json", "-"
+    )
+    assert status == 0
+    assert set(found["counts"]) >= {
+        "synaptic_ops",
+        "count_weighted_ops",
+        "effective_macs",
+        "spikes",
+        "neuron_updates",
+        "drive_macs",
+        "readout_ops",
+    }
+    for row in found["energy"]:
+        assert set(row) == {"model", "kind", "part", "chip", "low_j", "high_j", "source"}
+    assert set(found["quality"]) == {"mse", "r2", "zeros"}
+    assert json.loads((tmp_path / "report" / "report.json").read_text()) == found
+    assert "No Loihi 2 was measured" in found["status"]
+
+
+def test_evaluate_a_network_gives_a_curve(command, net):
+    status, found, _ = command("evaluate", net, "--steps", "2,8", "--json", "-")
+    assert status == 0
+    assert [p["step"] for p in found["curve"]] == [2, 8]
+    assert (found["samples"], found["steps"], found["r2"]) == (5, 8, found["curve"][-1]["r2"])
+
+
+def test_json_to_a_file_keeps_the_text(command, net, tmp_path):
+    status, out, _ = command("info", net, "--json", tmp_path / "i.json")
+    assert status == 0
+    assert "integer network" in out
+    assert json.loads((tmp_path / "i.json").read_text())["neurons"] == 16
+
+
+def test_images_of_ones_own(command, net, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((3, 12)))
+    status, found, _ = command(
+        "run", net, "--images", tmp_path / "x.npy", "--samples", 3, "--steps", 2, "--json", "-"
+    )
+    assert (status, found["samples"]) == (0, 3)
+
+
+def test_imported_arrays_are_exported_and_run(command, tmp_path, rng):
+    arrays = {
+        "phi": rng.normal(size=(9, 6)) * 0.3,
+        "sigma": np.ones(9),
+        "step_size": 0.5,
+        "bias": np.full(6, 0.05),
+        "u0": np.full(6, -2.0),
+    }
+    np.savez(tmp_path / "a.npz", **arrays)
+    np.save(tmp_path / "x.npy", rng.uniform(0, 1, (20, 9)))
+    assert command("import", tmp_path / "a.npz", "--out", tmp_path / "m")[0] == 0
+    exporting = ("export", tmp_path / "m", "--out", tmp_path / "n.h5")
+    assert_one_line_error(command(*exporting), "--images")
+    assert command(*exporting, "--images", tmp_path / "x.npy")[0] == 0
+    status, found, _ = command("run", tmp_path / "n.h5", "--json", "-")
+    assert (status, found["samples"]) == (0, 16)
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["frobnicate"], "frobnicate"),
+        (["run"], "NET.h5"),
+        (["run", "none.h5"], "none.h5"),
+        (["run", "{net}", "--backend", "gpu"], "allowed emulator, lava, loihi2"),
+        (["run", "{net}", "--samples", "0"], "--samples"),
+        (["run", "{net}", "--samples", "6"], "allowed up to 5"),
+        (["run", "{net}", "--steps", "many"], "--steps"),
+        (["run", "{net}", "--trace", "/proc/none/t.h5", "--samples", "2"], "cannot write there"),
+        (["run", "{net}", "--images", "none.npy"], "none.npy"),
+        (["run", "{net}", "--data-dir", "none"], "no data set"),
+        (["verify", "{net}", "--backends", "emulator"], "two or more"),
+        (["verify", "{net}", "--backends", "emulator,x"], "allowed emulator"),
+        (["check", "{net}", "--target", "loihi9"], "allowed loihi2"),
+        (["evaluate", "{net}", "--steps", "0"], "--steps"),
+        (["evaluate", "none"], "none"),
+        (["info", "none.h5"], "none.h5"),
+        (["train", "--preset", "nope", "--out", "{tmp}"], "allowed are digits, mnist"),
+        (["train", "--preset", "digits", "--out", "/proc/none"], "cannot write there"),
+        (["train", "--preset", "mnist", "--out", "{tmp}", "--data-dir", "none"], "none"),
+        (["export", "none", "--out", "{tmp}/x.h5"], "none"),
+        (["import", "none.npz", "--out", "{tmp}/x"], "none.npz"),
+        (["import", "model.pt", "--out", "{tmp}/x"], ".npz"),
+        (["report", "{net}", "--out", "/proc/none", "--samples", "2"], "cannot write there"),
+        (["info", "{net}", "--json", "/proc/none/x.json"], "cannot write there"),
+    ],
+)
+def test_bad_input_ends_with_one_line_and_status_2(command, net, tmp_path, words, part):
+    filled = [word.format(net=net, tmp=tmp_path) for word in words]
+    before = sorted(tmp_path.rglob("*"))
+    assert_one_line_error(command(*filled), part)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_global_flags_may_follow_the_command(command, net):
+    assert command("info", net, "--quiet")[0] == 0
+    assert command("--quiet", "info", net)[0] == 0
+
+
+def test_version(command):
+    assert command("--version")[1].startswith("ipvae 0.")

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+
+from ipvae.export.model import from_arrays, from_parameters, to_parameters
+from ipvae.network.errors import DescriptionError, InputError
+
+GOOD = {
+    "phi": np.ones((4, 3)),
+    "sigma": np.full(4, 0.5),
+    "step_size": np.array(0.3),
+    "bias": np.full(3, 0.05),
+    "u0": np.full(3, -5.0),
+}
+
+
+def saved(tmp_path, **changes):
+    arrays = {k: v for k, v in {**GOOD, **changes}.items() if v is not None}
+    np.savez(tmp_path / "a.npz", **arrays)
+    return tmp_path / "a.npz"
+
+
+def test_parameters_round_trip(tmp_path):
+    network = from_arrays(saved(tmp_path))
+    again = from_parameters(to_parameters(network))
+    np.testing.assert_allclose(again.sigma, network.sigma, rtol=1e-6)
+    np.testing.assert_allclose(again.bias, network.bias, rtol=1e-6)
+    np.testing.assert_allclose(again.gram(), network.gram(), rtol=1e-5)
+    np.testing.assert_allclose(again.step_size, 0.3, rtol=1e-6)
+
+
+def test_gram_is_the_equation():
+    network = from_parameters(
+        to_parameters(from_parameters({**params(), "log_lr": np.float32(np.log(0.3))}))
+    )
+    d = np.diag(1 / network.sigma**2)
+    np.testing.assert_allclose(network.gram(), 0.3 * network.phi.T @ d @ network.phi, rtol=1e-6)
+
+
+def params():
+    rng = np.random.default_rng(0)
+    return {
+        "phi": rng.normal(size=(4, 3)).astype(np.float32),
+        "u0": np.zeros(3, np.float32),
+        "log_bias": np.full(3, -3, np.float32),
+        "log_lr": np.float32(0),
+        "log_sigma_raw": rng.normal(size=4).astype(np.float32),
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sigma": None}, r"missing: \['sigma'\]"),
+        ({"extra": np.ones(1)}, r"unknown: \['extra'\]"),
+        ({"sigma": np.ones(5)}, "phi asks for"),
+        ({"phi": np.ones(4)}, r"allowed \(pixels, neurons\)"),
+        ({"sigma": np.zeros(4)}, "not positive"),
+        ({"step_size": np.ones(2)}, "allowed one"),
+        ({"step_size": np.array(-1.0)}, "step_size"),
+        ({"phi": np.full((4, 3), np.nan)}, "not finite"),
+        ({"u0": np.array(["a"] * 3)}, "allowed real numbers"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(tmp_path, changes, message):
+    with pytest.raises((InputError, DescriptionError), match=message):
+        from_arrays(saved(tmp_path, **changes))
+
+
+def test_what_is_no_archive_is_refused(tmp_path):
+    (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 no")
+    with pytest.raises(InputError, match="not an .npz file"):
+        from_arrays(tmp_path / "a.npz")
+    with pytest.raises(InputError, match="not an .npz file"):
+        from_arrays(tmp_path / "none.npz")
+
+
+def test_sigma_outside_the_model_is_refused(tmp_path):
+    network = from_arrays(saved(tmp_path, sigma=np.full(4, 1e-3)))
+    with pytest.raises(InputError, match="sigma"):
+        to_parameters(network)

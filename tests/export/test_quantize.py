@@ -1,0 +1,111 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ipvae.export.calibrate import calibrate
+from ipvae.export.quantize import Images, quantize, to_grid
+from ipvae.network.bounds import bounds
+from ipvae.network.description import FloatNetwork, InputFormat
+from ipvae.network.errors import QuantizationError
+
+PER_NAT = 4096 / math.log(2)
+
+
+@pytest.fixture
+def float_network(rng):
+    return FloatNetwork(
+        phi=rng.normal(size=(12, 8)) * 0.2,
+        sigma=rng.uniform(0.5, 2.0, 12),
+        step_size=0.7,
+        bias=np.full(8, 0.05),
+        u0=rng.uniform(-9, 1, 8),
+    )
+
+
+def exported(network, weight_bits=8):
+    pixels = InputFormat(0, 16, 1 / 16, (3, 4))
+    images = np.arange(24, dtype=np.int16).reshape(2, 12) % 17
+    return quantize(network, pixels, Images(images, np.array([1, 2], np.int16)), weight_bits)
+
+
+def test_integers_stand_for_the_float_network(float_network):
+    layer = exported(float_network).layer
+    gram = float_network.gram() * PER_NAT
+    off = gram - np.diag(np.diag(gram))
+    step = 2.0**layer.weight_exp
+    assert np.abs(layer.weight_rec * step - off).max() <= step / 2
+    assert (np.diag(layer.weight_rec) == 0).all()
+    assert np.abs(layer.self_weight - np.diag(gram)).max() <= 0.5
+    forward = float_network.feedforward() / 16 * PER_NAT
+    assert np.abs(layer.weight * 2.0**layer.drive_exp - forward).max() <= 2.0**layer.drive_exp / 2
+    assert np.abs(layer.bias + 0.7 * 0.05 * PER_NAT).max() <= 0.5
+    clipped = np.clip(float_network.u0 * PER_NAT, -47274, 32768)
+    assert np.abs(layer.u_init - clipped).max() <= 0.5
+    assert (layer.u_min, layer.u_max, layer.du_min, layer.du_max) == (-47274, 32768, -47274, 59093)
+
+
+def test_scale_is_the_smallest_that_clips_nothing(float_network):
+    for bits in range(2, 9):
+        largest = int(np.abs(exported(float_network, bits).layer.weight_rec.astype(int)).max())
+        limit = 2 ** (bits - 1) - 1
+        assert limit / 2 - 0.5 <= largest <= limit
+
+
+@given(
+    st.lists(st.floats(-1e4, 1e4, allow_subnormal=False), min_size=1, max_size=8),
+    st.integers(2, 8),
+)
+def test_grid_rounds_to_nearest_and_never_clips(values, bits):
+    integers, exponent = to_grid(np.array(values), bits, (-24, 20), "w")
+    assert np.abs(integers.astype(int)).max() <= 2 ** (bits - 1) - 1
+    assert np.abs(integers * 2.0**exponent - values).max() <= 2.0**exponent / 2
+
+
+def test_zero_weights_stay_zero():
+    integers, _ = to_grid(np.zeros((2, 2)), 8, (-8, 14), "w")
+    assert (integers == 0).all()
+
+
+def test_result_is_proved_free_of_overflow(float_network):
+    network = exported(float_network)
+    assert network.layer.payload_bits == 10
+    assert all(b.holds for b in bounds(network))
+
+
+def test_large_sums_narrow_the_payload_just_enough(rng):
+    network = FloatNetwork(
+        rng.normal(size=(12, 400)) * 0.2, np.ones(12), 0.7, np.full(400, 0.05), np.zeros(400)
+    )
+    narrowed = exported(network)
+    bits = narrowed.layer.payload_bits
+    assert bits < 10
+    assert all(b.holds for b in bounds(narrowed))
+    wider = replace(narrowed, layer=replace(narrowed.layer, payload_bits=bits + 1))
+    assert not all(b.holds for b in bounds(wider))
+
+
+def test_numbers_out_of_the_usual_range_are_refused(rng):
+    network = FloatNetwork(
+        rng.normal(size=(12, 8)), np.full(12, 0.01), 1.0, np.full(8, 0.05), np.zeros(8)
+    )
+    with pytest.raises(QuantizationError, match="out of the usual range"):
+        exported(network)
+
+
+@pytest.mark.parametrize("bits", [1, 9])
+def test_other_weight_bits_are_refused(float_network, bits):
+    with pytest.raises(QuantizationError, match="allowed 2 to 8"):
+        exported(float_network, bits)
+
+
+def test_calibration_records_what_a_run_reaches(float_network):
+    network = exported(float_network)
+    found = calibrate(network, network.test_images, 20, seed=0)
+    assert found["images"] == 2
+    assert found["reach"]["u"] <= 47274
+    assert 0 <= found["zeros"] <= 1
+    assert found["saturations"] == {"drive": 0, "a_in": 0, "u": 0, "z": 0}
