@@ -1,0 +1,157 @@
+"""A few seconds of training, inference from its result, and its ways to fail."""
+
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from ipvae.evaluation.metrics import quality
+from ipvae.train.checkpoint import load_checkpoint, save_checkpoint
+from ipvae.train.config import preset_config
+from ipvae.train.data import Images, load_images
+from ipvae.train.errors import ConfigError, DataError, DivergenceError
+from ipvae.train.fit import Progress, fit, to_checkpoint
+from ipvae.train.infer import infer
+from ipvae.train.progress import progress_bar
+
+torch.set_num_threads(1)
+SHORT = preset_config("digits", latents=32, steps=8, epochs=12, batch_size=200, threads=1)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return load_images("digits")
+
+
+@pytest.fixture(scope="module")
+def trained(images):
+    seen: list[Progress] = []
+    config = dataclasses.replace(SHORT, learning_rate=0.02)
+    model, history = fit(config, images, progress=seen.append)
+    return config, model, history, seen
+
+
+def test_short_training_lowers_the_loss_and_raises_r2(trained):
+    _, _, history, _ = trained
+    assert [entry["epoch"] for entry in history] == list(range(1, 13))
+    assert history[-1]["loss"] < history[0]["loss"] - 20
+    assert history[-1]["r2"] > history[0]["r2"] + 0.1
+    assert history[-1]["r2"] > 0.2
+    assert 0.4 < history[-1]["zeros"] < 1.0
+
+
+def test_progress_is_told_of_every_step(trained):
+    config, _, history, seen = trained
+    batches = -(-1437 // config.batch_size)
+    assert [state.done for state in seen] == list(range(1, 12 * batches + 1))
+    assert seen[-1].total == seen[-1].done
+    assert seen[0].record is None
+    assert seen[-1].record == history[-1]
+
+
+def test_trained_model_survives_its_checkpoint(trained, images, tmp_path):
+    config, model, history, _ = trained
+    save_checkpoint(tmp_path, to_checkpoint(model, config, images, history))
+    back = load_checkpoint(tmp_path)
+    assert back.config == config
+    assert back.metrics["r2"] == history[-1]["r2"]
+    assert back.data == images.info
+    for name, array in model.arrays().items():
+        assert np.array_equal(back.params[name], array)
+
+
+def test_training_is_deterministic_and_depends_on_the_seed(images):
+    config = dataclasses.replace(SHORT, epochs=1)
+    one, again = fit(config, images)[0].arrays(), fit(config, images)[0].arrays()
+    other = fit(dataclasses.replace(config, seed=1), images)[0].arrays()
+    assert all(np.array_equal(one[name], again[name]) for name in one)
+    assert not np.array_equal(one["phi"], other["phi"])
+
+
+def test_divergence_stops_with_a_clear_error(images):
+    broken = Images(**{f.name: getattr(images, f.name) for f in dataclasses.fields(images)})
+    bad = images.train.copy()
+    bad[700, 3] = np.inf
+    broken.__dict__["train"] = bad
+    with pytest.raises(DivergenceError, match=r"diverged at optimiser step \d+ of 8: .*lower"):
+        fit(dataclasses.replace(SHORT, epochs=1), broken)
+
+
+def test_unknown_device_is_refused(images):
+    with pytest.raises(ConfigError, match=r"device 'abacus' cannot be used here"):
+        fit(SHORT, images, device="abacus")
+
+
+def test_threads_are_put_back(images):
+    before = torch.get_num_threads()
+    fit(dataclasses.replace(SHORT, epochs=1, threads=2), images)
+    assert torch.get_num_threads() == before
+
+
+def test_inference_draws_whole_counts_at_the_asked_steps(trained, images):
+    _, model, _, _ = trained
+    states = infer(model.arrays(), images.test[:50], [16, 0, 16, 4])
+    assert list(states) == [0, 4, 16]
+    assert np.array_equal(states[16].counts, np.round(states[16].counts))
+    assert np.allclose(states[0].log_rates, model.arrays()["u0"])
+    figures = quality(images.test[:50], states[16].counts, model.arrays()["phi"])
+    assert figures["r2"] > 0.1
+
+
+def test_inference_does_not_depend_on_batches(trained, images):
+    _, model, _, _ = trained
+    whole = infer(model.arrays(), images.test[:60], [3], batch_size=60)[3]
+    parts = infer(model.arrays(), images.test[:60], [3], batch_size=25)[3]
+    assert np.array_equal(whole.counts[:25], parts.counts[:25])
+    assert np.mean(whole.counts == parts.counts) > 0.99  # sums may round apart
+    assert np.allclose(whole.log_rates[:25], parts.log_rates[:25], atol=1e-4)
+
+
+def test_inference_follows_the_equations(trained, images):
+    _, model, _, _ = trained
+    p = {name: a.astype(np.float64) for name, a in model.arrays().items()}
+    x = images.test[:20].astype(np.float64)
+    states = infer(model.arrays(), images.test[:20], [4, 5])
+    z, u = states[4].counts.astype(np.float64), states[4].log_rates.astype(np.float64)
+
+    def clamp(v):
+        return 10 - np.log1p(np.exp(10 - np.maximum(v, -8)))
+
+    d = np.exp(-2 * 3.45 * np.tanh(p["log_sigma_raw"] / 3.45))
+    push = ((x - z @ p["phi"].T) * d) @ p["phi"] - np.exp(p["log_bias"])
+    want = clamp(u + clamp(np.exp(p["log_lr"]) * push))
+    assert np.allclose(states[5].log_rates, want, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "steps", "text"),
+    [
+        ((3, 63), [1], r"images are \(3, 63\); the model needs \(N, 64\)"),
+        ((3, 64), [], r"steps are \[\]; allowed are numbers of 0 and above"),
+        ((3, 64), [-1], r"steps are \[-1\]"),
+    ],
+)
+def test_inference_refuses_what_does_not_fit(trained, shape, steps, text):
+    with pytest.raises(DataError, match=text):
+        infer(trained[1].arrays(), np.zeros(shape, np.float32), steps)
+
+
+def test_bar_is_quiet_in_a_pipe_and_on_request():
+    pipe, terminal = io.StringIO(), io.StringIO()
+    with progress_bar(console=Console(file=pipe)) as show:
+        assert show is None
+    with progress_bar(quiet=True, console=Console(file=terminal, force_terminal=True)) as show:
+        assert show is None
+    assert pipe.getvalue() == terminal.getvalue() == ""
+
+
+def test_bar_shows_the_figures_on_a_terminal():
+    terminal = io.StringIO()
+    with progress_bar(console=Console(file=terminal, force_terminal=True, width=120)) as show:
+        assert show is not None
+        show(Progress(5, 10, 2, 12.25, {"r2": 0.5, "zeros": 0.75}, 1.0))
+    assert "R2 0.500" in terminal.getvalue()
+    assert "zeros 75.0%" in terminal.getvalue()
