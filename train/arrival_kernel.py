@@ -110,7 +110,7 @@ def _fraction(state):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _fill(rate, tau, key, first, mean, variance, z, slope):  # noqa: PLR0917
+def _fill(rate, tau, key, first, mean, variance, z, slope):
     stop = _ONE + np.float32(_TAIL) * tau
     for i in range(rate.shape[0]):
         state = key + (first + np.uint64(i)) * _ELEMENT

@@ -82,7 +82,7 @@ def save_checkpoint(run: str | Path, checkpoint: Checkpoint) -> Path:
         "data": asdict(checkpoint.data),
         "metrics": checkpoint.metrics,
     }
-    arrays = {name: np.ascontiguousarray(checkpoint.params[name]) for name in TENSORS}
+    arrays = {name: np.array(checkpoint.params[name], order="C") for name in TENSORS}
     digest = hashlib.sha256(dumps(content).encode())
     digest.update(b"".join(arrays[name].tobytes() for name in TENSORS))
     content["pair"] = digest.hexdigest()

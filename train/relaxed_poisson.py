@@ -91,7 +91,7 @@ class _FusedDraw(torch.autograd.Function):
     """One pass gives z and dz/du; the way back is one product."""
 
     @staticmethod
-    def forward(ctx, log_rate, temperature, key, first, threads):  # noqa: PLR0917 # pyright: ignore
+    def forward(ctx, log_rate, temperature, key, first, threads):  # pyright: ignore
         rate = torch.exp(log_rate.detach()).contiguous()
         z, slope = torch.empty_like(rate), torch.empty_like(rate)
         fill_draws(

@@ -14,6 +14,7 @@ from ipvae.network.trace import compare
         (1, {"k": 7, "m": 5, "weight_exp": -3, "payload_bits": 6}),
         (2, {"k": 1, "m": 3, "weight_exp": 0}),
         (3, {"k": 9, "m": 4, "drive_exp": 3, "weight_exp": 10}),
+        (5, {"k": 4, "m": 2, "self_weight": np.array([0, 1, 90_000, 2**22 - 1], np.int32)}),
         (4, {"k": 5, "m": 2, "u_min": -100, "u_max": 32768, "du_min": -9, "du_max": 12}),
     ],
 )
