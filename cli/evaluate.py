@@ -76,7 +76,7 @@ def evaluate(
         [str(int(p["step"])), f"{p['mse']:.3e}", f"{p['r2']:.4f}", f"{p['zeros']:.4f}"]
         for p in points
     ]
-    text = [table(f"{path}, {len(pixels)} images", ["step", "MSE", "R2", "zeros"], rows)]
+    text: list = [table(f"{path}, {len(pixels)} images", ["step", "MSE", "R2", "zeros"], rows)]
     if probe:
         text.append(
             f"accuracy {result['accuracy']:.2%} "

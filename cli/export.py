@@ -83,7 +83,8 @@ def export(
 def pixel_format(checkpoint: "Checkpoint") -> InputFormat:
     """Integer pixels of a model's data: 0..pixel_max stands for 0..1."""
     data = checkpoint.data
-    return InputFormat(0, data.pixel_max, 1.0 / data.pixel_max, tuple(data.image_shape))
+    height, width = data.image_shape
+    return InputFormat(0, data.pixel_max, 1.0 / data.pixel_max, (height, width))
 
 
 def export_images(

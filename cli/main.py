@@ -102,7 +102,8 @@ def describe(error: BaseException) -> tuple[object, int]:
     if isinstance(error, ToolchainError):
         return error, error.exit_status
     if isinstance(error, ClickException):
-        return f"{error.format_message()} See 'ipvae --help'.", 2
+        message = error.format_message()  # pyright: ignore[reportAttributeAccessIssue]
+        return f"{message} See 'ipvae --help'.", 2
     if isinstance(error, MemoryError):
         return "out of memory; use fewer --samples or --steps", 2
     return "interrupted", 130

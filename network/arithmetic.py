@@ -18,6 +18,9 @@ STATE_MAX = 2**23 - 1
 TERM_MAX = 2**21 - 1
 """Bound of the drive and of the scaled recurrent input (`L` in the documents)."""
 
+CHANGE_MAX = 2**22 - 1
+"""Bound of one update after its clip, so that log-rate + update stays in 24 bits."""
+
 SELF_MAX = 2**22 - 1
 """Bound of the self-inhibition."""
 
@@ -65,8 +68,15 @@ def scale_input(a_in: np.ndarray, exponent: int) -> np.ndarray:
 
 
 def input_limit(exponent: int) -> int:
-    """Largest magnitude of `a_in` that `scale_input` passes unchanged."""
-    return TERM_MAX >> exponent if exponent >= 0 else TERM_MAX << -exponent
+    """Largest `a_in` that `scale_input` passes unclipped at an exponent of 0 or more."""
+    return TERM_MAX >> exponent
+
+
+def input_clipped(a_in: np.ndarray, exponent: int) -> np.ndarray:
+    """Tell where `scale_input` clips; bool array of the shape of `a_in`."""
+    if exponent >= 0:
+        return np.abs(np.asarray(a_in, dtype=np.int64)) > input_limit(exponent)
+    return np.abs(shift(a_in, exponent)) > TERM_MAX
 
 
 def self_inhibition(self_weight: np.ndarray, count: np.ndarray) -> np.ndarray:

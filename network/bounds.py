@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ipvae.network.arithmetic import STATE_MAX, TERM_MAX, input_limit
+from ipvae.network.arithmetic import STATE_MAX, TERM_MAX, input_clipped
 from ipvae.network.description import LAYER, IntNetwork
 from ipvae.network.errors import UnprovedOverflowError
 
@@ -47,7 +47,7 @@ def bounds(network: IntNetwork) -> list[Bound]:
     """Bound every intermediate that is not already bounded by a clip."""
     layer, pixels = network.layer, network.input
     return [
-        Bound("a_in", row_reach(layer.weight_rec, 0, layer.count_max), STATE_MAX),
+        Bound("a_in", row_reach(layer.weight_rec, 0, layer.count_reach), STATE_MAX),
         Bound("drive_sum", row_reach(layer.weight, pixels.minimum, pixels.maximum), 2**31 - 1),
     ]
 
@@ -74,12 +74,13 @@ def saturations(network: IntNetwork, variables: dict[str, np.ndarray], drive: np
     Returns
     -------
     dict of int
-        `drive`, `a_in`, `u` (at u_max: the rate saturates) and `z` (at the payload's limit).
+        `drive` (at its limit), `a_in` (clipped before it acts), `u` (at u_max: the rate
+        saturates) and `z` (at the payload's limit).
     """
     layer = network.layer
-    limits = {"a_in": input_limit(layer.weight_exp), "u": layer.u_max, "z": layer.count_max}
-    counts = {"drive": int((np.abs(drive.astype(np.int64)) >= TERM_MAX).sum())}
-    for name, limit in limits.items():
-        values = variables[name].astype(np.int64)
-        counts[name] = int(((np.abs(values) if name == "a_in" else values) >= limit).sum())
-    return counts
+    return {
+        "drive": int((np.abs(drive) >= TERM_MAX).sum()),
+        "a_in": int(input_clipped(variables["a_in"], layer.weight_exp).sum()),
+        "u": int((variables["u"] >= layer.u_max).sum()),
+        "z": int((variables["z"] >= layer.count_max).sum()),
+    }

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ipvae.network.arithmetic import FRAC_BITS, SELF_MAX, STATE_MAX, TERM_MAX
+from ipvae.network.arithmetic import CHANGE_MAX, FRAC_BITS, SELF_MAX, TERM_MAX
 from ipvae.network.errors import DescriptionError
-from ipvae.network.poisson import LOG_RATE_MAX, LOG_RATE_MIN
+from ipvae.network.poisson import LOG_RATE_MAX, LOG_RATE_MIN, largest_draw
 
 LAYER = "1"
 """Name of the Poisson layer in files, traces and messages: its number in the file."""
 
 WEIGHT_EXP_RANGE = (-8, 14)
 DRIVE_EXP_RANGE = (-24, 14)
-PAYLOAD_BITS_RANGE = (1, 30)
+PAYLOAD_BITS_RANGE = (1, 23)
 PIXEL_LIMIT = 2**15
 MAX_NEURONS = 2**16
 
@@ -135,8 +135,8 @@ class PoissonLayer:
             "self_weight": (0, SELF_MAX),
             "u_min": (LOG_RATE_MIN, 0),
             "u_max": (0, LOG_RATE_MAX),
-            "du_min": (-STATE_MAX, 0),
-            "du_max": (0, STATE_MAX),
+            "du_min": (-CHANGE_MAX, 0),
+            "du_max": (0, CHANGE_MAX),
             "u_init": (self.u_min, self.u_max),
             "drive_exp": DRIVE_EXP_RANGE,
             "weight_exp": WEIGHT_EXP_RANGE,
@@ -160,8 +160,13 @@ class PoissonLayer:
 
     @property
     def count_max(self) -> int:
-        """Largest spike count that can be sent."""
+        """Largest spike count that a message carries."""
         return (1 << self.payload_bits) - 1
+
+    @property
+    def count_reach(self) -> int:
+        """Largest spike count that can occur: what a message carries and the sampler draws."""
+        return min(self.count_max, largest_draw())
 
 
 _ARRAYS = {

@@ -7,6 +7,7 @@ in the table and returns a whole network or raises FormatError.
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -139,7 +140,7 @@ def write_network(path: str | Path, network: IntNetwork) -> None:
             for name, array in fields.items():
                 f.create_dataset(name, data=array)
             f["ipvae"].attrs["format_version"] = np.int64(FORMAT_VERSION)
-            f["ipvae"].attrs["checksum"] = np.bytes_(_content_checksum(fields))
+            f["ipvae"].attrs["checksum"] = np.array(_content_checksum(fields), dtype="S64")
         write_seal(temporary)
 
 
@@ -157,7 +158,8 @@ def read_network(path: str | Path) -> IntNetwork:
         with h5py.File(path, "r") as f:
             _check_version(path, f)
             fields = _read_fields(path, f)
-            stored = bytes(f["ipvae"].attrs["checksum"]).decode("ascii", "replace")
+            checksum_attribute: Any = f["ipvae"].attrs["checksum"]
+            stored = bytes(checksum_attribute).decode("ascii", "replace")
     except FormatError:
         raise
     except Exception as error:  # HDF5's own errors have no common class
@@ -170,7 +172,8 @@ def read_network(path: str | Path) -> IntNetwork:
 def _check_version(path: Path, f: h5py.File) -> None:
     if "ipvae" not in f or "format_version" not in f["ipvae"].attrs:
         raise FormatError(f"{path}: has no /ipvae group with a format_version")
-    version = int(f["ipvae"].attrs["format_version"])
+    attribute: Any = f["ipvae"].attrs["format_version"]
+    version = int(attribute)
     if version != FORMAT_VERSION:
         raise FormatError(
             f"{path}: format version {version}, this program reads {FORMAT_VERSION}; "
@@ -187,7 +190,7 @@ def _read_fields(path: Path, f: h5py.File) -> dict[str, np.ndarray]:
         raise FormatError(f"{path}: dataset /{extra} does not belong in format {FORMAT_VERSION}")
     fields = {}
     for name, (dtype, ndim) in FIELDS.items():
-        dataset = f[name]
+        dataset: Any = f[name]
         if dataset.dtype != np.dtype(dtype) or dataset.ndim != ndim:
             raise FormatError(
                 f"{path}: dataset /{name} is {dataset.dtype} of {dataset.ndim} dimensions, "
@@ -242,13 +245,15 @@ def _from_fields(path: Path, fields: dict[str, np.ndarray]) -> IntNetwork:
             du_max=neuron("duMax"),
             payload_bits=neuron("messageBits"),
         )
-        height_width = tuple(int(n) for n in fields["ipvae/input/shape"])
+        height_width = [int(n) for n in fields["ipvae/input/shape"]]
+        if len(height_width) != 2:
+            raise FormatError(f"{path}: /ipvae/input/shape is not (height, width)")
         network = IntNetwork(
             input=InputFormat(
                 minimum=whole("ipvae/input/minimum"),
                 maximum=whole("ipvae/input/maximum"),
                 scale=float(fields["ipvae/input/scale"]),
-                shape=height_width,  # type: ignore[arg-type]  # its length is checked there
+                shape=(height_width[0], height_width[1]),
             ),
             layer=layer,
             decoder=fields["ipvae/decoder"],

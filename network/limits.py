@@ -18,8 +18,8 @@ CORE_NEURON_WORDS = 4_095
 """64-bit words of neuron state per core (compiler logs)."""
 CORE_NEURONS = 8_192
 """Neurons per core (brief)."""
-PAYLOAD_BITS_MAX = 24
-"""Widest graded spike in Lava's public models; the brief allows 32."""
+PAYLOAD_BITS_MAX = 16
+"""Widest graded spike shown in public work on the chip; Lava's models allow 24, the brief 32."""
 WEIGHT_BITS = 8
 NEURON_STATE_WORDS = 4
 """State of a Poisson neuron: u, last count, drive, self-weight, two keys, counter; 24 bits each,

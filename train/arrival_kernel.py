@@ -1,8 +1,6 @@
-"""Arrival-time draws on the CPU: numba, no torch; each element has its own random numbers."""
+"""Arrival-time draws on the CPU: numba, no torch. Each element has its own random numbers."""
 
 import math
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 
 import numpy as np
 from numba import njit
@@ -19,7 +17,6 @@ _M2 = np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S40 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(40)
 _UNIT = np.float32(2.0**-24)
 _ONE = np.float32(1.0)
-_CHUNK = 8192
 
 
 def stop_time(temperature: float) -> float:
@@ -47,9 +44,10 @@ def fill_draws(
     first: int,
     z: np.ndarray,
     slope: np.ndarray,
-    threads: int,
 ) -> None:
     """Write relaxed counts into `z` and their derivative by the log-rate into `slope`.
+
+    Runs on the calling thread without the interpreter lock.
 
     Parameters
     ----------
@@ -58,34 +56,18 @@ def fill_draws(
     key : 64-bit stream; element i uses the numbers (key, first + i)
     first : index of the first element
     z, slope : (n,) float32, written
-    threads : number of CPU threads; the result does not depend on it
     """
     mean, variance = normal_moments(temperature)
-    n = rate.shape[0]
-    if n == 0:
-        return
-    n_chunks = -(-n // _CHUNK)
-    left = iter(range(n_chunks))
-
-    def work() -> None:
-        for i in left:  # threads share the iterator, so a slow one takes less
-            part = slice(i * _CHUNK, min(n, (i + 1) * _CHUNK))
-            _fill(
-                rate[part],
-                np.float32(temperature),
-                np.uint64(key),
-                np.uint64(first + part.start),
-                np.float32(mean),
-                np.float32(variance),
-                z[part],
-                slope[part],
-            )
-
-    helpers = min(threads, n_chunks) - 1
-    others = [_pool(helpers).submit(work) for _ in range(helpers)]
-    work()
-    for other in others:
-        other.result()
+    _fill(
+        rate,
+        np.float32(temperature),
+        np.uint64(key),
+        np.uint64(first),
+        np.float32(mean),
+        np.float32(variance),
+        z,
+        slope,
+    )
 
 
 def exponentials(key: int, first: int, n_elements: int, n_arrivals: int) -> np.ndarray:
@@ -93,11 +75,6 @@ def exponentials(key: int, first: int, n_elements: int, n_arrivals: int) -> np.n
     out = np.empty((n_arrivals, n_elements), dtype=np.float32)
     _fill_exponentials(np.uint64(key), np.uint64(first), out)
     return out
-
-
-@lru_cache(maxsize=4)
-def _pool(workers: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers, thread_name_prefix="ipvae-draws")
 
 
 @njit(inline="always")

@@ -234,7 +234,12 @@ def _check_names(names: set[str], where: str) -> None:
 def _check_params(params: dict[str, np.ndarray], data: DataInfo, where: str) -> None:
     _check_names(set(params), where)
     m = data.image_shape[0] * data.image_shape[1]
-    k = params["u0"].shape[0] if params["u0"].ndim == 1 else 0
+    if params["u0"].ndim != 1 or params["u0"].size == 0:
+        raise CheckpointError(
+            f"{where}: u0 is {params['u0'].dtype} {params['u0'].shape}; it must be float32 (K,), "
+            "K above 0. Train or copy the model again."
+        )
+    k = params["u0"].shape[0]
     sizes = {"M": m, "K": k}
     for name, symbols in TENSORS.items():
         array, shape = params[name], tuple(sizes[symbol] for symbol in symbols)

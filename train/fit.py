@@ -1,9 +1,9 @@
 """The training loop."""
 
+import functools
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from ipvae.train.errors import ConfigError, DivergenceError
 from ipvae.train.infer import infer
 from ipvae.train.loss import batch_loss
 from ipvae.train.model import IPVAE
+from ipvae.train.parallel import Run, split, workers
 from ipvae.train.relaxed_poisson import relaxed_poisson, stream_key
 from ipvae.train.schedule import Settings, settings_at
 
@@ -82,10 +83,10 @@ def fit(
     ----------
     arXiv 2410.19315; optimiser and schedules from the authors' released configurations.
     """
-    with _threads(config.threads):
-        place = _device(device)
+    place = _device(device)
+    with workers(config.threads if place.type == "cpu" else 1) as for_each:
         model = IPVAE(images.train.shape[1], config.latents, config.seed).to(place)
-        return model, _train(model, config, images, progress, place)
+        return model, _train(model, config, images, progress, for_each)
 
 
 def to_checkpoint(
@@ -100,12 +101,12 @@ def _train(
     config: TrainConfig,
     images: Images,
     progress: Callable[[Progress], None] | None,
-    device: torch.device,
+    for_each: Run,
 ) -> list[dict[str, Any]]:
     optimiser = torch.optim.Adamax(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
-    train = torch.from_numpy(images.train).to(device)
+    train = torch.from_numpy(images.train).to(model.phi.device)
     batches = max(1, math.ceil(len(train) / config.batch_size))
     total, start = batches * config.epochs, time.monotonic()
     history: list[dict[str, Any]] = []
@@ -117,8 +118,14 @@ def _train(
             done = epoch * batches + batch
             now = settings_at(config, done / total)
             chosen = order[batch * config.batch_size : (batch + 1) * config.batch_size]
-            terms = _optimise(
-                model, optimiser, train[chosen], config=config, now=now, iteration=done
+            terms = optimise(
+                model,
+                optimiser,
+                train[chosen],
+                config=config,
+                now=now,
+                iteration=done,
+                for_each=for_each,
             )
             _require_finite(terms, done, total, config)
             sums += terms
@@ -134,7 +141,7 @@ def _train(
     return history
 
 
-def _optimise(
+def optimise(
     model: IPVAE,
     optimiser: torch.optim.Optimizer,
     x: torch.Tensor,
@@ -142,21 +149,36 @@ def _optimise(
     config: TrainConfig,
     now: Settings,
     iteration: int,
+    for_each: Run,
 ) -> tuple[float, float, float]:
-    """Take one optimiser step; return its loss, NLL and KL."""
+    """Take one optimiser step on the images `x` (B, M); return its loss, NLL and KL.
 
-    def draw(log_rate: torch.Tensor, step: int) -> torch.Tensor:
-        key = stream_key(config.seed, _DRAWS, iteration, step)
-        return relaxed_poisson(log_rate, now.temperature, key)
+    The batch is cut into `config.threads` shards. Draws are keyed by (seed, iteration, update,
+    image in the batch, neuron), so shards only change how sums round.
+    """
+    parameters = list(model.parameters())
 
-    loss = batch_loss(model(x, config.steps, now.limit, draw), now.beta, config.kl)
-    optimiser.zero_grad(set_to_none=True)
-    loss.total.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), now.grad_clip)
+    def shard(rows: slice) -> tuple[list[torch.Tensor], np.ndarray]:
+        def draw(log_rate: torch.Tensor, step: int) -> torch.Tensor:
+            key = stream_key(config.seed, _DRAWS, iteration, step)
+            first = rows.start * log_rate.shape[1]
+            return relaxed_poisson(log_rate, now.temperature, key, first=first)
+
+        share = (rows.stop - rows.start) / len(x)
+        loss = batch_loss(model(x[rows], config.steps, now.limit, draw), now.beta, config.kl)
+        gradients = torch.autograd.grad(loss.total * share, parameters)
+        return list(gradients), share * np.array([float(term) for term in loss])
+
+    shards = split(len(x), config.threads if x.device.type == "cpu" else 1)
+    results = for_each(shard, shards)
+    for i, parameter in enumerate(parameters):
+        parameter.grad = functools.reduce(torch.add, [gradients[i] for gradients, _ in results])
+    torch.nn.utils.clip_grad_norm_(parameters, now.grad_clip)
     for group in optimiser.param_groups:
         group["lr"] = now.learning_rate
     optimiser.step()
-    return float(loss.total), float(loss.nll), float(loss.kl)
+    loss, nll, kl = np.sum([terms for _, terms in results], axis=0)
+    return float(loss), float(nll), float(kl)
 
 
 def _record(
@@ -169,7 +191,7 @@ def _record(
     now: Settings,
 ) -> dict[str, Any]:
     x, params = images.test[:_MONITOR_IMAGES], model.arrays()
-    states = infer(params, x, [config.steps], seed=stream_key(config.seed, _HELD_OUT))
+    states = infer(params, x, [config.steps], seed=stream_key(config.seed, _HELD_OUT), threads=1)
     figures = quality(x, states[config.steps].counts, params["phi"])
     loss, nll, kl = (float(value) for value in means)
     return {
@@ -210,14 +232,3 @@ def _device(name: str) -> torch.device:
             f"device {name!r} cannot be used here ({reason}). Use --device cpu."
         ) from error
     return device
-
-
-@contextmanager
-def _threads(n: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    if n:
-        torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -8,6 +8,7 @@ import torch
 
 from ipvae.train.dynamics import precision_of, step_gram
 from ipvae.train.errors import DataError
+from ipvae.train.parallel import available_cpus, workers
 from ipvae.train.relaxed_poisson import relaxed_poisson, stream_key
 
 LIMIT = 10.0
@@ -33,7 +34,8 @@ def infer(
     steps: Iterable[int],
     *,
     seed: int = 0,
-    batch_size: int = 1000,
+    batch_size: int = 250,
+    threads: int | None = None,
     device: str = "cpu",
 ) -> dict[int, State]:
     """Run the float model and keep its state after the given numbers of updates.
@@ -48,6 +50,7 @@ def infer(
     steps : numbers of updates, 0 or more each
     seed : of the draws
     batch_size : images at a time
+    threads : batches at once on a CPU, None for all CPUs; the result does not depend on it
     device : a torch device
 
     Returns
@@ -77,9 +80,14 @@ def infer(
         for t in wanted
     }
     tensors = {name: torch.from_numpy(value).to(device) for name, value in params.items()}
-    for start in range(0, len(images), batch_size):
+
+    def run(start: int) -> None:
         x = torch.from_numpy(np.asarray(images[start : start + batch_size], dtype=np.float32))
         _run(tensors, x.to(device), start, seed, states)
+
+    n_threads = 1 if device != "cpu" else available_cpus() if threads is None else threads
+    with workers(n_threads) as for_each:
+        for_each(run, range(0, len(images), batch_size))
     return states
 
 

@@ -27,13 +27,11 @@ def stream_key(*words: int) -> int:
     return key
 
 
-def relaxed_poisson(
-    log_rate: Tensor, temperature: float, key: int, *, first: int = 0, threads: int | None = None
-) -> Tensor:
+def relaxed_poisson(log_rate: Tensor, temperature: float, key: int, *, first: int = 0) -> Tensor:
     """Draw relaxed Poisson counts; gradients flow to `log_rate`.
 
     float32 on the CPU runs fused, elsewhere plain torch, whose draws are others of the same law.
-    On the CPU element i depends on (key, first + i) alone, whatever the number of threads.
+    On the CPU element i depends on (key, first + i) alone, whatever the batch or the thread.
     Rates above `MAX_RELAXED_RATE` are drawn from the normal law with the same mean and variance.
 
     Parameters
@@ -42,7 +40,6 @@ def relaxed_poisson(
     temperature : tau >= 0; 0 gives exact whole counts and no gradient
     key : stream of random numbers, see `stream_key`
     first : index of the first element within the stream
-    threads : CPU threads, None for torch's number
 
     Returns
     -------
@@ -53,7 +50,7 @@ def relaxed_poisson(
     arXiv 2405.14473, algorithm 1.
     """
     if log_rate.device.type == "cpu" and log_rate.dtype == torch.float32:
-        return _FusedDraw.apply(log_rate, temperature, key, first, threads)  # pyright: ignore
+        return _FusedDraw.apply(log_rate, temperature, key, first)  # pyright: ignore
     generator = torch.Generator(log_rate.device).manual_seed(key & (_MASK >> 1))
     if temperature == 0:
         return torch.poisson(log_rate.detach().exp(), generator=generator)
@@ -91,7 +88,7 @@ class _FusedDraw(torch.autograd.Function):
     """One pass gives z and dz/du; the way back is one product."""
 
     @staticmethod
-    def forward(ctx, log_rate, temperature, key, first, threads):  # pyright: ignore
+    def forward(ctx, log_rate, temperature, key, first):  # pyright: ignore
         rate = torch.exp(log_rate.detach()).contiguous()
         z, slope = torch.empty_like(rate), torch.empty_like(rate)
         fill_draws(
@@ -101,7 +98,6 @@ class _FusedDraw(torch.autograd.Function):
             first=first,
             z=z.view(-1).numpy(),
             slope=slope.view(-1).numpy(),
-            threads=torch.get_num_threads() if threads is None else threads,
         )
         if temperature == 0:
             ctx.mark_non_differentiable(z)
@@ -111,7 +107,7 @@ class _FusedDraw(torch.autograd.Function):
     @staticmethod
     def backward(ctx, *grads):  # pyright: ignore
         (slope,) = ctx.saved_tensors
-        return grads[0] * slope, None, None, None, None
+        return grads[0] * slope, None, None, None
 
 
 def _mix(word: int) -> int:

@@ -139,7 +139,10 @@ def test_verify_notices_one_change_and_says_where(command, net, monkeypatch, kin
 
 
 def test_check_exits_1_where_a_limit_is_exceeded(command, tmp_path, make_network):
-    write_network(tmp_path / "wide.h5", make_network(payload_bits=20))
+    write_network(
+        tmp_path / "wide.h5",
+        make_network(k=80, weight_rec=np.full((80, 80), 127, np.int8), payload_bits=20),
+    )
     status, found, _ = command("check", tmp_path / "wide.h5", "--json", "-")
     assert status == 1
     assert found["ok"] is False

@@ -30,7 +30,7 @@ def test_parameters_round_trip(tmp_path):
 
 def test_gram_is_the_equation():
     network = from_parameters(
-        to_parameters(from_parameters({**params(), "log_lr": np.float32(np.log(0.3))}))
+        to_parameters(from_parameters({**params(), "log_lr": np.array(np.log(0.3), np.float32)}))
     )
     d = np.diag(1 / network.sigma**2)
     np.testing.assert_allclose(network.gram(), 0.3 * network.phi.T @ d @ network.phi, rtol=1e-6)
@@ -42,7 +42,7 @@ def params():
         "phi": rng.normal(size=(4, 3)).astype(np.float32),
         "u0": np.zeros(3, np.float32),
         "log_bias": np.full(3, -3, np.float32),
-        "log_lr": np.float32(0),
+        "log_lr": np.array(0, np.float32),
         "log_sigma_raw": rng.normal(size=4).astype(np.float32),
     }
 

@@ -9,7 +9,7 @@ from ipvae.network.arithmetic import (
     SELF_MAX,
     TERM_MAX,
     clip,
-    input_limit,
+    input_clipped,
     scale_input,
     self_inhibition,
     shift,
@@ -40,10 +40,10 @@ def test_scaled_input_stays_within_its_bound_and_follows_the_document(a_in, e):
     assert abs(found) <= TERM_MAX
 
 
-@given(st.integers(-8, 14))
-def test_input_limit_is_the_last_value_passed_unchanged(e):
-    limit = input_limit(e)
-    assert scale_input(np.array(limit), e) == shift(np.array(limit), e)
+@given(st.integers(-(2**23) + 1, 2**23 - 1), st.integers(-8, 14))
+def test_input_is_called_clipped_where_the_clip_changes_it(a_in, e):
+    changed = scale_input(np.array(a_in), e) != shift(np.array(a_in), e)
+    assert input_clipped(np.array(a_in), e) == changed
 
 
 @given(st.integers(0, SELF_MAX), st.integers(0, 2**20))

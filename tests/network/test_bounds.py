@@ -33,8 +33,8 @@ def test_adversarial_counts_cannot_exceed_the_bound(make_network, rng):
     [
         (
             {
-                "weight_rec": np.full((16, 16), 127, np.int8),
-                "self_weight": np.zeros(16, np.int32),
+                "k": 80,
+                "weight_rec": np.full((80, 80), -128, np.int8),
                 "payload_bits": 13,
             },
             "a_in",
@@ -54,13 +54,12 @@ def test_a_network_that_may_overflow_is_not_proved_and_does_not_run(make_network
 
 
 def test_bound_at_its_edge_and_one_past_it(make_network):
-    # Counts reach 65535: a row sum of 128 gives 8388480, below 2**23 - 1; one of 129 exceeds it.
-    for second, holds in ((1, True), (2, False)):
-        weight = np.zeros((2, 2), dtype=np.int8)
-        weight[0] = 127, second
-        network = make_network(
-            k=2, weight_rec=weight, self_weight=np.zeros(2, np.int32), payload_bits=16
-        )
+    # Counts reach 864: a row sum of 9709 gives 8388576, below 2**23; one of 9710 exceeds it.
+    for last, holds in ((57, True), (58, False)):
+        weight = np.zeros((77, 77), dtype=np.int8)
+        weight[0, :76] = 127
+        weight[0, 76] = last
+        network = make_network(k=77, weight_rec=weight, payload_bits=16)
         assert check(network).as_dict()["overflow_proved"] is holds
 
 
@@ -68,7 +67,7 @@ def test_wide_payload_violates_the_target(make_network):
     network = make_network(
         weight_rec=np.zeros((16, 16), np.int8),
         self_weight=np.zeros(16, np.int32),
-        payload_bits=25,
+        payload_bits=20,
     )
     assert [v.rule for v in check(network).violations] == ["payload_bits"]
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import h5py
 import numpy as np
 import pytest
@@ -82,11 +84,14 @@ def test_missing_and_foreign_files_are_refused(tmp_path):
 
 def tamper(path, change):
     """Change a file as someone would who also renews seal and checksum."""
-    with h5py.File(path, "r+") as f:
+    with h5py.File(path, "r+") as file:
+        f: Any = file
         change(f)
         if change not in (delete, huge, external_link):
             fields = {n: np.asarray(f[n][()], dtype=FIELDS[n][0]) for n in FIELDS}
-            f["ipvae"].attrs["checksum"] = np.bytes_(network_file._content_checksum(fields))
+            f["ipvae"].attrs["checksum"] = np.array(
+                network_file._content_checksum(fields), dtype="S64"
+            )
     write_seal(path)
 
 
@@ -146,6 +151,7 @@ def extra(f):
         (replace("layer/1/bias", np.full(16, 2**21, "<i4")), "bias = 2097152 is outside"),
         (replace("layer/1/neuron/uMax", np.int64(40000)), "u_max = 40000 is outside"),
         (replace("layer/1/neuron/messageBits", np.int64(0)), "payload_bits = 0 is outside"),
+        (replace("layer/1/neuron/duMin", np.int64(-(2**22))), "du_min = -4194304 is outside"),
         (replace("layer/1/inFeatures", np.int64(5)), "inFeatures"),
         (replace("ipvae/latency", np.int64(2)), "latency"),
         (replace("ipvae/random", np.bytes_(b"other").astype("S32")), "random"),

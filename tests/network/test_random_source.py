@@ -7,8 +7,8 @@ from ipvae.network.errors import InputError
 
 def grid(seed, images, neurons, step, draw=0):
     keys = [random_source.image_key(seed, i) for i in images]
-    image = tuple(np.array([k[w] for k in keys], dtype=np.uint32)[:, None] for w in (0, 1))
-    return random_source.uniforms(image, random_source.neuron_keys(1, neurons), step, draw)
+    a, b = (np.array([k[w] for k in keys], dtype=np.uint32)[:, None] for w in (0, 1))
+    return random_source.uniforms((a, b), random_source.neuron_keys(1, neurons), step, draw)
 
 
 def test_worked_example_of_the_document():

@@ -15,10 +15,11 @@ from ipvae.train.data import Images, load_images
 from ipvae.train.errors import ConfigError, DataError, DivergenceError
 from ipvae.train.fit import Progress, fit, to_checkpoint
 from ipvae.train.infer import infer
+from ipvae.train.parallel import split
 from ipvae.train.progress import progress_bar
 
 torch.set_num_threads(1)
-SHORT = preset_config("digits", latents=32, steps=8, epochs=12, batch_size=200, threads=1)
+SHORT = preset_config("digits", latents=32, steps=8, epochs=16, batch_size=100, threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -29,24 +30,24 @@ def images():
 @pytest.fixture(scope="module")
 def trained(images):
     seen: list[Progress] = []
-    config = dataclasses.replace(SHORT, learning_rate=0.02)
+    config = dataclasses.replace(SHORT, learning_rate=0.02, beta=0.5)
     model, history = fit(config, images, progress=seen.append)
     return config, model, history, seen
 
 
 def test_short_training_lowers_the_loss_and_raises_r2(trained):
     _, _, history, _ = trained
-    assert [entry["epoch"] for entry in history] == list(range(1, 13))
-    assert history[-1]["loss"] < history[0]["loss"] - 20
-    assert history[-1]["r2"] > history[0]["r2"] + 0.1
-    assert history[-1]["r2"] > 0.2
+    assert [entry["epoch"] for entry in history] == list(range(1, 17))
+    assert history[-1]["loss"] < history[0]["loss"] - 100
+    assert history[-1]["r2"] > history[0]["r2"] + 0.2
+    assert history[-1]["r2"] > 0.5
     assert 0.4 < history[-1]["zeros"] < 1.0
 
 
 def test_progress_is_told_of_every_step(trained):
     config, _, history, seen = trained
     batches = -(-1437 // config.batch_size)
-    assert [state.done for state in seen] == list(range(1, 12 * batches + 1))
+    assert [state.done for state in seen] == list(range(1, 16 * batches + 1))
     assert seen[-1].total == seen[-1].done
     assert seen[0].record is None
     assert seen[-1].record == history[-1]
@@ -76,7 +77,7 @@ def test_divergence_stops_with_a_clear_error(images):
     bad = images.train.copy()
     bad[700, 3] = np.inf
     broken.__dict__["train"] = bad
-    with pytest.raises(DivergenceError, match=r"diverged at optimiser step \d+ of 8: .*lower"):
+    with pytest.raises(DivergenceError, match=r"diverged at optimiser step \d+ of 15: .*lower"):
         fit(dataclasses.replace(SHORT, epochs=1), broken)
 
 
@@ -85,10 +86,23 @@ def test_unknown_device_is_refused(images):
         fit(SHORT, images, device="abacus")
 
 
-def test_threads_are_put_back(images):
+def test_shards_change_only_how_sums_round(images):
+    # A few steps: later on rounding grows, as it does in any chaotic iteration.
+    config = dataclasses.replace(SHORT, epochs=1, batch_size=719)
     before = torch.get_num_threads()
-    fit(dataclasses.replace(SHORT, epochs=1, threads=2), images)
+    one = fit(config, images)[0].arrays()
+    three = fit(dataclasses.replace(config, threads=3), images)[0].arrays()
     assert torch.get_num_threads() == before
+    for name in one:
+        assert np.allclose(one[name], three[name], rtol=1e-3, atol=1e-5), name
+
+
+def test_split_covers_all_without_empty_parts():
+    for n, parts in ((10, 3), (2, 5), (7, 1)):
+        slices = split(n, parts)
+        assert [i for s in slices for i in range(n)[s]] == list(range(n))
+        assert all(s.stop > s.start for s in slices)
+        assert len(slices) == min(n, parts)
 
 
 def test_inference_draws_whole_counts_at_the_asked_steps(trained, images):
@@ -98,13 +112,13 @@ def test_inference_draws_whole_counts_at_the_asked_steps(trained, images):
     assert np.array_equal(states[16].counts, np.round(states[16].counts))
     assert np.allclose(states[0].log_rates, model.arrays()["u0"])
     figures = quality(images.test[:50], states[16].counts, model.arrays()["phi"])
-    assert figures["r2"] > 0.1
+    assert figures["r2"] > 0.4
 
 
 def test_inference_does_not_depend_on_batches(trained, images):
     _, model, _, _ = trained
-    whole = infer(model.arrays(), images.test[:60], [3], batch_size=60)[3]
-    parts = infer(model.arrays(), images.test[:60], [3], batch_size=25)[3]
+    whole = infer(model.arrays(), images.test[:60], [3], batch_size=60, threads=1)[3]
+    parts = infer(model.arrays(), images.test[:60], [3], batch_size=25, threads=3)[3]
     assert np.array_equal(whole.counts[:25], parts.counts[:25])
     assert np.mean(whole.counts == parts.counts) > 0.99  # sums may round apart
     assert np.allclose(whole.log_rates[:25], parts.log_rates[:25], atol=1e-4)
