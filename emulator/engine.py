@@ -10,7 +10,6 @@ from ipvae.network.arithmetic import clip, scale_input, self_inhibition
 from ipvae.network.bounds import require_proved
 from ipvae.network.description import LAYER, IntNetwork
 from ipvae.network.drive import drive
-from ipvae.network.errors import InputError
 from ipvae.network.file import checksum
 from ipvae.network.trace import VARIABLES, Trace
 
@@ -138,7 +137,7 @@ def run(
     ------
     InputError, DescriptionError, UnprovedOverflowError
     """
-    check_steps(n_steps)
+    random_source.check_steps(n_steps)
     emulator = Emulator(network)
     samples = []
     for first in range(0, len(images), batch):
@@ -148,9 +147,3 @@ def run(
             {LAYER: {name: stacked[name][i] for name in VARIABLES}} for i in range(len(steps[0].u))
         ]
     return Trace("emulator", seed, checksum(network), samples)
-
-
-def check_steps(n_steps: int) -> None:
-    """Raise InputError unless the number of steps can be keyed."""
-    if not 1 <= n_steps < random_source.STEP_LIMIT:
-        raise InputError(f"--steps: found {n_steps}, allowed 1 to {random_source.STEP_LIMIT - 1}")

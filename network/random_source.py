@@ -71,6 +71,12 @@ def image_key(seed: int, image: int) -> Key:
     return _key(seed, image)
 
 
+def check_steps(n_steps: int) -> None:
+    """Raise InputError unless the number of steps can be keyed."""
+    if not 1 <= n_steps < STEP_LIMIT:
+        raise InputError(f"--steps: found {n_steps}, allowed 1 to {STEP_LIMIT - 1}")
+
+
 def neuron_keys(layer: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Words of the neurons 0..count-1 of a layer: two (count,) uint32 arrays."""
     keys = [_key(_NEURON_DOMAIN + layer, neuron) for neuron in range(count)]

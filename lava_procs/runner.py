@@ -1,0 +1,165 @@
+"""Run images through a network on Lava's CPU simulator and record everything."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ipvae.lava_procs.importing import import_lava
+from ipvae.network import random_source
+from ipvae.network.bounds import require_proved
+from ipvae.network.description import LAYER, IntNetwork
+from ipvae.network.drive import drive
+from ipvae.network.errors import HungBackendError
+from ipvae.network.file import checksum, write_network
+from ipvae.network.trace import VARIABLES, Trace
+
+TIMEOUT_SECONDS = 120.0
+"""Longest wait for one image before a network counts as hung."""
+
+PIPE_BUFFER = 4
+
+
+class LavaRunner:
+    """A network compiled once, for any number of images; use it in a `with` statement.
+
+    Parameters
+    ----------
+    network : IntNetwork
+    n_steps : int
+        Updates of each image (T).
+    timeout : float, seconds
+        Longest wait for one image.
+
+    Raises
+    ------
+    BackendError
+        If Lava is not installed.
+    UnprovedOverflowError
+        If a variable of the network may leave its range.
+    """
+
+    def __init__(self, network: IntNetwork, n_steps: int, timeout: float = TIMEOUT_SECONDS) -> None:
+        require_proved(network)
+        import_lava()
+        from lava.magma.core.run_configs import Loihi2SimCfg
+
+        from ipvae.lava_procs.procs.poisson_network.process import PoissonNetwork
+
+        self.network, self.n_steps, self.timeout = network, n_steps, timeout
+        self._usable = True
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "net.h5"
+            write_network(path, network)
+            self._process = PoissonNetwork(path, n_steps=n_steps)
+        neuron = self._process.layers[-1].neuron
+        neuron.image.flag_external_pipe(buffer_size=PIPE_BUFFER)
+        neuron.trace.flag_external_pipe(buffer_size=PIPE_BUFFER)
+        self._process.create_runtime(Loihi2SimCfg(select_tag="fixed_pt"))
+        self._send: Any = neuron.image.external_pipe_csp_send_port
+        self._receive: Any = neuron.trace.external_pipe_csp_recv_port
+
+    def __enter__(self) -> "LavaRunner":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.close(clean=kind is None)
+
+    def run_image(self, drive_of_image: np.ndarray, key: random_source.Key) -> np.ndarray:
+        """Run one image.
+
+        Parameters
+        ----------
+        drive_of_image : (K,) int32
+        key : Key
+            The image's random key.
+
+        Returns
+        -------
+        (n_steps + 1, 3, K) int32
+            a_in, u and z of every step.
+
+        Raises
+        ------
+        HungBackendError
+            If a process died or stopped answering; the network is then ended.
+        """
+        from lava.magma.core.run_conditions import RunSteps
+
+        from ipvae.lava_procs.watch import wait_until
+
+        if not self._usable:
+            raise HungBackendError("backend 'lava': this network was stopped; build it again")
+        runtime = self._runtime
+        doing = f"in one of the steps 0..{self.n_steps} of an image"
+        try:
+            self._send.send(np.append(drive_of_image, key).astype(np.int32))
+            self._process.run(RunSteps(self.n_steps + 1, blocking=False))
+            wait_until(self._receive.probe, runtime, self.timeout, doing)
+            record = self._receive.recv()
+            answers = runtime.service_to_runtime
+            wait_until(lambda: all(a.probe() for a in answers), runtime, self.timeout, doing)
+            runtime.wait()
+        except BaseException:
+            self.close(clean=False)
+            raise
+        return np.array(record)
+
+    @property
+    def _runtime(self) -> Any:
+        return self._process.runtime
+
+    def close(self, clean: bool = True) -> None:
+        """End all processes and free the shared memory; `clean` asks them to stop first."""
+        from ipvae.lava_procs.watch import stop_cleanly, tear_down
+
+        if not self._usable:
+            return
+        self._usable = False
+        ports = [self._send, self._receive]
+        if clean and self._runtime._is_started:
+            stop_cleanly(self._process, ports)
+        else:
+            tear_down(self._runtime, ports)
+
+
+def run(
+    network: IntNetwork,
+    images: np.ndarray,
+    n_steps: int,
+    seed: int,
+    timeout: float = TIMEOUT_SECONDS,
+) -> Trace:
+    """Run images and record every variable at every step.
+
+    Parameters
+    ----------
+    network : IntNetwork
+    images : (N, M) int
+    n_steps : int
+    seed : int
+    timeout : float, seconds
+        Longest wait for one image.
+
+    Returns
+    -------
+    Trace
+        Of backend 'lava'.
+
+    Raises
+    ------
+    BackendError
+        If Lava is not installed.
+    HungBackendError
+        If a process died or stopped answering.
+    """
+    random_source.check_steps(n_steps)
+    drives = drive(network, images)
+    keys = [random_source.image_key(seed, i) for i in range(len(images))]
+    samples = []
+    with LavaRunner(network, n_steps, timeout) as runner:
+        for drive_of_image, key in zip(drives, keys, strict=True):
+            record = runner.run_image(drive_of_image, key)
+            samples.append({LAYER: {name: record[:, i] for i, name in enumerate(VARIABLES)}})
+    return Trace("lava", seed, checksum(network), samples)
