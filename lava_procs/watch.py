@@ -39,7 +39,7 @@ def wait_until(ready: Callable[[], bool], runtime: Any, timeout: float, doing: s
                 raise HungBackendError(f"backend 'lava': {name} died {doing}{_reason(actor)}")
         if time.monotonic() - start > timeout:
             raise HungBackendError(
-                f"backend 'lava': no answer for {timeout:g} s {doing}; all its processes were stopped"
+                f"backend 'lava': no answer for {timeout:g} s {doing}; all were stopped"
             )
         time.sleep(POLL_SECONDS)
 

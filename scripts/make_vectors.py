@@ -1,0 +1,76 @@
+"""Write the conformance vectors of hw_tests/: small networks and the traces of their images."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ipvae.emulator import run
+from ipvae.network.description import InputFormat, IntNetwork, PoissonLayer
+from ipvae.network.file import write_network
+from ipvae.network.trace import write_trace
+
+FOLDER = Path(__file__).resolve().parent.parent / "hw_tests" / "vectors"
+STEPS, SEED = 40, 20261121
+
+
+def network(name: str, k: int, m: int, **parts: object) -> IntNetwork:
+    """Random network; `parts` replace arguments of its layer."""
+    rng = np.random.default_rng(sum(name.encode()))
+    layer = {
+        "weight": rng.integers(-128, 128, (k, m)).astype(np.int8),
+        "weight_rec": rng.integers(-128, 128, (k, k)).astype(np.int8),
+        "bias": rng.integers(-3000, 3000, k).astype(np.int32),
+        "self_weight": rng.integers(0, 4000, k).astype(np.int32),
+        "u_init": rng.integers(-9000, 20000, k).astype(np.int32),
+        "drive_exp": -4,
+        "weight_exp": 4,
+        "u_min": -47274,
+        "u_max": 32768,
+        "du_min": -47274,
+        "du_max": 59093,
+        "payload_bits": 8,
+    }
+    return IntNetwork(
+        InputFormat(0, 255, 1 / 255, (1, m)),
+        PoissonLayer(**{**layer, **parts}),  # type: ignore[arg-type]
+        rng.normal(size=(m, k)),
+        rng.integers(0, 256, (3, m)).astype(np.int16),
+        np.full(3, -1, dtype=np.int16),
+        {"made": f"scripts/make_vectors.py, vector {name}"},
+    )
+
+
+def vectors() -> dict[str, IntNetwork]:
+    """All vectors by name."""
+    odd = np.array([[1, -1, 3], [-127, 127, -3], [-128, 5, -5]], dtype=np.int8)
+    return {
+        "mixed": network("mixed", 16, 12),
+        "odd": network("odd", 3, 4, weight_rec=odd, weight_exp=0),
+        "one": network("one", 1, 1, weight_exp=1),
+        "negative": network(
+            "negative", 8, 6, weight_rec=np.full((8, 8), -128, np.int8), weight_exp=-3
+        ),
+        "positive": network(
+            "positive", 8, 6, weight_rec=np.full((8, 8), 127, np.int8), payload_bits=10
+        ),
+        "zero": network("zero", 8, 6, weight_rec=np.zeros((8, 8), np.int8), drive_exp=2),
+        "clipped": network("clipped", 9, 4, drive_exp=14, weight_exp=14, payload_bits=10),
+        "self": network(
+            "self", 4, 4, self_weight=np.array([0, 1, 90_000, 2**22 - 1], np.int32), drive_exp=1
+        ),
+        "quiet": network(
+            "quiet", 64, 16, bias=np.full(64, -2000, np.int32), drive_exp=-9, weight_exp=6
+        ),
+    }
+
+
+def main() -> None:
+    """Write all vectors."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, made in vectors().items():
+        write_network(FOLDER / f"{name}.net.h5", made)
+        write_trace(FOLDER / f"{name}.trace.h5", run(made, made.test_images, STEPS, SEED))
+
+
+if __name__ == "__main__":
+    main()
