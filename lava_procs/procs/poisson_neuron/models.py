@@ -1,7 +1,5 @@
 """Fixed-point model of the Poisson neuron for Lava's CPU simulator."""
 
-import os
-
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
 from lava.magma.core.model.py.model import PyLoihiProcessModel
@@ -36,14 +34,11 @@ class PyPoissonNeuronFixed(PyLoihiProcessModel):
     def __init__(self, proc_params) -> None:
         super().__init__(proc_params)
         self._n_steps = proc_params["n_steps"]
-        self._parent = os.getppid()
         self._neuron_key = None
         self._record = None
 
     def run_spk(self) -> None:
         """Run one step."""
-        if os.getppid() != self._parent:  # the user's program is gone: do not linger
-            os._exit(1)
         a_in = self.a_in.recv().astype(np.int64)
         t = int(self.step[0])
         if t == 0:

@@ -46,6 +46,8 @@ class PoissonNeuron(AbstractProcess):
     trace : (n_steps + 1, 3, K) a_in, u and z of all steps, sent at an image's last step
     """
 
+    _runtime = None  # Lava's __del__ asks for it even if __init__ has raised
+
     def __init__(
         self,
         *,

@@ -1,0 +1,195 @@
+"""The Lava backend against the emulator: every variable, every step."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ipvae import emulator
+from ipvae.lava_procs.importing import import_lava
+from ipvae.lava_procs.runner import LavaRunner, run
+from ipvae.network import random_source
+from ipvae.network.drive import drive
+from ipvae.network.errors import HungBackendError, UnprovedOverflowError
+from ipvae.network.trace import compare
+
+pytestmark = pytest.mark.lava()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _lava():
+    import_lava()
+
+
+@pytest.mark.parametrize(
+    ("k", "seed", "parts"),
+    [
+        (16, 0, {}),
+        (1, 1, {}),
+        (7, 2, {"weight_exp": -3}),
+        (100, 3, {"weight_exp": 2, "drive_exp": -6}),
+        (4, 4, {"weight_rec": np.full((4, 4), -128, np.int8)}),
+        (4, 5, {"weight_rec": np.zeros((4, 4), np.int8)}),
+        (4, 6, {"weight_rec": np.full((4, 4), 127, np.int8)}),
+    ],
+)
+def test_lava_equals_the_emulator_over_several_images(make_network, k, seed, parts):
+    network = make_network(k=k, seed=seed, **parts)
+    expected = emulator.run(network, network.test_images, 20, seed)
+    found = run(network, network.test_images, 20, seed)
+    comparison = compare(expected, found)
+    assert comparison.first_divergence is None
+    assert comparison.compared_values == 5 * 21 * 3 * k
+    assert comparison.max_count > 1
+
+
+def test_images_do_not_depend_on_what_ran_before(make_network):
+    network = make_network()
+    drives = drive(network, network.test_images)
+    keys = [random_source.image_key(9, i) for i in range(3)]
+    with LavaRunner(network, 12) as runner:
+        forward = [runner.run_image(drives[i], keys[i]) for i in (0, 1, 2)]
+        backward = [runner.run_image(drives[i], keys[i]) for i in (2, 1, 0)]
+    np.testing.assert_array_equal(forward, backward[::-1])
+
+
+def test_a_network_that_may_overflow_is_not_built(make_network):
+    network = make_network(k=80, weight_rec=np.full((80, 80), 127, np.int8), payload_bits=20)
+    with pytest.raises(UnprovedOverflowError):
+        LavaRunner(network, 5)
+
+
+def test_a_bare_dense_would_floor_odd_weights(make_network, monkeypatch):
+    """Without the repair (2 W at half the scale) Lava multiplies by even numbers only."""
+    from lava.proc.dense.process import Dense
+    from lava.utils.weightutils import SignMode
+
+    from ipvae.lava_procs.procs.poisson_block import process
+
+    def bare(weight, payload_bits):
+        return Dense(
+            weights=weight, num_weight_bits=8, sign_mode=SignMode.MIXED, num_message_bits=8
+        )
+
+    weight = np.array([[1, 0], [0, -3]], dtype=np.int8)
+    network = make_network(k=2, weight_rec=weight)
+    monkeypatch.setattr(process, "exact_dense", bare)
+    record = run(network, network.test_images[:1], 10, 0).samples[0]["1"]
+    z, a_in = record["z"][:-1], record["a_in"][1:]
+    np.testing.assert_array_equal(a_in, z * np.array([0, -4]))
+    assert (z > 0).any(axis=0).all()
+
+
+def test_a_synapse_without_message_bits_would_lose_counts(make_network, monkeypatch):
+    """Without the payload width Lava's Dense turns a count of 7 into 1."""
+    from ipvae.lava_procs.procs.poisson_block import process
+
+    exact = process.exact_dense
+    monkeypatch.setattr(process, "exact_dense", lambda weight, _: exact(weight, 0))
+    network = make_network(k=2, weight_rec=np.array([[1, 0], [0, 1]], np.int8))
+    record = run(network, network.test_images[:1], 10, 0).samples[0]["1"]
+    np.testing.assert_array_equal(record["a_in"][1:], record["z"][:-1] > 0)
+    assert record["z"].max() > 1
+
+
+def test_unknown_arguments_are_errors():
+    from ipvae.lava_procs.procs.poisson_neuron.process import PoissonNeuron
+
+    with pytest.raises(TypeError, match="weigth_exp"):
+        PoissonNeuron(u_init=np.zeros(2), self_weight=np.zeros(2), weigth_exp=0)  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="two vectors of one length"):
+        PoissonNeuron(
+            u_init=np.zeros(2),
+            self_weight=np.zeros(3),
+            weight_exp=0,
+            u_min=-1,
+            u_max=1,
+            du_min=-1,
+            du_max=1,
+            payload_bits=4,
+            n_steps=2,
+        )
+
+
+def children():
+    return multiprocessing.active_children()
+
+
+def shared_memory():
+    return set(Path("/dev/shm").iterdir())
+
+
+def test_runs_leave_no_process_memory_or_descriptor_behind(make_network):
+    network = make_network()
+    run(network, network.test_images[:1], 3, 0)  # what Lava keeps from a first run
+    before = len(children()), shared_memory(), len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        run(network, network.test_images[:1], 3, 0)
+    after = len(children()), shared_memory(), len(os.listdir("/proc/self/fd"))
+    assert after[:2] == before[:2]
+    assert after[2] <= before[2] + 2
+
+
+def actor_named(runner, part):
+    from ipvae.lava_procs.watch import names_of_actors
+
+    runtime = runner._process.runtime
+    names = names_of_actors(runtime)
+    index = next(i for i, name in enumerate(names) if part in name)
+    return runtime._messaging_infrastructure.actors[index]
+
+
+@pytest.mark.parametrize("part", ["PoissonNeuron", "Dense", "runtime service"])
+def test_a_killed_process_ends_the_run_by_name(make_network, part):
+    network = make_network()
+    before = shared_memory()
+    b = drive(network, network.test_images)[0]
+    runner = LavaRunner(network, 5000)
+    victim = actor_named(runner, part).pid
+    threading.Timer(0.5, os.kill, (victim, signal.SIGKILL)).start()
+    start = time.monotonic()
+    with pytest.raises(HungBackendError, match=f"{part}.* died"):
+        runner.run_image(b, random_source.image_key(0, 0))
+    assert time.monotonic() - start < 20
+    assert not Path(f"/proc/{victim}").exists()
+    assert shared_memory() == before
+    with pytest.raises(HungBackendError, match="was stopped"):
+        runner.run_image(b, random_source.image_key(0, 0))
+
+
+def test_a_stopped_process_ends_the_run_in_time(make_network):
+    network = make_network()
+    b = drive(network, network.test_images)[0]
+    runner = LavaRunner(network, 5000, timeout=1.5)
+    os.kill(actor_named(runner, "Dense").pid, signal.SIGSTOP)
+    with pytest.raises(HungBackendError, match="no answer for 1.5 s"):
+        runner.run_image(b, random_source.image_key(0, 0))
+
+
+def test_an_exception_in_a_model_is_reported(make_network, monkeypatch):
+    from ipvae.lava_procs.procs.poisson_neuron import models
+
+    def broken(self, a_in):
+        raise ZeroDivisionError("in mid-run")
+
+    monkeypatch.setattr(models.PyPoissonNeuronFixed, "_update", broken)
+    network = make_network()
+    with pytest.raises(HungBackendError, match=r"PoissonNeuron.*died.*in mid-run"):
+        run(network, network.test_images[:1], 10, 0)
+
+
+def test_one_altered_weight_in_lava_is_found_by_comparison(make_network):
+    network = make_network()
+    weight = network.layer.weight_rec.copy()
+    weight[3, 5] ^= 1
+    altered = replace(network, layer=replace(network.layer, weight_rec=weight))
+    expected = emulator.run(network, network.test_images, 20, 0)
+    found = compare(expected, run(altered, network.test_images, 20, 0)).first_divergence
+    assert found is not None
+    assert (found["backend"], found["variable"], found["index"]) == ("lava", "a_in", 3)
