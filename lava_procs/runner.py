@@ -16,7 +16,7 @@ from ipvae.network.file import checksum, write_network
 from ipvae.network.trace import VARIABLES, Trace
 
 TIMEOUT_SECONDS = 120.0
-"""Longest wait for one image before a network counts as hung."""
+"""Longest wait for a part of one image's trace before a network counts as hung."""
 
 PIPE_BUFFER = 4
 
@@ -30,7 +30,7 @@ class LavaRunner:
     n_steps : int
         Updates of each image (T).
     timeout : float, seconds
-        Longest wait for one image.
+        Longest wait for a part (about 1 MB) of an image's trace.
 
     Raises
     ------
@@ -53,7 +53,8 @@ class LavaRunner:
             path = Path(folder) / "net.h5"
             write_network(path, network)
             self._process = PoissonNetwork(path, n_steps=n_steps)
-        neuron = self._process.layers[-1].neuron
+        block: Any = self._process.layers[-1]
+        neuron = block.neuron
         neuron.image.flag_external_pipe(buffer_size=PIPE_BUFFER)
         neuron.trace.flag_external_pipe(buffer_size=PIPE_BUFFER)
         self._process.create_runtime(Loihi2SimCfg(select_tag="fixed_pt"))
@@ -96,15 +97,26 @@ class LavaRunner:
         try:
             self._send.send(np.append(drive_of_image, key).astype(np.int32))
             self._process.run(RunSteps(self.n_steps + 1, blocking=False))
-            wait_until(self._receive.probe, runtime, self.timeout, doing)
-            record = self._receive.recv()
+            record = self._collect(doing)
             answers = runtime.service_to_runtime
             wait_until(lambda: all(a.probe() for a in answers), runtime, self.timeout, doing)
             runtime.wait()
         except BaseException:
             self.close(clean=False)
             raise
-        return np.array(record)
+        return record
+
+    def _collect(self, doing: str) -> np.ndarray:
+        """Receive the trace of one image, message by message."""
+        from ipvae.lava_procs.watch import wait_until
+
+        parts, missing = [], self.n_steps + 1
+        while missing > 0:
+            wait_until(self._receive.probe, self._runtime, self.timeout, doing)
+            part = np.array(self._receive.recv())[:missing]
+            parts.append(part)
+            missing -= len(part)
+        return np.concatenate(parts)
 
     @property
     def _runtime(self) -> Any:
@@ -140,7 +152,7 @@ def run(
     n_steps : int
     seed : int
     timeout : float, seconds
-        Longest wait for one image.
+        Longest wait for a part (about 1 MB) of an image's trace.
 
     Returns
     -------

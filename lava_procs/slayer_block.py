@@ -38,7 +38,7 @@ class _Grid:
 class _Norm:
     """What lava-dl's export asks of a neuron's normalization: bias and weight_exp."""
 
-    def __init__(self, bias: torch.nn.Parameter, weight_exp: int) -> None:
+    def __init__(self, bias: torch.Tensor, weight_exp: int) -> None:
         self._bias = bias
         self.weight_exp = np.int64(weight_exp)
 
@@ -54,9 +54,9 @@ class _Neuron(torch.nn.Module):
     def __init__(self, layer: PoissonLayer) -> None:
         super().__init__()
         self.shape = (layer.n_neurons,)
-        self.bias = _real(layer.bias)
-        self.u_init = _real(layer.u_init)
-        self.self_weight = _real(layer.self_weight)
+        self.bias = torch.nn.Parameter(_nats(layer.bias))
+        self.u_init = torch.nn.Parameter(_nats(layer.u_init))
+        self.self_weight = torch.nn.Parameter(_nats(layer.self_weight))
         self.layer = layer
         self.norm = _Norm(self.bias, layer.weight_exp)
 
@@ -77,9 +77,9 @@ class _Neuron(torch.nn.Module):
         return rounded.cpu().numpy().astype(np.int32)
 
 
-def _real(integers: np.ndarray) -> torch.nn.Parameter:
-    """Parameter in nats from Q11.12 octaves."""
-    return torch.nn.Parameter(torch.from_numpy(integers / PER_NAT).float())
+def _nats(integers: np.ndarray) -> torch.Tensor:
+    """Float32 nats from Q11.12 octaves."""
+    return torch.from_numpy(integers / PER_NAT).float()
 
 
 class PoissonRecurrent(base.AbstractRecurrent):

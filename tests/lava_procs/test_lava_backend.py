@@ -59,6 +59,17 @@ def test_images_do_not_depend_on_what_ran_before(make_network):
     np.testing.assert_array_equal(forward, backward[::-1])
 
 
+def test_long_traces_arrive_in_parts(make_network, monkeypatch):
+    from ipvae.lava_procs.procs.poisson_neuron import process
+
+    monkeypatch.setattr(process, "CHUNK_BYTES", 3 * 4 * 16 * 5)
+    network = make_network()
+    assert process.trace_rows(16, 22) == 5
+    expected = emulator.run(network, network.test_images[:2], 22, 1)
+    found = run(network, network.test_images[:2], 22, 1)
+    assert compare(expected, found).first_divergence is None
+
+
 def test_a_network_that_may_overflow_is_not_built(make_network):
     network = make_network(k=80, weight_rec=np.full((80, 80), 127, np.int8), payload_bits=20)
     with pytest.raises(UnprovedOverflowError):

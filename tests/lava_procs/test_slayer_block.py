@@ -1,5 +1,7 @@
 """lava-dl's own export writes the same dense_rec group as our writer."""
 
+from typing import Any
+
 import h5py
 import numpy as np
 import pytest
@@ -60,7 +62,8 @@ def test_lava_dl_walks_our_file(tmp_path, make_network):
     assert layers[1]["neuron"]["type"] == "POISSON"
     np.testing.assert_array_equal(layers[1]["weight_rec"], network.layer.weight_rec)
     np.testing.assert_array_equal(layers[1]["bias"], network.layer.bias)
-    walked.f.close()
+    file: Any = walked.f
+    file.close()
 
 
 def test_exported_group_covers_our_table():

@@ -1,6 +1,7 @@
 """A network file as a Lava process, by way of lava-dl's netx."""
 
 from pathlib import Path
+from typing import Any
 
 from lava.lib.dl.netx.hdf5 import Network
 
@@ -28,7 +29,8 @@ class PoissonNetwork(Network):
         read_network(net_config)
         self._n_steps = n_steps
         super().__init__(net_config=str(net_config))
-        self.net_config.f.close()  # netx leaves it open
+        file: Any = self.net_config.f
+        file.close()  # netx leaves it open
 
     def create_dense(self, layer_config, **options):
         """Build a Poisson block for a POISSON layer; leave every other layer to netx."""

@@ -1,5 +1,9 @@
 """Fixed-point model of the Poisson neuron for Lava's CPU simulator."""
 
+# Lava declares ports and variables by assigning a LavaPyType to them.
+# pyright: reportAssignmentType=false, reportIndexIssue=false, reportOptionalSubscript=false
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
 from lava.magma.core.model.py.model import PyLoihiProcessModel
@@ -84,9 +88,10 @@ class PyPoissonNeuronFixed(PyLoihiProcessModel):
         self.z = np.minimum(count, self.proc_params["count_max"]).astype(np.int32)
 
     def _remember(self, t: int, a_in: np.ndarray) -> None:
-        """Keep this step for the trace; send it when the image is done."""
+        """Keep this step for the trace; send a message when it is full or the image done."""
         if self._record is None:
-            self._record = np.zeros((self._n_steps + 1, 3, len(self.u)), dtype=np.int32)
-        self._record[t] = a_in, self.u, self.z
-        if t == self._n_steps:
+            self._record = np.zeros(self.trace.shape, dtype=np.int32)
+        row = t % len(self._record)
+        self._record[row] = a_in, self.u, self.z
+        if row == len(self._record) - 1 or t == self._n_steps:
             self.trace.send(self._record)

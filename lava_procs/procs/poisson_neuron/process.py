@@ -5,6 +5,14 @@ from lava.magma.core.process.ports.ports import InPort, OutPort
 from lava.magma.core.process.process import AbstractProcess, LogConfig
 from lava.magma.core.process.variable import Var
 
+CHUNK_BYTES = 2**20
+"""Largest message of a trace: shared memory does not grow with the number of steps."""
+
+
+def trace_rows(n_neurons: int, n_steps: int) -> int:
+    """Steps in one message of the trace: all of an image, or as many as fit."""
+    return max(1, min(n_steps + 1, CHUNK_BYTES // (3 * 4 * n_neurons)))
+
 
 class PoissonNeuron(AbstractProcess):
     """Neurons whose potential is a log-rate and whose spikes are Poisson counts.
@@ -43,7 +51,8 @@ class PoissonNeuron(AbstractProcess):
     a_in : (K,) accumulated input
     s_out : (K,) counts
     image : (K + 2,) drive and the image's two key words, received at an image's first step
-    trace : (n_steps + 1, 3, K) a_in, u and z of all steps, sent at an image's last step
+    trace : (rows, 3, K) a_in, u and z of `trace_rows` steps; an image's last message may
+        end in rows that mean nothing
     """
 
     _runtime = None  # Lava's __del__ asks for it even if __init__ has raised
@@ -86,7 +95,7 @@ class PoissonNeuron(AbstractProcess):
         self.a_in = InPort(shape=(k,))
         self.s_out = OutPort(shape=(k,))
         self.image = InPort(shape=(k + 2,))
-        self.trace = OutPort(shape=(n_steps + 1, 3, k))
+        self.trace = OutPort(shape=(trace_rows(k, n_steps), 3, k))
         self.u_init = Var(shape=(k,), init=u_init)
         self.self_weight = Var(shape=(k,), init=self_weight)
         self.u = Var(shape=(k,), init=u_init)
