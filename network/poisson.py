@@ -108,19 +108,30 @@ def draw(
 
 def _count(log_rate: np.ndarray, uniform: np.ndarray) -> np.ndarray:
     """Counts of single draws: how many thresholds the uniform reaches."""
-    table = thresholds()
+    columns = _columns()
+    last_row = columns.shape[1] - 1
     position = log_rate - LOG_RATE_MIN
-    row, fraction = position >> _ROW_BITS, position & ((1 << _ROW_BITS) - 1)
-    above = np.minimum(row + 1, table.shape[0] - 1)  # fraction is 0 on the last row
-    target = uniform.astype(np.int64)
+    row = position >> _ROW_BITS
     counts = np.zeros(log_rate.shape, dtype=np.int64)
-    active = np.arange(log_rate.size)
-    for n in range(table.shape[1]):
-        low = table[row[active], n].astype(np.int64)
-        high = table[above[active], n].astype(np.int64)
-        threshold = low + (((high - low) * fraction[active]) >> _ROW_BITS)
-        active = active[target[active] >= threshold]
+    # A threshold is at least its value one row up: most neurons are done with one look.
+    floor = columns[0].take(np.minimum(row + 1, last_row))
+    active = np.flatnonzero(uniform >= floor)
+    row, target = row[active], uniform[active].astype(np.int64)
+    fraction = position[active] & ((1 << _ROW_BITS) - 1)
+    above = np.minimum(row + 1, last_row)  # fraction is 0 on the last row
+    for column in columns:
+        low = column.take(row)
+        threshold = low + (((column.take(above) - low) * fraction) >> _ROW_BITS)
+        reached = target >= threshold
+        active = active[reached]
         if not active.size:
             break
         counts[active] += 1
+        row, above, fraction, target = (a[reached] for a in (row, above, fraction, target))
     return counts
+
+
+@lru_cache(maxsize=1)
+def _columns() -> np.ndarray:
+    """The table by count: (N, 481) int64."""
+    return np.ascontiguousarray(thresholds().T, dtype=np.int64)
