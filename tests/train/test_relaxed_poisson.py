@@ -113,6 +113,15 @@ def test_huge_rates_cost_no_more_and_keep_a_gradient():
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.3])
+def test_broken_rates_end_and_stay_broken(temperature):
+    log_rate = torch.tensor([math.nan, 100.0, -math.inf, 60.0])
+    z = relaxed_poisson(log_rate, temperature, KEY)
+    assert not torch.isfinite(z[:2]).any()
+    assert z[2] == 0
+    assert torch.isfinite(z[3])
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.3])
 def test_plain_torch_draws_follow_the_same_law(temperature):
     n = 50_000
     for rate in (0.3, 5.0, 400.0):
