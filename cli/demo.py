@@ -1,17 +1,13 @@
 """`ipvae demo`: the whole chain on images that scikit-learn ships."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ipvae.cli.check import check
-from ipvae.cli.evaluate import evaluate
-from ipvae.cli.export import export
-from ipvae.cli.output import JsonOption, emit, note
-from ipvae.cli.report import report
-from ipvae.cli.train import train
-from ipvae.cli.verify import verify
+from ipvae.cli.output import JsonOption, emit, note, settings
 from ipvae.network.atomic import require_writable_folder
 
 SAMPLES, STEPS = 16, 128
@@ -22,27 +18,48 @@ def demo(
     json: JsonOption = None,
 ) -> None:
     """Train on digits, turn into integers, run on Lava, compare bit for bit, count."""
-    require_writable_folder(out)
-    run, net, results = out / "run", out / "net.h5", out / "results"
+    results = out / "results"
     require_writable_folder(results)
-    stages = {
-        "train": lambda to: train("digits", run, json=to),
-        "evaluate": lambda to: evaluate(run, steps="16,64,256", probe=True, json=to),
-        "export": lambda to: export(run, net, json=to),
-        "check": lambda to: check(net, json=to),
-        "verify": lambda to: verify(net, samples=SAMPLES, steps=STEPS, json=to),
-        "report": lambda to: report(net, out / "report", samples=SAMPLES, steps=STEPS, json=to),
-    }
-    failed = []
-    for number, (name, stage) in enumerate(stages.items(), start=1):
-        note(f"\n[{number}/{len(stages)}] {name}")
-        try:
-            stage(str(results / f"{name}.json"))
-        except typer.Exit as done:
-            if done.exit_code:
-                failed.append(name)
-    result = {"ok": not failed, "failed": failed, "out": str(out), "stages": list(stages)}
-    files = f"{run}/ (model), {net} (network), {out / 'report'}/ (counts), {results}/ (JSON)"
-    text = f"FAILED: {', '.join(failed)}" if failed else f"\ndone: {files}"
+    failed: list[str] = []
+    done: list[str] = []
+    for words in stages(out):
+        name = words[0]
+        note(f"\n[{len(done) + 1}/{len(stages(out))}] ipvae {' '.join(words)}")
+        status = run_stage([*words, "--json", str(results / f"{name}.json")], show=json != "-")
+        done.append(name)
+        if status != 0:
+            failed.append(name)
+            break
+    result = {"ok": not failed, "failed": failed, "stages": done, "out": str(out)}
+    text = (
+        f"\nFAILED: ipvae {failed[0]}"
+        if failed
+        else f"\ndone: {out}/run/ (model), {out}/net.h5 (network), {out}/report/ (counts), "
+        f"{results}/ (every result as JSON)"
+    )
     emit(result, json, text)
     raise typer.Exit(1 if failed else 0)
+
+
+def stages(out: Path) -> list[list[str]]:
+    """Commands of the chain, as a user types them after `ipvae`."""
+    run, net = str(out / "run"), str(out / "net.h5")
+    extent = ["--samples", str(SAMPLES), "--steps", str(STEPS)]
+    return [
+        ["train", "--preset", "digits", "--out", run],
+        ["evaluate", run, "--steps", "16,64,256", "--probe"],
+        ["export", run, "--out", net],
+        ["check", net],
+        ["verify", net, *extent],
+        ["report", net, "--out", str(out / "report"), *extent],
+    ]
+
+
+def run_stage(words: list[str], show: bool) -> int:
+    """Run a command in a process of its own; return its exit status."""
+    flags = ["--quiet"] if settings.quiet else []
+    command = [sys.executable, "-m", "ipvae.cli.main", *flags, *words]
+    sys.stdout.flush()
+    return subprocess.run(
+        command, stdout=None if show else subprocess.DEVNULL, check=False
+    ).returncode

@@ -45,7 +45,7 @@ def export(
     """Quantize a trained model, calibrate it on training images and write the network file."""
     from ipvae.export.calibrate import calibrate
     from ipvae.export.model import from_parameters
-    from ipvae.export.quantize import Images, quantize
+    from ipvae.export.quantize import Images, clipped_weights, quantize
     from ipvae.train.checkpoint import load_checkpoint
 
     with training_errors():
@@ -53,8 +53,9 @@ def export(
     require_writable_folder(out.parent)
     pixels = pixel_format(checkpoint)
     calibration, test = export_images(checkpoint, pixels, data_dir, images)
+    trained = from_parameters(checkpoint.params)
     network = quantize(
-        from_parameters(checkpoint.params),
+        trained,
         pixels,
         Images(test.pixels, test.labels),
         weight_bits,
@@ -73,11 +74,12 @@ def export(
         "weight_exp": network.layer.weight_exp,
         "drive_exp": network.layer.drive_exp,
         "payload_bits": network.layer.payload_bits,
+        "clipped_weights": clipped_weights(trained, network.layer),
         "zero_weights": int((network.layer.weight_rec == 0).sum()),
         "calibration": measured,
         "check": check(network).as_dict(),
     }
-    emit(result, json, summary(out, network, measured))
+    emit(result, json, summary(out, network, result))
 
 
 def pixel_format(checkpoint: "Checkpoint") -> InputFormat:
@@ -145,8 +147,9 @@ def with_provenance(
     )
 
 
-def summary(out: Path, network: IntNetwork, measured: dict) -> list:
+def summary(out: Path, network: IntNetwork, result: dict) -> list:
     """What was written and what it lost."""
+    measured = result["calibration"]
     layer, whole, real = network.layer, measured["integer"], measured["float"]
     rows = [
         [name, f"{real[key]:{form}}", f"{whole[key]:{form}}"]
@@ -161,6 +164,7 @@ def summary(out: Path, network: IntNetwork, measured: dict) -> list:
         f"wrote {out}: {layer.n_pixels} pixels, {layer.n_neurons} neurons, "
         f"{layer.payload_bits}-bit counts, weight exponent {layer.weight_exp}",
         table(title, ["", "float", "integer"], rows),
+        f"{result['clipped_weights']} of {layer.weight_rec.size} weights clipped, "
         f"saturations {sum(whole['saturations'].values())}, silent neurons "
         f"{whole['silent_neurons']}, largest count {whole['reach']['z']}",
     ]

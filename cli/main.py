@@ -112,3 +112,7 @@ def describe(error: BaseException) -> tuple[object, int]:
 def main() -> None:
     """Console script."""
     sys.exit(run_command())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,7 @@
 """Float network to integer layer, on the grid that runs.
 
-Every rounding is half to even; nothing is clipped but the log-rate at reset.
+Every rounding is half to even. Weights may be clipped where a finer scale is worth it,
+and are counted (`clipped_weights`); nothing else is clipped but the log-rate at reset.
 """
 
 import math
@@ -30,6 +31,8 @@ WIDEST_PAYLOAD = 10
 
 WEIGHT_BITS = range(2, 9)
 
+DRIVE_BITS = 16
+
 _PER_NAT = 2**FRAC_BITS / math.log(2.0)
 
 
@@ -50,9 +53,11 @@ def quantize(
 ) -> IntNetwork:
     """Turn a float network into integers.
 
-    The self-inhibition (diagonal of G) stays in the neuron at the log-rate's precision;
-    weights take the smallest power-of-two scale that clips none of them; counts get the
-    widest payload, up to ten bits, for which overflow is impossible.
+    The self-inhibition (diagonal of G) stays in the neuron at the log-rate's precision.
+    Recurrent weights take the power-of-two scale with the least squared error. The
+    feed-forward weights, which only the host uses, always have 16 bits: their range is
+    wide, since pixels differ in precision. Counts get the widest payload, up to ten bits,
+    for which overflow is impossible.
 
     Parameters
     ----------
@@ -82,12 +87,12 @@ def quantize(
         gram - np.diag(np.diag(gram)), weight_bits, WEIGHT_EXP_RANGE, "weight_rec"
     )
     weight, drive_exp = to_grid(
-        network.feedforward() * (pixels.scale * _PER_NAT), weight_bits, DRIVE_EXP_RANGE, "weight"
+        network.feedforward() * (pixels.scale * _PER_NAT), DRIVE_BITS, DRIVE_EXP_RANGE, "weight"
     )
     u_min, u_max = to_octaves(LOG_RATE_LOW), min(to_octaves(LOG_RATE_HIGH), LOG_RATE_MAX)
     layer = PoissonLayer(
         weight=weight,
-        weight_rec=weight_rec,
+        weight_rec=weight_rec.astype(np.int8),
         bias=_within(-network.step_size * network.bias * _PER_NAT, TERM_MAX, "bias"),
         self_weight=_within(self_weight, SELF_MAX, "self_weight"),
         u_init=np.clip(np.rint(network.u0 * _PER_NAT), u_min, u_max).astype(np.int32),
@@ -108,26 +113,52 @@ def quantize(
 def to_grid(
     values: np.ndarray, bits: int, exponents: tuple[int, int], where: str
 ) -> tuple[np.ndarray, int]:
-    """Round to `bits`-bit integers at the smallest power-of-two scale that clips none.
+    """Round to `bits`-bit integers at the power-of-two scale with the least squared error.
+
+    Candidates are the smallest scale that clips nothing and the two below it.
 
     Returns
     -------
-    integers : int8 array of the shape of `values`, within +-(2**(bits - 1) - 1)
+    integers : int16 array of the shape of `values`, within +-(2**(bits - 1) - 1)
     exponent : int
         values ~ integers * 2**exponent
+
+    Raises
+    ------
+    QuantizationError
+        If the values are too large for the allowed exponents.
     """
-    largest, limit = float(np.abs(values).max()), 2 ** (bits - 1) - 1
     low, high = exponents
-    exponent = low if largest == 0 else math.ceil(math.log2(largest / limit))
-    exponent = max(exponent, low)
+    widest = _exponent_without_clipping(float(np.abs(values).max()), bits, low)
+    if widest > high:
+        raise QuantizationError(
+            f"{where}: largest value {np.abs(values).max():.4g} needs the scale 2**{widest}, "
+            f"allowed at most 2**{high}; the model's step size or pixel deviations are out of "
+            "the usual range"
+        )
+    limit = 2 ** (bits - 1) - 1
+    found = []
+    for exponent in range(widest, max(widest - 3, low - 1), -1):
+        integers = np.clip(np.rint(values / 2.0**exponent), -limit, limit)
+        found.append((float(((integers * 2.0**exponent - values) ** 2).sum()), -exponent, integers))
+    _, negated, integers = min(found, key=lambda f: f[:2])
+    return integers.astype(np.int16), -negated
+
+
+def _exponent_without_clipping(largest: float, bits: int, low: int) -> int:
+    limit = 2 ** (bits - 1) - 1
+    exponent = low if largest == 0 else max(low, math.ceil(math.log2(largest / limit)))
     while np.rint(largest / 2.0**exponent) > limit:
         exponent += 1
-    if exponent > high:
-        raise QuantizationError(
-            f"{where}: largest value {largest:.4g} needs the scale 2**{exponent}, allowed at most "
-            f"2**{high}; the model's step size or pixel deviations are out of the usual range"
-        )
-    return np.rint(values / 2.0**exponent).astype(np.int8), exponent
+    return exponent
+
+
+def clipped_weights(network: FloatNetwork, layer: PoissonLayer) -> int:
+    """Count recurrent weights that are further from their integer than rounding takes them."""
+    off_diagonal = network.gram() * _PER_NAT
+    np.fill_diagonal(off_diagonal, 0.0)
+    step = 2.0**layer.weight_exp
+    return int((np.abs(layer.weight_rec * step - off_diagonal) > 0.5 * step + 1e-9).sum())
 
 
 def _within(values: np.ndarray, limit: int, where: str) -> np.ndarray:

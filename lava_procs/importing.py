@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import multiprocessing
 import sys
 import warnings
 
@@ -25,6 +26,8 @@ def import_lava() -> None:
             contextlib.redirect_stderr(io.StringIO()),
         ):
             warnings.simplefilter("ignore")
+            # Lava sets the start method and fails if someone, joblib for one, already has.
+            multiprocessing.set_start_method(None, force=True)
             import lava.lib.dl.netx.hdf5
             import lava.lib.dl.slayer  # noqa: F401
     except Exception as error:  # an import can fail in any way on a Python Lava does not support

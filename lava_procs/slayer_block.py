@@ -19,19 +19,20 @@ PER_NAT = 2**FRAC_BITS / math.log(2.0)
 
 
 class _Grid:
-    """Quantizer of a synapse: 8-bit integers times 2**exponent / 4096 octaves.
+    """Quantizer of a synapse: integers of a dtype times 2**exponent / 4096 octaves.
 
-    Called as lava-dl calls its own: with `descale` it returns the integers (int8), else
-    the weights that they stand for, in nats, with a straight-through gradient.
+    Called as lava-dl calls its own: with `descale` it returns the integers, else the
+    weights that they stand for, in nats, with a straight-through gradient.
     """
 
-    def __init__(self, exponent: int) -> None:
-        self.step = 2.0**exponent / PER_NAT
+    def __init__(self, exponent: int, dtype: torch.dtype) -> None:
+        self.step, self.dtype = 2.0**exponent / PER_NAT, dtype
+        self.low, self.high = torch.iinfo(dtype).min, torch.iinfo(dtype).max
 
     def __call__(self, weight: torch.Tensor, descale: bool = False) -> torch.Tensor:
-        integers = torch.round(weight / self.step).clamp(-128, 127)
+        integers = torch.round(weight / self.step).clamp(self.low, self.high)
         if descale:
-            return integers.detach().to(torch.int8)
+            return integers.detach().to(self.dtype)
         return weight + (integers * self.step - weight).detach()
 
 
@@ -105,14 +106,14 @@ class PoissonRecurrent(base.AbstractRecurrent):
         super().__init__({}, m, k, delay_shift=False)
         self.temperature, self.max_arrivals = temperature, max_arrivals
         self.neuron = _Neuron(layer)
-        self.input_synapse = self._synapse(layer.weight, layer.drive_exp)
-        self.recurrent_synapse = self._synapse(layer.weight_rec, layer.weight_exp)
+        self.input_synapse = self._synapse(layer.weight, layer.drive_exp, torch.int16)
+        self.recurrent_synapse = self._synapse(layer.weight_rec, layer.weight_exp, torch.int8)
         del self.synapse_params, self.recurrent_params
 
     @staticmethod
-    def _synapse(weight: np.ndarray, exponent: int) -> Dense:
+    def _synapse(weight: np.ndarray, exponent: int, dtype: torch.dtype) -> Dense:
         k, n = weight.shape
-        synapse = Dense(n, k, pre_hook_fx=_Grid(exponent))
+        synapse = Dense(n, k, pre_hook_fx=_Grid(exponent, dtype))
         real = torch.from_numpy(weight * (2.0**exponent / PER_NAT)).float()
         synapse.weight = torch.nn.Parameter(real.reshape(k, n, 1, 1, 1))
         return synapse

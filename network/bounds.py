@@ -1,6 +1,6 @@
 """Interval bounds of every variable, from a network's own limits.
 
-Holds for any images in the declared pixel range, any seed and any number of
+Holds for any images, any seed and any number of
 steps. `proved` is true when no variable can leave its range.
 """
 
@@ -31,25 +31,21 @@ class Bound:
         return {**asdict(self), "holds": self.holds}
 
 
-def row_reach(weight: np.ndarray, low: int, high: int) -> int:
-    """Largest magnitude of any partial sum of weight * value, value in [low, high].
+def largest_sum(weight: np.ndarray, count: int) -> int:
+    """Largest magnitude of any partial sum of a row of weights times counts in [0, count].
 
     Terms of one sign can come first in any order, so positive and negative
     terms are bounded apart.
     """
     wide = weight.astype(np.int64)
-    up = np.maximum(wide * high, wide * low).clip(min=0).sum(axis=1)
-    down = np.minimum(wide * high, wide * low).clip(max=0).sum(axis=1)
-    return int(max(up.max(), -down.min()))
+    up, down = wide.clip(min=0).sum(axis=1), wide.clip(max=0).sum(axis=1)
+    return int(max(up.max(), -down.min())) * count
 
 
 def bounds(network: IntNetwork) -> list[Bound]:
     """Bound every intermediate that is not already bounded by a clip."""
-    layer, pixels = network.layer, network.input
-    return [
-        Bound("a_in", row_reach(layer.weight_rec, 0, layer.count_reach), STATE_MAX),
-        Bound("drive_sum", row_reach(layer.weight, pixels.minimum, pixels.maximum), 2**31 - 1),
-    ]
+    layer = network.layer
+    return [Bound("a_in", largest_sum(layer.weight_rec, layer.count_reach), STATE_MAX)]
 
 
 def require_proved(network: IntNetwork) -> None:

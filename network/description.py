@@ -20,6 +20,8 @@ DRIVE_EXP_RANGE = (-24, 14)
 PAYLOAD_BITS_RANGE = (1, 23)
 PIXEL_LIMIT = 2**15
 MAX_NEURONS = 2**16
+MAX_PIXELS = 2**22 - 1
+"""Sums of this many products of 16 and 16 bits stay exact in float64."""
 
 
 def frozen(array: np.ndarray, dtype: type) -> np.ndarray:
@@ -71,8 +73,9 @@ class PoissonLayer:
 
     Attributes
     ----------
-    weight : (K, M) int8
-        Feed-forward weights W_ff; log-rate per pixel step = weight * 2**drive_exp / 4096 octaves.
+    weight : (K, M) int16
+        Feed-forward weights W_ff, used by the host only; octaves per pixel step =
+        weight * 2**drive_exp / 4096.
     weight_rec : (K, K) int8
         Recurrent weights G, subtracted; octaves per count = weight_rec * 2**weight_exp / 4096.
     bias : (K,) int32, Q11.12 octaves
@@ -121,6 +124,10 @@ class PoissonLayer:
         k = self.n_neurons
         if k > MAX_NEURONS:
             raise DescriptionError(f"layer {LAYER}: {k} neurons, allowed at most {MAX_NEURONS}")
+        if self.n_pixels > MAX_PIXELS:
+            raise DescriptionError(
+                f"layer {LAYER}: {self.n_pixels} pixels, allowed at most {MAX_PIXELS}"
+            )
         expected = {"weight_rec": (k, k), "bias": (k,), "self_weight": (k,), "u_init": (k,)}
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
@@ -170,7 +177,7 @@ class PoissonLayer:
 
 
 _ARRAYS = {
-    "weight": np.int8,
+    "weight": np.int16,
     "weight_rec": np.int8,
     "bias": np.int32,
     "self_weight": np.int32,

@@ -31,7 +31,7 @@ FIELDS: dict[str, tuple[str, int]] = {
     "layer/1/shape": ("<i8", 1),
     "layer/1/inFeatures": ("<i8", 0),
     "layer/1/outFeatures": ("<i8", 0),
-    "layer/1/weight": ("|i1", 2),
+    "layer/1/weight": ("<i2", 2),
     "layer/1/weight_rec": ("|i1", 2),
     "layer/1/bias": ("<i4", 1),
     "layer/1/neuron/type": ("S10", 1),

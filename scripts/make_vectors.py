@@ -17,12 +17,12 @@ def network(name: str, k: int, m: int, **parts: object) -> IntNetwork:
     """Random network; `parts` replace arguments of its layer."""
     rng = np.random.default_rng(sum(name.encode()))
     layer = {
-        "weight": rng.integers(-128, 128, (k, m)).astype(np.int8),
+        "weight": rng.integers(-3000, 3000, (k, m)).astype(np.int16),
         "weight_rec": rng.integers(-128, 128, (k, k)).astype(np.int8),
         "bias": rng.integers(-3000, 3000, k).astype(np.int32),
         "self_weight": rng.integers(0, 4000, k).astype(np.int32),
         "u_init": rng.integers(-9000, 20000, k).astype(np.int32),
-        "drive_exp": -4,
+        "drive_exp": -9,
         "weight_exp": 4,
         "u_min": -47274,
         "u_max": 32768,
@@ -53,13 +53,13 @@ def vectors() -> dict[str, IntNetwork]:
         "positive": network(
             "positive", 8, 6, weight_rec=np.full((8, 8), 127, np.int8), payload_bits=10
         ),
-        "zero": network("zero", 8, 6, weight_rec=np.zeros((8, 8), np.int8), drive_exp=2),
+        "zero": network("zero", 8, 6, weight_rec=np.zeros((8, 8), np.int8), drive_exp=-2),
         "clipped": network("clipped", 9, 4, drive_exp=14, weight_exp=14, payload_bits=10),
         "self": network(
-            "self", 4, 4, self_weight=np.array([0, 1, 90_000, 2**22 - 1], np.int32), drive_exp=1
+            "self", 4, 4, self_weight=np.array([0, 1, 90_000, 2**22 - 1], np.int32), drive_exp=-3
         ),
         "quiet": network(
-            "quiet", 64, 16, bias=np.full(64, -2000, np.int32), drive_exp=-9, weight_exp=6
+            "quiet", 64, 16, bias=np.full(64, -2000, np.int32), drive_exp=-13, weight_exp=6
         ),
     }
 

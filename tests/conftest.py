@@ -24,12 +24,12 @@ def make_network():
     def make(k=16, m=12, seed=0, n_images=5, **layer_parts) -> IntNetwork:
         rng = np.random.default_rng(seed)
         parts = {
-            "weight": rng.integers(-128, 128, (k, m)).astype(np.int8),
+            "weight": rng.integers(-3000, 3000, (k, m)).astype(np.int16),
             "weight_rec": rng.integers(-128, 128, (k, k)).astype(np.int8),
             "bias": rng.integers(-3000, 3000, k).astype(np.int32),
             "self_weight": rng.integers(0, 4000, k).astype(np.int32),
             "u_init": rng.integers(-9000, 20000, k).astype(np.int32),
-            "drive_exp": -4,
+            "drive_exp": -9,
             "weight_exp": 4,
             "u_min": -47274,
             "u_max": 32768,

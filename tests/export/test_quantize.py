@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipvae.export.calibrate import calibrate
-from ipvae.export.quantize import Images, quantize, to_grid
+from ipvae.export.quantize import Images, clipped_weights, quantize, to_grid
 from ipvae.network.bounds import bounds
 from ipvae.network.description import FloatNetwork, InputFormat
 from ipvae.network.errors import QuantizationError
@@ -38,17 +38,20 @@ def test_integers_stand_for_the_float_network(float_network):
     off = gram - np.diag(np.diag(gram))
     step = 2.0**layer.weight_exp
     assert np.abs(layer.weight_rec * step - off).max() <= step / 2
+    assert clipped_weights(float_network, layer) == 0
     assert (np.diag(layer.weight_rec) == 0).all()
     assert np.abs(layer.self_weight - np.diag(gram)).max() <= 0.5
     forward = float_network.feedforward() / 16 * PER_NAT
-    assert np.abs(layer.weight * 2.0**layer.drive_exp - forward).max() <= 2.0**layer.drive_exp / 2
+    error = np.abs(layer.weight * 2.0**layer.drive_exp - forward)
+    assert error.max() <= 2.0**layer.drive_exp / 2
+    assert np.abs(layer.weight).max() > 2**14 - 1
     assert np.abs(layer.bias + 0.7 * 0.05 * PER_NAT).max() <= 0.5
     clipped = np.clip(float_network.u0 * PER_NAT, -47274, 32768)
     assert np.abs(layer.u_init - clipped).max() <= 0.5
     assert (layer.u_min, layer.u_max, layer.du_min, layer.du_max) == (-47274, 32768, -47274, 59093)
 
 
-def test_scale_is_the_smallest_that_clips_nothing(float_network):
+def test_fewer_bits_use_fewer_integers(float_network):
     for bits in range(2, 9):
         largest = int(np.abs(exported(float_network, bits).layer.weight_rec.astype(int)).max())
         limit = 2 ** (bits - 1) - 1
@@ -59,10 +62,26 @@ def test_scale_is_the_smallest_that_clips_nothing(float_network):
     st.lists(st.floats(-1e4, 1e4, allow_subnormal=False), min_size=1, max_size=8),
     st.integers(2, 8),
 )
-def test_grid_rounds_to_nearest_and_never_clips(values, bits):
-    integers, exponent = to_grid(np.array(values), bits, (-24, 20), "w")
-    assert np.abs(integers.astype(int)).max() <= 2 ** (bits - 1) - 1
-    assert np.abs(integers * 2.0**exponent - values).max() <= 2.0**exponent / 2
+def test_grid_has_the_least_squared_error_of_all_scales(values, bits):
+    values = np.array(values)
+    limit = 2 ** (bits - 1) - 1
+    integers, exponent = to_grid(values, bits, (-24, 20), "w")
+    assert np.abs(integers).max() <= limit
+    error = ((integers * 2.0**exponent - values) ** 2).sum()
+    for other in range(-24, 21):
+        rounded = np.clip(np.rint(values / 2.0**other), -limit, limit) * 2.0**other
+        assert error <= ((rounded - values) ** 2).sum() * (1 + 1e-12)
+
+
+def test_a_lone_large_weight_is_clipped_for_the_sake_of_the_others_and_counted(rng):
+    phi = rng.normal(size=(400, 40)) * 0.05
+    phi[:, 1] = phi[:, 0] + rng.normal(size=400) * 0.02
+    network = FloatNetwork(phi, np.ones(400), 1.0, np.full(40, 0.05), np.zeros(40))
+    pixels = InputFormat(0, 255, 1 / 255, (20, 20))
+    images = Images(np.zeros((0, 400), np.int16), np.zeros(0, np.int16))
+    layer = quantize(network, pixels, images, 4).layer
+    assert clipped_weights(network, layer) == 2
+    assert layer.weight_rec[0, 1] == layer.weight_rec[1, 0] == 7
 
 
 def test_zero_weights_stay_zero():

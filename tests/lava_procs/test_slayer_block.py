@@ -34,7 +34,7 @@ def test_inherited_export_writes_our_group_dataset_by_dataset(
 ):
     from lava.lib.dl.slayer.block import base
 
-    network = make_network(seed=seed, weight_exp=[4, -3, 9][seed], drive_exp=[-4, 2, -9][seed])
+    network = make_network(seed=seed, weight_exp=[4, -3, 9][seed], drive_exp=[-9, 2, -12][seed])
     block = block_of(network)
     assert type(block).export_hdf5 is base.AbstractRecurrent.export_hdf5
     write_network(tmp_path / "ours.h5", network)
