@@ -1,5 +1,6 @@
 """Run images through a network on Lava's CPU simulator and record everything."""
 
+import logging
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -49,23 +50,41 @@ class LavaRunner:
 
         self.network, self.n_steps, self.timeout = network, n_steps, timeout
         self._usable = True
+        handlers = list(logging.root.handlers)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "net.h5"
             write_network(path, network)
             self._process = PoissonNetwork(path, n_steps=n_steps)
+        logging.root.handlers[:] = handlers  # each of Lava's processes adds one
         block: Any = self._process.layers[-1]
         neuron = block.neuron
         neuron.image.flag_external_pipe(buffer_size=PIPE_BUFFER)
         neuron.trace.flag_external_pipe(buffer_size=PIPE_BUFFER)
-        self._process.create_runtime(Loihi2SimCfg(select_tag="fixed_pt"))
+        self._build(Loihi2SimCfg(select_tag="fixed_pt"))
         self._send: Any = neuron.image.external_pipe_csp_send_port
         self._receive: Any = neuron.trace.external_pipe_csp_recv_port
+
+    def _build(self, configuration: Any) -> None:
+        """Compile and start the processes; leave nothing behind if that fails."""
+        from ipvae.lava_procs.watch import tear_down
+
+        try:
+            self._process.create_runtime(configuration)
+        except BaseException as error:
+            if self._process.runtime is not None:
+                tear_down(self._process.runtime, [])
+            if isinstance(error, Exception):
+                raise HungBackendError(
+                    f"backend 'lava': the network could not be built "
+                    f"({type(error).__name__}: {error})"
+                ) from error
+            raise
 
     def __enter__(self) -> "LavaRunner":
         return self
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        self.close(clean=kind is None)
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def run_image(self, drive_of_image: np.ndarray, key: random_source.Key) -> np.ndarray:
         """Run one image.
@@ -102,7 +121,7 @@ class LavaRunner:
             wait_until(lambda: all(a.probe() for a in answers), runtime, self.timeout, doing)
             runtime.wait()
         except BaseException:
-            self.close(clean=False)
+            self.close()
             raise
         return record
 
@@ -122,18 +141,13 @@ class LavaRunner:
     def _runtime(self) -> Any:
         return self._process.runtime
 
-    def close(self, clean: bool = True) -> None:
-        """End all processes and free the shared memory; `clean` asks them to stop first."""
-        from ipvae.lava_procs.watch import stop_cleanly, tear_down
+    def close(self) -> None:
+        """End all processes and free the shared memory, in whatever state they are."""
+        from ipvae.lava_procs.watch import tear_down
 
-        if not self._usable:
-            return
-        self._usable = False
-        ports = [self._send, self._receive]
-        if clean and self._runtime._is_started:
-            stop_cleanly(self._process, ports)
-        else:
-            tear_down(self._runtime, ports)
+        if self._usable:
+            self._usable = False
+            tear_down(self._runtime, [self._send, self._receive])
 
 
 def run(

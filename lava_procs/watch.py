@@ -52,15 +52,12 @@ def _reason(actor: Any) -> str:
     return f" (exit code {actor.exitcode})"
 
 
-def stop_cleanly(process: Any, ports: list[Any]) -> None:
-    """Stop a network that has answered its last run."""
-    process.stop()
-    for port in ports:
-        port.join()
-
-
 def tear_down(runtime: Any, ports: list[Any]) -> None:
-    """End a network that hangs or whose processes died; never waits for an answer."""
+    """End a network whatever state it is in; never waits for an answer.
+
+    Its processes hold nothing that is needed any more, so they are killed: asking them to
+    stop would wait for ever if one of them has died.
+    """
     actors = runtime._messaging_infrastructure.actors
     for actor in actors:
         if actor.is_alive():

@@ -1,5 +1,6 @@
 """The Lava backend against the emulator: every variable, every step."""
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -145,6 +146,36 @@ def test_runs_leave_no_process_memory_or_descriptor_behind(make_network):
     after = len(children()), shared_memory(), len(os.listdir("/proc/self/fd"))
     assert after[:2] == before[:2]
     assert after[2] <= before[2] + 2
+
+
+def test_builds_add_no_log_handlers(make_network):
+    before = list(logging.root.handlers)
+    run(make_network(), make_network().test_images[:1], 3, 0)
+    assert logging.root.handlers == before
+
+
+def test_a_process_that_dies_after_the_last_image_does_not_hang_the_end(make_network):
+    network = make_network()
+    before = shared_memory()
+    with LavaRunner(network, 5) as runner:
+        runner.run_image(drive(network, network.test_images)[0], random_source.image_key(0, 0))
+        os.kill(actor_named(runner, "Dense").pid, signal.SIGKILL)
+    assert shared_memory() == before
+
+
+def test_a_model_that_cannot_be_built_leaves_nothing_behind(make_network, monkeypatch):
+    from ipvae.lava_procs.procs.poisson_neuron import models
+
+    def broken(self, params):
+        raise ZeroDivisionError("while building")
+
+    monkeypatch.setattr(models.PyPoissonNeuronFixed, "__init__", broken)
+    network = make_network()
+    before = shared_memory()
+    with pytest.raises(HungBackendError, match="could not be built"):
+        LavaRunner(network, 5)
+    assert shared_memory() == before
+    assert multiprocessing.active_children() == []
 
 
 def actor_named(runner, part):
