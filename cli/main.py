@@ -66,7 +66,7 @@ def options(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
     quiet: bool = typer.Option(False, "--quiet", help="Print results and errors only."),
-    verbose: bool = typer.Option(False, "--verbose", help="Print more about what is done."),
+    verbose: bool = typer.Option(False, "--verbose", help="Say how long each part took."),
 ) -> None:
     """Options of every command, given before its name."""
     del version

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,12 +55,18 @@ def note(message: str) -> None:
 
 @contextmanager
 def working(message: str) -> Iterator[None]:
-    """Show that something is under way: a spinner on a terminal, nothing in a pipe."""
+    """Show that something is under way: a spinner on a terminal, nothing in a pipe.
+
+    With --verbose, say afterwards how long it took.
+    """
+    start = time.perf_counter()
     if settings.quiet or not _status.is_terminal:
         yield
-        return
-    with _status.status(message):
-        yield
+    else:
+        with _status.status(message):
+            yield
+    if settings.verbose:
+        note(f"{message}: {time.perf_counter() - start:.2f} s")
 
 
 def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:

@@ -230,6 +230,7 @@ def test_imported_arrays_are_exported_and_run(command, tmp_path, rng):
         (["run", "{net}", "--trace", "/proc/none/t.h5", "--samples", "2"], "cannot write there"),
         (["run", "{net}", "--images", "none.npy"], "none.npy"),
         (["run", "{net}", "--data-dir", "none"], "no data set"),
+        (["run", "{net}", "--backend", "loihi2", "--samples", "2"], "Intel's extension lava-loihi"),
         (["verify", "{net}", "--backends", "emulator"], "two or more"),
         (["verify", "{net}", "--backends", "emulator,x"], "allowed emulator"),
         (["check", "{net}", "--target", "loihi9"], "allowed loihi2"),
@@ -256,6 +257,12 @@ def test_bad_input_ends_with_one_line_and_status_2(command, net, tmp_path, words
 def test_global_flags_may_follow_the_command(command, net):
     assert command("info", net, "--quiet")[0] == 0
     assert command("--quiet", "info", net)[0] == 0
+
+
+def test_verbose_says_how_long_each_part_took(command, net):
+    status, _, err = command("run", net, "--samples", 2, "--steps", 3, "--verbose")
+    assert status == 0
+    assert "running 2 images for 3 steps on emulator: " in err
 
 
 def test_version(command):

@@ -35,6 +35,7 @@ def _lava():
         (1, 1, {}),
         (7, 2, {"weight_exp": -3}),
         (100, 3, {"weight_exp": 2, "drive_exp": -6}),
+        (512, 7, {"u_init": np.full(512, -8000, np.int32), "weight_exp": 6}),
         (4, 4, {"weight_rec": np.full((4, 4), -128, np.int8)}),
         (4, 5, {"weight_rec": np.zeros((4, 4), np.int8)}),
         (4, 6, {"weight_rec": np.full((4, 4), 127, np.int8)}),

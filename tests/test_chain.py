@@ -1,0 +1,58 @@
+"""The whole chain on real images, in small: train, export, emulator and oracle agree."""
+
+import json
+import shutil
+
+import pytest
+
+from ipvae.cli.main import run_command
+from ipvae.emulator import run
+from ipvae.network.file import read_network
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("chain")
+    words = ["--quiet", "train", "--preset", "digits", "--epochs", "40", "--beta", "8"]
+    assert run_command([*words, "--out", str(folder / "run")]) == 0
+    assert run_command(["export", str(folder / "run"), "--out", str(folder / "net.h5")]) == 0
+    return folder
+
+
+def test_emulator_and_oracle_agree_on_a_trained_network(trained, oracle):
+    network = read_network(trained / "net.h5")
+    images = network.test_images[:2]
+    expected = oracle.run(oracle.load(trained / "net.h5"), images.tolist(), 30, 5)
+    for sample, wanted in zip(run(network, images, 30, 5).samples, expected, strict=True):
+        for variable in ("a_in", "u", "z"):
+            assert sample["1"][variable].tolist() == wanted[variable]
+
+
+def test_integers_keep_what_the_float_model_learned(trained, capsys):
+    """Held-out images, 64 steps: R2 within 0.03 of the float model and well above nothing."""
+    r2 = {}
+    for name in ("run", "net.h5"):
+        assert run_command(["evaluate", str(trained / name), "--samples", "64", "--json", "-"]) == 0
+        r2[name] = json.loads(capsys.readouterr().out)["r2"]
+    assert r2["run"] > 0.6
+    assert abs(r2["net.h5"] - r2["run"]) < 0.03
+
+
+def test_provenance_names_training_data_and_losses(trained):
+    provenance = read_network(trained / "net.h5").provenance
+    assert provenance["data"] == {"preset": "digits", "n_train": 1437}
+    assert provenance["training"]["epochs"] == 40
+    assert {"integer", "float"} == set(provenance["calibration"])
+
+
+def test_checkpoint_of_another_shape_is_refused_in_one_line(trained, tmp_path, capsys):
+    shutil.copytree(trained / "run", tmp_path / "run")
+    description = tmp_path / "run" / "model.json"
+    content = json.loads(description.read_text())
+    content["data"]["image_shape"] = [8, 9]
+    description.write_text(json.dumps(content))
+    out = tmp_path / "net.h5"
+    assert run_command(["export", str(tmp_path / "run"), "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("ipvae: ") and error.count("\n") == 1
+    assert not out.exists()
