@@ -28,12 +28,18 @@ def test_emulator_and_oracle_agree_on_a_trained_network(trained, oracle):
             assert sample["1"][variable].tolist() == wanted[variable]
 
 
-def test_integers_keep_what_the_float_model_learned(trained, capsys):
-    """Held-out images, 64 steps: R2 within 0.03 of the float model and well above nothing."""
+def test_integers_keep_what_the_float_model_learned(trained, capsys, tmp_path):
+    """All 360 held-out images, 64 steps: R2 differs by less than 0.03.
+
+    The noise of the draws moves R2 by about 0.01 between seeds on so many images.
+    """
     r2 = {}
     for name in ("run", "net.h5"):
-        assert run_command(["evaluate", str(trained / name), "--samples", "64", "--json", "-"]) == 0
-        r2[name] = json.loads(capsys.readouterr().out)["r2"]
+        words = ["evaluate", str(trained / name), "--data-dir", str(tmp_path), "--json", "-"]
+        assert run_command(words) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["samples"] == 360
+        r2[name] = found["r2"]
     assert r2["run"] > 0.6
     assert abs(r2["net.h5"] - r2["run"]) < 0.03
 
