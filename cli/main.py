@@ -4,6 +4,7 @@
 """
 
 import os
+import signal
 import sys
 
 import typer
@@ -111,7 +112,13 @@ def describe(error: BaseException) -> tuple[object, int]:
 
 def main() -> None:
     """Console script."""
+    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(run_command())
+
+
+def _terminate(*_: object) -> None:
+    """Leave as on an error, so that whatever runs is ended and cleaned up."""
+    raise SystemExit(143)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,59 @@
+"""A command that is interrupted leaves no process and no shared memory behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ipvae.network.file import write_network
+
+pytestmark = pytest.mark.lava()
+
+
+def processes_of_session(session: int) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, its_session = path.read_text().rsplit(")", 1)[1].split()[:4]
+        except OSError:  # it has ended meanwhile
+            continue
+        if int(its_session) == session and state != "Z":
+            found.append(int(path.parent.name))
+    return found
+
+
+def wait_for(condition, seconds):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.1)
+    return condition()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signal_to_the_parent_alone_leaves_nothing_behind(tmp_path, make_network, number, status):
+    write_network(tmp_path / "net.h5", make_network())
+    before = set(Path("/dev/shm").iterdir())
+    command = [sys.executable, "-m", "ipvae.cli.main", "run", str(tmp_path / "net.h5")]
+    options = ["--backend", "lava", "--samples", "5", "--steps", "200000"]
+    running = subprocess.Popen(
+        [*command, *options], start_new_session=True, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        # parent, shared memory manager, runtime service, neuron and Dense
+        assert wait_for(lambda: len(processes_of_session(running.pid)) >= 5, 60)
+        time.sleep(1.0)
+        os.kill(running.pid, number)
+        _, error = running.communicate(timeout=30)
+        assert running.returncode == status
+        assert "Traceback" not in error
+        assert wait_for(lambda: processes_of_session(running.pid) == [], 5)
+        assert set(Path("/dev/shm").iterdir()) <= before
+    finally:
+        for pid in processes_of_session(running.pid):
+            os.kill(pid, signal.SIGKILL)
+        running.wait()
