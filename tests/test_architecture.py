@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,14 @@ def test_every_package_resolves_inside_this_repository():
         spec = importlib.util.find_spec(f"ipvae.{package}")
         assert spec is not None and spec.origin is not None
         assert Path(spec.origin).resolve() == ROOT / package / "__init__.py"
+
+
+def test_wheel_holds_every_package():
+    listed = set(re.findall(r'"(ipvae[\w.]*)",\n', (ROOT / "pyproject.toml").read_text()))
+    folders = {f.parent for p in (*ALLOWED, "cli") for f in sources(p) if p != "hw_tests"}
+    assert listed == {"ipvae"} | {
+        "ipvae." + ".".join(folder.relative_to(ROOT).parts) for folder in folders
+    }
 
 
 def test_no_file_is_over_400_lines():
