@@ -19,7 +19,8 @@ from ipvae.cli.inputs import (
 from ipvae.cli.output import JsonOption, emit, table, working
 from ipvae.evaluation.metrics import curve
 from ipvae.evaluation.probe import rate_probe
-from ipvae.network.description import FRAC_BITS, IntNetwork
+from ipvae.network.arithmetic import FRAC_BITS
+from ipvae.network.description import IntNetwork
 from ipvae.network.errors import InputError
 from ipvae.network.file import read_network
 from ipvae.network.pixels import load_pixels, to_real

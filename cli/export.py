@@ -151,14 +151,7 @@ def summary(out: Path, network: IntNetwork, result: dict) -> list:
     """What was written and what it lost."""
     measured = result["calibration"]
     layer, whole, real = network.layer, measured["integer"], measured["float"]
-    rows = [
-        [name, f"{real[key]:{form}}", f"{whole[key]:{form}}"]
-        for name, key, form in (
-            ("R2", "r2", ".4f"),
-            ("MSE", "mse", ".3e"),
-            ("zeros", "zeros", ".4f"),
-        )
-    ]
+    rows = [[name, f"{real[key]:{form}}", f"{whole[key]:{form}}"] for name, key, form in FIGURES]
     title = f"{whole['images']} training images after {whole['steps']} steps"
     return [
         f"wrote {out}: {layer.n_pixels} pixels, {layer.n_neurons} neurons, "

@@ -1,5 +1,5 @@
 """The fast bit-exact engine, vectorised over images. See `ipvae.emulator.engine`."""
 
-from ipvae.emulator.engine import Emulator, Step, Totals, run
+from ipvae.emulator.engine import Emulator, Step, run
 
-__all__ = ["Emulator", "Step", "Totals", "run"]
+__all__ = ["Emulator", "Step", "run"]

@@ -1,7 +1,7 @@
 """Run an integer network on many images at once, bit for bit as docs/arithmetic.md says."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,25 +24,6 @@ class Step:
     a_in: np.ndarray
     u: np.ndarray
     z: np.ndarray
-
-
-@dataclass
-class Totals:
-    """Sums over a run, enough to count its cost without a trace.
-
-    Attributes
-    ----------
-    messages : (K,) int64
-        Nonzero counts sent by each neuron at steps 0..T-1, all images.
-    spikes : (K,) int64
-        Counts drawn by each neuron at steps 0..T-1, all images.
-    """
-
-    messages: np.ndarray
-    spikes: np.ndarray
-    images: int = 0
-    steps: int = 0
-    final_z: list[np.ndarray] = field(default_factory=list)
 
 
 class Emulator:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ipvae.network.arithmetic import CHANGE_MAX, FRAC_BITS, SELF_MAX, TERM_MAX
+from ipvae.network.arithmetic import CHANGE_MAX, SELF_MAX, TERM_MAX
 from ipvae.network.errors import DescriptionError
 from ipvae.network.poisson import LOG_RATE_MAX, LOG_RATE_MIN, largest_draw
 
@@ -20,8 +20,8 @@ DRIVE_EXP_RANGE = (-24, 14)
 PAYLOAD_BITS_RANGE = (1, 23)
 PIXEL_LIMIT = 2**15
 MAX_NEURONS = 2**16
-MAX_PIXELS = 2**22 - 1
-"""Sums of this many products of 16 and 16 bits stay exact in float64."""
+MAX_PIXELS = 2**19 - 1
+"""A sum of this many products of 16 and 16 bits, shifted by at most 14, fits 64 bits."""
 
 
 def frozen(array: np.ndarray, dtype: type) -> np.ndarray:
@@ -296,6 +296,3 @@ def check_pixels(images: np.ndarray, fmt: InputFormat, where: str) -> None:
             f"{where}: pixels reach {int(images.min())}..{int(images.max())}, "
             f"the network declares {fmt.minimum}..{fmt.maximum}"
         )
-
-
-__all__ = ["FRAC_BITS", "LAYER", "FloatNetwork", "InputFormat", "IntNetwork", "PoissonLayer"]

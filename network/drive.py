@@ -32,7 +32,7 @@ def drive(network: IntNetwork, images: np.ndarray) -> np.ndarray:
     if not np.issubdtype(images.dtype, np.integer):
         raise InputError(f"images: dtype {images.dtype}, the network takes integer pixels")
     check_pixels(images, network.input, "images")
-    # A product is below 2**30, a sum of M < 2**23 of them below 2**53: float64 is exact,
+    # A product is below 2**30, a sum of M < 2**19 of them below 2**49: float64 is exact,
     # and a hundred times faster than an integer product.
     product = images.astype(np.float64) @ network.layer.weight.T.astype(np.float64)
     total = shift(product.astype(np.int64), network.layer.drive_exp) + network.layer.bias

@@ -8,10 +8,8 @@ compiler logs in public lava-dl tutorials and is not an Intel figure
 import math
 from dataclasses import dataclass
 
-CHIP_CORES = 128
-"""Neuro-cores of a chip (Loihi 2 technology brief, Intel, 2021)."""
 USABLE_CORES = 120
-"""Cores that public programs use of a chip."""
+"""Cores that public programs use of a chip's 128 (Loihi 2 technology brief, Intel, 2021)."""
 CORE_SYNAPSE_WORDS = 16_000
 """64-bit words of synaptic memory per core, 128 KB (brief; compiler logs)."""
 CORE_NEURON_WORDS = 4_095

@@ -1,0 +1,99 @@
+"""The conformance vectors: reproduced by emulator and oracle, and they reach the branches."""
+
+import hashlib
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ipvae.emulator import run
+from ipvae.network.arithmetic import TERM_MAX, input_clipped, scale_input, self_inhibition
+from ipvae.network.drive import drive
+from ipvae.network.file import checksum, read_network
+from ipvae.network.poisson import octaves_above
+from ipvae.network.trace import VARIABLES, compare, read_trace
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = sorted(p.name.split(".")[0] for p in (ROOT / "hw_tests/vectors").glob("*.net.h5"))
+
+
+def vector(name):
+    folder = ROOT / "hw_tests" / "vectors"
+    return read_network(folder / f"{name}.net.h5"), read_trace(folder / f"{name}.trace.h5")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_emulator_reproduces_the_vector(name):
+    network, expected = vector(name)
+    found = run(network, network.test_images, expected.steps, expected.seed)
+    assert compare(expected, found).first_divergence is None
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "quiet"])
+def test_oracle_reproduces_the_vector(name, oracle):
+    network, expected = vector(name)
+    loaded = oracle.load(ROOT / "hw_tests" / "vectors" / f"{name}.net.h5")
+    found = oracle.run(loaded, network.test_images.tolist(), expected.steps, expected.seed)
+    for sample, wanted in zip(expected.samples, found, strict=True):
+        for variable in VARIABLES:
+            assert sample["1"][variable].tolist() == wanted[variable]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_document_lists_the_digests(name):
+    _, trace = vector(name)
+    digests = [
+        hashlib.sha256(trace.stacked("1", v).astype("<i4").tobytes()).hexdigest()[:16]
+        for v in VARIABLES
+    ]
+    row = f"| {name} | " + " | ".join(f"`{digest}`" for digest in digests) + " |"
+    assert row in (ROOT / "docs" / "arithmetic.md").read_text()
+
+
+def branches(name):
+    """Names of the branches that a vector's run takes."""
+    network, trace = vector(name)
+    layer = network.layer
+    a_in, u, z = (trace.stacked("1", v).astype(np.int64) for v in VARIABLES)
+    b = drive(network, network.test_images).astype(np.int64)
+    own = self_inhibition(layer.self_weight, z)
+    change = b[:, None] - scale_input(a_in[:, 1:], layer.weight_exp) - own[:, :-1]
+    found = {f"{octaves} halvings" for octaves in np.unique(octaves_above(u))}
+    reached = {
+        "drive shifted left": layer.drive_exp >= 0,
+        "drive shifted right": layer.drive_exp < 0,
+        "drive at -L": (b == -TERM_MAX).any(),
+        "drive at L": (b == TERM_MAX).any(),
+        "input shifted left": layer.weight_exp >= 0 and a_in.any(),
+        "input shifted right": layer.weight_exp < 0 and (a_in < 0).any(),
+        "input clipped": input_clipped(a_in, layer.weight_exp).any(),
+        "count cut for self-inhibition": (own < layer.self_weight * z).any(),
+        "update at its lower limit": (change < layer.du_min).any(),
+        "update at its upper limit": (change > layer.du_max).any(),
+        "log-rate at umin": (u == layer.u_min).any(),
+        "log-rate at umax": (u == layer.u_max).any(),
+        "count at zmax": (z == layer.count_max).any(),
+        "no spike": (z == 0).any(),
+        "count above 1": (z > 1).any(),
+        "odd weight": (layer.weight_rec % 2 == 1).any(),
+        "weight -128": (layer.weight_rec == -128).any(),
+    }
+    return found | {branch for branch, taken in reached.items() if taken}, set(reached)
+
+
+def test_vectors_reach_every_branch_between_them():
+    taken, known = set(), set()
+    for name in NAMES:
+        some, names = branches(name)
+        taken, known = taken | some, known | names
+    assert taken == known | {f"{octaves} halvings" for octaves in range(6)}
+
+
+def test_script_still_makes_the_committed_vectors():
+    spec = importlib.util.spec_from_file_location("make_vectors", ROOT / "scripts/make_vectors.py")
+    assert spec is not None and spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    made = {name: checksum(network) for name, network in script.vectors().items()}
+    assert made == {name: checksum(vector(name)[0]) for name in NAMES}
