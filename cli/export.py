@@ -1,5 +1,6 @@
 """`ipvae export`: a trained model becomes an integer network file."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -132,8 +133,6 @@ def with_provenance(
     network: IntNetwork, checkpoint: "Checkpoint", weight_bits: int, measured: dict
 ) -> IntNetwork:
     """Add how the network was made."""
-    from dataclasses import replace
-
     data = checkpoint.data
     return replace(
         network,

@@ -54,10 +54,16 @@ class Emulator:
         images : (N, M) int
         n_steps : int
             Updates after step 0 (T).
-        seed : int
+        seed : int in [0, 2**48)
         first_image : int
             Index, in its run, of the first image: part of the random key.
+
+        Raises
+        ------
+        InputError, DescriptionError
+            When the first step is asked for.
         """
+        random_source.check_steps(n_steps)
         layer = self.network.layer
         b = drive(self.network, images).astype(np.int64)
         keys = [random_source.image_key(seed, first_image + i) for i in range(len(images))]
@@ -118,7 +124,6 @@ def run(
     ------
     InputError, DescriptionError, UnprovedOverflowError
     """
-    random_source.check_steps(n_steps)
     emulator = Emulator(network)
     samples = []
     for first in range(0, len(images), batch):

@@ -12,7 +12,6 @@ from typing import Any
 from ipvae.network.errors import HungBackendError
 
 POLL_SECONDS = 0.002
-JOIN_SECONDS = 5.0
 
 
 def names_of_actors(runtime: Any) -> list[str]:

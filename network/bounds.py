@@ -1,14 +1,14 @@
 """Interval bounds of every variable, from a network's own limits.
 
-Holds for any images, any seed and any number of
-steps. `proved` is true when no variable can leave its range.
+They hold for any images, any seed and any number of steps. Overflow is proved
+impossible when every bound holds.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
-from ipvae.network.arithmetic import STATE_MAX, TERM_MAX, input_clipped
+from ipvae.network.arithmetic import STATE_MAX, TERM_MAX, input_clipped, self_inhibition
 from ipvae.network.description import LAYER, IntNetwork
 from ipvae.network.errors import UnprovedOverflowError
 
@@ -26,10 +26,6 @@ class Bound:
         """Whether the variable stays in its range."""
         return self.reach <= self.allowed
 
-    def as_dict(self) -> dict:
-        """JSON data."""
-        return {**asdict(self), "holds": self.holds}
-
 
 def largest_sum(weight: np.ndarray, count: int) -> int:
     """Largest magnitude of any partial sum of a row of weights times counts in [0, count].
@@ -43,9 +39,15 @@ def largest_sum(weight: np.ndarray, count: int) -> int:
 
 
 def bounds(network: IntNetwork) -> list[Bound]:
-    """Bound every intermediate that is not already bounded by a clip."""
+    """Bound every 24-bit variable before its clip: input, change (b - g - own) and log-rate."""
     layer = network.layer
-    return [Bound("a_in", largest_sum(layer.weight_rec, layer.count_reach), STATE_MAX)]
+    own = int(self_inhibition(layer.self_weight, np.array(layer.count_reach)).max())
+    log_rate = max(layer.u_max + layer.du_max, -layer.u_min - layer.du_min)
+    return [
+        Bound("a_in", largest_sum(layer.weight_rec, layer.count_reach), STATE_MAX),
+        Bound("change", 2 * TERM_MAX + own, STATE_MAX),
+        Bound("u", log_rate, STATE_MAX),
+    ]
 
 
 def require_proved(network: IntNetwork) -> None:

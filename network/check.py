@@ -76,7 +76,6 @@ def check(network: IntNetwork, target: str = "loihi2") -> CheckResult:
     lines = [
         Line("weight_magnitude", _reach(layer.weight_rec), 128, f"layer {LAYER}: weight_rec"),
         Line("payload_bits", layer.payload_bits, limits.PAYLOAD_BITS_MAX, f"layer {LAYER}: z"),
-        Line("state_24_bit", layer.u_max, 2**23 - 1, f"layer {LAYER}: u"),
         *(Line("overflow", b.reach, b.allowed, f"layer {LAYER}: {b.variable}") for b in proofs),
     ]
     if plan is None:

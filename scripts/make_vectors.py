@@ -14,8 +14,16 @@ STEPS, SEED = 40, 20261121
 
 
 def network(name: str, k: int, m: int, **parts: object) -> IntNetwork:
-    """Random network; `parts` replace arguments of its layer."""
-    rng = np.random.default_rng(sum(name.encode()))
+    """Random network of a vector; `parts` replace arguments of its layer."""
+    made = f"scripts/make_vectors.py, vector {name}"
+    return random_network(k, m, seed=sum(name.encode()), n_images=3, made=made, **parts)
+
+
+def random_network(
+    k: int, m: int, *, seed: int, n_images: int, made: str, **parts: object
+) -> IntNetwork:
+    """Random valid network of K neurons and M pixels; also the tests' fixture."""
+    rng = np.random.default_rng(seed)
     layer = {
         "weight": rng.integers(-3000, 3000, (k, m)).astype(np.int16),
         "weight_rec": rng.integers(-128, 128, (k, k)).astype(np.int8),
@@ -34,9 +42,9 @@ def network(name: str, k: int, m: int, **parts: object) -> IntNetwork:
         InputFormat(0, 255, 1 / 255, (1, m)),
         PoissonLayer(**{**layer, **parts}),  # type: ignore[arg-type]
         rng.normal(size=(m, k)),
-        rng.integers(0, 256, (3, m)).astype(np.int16),
-        np.full(3, -1, dtype=np.int16),
-        {"made": f"scripts/make_vectors.py, vector {name}"},
+        rng.integers(0, 256, (n_images, m)).astype(np.int16),
+        np.full(n_images, -1, dtype=np.int16),
+        {"made": made},
     )
 
 

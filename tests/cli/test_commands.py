@@ -235,6 +235,7 @@ def test_imported_arrays_are_exported_and_run(command, tmp_path, rng):
         (["verify", "{net}", "--backends", "emulator,x"], "allowed emulator"),
         (["check", "{net}", "--target", "loihi9"], "allowed loihi2"),
         (["evaluate", "{net}", "--steps", "0"], "--steps"),
+        (["evaluate", "{net}", "--steps", "524288"], "allowed 1 to 524287"),
         (["evaluate", "none"], "none"),
         (["info", "none.h5"], "none.h5"),
         (["train", "--preset", "nope", "--out", "{tmp}"], "allowed are digits, mnist"),

@@ -51,6 +51,17 @@ def test_a_network_that_may_overflow_is_not_proved_and_does_not_run(make_network
         Emulator(network)
 
 
+def test_change_and_log_rate_are_bounded_from_the_files_own_limits(make_network):
+    network = make_network(self_weight=np.full(16, 3000, np.int32))
+    reach = {b.variable: b.reach for b in bounds(network)}
+    assert reach["change"] == 2 * (2**21 - 1) + 3000 * 255
+    assert reach["u"] == 47274 + 47274
+    widest = make_network(
+        self_weight=np.full(16, 2**22 - 1, np.int32), du_min=-(2**22 - 1), u_min=-49152
+    )
+    assert all(b.holds for b in bounds(widest))
+
+
 def test_bound_at_its_edge_and_one_past_it(make_network):
     # Counts reach 864: a row sum of 9709 gives 8388576, below 2**23; one of 9710 exceeds it.
     for last, holds in ((57, True), (58, False)):
