@@ -1,5 +1,6 @@
 # make demo   install, then the whole chain on scikit-learn's digits
 # make test   install, then all tests
+# make test-long  the statistical batteries, fuzzing and searches that take minutes to hours
 # make check  install, then all that CI checks: lint, format, types, import rules, docs, tests
 
 VENV := .venv
@@ -10,7 +11,7 @@ PACKAGES := network evaluation train emulator export lava_procs energy cli
 CODE := $(PACKAGES) hw_tests tests scripts ipvae/__init__.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types lock clean
+.PHONY: help setup demo test test-long check lint types lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -25,6 +26,9 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest tests hw_tests
+
+test-long: $(STAMP)
+	$(BIN)/python -m pytest -m long --timeout 0 tests
 
 check: lint types test
 

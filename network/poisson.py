@@ -22,8 +22,10 @@ SPLIT_ABOVE = 3 << FRAC_BITS
 LOG_RATE_MAX = 8 << FRAC_BITS
 """Highest log-rate that can be drawn: rate 256, 32 sub-draws."""
 
+UNIFORM_VALUES = 1 << 24
+"""A uniform is in [0, UNIFORM_VALUES); thresholds are in this unit."""
+
 _ROW_BITS = 7
-_ONE = 1 << 24
 
 
 @lru_cache(maxsize=1)
@@ -46,7 +48,7 @@ def thresholds() -> np.ndarray:
         two = Decimal(2)
         rows = [_cumulative(two ** (Decimal(r) / 32 - 12)) for r in range(n_rows)]
     width = max(len(row) for row in rows)
-    table = np.full((n_rows, width), _ONE, dtype=np.int32)
+    table = np.full((n_rows, width), UNIFORM_VALUES, dtype=np.int32)
     for r, row in enumerate(rows):
         table[r, : len(row)] = row
     table.setflags(write=False)
@@ -57,12 +59,21 @@ def _cumulative(rate: Decimal) -> list[int]:
     """Entries of one row, up to the last that rounds below 2**24."""
     term = (-rate).exp()
     total, row, count = term, [], 0
-    while (entry := int((total * _ONE).to_integral_value())) < _ONE:
+    while (entry := int((total * UNIFORM_VALUES).to_integral_value())) < UNIFORM_VALUES:
         row.append(entry)
         count += 1
         term = term * rate / count
         total += term
     return row
+
+
+def interpolated_thresholds(log_rate: np.ndarray) -> np.ndarray:
+    """Thresholds of a single draw at log-rates of SPLIT_ABOVE or below: (n, N) int64."""
+    table = thresholds().astype(np.int64)
+    position = np.asarray(log_rate, dtype=np.int64) - LOG_RATE_MIN
+    row, fraction = position >> _ROW_BITS, position & ((1 << _ROW_BITS) - 1)
+    above = np.minimum(row + 1, len(table) - 1)  # fraction is 0 on the last row
+    return table[row] + (((table[above] - table[row]) * fraction[:, None]) >> _ROW_BITS)
 
 
 def octaves_above(log_rate: np.ndarray) -> np.ndarray:
