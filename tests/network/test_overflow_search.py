@@ -1,0 +1,218 @@
+"""An adversary tries to leave the intervals that network/bounds.py states, and must fail.
+
+It draws networks at and near the ends of every range of docs/format.md, evaluates single
+updates in plain integers (tests/overflow_evaluator.py) from any state that the format allows
+(pixels, counts and log-rates in range) and climbs towards each end of each intermediate.
+"""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from ipvae.emulator import run
+from ipvae.network.bounds import bounds
+from ipvae.network.description import InputFormat, IntNetwork, PoissonLayer
+from ipvae.network.drive import drive
+from ipvae.network.poisson import thresholds
+
+L, S = 2**21 - 1, 2**22 - 1
+ALWAYS_TIGHT = {"partial p", "p", "q", "q + bias", "b", "a_in", "clip(a_in)", "a_in >> -e"}
+ALWAYS_TIGHT |= {"g", "own", "b - g", "u", "u - 12288 + 4095", "o", "4096 * o", "v", "v + 49152"}
+ALWAYS_TIGHT |= {"r", "c", "U"}
+TIGHT_WITHOUT_SELF_CONNECTION = {"b - g - own", "d", "u + d"}
+"""With G[k][k] != 0 a neuron's own count acts twice, and the intervals take the two apart."""
+TIGHT_AT_FULL_LIMITS = {"f", "A[r+1] - A[r]", "(A[r+1] - A[r]) * f", "product >> 7"}
+TIGHT_AT_FULL_LIMITS |= {"threshold", "total", "z"}
+"""Narrower limits of the log-rate cut a row or the highest rate off, which the intervals ignore."""
+
+PIXELS = [(-32768, 32767), (-32768, -32767), (32766, 32767), (0, 255), (0, 1), (-1, 0), (-300, 7)]
+
+
+def extreme(rng, low, high, shape, pattern):
+    """Integers in low..high: all at one end, at both ends, or anywhere."""
+    if pattern == "anywhere":
+        return rng.integers(low, high + 1, shape)
+    ends = {"low": [low], "high": [high], "both": [low, high], "few": [0, 0, 0, low, high]}
+    return rng.choice(ends[pattern], shape)
+
+
+PATTERNS = ("low", "high", "both", "few", "anywhere")
+
+
+def edge_rows(rng, weight, bits, past):
+    """Put the largest row sum that fits 24 bits, or one more, into a random row."""
+    z = min(2**bits - 1, 864)
+    left, row = (2**23 - 1) // z + past, np.zeros(len(weight), np.int64)
+    for j in range(len(row)):
+        row[j] = min(left, 127)
+        left -= row[j]
+    assert left == 0
+    weight[rng.integers(len(weight))] = rng.choice([-1, 1]) * rng.permutation(row)
+
+
+@st.composite
+def networks(draw, largest=140):
+    """Networks at and near the ends of every range, some at the edge of the a_in bound."""
+
+    def near(low, high):
+        ends = [v for v in (low, low + 1, high - 1, high) if low <= v <= high]
+        return draw(st.sampled_from(ends) | st.integers(low, high))
+
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    bits, edge = near(1, 23), draw(st.sampled_from([None, None, 0, 1]))
+    k, m = draw(st.sampled_from([1, 2, 3, 8, 16])), draw(st.sampled_from([1, 2, 5]))
+    needed = -(-((2**23 - 1) // min(2**bits - 1, 864) + 1) // 127)
+    if edge is not None and needed <= largest:
+        k = needed
+    pattern = st.sampled_from(PATTERNS)
+    weight_rec = extreme(rng, -128, 127, (k, k), draw(pattern))
+    if draw(st.booleans()):
+        np.fill_diagonal(weight_rec, 0)
+    if edge is not None and needed <= largest:
+        edge_rows(rng, weight_rec, bits, edge)
+    low, high = draw(st.sampled_from(PIXELS))
+    u_min = draw(st.sampled_from([-49152, -49151, 0, -47274])) if draw(st.booleans()) else -49152
+    u_max = near(0, 32768) if draw(st.booleans()) else 32768
+    layer = PoissonLayer(
+        weight=extreme(rng, -32768, 32767, (k, m), draw(pattern)).astype(np.int16),
+        weight_rec=weight_rec.astype(np.int8),
+        bias=extreme(rng, -L, L, k, draw(pattern)).astype(np.int32),
+        self_weight=extreme(rng, draw(st.sampled_from([0, 1])), S, k, draw(pattern)).astype(
+            np.int32
+        )
+        >> draw(st.sampled_from([0, 0, 8, 12])),
+        u_init=extreme(rng, u_min, u_max, k, draw(pattern)).clip(u_min, u_max).astype(np.int32),
+        drive_exp=near(-24, 14),
+        weight_exp=near(-8, 14),
+        u_min=u_min,
+        u_max=u_max,
+        du_min=near(-S, 0),
+        du_max=near(0, S),
+        payload_bits=bits,
+    )
+    return with_layer(layer, low, high, rng)
+
+
+def with_layer(layer, low=0, high=255, rng=None):
+    """Wrap a layer, with three test images: all smallest, all largest, anything."""
+    k, m = layer.n_neurons, layer.n_pixels
+    anything = (rng or np.random.default_rng(0)).integers(low, high + 1, m)
+    images = np.stack([np.full(m, low), np.full(m, high), anything]).astype(np.int16)
+    return IntNetwork(
+        InputFormat(low, high, 1.0, (1, m)), layer, np.zeros((m, k)), images, np.zeros(3, np.int16)
+    )
+
+
+def plain(oracle, network):
+    """The integers of a network, without the oracle's check of section 6."""
+    layer = network.layer
+    arrays = {"W": "weight", "G": "weight_rec", "bias": "bias", "s": "self_weight"}
+    arrays["u_init"] = "u_init"
+    scalars = {"ed": "drive_exp", "e": "weight_exp", "umin": "u_min", "umax": "u_max"}
+    scalars |= {"dmin": "du_min", "dmax": "du_max", "message_bits": "payload_bits"}
+    return oracle.Network(
+        **{short: getattr(layer, name).tolist() for short, name in arrays.items()},
+        **{short: getattr(layer, name) for short, name in scalars.items()},
+        A=thresholds().tolist(),
+        lo=network.input.minimum,
+        hi=network.input.maximum,
+        images=network.test_images.tolist(),
+    )
+
+
+def assert_inside(found, seen, adversary, proved):
+    """Every recorded value lies in its interval and, where that is proved, in its width."""
+    assert set(seen) <= set(found)
+    for name, (low, high) in seen.items():
+        bound, width = found[name], adversary.WIDTHS.get(name, adversary.BITS_24)
+        assert bound.low <= low <= high <= bound.high, (bound, low, high)
+        assert width[0] <= bound.allowed_low <= bound.allowed_high <= width[1]
+        assert not proved or width[0] <= low <= high <= width[1], (name, low, high)
+
+
+def assert_tight(found, seen, layer):
+    """Most intervals are reached at both ends, the others under the conditions named above."""
+    names = set(ALWAYS_TIGHT)
+    if not layer.weight_rec.diagonal().any():
+        names |= TIGHT_WITHOUT_SELF_CONNECTION
+    if (layer.u_min, layer.u_max) == (-49152, 32768):
+        names |= TIGHT_AT_FULL_LIMITS
+    for name in names & set(found):
+        assert seen[name] == (found[name].low, found[name].high), name
+
+
+def assert_emulation_inside(network, found, n_steps, seed):
+    """Recorded runs of the emulator stay in the intervals too."""
+    trace = run(network, network.test_images, n_steps, seed)
+    recorded = {name: trace.stacked("1", name) for name in ("a_in", "u", "z")}
+    for name, values in {**recorded, "b": drive(network, network.test_images)}.items():
+        assert found[name].low <= values.min()
+        assert values.max() <= found[name].high
+
+
+def attack(adversary, oracle, network, climbs, n_random, n_steps, seed=0):
+    """Search one network; run it if it is proved, leave its range if it is not."""
+    found = {b.variable: b for b in bounds(network)}
+    proved = all(b.holds for b in found.values())
+    net = plain(oracle, network)
+    search = adversary.Adversary(net, seed)
+    whole = search.k <= 16
+    search.attack(range(search.k) if whole else [search.worst_neuron()], climbs, n_random)
+    assert_inside(found, search.seen, adversary, proved)
+    if whole:
+        assert_tight(found, search.seen, network.layer)
+    assert found["a_in"].reach == max(map(abs, search.seen["a_in"]))
+    if proved:
+        oracle.check_bounds(net)
+        assert_emulation_inside(network, found, n_steps, seed)
+    else:
+        assert [name for name, b in found.items() if not b.holds] == ["a_in"]
+        with pytest.raises(ValueError, match="a_in may exceed"):
+            oracle.check_bounds(net)
+        assert leaves_24_bits(adversary, net, seed)
+    return search, proved
+
+
+def leaves_24_bits(adversary, net, seed):
+    """Whether climbing from random states alone takes `a_in` out of its range."""
+    search = adversary.Adversary(net, seed)
+    for side in (0, 1):
+        search.climb(search.worst_neuron(), "a_in", side)
+    low, high = search.seen["a_in"]
+    return low < -(2**23) + 1 or high > 2**23 - 1
+
+
+SEARCH = settings(
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@settings(SEARCH, max_examples=40)
+@given(networks(), st.integers(0, 2**32 - 1))
+def test_no_state_leaves_a_proved_interval(adversary, oracle, network, seed):
+    attack(adversary, oracle, network, climbs=3, n_random=5, n_steps=6, seed=seed)
+
+
+LONG_EXAMPLES = 4000
+
+
+@pytest.mark.long
+def test_ten_minutes_of_search_break_no_proof(adversary, oracle):
+    """The same search, further: wider layers, more climbs, longer runs."""
+    tally = dict.fromkeys(("networks", "proved", "refused", "evaluations"), 0)
+
+    @settings(SEARCH, max_examples=LONG_EXAMPLES)
+    @given(networks(largest=300), st.integers(0, 2**32 - 1))
+    def search(network, seed):
+        searched, proved = attack(adversary, oracle, network, 12, 60, 30, seed)
+        tally["networks"] += 1
+        tally["proved" if proved else "refused"] += 1
+        tally["evaluations"] += searched.evaluations
+
+    search()
+    assert tally["refused"] > 0 < tally["proved"], tally
