@@ -5,15 +5,21 @@ updates in plain integers (tests/overflow_evaluator.py) from any state that the 
 (pixels, counts and log-rates in range) and climbs towards each end of each intermediate.
 """
 
+import logging
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ipvae.emulator import run
+from ipvae.emulator import Emulator, run
+from ipvae.lava_procs.runner import LavaRunner
 from ipvae.network.bounds import bounds
+from ipvae.network.check import check
 from ipvae.network.description import InputFormat, IntNetwork, PoissonLayer
 from ipvae.network.drive import drive
+from ipvae.network.errors import UnprovedOverflowError
+from ipvae.network.file import read_network, write_network
 from ipvae.network.poisson import thresholds
 
 L, S = 2**21 - 1, 2**22 - 1
@@ -25,8 +31,6 @@ TIGHT_WITHOUT_SELF_CONNECTION = {"b - g - own", "d", "u + d"}
 TIGHT_AT_FULL_LIMITS = {"f", "A[r+1] - A[r]", "(A[r+1] - A[r]) * f", "product >> 7"}
 TIGHT_AT_FULL_LIMITS |= {"threshold", "total", "z"}
 """Narrower limits of the log-rate cut a row or the highest rate off, which the intervals ignore."""
-
-PIXELS = [(-32768, 32767), (-32768, -32767), (32766, 32767), (0, 255), (0, 1), (-1, 0), (-300, 7)]
 
 
 def extreme(rng, low, high, shape, pattern):
@@ -71,9 +75,10 @@ def networks(draw, largest=140):
         np.fill_diagonal(weight_rec, 0)
     if edge is not None and needed <= largest:
         edge_rows(rng, weight_rec, bits, edge)
-    low, high = draw(st.sampled_from(PIXELS))
-    u_min = draw(st.sampled_from([-49152, -49151, 0, -47274])) if draw(st.booleans()) else -49152
-    u_max = near(0, 32768) if draw(st.booleans()) else 32768
+    low = near(-32768, 32766)
+    high = near(low + 1, 32767)
+    full = draw(st.booleans())
+    u_min, u_max = (-49152, 32768) if full else (near(-49152, 0), near(0, 32768))
     layer = PoissonLayer(
         weight=extreme(rng, -32768, 32767, (k, m), draw(pattern)).astype(np.int16),
         weight_rec=weight_rec.astype(np.int8),
@@ -198,6 +203,83 @@ def test_no_state_leaves_a_proved_interval(adversary, oracle, network, seed):
     attack(adversary, oracle, network, climbs=3, n_random=5, n_steps=6, seed=seed)
 
 
+def test_the_drive_reaches_the_ends_of_64_bits(adversary, oracle):
+    """The widest image there may be, all weights and pixels at their ends."""
+    m = 2**19 - 1
+    layer = small_layer(1, np.full((1, m), -32768, np.int16), bias=[L], drive_exp=14)
+    network = with_layer(layer, -32768, 32767)
+    found = {b.variable: b for b in bounds(network)}
+    net, seen = plain(oracle, network), adversary.Seen()
+    images = network.test_images[:2]
+    worst = [adversary.drive(net, 0, x, seen) for x in images.tolist()]
+    assert drive(network, images)[:, 0].tolist() == worst == [L, -L]
+    for name in ("partial p", "p", "q", "q + bias"):
+        assert seen[name] == (found[name].low, found[name].high)
+    assert found["q + bias"].high == 2**63 - 2**44 + L < 2**63
+
+
+def small_layer(k, weight, bias, **parts):
+    """A layer with nothing in it but what is named."""
+    empty = {
+        "weight_rec": np.zeros((k, k), np.int8),
+        "self_weight": np.zeros(k, np.int32),
+        "u_init": np.zeros(k, np.int32),
+        "drive_exp": 0,
+        "weight_exp": 0,
+        "u_min": -49152,
+        "u_max": 32768,
+        "du_min": -S,
+        "du_max": S,
+        "payload_bits": 23,
+    }
+    return PoissonLayer(weight=weight, bias=np.array(bias, np.int32), **{**empty, **parts})
+
+
+def one_more_than_fits():
+    weight = np.zeros((77, 77), np.int8)
+    edge_rows(np.random.default_rng(0), weight, 16, past=1)
+    return {"weight_rec": weight, "payload_bits": 16}
+
+
+BROKEN = {
+    "all weights negative": {"weight_rec": np.full((76, 76), -128, np.int8), "payload_bits": 10},
+    "partial sums alone, the whole is 0": {
+        "weight_rec": np.resize(np.array([127, -127], np.int8), (156, 156)),
+        "payload_bits": 10,
+    },
+    "one neuron, by one weight step": one_more_than_fits(),
+    "many neurons, narrow payload": {
+        "weight_rec": np.full((300, 300), -128, np.int8),
+        "payload_bits": 8,
+    },
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_file_built_to_break_the_proof_runs_nowhere(adversary, oracle, tmp_path, name):
+    k, path = len(BROKEN[name]["weight_rec"]), tmp_path / "broken.net.h5"
+    weight = np.zeros((k, 1), np.int16)
+    write_network(path, with_layer(small_layer(k, weight, np.zeros(k), **BROKEN[name])))
+    network = read_network(path)
+    found = check(network).as_dict()
+    assert found["overflow_proved"] is False
+    assert [(v["rule"], v["where"]) for v in found["violations"]] == [("overflow", "layer 1: a_in")]
+    for backend in (Emulator, lambda net: LavaRunner(net, 1)):
+        with pytest.raises(UnprovedOverflowError, match="a_in can reach"):
+            backend(network)
+    with pytest.raises(ValueError, match="a_in may exceed"):
+        oracle.load(str(path))
+    assert leaves_24_bits(adversary, plain(oracle, network), 0)
+
+
+def test_a_broken_file_would_really_overflow_in_its_second_step(oracle):
+    """Not a state made up: counts drawn at the rate 256, all inhibited downwards at once."""
+    parts = {**BROKEN["many neurons, narrow payload"], "u_init": np.full(300, 32768, np.int32)}
+    network = with_layer(small_layer(300, np.zeros((300, 1), np.int16), np.zeros(300), **parts))
+    with pytest.raises(AssertionError, match=r"-8\d{6}"):
+        oracle.run_image(plain(oracle, network), [0], 1, 0, 0)
+
+
 LONG_EXAMPLES = 4000
 
 
@@ -215,4 +297,5 @@ def test_ten_minutes_of_search_break_no_proof(adversary, oracle):
         tally["evaluations"] += searched.evaluations
 
     search()
+    logging.info("%s", tally)
     assert tally["refused"] > 0 < tally["proved"], tally
