@@ -1,6 +1,7 @@
 # make demo   install, then the whole chain on scikit-learn's digits
 # make test   install, then all tests
 # make test-long  the statistical batteries, fuzzing and searches that take minutes to hours
+# make certificate  print the certificate of the sampler, docs/sampler.md
 # make check  install, then all that CI checks: lint, format, types, import rules, docs, tests
 
 VENV := .venv
@@ -11,7 +12,7 @@ PACKAGES := network evaluation train emulator export lava_procs energy cli
 CODE := $(PACKAGES) hw_tests tests scripts ipvae/__init__.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long check lint types lock clean
+.PHONY: help setup demo test test-long certificate check lint types lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -29,6 +30,9 @@ test: $(STAMP)
 
 test-long: $(STAMP)
 	$(BIN)/python -m pytest -m long --timeout 0 tests
+
+certificate: $(STAMP)
+	@$(BIN)/python scripts/certify_sampler.py
 
 check: lint types test
 

@@ -15,7 +15,7 @@ _FIELDS = {
     "layer/1/inFeatures": ("pixels", RUNS, ""),
     "layer/1/outFeatures": ("neurons", RUNS, ""),
     "layer/1/weight": ("feed-forward weights", RUNS, "neuron {}, pixel {}"),
-    "layer/1/weight_rec": ("recurrent weights", RUNS, "to neuron {}, from neuron {}"),
+    "layer/1/weight_rec": ("recurrent weights", RUNS, "neuron {} (from neuron {})"),
     "layer/1/bias": ("biases", RUNS, "neuron {}"),
     "layer/1/neuron/selfWeight": ("self-inhibition", RUNS, "neuron {}"),
     "layer/1/neuron/uInit": ("log-rates at reset", RUNS, "neuron {}"),

@@ -20,8 +20,8 @@ PAYLOAD_BITS_MAX = 16
 """Widest graded spike shown in public work on the chip; Lava's models allow 24, the brief 32."""
 WEIGHT_BITS = 8
 NEURON_STATE_WORDS = 4
-"""State of a Poisson neuron: u, last count, drive, self-weight, two keys, counter; 24 bits each,
-two to a 64-bit word."""
+"""State of a Poisson neuron: 8 words of 24 bits (docs/arithmetic.md, section 7), two to a
+64-bit word."""
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,12 @@ def vector_script():
 
 
 @pytest.fixture(scope="session")
+def certify_script():
+    """scripts/certify_sampler.py as a module."""
+    return module_from(ROOT / "scripts" / "certify_sampler.py")
+
+
+@pytest.fixture(scope="session")
 def make_network(vector_script):
     """Build a random valid network; keyword arguments replace parts of its layer."""
 

@@ -41,6 +41,22 @@ def assert_one_line_error(result, *parts):
         assert part in err
 
 
+def test_diff_of_equal_and_of_unequal_files(command, net, tmp_path, make_network):
+    status, found, _ = command("diff", net, net, "--json", "-")
+    assert (status, found["same"], found["runs_alike"], found["differences"]) == (0, True, True, [])
+    write_network(tmp_path / "other.h5", make_network(payload_bits=7))
+    status, found, _ = command("diff", net, tmp_path / "other.h5", "--json", "-")
+    assert (status, found["same"], found["runs_alike"]) == (1, False, False)
+    (difference,) = found["differences"]
+    assert difference["path"] == "layer/1/neuron/messageBits"
+    assert (difference["first"], difference["second"]) == (8, 7)
+    assert found["checksums"][0] != found["checksums"][1]
+    status, out, _ = command("diff", net, tmp_path / "other.h5")
+    assert status == 1
+    assert "payload bits of a count" in out and "1 field(s) differ" in out
+    assert_one_line_error(command("diff", net, tmp_path / "none.h5"), "none.h5", "check the path")
+
+
 def test_run_reports_the_contract_keys_and_writes_a_trace(command, net, tmp_path):
     status, found, _ = command(
         "run", net, "--samples", 3, "--steps", 9, "--trace", tmp_path / "t.h5", "--json", "-"

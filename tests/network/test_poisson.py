@@ -1,55 +1,9 @@
-import math
-
 import numpy as np
 import pytest
 
 from ipvae.network import poisson
 
 TABLE = poisson.thresholds().astype(np.int64)
-
-
-def exact_pmf(rate, n_max):
-    pmf = [math.exp(-rate)]
-    for n in range(1, n_max + 1):
-        pmf.append(pmf[-1] * rate / n)
-    return np.array(pmf)
-
-
-def drawn_pmf(v):
-    """Distribution of one draw at log-rate v, from the table alone."""
-    position = v - poisson.LOG_RATE_MIN
-    row, fraction = position >> 7, position & 127
-    above = min(row + 1, len(TABLE) - 1)
-    thresholds = TABLE[row] + (((TABLE[above] - TABLE[row]) * fraction) >> 7)
-    return np.diff(np.concatenate([[0], thresholds, [2**24]])) / 2**24
-
-
-def total_variation(v):
-    j = int(poisson.octaves_above(np.array(v)))
-    single = drawn_pmf(v - 4096 * j)
-    pmf = single
-    for _ in range(j):
-        pmf = np.convolve(pmf, pmf)
-    exact = exact_pmf(2 ** (v / 4096), len(pmf) - 1)
-    tail = max(0.0, 1 - exact.sum())
-    mean = (np.arange(len(pmf)) * pmf).sum()
-    return 0.5 * (np.abs(pmf - exact).sum() + tail), mean / 2 ** (v / 4096) - 1
-
-
-@pytest.mark.parametrize("v", range(-47274, 12289, 997))
-def test_distance_to_poisson_up_to_rate_8(v):
-    """Computed from the table, not sampled: at most 1e-3, the mean within 0.1 %."""
-    distance, mean_error = total_variation(v)
-    assert distance <= 1e-3
-    assert abs(mean_error) <= 1e-3
-
-
-@pytest.mark.parametrize("v", range(12289, 32769, 1024))
-def test_distance_to_poisson_of_split_rates(v):
-    """Sub-draws taken as independent: at most 1e-3 to rate 16, 5e-3 above."""
-    distance, mean_error = total_variation(v)
-    assert distance <= (1e-3 if v <= 16384 else 5e-3)
-    assert abs(mean_error) <= 1e-3
 
 
 def test_thresholds_rise_with_count_and_fall_with_rate():

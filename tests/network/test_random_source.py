@@ -58,3 +58,21 @@ def test_no_two_streams_of_many_agree():
 def test_keys_out_of_range_are_refused(seed, image):
     with pytest.raises(InputError, match="allowed 0 to"):
         random_source.image_key(seed, image)
+
+
+def test_running_sums_replace_the_products_with_the_counter():
+    """docs/arithmetic.md, section 7: two words per neuron, advanced by constants."""
+    image, (na, nb) = random_source.image_key(11, 4), random_source.neuron_keys(1, 3)
+    mask, w1, w2 = 0xFFFFFF, 0x9E3779, 0x85EBCB
+    h0, h1 = int(na[2]) + image.a & mask, image.b
+    for step in range(300):
+        for sub_draw in (0, 1, 31):
+            h = h0 + sub_draw * w1 & mask
+            h = (h ^ (h >> 12)) * 0xD35A2D & mask
+            h = (h ^ (h >> 13)) * 0xC9E635 & mask
+            h = (h ^ (h >> 11)) + (int(nb[2]) ^ (h1 + sub_draw * w2 & mask)) & mask
+            h = h * 0xF3864B & mask
+            h = (h ^ (h >> 14)) * 0xD6D9AB & mask
+            h = (h ^ (h >> 10)) * 0xF30E65 & mask
+            assert h ^ (h >> 12) == grid(11, [4], 3, step, sub_draw)[0, 2]
+        h0, h1 = h0 + 32 * w1 & mask, h1 + 32 * w2 & mask

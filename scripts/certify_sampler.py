@@ -1,0 +1,74 @@
+"""Print the certificate of docs/sampler.md: every log-rate that a file can hold, none sampled."""
+
+import numpy as np
+
+from ipvae.network.distribution import distance_to_poisson, probabilities
+from ipvae.network.poisson import LOG_RATE_MAX, LOG_RATE_MIN, octaves_above, thresholds
+
+OCTAVE, BATCH = 4096, 4096
+RANGES = [(-12, -10), (-10, -6), (-6, 0), (0, 3), (3, 4), (4, 5), (5, 6), (6, 7), (7, 8)]
+"""Exponents of the rates, ends included at the top."""
+
+
+def figures() -> dict[str, np.ndarray]:
+    """Distance, error of the mean and work of every log-rate: (81921,) arrays."""
+    log_rate = np.arange(LOG_RATE_MIN, LOG_RATE_MAX + 1)
+    parts = [distance_to_poisson(batch) for batch in np.split(log_rate, _ends(log_rate))]
+    uniforms = 1 << octaves_above(log_rate)
+    return {
+        "log_rate": log_rate,
+        "distance": np.concatenate([p[0] for p in parts]),
+        "mean_error": np.abs(np.concatenate([p[1] for p in parts])),
+        "uniforms": uniforms,
+        "looked_at": uniforms * _thresholds_looked_at(log_rate - OCTAVE * octaves_above(log_rate)),
+    }
+
+
+def _ends(log_rate: np.ndarray) -> np.ndarray:
+    return np.arange(BATCH, len(log_rate), BATCH)
+
+
+def _thresholds_looked_at(log_rate: np.ndarray) -> np.ndarray:
+    """Mean number of thresholds that a scan of one sub-draw looks at."""
+    last = thresholds().shape[1]
+    work = np.minimum(np.arange(last + 1) + 1, last)
+    batches = np.split(log_rate, _ends(log_rate))
+    return np.concatenate([probabilities(b)[:, : last + 1] @ work for b in batches])
+
+
+def table_bytes() -> tuple[int, int]:
+    """Entries below 2**24, and bytes to hold them: 24 bits each, and where each row starts."""
+    entries = int((thresholds() < 1 << 24).sum())
+    return entries, 3 * entries + 2 * len(thresholds())
+
+
+def rate(exponent: int) -> str:
+    """Rate as in the table: 256, 1/16."""
+    return str(2**exponent) if exponent >= 0 else f"1/{2**-exponent}"
+
+
+def certificate() -> str:
+    """Markdown table."""
+    found = figures()
+    lines = [
+        "| rates | log-rates | distance, at most | mean off by, at most | uniforms "
+        "| thresholds looked at, mean |",
+        "|---|---|---|---|---|---|",
+    ]
+    for low, high in RANGES:
+        first = low == RANGES[0][0]
+        inside = (found["log_rate"] <= high * OCTAVE) & (
+            found["log_rate"] >= low * OCTAVE + (not first)
+        )
+        distance, mean = found["distance"][inside].max(), found["mean_error"][inside].max()
+        lines.append(
+            f"| {'from' if first else 'above'} {rate(low)} to {rate(high)} | {inside.sum()} "
+            f"| {distance:.1e} | {mean:.4%} | {found['uniforms'][inside].max()} "
+            f"| {found['looked_at'][inside].max():.2f} |"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(certificate())
+    print("entries, bytes:", *table_bytes())

@@ -1,0 +1,68 @@
+"""docs/sampler.md: recomputed, and within what is allowed, at every log-rate of the format."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ipvae.network.distribution import probabilities
+from ipvae.network.poisson import LOG_RATE_MAX, LOG_RATE_MIN
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "sampler.md"
+
+
+@pytest.fixture(scope="module")
+def figures(certify_script):
+    return certify_script.figures()
+
+
+def test_distance_and_mean_at_every_log_rate(figures):
+    log_rate = figures["log_rate"]
+    assert log_rate.tolist() == list(range(LOG_RATE_MIN, LOG_RATE_MAX + 1))
+    assert (2.0 ** (LOG_RATE_MIN / 4096), 2.0 ** (LOG_RATE_MAX / 4096)) == (2**-12, 256)
+    allowed = np.where(log_rate <= 4 * 4096, 1e-3, 5e-3)
+    assert (figures["distance"] <= allowed).all()
+    assert (figures["mean_error"] <= 1e-3).all()
+
+
+def test_document_holds_the_certificate(certify_script):
+    page = PAGE.read_text()
+    assert certify_script.certificate() in page
+    entries, size = certify_script.table_bytes()
+    assert f"{entries:,} entries below 2^24" in page
+    assert f"{size:,} bytes per core" in page
+    assert size <= 16 * 1024
+
+
+def test_cost_of_a_draw_is_the_one_of_the_document(figures):
+    below_one, worst = figures["log_rate"] < 0, figures["log_rate"] == LOG_RATE_MAX
+    assert figures["uniforms"][below_one].max() == 1
+    assert figures["looked_at"][below_one].max() <= 2.0
+    assert figures["uniforms"][worst] == 32
+    np.testing.assert_allclose(figures["looked_at"][worst], 288, atol=0.05)
+
+
+@pytest.mark.parametrize("log_rate", [-40960, -4096, 0, 12288, 15000, 32768])
+def test_distance_agrees_with_scipys_poisson(figures, log_rate):
+    found = figures["distance"][log_rate - LOG_RATE_MIN]
+    law = probabilities(np.array([log_rate]))[0]
+    exact = stats.poisson(2 ** (log_rate / 4096))
+    n = np.arange(len(law))
+    by_hand = 0.5 * (np.abs(law - exact.pmf(n)).sum() + exact.sf(n[-1]))
+    np.testing.assert_allclose(found, by_hand, rtol=0, atol=1e-12)
+
+
+def test_table_of_operations_follows_from_its_parts(figures):
+    """docs/arithmetic.md, section 7: update 12, position 9, uniform 21, threshold 6."""
+    page = (PAGE.parent / "arithmetic.md").read_text()
+    for exponent, text in ((0, "below 1"), (3, "8"), (8, "256")):
+        at = figures["log_rate"] == exponent * 4096
+        uniforms, looked_at = int(figures["uniforms"][at]), round(float(figures["looked_at"][at]))
+        multiplications = 1 + 5 * uniforms + looked_at
+        mean = 12 + 9 + 21 * uniforms + 6 * looked_at
+        most = 12 + 9 + 21 * uniforms + 6 * 27 * uniforms
+        cells = f"{multiplications} | {mean} | {most} |"
+        if text == "below 1":
+            cells = f"at most {multiplications} | at most {mean} | {most} |"
+        assert f"| {text} | {uniforms} | {cells}" in page

@@ -1,0 +1,84 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ipvae.network.difference import _FIELDS, differences
+from ipvae.network.file import FIELDS, read_network, to_fields, write_network
+
+
+def test_a_network_does_not_differ_from_what_is_read_back(tmp_path, make_network):
+    network = make_network()
+    write_network(tmp_path / "net.h5", network)
+    assert differences(network, read_network(tmp_path / "net.h5")) == []
+
+
+def test_one_weight_is_named_with_both_values(make_network):
+    network = make_network()
+    weight = network.layer.weight_rec.copy()
+    weight[3, 5], weight[4, 6] = -7, weight[4, 6] ^ 1
+    weight_before = int(network.layer.weight_rec[3, 5])
+    other = replace(network, layer=replace(network.layer, weight_rec=weight))
+    (found,) = differences(network, other)
+    assert (found.name, found.part) == ("recurrent weights", "runs")
+    assert (found.first, found.second) == (weight_before, -7)
+    assert found.detail == "2 of 256 differ, most at neuron 3 (from neuron 5)"
+
+
+def test_another_size_is_told_by_shapes(make_network):
+    found = {d.path: d for d in differences(make_network(), make_network(k=9))}
+    assert (found["layer/1/bias"].first, found["layer/1/bias"].second) == ([16], [9])
+    assert (found["layer/1/outFeatures"].first, found["layer/1/outFeatures"].second) == (16, 9)
+
+
+def test_what_judges_and_what_is_noted_is_told_apart_from_what_runs(make_network):
+    network = make_network()
+    other = replace(
+        network,
+        decoder=network.decoder * 2,
+        provenance={"quantize": {"weight_bits": 8, "new": [1]}, "made": "later"},
+    )
+    found = {d.path: d for d in differences(network, other)}
+    assert found["ipvae/decoder"].part == "judged"
+    assert found["ipvae/provenance:made"].part == "noted"
+    assert found["ipvae/provenance:quantize"].first is None
+    assert not any(d.part == "runs" for d in found.values())
+
+
+def test_a_key_of_the_provenance_is_found_in_its_depth(make_network):
+    a, b = (replace(make_network(), provenance={"q": {"bits": n, "same": [1, 2]}}) for n in (8, 6))
+    (found,) = differences(a, b)
+    assert (found.path, found.first, found.second) == ("ipvae/provenance:q.bits", 8, 6)
+
+
+SAME_IN_ALL = {
+    "layer/0/type",
+    "layer/0/shape",
+    "layer/1/type",
+    "layer/1/shape",
+    "layer/1/neuron/type",
+    "layer/1/neuron/fracBits",
+    "ipvae/latency",
+    "ipvae/random",
+    "ipvae/sampler/name",
+    "ipvae/sampler/thresholds",
+}
+
+
+def test_no_dataset_is_forgotten():
+    """Each is compared, or the same in every file, or (layer sizes) said twice."""
+    assert _FIELDS.keys() | SAME_IN_ALL | {"ipvae/provenance"} == FIELDS.keys()
+
+
+@pytest.mark.parametrize("path", sorted(_FIELDS))
+def test_every_field_is_noticed(make_network, monkeypatch, path):
+    from ipvae.network import difference
+
+    first, second = make_network(), make_network()
+    fields = [to_fields(first), to_fields(second)]
+    changed = np.array(fields[1][path])
+    changed.flat[-1] += 1
+    fields[1][path] = changed
+    monkeypatch.setattr(difference, "to_fields", lambda _: fields.pop(0))
+    (found,) = difference.differences(first, second)
+    assert found.path == path
