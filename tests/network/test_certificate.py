@@ -47,9 +47,9 @@ def test_cost_of_a_draw_is_the_one_of_the_document(figures):
 def test_distance_agrees_with_scipys_poisson(figures, log_rate):
     found = figures["distance"][log_rate - LOG_RATE_MIN]
     law = probabilities(np.array([log_rate]))[0]
-    exact = stats.poisson(2 ** (log_rate / 4096))
-    n = np.arange(len(law))
-    by_hand = 0.5 * (np.abs(law - exact.pmf(n)).sum() + exact.sf(n[-1]))
+    n, rate = np.arange(len(law)), 2 ** (log_rate / 4096)
+    tail = stats.poisson.sf(n[-1], rate)
+    by_hand = 0.5 * (np.abs(law - stats.poisson.pmf(n, rate)).sum() + tail)
     np.testing.assert_allclose(found, by_hand, rtol=0, atol=1e-12)
 
 
@@ -58,7 +58,10 @@ def test_table_of_operations_follows_from_its_parts(figures):
     page = (PAGE.parent / "arithmetic.md").read_text()
     for exponent, text in ((0, "below 1"), (3, "8"), (8, "256")):
         at = figures["log_rate"] == exponent * 4096
-        uniforms, looked_at = int(figures["uniforms"][at]), round(float(figures["looked_at"][at]))
+        (uniforms,), (looked_at,) = (
+            figures[name][at].tolist() for name in ("uniforms", "looked_at")
+        )
+        looked_at = round(looked_at)
         multiplications = 1 + 5 * uniforms + looked_at
         mean = 12 + 9 + 21 * uniforms + 6 * looked_at
         most = 12 + 9 + 21 * uniforms + 6 * 27 * uniforms
