@@ -53,5 +53,5 @@ def run(
     require_loihi2()
     raise BackendError(
         "backend 'loihi2': the extension is here, but no neuro-core model of the Poisson neuron: "
-        "its microcode can only be built by members, from docs/arithmetic.md and hw_tests/vectors"
+        "its microcode can only be built by members, from docs/arithmetic.md and docs/vectors"
     )
