@@ -1,5 +1,6 @@
 """`ipvae verify`: do all backends agree, bit for bit."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,10 +18,10 @@ from ipvae.cli.inputs import (
     replayed_draws,
 )
 from ipvae.cli.output import JsonOption, emit, working
-from ipvae.network.description import LAYER, IntNetwork
+from ipvae.cli.verdict import describe, verdict
+from ipvae.cli.verify_trace import describe_trace, refuse_beside_trace, verify_trace
 from ipvae.network.errors import InputError
 from ipvae.network.file import read_network
-from ipvae.network.trace import VARIABLES, Trace, compare
 
 
 def verify(
@@ -66,49 +67,3 @@ def verify(
     result = verdict(network, traces, samples, steps, seed)
     emit(result, json, describe(result))
     raise typer.Exit(0 if result["bit_exact"] else 1)
-
-
-def verdict(network: IntNetwork, traces: list[Trace], samples: int, steps: int, seed: int) -> dict:
-    """Compare all traces with the first; JSON data.
-
-    `compared_values` counts the values of one trace that were compared with those of every
-    other backend: samples x (steps + 1) x variables x K.
-    """
-    comparisons = [compare(traces[0], other) for other in traces[1:]]
-    differing = [c.first_divergence for c in comparisons if c.first_divergence]
-    compared = min(c.compared_values for c in comparisons)
-    complete = samples * (steps + 1) * len(VARIABLES) * network.layer.n_neurons
-    return {
-        "bit_exact": not differing and compared == complete,
-        "backends": [trace.backend for trace in traces],
-        "variables": [f"{LAYER}/{name}" for name in VARIABLES],
-        "samples": samples,
-        "steps": steps,
-        "seed": seed,
-        "compared_values": compared,
-        "max_count": max(c.max_count for c in comparisons),
-        "first_divergence": differing[0] if differing else None,
-    }
-
-
-def describe(result: dict) -> str:
-    """One line."""
-    names = " = ".join(result["backends"])
-    if result["first_divergence"] is None:
-        return (
-            f"bit-exact: {names} in {result['compared_values']} values "
-            f"({result['samples']} images, steps 0..{result['steps']}, "
-            f"{', '.join(result['variables'])}; counts up to {result['max_count']})"
-        )
-    return divergence(result)
-
-
-def divergence(result: dict) -> str:
-    """Where the first differing value is."""
-    where = result["first_divergence"]
-    return (
-        f"NOT bit-exact: {where['backend']} first differs from {result['backends'][0]} at sample "
-        f"{where['sample']}, step {where['step']}, layer {where['layer']}, variable "
-        f"{where['variable']}, index {where['index']}: expected {where['expected']}, "
-        f"found {where['found']}"
-    )

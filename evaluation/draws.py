@@ -49,6 +49,7 @@ GROUPS = {
     "rate above 8": (SPLIT_ABOVE + 1, LOG_RATE_MAX),
 }
 """First and last log-rate of each group."""
+EVERYWHERE = "all draws"
 AXES = ("images", "steps", "neurons")
 
 
@@ -143,7 +144,7 @@ def _tests(
         Outcome("rarest", placed.rarest, None, min(1.0, 2 * counts.size * placed.rarest)),
     )
     everywhere = np.ones(counts.shape, dtype=bool)
-    yield from _of_group("all draws", everywhere, away, placed)
+    yield from _of_group(EVERYWHERE, everywhere, away, placed)
     for group, (low, high) in GROUPS.items():
         yield from _of_group(group, (log_rate >= low) & (log_rate <= high), away, placed)
     for axis, name in enumerate(AXES):
@@ -162,7 +163,7 @@ def _of_group(
     yield name, _chi_square(name, bins, UNIFORM_BINS)
     for kind, of in (("total", sums.total), ("spread", sums.spread)):
         name = f"{kind}, {group}"
-        enough = chosen.sum() >= EXPECTED * UNIFORM_BINS or chosen.all()
+        enough = group == EVERYWHERE or bins.size >= EXPECTED * UNIFORM_BINS
         found = of(away[chosen], placed.index[chosen], placed.moments) if enough else None
         yield name, _sum(name, found)
 
