@@ -11,6 +11,7 @@ from ipvae.cli.verdict import describe, verdict
 from ipvae.network.description import LAYER, IntNetwork
 from ipvae.network.draws import draws_of, integers_of
 from ipvae.network.errors import FormatError, InputError
+from ipvae.network.hdf5_child import shown
 from ipvae.network.trace import VARIABLES, Trace, read_trace
 
 GIVEN_BY_THE_TRACE = ("backends", "samples", "steps", "seed", "replay_draws")
@@ -72,7 +73,7 @@ def _held(recorded: Trace, path: Path) -> list[str]:
 
 def _only(trace: Trace, variables: list[str]) -> Trace:
     samples = [{LAYER: {name: s[LAYER][name] for name in variables}} for s in trace.samples]
-    return Trace(trace.backend, trace.seed, trace.checksum, samples)
+    return Trace(shown(trace.backend), trace.seed, trace.checksum, samples)
 
 
 def describe_trace(result: dict) -> str:

@@ -126,7 +126,7 @@ class LavaRunner:
         from ipvae.lava_procs.watch import wait_until
 
         if (draws is None) != (self._send_draws is None):
-            raise ValueError("run_image: draws are for a network built with replay=True, and only")
+            raise ValueError("run_image: give draws if and only if built with replay=True")
         if not self._usable:
             raise HungBackendError("backend 'lava': this network was stopped; build it again")
         runtime = self._runtime

@@ -11,6 +11,7 @@ import numpy as np
 from ipvae.network.description import LAYER, IntNetwork
 from ipvae.network.errors import FormatError, InputError
 from ipvae.network.file import checksum
+from ipvae.network.hdf5_child import shown
 from ipvae.network.trace import Trace, read_trace
 
 
@@ -74,8 +75,8 @@ def draws_of(trace: Trace, network: IntNetwork, where: str) -> np.ndarray:
     """
     if trace.checksum != checksum(network):
         raise InputError(
-            f"{where}: draws of another network (checksum found {trace.checksum[:12]}..., needed "
-            f"{checksum(network)[:12]}...); record them with this network"
+            f"{where}: draws of another network (checksum found {shown(trace.checksum[:12])}..., "
+            f"needed {checksum(network)[:12]}...); record them with this network"
         )
     counts = integers_of(trace, "z", where)
     shapes = {c.shape for c in counts}

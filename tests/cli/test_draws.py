@@ -61,14 +61,14 @@ def board(net, rate=1.0, seed=8):
     for i, image in enumerate(f["ipvae/test/images"][:IMAGES].astype(object)):
         drive = scaled(weight.dot(image), drive_exponent) + f["layer/1/bias"].astype(object)
         drive = np.clip(drive, -limit, limit)
-        a_in, u = np.zeros(K, object), n["uInit"].astype(object)
+        a_in, u, z = np.zeros(K, object), n["uInit"].astype(object), np.zeros(K, object)
         for t in range(STEPS + 1):
             if t > 0:
-                a_in = recurrent.dot(z)  # noqa: F821  (of the step before)
+                a_in = recurrent.dot(z)
                 bound = limit // 2**exponent if exponent >= 0 else None
                 held = a_in if bound is None else np.clip(a_in, -bound, bound)
                 received = np.clip(scaled(held, exponent), -limit, limit)
-                inhibition = own * np.minimum(z, own_limit // np.maximum(own, 1))  # noqa: F821
+                inhibition = own * np.minimum(z, own_limit // np.maximum(own, 1))
                 change = np.clip(drive - received - inhibition, int(n["duMin"]), int(n["duMax"]))
                 u = np.clip(u + change, int(n["uMin"]), int(n["uMax"]))
             z = drawn(u)
@@ -114,6 +114,15 @@ def test_a_board_with_a_random_source_of_its_own_is_verified(command, net, tmp_p
     assert exact.startswith("bit-exact: emulator = our board in ")
     assert "1/z replayed" in exact
     assert drawn.startswith("draws follow the sampler's law: ")
+
+
+def test_a_name_from_a_file_cannot_act_on_the_terminal(command, net, tmp_path):
+    trace = write_board_trace(tmp_path / "board.h5", net, board(net))
+    with h5py.File(trace, "r+") as f:
+        f.attrs["backend"] = "red\x1b[31m\nline"
+    _, text, _ = command("verify", net, "--trace", trace)
+    assert len(text.splitlines()) == 2
+    assert "\\x1b" in text and "\x1b" not in text
 
 
 def test_one_wrong_log_rate_of_the_board_is_named(command, net, tmp_path):
