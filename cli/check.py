@@ -34,7 +34,8 @@ def budget(result: CheckResult):
 def verdict(result: CheckResult) -> str:
     """One line."""
     return (
-        f"fits {result.target}; overflow is impossible"
+        f"fits {result.target}; overflow is impossible: {len(result.bounds)} intervals proved "
+        "(--json - lists them)"
         if result.ok
         else f"does not fit {result.target}: {len(result.violations)} limit(s) exceeded"
     )

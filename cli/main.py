@@ -13,6 +13,7 @@ from ipvae import __version__
 from ipvae.cli import (
     check,
     demo,
+    diff,
     evaluate,
     export,
     import_arrays,
@@ -47,6 +48,7 @@ for name, command in {
     "verify": verify.verify,
     "report": report.report,
     "info": info.info,
+    "diff": diff.diff,
     "demo": demo.demo,
 }.items():
     app.command(name)(command)

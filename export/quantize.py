@@ -177,7 +177,9 @@ def _with_safe_payload(network: IntNetwork) -> IntNetwork:
         candidate = replace(network, layer=replace(network.layer, payload_bits=bits))
         if all(bound.holds for bound in bounds(candidate)):
             return candidate
-    broken = [f"{b.variable} reaches {b.reach} of {b.allowed}" for b in bounds(candidate)]
+    broken = [
+        f"{b.variable} reaches {b.reach} of {b.allowed}" for b in bounds(candidate) if not b.holds
+    ]
     raise QuantizationError(
         f"layer 1: no payload is free of overflow ({'; '.join(broken)}); use fewer weight bits"
     )

@@ -11,6 +11,9 @@ from ipvae.network.errors import InputError
 
 TARGETS = ("loihi2",)
 
+WIDEST = ("q + bias", "a_in", "b - g - own", "u + d")
+"""The intervals that come nearest to their ranges: shown even where they hold."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -46,6 +49,11 @@ class CheckResult:
         """Whether no limit is exceeded."""
         return not self.violations
 
+    @property
+    def overflow_proved(self) -> bool:
+        """Whether no variable and no intermediate can leave its range."""
+        return all(bound.holds for bound in self.bounds)
+
     def as_dict(self) -> dict:
         """JSON data: the keys of the command line's contract, and the details behind them."""
         return {
@@ -55,8 +63,9 @@ class CheckResult:
             "cores_range": [self.cores.low, self.cores.high] if self.cores else None,
             "cores_model": "fitted to public compiler logs, not an Intel figure",
             "violations": [asdict(line) for line in self.violations],
-            "overflow_proved": all(bound.holds for bound in self.bounds),
+            "overflow_proved": self.overflow_proved,
             "limits": [asdict(line) for line in self.lines],
+            "intervals": [asdict(bound) for bound in self.bounds],
         }
 
 
@@ -76,7 +85,11 @@ def check(network: IntNetwork, target: str = "loihi2") -> CheckResult:
     lines = [
         Line("weight_magnitude", _reach(layer.weight_rec), 128, f"layer {LAYER}: weight_rec"),
         Line("payload_bits", layer.payload_bits, limits.PAYLOAD_BITS_MAX, f"layer {LAYER}: z"),
-        *(Line("overflow", b.reach, b.allowed, f"layer {LAYER}: {b.variable}") for b in proofs),
+        *(
+            Line("overflow", b.reach, b.allowed, f"layer {LAYER}: {b.variable}")
+            for b in proofs
+            if b.variable in WIDEST or not b.holds
+        ),
     ]
     if plan is None:
         words = limits.dense_words(layer.n_neurons, 1, limits.WEIGHT_BITS + 12)

@@ -110,6 +110,7 @@ class PoissonLayer:
     payload_bits: int
 
     def __post_init__(self) -> None:
+        self._check_shapes()
         for name, dtype in _ARRAYS.items():
             array = np.asarray(getattr(self, name))
             if not np.can_cast(array.dtype, dtype, casting="safe"):
@@ -117,7 +118,6 @@ class PoissonLayer:
                     f"layer {LAYER}: {name} has dtype {array.dtype}, allowed {np.dtype(dtype)}"
                 )
             object.__setattr__(self, name, frozen(array, dtype))
-        self._check_shapes()
         self._check_ranges()
 
     def _check_shapes(self) -> None:
@@ -134,10 +134,10 @@ class PoissonLayer:
             )
         expected = {"weight_rec": (k, k), "bias": (k,), "self_weight": (k,), "u_init": (k,)}
         for name, shape in expected.items():
-            if getattr(self, name).shape != shape:
+            found = np.shape(getattr(self, name))
+            if found != shape:
                 raise DescriptionError(
-                    f"layer {LAYER}: {name} has shape {getattr(self, name).shape}, "
-                    f"weight asks for {shape}"
+                    f"layer {LAYER}: {name} has shape {found}, weight asks for {shape}"
                 )
 
     def _check_ranges(self) -> None:

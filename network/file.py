@@ -95,9 +95,7 @@ def to_fields(network: IntNetwork) -> dict[str, np.ndarray]:
         "ipvae/decoder": network.decoder,
         "ipvae/test/images": network.test_images,
         "ipvae/test/labels": network.test_labels,
-        "ipvae/provenance": np.frombuffer(
-            json.dumps(network.provenance, sort_keys=True).encode(), dtype=np.uint8
-        ),
+        "ipvae/provenance": np.frombuffer(_json_text(network.provenance), dtype=np.uint8),
     }
     return {path: np.asarray(values[path], dtype=FIELDS[path][0]) for path in FIELDS}
 
@@ -267,6 +265,18 @@ def _from_fields(path: Path, fields: dict[str, np.ndarray]) -> IntNetwork:
                 f"{path}: dataset /{name} holds {_short(array)}, allowed {_short(expected[name])}"
             )
     return network
+
+
+def _json_text(data: dict) -> bytes:
+    try:
+        text = json.dumps(data, sort_keys=True, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise DescriptionError(f"provenance: is not JSON data ({error})") from error
+    if len(text) > PROVENANCE_BYTES:
+        raise DescriptionError(
+            f"provenance: {len(text)} bytes of JSON, allowed are up to {PROVENANCE_BYTES}"
+        )
+    return text
 
 
 def _json(text: bytes) -> Any:

@@ -62,6 +62,8 @@ def list_datasets(group: Any, most: int, gzip: bool) -> dict[str, Any]:
     while waiting:
         prefix, parent = waiting.pop(0)
         for name in parent:
+            if isinstance(name, bytes):
+                raise RefusedError(f"/{shown(prefix)}{name[:100]!r} is not named in UTF-8")
             full = prefix + name
             seen += 1
             if seen > most or full.count("/") > MAX_DEPTH:

@@ -49,3 +49,9 @@ def make_network(vector_script):
 def oracle():
     """The slow independent implementation, tests/oracle.py."""
     return module_from(ROOT / "tests" / "oracle.py")
+
+
+@pytest.fixture(scope="session")
+def adversary():
+    """A search for the worst value of every intermediate, tests/adversary.py."""
+    return module_from(ROOT / "tests" / "adversary.py")

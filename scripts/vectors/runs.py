@@ -7,10 +7,10 @@ from ipvae.network.description import InputFormat, IntNetwork, PoissonLayer
 STEPS, SEED = 40, 20261121
 
 
-def network(name: str, k: int, m: int, **parts: object) -> IntNetwork:
+def network(name: str, k: int, m: int, n_images: int = 3, **parts: object) -> IntNetwork:
     """Random network of a run; `parts` replace arguments of its layer."""
     made = f"scripts/make_vectors.py, vector {name}"
-    return random_network(k, m, seed=sum(name.encode()), n_images=3, made=made, **parts)
+    return random_network(k, m, seed=sum(name.encode()), n_images=n_images, made=made, **parts)
 
 
 def random_network(
@@ -57,6 +57,16 @@ def networks() -> dict[str, IntNetwork]:
         ),
         "zero": network("zero", 8, 6, weight_rec=np.zeros((8, 8), np.int8), drive_exp=-2),
         "clipped": network("clipped", 9, 4, drive_exp=14, weight_exp=14, payload_bits=10),
+        "crowd": network(
+            "crowd",
+            240,
+            1,
+            n_images=1,
+            weight_rec=np.repeat(np.array([127, -128], np.int8), 120)[:, None].repeat(240, axis=1),
+            weight_exp=-1,
+            u_init=np.full(240, 32768, np.int32),
+            self_weight=np.zeros(240, np.int32),
+        ),
         "self": network(
             "self", 4, 4, self_weight=np.array([0, 1, 90_000, 2**22 - 1], np.int32), drive_exp=-3
         ),

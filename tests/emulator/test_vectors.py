@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ RUNS = ROOT / "docs" / "vectors" / "runs"
 NAMES = sorted(p.name.split(".")[0] for p in RUNS.glob("*.net.h5"))
 
 
+@lru_cache
 def vector(name):
     return read_network(RUNS / f"{name}.net.h5"), read_trace(RUNS / f"{name}.trace.h5")
 
@@ -60,6 +62,7 @@ def branches(name):
     b = drive(network, network.test_images).astype(np.int64)
     own = self_inhibition(layer.self_weight, z)
     change = b[:, None] - scale_input(a_in[:, 1:], layer.weight_exp) - own[:, :-1]
+    clipped, right = input_clipped(a_in, layer.weight_exp), layer.weight_exp < 0
     found = {f"{octaves} halvings" for octaves in np.unique(octaves_above(u))}
     reached = {
         "drive shifted left": layer.drive_exp >= 0,
@@ -68,7 +71,9 @@ def branches(name):
         "drive at L": (b == TERM_MAX).any(),
         "input shifted left": layer.weight_exp >= 0 and a_in.any(),
         "input shifted right": layer.weight_exp < 0 and (a_in < 0).any(),
-        "input clipped": input_clipped(a_in, layer.weight_exp).any(),
+        "input clipped, then shifted left": clipped.any() and layer.weight_exp >= 0,
+        "input shifted right, then clipped above": (clipped & (a_in > 0)).any() and right,
+        "input shifted right, then clipped below": (clipped & (a_in < 0)).any() and right,
         "count cut for self-inhibition": (own < layer.self_weight * z).any(),
         "update at its lower limit": (change < layer.du_min).any(),
         "update at its upper limit": (change > layer.du_max).any(),

@@ -2,16 +2,32 @@ import numpy as np
 import pytest
 
 from ipvae.emulator import Emulator, run
-from ipvae.network.bounds import bounds, largest_sum, require_proved, saturations
+from ipvae.network.bounds import bounds, require_proved, saturations
 from ipvae.network.check import check
 from ipvae.network.drive import drive
 from ipvae.network.errors import DescriptionError, InputError, UnprovedOverflowError
+from ipvae.network.interval import weighted_sums
 from ipvae.network.limits import recurrent_cores
 
 
-def test_largest_sum_is_the_worst_partial_sum():
-    assert largest_sum(np.array([[3, -5, 4]], dtype=np.int8), 10) == 70
-    assert largest_sum(np.array([[3, -9, 4]], dtype=np.int8), 10) == 90
+def test_weighted_sums_bound_partial_sums_and_the_whole():
+    weight = np.array([[3, -5, 4], [3, -9, 4]], dtype=np.int8)
+    partial, whole = weighted_sums(weight, 0, 10)
+    assert (partial.low.tolist(), partial.high.tolist()) == ([-50, -90], [70, 70])
+    assert partial.ends == whole.ends == (-90, 70)
+    partial, whole = weighted_sums(weight, 2, 10)
+    assert partial.ends == (-90, 70)
+    assert (whole.low.tolist(), whole.high.tolist()) == ([14 - 50, 14 - 90], [70 - 10, 70 - 18])
+    partial, whole = weighted_sums(weight, -10, -2)
+    assert partial.ends == (-70, 90)
+    assert (whole.low.tolist(), whole.high.tolist()) == ([10 - 70, 18 - 70], [50 - 14, 90 - 14])
+
+
+def test_weighted_sums_reach_the_ends_of_64_bits_without_wrapping():
+    weight = np.full((1, 2**19 - 1), -(2**15), dtype=np.int16)
+    partial, whole = weighted_sums(weight, -(2**15), 2**15 - 1)
+    assert whole.ends == (-(2**15) * (2**15 - 1) * (2**19 - 1), 2**30 * (2**19 - 1))
+    assert partial.ends == whole.ends
 
 
 def test_adversarial_counts_cannot_exceed_the_bound(make_network, rng):
@@ -53,9 +69,13 @@ def test_a_network_that_may_overflow_is_not_proved_and_does_not_run(make_network
 
 def test_change_and_log_rate_are_bounded_from_the_files_own_limits(make_network):
     network = make_network(self_weight=np.full(16, 3000, np.int32))
-    reach = {b.variable: b.reach for b in bounds(network)}
-    assert reach["change"] == 2 * (2**21 - 1) + 3000 * 255
-    assert reach["u"] == 47274 + 47274
+    found = {b.variable: b for b in bounds(network)}
+    b, g, change = found["b"], found["g"], found["b - g - own"]
+    assert (found["own"].low, found["own"].high) == (0, 3000 * 255)
+    assert change.low >= b.low - g.high - 3000 * 255
+    assert change.reach <= 2 * (2**21 - 1) + 3000 * 255
+    assert (found["u + d"].low, found["u + d"].high) == (-47274 - 47274, 32768 + 59093)
+    assert (found["u"].low, found["u"].high) == (-47274, 32768)
     widest = make_network(
         self_weight=np.full(16, 2**22 - 1, np.int32), du_min=-(2**22 - 1), u_min=-49152
     )

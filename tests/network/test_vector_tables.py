@@ -45,13 +45,13 @@ def test_folder_holds_what_the_script_writes_and_is_small(vector_script):
     names = vector_script.runs.networks()
     runs = {f"runs/{name}.{kind}.h5" for name in names for kind in ("net", "trace")}
     assert found == {"README.md", *vector_script.tables(), *runs}
-    assert sum((VECTORS / name).stat().st_size for name in found) < 1_200_000
+    assert sum((VECTORS / name).stat().st_size for name in found) < 1_400_000
 
 
 def test_example_of_the_readme_accepts_the_table_and_refuses_a_change(tmp_path):
     lines = (VECTORS / "README.md").read_text().splitlines()
     example = "\n".join(line[4:] for line in lines if line.startswith("    "))
-    assert len(example.splitlines()) <= 20
+    assert len(example.splitlines()) <= 24
     good = (VECTORS / "random_source.csv").read_text()
     for text, accepted in ((good, True), (good[:-2] + str((int(good[-2]) + 1) % 10), False)):
         (tmp_path / "random_source.csv").write_text(text)
@@ -89,7 +89,7 @@ def test_random_source_reaches_the_corners_and_the_worked_example():
         assert (min(values), max(values)) == (low, high)
     assert 511 in {row["neuron"] for row in rows}
     assert {2**24 - 1, 0} <= {row["c"] for row in rows}
-    example = {"seed": 7, "image": 3, "neuron": 5, "step": 2, "sub_draw": 1, "uniform": 628783}
+    example = {"seed": 7, "image": 3, "neuron": 5, "step": 2, "sub_draw": 1, "uniform": 11551299}
     assert any(example.items() <= row.items() for row in rows)
 
 
