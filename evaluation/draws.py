@@ -15,7 +15,8 @@ compared, so the law is tested, in four ways:
   variance). Their exact mean, variance and third moment are known, and the p-value, two-sided,
   is that of the Pearson III distribution with these three, normal for many draws.
 - *rarest*: the smallest tail, P(count <= z) or P(count >= z), times twice the number of draws.
-  A count that the law cannot give has p-value 0.
+  A count that neither the law nor Poisson's can give has p-value 0. (The table ends where
+  Poisson's tail falls below 2**-25; exact Poisson draws reach beyond, up to 3 in 10**8.)
 
 **Rule.** With n tests made, the draws fail if any p-value is below ALPHA / n. By Bonferroni's
 inequality a source that follows the law fails with probability ALPHA = 1e-6, as far as the

@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import poisson
 
+from ipvae.network.arithmetic import FRAC_BITS
 from ipvae.network.distribution import probabilities
 from ipvae.network.poisson import LOG_RATE_MAX, LOG_RATE_MIN
 
 BINS = 256
 """Places of a draw in its distribution are kept to one of so many bins."""
+CUT = 2.0**-20
+"""Below this the table's rounding may matter: it is 1/16 of it."""
 ROWS = 512
 """Log-rates whose laws are in memory at a time: 3.5 MB for each table of them."""
 
@@ -45,7 +49,8 @@ class Placed:
         Bin in 0..BINS - 1 of F(z - 1) + w * (F(z) - F(z - 1)), w uniform: uniform and
         independent if the counts follow the law, whatever the log-rates are.
     rarest : float
-        Smallest of P(count <= z) and P(count >= z) among all draws.
+        Smallest of P(count <= z) and P(count >= z) among all draws. A tail that the table's
+        rounding to 2**-24 has cut is taken from Poisson's law, so that exact draws are not blamed.
     """
 
     index: np.ndarray
@@ -92,21 +97,31 @@ def place(log_rate: np.ndarray, counts: np.ndarray, count_max: int, seed: int) -
         chosen = order[starts[first] : ends[first + len(rows) - 1]]
         at, tail = _places(law, np.searchsorted(rows, flat[chosen]), z[chosen], w[chosen])
         found[chosen] = np.clip(at * BINS, 0, BINS - 1)
-        rarest = min(rarest, tail)
+        cut = np.flatnonzero(tail < CUT)
+        exact = _poisson_tail(flat[chosen[cut]] + LOG_RATE_MIN, z[chosen[cut]], count_max)
+        tail[cut] = np.maximum(tail[cut], exact)
+        rarest = min(rarest, float(tail.min()))
     return Placed(index, Moments(*tables), found.reshape(index.shape), rarest)
 
 
 def _places(
     law: np.ndarray, row: np.ndarray, z: np.ndarray, w: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """Place of each count in its law, in [0, 1], and the smallest tail among them."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Place of each count in its law, in [0, 1], and its smaller tail."""
     width = law.shape[1]
     edged = np.pad(law, ((0, 0), (1, 1)))  # a count beyond either end has probability 0
     at_most = np.cumsum(edged, axis=1)
     at_least = np.cumsum(edged[:, ::-1], axis=1)[:, ::-1]
     column = np.clip(z, -1, width) + 1
     low, high = at_most[row, column], at_least[row, column]
-    return low - (1.0 - w) * edged[row, column], float(min(low.min(), high.min()))
+    return low - (1.0 - w) * edged[row, column], np.minimum(low, high)
+
+
+def _poisson_tail(log_rate: np.ndarray, z: np.ndarray, count_max: int) -> np.ndarray:
+    """Smaller tail of counts in Poisson's law; 0 where they exceed their limit."""
+    rate = 2.0 ** (log_rate / 2**FRAC_BITS)
+    tail = np.minimum(poisson.cdf(z, rate), poisson.sf(z - 1, rate))
+    return np.where(z > count_max, 0.0, tail)
 
 
 def _moments(law: np.ndarray) -> np.ndarray:

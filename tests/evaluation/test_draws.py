@@ -128,6 +128,17 @@ def test_a_count_that_the_law_cannot_give_fails(log_rate, rng, count):
     assert not found.follows_poisson
 
 
+def test_a_count_past_the_tables_end_is_judged_by_poissons_tail(log_rate, rng):
+    """At rate 1 our sampler ends at 10; Poisson draws 11 or more once in 10**8, never 30."""
+    log_rate = log_rate.copy()
+    log_rate[0, 0, 0] = 0
+    assert probabilities(np.array([0]))[0, 11:].max() == 0.0
+    counts = rng.poisson(rates(log_rate))
+    for count, follows in ((10, True), (11, True), (30, False)):
+        counts[0, 0, 0] = count
+        assert judge(log_rate, counts, 255).follows_poisson is follows
+
+
 def test_p_values_are_uniform_under_the_law(rng):
     """200 small runs: a p-value falls below 0.05 in about 5 % of all tests."""
     log_rate = 512 * np.round(rng.normal(-4, 12, (4, 40, 24))).astype(int)
