@@ -16,9 +16,16 @@ def require_known(name: str) -> None:
 
 
 def run_backend(
-    name: str, network: IntNetwork, images: np.ndarray, n_steps: int, seed: int
+    name: str,
+    network: IntNetwork,
+    images: np.ndarray,
+    n_steps: int,
+    seed: int,
+    draws: np.ndarray | None = None,
 ) -> Trace:
     """Run images (N, M) for n_steps updates on a backend.
+
+    With `draws` (N, n_steps + 1, K) these counts are replayed in place of the sampler's.
 
     Raises
     ------
@@ -33,11 +40,11 @@ def run_backend(
     if name == "emulator":
         from ipvae.emulator import run
 
-        return run(network, images, n_steps, seed)
+        return run(network, images, n_steps, seed, draws=draws)
     if name == "lava":
         from ipvae.lava_procs.runner import run as run_lava
 
-        return run_lava(network, images, n_steps, seed)
+        return run_lava(network, images, n_steps, seed, draws=draws)
     from ipvae.lava_procs.loihi2 import run as run_loihi2
 
-    return run_loihi2(network, images, n_steps, seed)
+    return run_loihi2(network, images, n_steps, seed, draws=draws)

@@ -10,6 +10,7 @@ import numpy as np
 import typer
 
 from ipvae.network.description import IntNetwork
+from ipvae.network.draws import read_draws
 from ipvae.network.errors import InputError
 from ipvae.network.pixels import load_pixels
 
@@ -25,6 +26,10 @@ DataDirOption = Annotated[
 ]
 ImagesOption = Annotated[
     Path | None, typer.Option(help="Images of your own: an .npy file, (n, pixels).")
+]
+ReplayOption = Annotated[
+    Path | None,
+    typer.Option(help="Take the counts from this trace in place of the sampler's; --seed is idle."),
 ]
 
 
@@ -67,7 +72,11 @@ def preset_images(preset: str, data_dir: Path | None) -> "Images":
 
 
 def network_images(
-    network: IntNetwork, samples: int | None, data_dir: Path | None, images: Path | None
+    network: IntNetwork,
+    samples: int | None,
+    data_dir: Path | None,
+    images: Path | None,
+    asked_by: str = "--samples",
 ) -> LabelledImages:
     """Choose the images to run: --images, the data set's test images, or the file's own.
 
@@ -99,10 +108,19 @@ def network_images(
         raise InputError(f"{where}: none there; give some with --images or --data-dir")
     if samples is not None and samples > len(found.pixels):
         raise InputError(
-            f"--samples: found {samples}, allowed up to {len(found.pixels)} ({where}); "
+            f"{asked_by}: found {samples}, allowed up to {len(found.pixels)} ({where}); "
             "give more images with --images or --data-dir"
         )
     return found.first(samples)
+
+
+def replayed_draws(
+    path: Path | None, network: IntNetwork, samples: int, steps: int, seed: int
+) -> tuple[np.ndarray | None, int]:
+    """Draws to replay, if any, and the seed that made the run's draws."""
+    if path is None:
+        return None, seed
+    return read_draws(path, network, samples, steps)
 
 
 def network_preset(network: IntNetwork) -> str:

@@ -11,15 +11,18 @@ from ipvae.cli.inputs import (
     DataDirOption,
     ImagesOption,
     NetArgument,
+    ReplayOption,
     SamplesOption,
     SeedOption,
     StepsOption,
     network_images,
+    replayed_draws,
 )
 from ipvae.cli.output import JsonOption, emit, table, working
 from ipvae.network.atomic import require_writable_folder
 from ipvae.network.bounds import saturations
 from ipvae.network.description import LAYER
+from ipvae.network.draws import only_draws
 from ipvae.network.drive import drive
 from ipvae.network.file import read_network
 from ipvae.network.trace import VARIABLES, write_trace
@@ -34,6 +37,10 @@ def run(
     trace: Annotated[
         Path | None, typer.Option(help="Write every variable of every step here (HDF5).")
     ] = None,
+    record_draws: Annotated[
+        Path | None, typer.Option(help="Write the counts alone here, as a trace (HDF5).")
+    ] = None,
+    replay_draws: ReplayOption = None,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
     json: JsonOption = None,
@@ -42,14 +49,18 @@ def run(
     require_known(backend)
     network = read_network(net)
     pixels = network_images(network, samples, data_dir, images).pixels
-    if trace is not None:
-        require_writable_folder(trace.parent)
+    draws, seed = replayed_draws(replay_draws, network, samples, steps, seed)
+    for output in (trace, record_draws):
+        if output is not None:
+            require_writable_folder(output.parent)
     start = time.perf_counter()
     with working(f"running {samples} images for {steps} steps on {backend}"):
-        recorded = run_backend(backend, network, pixels, steps, seed)
+        recorded = run_backend(backend, network, pixels, steps, seed, draws)
     seconds = time.perf_counter() - start
     if trace is not None:
         write_trace(trace, recorded)
+    if record_draws is not None:
+        write_trace(record_draws, only_draws(recorded))
     variables = {name: recorded.stacked(LAYER, name) for name in VARIABLES}
     saturated = saturations(network, variables, drive(network, pixels))
     z = variables["z"]
@@ -58,6 +69,7 @@ def run(
         "samples": samples,
         "steps": steps,
         "seed": seed,
+        "draws": "sampled" if draws is None else "replayed",
         "seconds": seconds,
         "image_steps_per_second": samples * (steps + 1) / seconds,
         "spikes": int(z.sum(dtype="int64")),

@@ -1,6 +1,6 @@
 """Run an integer network on many images at once, bit for bit as docs/arithmetic.md says."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +9,17 @@ from ipvae.network import poisson, random_source
 from ipvae.network.arithmetic import clip, scale_input, self_inhibition
 from ipvae.network.bounds import require_proved
 from ipvae.network.description import LAYER, IntNetwork
+from ipvae.network.draws import check_draws
 from ipvae.network.drive import drive
 from ipvae.network.file import checksum
 from ipvae.network.trace import VARIABLES, Trace
 
 BATCH = 64
 """Images that advance together; results do not depend on it."""
+
+
+Counts = Callable[[np.ndarray, int], np.ndarray]
+"""Log-rates (N, K) and step -> counts (N, K) int64."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,12 @@ class Emulator:
         self._self = layer.self_weight.astype(np.int64)
 
     def steps(
-        self, images: np.ndarray, n_steps: int, seed: int, first_image: int = 0
+        self,
+        images: np.ndarray,
+        n_steps: int,
+        seed: int,
+        first_image: int = 0,
+        draws: np.ndarray | None = None,
     ) -> Iterator[Step]:
         """Yield steps 0..n_steps of a batch of images.
 
@@ -57,6 +67,8 @@ class Emulator:
         seed : int in [0, 2**48)
         first_image : int
             Index, in its run, of the first image: part of the random key.
+        draws : (N, n_steps + 1, K) int, optional
+            Counts to replay in place of the sampler's; the seed then has no effect.
 
         Raises
         ------
@@ -66,21 +78,35 @@ class Emulator:
         random_source.check_steps(n_steps)
         layer = self.network.layer
         b = drive(self.network, images).astype(np.int64)
-        keys = [random_source.image_key(seed, first_image + i) for i in range(len(images))]
-        image_key = (
-            np.array([key.a for key in keys], dtype=np.uint32)[:, None],
-            np.array([key.b for key in keys], dtype=np.uint32)[:, None],
-        )
+        if draws is None:
+            count = self._sampled(seed, first_image, len(b))
+        else:
+            count = self._replayed(draws, len(b), n_steps)
         u = np.broadcast_to(layer.u_init.astype(np.int64), b.shape)
         a_in = np.zeros(b.shape, dtype=np.int64)
-        z = self._draw(u, image_key, 0)
+        z = count(u, 0)
         yield Step(*(v.astype(np.int32) for v in (a_in, u, z)))
         for t in range(1, n_steps + 1):
             a_in = (z.astype(np.float32) @ self._weight).astype(np.int64)
             change = b - scale_input(a_in, layer.weight_exp) - self_inhibition(self._self, z)
             u = clip(u + clip(change, layer.du_min, layer.du_max), layer.u_min, layer.u_max)
-            z = self._draw(u, image_key, t)
+            z = count(u, t)
             yield Step(*(v.astype(np.int32) for v in (a_in, u, z)))
+
+    def _replayed(self, draws: np.ndarray, n_images: int, n_steps: int) -> Counts:
+        """Take recorded counts, whatever the log-rates are."""
+        check_draws(draws, self.network, n_images, n_steps + 1)
+        recorded = draws.astype(np.int64)
+        return lambda _, step: recorded[:, step]
+
+    def _sampled(self, seed: int, first_image: int, n_images: int) -> Counts:
+        """Draw counts with the images' random keys."""
+        keys = [random_source.image_key(seed, first_image + i) for i in range(n_images)]
+        image_key = (
+            np.array([key.a for key in keys], dtype=np.uint32)[:, None],
+            np.array([key.b for key in keys], dtype=np.uint32)[:, None],
+        )
+        return lambda u, step: self._draw(u, image_key, step)
 
     def _draw(
         self, u: np.ndarray, image_key: tuple[np.ndarray, np.ndarray], step: int
@@ -103,7 +129,12 @@ class Emulator:
 
 
 def run(
-    network: IntNetwork, images: np.ndarray, n_steps: int, seed: int, batch: int = BATCH
+    network: IntNetwork,
+    images: np.ndarray,
+    n_steps: int,
+    seed: int,
+    batch: int = BATCH,
+    draws: np.ndarray | None = None,
 ) -> Trace:
     """Run images and record every variable at every step.
 
@@ -115,6 +146,8 @@ def run(
     seed : int in [0, 2**48)
     batch : int
         Images per batch; the result does not depend on it.
+    draws : (N, n_steps + 1, K) int, optional
+        Counts to replay in place of the sampler's; the seed is then only a name in the trace.
 
     Returns
     -------
@@ -125,9 +158,13 @@ def run(
     InputError, DescriptionError, UnprovedOverflowError
     """
     emulator = Emulator(network)
+    if draws is not None:
+        check_draws(draws, network, len(images), n_steps + 1)
     samples = []
     for first in range(0, len(images), batch):
-        steps = list(emulator.steps(images[first : first + batch], n_steps, seed, first))
+        part = slice(first, first + batch)
+        replayed = None if draws is None else draws[part]
+        steps = list(emulator.steps(images[part], n_steps, seed, first, replayed))
         stacked = {name: np.stack([getattr(s, name) for s in steps], axis=1) for name in VARIABLES}
         samples += [
             {LAYER: {name: stacked[name][i] for name in VARIABLES}} for i in range(len(steps[0].u))

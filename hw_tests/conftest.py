@@ -12,7 +12,7 @@ def pytest_addoption(parser):
 
 @pytest.fixture(scope="session")
 def run_on_target(request):
-    """Function (network, images, n_steps, seed) -> trace."""
+    """Function (network, images, n_steps, seed, draws=None) -> trace."""
     if request.config.getoption("--target", "cpu") == "cpu":
         return runner.run
     try:

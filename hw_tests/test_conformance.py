@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from ipvae.network.description import LAYER
 from ipvae.network.file import read_network
 from ipvae.network.trace import compare, read_trace
 
@@ -20,6 +22,24 @@ def test_target_reproduces_the_vector(run_on_target, path):
     assert comparison.first_divergence is None
     k = network.layer.n_neurons
     assert comparison.compared_values == len(network.test_images) * (expected.steps + 1) * 3 * k
+
+
+@pytest.mark.parametrize("path", VECTORS, ids=lambda p: p.name.split(".")[0])
+def test_target_computes_the_vector_from_the_vectors_draws(run_on_target, path):
+    """For a target whose random source is another one: counts are given, `a_in` and `u` compared.
+
+    The seed is one that would draw other counts.
+    """
+    network = read_network(path)
+    expected = read_trace(path.with_name(path.name.replace(".net.h5", ".trace.h5")))
+    draws = expected.stacked(LAYER, "z")
+    found = run_on_target(
+        network, network.test_images, expected.steps, expected.seed + 1, draws=draws
+    )
+    for variable in ("a_in", "u"):
+        np.testing.assert_array_equal(
+            found.stacked(LAYER, variable), expected.stacked(LAYER, variable), variable
+        )
 
 
 def test_there_are_vectors():

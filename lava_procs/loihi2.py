@@ -9,6 +9,7 @@ import numpy as np
 
 from ipvae.lava_procs.importing import import_lava
 from ipvae.network.description import IntNetwork
+from ipvae.network.draws import check_draws
 from ipvae.network.errors import BackendError
 from ipvae.network.trace import Trace
 
@@ -29,16 +30,26 @@ def require_loihi2() -> None:
         )
 
 
-def run(network: IntNetwork, images: np.ndarray, n_steps: int, seed: int) -> Trace:
-    """Run images on a board.
+def run(
+    network: IntNetwork,
+    images: np.ndarray,
+    n_steps: int,
+    seed: int,
+    draws: np.ndarray | None = None,
+) -> Trace:
+    """Run images on a board, with its own draws or with recorded ones (N, n_steps + 1, K).
 
     Raises
     ------
+    InputError
+        If recorded draws do not fit the run.
     BackendError
         If the board or the extension is missing, or no neuro-core model of the Poisson
         neuron is installed.
     """
-    del network, images, n_steps, seed
+    del seed
+    if draws is not None:
+        check_draws(draws, network, len(images), n_steps + 1)
     require_loihi2()
     raise BackendError(
         "backend 'loihi2': the extension is here, but no neuro-core model of the Poisson neuron: "

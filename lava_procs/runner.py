@@ -11,6 +11,7 @@ from ipvae.lava_procs.importing import import_lava
 from ipvae.network import random_source
 from ipvae.network.bounds import require_proved
 from ipvae.network.description import LAYER, IntNetwork
+from ipvae.network.draws import check_draws
 from ipvae.network.drive import drive
 from ipvae.network.errors import HungBackendError
 from ipvae.network.file import checksum, write_network
@@ -32,6 +33,8 @@ class LavaRunner:
         Updates of each image (T).
     timeout : float, seconds
         Longest wait for a part (about 1 MB) of an image's trace.
+    replay : bool
+        Whether the neurons take recorded counts in place of drawing their own.
 
     Raises
     ------
@@ -41,7 +44,13 @@ class LavaRunner:
         If a variable of the network may leave its range.
     """
 
-    def __init__(self, network: IntNetwork, n_steps: int, timeout: float = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self,
+        network: IntNetwork,
+        n_steps: int,
+        timeout: float = TIMEOUT_SECONDS,
+        replay: bool = False,
+    ) -> None:
         require_proved(network)
         import_lava()
         from lava.magma.core.run_configs import Loihi2SimCfg
@@ -54,15 +63,19 @@ class LavaRunner:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "net.h5"
             write_network(path, network)
-            self._process = PoissonNetwork(path, n_steps=n_steps)
+            self._process = PoissonNetwork(path, n_steps=n_steps, replay=replay)
         logging.root.handlers[:] = handlers  # each of Lava's processes adds one
         block: Any = self._process.layers[-1]
         neuron = block.neuron
         neuron.image.flag_external_pipe(buffer_size=PIPE_BUFFER)
         neuron.trace.flag_external_pipe(buffer_size=PIPE_BUFFER)
+        if replay:
+            neuron.draws.flag_external_pipe(buffer_size=PIPE_BUFFER)
         self._build(Loihi2SimCfg(select_tag="fixed_pt"))
         self._send: Any = neuron.image.external_pipe_csp_send_port
         self._receive: Any = neuron.trace.external_pipe_csp_recv_port
+        self._send_draws: Any = neuron.draws.external_pipe_csp_send_port if replay else None
+        self._rows = neuron.trace.shape[0]
 
     def _build(self, configuration: Any) -> None:
         """Compile and start the processes; leave nothing behind if that fails."""
@@ -86,14 +99,17 @@ class LavaRunner:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def run_image(self, drive_of_image: np.ndarray, key: random_source.Key) -> np.ndarray:
+    def run_image(
+        self, drive_of_image: np.ndarray, key: random_source.Key, draws: np.ndarray | None = None
+    ) -> np.ndarray:
         """Run one image.
 
         Parameters
         ----------
         drive_of_image : (K,) int32
         key : Key
-            The image's random key.
+            The image's random key; without effect when draws are replayed.
+        draws : (n_steps + 1, K) int, if and only if the network was built to replay
 
         Returns
         -------
@@ -109,6 +125,8 @@ class LavaRunner:
 
         from ipvae.lava_procs.watch import wait_until
 
+        if (draws is None) != (self._send_draws is None):
+            raise ValueError("run_image: give draws if and only if built with replay=True")
         if not self._usable:
             raise HungBackendError("backend 'lava': this network was stopped; build it again")
         runtime = self._runtime
@@ -116,7 +134,7 @@ class LavaRunner:
         try:
             self._send.send(np.append(drive_of_image, key).astype(np.int32))
             self._process.run(RunSteps(self.n_steps + 1, blocking=False))
-            record = self._collect(doing)
+            record = self._collect(doing, draws)
             answers = runtime.service_to_runtime
             wait_until(lambda: all(a.probe() for a in answers), runtime, self.timeout, doing)
             runtime.wait()
@@ -125,17 +143,29 @@ class LavaRunner:
             raise
         return record
 
-    def _collect(self, doing: str) -> np.ndarray:
-        """Receive the trace of one image, message by message."""
+    def _collect(self, doing: str, draws: np.ndarray | None) -> np.ndarray:
+        """Receive the trace of one image, message by message; send its draws likewise."""
         from ipvae.lava_procs.watch import wait_until
 
         parts, missing = [], self.n_steps + 1
         while missing > 0:
+            if draws is not None:
+                self._give(draws[self.n_steps + 1 - missing :])
             wait_until(self._receive.probe, self._runtime, self.timeout, doing)
             part = np.array(self._receive.recv())[:missing]
             parts.append(part)
             missing -= len(part)
         return np.concatenate(parts)
+
+    def _give(self, draws: np.ndarray) -> None:
+        """Send the next message of draws.
+
+        It never waits: the trace that answers the message before was received, so the neurons
+        have taken that one, and at most its acknowledgement is under way; the pipe holds more.
+        """
+        message = np.zeros((self._rows, draws.shape[1]), dtype=np.int32)
+        message[: len(draws)] = draws[: self._rows]
+        self._send_draws.send(message)
 
     @property
     def _runtime(self) -> Any:
@@ -147,7 +177,8 @@ class LavaRunner:
 
         if self._usable:
             self._usable = False
-            tear_down(self._runtime, [self._send, self._receive])
+            ports = [self._send, self._receive, self._send_draws]
+            tear_down(self._runtime, [port for port in ports if port is not None])
 
 
 def run(
@@ -156,6 +187,7 @@ def run(
     n_steps: int,
     seed: int,
     timeout: float = TIMEOUT_SECONDS,
+    draws: np.ndarray | None = None,
 ) -> Trace:
     """Run images and record every variable at every step.
 
@@ -167,6 +199,8 @@ def run(
     seed : int
     timeout : float, seconds
         Longest wait for a part (about 1 MB) of an image's trace.
+    draws : (N, n_steps + 1, K) int, optional
+        Counts to replay in place of the sampler's; the seed is then only a name in the trace.
 
     Returns
     -------
@@ -182,10 +216,16 @@ def run(
     """
     random_source.check_steps(n_steps)
     drives = drive(network, images)
-    keys = [random_source.image_key(seed, i) for i in range(len(images))]
+    if draws is None:
+        keys = [random_source.image_key(seed, i) for i in range(len(images))]
+        replayed = [None] * len(images)
+    else:
+        check_draws(draws, network, len(images), n_steps + 1)
+        keys = [random_source.Key(0, 0)] * len(images)
+        replayed = list(draws)
     samples = []
-    with LavaRunner(network, n_steps, timeout) as runner:
-        for drive_of_image, key in zip(drives, keys, strict=True):
-            record = runner.run_image(drive_of_image, key)
+    with LavaRunner(network, n_steps, timeout, replay=draws is not None) as runner:
+        for drive_of_image, key, counts in zip(drives, keys, replayed, strict=True):
+            record = runner.run_image(drive_of_image, key, counts)
             samples.append({LAYER: {name: record[:, i] for i, name in enumerate(VARIABLES)}})
     return Trace("lava", seed, checksum(network), samples)

@@ -21,7 +21,7 @@ ALLOWED = {
 }
 THIRD_PARTY = {
     "network": {"numpy", "h5py"},
-    "evaluation": {"numpy", "sklearn"},
+    "evaluation": {"numpy", "scipy", "sklearn"},
     "emulator": {"numpy", "numba"},
     "energy": {"numpy"},
 }

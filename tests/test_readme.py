@@ -1,4 +1,4 @@
-"""Every command and every line of Python in the README is run."""
+"""Every command of the README and of docs/hardware.md, and all of the README's Python, is run."""
 
 import os
 import re
@@ -28,19 +28,25 @@ def blocks(text):
     return found
 
 
+def commands(found):
+    return [line for block in found for line in block if line.startswith(".venv/bin/ipvae ")]
+
+
 README = blocks((ROOT / "README.md").read_text())
-COMMANDS = [line for block in README for line in block if line.startswith(".venv/bin/ipvae ")]
+COMMANDS = commands(README)
+HARDWARE = commands(blocks((ROOT / "docs" / "hardware.md").read_text()))
 PYTHON = [
     "\n".join(block) for block in README if any(line.startswith("from ipvae") for line in block)
 ]
 
 
 @pytest.mark.lava
-def test_commands_of_the_readme_run_in_order_and_succeed(tmp_path):
+def test_commands_of_the_documents_run_in_order_and_succeed(tmp_path):
     assert len(COMMANDS) >= 8
+    assert len(HARDWARE) >= 5
     script = Path(sys.executable).parent / "ipvae"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    for command in COMMANDS:
+    for command in COMMANDS + HARDWARE:
         words = [str(script), *shlex.split(command)[1:]]
         done = subprocess.run(
             words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False

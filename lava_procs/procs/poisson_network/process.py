@@ -18,6 +18,8 @@ class PoissonNetwork(Network):
         Network file (docs/format.md). It is validated before netx reads it.
     n_steps : int
         Updates of each image.
+    replay : bool
+        Whether the neurons take recorded counts in place of drawing their own.
 
     Raises
     ------
@@ -25,9 +27,9 @@ class PoissonNetwork(Network):
         If the file is not a valid network file.
     """
 
-    def __init__(self, net_config: str | Path, *, n_steps: int) -> None:
+    def __init__(self, net_config: str | Path, *, n_steps: int, replay: bool = False) -> None:
         read_network(net_config)
-        self._n_steps = n_steps
+        self._n_steps, self._replay = n_steps, replay
         super().__init__(net_config=str(net_config))
         file: Any = self.net_config.f
         file.close()  # netx leaves it open
@@ -51,6 +53,7 @@ class PoissonNetwork(Network):
                 "du_min": int(neuron["duMin"][()]),
                 "du_max": int(neuron["duMax"][()]),
                 "n_steps": self._n_steps,
+                "replay": self._replay,
             },
         )
         row = self._table_str(type_str="Poisson", width=1, height=1, channel=len(weight_rec))

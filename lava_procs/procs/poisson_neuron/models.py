@@ -21,12 +21,13 @@ from ipvae.network.arithmetic import clip, scale_input, self_inhibition
 @requires(CPU)
 @tag("fixed_pt", "bit_accurate_loihi")
 class PyPoissonNeuronFixed(PyLoihiProcessModel):
-    """Receive, update, draw, send; every state a 24-bit integer."""
+    """Receive, update, draw (or replay), send; every state a 24-bit integer."""
 
     a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
     s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
     image: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
     trace: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
+    draws: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
     u_init: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)  # Q11.12 octaves
     self_weight: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)  # Q11.12 octaves
     u: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)  # log-rate, Q11.12 octaves
@@ -38,6 +39,8 @@ class PyPoissonNeuronFixed(PyLoihiProcessModel):
     def __init__(self, proc_params) -> None:
         super().__init__(proc_params)
         self._n_steps = proc_params["n_steps"]
+        self._count = self._replay if proc_params["replay"] else self._draw
+        self._replayed = None
         self._neuron_key = None
         self._record = None
 
@@ -50,7 +53,7 @@ class PyPoissonNeuronFixed(PyLoihiProcessModel):
             self._reset()
         else:
             self._update(a_in)
-        self._draw(t)
+        self._count(t)
         self.s_out.send(self.z)
         self._remember(t, a_in)
         self.step[0] = 0 if t == self._n_steps else t + 1
@@ -86,6 +89,13 @@ class PyPoissonNeuronFixed(PyLoihiProcessModel):
 
         count = poisson.draw(self.u, uniform)
         self.z = np.minimum(count, self.proc_params["count_max"]).astype(np.int32)
+
+    def _replay(self, t: int) -> None:
+        """Take a recorded count; receive the next message of them when it is due."""
+        row = t % self.draws.shape[0]
+        if row == 0:
+            self._replayed = self.draws.recv().astype(np.int32)
+        self.z = self._replayed[row].copy()
 
     def _remember(self, t: int, a_in: np.ndarray) -> None:
         """Keep this step for the trace; send a message when it is full or the image done."""

@@ -25,6 +25,7 @@ class PoissonNeuron(AbstractProcess):
                 u = clip(u + d, u_min, u_max)
         all t:  z = min(count(u; key, neuron, t), 2**payload_bits - 1);  s_out.send(z)
 
+    With `replay`, z is received from `draws` in place of being drawn.
     After step n_steps the next image begins: a reset without rebuilding.
 
     Parameters
@@ -43,6 +44,8 @@ class PoissonNeuron(AbstractProcess):
         Updates of each image (T).
     layer : int
         Number of the layer, part of the random key.
+    replay : bool
+        Whether recorded counts are sent in place of drawn ones.
     name, log_config : optional
         As for every Lava process.
 
@@ -53,6 +56,8 @@ class PoissonNeuron(AbstractProcess):
     image : (K + 2,) drive and the image's two key words, received at an image's first step
     trace : (rows, 3, K) a_in, u and z of `trace_rows` steps; an image's last message may
         end in rows that mean nothing
+    draws : (rows, K) counts of the same steps as a message of `trace`, received before the
+        first of them; only with `replay`, else connected to nothing and never asked
     """
 
     _runtime = None  # Lava's __del__ asks for it even if __init__ has raised
@@ -70,6 +75,7 @@ class PoissonNeuron(AbstractProcess):
         payload_bits: int,
         n_steps: int,
         layer: int = 1,
+        replay: bool = False,
         name: str | None = None,
         log_config: LogConfig | None = None,
     ) -> None:
@@ -88,6 +94,7 @@ class PoissonNeuron(AbstractProcess):
             count_max=2**payload_bits - 1,
             n_steps=n_steps,
             layer=layer,
+            replay=replay,
             name=name,
             log_config=log_config,
         )
@@ -96,6 +103,7 @@ class PoissonNeuron(AbstractProcess):
         self.s_out = OutPort(shape=(k,))
         self.image = InPort(shape=(k + 2,))
         self.trace = OutPort(shape=(trace_rows(k, n_steps), 3, k))
+        self.draws = InPort(shape=(trace_rows(k, n_steps), k))
         self.u_init = Var(shape=(k,), init=u_init)
         self.self_weight = Var(shape=(k,), init=self_weight)
         self.u = Var(shape=(k,), init=u_init)
