@@ -5,7 +5,7 @@ The order names the index that runs fastest: neighbours in the stream differ in 
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -18,7 +18,12 @@ KEYS = 2**16
 BLOCK = 2**16
 
 
-def words(order: str, seed: int, steps: int = STEPS) -> Iterator[np.ndarray]:
+def words(
+    order: str,
+    seed: int,
+    steps: int = STEPS,
+    uniforms: Callable[..., np.ndarray] = random_source.uniforms,
+) -> Iterator[np.ndarray]:
     """Yield the words of an order, in blocks, until the keys run out.
 
     Parameters
@@ -27,6 +32,8 @@ def words(order: str, seed: int, steps: int = STEPS) -> Iterator[np.ndarray]:
     seed : int in [0, 2**48); the first one, where the seed runs fastest
     steps : int
         Steps of a neuron before the next neuron or image.
+    uniforms : callable
+        The source; another one in its place gives the stream of a control.
 
     Yields
     ------
@@ -42,12 +49,9 @@ def words(order: str, seed: int, steps: int = STEPS) -> Iterator[np.ndarray]:
                 tuple(np.broadcast_to(w, (shape[0], w.shape[1]))[part] for w in pair)
                 for pair in (image, neuron)
             )
-            yield random_source.uniforms(
-                image_part,
-                neuron_part,
-                0,
-                np.broadcast_to(counter, (shape[0], counter.shape[1]))[part],
-            ).reshape(-1)
+            counter_part = np.broadcast_to(counter, (shape[0], counter.shape[1]))[part]
+            drawn = uniforms(image_part, neuron_part, 0, counter_part)
+            yield np.broadcast_to(drawn, (len(drawn), shape[1])).reshape(-1)
 
 
 def _keys_slowest(order: str, seed: int, steps: int) -> Iterator[tuple]:
@@ -72,7 +76,9 @@ def _keys_fastest(order: str, seed: int, steps: int) -> Iterator[tuple]:
     counter = np.repeat(np.arange(steps, dtype=np.int64) * random_source.DRAWS_PER_STEP, NEURONS)
     for first in range(0, random_source.IMAGE_LIMIT, KEYS):
         keys = [
-            random_source.image_key(seed, i) if order == "image" else random_source.image_key(seed + i, 0)
+            random_source.image_key(seed, i)
+            if order == "image"
+            else random_source.image_key(seed + i, 0)
             for i in range(first, first + KEYS)
         ]
         yield tuple(np.array(keys, dtype=np.uint32).T[:, None, :]), neuron, counter[:, None]

@@ -48,3 +48,21 @@ def make_network(vector_script):
 def oracle():
     """The slow independent implementation, tests/oracle.py."""
     return module_from(ROOT / "tests" / "oracle.py")
+
+
+@pytest.fixture(scope="session")
+def stream_script():
+    """scripts/random_stream.py as a module."""
+    return module_from(ROOT / "scripts" / "random_stream.py")
+
+
+@pytest.fixture(scope="session")
+def draw_statistics():
+    """tests/network/draw_statistics.py: p-values of a stream, and the rule for them."""
+    return module_from(ROOT / "tests" / "network" / "draw_statistics.py")
+
+
+@pytest.fixture(scope="session")
+def weak_sources():
+    """tests/network/weak_sources.py: generators that the tests must tell apart."""
+    return module_from(ROOT / "tests" / "network" / "weak_sources.py")
