@@ -119,7 +119,7 @@ class Statistics:
         mean = self._differences.sum(axis=1) / 2**24
         return {
             f"lag {lag}, equal words": two_sided(
-                stats.poisson.cdf(n, m), stats.poisson.sf(n - 1, m)
+                float(stats.poisson.cdf(n, m)), float(stats.poisson.sf(n - 1, m))
             )
             for lag, n, m in zip(LAGS, self._equal, mean, strict=True)
         }
