@@ -12,6 +12,7 @@ from scipy import stats
 ALPHA = 1e-3
 LAGS = np.array([1, 2, 3, 7, 32, 64, 512, 1024])
 CELLS = 4096
+ROW, EQUAL_LAGS = 1024, 256
 
 # Equidistribution of 12 bits, and of pairs and triples of neighbours with 6 and 4 bits each.
 CHI_SQUARES = (
@@ -48,7 +49,7 @@ def normal_p(z: float) -> float:
 
 
 @numba.njit
-def _add(words, lags, cells, products, differences, equal):
+def _add(words, lags, cells, products, differences):
     """Add a block to the counts."""
     n = words.size
     for i in range(n):
@@ -73,7 +74,6 @@ def _add(words, lags, cells, products, differences, equal):
             total_low += ((a & 4095) - 2047.5) * ((b & 4095) - 2047.5)
             difference = (a - b) & 0xFFFFFF
             differences[j, difference >> 16] += 1
-            equal[j] += difference == 0
         products[j, 0] += total_high
         products[j, 1] += total_low
 
@@ -82,8 +82,7 @@ class Statistics:
     """Counts over the blocks of a stream, then p-values by name.
 
     At a lag: the correlation of words and of their low 12 bits, over the standard error under
-    independence; the high byte of the difference, uniform and independent from pair to pair;
-    the pairs that are equal in all 24 bits, 2**-24 of them.
+    independence; the high byte of the difference, uniform and independent from pair to pair.
     """
 
     def __init__(self) -> None:
@@ -91,16 +90,15 @@ class Statistics:
         self._cells = np.zeros((len(CHI_SQUARES), CELLS), dtype=np.int64)
         self._products = np.zeros((LAGS.size, 2))
         self._differences = np.zeros((LAGS.size, 256), dtype=np.int64)
-        self._equal = np.zeros(LAGS.size, dtype=np.int64)
 
     def add(self, words: np.ndarray) -> None:
         """Count one block of uint32 words; no pair reaches across blocks."""
-        counts = self._cells, self._products, self._differences, self._equal
+        counts = self._cells, self._products, self._differences
         _add(np.ascontiguousarray(words), LAGS, *counts)
         self.n_draws += words.size
 
     def p_values(self) -> dict[str, float]:
-        """Everything but the equal pairs."""
+        """p-values by name."""
         found = {
             name: chi_square_p(cells, cells.sum() / CELLS)
             for name, cells in zip(CHI_SQUARES, self._cells, strict=True)
@@ -114,16 +112,6 @@ class Statistics:
             found[f"lag {lag}, differences"] = chi_square_p(self._differences[j], pairs[j] / 256)
         return found
 
-    def equal_pairs(self) -> dict[str, float]:
-        """p-values of the number of equal pairs at each lag, Poisson under independence."""
-        mean = self._differences.sum(axis=1) / 2**24
-        return {
-            f"lag {lag}, equal words": two_sided(
-                float(stats.poisson.cdf(n, m)), float(stats.poisson.sf(n - 1, m))
-            )
-            for lag, n, m in zip(LAGS, self._equal, mean, strict=True)
-        }
-
 
 def statistics(blocks, n_draws: int) -> Statistics:
     """Statistics of the first `n_draws` words of a stream of blocks."""
@@ -133,3 +121,33 @@ def statistics(blocks, n_draws: int) -> Statistics:
         if found.n_draws >= n_draws:
             break
     return found
+
+
+@numba.njit
+def _add_equal(words, found):
+    """Add the equal pairs of rows of ROW words, by lag."""
+    for row in range(0, words.size - ROW + 1, ROW):
+        for lag in range(1, EQUAL_LAGS + 1):
+            n = 0
+            for i in range(row, row + ROW - lag):
+                n += words[i] == words[i + lag]
+            found[lag - 1] += n
+
+
+def equal_words(blocks, n_draws: int) -> dict[str, float]:
+    """p-values of the pairs equal in all 24 bits, 2**-24 of all pairs, at lags of 1 to 256.
+
+    Of a stream of 2**30 words 48 to 64 pairs are equal at each lag.
+    """
+    found, rows = np.zeros(EQUAL_LAGS, dtype=np.int64), 0
+    for block in blocks:
+        _add_equal(np.ascontiguousarray(block), found)
+        rows += block.size // ROW
+        if rows * ROW >= n_draws:
+            break
+    mean = rows * (ROW - np.arange(1, EQUAL_LAGS + 1)) / 2**24
+    total = stats.poisson(mean.sum())
+    return {
+        "equal words": two_sided(float(total.cdf(found.sum())), float(total.sf(found.sum() - 1))),
+        "equal words by lag": chi_square_p(found, mean, lost=0),
+    }
