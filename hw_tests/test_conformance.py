@@ -7,7 +7,8 @@ import pytest
 from ipvae.network.file import read_network
 from ipvae.network.trace import compare, read_trace
 
-VECTORS = sorted((Path(__file__).parent / "vectors").glob("*.net.h5"))
+RUNS = Path(__file__).resolve().parent.parent / "docs" / "vectors" / "runs"
+VECTORS = sorted(RUNS.glob("*.net.h5"))
 
 
 @pytest.mark.parametrize("path", VECTORS, ids=lambda p: p.name.split(".")[0])

@@ -42,5 +42,5 @@ def run(network: IntNetwork, images: np.ndarray, n_steps: int, seed: int) -> Tra
     require_loihi2()
     raise BackendError(
         "backend 'loihi2': the extension is here, but no neuro-core model of the Poisson neuron: "
-        "its microcode can only be built by members, from docs/arithmetic.md and hw_tests/vectors"
+        "its microcode can only be built by members, from docs/arithmetic.md and docs/vectors"
     )

@@ -25,7 +25,11 @@ MAX_PIXELS = 2**19 - 1
 
 
 def frozen(array: np.ndarray, dtype: type) -> np.ndarray:
-    """Read-only, contiguous copy in the given dtype."""
+    """Read-only, contiguous array in the given dtype; a copy unless it is all that already."""
+    array = np.asarray(array)
+    same = array.dtype == dtype and array.dtype.isnative and array.flags.c_contiguous
+    if same and array.flags.owndata and not array.flags.writeable:
+        return array
     copy = np.array(array, dtype=dtype, order="C")
     copy.setflags(write=False)
     return copy

@@ -17,9 +17,13 @@ from ipvae.network.arithmetic import FRAC_BITS
 from ipvae.network.atomic import replacing
 from ipvae.network.description import InputFormat, IntNetwork, PoissonLayer
 from ipvae.network.errors import DescriptionError, FormatError
+from ipvae.network.hdf5 import read_datasets, require_regular
+from ipvae.network.hdf5_child import shown
 from ipvae.network.seal import SIZE, check_seal, write_seal
 
 FORMAT_VERSION = 1
+READABLE_VERSIONS = (1,)
+PROVENANCE_BYTES = 2**20
 LATENCY = 1
 """Steps from sending a count to its arrival over weight_rec."""
 
@@ -59,6 +63,9 @@ FIELDS: dict[str, tuple[str, int]] = {
     "ipvae/provenance": ("|u1", 1),
 }
 """Path -> (dtype, number of dimensions): all datasets of a file, no more and no fewer."""
+
+_written: set[str] = set()
+"""Seals of the files that this process has written."""
 
 
 def to_fields(network: IntNetwork) -> dict[str, np.ndarray]:
@@ -122,7 +129,7 @@ def _content_checksum(fields: dict[str, np.ndarray]) -> str:
         array = fields[path]
         shape = ",".join(str(n) for n in array.shape)
         sha.update(f"{path}\0{FIELDS[path][0]}\0{shape}\0".encode("ascii"))
-        sha.update(np.ascontiguousarray(array).tobytes())
+        sha.update(np.ascontiguousarray(array).data if array.size else b"")
     return sha.hexdigest()
 
 
@@ -141,11 +148,14 @@ def write_network(path: str | Path, network: IntNetwork) -> None:
                 f.create_dataset(name, data=array)
             f["ipvae"].attrs["format_version"] = np.int64(FORMAT_VERSION)
             f["ipvae"].attrs["checksum"] = np.array(_content_checksum(fields), dtype="S64")
-        write_seal(temporary)
+        _written.add(write_seal(temporary))
 
 
 def read_network(path: str | Path) -> IntNetwork:
     """Read a network file.
+
+    A file that this process has not written itself is opened in a child process
+    with limits on time and memory (`hdf5.py`).
 
     Raises
     ------
@@ -153,72 +163,56 @@ def read_network(path: str | Path) -> IntNetwork:
         If the file is missing, damaged, foreign, newer or inconsistent.
     """
     path = Path(path)
-    check_seal(path)
-    try:
-        with h5py.File(path, "r") as f:
-            _check_version(path, f)
-            fields = _read_fields(path, f)
-            checksum_attribute: Any = f["ipvae"].attrs["checksum"]
-            stored = bytes(checksum_attribute).decode("ascii", "replace")
-    except FormatError:
-        raise
-    except Exception as error:  # HDF5's own errors have no common class
-        raise FormatError(f"{path}: HDF5 cannot read it ({error})") from error
+    require_regular(path)
+    trusted = check_seal(path) in _written
+    stored = ""
+
+    def approve(datasets: dict, attributes: dict) -> None:
+        nonlocal stored
+        stored = _check_attributes(path, attributes.get("ipvae", {}))
+        _check_datasets(path, datasets)
+
+    wanted = {"ipvae": ["format_version", "checksum"]}
+    fields = read_datasets(path, approve, wanted, most=2 * len(FIELDS), trusted=trusted)
     if stored != _content_checksum(fields):
         raise FormatError(f"{path}: the checksum of its contents is wrong; export it anew")
     return _from_fields(path, fields)
 
 
-def _check_version(path: Path, f: h5py.File) -> None:
-    if "ipvae" not in f or "format_version" not in f["ipvae"].attrs:
+def _check_attributes(path: Path, attributes: dict) -> str:
+    """Check the version; return the checksum."""
+    version = attributes.get("format_version")
+    if not isinstance(version, int):
         raise FormatError(f"{path}: has no /ipvae group with a format_version")
-    attribute: Any = f["ipvae"].attrs["format_version"]
-    version = int(attribute)
-    if version != FORMAT_VERSION:
+    if version not in READABLE_VERSIONS:
+        allowed = ", ".join(str(v) for v in READABLE_VERSIONS)
         raise FormatError(
-            f"{path}: format version {version}, this program reads {FORMAT_VERSION}; "
+            f"{path}: format version {version}, this program reads {allowed}; "
             "update ipvae or export the network again"
         )
+    return str(attributes.get("checksum"))
 
 
-def _read_fields(path: Path, f: h5py.File) -> dict[str, np.ndarray]:
-    """Read all datasets after checking that they are the ones of the table."""
-    names = set(_dataset_paths(path, f, ""))
-    for missing in sorted(FIELDS.keys() - names):
+def _check_datasets(path: Path, datasets: dict) -> None:
+    """Check that the datasets are the ones of the table, before their contents are read."""
+    for missing in sorted(FIELDS.keys() - datasets.keys()):
         raise FormatError(f"{path}: dataset /{missing} is missing")
-    for extra in sorted(names - FIELDS.keys()):
-        raise FormatError(f"{path}: dataset /{extra} does not belong in format {FORMAT_VERSION}")
-    fields = {}
+    for extra in sorted(datasets.keys() - FIELDS.keys()):
+        raise FormatError(
+            f"{path}: dataset /{shown(extra)} does not belong in format {FORMAT_VERSION}"
+        )
     for name, (dtype, ndim) in FIELDS.items():
-        dataset: Any = f[name]
-        if dataset.dtype != np.dtype(dtype) or dataset.ndim != ndim:
+        found, shape = datasets[name]
+        if found != np.dtype(dtype) or len(shape) != ndim:
             raise FormatError(
-                f"{path}: dataset /{name} is {dataset.dtype} of {dataset.ndim} dimensions, "
+                f"{path}: dataset /{name} is {found} of {len(shape)} dimensions, "
                 f"allowed {np.dtype(dtype)} of {ndim}"
             )
-        if dataset.id.get_storage_size() != dataset.size * dataset.dtype.itemsize:
-            raise FormatError(f"{path}: dataset /{name} stores less or more than it declares")
-        fields[name] = dataset[()] if ndim else np.asarray(dataset[()], dtype=dtype)
-    return fields
-
-
-def _dataset_paths(path: Path, group: h5py.Group, prefix: str) -> list[str]:
-    """Paths of all datasets, refusing links that leave the file or the tree."""
-    found = []
-    for name in group:
-        full = f"{prefix}{name}"
-        if len(found) > len(FIELDS) or full.count("/") > 4:
-            raise FormatError(f"{path}: holds more groups and datasets than format 1 has")
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise FormatError(f"{path}: /{full} is a soft or external link, allowed are none")
-        item = group[name]
-        if isinstance(item, h5py.Group):
-            found += _dataset_paths(path, item, full + "/")
-        elif isinstance(item, h5py.Dataset) and item.chunks is None and not item.external:
-            found.append(full)
-        else:
-            raise FormatError(f"{path}: /{full} is not a plain contiguous dataset")
-    return found
+    length = datasets["ipvae/provenance"][1][0]
+    if length > PROVENANCE_BYTES:
+        raise FormatError(
+            f"{path}: /ipvae/provenance has {length} bytes, allowed are up to {PROVENANCE_BYTES}"
+        )
 
 
 def _from_fields(path: Path, fields: dict[str, np.ndarray]) -> IntNetwork:
@@ -259,17 +253,29 @@ def _from_fields(path: Path, fields: dict[str, np.ndarray]) -> IntNetwork:
             decoder=fields["ipvae/decoder"],
             test_images=fields["ipvae/test/images"],
             test_labels=fields["ipvae/test/labels"],
-            provenance=json.loads(fields["ipvae/provenance"].tobytes().decode()),
+            provenance=_json(fields["ipvae/provenance"].tobytes()),
         )
     except (DescriptionError, ValueError) as error:
         raise FormatError(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise FormatError(f"{path}: /ipvae/provenance is nested too deeply") from error
     expected = to_fields(network)
     for name, array in fields.items():
-        if name != "ipvae/provenance" and not np.array_equal(array, expected[name]):
+        same = array is expected[name] or np.array_equal(array, expected[name])
+        if name != "ipvae/provenance" and not same:
             raise FormatError(
                 f"{path}: dataset /{name} holds {_short(array)}, allowed {_short(expected[name])}"
             )
     return network
+
+
+def _json(text: bytes) -> Any:
+    """Parse JSON as RFC 8259 has it: no NaN, no infinity."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"/ipvae/provenance holds {constant}, which is not JSON")
+
+    return json.loads(text.decode(), parse_constant=refuse)
 
 
 def _short(array: np.ndarray) -> str:

@@ -2,7 +2,7 @@
 
 A keyed, stateless hash: results depend on nothing but the key. The host derives
 two 24-bit words per image and two per neuron; a neuron combines them with the
-step counter by additions, exclusive-ors, shifts and four multiplications modulo
+step counter by additions, exclusive-ors, shifts and five multiplications modulo
 2**24, all of which Loihi 2's microcode has. Specified in docs/arithmetic.md.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from ipvae.network.errors import InputError
 
-NAME = "mix24/1"
+NAME = "mix24/2"
 SEED_LIMIT = 2**48
 IMAGE_LIMIT = 2**32
 STEP_LIMIT = 2**19
@@ -24,7 +24,7 @@ _MASK64 = 2**64 - 1
 _GOLDEN = 0x9E3779B97F4A7C15
 _NEURON_DOMAIN = 0x6E6575726F6E0000  # "neuron" in ASCII; seeds stay below 2**48
 _WEYL_A, _WEYL_B = 0x9E3779, 0x85EBCB
-_MULTIPLIERS = tuple(np.uint32(m) for m in (0xD35A2D, 0xF3864B, 0xD6D9AB, 0xF30E65))
+_MULTIPLIERS = tuple(np.uint32(m) for m in (0xD35A2D, 0xC9E635, 0xF3864B, 0xD6D9AB, 0xF30E65))
 
 
 class Key(NamedTuple):
@@ -107,15 +107,17 @@ def uniforms(
     uint32 array of values in [0, 2**24)
     """
     counter = np.asarray(step * DRAWS_PER_STEP + np.asarray(draw), dtype=np.uint32)
-    m1, m2, m3, m4 = _MULTIPLIERS
+    m1, m2, m3, m4, m5 = _MULTIPLIERS
     h = (neuron[0] + image[0] + counter * np.uint32(_WEYL_A)) & _MASK24
     h = h ^ (h >> np.uint32(12))
     h = (h * m1) & _MASK24
     h = h ^ (h >> np.uint32(13))
-    h = (h + (neuron[1] ^ ((image[1] + counter * np.uint32(_WEYL_B)) & _MASK24))) & _MASK24
     h = (h * m2) & _MASK24
-    h = h ^ (h >> np.uint32(14))
+    h = h ^ (h >> np.uint32(11))
+    h = (h + (neuron[1] ^ ((image[1] + counter * np.uint32(_WEYL_B)) & _MASK24))) & _MASK24
     h = (h * m3) & _MASK24
-    h = h ^ (h >> np.uint32(10))
+    h = h ^ (h >> np.uint32(14))
     h = (h * m4) & _MASK24
+    h = h ^ (h >> np.uint32(10))
+    h = (h * m5) & _MASK24
     return h ^ (h >> np.uint32(12))

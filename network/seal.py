@@ -26,15 +26,22 @@ def _digest(path: Path) -> str:
     return sha.hexdigest()
 
 
-def write_seal(path: Path) -> None:
-    """Fill the first 512 bytes, which the file must have reserved."""
-    seal = _seal(_digest(path))
+def write_seal(path: Path) -> str:
+    """Fill the first 512 bytes, which the file must have reserved; return the digest."""
+    digest = _digest(path)
     with path.open("r+b") as f:
-        f.write(seal)
+        f.write(_seal(digest))
+    return digest
 
 
-def check_seal(path: Path) -> None:
-    """Raise FormatError unless the file is ours and unchanged since it was written."""
+def check_seal(path: Path) -> str:
+    """Return the digest of a file of ours that is unchanged since it was written.
+
+    Raises
+    ------
+    FormatError
+        If it is not ours, damaged, or cannot be read.
+    """
     try:
         with path.open("rb") as f:
             head = f.read(SIZE)
@@ -43,10 +50,12 @@ def check_seal(path: Path) -> None:
                 f"{path}: not a network file of ours (found no '{_MAGIC.decode().strip()}' at its "
                 "start); make one with 'ipvae export'"
             )
-        if head != _seal(_digest(path)):
+        digest = _digest(path)
+        if head != _seal(digest):
             raise FormatError(
                 f"{path}: damaged (its contents do not match its SHA-256 seal); "
                 "copy it again or export it anew"
             )
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    return digest

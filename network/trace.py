@@ -5,16 +5,20 @@ A trace file holds ``/samples/<image index>/<layer>/<variable>``, arrays
 attributes. One variable list serves every backend.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 
 from ipvae.network.atomic import replacing
 from ipvae.network.errors import FormatError
+from ipvae.network.hdf5 import read_datasets
+from ipvae.network.hdf5_child import shown
 
+ATTRIBUTES = frozenset({"backend", "seed", "network_checksum", "steps"})
+MOST_DATASETS = 2**20
 VARIABLES = ("a_in", "u", "z")
 """Recorded at every step: input received, log-rate after the update, count drawn."""
 
@@ -127,19 +131,41 @@ def read_trace(path: str | Path) -> Trace:
     FormatError
         If the file is missing or not a trace.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            f: Any = file
-            samples = [
-                {
-                    layer: {name: f[f"samples/{i}/{layer}/{name}"][()] for name in group}
-                    for layer, group in f[f"samples/{i}"].items()
-                }
-                for i in range(len(f["samples"]))
-            ]
-            attrs = f.attrs
-            return Trace(
-                str(attrs["backend"]), int(attrs["seed"]), str(attrs["network_checksum"]), samples
+    path = Path(path)
+    attributes: dict = {}
+
+    def approve(datasets: dict, found: dict) -> None:
+        attributes.update(found.get("/", {}))
+        for missing in ATTRIBUTES - attributes.keys():
+            raise FormatError(f"{path}: not a trace file of ours (no attribute {missing})")
+        _check_datasets(path, datasets, attributes["steps"])
+
+    wanted = {"/": sorted(ATTRIBUTES)}
+    datasets = read_datasets(path, approve, wanted, most=MOST_DATASETS, gzip=True)
+    samples: dict[int, dict] = {}
+    for name, values in datasets.items():
+        _, image, layer, variable = name.split("/")
+        samples.setdefault(int(image), {}).setdefault(layer, {})[variable] = values
+    return Trace(
+        attributes["backend"],
+        attributes["seed"],
+        attributes["network_checksum"],
+        [samples[i] for i in sorted(samples)],
+    )
+
+
+def _check_datasets(path: Path, datasets: dict, steps: object) -> None:
+    """Check names, types and shapes before contents are read."""
+    images = set()
+    for name, (dtype, shape) in datasets.items():
+        found = re.fullmatch(r"samples/(0|[1-9]\d{0,9})/([^/]+)/([^/]+)", name)
+        if found is None:
+            raise FormatError(f"{path}: not a trace file of ours (found dataset /{shown(name)})")
+        if dtype != np.int32 or len(shape) != 2 or shape[0] - 1 != steps or shape[1] < 1:
+            raise FormatError(
+                f"{path}: dataset /{shown(name)} is {dtype} of shape {shape}, allowed int32 "
+                f"of (steps + 1, neurons) with {steps} steps"
             )
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise FormatError(f"{path}: not a trace file of ours ({error})") from error
+        images.add(int(found[1]))
+    if images != set(range(len(images))) or not images:
+        raise FormatError(f"{path}: not a trace file of ours (images are not numbered from 0)")

@@ -1,83 +1,48 @@
-"""Write the conformance vectors of hw_tests/: small networks and the traces of their images."""
+"""Write docs/vectors/: tables and whole runs to check an implementation against."""
 
+import csv
+import io
 from pathlib import Path
 
-import numpy as np
+from vectors import drive, random_source, runs, sampler, steps
+from vectors.runs import random_network
 
 from ipvae.emulator import run
-from ipvae.network.description import InputFormat, IntNetwork, PoissonLayer
 from ipvae.network.file import write_network
 from ipvae.network.trace import write_trace
 
-FOLDER = Path(__file__).resolve().parent.parent / "hw_tests" / "vectors"
-STEPS, SEED = 40, 20261121
+__all__ = ["FOLDER", "main", "random_network", "runs", "tables"]
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "vectors"
+TABLES = {
+    "random_source.csv": random_source,
+    "sampler.csv": sampler,
+    "drive.csv": drive,
+    "steps.csv": steps,
+}
 
 
-def network(name: str, k: int, m: int, **parts: object) -> IntNetwork:
-    """Random network of a vector; `parts` replace arguments of its layer."""
-    made = f"scripts/make_vectors.py, vector {name}"
-    return random_network(k, m, seed=sum(name.encode()), n_images=3, made=made, **parts)
-
-
-def random_network(
-    k: int, m: int, *, seed: int, n_images: int, made: str, **parts: object
-) -> IntNetwork:
-    """Random valid network of K neurons and M pixels; also the tests' fixture."""
-    rng = np.random.default_rng(seed)
-    layer = {
-        "weight": rng.integers(-3000, 3000, (k, m)).astype(np.int16),
-        "weight_rec": rng.integers(-128, 128, (k, k)).astype(np.int8),
-        "bias": rng.integers(-3000, 3000, k).astype(np.int32),
-        "self_weight": rng.integers(0, 4000, k).astype(np.int32),
-        "u_init": rng.integers(-9000, 20000, k).astype(np.int32),
-        "drive_exp": -9,
-        "weight_exp": 4,
-        "u_min": -47274,
-        "u_max": 32768,
-        "du_min": -47274,
-        "du_max": 59093,
-        "payload_bits": 8,
-    }
-    return IntNetwork(
-        InputFormat(0, 255, 1 / 255, (1, m)),
-        PoissonLayer(**{**layer, **parts}),  # type: ignore[arg-type]
-        rng.normal(size=(m, k)),
-        rng.integers(0, 256, (n_images, m)).astype(np.int16),
-        np.full(n_images, -1, dtype=np.int16),
-        {"made": made},
-    )
-
-
-def vectors() -> dict[str, IntNetwork]:
-    """All vectors by name."""
-    odd = np.array([[1, -1, 3], [-127, 127, -3], [-128, 5, -5]], dtype=np.int8)
-    return {
-        "mixed": network("mixed", 16, 12),
-        "odd": network("odd", 3, 4, weight_rec=odd, weight_exp=0),
-        "one": network("one", 1, 1, weight_exp=1),
-        "negative": network(
-            "negative", 8, 6, weight_rec=np.full((8, 8), -128, np.int8), weight_exp=-3
-        ),
-        "positive": network(
-            "positive", 8, 6, weight_rec=np.full((8, 8), 127, np.int8), payload_bits=10
-        ),
-        "zero": network("zero", 8, 6, weight_rec=np.zeros((8, 8), np.int8), drive_exp=-2),
-        "clipped": network("clipped", 9, 4, drive_exp=14, weight_exp=14, payload_bits=10),
-        "self": network(
-            "self", 4, 4, self_weight=np.array([0, 1, 90_000, 2**22 - 1], np.int32), drive_exp=-3
-        ),
-        "quiet": network(
-            "quiet", 64, 16, bias=np.full(64, -2000, np.int32), drive_exp=-13, weight_exp=6
-        ),
-    }
+def tables() -> dict[str, str]:
+    """All tables as text, by file name."""
+    found = {}
+    for name, table in TABLES.items():
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(table.COLUMNS)
+        writer.writerows(table.rows())
+        found[name] = text.getvalue()
+    return found
 
 
 def main() -> None:
     """Write all vectors."""
-    FOLDER.mkdir(exist_ok=True)
-    for name, made in vectors().items():
-        write_network(FOLDER / f"{name}.net.h5", made)
-        write_trace(FOLDER / f"{name}.trace.h5", run(made, made.test_images, STEPS, SEED))
+    (FOLDER / "runs").mkdir(parents=True, exist_ok=True)
+    for name, text in tables().items():
+        (FOLDER / name).write_text(text, newline="\n")
+    for name, made in runs.networks().items():
+        write_network(FOLDER / "runs" / f"{name}.net.h5", made)
+        trace = run(made, made.test_images, runs.STEPS, runs.SEED)
+        write_trace(FOLDER / "runs" / f"{name}.trace.h5", trace)
 
 
 if __name__ == "__main__":

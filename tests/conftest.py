@@ -28,7 +28,8 @@ def rng():
 
 @pytest.fixture(scope="session")
 def vector_script():
-    """scripts/make_vectors.py as a module."""
+    """scripts/make_vectors.py as a module; it imports scripts/vectors/."""
+    sys.path.insert(0, str(ROOT / "scripts"))
     return module_from(ROOT / "scripts" / "make_vectors.py")
 
 

@@ -44,7 +44,7 @@ FIXED = {
     "layer/1/neuron/type": [b"POISSON"],
     "layer/1/neuron/fracBits": 12,
     "ipvae/latency": 1,
-    "ipvae/random": b"mix24/1",
+    "ipvae/random": b"mix24/2",
     "ipvae/sampler/name": b"poisson-thresholds-32/1",
 }
 # not used here; any other dataset is refused
@@ -180,7 +180,8 @@ def uniform(image: tuple[int, int], neuron: tuple[int, int], step: int, sub_draw
     c = (32 * step + sub_draw) & M24
     h = (na + ia + c * 0x9E3779) & M24
     h = (h ^ (h >> 12)) * 0xD35A2D & M24
-    h = h ^ (h >> 13)
+    h = (h ^ (h >> 13)) * 0xC9E635 & M24
+    h = h ^ (h >> 11)
     h = (h + (nb ^ (ib + c * 0x85EBCB & M24))) * 0xF3864B & M24
     h = (h ^ (h >> 14)) * 0xD6D9AB & M24
     h = (h ^ (h >> 10)) * 0xF30E65 & M24

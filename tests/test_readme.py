@@ -62,6 +62,6 @@ def test_make_targets_of_the_documents_exist():
 
 
 def test_links_between_documents_lead_somewhere():
-    for document in [ROOT / d for d in DOCUMENTS] + sorted((ROOT / "docs").glob("*.md")):
+    for document in [ROOT / d for d in DOCUMENTS] + sorted((ROOT / "docs").rglob("*.md")):
         for link in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
             assert (document.parent / link).exists(), (document, link)

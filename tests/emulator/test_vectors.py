@@ -1,12 +1,15 @@
-"""The conformance vectors: reproduced by emulator and oracle, and they reach the branches."""
+"""The whole runs: reproduced by emulator and oracle, and they reach the branches."""
 
+import csv
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ipvae.emulator import run
+from ipvae.network import poisson
 from ipvae.network.arithmetic import TERM_MAX, input_clipped, scale_input, self_inhibition
 from ipvae.network.drive import drive
 from ipvae.network.file import checksum, read_network
@@ -14,12 +17,13 @@ from ipvae.network.poisson import octaves_above
 from ipvae.network.trace import VARIABLES, compare, read_trace
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = sorted(p.name.split(".")[0] for p in (ROOT / "hw_tests/vectors").glob("*.net.h5"))
+RUNS = ROOT / "docs" / "vectors" / "runs"
+NAMES = sorted(p.name.split(".")[0] for p in RUNS.glob("*.net.h5"))
 
 
+@lru_cache
 def vector(name):
-    folder = ROOT / "hw_tests" / "vectors"
-    return read_network(folder / f"{name}.net.h5"), read_trace(folder / f"{name}.trace.h5")
+    return read_network(RUNS / f"{name}.net.h5"), read_trace(RUNS / f"{name}.trace.h5")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -32,7 +36,7 @@ def test_emulator_reproduces_the_vector(name):
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "quiet"])
 def test_oracle_reproduces_the_vector(name, oracle):
     network, expected = vector(name)
-    loaded = oracle.load(ROOT / "hw_tests" / "vectors" / f"{name}.net.h5")
+    loaded = oracle.load(RUNS / f"{name}.net.h5")
     found = oracle.run(loaded, network.test_images.tolist(), expected.steps, expected.seed)
     for sample, wanted in zip(expected.samples, found, strict=True):
         for variable in VARIABLES:
@@ -58,6 +62,7 @@ def branches(name):
     b = drive(network, network.test_images).astype(np.int64)
     own = self_inhibition(layer.self_weight, z)
     change = b[:, None] - scale_input(a_in[:, 1:], layer.weight_exp) - own[:, :-1]
+    clipped, right = input_clipped(a_in, layer.weight_exp), layer.weight_exp < 0
     found = {f"{octaves} halvings" for octaves in np.unique(octaves_above(u))}
     reached = {
         "drive shifted left": layer.drive_exp >= 0,
@@ -66,7 +71,9 @@ def branches(name):
         "drive at L": (b == TERM_MAX).any(),
         "input shifted left": layer.weight_exp >= 0 and a_in.any(),
         "input shifted right": layer.weight_exp < 0 and (a_in < 0).any(),
-        "input clipped": input_clipped(a_in, layer.weight_exp).any(),
+        "input clipped, then shifted left": clipped.any() and layer.weight_exp >= 0,
+        "input shifted right, then clipped above": (clipped & (a_in > 0)).any() and right,
+        "input shifted right, then clipped below": (clipped & (a_in < 0)).any() and right,
         "count cut for self-inhibition": (own < layer.self_weight * z).any(),
         "update at its lower limit": (change < layer.du_min).any(),
         "update at its upper limit": (change > layer.du_max).any(),
@@ -90,5 +97,38 @@ def test_vectors_reach_every_branch_between_them():
 
 
 def test_script_still_makes_the_committed_vectors(vector_script):
-    made = {name: checksum(network) for name, network in vector_script.vectors().items()}
+    made = {name: checksum(network) for name, network in vector_script.runs.networks().items()}
     assert made == {name: checksum(vector(name)[0]) for name in NAMES}
+
+
+def single_step(row, make_network):
+    """Network of three neurons whose counts, once forced, give neuron 0 the input of a row."""
+    weight, n = (127, 1) if row["a_in"] >= 0 else (-127, -1)
+    first = np.array([1, 0, 0], dtype=np.int32)
+    network = make_network(
+        k=3,
+        m=1,
+        n_images=1,
+        weight=np.zeros((3, 1), np.int16),
+        weight_rec=np.array([[0, weight, n], [0, 0, 0], [0, 0, 0]], np.int8),
+        bias=first * row["b"],
+        self_weight=first * row["self_weight"],
+        u_init=first * row["u"],
+        payload_bits=23,
+        **{name: row[name] for name in ("weight_exp", "u_min", "u_max", "du_min", "du_max")},
+    )
+    return network, [row["last_count"], *divmod(abs(row["a_in"]), 127)]
+
+
+def test_emulator_takes_the_single_steps(make_network, monkeypatch):
+    """The sampler is replaced, so that every row's counts occur."""
+    with (ROOT / "docs/vectors/steps.csv").open(newline="") as file:
+        texts = list(csv.DictReader(file))
+    rows = [{c: int(v) for c, v in row.items() if c != "branch"} for row in texts]
+    for row in rows:
+        network, counts = single_step(row, make_network)
+        monkeypatch.setattr(poisson, "draw", lambda *_, z=counts: np.array([z]))
+        trace = run(network, network.test_images, 1, 0)
+        a_in, u = (trace.stacked("1", name)[0, :, 0].tolist() for name in ("a_in", "u"))
+        assert a_in == [0, row["a_in"]]
+        assert u == [row["u"], row["u_next"]], row

@@ -15,7 +15,7 @@ def test_worked_example_of_the_document():
     keys = random_source.neuron_keys(1, 6)
     assert random_source.image_key(7, 3) == (7216701, 2218025)
     assert (keys[0][5], keys[1][5]) == (16699498, 2492469)
-    assert grid(7, [3], 6, 2, 1)[0, 5] == 628783
+    assert grid(7, [3], 6, 2, 1)[0, 5] == 11551299
 
 
 def test_values_have_24_bits_and_are_uniform():

@@ -1,3 +1,4 @@
+import h5py
 import numpy as np
 import pytest
 
@@ -62,5 +63,55 @@ def test_trace_file_round_trip(trace, tmp_path):
 
 def test_what_is_no_trace_is_refused(tmp_path):
     (tmp_path / "x.h5").write_bytes(b"no")
-    with pytest.raises(FormatError, match="not a trace file"):
+    with pytest.raises(FormatError, match="HDF5 cannot read it"):
         read_trace(tmp_path / "x.h5")
+
+
+def written(path, **changes):
+    """A small trace file, with parts replaced."""
+    parts = {
+        "backend": "board",
+        "seed": 3,
+        "network_checksum": "0" * 64,
+        "steps": 2,
+        "samples/0/1/z": np.zeros((3, 4), np.int32),
+    } | changes
+    with h5py.File(path, "w") as f:
+        for name, value in parts.items():
+            if "/" in name:
+                f[name] = value
+            elif value is not None:
+                f.attrs[name] = value
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"steps": None}, "no attribute steps"),
+        ({"seed": 0.5}, "neither integer nor text"),
+        ({"seed": [1, 2]}, "not a single value"),
+        ({"steps": 3}, "steps \\+ 1, neurons\\) with 3 steps"),
+        ({"samples/0/1/z": np.zeros((3, 4))}, "is float64"),
+        ({"samples/0/1/z": np.zeros(3, np.int32)}, "of shape \\(3,\\)"),
+        ({"samples/2/1/z": np.zeros((3, 4), np.int32)}, "not numbered from 0"),
+        ({"other/0": np.zeros(2, np.int32)}, "found dataset /other/0"),
+    ],
+)
+def test_a_trace_that_says_something_else_is_refused(tmp_path, changes, message):
+    path = tmp_path / "t.h5"
+    written(path)
+    assert read_trace(path).stacked("1", "z").shape == (1, 3, 4)
+    written(path, **changes)
+    with pytest.raises(FormatError, match=message):
+        read_trace(path)
+
+
+def test_a_trace_that_declares_more_than_gzip_holds_is_refused(tmp_path):
+    written(tmp_path / "t.h5")
+    with h5py.File(tmp_path / "t.h5", "r+") as f:
+        f.attrs["steps"] = 2**40
+        f.create_dataset(
+            "samples/1/1/z", (2**40 + 1, 4), "<i4", chunks=(1024, 4), compression="gzip"
+        )
+    with pytest.raises(FormatError, match="more than gzip can hold"):
+        read_trace(tmp_path / "t.h5")

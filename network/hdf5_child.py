@@ -1,0 +1,187 @@
+"""List the datasets of an HDF5 file, refuse what is not plain, stream the rest.
+
+Run as a script by `hdf5.py` for files that this process has not written: HDF5's C
+library may crash, loop or ask for any amount of memory on bytes made to do so.
+Imports nothing of ours, so that it starts in a tenth of a second.
+"""
+
+import json
+import os
+import sys
+
+if __name__ == "__main__":  # the folder of a script comes first; ours holds a trace.py
+    sys.path[:] = [p for p in sys.path if os.path.abspath(p) != os.path.dirname(__file__)]
+
+from typing import Any
+
+import h5py
+import numpy as np
+
+MEMORY_SLACK = 48 << 20
+"""Bytes that reading may take beyond the data themselves."""
+GZIP_RATIO = 1032
+"""Deflate cannot shrink data further than this (RFC 1951)."""
+MAX_DEPTH = 4
+_MAX_CHUNK = 16 << 20
+_PLAIN_FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE}
+
+
+class RefusedError(ValueError):
+    """The file holds something that is not allowed; the message does not name the file."""
+
+
+def shown(name: str) -> str:
+    """Name from a file, safe to print."""
+    return name.encode("unicode_escape").decode("ascii")[:200]
+
+
+def list_datasets(group: Any, most: int, gzip: bool) -> dict[str, Any]:
+    """Find all datasets below a group.
+
+    Parameters
+    ----------
+    group : h5py.Group
+    most : int
+        Largest number of datasets and groups.
+    gzip : bool
+        Allow chunked datasets compressed with gzip.
+
+    Returns
+    -------
+    dict of path -> h5py.Dataset, in the order of the file
+
+    Raises
+    ------
+    RefusedError
+        At a link that is not a hard link, at what is neither a group nor a plain dataset,
+        and where there are too many of them.
+    """
+    found: dict[str, Any] = {}
+    waiting = [("", group)]
+    seen = 0
+    while waiting:
+        prefix, parent = waiting.pop(0)
+        for name in parent:
+            full = prefix + name
+            seen += 1
+            if seen > most or full.count("/") > MAX_DEPTH:
+                raise RefusedError("holds more groups and datasets than such a file has")
+            if not isinstance(parent.get(name, getlink=True), h5py.HardLink):
+                raise RefusedError(f"/{shown(full)} is a soft or external link, allowed are none")
+            item = parent[name]
+            if isinstance(item, h5py.Group):
+                waiting.append((full + "/", item))
+            elif isinstance(item, h5py.Dataset):
+                require_plain(full, item, gzip)
+                found[full] = item
+            else:
+                raise RefusedError(f"/{shown(full)} is not a plain contiguous dataset")
+    return found
+
+
+def require_plain(name: str, dataset: Any, gzip: bool) -> None:
+    """Raise RefusedError unless a dataset holds, in this file, just what it declares."""
+    creation, layout = dataset.id.get_create_plist(), dataset.id.get_create_plist().get_layout()
+    filters = {creation.get_filter(i)[0] for i in range(creation.get_nfilters())}
+    chunked = gzip and layout == h5py.h5d.CHUNKED and filters <= _PLAIN_FILTERS
+    contiguous = layout == h5py.h5d.CONTIGUOUS and not filters
+    kind = dataset.id.get_type()
+    if not (chunked or contiguous) or dataset.external or kind.committed():
+        raise RefusedError(f"/{shown(name)} is not a plain contiguous dataset")
+    if dataset.shape is None or not plain_type(dataset.dtype):
+        raise RefusedError(f"/{shown(name)} holds neither plain numbers nor plain strings")
+    declared, stored = dataset.size * dataset.dtype.itemsize, dataset.id.get_storage_size()
+    if contiguous and declared != stored:
+        raise RefusedError(f"dataset /{shown(name)} stores less or more than it declares")
+    if chunked:
+        chunk = int(np.prod(dataset.chunks, dtype=object)) * dataset.dtype.itemsize
+        if declared > GZIP_RATIO * stored or chunk > _MAX_CHUNK:
+            raise RefusedError(f"dataset /{shown(name)} declares more than gzip can hold")
+
+
+def plain_type(dtype: np.dtype) -> bool:
+    """Tell whether a type is an integer, a float or ASCII text of fixed length."""
+    if dtype.kind == "S":
+        text = h5py.check_string_dtype(dtype)
+        return text is None or text.encoding == "ascii"
+    return dtype.kind in "iuf" and h5py.check_enum_dtype(dtype) is None
+
+
+def read_attributes(file: Any, wanted: dict[str, list[str]]) -> dict[str, dict[str, Any]]:
+    """Scalar attributes of groups, as numbers or text; what is missing is left out."""
+    found: dict[str, dict[str, Any]] = {}
+    for group, names in wanted.items():
+        item = file.get(group)
+        for name in names:
+            if item is None or name not in item.attrs:
+                continue
+            attribute = item.attrs.get_id(name)
+            if attribute.shape != () or attribute.dtype.itemsize > 512:
+                raise RefusedError(f"attribute {name} of /{group} is not a single value")
+            value: Any = item.attrs[name]
+            if isinstance(value, bytes):
+                value = value.decode("ascii", "replace")
+            elif isinstance(value, np.integer):
+                value = int(value)
+            elif not isinstance(value, str):
+                raise RefusedError(f"attribute {name} of /{group} is neither integer nor text")
+            found.setdefault(group, {})[name] = value
+    return found
+
+
+def describe(file: Any, wanted: dict) -> tuple[dict[str, Any], dict]:
+    """Datasets of a file, and what `hdf5.py` asks of them as JSON data."""
+    # Attributes first: a newer version is then called newer, whatever it holds.
+    attributes = read_attributes(file, wanted["attributes"])
+    datasets = list_datasets(file, wanted["most"], wanted["gzip"])
+    listed = {name: [d.dtype.str, list(d.shape)] for name, d in datasets.items()}
+    return datasets, {"datasets": listed, "attributes": attributes}
+
+
+def limit_memory(extra: int) -> None:
+    """Let this process grow by MEMORY_SLACK and `extra` bytes; nothing where that is unknown."""
+    if not sys.platform.startswith("linux"):
+        return
+    import resource
+
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        now = int(statm.read().split()[0]) * resource.getpagesize()
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY_SLACK + extra, hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def main() -> None:
+    """Answer one JSON line; after a line on stdin, the bytes of all datasets in that order."""
+    path, wanted, out = sys.argv[1], json.loads(sys.argv[2]), sys.stdout.buffer
+    answered = False
+    try:
+        limit_memory(os.path.getsize(path))
+        with h5py.File(path, "r") as file:
+            datasets, header = describe(file, wanted)
+            out.write(json.dumps(header).encode() + b"\n")
+            out.flush()
+            answered = True
+            if not sys.stdin.buffer.readline():
+                return
+            limit_memory(max((d.size * d.dtype.itemsize for d in datasets.values()), default=0))
+            for dataset in datasets.values():
+                if dataset.size:
+                    out.write(dataset[...].data.cast("B"))
+            out.flush()
+    except Exception as error:  # HDF5's own errors have no common class
+        if not answered:
+            out.write(json.dumps({"error": reason(error)}).encode() + b"\n")
+            out.flush()
+        os._exit(1)  # HDF5 may not be able to close a file that it could not read
+
+
+def reason(error: Exception) -> str:
+    """What to say of an error, without the file's name."""
+    if isinstance(error, RefusedError):
+        return str(error)
+    return f"HDF5 cannot read it ({shown(str(error)) or type(error).__name__})"
+
+
+if __name__ == "__main__":
+    main()

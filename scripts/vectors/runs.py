@@ -1,0 +1,76 @@
+"""Networks of docs/vectors/runs/: small, random, and between them at every branch."""
+
+import numpy as np
+
+from ipvae.network.description import InputFormat, IntNetwork, PoissonLayer
+
+STEPS, SEED = 40, 20261121
+
+
+def network(name: str, k: int, m: int, n_images: int = 3, **parts: object) -> IntNetwork:
+    """Random network of a run; `parts` replace arguments of its layer."""
+    made = f"scripts/make_vectors.py, vector {name}"
+    return random_network(k, m, seed=sum(name.encode()), n_images=n_images, made=made, **parts)
+
+
+def random_network(
+    k: int, m: int, *, seed: int, n_images: int, made: str, **parts: object
+) -> IntNetwork:
+    """Random valid network of K neurons and M pixels; also the tests' fixture."""
+    rng = np.random.default_rng(seed)
+    layer = {
+        "weight": rng.integers(-3000, 3000, (k, m)).astype(np.int16),
+        "weight_rec": rng.integers(-128, 128, (k, k)).astype(np.int8),
+        "bias": rng.integers(-3000, 3000, k).astype(np.int32),
+        "self_weight": rng.integers(0, 4000, k).astype(np.int32),
+        "u_init": rng.integers(-9000, 20000, k).astype(np.int32),
+        "drive_exp": -9,
+        "weight_exp": 4,
+        "u_min": -47274,
+        "u_max": 32768,
+        "du_min": -47274,
+        "du_max": 59093,
+        "payload_bits": 8,
+    }
+    return IntNetwork(
+        InputFormat(0, 255, 1 / 255, (1, m)),
+        PoissonLayer(**{**layer, **parts}),  # type: ignore[arg-type]
+        rng.normal(size=(m, k)),
+        rng.integers(0, 256, (n_images, m)).astype(np.int16),
+        np.full(n_images, -1, dtype=np.int16),
+        {"made": made},
+    )
+
+
+def networks() -> dict[str, IntNetwork]:
+    """The networks of all runs, by name."""
+    odd = np.array([[1, -1, 3], [-127, 127, -3], [-128, 5, -5]], dtype=np.int8)
+    return {
+        "mixed": network("mixed", 16, 12),
+        "odd": network("odd", 3, 4, weight_rec=odd, weight_exp=0),
+        "one": network("one", 1, 1, weight_exp=1),
+        "negative": network(
+            "negative", 8, 6, weight_rec=np.full((8, 8), -128, np.int8), weight_exp=-3
+        ),
+        "positive": network(
+            "positive", 8, 6, weight_rec=np.full((8, 8), 127, np.int8), payload_bits=10
+        ),
+        "zero": network("zero", 8, 6, weight_rec=np.zeros((8, 8), np.int8), drive_exp=-2),
+        "clipped": network("clipped", 9, 4, drive_exp=14, weight_exp=14, payload_bits=10),
+        "crowd": network(
+            "crowd",
+            240,
+            1,
+            n_images=1,
+            weight_rec=np.repeat(np.array([127, -128], np.int8), 120)[:, None].repeat(240, axis=1),
+            weight_exp=-1,
+            u_init=np.full(240, 32768, np.int32),
+            self_weight=np.zeros(240, np.int32),
+        ),
+        "self": network(
+            "self", 4, 4, self_weight=np.array([0, 1, 90_000, 2**22 - 1], np.int32), drive_exp=-3
+        ),
+        "quiet": network(
+            "quiet", 64, 16, bias=np.full(64, -2000, np.int32), drive_exp=-13, weight_exp=6
+        ),
+    }
