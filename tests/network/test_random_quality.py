@@ -80,11 +80,11 @@ def test_a_source_that_ignores_a_key_fails(measure, draw_statistics, weak_source
 @pytest.mark.parametrize(
     ("order", "without"),
     [
-        ("neuron", ("m2", "m3", "m4")),
-        ("step", ("m2", "m3", "m4")),
-        ("sub-draw", ("m2", "m3", "m4")),
-        ("step", ("m1", "m3", "m4")),
-        ("sub-draw", ("m1", "m2", "m3")),
+        ("neuron", ("m1", "m2", "m3", "m4")),
+        ("step", ("m1", "m2", "m3", "m4")),
+        ("sub-draw", ("m1", "m2", "m3", "m4")),
+        ("step", ("m2", "m3", "m4", "m5")),
+        ("sub-draw", ("m2", "m3", "m4", "m5")),
     ],
 )
 def test_a_source_with_most_of_its_rounds_left_out_fails(
@@ -92,3 +92,16 @@ def test_a_source_with_most_of_its_rounds_left_out_fails(
 ):
     found = measure(order, CONTROL, uniforms=weak_sources.mix24(without))
     assert draw_statistics.failures(found.p_values())
+
+
+@pytest.mark.long
+def test_a_source_with_one_round_left_out_repeats_words_unlike_chance(
+    stream_script, weak_sources, draw_statistics
+):
+    """Without its second round the source is the former mix24/1."""
+    former = weak_sources.mix24(("m2", "s3"))
+    found = draw_statistics.equal_words(
+        stream_script.words("step", SEED, uniforms=former), LONG // 8
+    )
+    print(found)
+    assert "equal words by lag" in draw_statistics.failures(found)

@@ -5,8 +5,8 @@ import numpy as np
 
 MASK = np.uint32(0xFFFFFF)
 BLOCK = 2**16
-MULTIPLIERS = (0xD35A2D, 0xF3864B, 0xD6D9AB, 0xF30E65)
-SHIFTS = (12, 13, 14, 10, 12)
+MULTIPLIERS = (0xD35A2D, 0xC9E635, 0xF3864B, 0xD6D9AB, 0xF30E65)
+SHIFTS = (12, 13, 11, 14, 10, 12)
 
 
 def good(bit_generator):
@@ -36,7 +36,7 @@ def congruential(multiplier, increment, modulus, shift):
 def mix24(without=()):
     """The source's rule written anew, with rounds left out of its multiplications and shifts.
 
-    `without` holds names: "m1".."m4" a multiplication, "s1".."s5" an exclusive or with
+    `without` holds names: "m1".."m5" a multiplication, "s1".."s6" an exclusive or with
     the shifted word, "counter b" the counter's second entry.
     """
 
@@ -47,9 +47,9 @@ def mix24(without=()):
         for i, shift in enumerate(SHIFTS):
             if f"s{i + 1}" not in without:
                 h = h ^ (h >> np.uint32(shift))
-            if i == 1:
+            if i == 2:
                 h = (h + (neuron[1] ^ (second & MASK))) & MASK
-            if i < 4 and f"m{i + 1}" not in without:
+            if i < 5 and f"m{i + 1}" not in without:
                 h = (h * np.uint32(MULTIPLIERS[i])) & MASK
         return h
 
