@@ -6,6 +6,10 @@ import pytest
 ORDERS = ("neuron", "step", "sub-draw", "image", "seed")
 SHORT, LONG, CONTROL = 2**22, 2**30, 2**21
 SEED = 20261121
+OTHERS = ("neuron", "sub-draw", "image", "seed")
+TOO_OFTEN_EQUAL = pytest.mark.xfail(
+    strict=True, reason="mix24/2: words 76 steps apart are equal 7 times as often as by chance"
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +35,7 @@ def test_words_are_uniform_and_uncorrelated_in_long_runs(measure, draw_statistic
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("order", ["PCG64", *ORDERS])
+@pytest.mark.parametrize("order", ["PCG64", *OTHERS, pytest.param("step", marks=TOO_OFTEN_EQUAL)])
 def test_equal_words_are_as_frequent_as_by_chance(
     stream_script, weak_sources, draw_statistics, order
 ):
