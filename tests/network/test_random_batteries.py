@@ -61,13 +61,17 @@ def test_dieharder_fails_nothing(piped, order):
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_practrand_finds_nothing_suspicious(piped, order):
-    """4 GiB, 1.4e9 draws. PractRand's own words, worse than "unusual", are what fails."""
+    """4 GiB, 1.4e9 draws. "suspicious" or worse, in PractRand's own words, fails.
+
+    "unusual" and "mildly suspicious" are below that: of some 900 results at six or more
+    lengths they come by chance.
+    """
     program = os.environ.get("PRACTRAND") or shutil.which("RNG_test")
     if program is None:
         pytest.skip("PractRand's RNG_test is neither on the PATH nor named by PRACTRAND")
     report = piped(order, program, "stdin8", "-tlmax", "4GB")
     assert "length= 4 gibibytes" in report
-    assert not re.findall(r".*(?:suspicious|FAIL).*", report, flags=re.IGNORECASE)
+    assert not re.findall(r".*(?:(?<!mildly )suspicious|FAIL).*", report, flags=re.IGNORECASE)
 
 
 NIST_TESTS = (
