@@ -61,3 +61,21 @@ def oracle():
 def adversary():
     """A search for the worst value of every intermediate, tests/adversary.py."""
     return module_from(ROOT / "tests" / "adversary.py")
+
+
+@pytest.fixture(scope="session")
+def stream_script():
+    """scripts/random_stream.py as a module."""
+    return module_from(ROOT / "scripts" / "random_stream.py")
+
+
+@pytest.fixture(scope="session")
+def draw_statistics():
+    """tests/network/draw_statistics.py: p-values of a stream, and the rule for them."""
+    return module_from(ROOT / "tests" / "network" / "draw_statistics.py")
+
+
+@pytest.fixture(scope="session")
+def weak_sources():
+    """tests/network/weak_sources.py: generators that the tests must tell apart."""
+    return module_from(ROOT / "tests" / "network" / "weak_sources.py")
