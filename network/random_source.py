@@ -2,7 +2,7 @@
 
 A keyed, stateless hash: results depend on nothing but the key. The host derives
 two 24-bit words per image and two per neuron; a neuron combines them with the
-step counter by additions, exclusive-ors, shifts and five multiplications modulo
+step counter by additions, exclusive-ors, shifts and six multiplications modulo
 2**24, all of which Loihi 2's microcode has. Specified in docs/arithmetic.md.
 """
 
@@ -23,8 +23,10 @@ _MASK24 = np.uint32(0xFFFFFF)
 _MASK64 = 2**64 - 1
 _GOLDEN = 0x9E3779B97F4A7C15
 _NEURON_DOMAIN = 0x6E6575726F6E0000  # "neuron" in ASCII; seeds stay below 2**48
-_WEYL_A, _WEYL_B = 0x9E3779, 0x85EBCB
-_MULTIPLIERS = tuple(np.uint32(m) for m in (0xD35A2D, 0xC9E635, 0xF3864B, 0xD6D9AB, 0xF30E65))
+_WEYL_A, _WEYL_B = 0x9E3779, 0xD80165
+_MULTIPLIERS = tuple(
+    np.uint32(m) for m in (0xB5297B, 0xD35A2D, 0xC9E635, 0xF3864B, 0xD6D9AB, 0xF30E65)
+)
 
 
 class Key(NamedTuple):
@@ -99,25 +101,31 @@ def uniforms(
     image, neuron : pairs of uint32 arrays
         Words of each image and of each neuron, broadcast against each other.
     step : int in [0, 2**19)
-    draw : int or int array in [0, 32)
-        Which sub-draw of this step.
+    draw : int or int array
+        Which sub-draw of this step, below 32. The counter of a draw is 32 * step + draw,
+        so that larger values reach the steps that follow; it stays below 2**24.
 
     Returns
     -------
     uint32 array of values in [0, 2**24)
     """
     counter = np.asarray(step * DRAWS_PER_STEP + np.asarray(draw), dtype=np.uint32)
-    m1, m2, m3, m4, m5 = _MULTIPLIERS
-    h = (neuron[0] + image[0] + counter * np.uint32(_WEYL_A)) & _MASK24
-    h = h ^ (h >> np.uint32(12))
-    h = (h * m1) & _MASK24
-    h = h ^ (h >> np.uint32(13))
-    h = (h * m2) & _MASK24
-    h = h ^ (h >> np.uint32(11))
-    h = (h + (neuron[1] ^ ((image[1] + counter * np.uint32(_WEYL_B)) & _MASK24))) & _MASK24
-    h = (h * m3) & _MASK24
-    h = h ^ (h >> np.uint32(14))
-    h = (h * m4) & _MASK24
-    h = h ^ (h >> np.uint32(10))
-    h = (h * m5) & _MASK24
-    return h ^ (h >> np.uint32(12))
+    m0, m1, m2, m3, m4, m5 = _MULTIPLIERS
+    with np.errstate(over="ignore"):  # NumPy tells of it for single numbers
+        y = (image[1] + counter * np.uint32(_WEYL_B)) & _MASK24
+        y = y ^ (y >> np.uint32(12))
+        y = (y * m0) & _MASK24
+        y = y ^ (y >> np.uint32(11))
+        h = (neuron[0] + image[0] + counter * np.uint32(_WEYL_A)) & _MASK24
+        h = h ^ (h >> np.uint32(12))
+        h = (h * m1) & _MASK24
+        h = h ^ (h >> np.uint32(13))
+        h = (h * m2) & _MASK24
+        h = h ^ (h >> np.uint32(11))
+        h = (h + (neuron[1] ^ y)) & _MASK24
+        h = (h * m3) & _MASK24
+        h = h ^ (h >> np.uint32(14))
+        h = (h * m4) & _MASK24
+        h = h ^ (h >> np.uint32(10))
+        h = (h * m5) & _MASK24
+        return h ^ (h >> np.uint32(12))

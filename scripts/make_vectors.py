@@ -1,6 +1,7 @@
 """Write docs/vectors/: tables and whole runs to check an implementation against."""
 
 import csv
+import hashlib
 import io
 from pathlib import Path
 
@@ -8,8 +9,9 @@ from vectors import drive, random_source, runs, sampler, steps
 from vectors.runs import random_network
 
 from ipvae.emulator import run
+from ipvae.network.description import LAYER
 from ipvae.network.file import write_network
-from ipvae.network.trace import write_trace
+from ipvae.network.trace import VARIABLES, Trace, write_trace
 
 __all__ = ["FOLDER", "main", "random_network", "runs", "tables"]
 
@@ -35,7 +37,7 @@ def tables() -> dict[str, str]:
 
 
 def main() -> None:
-    """Write all vectors."""
+    """Write all vectors; print the rows of section 8 of docs/arithmetic.md."""
     (FOLDER / "runs").mkdir(parents=True, exist_ok=True)
     for name, text in tables().items():
         (FOLDER / name).write_text(text, newline="\n")
@@ -43,6 +45,13 @@ def main() -> None:
         write_network(FOLDER / "runs" / f"{name}.net.h5", made)
         trace = run(made, made.test_images, runs.STEPS, runs.SEED)
         write_trace(FOLDER / "runs" / f"{name}.trace.h5", trace)
+        print(f"| {name} | " + " | ".join(f"`{digest}`" for digest in digests(trace)) + " |")
+
+
+def digests(trace: Trace) -> list[str]:
+    """Digests of a_in, u and z, as section 8 of docs/arithmetic.md lists them."""
+    values = (trace.stacked(LAYER, variable).astype("<i4") for variable in VARIABLES)
+    return [hashlib.sha256(value.tobytes()).hexdigest()[:16] for value in values]
 
 
 if __name__ == "__main__":

@@ -182,7 +182,9 @@ def uniform(image: tuple[int, int], neuron: tuple[int, int], step: int, sub_draw
     h = (h ^ (h >> 12)) * 0xD35A2D & M24
     h = (h ^ (h >> 13)) * 0xC9E635 & M24
     h = h ^ (h >> 11)
-    h = (h + (nb ^ (ib + c * 0x85EBCB & M24))) * 0xF3864B & M24
+    y = (ib + c * 0xD80165) & M24
+    y = (y ^ (y >> 12)) * 0xB5297B & M24
+    h = (h + (nb ^ y ^ (y >> 11))) * 0xF3864B & M24
     h = (h ^ (h >> 14)) * 0xD6D9AB & M24
     h = (h ^ (h >> 10)) * 0xF30E65 & M24
     return h ^ (h >> 12)

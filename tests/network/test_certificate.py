@@ -54,7 +54,7 @@ def test_distance_agrees_with_scipys_poisson(figures, log_rate):
 
 
 def test_table_of_operations_follows_from_its_parts(figures):
-    """docs/arithmetic.md, section 7: update 12, position 9, uniform 21, threshold 6."""
+    """docs/arithmetic.md, section 7: update 12, position 9, uniform 26, threshold 6."""
     page = (PAGE.parent / "arithmetic.md").read_text()
     for exponent, text in ((0, "below 1"), (3, "8"), (8, "256")):
         at = figures["log_rate"] == exponent * 4096
@@ -62,9 +62,9 @@ def test_table_of_operations_follows_from_its_parts(figures):
             figures[name][at].tolist() for name in ("uniforms", "looked_at")
         )
         looked_at = round(looked_at)
-        multiplications = 1 + 5 * uniforms + looked_at
-        mean = 12 + 9 + 21 * uniforms + 6 * looked_at
-        most = 12 + 9 + 21 * uniforms + 6 * 27 * uniforms
+        multiplications = 1 + 6 * uniforms + looked_at
+        mean = 12 + 9 + 26 * uniforms + 6 * looked_at
+        most = 12 + 9 + 26 * uniforms + 6 * 27 * uniforms
         cells = f"{multiplications} | {mean} | {most} |"
         if text == "below 1":
             cells = f"at most {multiplications} | at most {mean} | {most} |"

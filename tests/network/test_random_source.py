@@ -15,7 +15,7 @@ def test_worked_example_of_the_document():
     keys = random_source.neuron_keys(1, 6)
     assert random_source.image_key(7, 3) == (7216701, 2218025)
     assert (keys[0][5], keys[1][5]) == (16699498, 2492469)
-    assert grid(7, [3], 6, 2, 1)[0, 5] == 11551299
+    assert grid(7, [3], 6, 2, 1)[0, 5] == 13769856
 
 
 def test_values_have_24_bits_and_are_uniform():
@@ -63,14 +63,16 @@ def test_keys_out_of_range_are_refused(seed, image):
 def test_running_sums_replace_the_products_with_the_counter():
     """docs/arithmetic.md, section 7: two words per neuron, advanced by constants."""
     image, (na, nb) = random_source.image_key(11, 4), random_source.neuron_keys(1, 3)
-    mask, w1, w2 = 0xFFFFFF, 0x9E3779, 0x85EBCB
+    mask, w1, w2 = 0xFFFFFF, 0x9E3779, 0xD80165
     h0, h1 = int(na[2]) + image.a & mask, image.b
     for step in range(300):
         for sub_draw in (0, 1, 31):
             h = h0 + sub_draw * w1 & mask
             h = (h ^ (h >> 12)) * 0xD35A2D & mask
             h = (h ^ (h >> 13)) * 0xC9E635 & mask
-            h = (h ^ (h >> 11)) + (int(nb[2]) ^ (h1 + sub_draw * w2 & mask)) & mask
+            y = h1 + sub_draw * w2 & mask
+            y = (y ^ (y >> 12)) * 0xB5297B & mask
+            h = (h ^ (h >> 11)) + (int(nb[2]) ^ y ^ (y >> 11)) & mask
             h = h * 0xF3864B & mask
             h = (h ^ (h >> 14)) * 0xD6D9AB & mask
             h = (h ^ (h >> 10)) * 0xF30E65 & mask

@@ -30,7 +30,7 @@ def killed_writes(path, sources, trials):
         durations.append(time.perf_counter() - start)
         whole.append(path.read_bytes())
     whole = whole[: len(networks)]
-    longest = 1.5 * sorted(durations)[len(durations) // 2]
+    longest = 1.5 * min(durations)
     chance = random.Random(20261121)
     found = {"old": 0, "new": 0, "other": 0}
     for _ in range(trials):
@@ -40,12 +40,13 @@ def killed_writes(path, sources, trials):
         if child == 0:
             write_network(path, networks[after])
             os._exit(0)
-        time.sleep(chance.uniform(0, longest))
+        time.sleep(chance.uniform(0.5, 1.0) * longest)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         contents = path.read_bytes()
         outcome = {whole[before]: "old", whole[after]: "new"}.get(contents, "other")
         found[outcome] += 1
+        longest *= {"old": 1.05, "new": 0.95}.get(outcome, 1.0)  # stay near the decisive moment
         for left in path.parent.glob(f".{path.name}.*.tmp"):
             left.unlink()
         if outcome == "other":

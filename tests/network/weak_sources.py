@@ -33,22 +33,25 @@ def congruential(multiplier, increment, modulus, shift):
         yield out
 
 
-def mix24(without=()):
-    """The source's rule written anew, with rounds left out of its multiplications and shifts.
+def mix24(without=(), second_factor=0xD80165):
+    """The source's rule written anew, with parts left out.
 
     `without` holds names: "m1".."m5" a multiplication, "s1".."s6" an exclusive or with
-    the shifted word, "counter b" the counter's second entry.
+    the shifted word, "counter b" the counter's second entry, "mixed b" its mixing.
     """
 
     def uniforms(image, neuron, step, draw=0):
         c = (step * 32 + np.asarray(draw)).astype(np.uint32)
         h = (neuron[0] + image[0] + c * np.uint32(0x9E3779)) & MASK
-        second = image[1] + (0 if "counter b" in without else c * np.uint32(0x85EBCB))
+        second = image[1] + (0 if "counter b" in without else c * np.uint32(second_factor)) & MASK
+        if "mixed b" not in without:
+            second = (second ^ (second >> np.uint32(12))) * np.uint32(0xB5297B) & MASK
+            second = second ^ (second >> np.uint32(11))
         for i, shift in enumerate(SHIFTS):
             if f"s{i + 1}" not in without:
                 h = h ^ (h >> np.uint32(shift))
             if i == 2:
-                h = (h + (neuron[1] ^ (second & MASK))) & MASK
+                h = (h + (neuron[1] ^ second)) & MASK
             if i < 5 and f"m{i + 1}" not in without:
                 h = (h * np.uint32(MULTIPLIERS[i])) & MASK
         return h
