@@ -36,9 +36,9 @@ def describe(first: Path, second: Path, found: list[Difference]) -> list:
     if not found:
         return [f"{first} and {second} hold the same network"]
     rows = [[d.name, _short(d.first), _short(d.second), d.detail] for d in found]
-    alike = "they compute the same counts from the same images"
+    alike = "from the same images they compute the same counts"
     if any(d.part == RUNS for d in found):
-        alike = "they compute different counts"
+        alike = "from the same images they may compute different counts"
     return [
         table(f"{first} against {second}", ["", first.name, second.name, ""], rows),
         f"{len(found)} field(s) differ; {alike}",

@@ -7,6 +7,9 @@ import typer
 
 from ipvae.cli.inputs import training_errors
 from ipvae.cli.output import JsonOption, emit, table
+from ipvae.network import poisson, random_source
+from ipvae.network.arithmetic import FRAC_BITS
+from ipvae.network.bounds import bounds
 from ipvae.network.file import FORMAT_VERSION, checksum, read_network
 
 
@@ -36,6 +39,10 @@ def describe_network(path: Path) -> dict:
         "weight_exp": layer.weight_exp,
         "drive_exp": layer.drive_exp,
         "log_rate_range": [layer.u_min, layer.u_max],
+        "rate_range": [2.0 ** (u / 2**FRAC_BITS) for u in (layer.u_min, layer.u_max)],
+        "random_source": random_source.NAME,
+        "sampler": poisson.NAME,
+        "overflow_proved": all(bound.holds for bound in bounds(network)),
         "test_images": len(network.test_images),
         "provenance": network.provenance,
     }

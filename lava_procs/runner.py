@@ -9,11 +9,12 @@ import numpy as np
 
 from ipvae.lava_procs.importing import import_lava
 from ipvae.network import random_source
+from ipvae.network.arithmetic import TERM_MAX
 from ipvae.network.bounds import require_proved
 from ipvae.network.description import LAYER, IntNetwork
 from ipvae.network.draws import check_draws
 from ipvae.network.drive import drive
-from ipvae.network.errors import HungBackendError
+from ipvae.network.errors import HungBackendError, InputError
 from ipvae.network.file import checksum, write_network
 from ipvae.network.trace import VARIABLES, Trace
 
@@ -118,6 +119,8 @@ class LavaRunner:
 
         Raises
         ------
+        InputError
+            If the drive is none that `network.drive` gives.
         HungBackendError
             If a process died or stopped answering; the network is then ended.
         """
@@ -129,6 +132,12 @@ class LavaRunner:
             raise ValueError("run_image: give draws if and only if built with replay=True")
         if not self._usable:
             raise HungBackendError("backend 'lava': this network was stopped; build it again")
+        k = self.network.layer.n_neurons
+        if np.shape(drive_of_image) != (k,) or np.abs(drive_of_image).max() > TERM_MAX:
+            raise InputError(
+                f"drive: shape {np.shape(drive_of_image)}, allowed ({k},) within +-{TERM_MAX}; "
+                "take it from ipvae.network.drive"
+            )
         runtime = self._runtime
         doing = f"in one of the steps 0..{self.n_steps} of an image"
         try:

@@ -38,6 +38,13 @@ _FIELDS = {
 or say again what a listed one says."""
 
 
+_EXPONENTS = {
+    "layer/1/weight": "ipvae/drive_exp",
+    "layer/1/weight_rec": "layer/1/neuron/weight_exp",
+}
+"""Weights mean integer * 2**exponent / 4096 octaves."""
+
+
 @dataclass(frozen=True)
 class Difference:
     """One field that differs.
@@ -72,18 +79,23 @@ def differences(first: IntNetwork, second: IntNetwork) -> list[Difference]:
         if a.shape != b.shape:
             found.append(Difference(name, path, part, list(a.shape), list(b.shape), "shapes"))
         elif not np.array_equal(a, b):
-            found.append(_values(name, path, part, where, a, b))
+            exponent = _EXPONENTS.get(path)
+            steps = [2.0 ** int(f[exponent]) / 4096 if exponent else 1.0 for f in (ours, theirs)]
+            found.append(_values(name, path, part, where, (a, b), steps))
     return found + _provenance("", first.provenance, second.provenance)
 
 
 def _values(
-    name: str, path: str, part: str, where: str, a: np.ndarray, b: np.ndarray
+    name: str, path: str, part: str, where: str, arrays: tuple, steps: list[float]
 ) -> Difference:
+    a, b = arrays
     if not where:
         return Difference(name, path, part, a.tolist(), b.tolist())
-    gap = np.abs(a.astype(np.float64) - b)
+    gap = np.abs(a.astype(np.float64) * steps[0] - b.astype(np.float64) * steps[1])
     index = np.unravel_index(int(gap.argmax()), gap.shape)
     detail = f"{int((a != b).sum())} of {a.size} differ, most at {where.format(*map(int, index))}"
+    if path in _EXPONENTS:
+        detail += f": by {gap[index]:.3g} octaves"
     return Difference(name, path, part, a[index].item(), b[index].item(), detail)
 
 

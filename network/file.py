@@ -262,7 +262,8 @@ def _from_fields(path: Path, fields: dict[str, np.ndarray]) -> IntNetwork:
         same = array is expected[name] or np.array_equal(array, expected[name])
         if name != "ipvae/provenance" and not same:
             raise FormatError(
-                f"{path}: dataset /{name} holds {_short(array)}, allowed {_short(expected[name])}"
+                f"{path}: dataset /{name} holds {_short(array)}, allowed {_short(expected[name])}; "
+                "export the network again"
             )
     return network
 
@@ -289,4 +290,8 @@ def _json(text: bytes) -> Any:
 
 
 def _short(array: np.ndarray) -> str:
-    return str(array.tolist()) if array.size <= 4 else f"an array of shape {array.shape}"
+    if array.size > 4:
+        return f"an array of shape {array.shape}"
+    if array.dtype.kind == "S":
+        return ", ".join(repr(text.decode("latin-1")) for text in array.reshape(-1).tolist())
+    return str(array.tolist())

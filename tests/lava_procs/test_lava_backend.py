@@ -17,7 +17,7 @@ from ipvae.lava_procs.importing import import_lava
 from ipvae.lava_procs.runner import LavaRunner, run
 from ipvae.network import random_source
 from ipvae.network.drive import drive
-from ipvae.network.errors import HungBackendError, UnprovedOverflowError
+from ipvae.network.errors import HungBackendError, InputError, UnprovedOverflowError
 from ipvae.network.trace import compare
 
 pytestmark = pytest.mark.lava()
@@ -59,6 +59,16 @@ def test_images_do_not_depend_on_what_ran_before(make_network):
         forward = [runner.run_image(drives[i], keys[i]) for i in (0, 1, 2)]
         backward = [runner.run_image(drives[i], keys[i]) for i in (2, 1, 0)]
     np.testing.assert_array_equal(forward, backward[::-1])
+
+
+def test_a_drive_out_of_its_range_is_refused(make_network):
+    network = make_network()
+    key = random_source.image_key(0, 0)
+    with LavaRunner(network, 3) as runner:
+        for wrong in (np.full(16, 2**21), np.zeros(15, np.int32)):
+            with pytest.raises(InputError, match="within \\+-2097151"):
+                runner.run_image(wrong, key)
+        assert runner.run_image(np.zeros(16, np.int32), key).shape == (4, 3, 16)
 
 
 def test_long_traces_arrive_in_parts(make_network, monkeypatch):

@@ -22,7 +22,17 @@ def test_one_weight_is_named_with_both_values(make_network):
     (found,) = differences(network, other)
     assert (found.name, found.part) == ("recurrent weights", "runs")
     assert (found.first, found.second) == (weight_before, -7)
-    assert found.detail == "2 of 256 differ, most at neuron 3 (from neuron 5)"
+    octaves = f"{abs(weight_before + 7) * 2**4 / 4096:.3g} octaves"
+    assert found.detail == f"2 of 256 differ, most at neuron 3 (from neuron 5): by {octaves}"
+
+
+def test_the_same_weights_on_another_grid_differ_by_nothing(make_network):
+    """5 * 2**4 and 10 * 2**3 are the same inhibition."""
+    coarse = make_network(weight_rec=np.full((16, 16), 5, np.int8), weight_exp=4)
+    fine = make_network(weight_rec=np.full((16, 16), 10, np.int8), weight_exp=3)
+    found = {d.path: d for d in differences(coarse, fine)}
+    assert found.keys() == {"layer/1/weight_rec", "layer/1/neuron/weight_exp"}
+    assert found["layer/1/weight_rec"].detail.endswith(": by 0 octaves")
 
 
 def test_another_size_is_told_by_shapes(make_network):

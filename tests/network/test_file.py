@@ -112,9 +112,47 @@ def extra(f):
     f["layer/2/weight"] = [1]
 
 
+def bomb(f):
+    """24 TB of zeros in a kilobyte."""
+    del f["ipvae/test/images"]
+    f.create_dataset(
+        "ipvae/test/images", (10**12, 12), "<i2", chunks=(2**16, 12), compression="gzip"
+    )
+
+
+def layer_twice(f):
+    f["layer/2"] = f["layer/1"]
+
+
+def bias_twice(f):
+    f["layer/1/bias "] = f["layer/1/bias"]
+
+
+def odd_name(f):
+    group = f["layer"]
+    group.id.links.create_soft(b"\xff\x1b", b"/layer/1")
+
+
+def versionless(f):
+    del f["ipvae"].attrs["format_version"]
+
+
+def wrong_checksum(f):
+    f["ipvae"].attrs["checksum"] = np.array("0" * 64, dtype="S64")
+
+
+NOT_RENEWED = (delete, huge, external_link, bomb, wrong_checksum)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (bomb, "images is not a plain contiguous dataset"),
+        (layer_twice, "layer/2/bias does not belong in format 1"),
+        (bias_twice, "/layer/1/bias  does not belong"),
+        (odd_name, "not named in UTF-8"),
+        (versionless, "no /ipvae group with a format_version"),
+        (wrong_checksum, "the checksum of its contents is wrong"),
         (delete, "bias is missing"),
         (newer, "format version 2, this program reads 1"),
         (soft_link, "soft or external link"),
@@ -144,7 +182,7 @@ def test_tampered_file_with_a_valid_seal_is_refused(
 ):
     if isinstance(change, tuple):
         change = replace_dataset(*change)
-    tamper(saved, change, renew=change not in (delete, huge, external_link))
+    tamper(saved, change, renew=change not in NOT_RENEWED)
     with pytest.raises(FormatError, match=message):
         read_network(saved)
 
