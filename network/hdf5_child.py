@@ -5,13 +5,14 @@ library may crash, loop or ask for any amount of memory on bytes made to do so.
 Imports nothing of ours, so that it starts in a tenth of a second.
 """
 
-import json
 import os
 import sys
 
-if __name__ == "__main__":  # the folder of a script comes first; ours holds a trace.py
-    sys.path[:] = [p for p in sys.path if os.path.abspath(p) != os.path.dirname(__file__)]
+if __name__ == "__main__":  # our folder, a script's first place, holds a trace.py; yours may too
+    _OTHERS = (os.path.dirname(__file__), os.getcwd())
+    sys.path[:] = [p for p in sys.path if os.path.abspath(p) not in _OTHERS]
 
+import json
 from typing import Any
 
 import h5py
