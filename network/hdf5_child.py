@@ -69,8 +69,7 @@ def list_datasets(group: Any, most: int, gzip: bool) -> dict[str, Any]:
             seen += 1
             if seen > most or full.count("/") > MAX_DEPTH:
                 raise RefusedError("holds more groups and datasets than such a file has")
-            if not isinstance(parent.get(name, getlink=True), h5py.HardLink):
-                raise RefusedError(f"/{shown(full)} is a soft or external link, allowed are none")
+            require_hard_link(parent, name, full)
             item = parent[name]
             if isinstance(item, h5py.Group):
                 waiting.append((full + "/", item))
@@ -80,6 +79,12 @@ def list_datasets(group: Any, most: int, gzip: bool) -> dict[str, Any]:
             else:
                 raise RefusedError(f"/{shown(full)} is not a plain contiguous dataset")
     return found
+
+
+def require_hard_link(parent: Any, name: str, full: str) -> None:
+    """Raise RefusedError if following a name would lead elsewhere, into another file even."""
+    if not isinstance(parent.get(name, getlink=True), h5py.HardLink):
+        raise RefusedError(f"/{shown(full)} is a soft or external link, allowed are none")
 
 
 def require_plain(name: str, dataset: Any, gzip: bool) -> None:
@@ -114,9 +119,13 @@ def read_attributes(file: Any, wanted: dict[str, list[str]]) -> dict[str, dict[s
     """Scalar attributes of groups, as numbers or text; what is missing is left out."""
     found: dict[str, dict[str, Any]] = {}
     for group, names in wanted.items():
-        item = file.get(group)
+        if group != "/" and file.get(group, getlink=True) is None:
+            continue
+        if group != "/":
+            require_hard_link(file, group, group)
+        item = file[group]
         for name in names:
-            if item is None or name not in item.attrs:
+            if name not in item.attrs:
                 continue
             attribute = item.attrs.get_id(name)
             if attribute.shape != () or attribute.dtype.itemsize > 512:
