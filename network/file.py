@@ -6,6 +6,7 @@ in the table and returns a whole network or raises FormatError.
 
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -281,12 +282,14 @@ def _json_text(data: dict) -> bytes:
 
 
 def _json(text: bytes) -> Any:
-    """Parse JSON as RFC 8259 has it: no NaN, no infinity."""
+    """Parse JSON as RFC 8259 has it: no NaN, no infinity, not even as 1e999."""
 
-    def refuse(constant: str) -> None:
-        raise ValueError(f"/ipvae/provenance holds {constant}, which is not JSON")
+    def finite(number: str) -> float:
+        if not math.isfinite(float(number)):
+            raise ValueError(f"/ipvae/provenance holds {number}, which is not JSON")
+        return float(number)
 
-    return json.loads(text.decode(), parse_constant=refuse)
+    return json.loads(text.decode(), parse_constant=finite, parse_float=finite)
 
 
 def _short(array: np.ndarray) -> str:

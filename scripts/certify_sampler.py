@@ -3,7 +3,13 @@
 import numpy as np
 
 from ipvae.network.distribution import distance_to_poisson, probabilities
-from ipvae.network.poisson import LOG_RATE_MAX, LOG_RATE_MIN, octaves_above, thresholds
+from ipvae.network.poisson import (
+    LOG_RATE_MAX,
+    LOG_RATE_MIN,
+    UNIFORM_VALUES,
+    octaves_above,
+    thresholds,
+)
 
 OCTAVE, BATCH = 4096, 4096
 RANGES = [(-12, -10), (-10, -6), (-6, 0), (0, 3), (3, 4), (4, 5), (5, 6), (6, 7), (7, 8)]
@@ -36,10 +42,18 @@ def _thresholds_looked_at(log_rate: np.ndarray) -> np.ndarray:
     return np.concatenate([probabilities(b)[:, : last + 1] @ work for b in batches])
 
 
+def core_table() -> list[list[int]]:
+    """Rows of 2**24 - A as a core keeps them: as long as the next row, and one row more."""
+    rows = [[UNIFORM_VALUES - int(a) for a in row] for row in thresholds()]
+    rows.append(rows[-1])
+    lengths = [len(row) - row.count(0) for row in rows]
+    return [row[:length] for row, length in zip(rows, [*lengths[1:], lengths[-1]], strict=True)]
+
+
 def table_bytes() -> tuple[int, int]:
-    """Entries below 2**24, and bytes to hold them: 24 bits each, and where each row starts."""
-    entries = int((thresholds() < 1 << 24).sum())
-    return entries, 3 * entries + 2 * len(thresholds())
+    """Words of the table, and bytes: 24 bits each, and 16 bits for where each row starts."""
+    words = sum(len(row) for row in core_table())
+    return words, 3 * words + 2 * len(core_table())
 
 
 def rate(exponent: int) -> str:
@@ -71,4 +85,4 @@ def certificate() -> str:
 
 if __name__ == "__main__":
     print(certificate())
-    print("entries, bytes:", *table_bytes())
+    print("table of a core, words and bytes:", *table_bytes())

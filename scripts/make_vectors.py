@@ -5,11 +5,13 @@ import hashlib
 import io
 from pathlib import Path
 
-from vectors import drive, random_source, runs, sampler, steps
+from vectors import bounds, counts, drive, random_source, ranges, runs, sampler, steps
 from vectors.runs import random_network
 
 from ipvae.emulator import run
-from ipvae.network.description import LAYER
+from ipvae.network.bounds import saturations
+from ipvae.network.description import LAYER, IntNetwork
+from ipvae.network.drive import drive as drive_of
 from ipvae.network.file import write_network
 from ipvae.network.trace import VARIABLES, Trace, write_trace
 
@@ -19,8 +21,11 @@ FOLDER = Path(__file__).resolve().parent.parent / "docs" / "vectors"
 TABLES = {
     "random_source.csv": random_source,
     "sampler.csv": sampler,
+    "counts.csv": counts,
     "drive.csv": drive,
     "steps.csv": steps,
+    "bounds.csv": bounds,
+    "ranges.csv": ranges,
 }
 
 
@@ -45,13 +50,16 @@ def main() -> None:
         write_network(FOLDER / "runs" / f"{name}.net.h5", made)
         trace = run(made, made.test_images, runs.STEPS, runs.SEED)
         write_trace(FOLDER / "runs" / f"{name}.trace.h5", trace)
-        print(f"| {name} | " + " | ".join(f"`{digest}`" for digest in digests(trace)) + " |")
+        print(document_row(name, made, trace))
 
 
-def digests(trace: Trace) -> list[str]:
-    """Digests of a_in, u and z, as section 8 of docs/arithmetic.md lists them."""
-    values = (trace.stacked(LAYER, variable).astype("<i4") for variable in VARIABLES)
-    return [hashlib.sha256(value.tobytes()).hexdigest()[:16] for value in values]
+def document_row(name: str, network: IntNetwork, trace: Trace) -> str:
+    """Row of section 8 of docs/arithmetic.md: digests of a_in, u, z, and saturations."""
+    variables = {variable: trace.stacked(LAYER, variable) for variable in VARIABLES}
+    digests = [hashlib.sha256(v.astype("<i4").tobytes()).hexdigest() for v in variables.values()]
+    saturated = saturations(network, variables, drive_of(network, network.test_images))
+    cells = [f"`{digest[:16]}`" for digest in digests] + [str(n) for n in saturated.values()]
+    return f"| {name} | " + " | ".join(cells) + " |"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Networks of docs/vectors/runs/: small, random, and between them at every branch."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ipvae.network.description import InputFormat, IntNetwork, PoissonLayer
@@ -42,6 +44,33 @@ def random_network(
     )
 
 
+def edges() -> IntNetwork:
+    """Signed pixels, labels, an unshifted drive, and limits that do not hide what they limit."""
+    rng = np.random.default_rng(7)
+    made = network(
+        "edges",
+        6,
+        5,
+        weight_rec=rng.integers(-128, 128, (6, 6)).astype(np.int8) | np.int8(1),
+        weight=rng.integers(-40, 40, (6, 5)).astype(np.int16),
+        weight_exp=-2,
+        drive_exp=0,
+        self_weight=np.array([0, 700, 2**22 - 1, 2**21, 3000, 900_000], np.int32),
+        u_init=np.array([20000, 20000, -49152, 15000, 3000, 0], np.int32),
+        u_min=-49152,
+        u_max=20000,
+        du_min=-(2**22 - 1),
+        du_max=2**22 - 1,
+        payload_bits=3,
+    )
+    return replace(
+        made,
+        input=InputFormat(-128, 127, 1 / 128, (5, 1)),
+        test_images=rng.integers(-128, 128, (3, 5)).astype(np.int16),
+        test_labels=np.array([0, 7, 32767], dtype=np.int16),
+    )
+
+
 def networks() -> dict[str, IntNetwork]:
     """The networks of all runs, by name."""
     odd = np.array([[1, -1, 3], [-127, 127, -3], [-128, 5, -5]], dtype=np.int8)
@@ -67,6 +96,7 @@ def networks() -> dict[str, IntNetwork]:
             u_init=np.full(240, 32768, np.int32),
             self_weight=np.zeros(240, np.int32),
         ),
+        "edges": edges(),
         "self": network(
             "self", 4, 4, self_weight=np.array([0, 1, 90_000, 2**22 - 1], np.int32), drive_exp=-3
         ),

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from ipvae.network.distribution import probabilities
-from ipvae.network.poisson import LOG_RATE_MAX, LOG_RATE_MIN
+from ipvae.network.poisson import LOG_RATE_MAX, LOG_RATE_MIN, draw
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "sampler.md"
 
@@ -29,10 +29,30 @@ def test_distance_and_mean_at_every_log_rate(figures):
 def test_document_holds_the_certificate(certify_script):
     page = PAGE.read_text()
     assert certify_script.certificate() in page
-    entries, size = certify_script.table_bytes()
-    assert f"{entries:,} entries below 2^24" in page
-    assert f"{size:,} bytes per core" in page
+    words, size = certify_script.table_bytes()
+    for text in (page, (PAGE.parent / "arithmetic.md").read_text()):
+        assert f"{words:,} words of 24 bits" in text
+        assert f"{size:,} bytes per core" in text
     assert size <= 16 * 1024
+
+
+def test_table_as_a_core_keeps_it_draws_the_same_counts(certify_script, rng):
+    """docs/arithmetic.md, section 7: 24-bit words, no case for f = 0 or for the end of a row."""
+    table = certify_script.core_table()
+    log_rate = np.concatenate([rng.integers(-49152, 12289, 3000), [-49152, 12288, 12160, 0]])
+    uniform = rng.integers(0, 2**24, log_rate.size).astype(np.uint32)
+    uniform[:1000] = 2**24 - 1 - (uniform[:1000] >> 12)  # where rows end
+    expected = draw(log_rate, lambda *_: uniform)
+    for u, given, count in zip(log_rate.tolist(), uniform.tolist(), expected, strict=True):
+        r, f, flipped = (u + 49152) >> 7, (u + 49152) & 127, given ^ 0xFFFFFF
+        n = 0
+        while n < len(table[r]):
+            here, above = table[r][n], table[r + 1][n]
+            if flipped >= here - (((here - above) * f) >> 7):
+                break
+            n += 1
+        assert n == count
+    assert max(max(row) for row in table) < 2**24
 
 
 def test_cost_of_a_draw_is_the_one_of_the_document(figures):
@@ -54,7 +74,7 @@ def test_distance_agrees_with_scipys_poisson(figures, log_rate):
 
 
 def test_table_of_operations_follows_from_its_parts(figures):
-    """docs/arithmetic.md, section 7: update 12, position 9, uniform 26, threshold 6."""
+    """docs/arithmetic.md, section 7: update 12, position 9, uniform 27, threshold 6."""
     page = (PAGE.parent / "arithmetic.md").read_text()
     for exponent, text in ((0, "below 1"), (3, "8"), (8, "256")):
         at = figures["log_rate"] == exponent * 4096
@@ -63,8 +83,8 @@ def test_table_of_operations_follows_from_its_parts(figures):
         )
         looked_at = round(looked_at)
         multiplications = 1 + 6 * uniforms + looked_at
-        mean = 12 + 9 + 26 * uniforms + 6 * looked_at
-        most = 12 + 9 + 26 * uniforms + 6 * 27 * uniforms
+        mean = 12 + 9 + 27 * uniforms + 6 * looked_at
+        most = 12 + 9 + 27 * uniforms + 6 * 27 * uniforms
         cells = f"{multiplications} | {mean} | {most} |"
         if text == "below 1":
             cells = f"at most {multiplications} | at most {mean} | {most} |"

@@ -208,7 +208,9 @@ def test_longest_provenance(path, base, tamper, replace_dataset, beyond, valid):
             read_network(path)
 
 
-@pytest.mark.parametrize("text", ["[" * 200_000, '{"a": NaN}', "{", "[]", '{"a": 1} x', "\xff"])
+@pytest.mark.parametrize(
+    "text", ["[" * 200_000, '{"a": NaN}', '{"a": 1e999}', "{", "[]", '{"a": 1} x', "\xff"]
+)
 def test_provenance_is_a_json_object(path, base, tamper, replace_dataset, text):
     write_network(path, base())
     value = np.frombuffer(text.encode("latin-1"), "u1")

@@ -7,7 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from ipvae.network.bounds import bounds, require_proved
+from ipvae.network.errors import FormatError
+from ipvae.network.file import read_network
 
 VECTORS = Path(__file__).resolve().parents[2] / "docs" / "vectors"
 L, S, WORD = 2**21 - 1, 2**22 - 1, 2**23 - 1
@@ -17,6 +22,8 @@ U_LOW, U_HIGH, MOST = -49152, 32768, 864
 def value(column: str, text: str) -> Any:
     """What a cell holds: a name, a list or an integer."""
     if column == "branch":
+        return text
+    if column in ("dataset",):
         return text
     if column in ("uniforms", "counts", "weights", "pixels"):
         return [int(word) for word in text.split()]
@@ -45,7 +52,7 @@ def test_folder_holds_what_the_script_writes_and_is_small(vector_script):
     names = vector_script.runs.networks()
     runs = {f"runs/{name}.{kind}.h5" for name in names for kind in ("net", "trace")}
     assert found == {"README.md", *vector_script.tables(), *runs}
-    assert sum((VECTORS / name).stat().st_size for name in found) < 1_400_000
+    assert sum((VECTORS / name).stat().st_size for name in found) < 1_500_000
 
 
 def test_example_of_the_readme_accepts_the_table_and_refuses_a_change(tmp_path):
@@ -127,6 +134,71 @@ def test_sampler_reaches_every_branch(oracle, loaded):
             reached |= {"threshold 2**24"} if draw + 1 == limits[-1] == 2**24 else set()
     places = {(o, place) for o in range(6) for place in ("-1", "+0", "+1", "0", "largest")}
     assert reached == places | {"every threshold", "threshold 2**24"}
+
+
+# ------------------------------------------------------------------ counts.csv
+
+
+def test_oracle_reproduces_whole_counts(oracle, loaded):
+    rows = table("counts.csv")
+    for row in rows:
+        network = dataclasses.replace(loaded, message_bits=row["message_bits"])
+        image = oracle.key(row["seed"], row["image"])
+        neuron = oracle.key(0x6E6575726F6E0000 + row["layer"], row["neuron"])
+        assert row["count"] == oracle.count(network, row["u"], image, neuron, row["step"]), row
+    assert {oracle.table_position(row["u"])[0] for row in rows} == set(range(6))
+    limited = [row for row in rows if row["count"] == 2 ** row["message_bits"] - 1]
+    assert any(row["u"] > 16384 and row["message_bits"] > 1 for row in limited)
+    assert any(row["count"] > 100 for row in rows)
+
+
+# ------------------------------------------------------------------ bounds.csv
+
+
+def test_oracle_and_emulator_refuse_what_may_overflow(oracle, loaded, make_network):
+    rows = table("bounds.csv")
+    for row in rows:
+        weights = row["weights"]
+        other = dataclasses.replace(loaded, G=[weights], message_bits=row["message_bits"])
+        k = len(weights)
+        weight_rec = np.zeros((k, k), dtype=np.int8)
+        weight_rec[0] = weights
+        network = make_network(k=k, m=1, weight_rec=weight_rec, payload_bits=row["message_bits"])
+        found = {bound.variable: bound for bound in bounds(network)}
+        assert (found["a_in"].low, found["a_in"].high) == (row["low"], row["high"])
+        for check in (lambda o=other: oracle.check_bounds(o), lambda n=network: require_proved(n)):
+            if row["runs"]:
+                check()
+            else:
+                with pytest.raises(ValueError, match="a_in"):
+                    check()
+    assert {row["runs"] for row in rows} == {0, 1}
+    assert {row["message_bits"] for row in rows} >= {1, 8, 23}
+
+
+# ------------------------------------------------------------------ ranges.csv
+
+
+def test_reader_accepts_the_ends_of_the_ranges_and_nothing_past_them(tmp_path, tamper):
+    """Applied as the README says: to odd.net.h5, with log-rates at reset set to 0 first."""
+    path = tmp_path / "net.h5"
+    for row in table("ranges.csv"):
+        path.write_bytes((VECTORS / "runs" / "odd.net.h5").read_bytes())
+
+        def change(f, row=row):
+            f["layer/1/neuron/uInit"][...] = 0
+            dataset = f[row["dataset"]]
+            if dataset.shape:
+                dataset[(0,) * len(dataset.shape)] = row["value"]
+            else:
+                dataset[()] = row["value"]
+
+        tamper(path, change)
+        if row["accepted"]:
+            read_network(path)
+        else:
+            with pytest.raises(FormatError):
+                read_network(path)
 
 
 # ------------------------------------------------------------------ drive.csv

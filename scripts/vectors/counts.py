@@ -1,0 +1,40 @@
+"""Rows of counts.csv: whole counts, uniforms and limit included (docs/arithmetic.md, 4 and 5)."""
+
+import numpy as np
+
+from ipvae.network import poisson, random_source
+from ipvae.network.description import LAYER
+
+KEY = ["seed", "image", "layer", "neuron", "step"]
+COLUMNS = [*KEY, "u", "message_bits", "count"]
+
+LOG_RATES = (-49152, -20000, -4097, 0, 4096, 12288, 12289, 16000, 20000, 24000, 28000, 32768)
+MESSAGE_BITS = (1, 3, 4, 7, 10, 23)
+
+
+def count(key: tuple[int, int, int, int], u: int, message_bits: int) -> int:
+    """Count of a neuron at one step, as it is sent."""
+    seed, image, neuron, step = key
+    image_word = (
+        np.array([word], dtype=np.uint32) for word in random_source.image_key(seed, image)
+    )
+    image_words = tuple(image_word)
+    neuron_words = tuple(w[[neuron]] for w in random_source.neuron_keys(int(LAYER), neuron + 1))
+
+    def uniform(sub_draw: int, _: np.ndarray | None) -> np.ndarray:
+        return random_source.uniforms(image_words, neuron_words, step, sub_draw)
+
+    return min(int(poisson.draw(np.array([u]), uniform)[0]), 2**message_bits - 1)
+
+
+def rows() -> list[list[int]]:
+    """Every log-rate at every width, keys at random."""
+    rng = np.random.default_rng(6)
+    found = []
+    for u in LOG_RATES:
+        for message_bits in MESSAGE_BITS:
+            largest = (2**48 - 1, 2**32 - 1, 999, 2**19 - 1)
+            seed, image, neuron, step = (int(rng.integers(n + 1)) for n in largest)
+            drawn = count((seed, image, neuron, step), u, message_bits)
+            found.append([seed, image, int(LAYER), neuron, step, u, message_bits, drawn])
+    return found
