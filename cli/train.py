@@ -167,7 +167,7 @@ def trained(out: Path, begun: "Unfinished", images: "Images", json: str | None) 
                 closing(Keeper(out, begun, lambda: wish.number > 0)) as keep,
                 progress_bar(quiet=settings.quiet) as show,
             ):
-                result, history = fit(
+                model, history = fit(
                     config,
                     images,
                     progress=show,
@@ -179,9 +179,15 @@ def trained(out: Path, begun: "Unfinished", images: "Images", json: str | None) 
             stopped = InputError(f"{error}; go on with: ipvae train --resume --out {out}")
             stopped.exit_status = 128 + wish.number
             raise stopped from error
-        saved = save_checkpoint(out, to_checkpoint(result, config, images, history))
+        saved = save_checkpoint(out, to_checkpoint(model, config, images, history))
         discard_unfinished(out)
-    show_result(saved, config, history, json)
+    last = history[-1]
+    emit(
+        result(saved, config, history),
+        json,
+        f"saved {saved}: R2 {last['r2']:.3f}, zeros {last['zeros']:.1%} "
+        f"after {config.steps} steps on held-out images",
+    )
 
 
 def finished(out: Path, given: dict[str, Any], json: str | None) -> None:
@@ -193,18 +199,13 @@ def finished(out: Path, given: dict[str, Any], json: str | None) -> None:
     if model.config is None:
         raise InputError(f"{out}: holds a model that was not trained here; choose another --out")
     require_same_settings(model.config, given, out)
-    note(f"{out}: this training is complete; nothing is left to do")
-    show_result(out / "model.safetensors", model.config, [model.metrics], json)
-
-
-def show_result(
-    saved: Path, config: "TrainConfig", history: list[dict[str, Any]], json: str | None
-) -> None:
-    """Show a trained model's figures."""
-    last = history[-1]
     emit(
-        {"model": str(saved), "config": config.to_json(), "history": history},
+        result(out / "model.safetensors", model.config, [model.metrics]),
         json,
-        f"saved {saved}: R2 {last['r2']:.3f}, zeros {last['zeros']:.1%} "
-        f"after {config.steps} steps on held-out images",
+        f"{out}: this training is complete; it was left as it is",
     )
+
+
+def result(saved: Path, config: "TrainConfig", history: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what --json gives; of a training that was complete, history is its last epoch."""
+    return {"model": str(saved), "config": config.to_json(), "history": history}
