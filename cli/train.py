@@ -1,5 +1,6 @@
 """`ipvae train`: fit a model and save it; stopped at any moment, it goes on with --resume."""
 
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -88,7 +89,7 @@ def fresh(
     """Begin a training, unless that would destroy an unfinished one."""
     from ipvae.train.config import PRESETS, preset_config
     from ipvae.train.fit import new_model
-    from ipvae.train.resume import NAME, Unfinished, fingerprint
+    from ipvae.train.resume import NAME, Unfinished, fingerprint, is_unfinished
     from ipvae.train.state import TrainState
 
     if given["preset"] is None:
@@ -97,7 +98,7 @@ def fresh(
             "takes it from the training in --out)."
         )
     config = preset_config(**given)
-    if (out / NAME).exists() and not overwrite:
+    if is_unfinished(out) and not overwrite:
         raise InputError(
             f"{out}: holds an unfinished training ({NAME}). Go on with it with --resume, give it "
             "up with --overwrite, or choose another --out."
@@ -121,7 +122,7 @@ def continued(
 
     begun = read_unfinished(out)
     if begun is None:
-        if (out / "model.json").exists():
+        if os.path.exists(out / "model.json"):
             return None, None
         raise InputError(
             f"{out}: holds no unfinished training ({NAME} is not there); --resume needs one. "

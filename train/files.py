@@ -31,9 +31,15 @@ def sole_writer(run: Path) -> Iterator[None]:
     Raises
     ------
     TrainingError
-        If another process holds the folder.
+        If another process holds the folder, or it cannot be read.
     """
-    folder = os.open(run, os.O_RDONLY)
+    try:
+        folder = os.open(run, os.O_RDONLY)
+    except OSError as error:
+        raise TrainingError(
+            f"{run}: cannot be read ({error.strerror}). Mend its permissions, or choose another "
+            "--out."
+        ) from error
     try:
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)

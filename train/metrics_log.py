@@ -72,7 +72,7 @@ def require_tensorboard() -> Any:
         If it is not installed.
     """
     try:
-        from torch.utils.tensorboard import SummaryWriter
+        from torch.utils.tensorboard import SummaryWriter  # pyright: ignore
     except ImportError as error:
         raise ConfigError(
             f"--tensorboard: the package tensorboard is not installed ({error}). Install it "

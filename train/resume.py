@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,8 @@ class Unfinished:
 def fingerprint(images: Images) -> str:
     """Return a hash of all that training reads of its images."""
     digest = hashlib.sha256(repr((images.info, images.test_pixels.shape)).encode())
-    digest.update(np.ascontiguousarray(images.train_pixels))
-    digest.update(np.ascontiguousarray(images.test_pixels))
+    digest.update(images.train_pixels.tobytes())
+    digest.update(images.test_pixels.tobytes())
     return digest.hexdigest()
 
 
@@ -86,6 +87,11 @@ def write_unfinished(run: Path, unfinished: Unfinished) -> None:
         ) from error
 
 
+def is_unfinished(run: Path) -> bool:
+    """Say whether a folder holds the state of a training."""
+    return os.path.exists(run / NAME)  # Path.exists raises where a folder cannot be searched
+
+
 def read_unfinished(run: Path) -> Unfinished | None:
     """Read what `write_unfinished` wrote, None where there is no such file.
 
@@ -95,7 +101,7 @@ def read_unfinished(run: Path) -> Unfinished | None:
         If the file is damaged or of another version.
     """
     path = run / NAME
-    if not path.exists():
+    if not is_unfinished(run):
         return None
     try:
         with safe_open(str(path), framework="numpy") as file:

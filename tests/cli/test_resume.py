@@ -99,7 +99,7 @@ def kill_at_random(run, words, chance):
     for i in range(3):
         process = started("train", "--out", run, *(words if i == 0 else ("--resume",)))
         await_first_state(process, run)
-        time.sleep(chance.uniform(0.0, 0.6))
+        time.sleep(chance.uniform(0.0, 0.5))
         process.kill()
         process.communicate()
         kills += process.returncode == -signal.SIGKILL
@@ -110,7 +110,7 @@ def kill_at_random(run, words, chance):
 
 def test_killed_at_random_points_it_ends_in_the_same_bits(tmp_path):
     def words(threads):
-        return (*TINY, "--epochs", "150", "--threads", str(threads))
+        return (*TINY, "--epochs", "60", "--threads", str(threads))
 
     def cut(threads):
         seed = random.randrange(1000)
