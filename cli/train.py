@@ -1,6 +1,7 @@
 """`ipvae train`: fit a model and save it; stopped at any moment, it goes on with --resume."""
 
 import os
+import shlex
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -177,7 +178,8 @@ def trained(out: Path, begun: "Unfinished", images: "Images", json: str | None) 
                     device=begun.options["device"],
                 )
         except StoppedError as error:
-            stopped = InputError(f"{error}; go on with: ipvae train --resume --out {out}")
+            folder = shlex.quote(str(out))
+            stopped = InputError(f"{error}; go on with: ipvae train --resume --out {folder}")
             stopped.exit_status = 128 + wish.number
             raise stopped from error
         saved = save_checkpoint(out, to_checkpoint(model, config, images, history))
