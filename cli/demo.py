@@ -46,7 +46,7 @@ def stages(out: Path) -> list[list[str]]:
     run, net = str(out / "run"), str(out / "net.h5")
     extent = ["--samples", str(SAMPLES), "--steps", str(STEPS)]
     return [
-        ["train", "--preset", "digits", "--out", run],
+        ["train", "--preset", "digits", "--out", run, "--overwrite"],
         ["evaluate", run, "--steps", "16,64,256", "--probe"],
         ["export", run, "--out", net],
         ["check", net],

@@ -1,57 +1,214 @@
-"""`ipvae train`: fit a model and save it."""
+"""`ipvae train`: fit a model and save it; stopped at any moment, it goes on with --resume."""
 
+import os
+import shlex
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ipvae.cli.inputs import DataDirOption, preset_images, training_errors
 from ipvae.cli.output import JsonOption, emit, note, settings
+from ipvae.cli.signals import signals_as_wish
 from ipvae.network.atomic import require_writable_folder
+from ipvae.network.errors import InputError
+
+if TYPE_CHECKING:
+    from ipvae.train.config import TrainConfig
+    from ipvae.train.data import Images
+    from ipvae.train.resume import Unfinished
 
 
 def train(
-    preset: Annotated[str, typer.Option(help="Data set and settings: digits or mnist.")],
     out: Annotated[Path, typer.Option(help="Folder for the trained model.")],
+    preset: Annotated[
+        str | None, typer.Option(help="Data set and settings: digits or mnist.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Kind of model: ipvae.")] = None,
     steps: Annotated[int | None, typer.Option(help="Updates unrolled in training (T).")] = None,
     latents: Annotated[int | None, typer.Option(help="Neurons (K).")] = None,
     beta: Annotated[float | None, typer.Option(help="Weight of the KL term.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Largest one of Adamax.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
-    device: Annotated[str, typer.Option(help="A torch device.")] = "cpu",
+    threads: Annotated[int | None, typer.Option(help="CPU threads that share a batch.")] = None,
+    device: Annotated[str | None, typer.Option(help="A torch device; without it cpu.")] = None,
     data_dir: DataDirOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the training in OUT, to the same bits.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Give up an unfinished training in OUT.")
+    ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write OUT/tensorboard/ too.")
+    ] = False,
     json: JsonOption = None,
 ) -> None:
-    """Train a Poisson VAE and save it as OUT/model.safetensors and OUT/model.json."""
-    from ipvae.train.checkpoint import save_checkpoint
-    from ipvae.train.config import preset_config
-    from ipvae.train.fit import fit, to_checkpoint
-    from ipvae.train.progress import progress_bar
+    """Train a Poisson VAE and save it as OUT/model.safetensors and OUT/model.json.
 
+    OUT/metrics.jsonl gets a line for each epoch. OUT/resume.safetensors is the state of the
+    training, kept until the model is saved.
+    """
+    given = {
+        "preset": preset,
+        "model": model,
+        "latents": latents,
+        "steps": steps,
+        "beta": beta,
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "seed": seed,
+        "threads": threads,
+    }
+    options = {"device": device, "data_dir": data_dir and str(data_dir.resolve())}
+    if resume and overwrite:
+        raise InputError("--resume and --overwrite: give one of them")
     with training_errors():
-        config = preset_config(
-            preset,
-            model=model,
-            steps=steps,
-            latents=latents,
-            beta=beta,
-            epochs=epochs,
-            seed=seed,
+        from ipvae.train.files import sole_writer
+        from ipvae.train.metrics_log import require_tensorboard
+
+        if tensorboard:
+            require_tensorboard()
+        begun, images = (
+            continued(out, given, options)
+            if resume
+            else fresh(out, given, options, overwrite=overwrite)
         )
-        images = preset_images(preset, data_dir)
+        if begun is None or images is None:
+            return finished(out, given, json)
+        begun.options["tensorboard"] = tensorboard or begun.options.get("tensorboard", False)
         require_writable_folder(out)
-        note(
-            f"training {config.model} on {preset}: {len(images.train_pixels)} images, "
-            f"{config.latents} neurons, {config.steps} steps, {config.epochs} epochs"
+        with sole_writer(out):
+            return trained(out, begun, images, json)
+
+
+def fresh(
+    out: Path, given: dict[str, Any], options: dict[str, Any], *, overwrite: bool
+) -> "tuple[Unfinished, Images]":
+    """Begin a training, unless that would destroy an unfinished one."""
+    from ipvae.train.config import PRESETS, preset_config
+    from ipvae.train.fit import new_model
+    from ipvae.train.resume import NAME, Unfinished, fingerprint, is_unfinished
+    from ipvae.train.state import TrainState
+
+    if given["preset"] is None:
+        raise InputError(
+            f"--preset: missing; allowed are {', '.join(PRESETS)}. Give one (or --resume, which "
+            "takes it from the training in --out)."
         )
-        with progress_bar(quiet=settings.quiet) as show:
-            trained, history = fit(config, images, progress=show, device=device)
-        saved = save_checkpoint(out, to_checkpoint(trained, config, images, history))
+    config = preset_config(**given)
+    if is_unfinished(out) and not overwrite:
+        raise InputError(
+            f"{out}: holds an unfinished training ({NAME}). Go on with it with --resume, give it "
+            "up with --overwrite, or choose another --out."
+        )
+    images = preset_images(config.preset, given_folder(options))
+    state = TrainState.first(new_model(config, images))
+    options = {**options, "device": options["device"] or "cpu"}
+    return Unfinished(config, fingerprint(images), state, [0.0], options), images
+
+
+def continued(
+    out: Path, given: dict[str, Any], options: dict[str, Any]
+) -> "tuple[Unfinished | None, Images | None]":
+    """Take up the training in a folder; none if it is complete."""
+    from ipvae.train.resume import (
+        NAME,
+        read_unfinished,
+        require_same_images,
+        require_same_settings,
+    )
+
+    begun = read_unfinished(out)
+    if begun is None:
+        if os.path.exists(out / "model.json"):
+            return None, None
+        raise InputError(
+            f"{out}: holds no unfinished training ({NAME} is not there); --resume needs one. "
+            "Begin without --resume, or check --out."
+        )
+    require_same_settings(begun.config, given, out)
+    if options["device"] not in (None, begun.options["device"]):
+        raise InputError(
+            f"--device: found {options['device']}, but the training in {out} is on "
+            f"{begun.options['device']}; only there it ends in the same weights. Leave the option "
+            "out, or start anew with --overwrite."
+        )
+    if options["data_dir"] is not None:
+        begun.options["data_dir"] = options["data_dir"]
+    images = preset_images(begun.config.preset, given_folder(begun.options))
+    require_same_images(begun, images, out)
+    return begun, images
+
+
+def given_folder(options: dict[str, Any]) -> Path | None:
+    """Folder of the data set, if one was given."""
+    return None if options["data_dir"] is None else Path(options["data_dir"])
+
+
+def trained(out: Path, begun: "Unfinished", images: "Images", json: str | None) -> None:
+    """Train to the end, save the model, show the result."""
+    from ipvae.train.checkpoint import save_checkpoint
+    from ipvae.train.errors import StoppedError
+    from ipvae.train.fit import fit, to_checkpoint
+    from ipvae.train.keeper import Keeper
+    from ipvae.train.progress import progress_bar
+    from ipvae.train.resume import discard_unfinished
+
+    config, state = begun.config, begun.state
+    note(
+        f"training {config.model} on {config.preset}: {len(images.train_pixels)} images, "
+        f"{config.latents} neurons, {config.steps} steps, {config.epochs} epochs"
+        + (f"; {state.done} optimiser steps are done" if state.done else "")
+    )
+    with signals_as_wish() as wish:
+        try:
+            with (
+                closing(Keeper(out, begun, lambda: wish.number > 0)) as keep,
+                progress_bar(quiet=settings.quiet) as show,
+            ):
+                model, history = fit(
+                    config,
+                    images,
+                    progress=show,
+                    keep=keep,
+                    start=state,
+                    device=begun.options["device"],
+                )
+        except StoppedError as error:
+            folder = shlex.quote(str(out))
+            stopped = InputError(f"{error}; go on with: ipvae train --resume --out {folder}")
+            stopped.exit_status = 128 + wish.number
+            raise stopped from error
+        saved = save_checkpoint(out, to_checkpoint(model, config, images, history))
+        discard_unfinished(out)
     last = history[-1]
     emit(
-        {"model": str(saved), "config": config.to_json(), "history": history},
+        result(saved, config, history),
         json,
         f"saved {saved}: R2 {last['r2']:.3f}, zeros {last['zeros']:.1%} "
         f"after {config.steps} steps on held-out images",
     )
+
+
+def finished(out: Path, given: dict[str, Any], json: str | None) -> None:
+    """Say that the training in a folder is complete, and leave it as it is."""
+    from ipvae.train.checkpoint import load_checkpoint
+    from ipvae.train.resume import require_same_settings
+
+    model = load_checkpoint(out)
+    if model.config is None:
+        raise InputError(f"{out}: holds a model that was not trained here; choose another --out")
+    require_same_settings(model.config, given, out)
+    emit(
+        result(out / "model.safetensors", model.config, [model.metrics]),
+        json,
+        f"{out}: this training is complete; it was left as it is",
+    )
+
+
+def result(saved: Path, config: "TrainConfig", history: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what --json gives; of a training that was complete, history is its last epoch."""
+    return {"model": str(saved), "config": config.to_json(), "history": history}

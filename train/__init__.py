@@ -2,7 +2,8 @@
 
 Nothing is imported here but names that need no torch: `ipvae.train.checkpoint`,
 `ipvae.train.config` and `ipvae.train.data` are safe where torch is absent.
-`ipvae.train.fit`, `.model`, `.loss`, `.dynamics`, `.relaxed_poisson` and `.infer` import it.
+`ipvae.train.fit`, `.model`, `.loss`, `.dynamics`, `.relaxed_poisson`, `.infer`, `.state`,
+`.resume` and `.keeper` import it.
 """
 
 from ipvae.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from safetensors.numpy import save as to_safetensors
 from ipvae.train.config import TrainConfig, dumps
 from ipvae.train.data import DataInfo
 from ipvae.train.errors import CheckpointError, ConfigError
+from ipvae.train.files import write_whole
 
 KIND = "ipvae"
 VERSION = 1
@@ -73,7 +73,7 @@ def save_checkpoint(run: str | Path, checkpoint: Checkpoint) -> Path:
     """
     run = Path(run)
     weights, description = run / "model.safetensors", run / "model.json"
-    _check_params(checkpoint.params, checkpoint.data, str(weights))
+    check_params(checkpoint.params, checkpoint.data, str(weights))
     config = checkpoint.config
     content: dict[str, Any] = {
         "kind": KIND,
@@ -88,8 +88,8 @@ def save_checkpoint(run: str | Path, checkpoint: Checkpoint) -> Path:
     content["pair"] = digest.hexdigest()
     try:
         run.mkdir(parents=True, exist_ok=True)
-        _write(weights, to_safetensors(arrays, metadata={"pair": content["pair"]}))
-        _write(description, dumps(content).encode())
+        write_whole(weights, to_safetensors(arrays, metadata={"pair": content["pair"]}))
+        write_whole(description, dumps(content).encode())
     except OSError as error:
         raise CheckpointError(
             f"{run}: the model could not be written ({error}). Choose a folder that can be written."
@@ -109,7 +109,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     content = _read_json(description)
     config, data = _read_header(content, description)
     params, metadata = _read_weights(weights)
-    _check_params(params, data, str(weights))
+    check_params(params, data, str(weights))
     if "pair" in metadata and metadata["pair"] != content["pair"]:
         raise CheckpointError(
             f"{weights}: does not belong to {description.name} beside it (their marks differ); "
@@ -231,7 +231,8 @@ def _check_names(names: set[str], where: str) -> None:
         )
 
 
-def _check_params(params: dict[str, np.ndarray], data: DataInfo, where: str) -> None:
+def check_params(params: dict[str, np.ndarray], data: DataInfo, where: str) -> None:
+    """Refuse parameters of another name, shape or type, or that are not finite."""
     _check_names(set(params), where)
     m = data.image_shape[0] * data.image_shape[1]
     if params["u0"].ndim != 1 or params["u0"].size == 0:
@@ -253,16 +254,3 @@ def _check_params(params: dict[str, np.ndarray], data: DataInfo, where: str) -> 
                 f"{where}: {name} has {int((~np.isfinite(array)).sum())} of {array.size} values "
                 "that are not finite; none are allowed. Train or copy the model again."
             )
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name in its folder, then put it in its place."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

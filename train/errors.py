@@ -19,3 +19,7 @@ class CheckpointError(TrainingError):
 
 class DivergenceError(TrainingError):
     """Training left the finite numbers."""
+
+
+class StoppedError(TrainingError):
+    """Training was asked to stop, and kept its state."""

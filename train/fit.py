@@ -21,6 +21,7 @@ from ipvae.train.model import IPVAE
 from ipvae.train.parallel import Run, split, workers
 from ipvae.train.relaxed_poisson import relaxed_poisson, stream_key
 from ipvae.train.schedule import Settings, settings_at
+from ipvae.train.state import TrainState, put_state, take_state
 
 _ORDER, _DRAWS, _HELD_OUT = 1, 2, 3  # words that keep streams of random numbers apart
 _MONITOR_IMAGES = 500
@@ -36,7 +37,7 @@ class Progress:
     epoch : counted from 1
     loss : of the last batch
     record : the history entry of the last finished epoch, if any
-    seconds : since the start
+    seconds : since this process began to train
     """
 
     done: int
@@ -47,22 +48,31 @@ class Progress:
     seconds: float
 
 
+Keep = Callable[[Progress, Callable[[], TrainState]], None]
+"""Told of each optimiser step; its second argument copies the state, if it is wanted."""
+
+
 def fit(
     config: TrainConfig,
     images: Images,
     *,
     progress: Callable[[Progress], None] | None = None,
+    keep: Keep | None = None,
+    start: TrainState | None = None,
     device: str = "cpu",
 ) -> tuple[IPVAE, list[dict[str, Any]]]:
     """Train a model.
 
-    The same config, images, device and number of threads give the same model.
+    The same config, images, device and number of threads give the same model, in one go or from
+    any state on the way.
 
     Parameters
     ----------
     config : all settings
     images : (N, M) real values
     progress : called after each optimiser step
+    keep : called after each optimiser step, before `progress`
+    start : state to go on from, None to begin
     device : a torch device
 
     Returns
@@ -77,7 +87,7 @@ def fit(
     ConfigError
         If the device is not there.
     DivergenceError
-        If the loss is not finite.
+        If the loss or its gradient is not finite.
 
     References
     ----------
@@ -85,8 +95,14 @@ def fit(
     """
     place = _device(device)
     with workers(config.threads if place.type == "cpu" else 1) as for_each:
-        model = IPVAE(images.train.shape[1], config.latents, config.seed).to(place)
-        return model, _train(model, config, images, progress, for_each)
+        model = new_model(config, images).to(place)
+        start = start or TrainState.first(model)
+        return model, _train(model, config, images, start, (keep, progress), for_each)
+
+
+def new_model(config: TrainConfig, images: Images) -> IPVAE:
+    """Return the model that training begins with."""
+    return IPVAE(images.train.shape[1], config.latents, config.seed)
 
 
 def to_checkpoint(
@@ -102,44 +118,53 @@ def _train(
     model: IPVAE,
     config: TrainConfig,
     images: Images,
-    progress: Callable[[Progress], None] | None,
+    start: TrainState,
+    told: tuple[Keep | None, Callable[[Progress], None] | None],
     for_each: Run,
 ) -> list[dict[str, Any]]:
+    keep, progress = told
     optimiser = torch.optim.Adamax(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
+    put_state(model, optimiser, start)
     train = torch.from_numpy(images.train).to(model.phi.device)
     batches = max(1, math.ceil(len(train) / config.batch_size))
-    total, start = batches * config.epochs, time.monotonic()
-    history: list[dict[str, Any]] = []
-    for epoch in range(config.epochs):
-        order = _order(len(train), config.seed, epoch)
-        sums = np.zeros(3)
-        now = settings_at(config, 0.0)
-        for batch in range(batches):
-            done = epoch * batches + batch
-            now = settings_at(config, done / total)
-            chosen = order[batch * config.batch_size : (batch + 1) * config.batch_size]
-            terms = optimise(
-                model,
-                optimiser,
-                train[chosen],
-                config=config,
-                now=now,
-                iteration=done,
-                for_each=for_each,
+    total, begin = batches * config.epochs, time.monotonic()
+    history, sums, order = [*start.history], np.array(start.sums), None
+    for done in range(start.done, total):
+        epoch, batch = divmod(done, batches)
+        if batch == 0:
+            sums, order = np.zeros(3), None
+        if order is None:
+            order = _order(len(train), config.seed, epoch)
+        now = settings_at(config, done / total)
+        terms = optimise(
+            model,
+            optimiser,
+            train[order[batch * config.batch_size : (batch + 1) * config.batch_size]],
+            config=config,
+            now=now,
+            iteration=done,
+            total=total,
+            for_each=for_each,
+        )
+        sums += terms
+        if batch == batches - 1:
+            history.append(
+                _record(model, config, images, epoch=epoch, means=sums / batches, now=now)
             )
-            _require_finite(terms, done, total, config)
-            sums += terms
-            last = batch == batches - 1
-            if last:
-                history.append(
-                    _record(model, config, images, epoch=epoch, means=sums / batches, now=now)
-                )
-            if progress is not None:
-                record = history[-1] if history else None
-                seconds = time.monotonic() - start
-                progress(Progress(done + 1, total, epoch + 1, terms[0], record, seconds))
+        record = history[-1] if history else None
+        seconds = time.monotonic() - begin
+        state = Progress(done + 1, total, epoch + 1, terms[0], record, seconds)
+        if keep is not None:
+            keep(
+                state,
+                functools.partial(
+                    take_state, model, optimiser, done=done + 1, sums=sums, history=history
+                ),
+            )
+        if progress is not None:
+            progress(state)
     return history
 
 
@@ -151,9 +176,12 @@ def optimise(
     config: TrainConfig,
     now: Settings,
     iteration: int,
+    total: int,
     for_each: Run,
 ) -> tuple[float, float, float]:
     """Take one optimiser step on the images `x` (B, M); return its loss, NLL and KL.
+
+    Where loss or gradient is not finite, the model is left as it was and DivergenceError raised.
 
     The batch is cut into `config.threads` shards. Draws are keyed by (seed, iteration, update,
     image in the batch, neuron), so shards only change how sums round.
@@ -175,12 +203,14 @@ def optimise(
     results = for_each(shard, shards)
     for i, parameter in enumerate(parameters):
         parameter.grad = functools.reduce(torch.add, [gradients[i] for gradients, _ in results])
-    torch.nn.utils.clip_grad_norm_(parameters, now.grad_clip)
+    norm = float(torch.nn.utils.clip_grad_norm_(parameters, now.grad_clip))
+    loss, nll, kl = (float(value) for value in np.sum([terms for _, terms in results], axis=0))
+    if not all(map(math.isfinite, (loss, nll, kl, norm))):
+        raise _diverged(model, config, (loss, nll, kl, norm), f"{iteration + 1} of {total}")
     for group in optimiser.param_groups:
         group["lr"] = now.learning_rate
     optimiser.step()
-    loss, nll, kl = np.sum([terms for _, terms in results], axis=0)
-    return float(loss), float(nll), float(kl)
+    return loss, nll, kl
 
 
 def _record(
@@ -213,15 +243,18 @@ def _order(n: int, seed: int, epoch: int) -> torch.Tensor:
     return torch.randperm(n, generator=generator)
 
 
-def _require_finite(
-    terms: tuple[float, float, float], done: int, total: int, config: TrainConfig
-) -> None:
-    if not all(math.isfinite(value) for value in terms):
-        raise DivergenceError(
-            f"training diverged at optimiser step {done + 1} of {total}: loss {terms[0]:.4g} "
-            f"(NLL {terms[1]:.4g}, KL {terms[2]:.4g}) with learning rate {config.learning_rate}; "
-            f"a finite loss is needed. Try a lower learning rate (half) or another seed."
-        )
+def _diverged(
+    model: IPVAE, config: TrainConfig, found: tuple[float, ...], step: str
+) -> DivergenceError:
+    loss, nll, kl, norm = found
+    step_size = float(model.log_lr.exp())
+    return DivergenceError(
+        f"training diverged at optimiser step {step}: loss {loss:.4g} (NLL {nll:.4g}, KL {kl:.4g}, "
+        f"gradient norm {norm:.4g}), where the model's step size was {step_size:.4g} and the "
+        f"learning rate {config.learning_rate:g}; finite numbers are needed. The dynamics diverge "
+        "at too large a step size, which is learned from 1 on: try a lower --learning-rate "
+        f"({config.learning_rate / 2:g}), fewer --steps (now {config.steps}) or another --seed."
+    )
 
 
 def _device(name: str) -> torch.device:

@@ -43,7 +43,8 @@ def progress_bar(
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Bar(*columns, console=console, transient=False) as bar:
+    # The period is long since a step on large images takes seconds, and its time varies.
+    with Bar(*columns, console=console, transient=False, speed_estimate_period=600.0) as bar:
         task = bar.add_task("train", total=None, epoch=1, figures="")
 
         def show(state: "Progress") -> None:

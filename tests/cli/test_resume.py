@@ -1,0 +1,265 @@
+"""`ipvae train` killed, stopped and resumed: the same bits, and one line for each mistake."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from ipvae.cli.main import run_command
+from ipvae.cli.signals import Wish, signals_as_wish
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = ("--preset", "digits", "--latents", "6", "--steps", "2")
+STATE = "resume.safetensors"
+
+# Ends itself, as a kill would, within the n-th write of the state: half of it is on the disk,
+# or all of it and not yet in its place, or in its place.
+KILLED_WRITING = """
+import os, signal, sys
+import ipvae.train.files as files, ipvae.train.keeper as keeper
+from ipvae.cli.main import main
+keeper.LARGEST_SHARE = 1e9
+nth, moment = int(sys.argv.pop(1)), sys.argv.pop(1)
+seen, fsync, replace = [], os.fsync, os.replace
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+def half(handle):
+    seen.append(handle)
+    if len(seen) == nth and moment == "half":
+        os.ftruncate(handle, os.fstat(handle).st_size // 2)
+        die()
+    fsync(handle)
+def place(source, target):
+    if len(seen) == nth and moment == "whole":
+        die()
+    replace(source, target)
+    if len(seen) == nth and moment == "placed":
+        die()
+os.fsync, os.replace = half, place
+main()
+"""
+
+
+def started(*words, code=None):
+    program = ["-m", "ipvae.cli.main"] if code is None else ["-c", code]
+    return subprocess.Popen(
+        [sys.executable, *program, *map(str, words)],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def train(run, *words):
+    """Train in this process."""
+    assert run_command(["train", "--out", str(run), *words]) == 0
+
+
+def result(run):
+    """Weights, description and figures of each epoch but for their times."""
+    figures = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert all(entry.pop("seconds") >= 0 for entry in figures)
+    assert sorted(path.name for path in run.iterdir()) == [
+        "metrics.jsonl",
+        "model.json",
+        "model.safetensors",
+    ]
+    model = [(run / f"model.{end}").read_bytes() for end in ("safetensors", "json")]
+    return model, figures
+
+
+def await_first_state(process, run, longest=60.0):
+    """Wait until the process has written a state of its own, or has ended."""
+    begin, before = time.monotonic(), changed(run)
+    while changed(run) == before and process.poll() is None:
+        assert time.monotonic() < begin + longest
+        time.sleep(0.005)
+
+
+def changed(run):
+    try:
+        return (run / STATE).stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def kill_at_random(run, words, chance):
+    """Train, kill after a random time, resume, and so on; return how many kills met it alive."""
+    kills = 0
+    for i in range(3):
+        process = started("train", "--out", run, *(words if i == 0 else ("--resume",)))
+        await_first_state(process, run)
+        time.sleep(chance.uniform(0.0, 0.5))
+        process.kill()
+        process.communicate()
+        kills += process.returncode == -signal.SIGKILL
+        assert process.returncode in (0, -signal.SIGKILL)
+        assert i > 0 or kills == 1  # a kill before the end, or the test tests nothing
+    return kills
+
+
+def test_killed_at_random_points_it_ends_in_the_same_bits(tmp_path):
+    def words(threads):
+        return (*TINY, "--epochs", "60", "--threads", str(threads))
+
+    def cut(threads):
+        seed = random.randrange(1000)
+        print(f"kills with {threads} threads from seed {seed}")
+        return kill_at_random(tmp_path / f"cut{threads}", words(threads), random.Random(seed))
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sum(pool.map(cut, (1, 2))) >= 5
+    for threads in (1, 2):
+        train(tmp_path / f"cut{threads}", "--resume")
+        train(tmp_path / f"whole{threads}", *words(threads))
+        assert result(tmp_path / f"cut{threads}") == result(tmp_path / f"whole{threads}")
+
+
+def test_killed_while_it_writes_its_state_it_ends_in_the_same_bits(tmp_path, capsys):
+    cut, whole = tmp_path / "cut", tmp_path / "whole"
+    words = ("--out", cut, *TINY, "--epochs", 9)
+    # Writes: the first state, the metrics, then a state for each epoch.
+    for nth, moment in ((3, "half"), (5, "whole"), (4, "placed")):
+        process = started(nth, moment, "train", *words, code=KILLED_WRITING)
+        process.communicate(timeout=60)
+        assert process.returncode == -signal.SIGKILL
+        left = [path for path in cut.iterdir() if path.suffix == ".tmp"]
+        assert len(left) == (moment != "placed")
+        words = ("--out", cut, "--resume")
+    train(cut, "--resume")
+    err = capsys.readouterr().err
+    assert "; 60 optimiser steps are done" in err  # the states after 0, then 2, then 4 epochs
+    train(whole, *TINY, "--epochs", "9")
+    assert result(cut) == result(whole)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped_by_a_signal_it_keeps_its_state_and_says_how_to_go_on(tmp_path, number, status):
+    process = started("train", "--out", tmp_path, *TINY, "--epochs", 100_000, "--quiet")
+    await_first_state(process, tmp_path)
+    time.sleep(0.5)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (status, "")
+    assert err.startswith("ipvae: stopped after optimiser step ")
+    assert err.endswith(f"go on with: ipvae train --resume --out {tmp_path}\n")
+    assert err.count("\n") == 1
+    assert (tmp_path / STATE).exists()
+
+
+def test_second_signal_acts_as_before_and_an_ignored_one_stays_ignored():
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with signals_as_wish() as wish:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert wish.number == 0
+            os.kill(os.getpid(), signal.SIGINT)
+            assert wish.number == signal.SIGINT
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.fixture
+def command(capsys):
+    """Run a command in this process; return status, stdout, stderr."""
+
+    def run(*words):
+        status = run_command([str(word) for word in words])
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def unfinished(tmp_path, monkeypatch, command):
+    """Folder of a training that was stopped after one step."""
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr("ipvae.cli.train.signals_as_wish", lambda: nullcontext(Wish(15)))
+        assert command("train", "--out", run, *TINY, "--epochs", 2, "--seed", 3)[0] == 143
+    return run
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (TINY, "holds an unfinished training (resume.safetensors). Go on with it with --resume"),
+        (["--resume", "--seed", "4"], "--seed: found 4, but the training in"),
+        (["--resume", "--preset", "mnist", "--seed", "4"], "--preset: found mnist, but"),
+        (["--resume", "--latents", "7"], "has 6, and its settings cannot change on the way"),
+        (["--resume", "--device", "cuda"], "--device: found cuda, but"),
+        (["--resume", "--overwrite"], "--resume and --overwrite: give one of them"),
+        (["--overwrite"], "--preset: missing; allowed are digits, mnist"),
+        (["--overwrite", "--preset", "digits", "--latents", "0"], "'latents' is 0; allowed are 1"),
+    ],
+)
+def test_mistakes_leave_an_unfinished_training_as_it_was(command, unfinished, words, part):
+    before = contents(unfinished)
+    status, out, err = command("train", "--out", unfinished, *words)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("ipvae: ") and part in err
+    assert contents(unfinished) == before
+
+
+def test_resume_without_a_state_is_refused(command, tmp_path):
+    for run in (tmp_path, tmp_path / "none"):
+        status, _, err = command("train", "--resume", "--out", run)
+        assert status == 2
+        assert f"{run}: holds no unfinished training" in err and "Begin without --resume" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_damaged_state_is_one_line(command, unfinished):
+    (unfinished / STATE).write_bytes(b"damaged")
+    status, _, err = command("train", "--resume", "--out", unfinished)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "--overwrite" in err
+
+
+def test_resume_takes_settings_from_the_state_and_complete_it_is_left_alone(command, unfinished):
+    assert command("train", "--resume", "--out", unfinished, "--seed", 3)[0] == 0
+    before = contents(unfinished)
+    assert json.loads(before["model.json"])["config"]["seed"] == 3
+    assert set(before) == {"metrics.jsonl", "model.json", "model.safetensors"}
+    status, out, err = command("train", "--resume", "--out", unfinished)
+    assert (status, err) == (0, "")
+    assert "this training is complete; it was left as it is" in out
+    status, out, _ = command("train", "--resume", "--out", unfinished, "--json", "-")
+    assert (status, json.loads(out)["history"][0]["epoch"]) == (0, 2)
+    status, _, err = command("train", "--resume", "--out", unfinished, "--epochs", 3)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "--epochs: found 3, but the training in" in err
+    assert contents(unfinished) == before
+
+
+def test_overwrite_begins_anew(command, unfinished):
+    assert command("train", "--out", unfinished, "--overwrite", *TINY, "--epochs", 1)[0] == 0
+    assert len((unfinished / "metrics.jsonl").read_text().splitlines()) == 1
+
+
+def test_tensorboard_that_is_missing_is_one_line_and_touches_nothing(
+    command, unfinished, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    before = contents(unfinished)
+    status, _, err = command("train", "--resume", "--out", unfinished, "--tensorboard")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "pip install tensorboard" in err
+    assert contents(unfinished) == before

@@ -1,0 +1,99 @@
+"""Figures of each epoch as they come: RUN/metrics.jsonl, and TensorBoard where asked for."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from ipvae.train.errors import CheckpointError, ConfigError
+from ipvae.train.files import write_whole
+
+NAME = "metrics.jsonl"
+
+
+class MetricsLog:
+    """Appends a line for each epoch; begins by rewriting the file with the epochs known.
+
+    Parameters
+    ----------
+    run : folder
+    history, seconds : records of the epochs so far, and training time at the end of each
+    tensorboard : write RUN/tensorboard/ too
+
+    Raises
+    ------
+    ConfigError
+        If TensorBoard is asked for and not installed.
+    CheckpointError
+        If the folder cannot be written.
+    """
+
+    def __init__(
+        self, run: Path, history: list[dict[str, Any]], seconds: list[float], tensorboard: bool
+    ) -> None:
+        self._path = run / NAME
+        known = list(zip(history, seconds, strict=False))
+        self._board = _board(run / "tensorboard") if tensorboard else None
+        try:
+            write_whole(self._path, "".join(_line(*entry) for entry in known).encode())
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+        for record, _ in known:
+            self._show(record)
+
+    def add(self, record: dict[str, Any], seconds: float) -> None:
+        """Write down one epoch."""
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(_line(record, seconds))
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+        self._show(record)
+
+    def close(self) -> None:
+        """Write out what TensorBoard's writer still holds."""
+        if self._board is not None:
+            self._board.close()
+
+    def _show(self, record: dict[str, Any]) -> None:
+        if self._board is None:
+            return
+        for name in record.keys() - {"epoch"}:
+            self._board.add_scalar(name, record[name], record["epoch"])
+        self._board.flush()
+
+
+def require_tensorboard() -> Any:
+    """Return TensorBoard's writer class.
+
+    Raises
+    ------
+    ConfigError
+        If it is not installed.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter  # pyright: ignore
+    except ImportError as error:
+        raise ConfigError(
+            f"--tensorboard: the package tensorboard is not installed ({error}). Install it "
+            f"(pip install tensorboard), or leave the option out: {NAME} has the same figures."
+        ) from error
+    return SummaryWriter
+
+
+def _board(folder: Path) -> Any:
+    # Every epoch is written again: purge_step hides what an earlier process left there.
+    return require_tensorboard()(log_dir=str(folder), purge_step=1)
+
+
+def _line(record: dict[str, Any], seconds: float) -> str:
+    entry = {**record, "seconds": round(seconds, 3)}
+    finite = {k: v if math.isfinite(v) else None for k, v in entry.items()}
+    return json.dumps(finite, allow_nan=False) + "\n"
+
+
+def _unwritable(path: Path, error: OSError) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: cannot be written ({error.strerror or error}). Make room or mend its "
+        "permissions, then go on with --resume."
+    )

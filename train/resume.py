@@ -1,0 +1,182 @@
+"""RUN/resume.safetensors: an unfinished training on disk, whole at any moment. No pickle."""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_safetensors
+
+from ipvae.train.checkpoint import TENSORS, check_params
+from ipvae.train.config import TrainConfig
+from ipvae.train.data import Images
+from ipvae.train.errors import CheckpointError, ConfigError, DataError
+from ipvae.train.files import write_whole
+from ipvae.train.state import TrainState
+
+NAME = "resume.safetensors"
+VERSION = 1
+_GROUPS = ("params", "mean", "peak")
+
+
+@dataclass(frozen=True, eq=False)
+class Unfinished:
+    """A training that was cut off.
+
+    Attributes
+    ----------
+    config : its settings
+    images : fingerprint of its images, see `fingerprint`
+    state : where it stands
+    seconds : training time up to the end of each finished epoch, and, last, up to now
+    options : what the command line was told besides: device, data_dir, tensorboard
+    """
+
+    config: TrainConfig
+    images: str
+    state: TrainState
+    seconds: list[float]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def fingerprint(images: Images) -> str:
+    """Return a hash of all that training reads of its images."""
+    digest = hashlib.sha256(repr((images.info, images.test_pixels.shape)).encode())
+    digest.update(images.train_pixels.tobytes())
+    digest.update(images.test_pixels.tobytes())
+    return digest.hexdigest()
+
+
+def write_unfinished(run: Path, unfinished: Unfinished) -> None:
+    """Write the state of a training into its folder, in place of the one before.
+
+    Raises
+    ------
+    CheckpointError
+        If the folder cannot be written; the state before is kept.
+    """
+    state = unfinished.state
+    arrays = {
+        f"{group}.{name}": np.array(getattr(state, group)[name], order="C")
+        for group in _GROUPS
+        for name in TENSORS
+    }
+    content = json.dumps(
+        {
+            "version": VERSION,
+            "config": unfinished.config.to_json(),
+            "images": unfinished.images,
+            "done": state.done,
+            "sums": state.sums,
+            "history": state.history,
+            "seconds": unfinished.seconds,
+            "options": unfinished.options,
+        }
+    )
+    metadata = {"training": content, "mark": _mark(content, arrays)}
+    try:
+        write_whole(run / NAME, to_safetensors(arrays, metadata=metadata))
+    except OSError as error:
+        raise CheckpointError(
+            f"{run / NAME}: the training's state could not be written ({error.strerror or error}); "
+            "the one before is kept. Make room, then go on with --resume."
+        ) from error
+
+
+def is_unfinished(run: Path) -> bool:
+    """Say whether a folder holds the state of a training."""
+    return os.path.exists(run / NAME)  # Path.exists raises where a folder cannot be searched
+
+
+def read_unfinished(run: Path) -> Unfinished | None:
+    """Read what `write_unfinished` wrote, None where there is no such file.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is damaged or of another version.
+    """
+    path = run / NAME
+    if not is_unfinished(run):
+        return None
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            metadata = file.metadata() or {}
+            names = {f"{group}.{name}" for group in _GROUPS for name in TENSORS}
+            arrays = {name: file.get_tensor(name) for name in sorted(names)}
+        content = json.loads(metadata["training"])
+        version = content["version"]
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _damaged(path, f"not readable ({error})") from error
+    if version != VERSION:
+        raise CheckpointError(
+            f"{path}: version is {version!r}, this ipvae reads {VERSION}. "
+            "Go on with the ipvae that wrote it, or start anew with --overwrite."
+        )
+    if metadata.get("mark") != _mark(metadata["training"], arrays):
+        raise _damaged(path, "its content does not fit its mark")
+    groups = {group: {name: arrays[f"{group}.{name}"] for name in TENSORS} for group in _GROUPS}
+    state = TrainState(
+        content["done"], **groups, sums=tuple(content["sums"]), history=content["history"]
+    )
+    config = TrainConfig.from_json(content["config"])
+    return Unfinished(config, content["images"], state, content["seconds"], content["options"])
+
+
+def discard_unfinished(run: Path) -> None:
+    """Remove the state of a training whose model is saved."""
+    (run / NAME).unlink(missing_ok=True)
+
+
+def require_same_settings(config: TrainConfig, given: dict[str, Any], where: Path) -> None:
+    """Refuse settings that are not those a training began with; None is not given.
+
+    Raises
+    ------
+    ConfigError
+        If one differs; the first one is named.
+    """
+    for name, value in given.items():
+        begun = getattr(config, name)
+        if value is not None and value != begun:
+            raise ConfigError(
+                f"--{name.replace('_', '-')}: found {value}, but the training in {where} has "
+                f"{begun}, and its settings cannot change on the way. Leave the option out, or "
+                "choose another --out, or start anew with --overwrite."
+            )
+
+
+def require_same_images(unfinished: Unfinished, images: Images, run: Path) -> None:
+    """Refuse to go on with other images than those the training began with.
+
+    Raises
+    ------
+    DataError
+        If the images differ.
+    """
+    found = fingerprint(images)
+    if found != unfinished.images:
+        raise DataError(
+            f"{run / NAME}: the training began with other images (fingerprint "
+            f"{unfinished.images[:12]}, found {found[:12]}); only the same ones are allowed. "
+            "Pass their folder with --data-dir, or start anew with --overwrite."
+        )
+    check_params(unfinished.state.params, images.info, str(run / NAME))
+
+
+def _mark(content: str, arrays: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256(content.encode())
+    for name in sorted(arrays):
+        digest.update(arrays[name].tobytes())
+    return digest.hexdigest()
+
+
+def _damaged(path: Path, found: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: {found}; it must be a state that `ipvae train` wrote. "
+        "Copy it again, or start anew with --overwrite."
+    )
