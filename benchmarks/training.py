@@ -1,0 +1,173 @@
+"""Sample-steps per second of our trainer and of the authors', side by side in one run.
+
+    python benchmarks/training.py [--official DIR] [--official-python PYTHON] [--data-dir DIR]
+
+DIR is a checkout of the authors' iterative repository (hadivafaii/IterativeVAE), PYTHON one that
+has what it imports; without them only ours is timed. Both train the same network (T = 16, batch
+100, K = 512) on the same images from the start, segment about segment, each with one and with
+two threads; the best of its medians counts. A sample-step is one update of one image, forward
+and backward, optimiser included. The last line is JSON: ours, official, ratio.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ipvae.train.config import TrainConfig, preset_config
+from ipvae.train.data import load_images
+from ipvae.train.fit import optimise
+from ipvae.train.model import IPVAE
+from ipvae.train.parallel import workers
+from ipvae.train.schedule import settings_at
+
+BATCH, STEPS, LATENTS = 100, 16, 512
+BATCHES = 10
+"""Optimiser steps of a segment."""
+THREADS = (1, 2)
+
+
+def images(data_dir: Path | None) -> np.ndarray:
+    """One segment's images, (BATCHES * BATCH, 784) float32 in [0, 1]: MNIST, or digits enlarged."""
+    if data_dir is not None:
+        return load_images("mnist", data_dir).train[: BATCHES * BATCH].astype(np.float32)
+    small = load_images("digits", None).train[: BATCHES * BATCH].reshape(-1, 8, 8)
+    large = np.pad(small.repeat(3, axis=1).repeat(3, axis=2), ((0, 0), (2, 2), (2, 2)))
+    return large.reshape(len(large), -1).astype(np.float32)
+
+
+class Ours:
+    """Our trainer, one segment at a time."""
+
+    def __init__(self, x: np.ndarray, threads: int, segments: int) -> None:
+        self.config: TrainConfig = preset_config(
+            "mnist", latents=LATENTS, steps=STEPS, batch_size=BATCH, threads=threads
+        )
+        self.x, self.total, self.done = torch.from_numpy(x), segments * BATCHES, 0
+        self.model = IPVAE(x.shape[1], LATENTS, 0)
+        self.optimiser = torch.optim.Adamax(self.model.parameters(), lr=1e-3)
+
+    def segment(self) -> float:
+        """Train on all batches once; sample-steps per second."""
+        with workers(self.config.threads) as for_each:
+            start = time.perf_counter()
+            for batch in torch.split(self.x, BATCH):
+                optimise(
+                    self.model,
+                    self.optimiser,
+                    batch,
+                    config=self.config,
+                    now=settings_at(self.config, self.done / self.total),
+                    iteration=self.done,
+                    total=self.total,
+                    for_each=for_each,
+                )
+                self.done += 1
+            return self.x.shape[0] * STEPS / (time.perf_counter() - start)
+
+
+class Official:
+    """The authors' trainer in a process of its own; it waits between segments."""
+
+    def __init__(
+        self, python: str, checkout: Path, home: Path, threads: int, segments: int
+    ) -> None:
+        script = Path(__file__).with_name("official_training.py")
+        words = [checkout, threads, segments, BATCH, STEPS, LATENTS]
+        self.process = subprocess.Popen(
+            [python, str(script), *map(str, words)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=home,
+            env={**os.environ, "HOME": str(home), "OMP_NUM_THREADS": str(threads)},
+        )
+        self._answer()
+
+    def _answer(self) -> str:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.startswith("bench "):
+                return line.split()[1]
+        raise SystemExit("the authors' code ended early; see its error above")
+
+    def segment(self) -> float:
+        """Train on all batches once; sample-steps per second."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        return BATCHES * BATCH * STEPS / float(self._answer())
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.wait()
+
+
+def write_home(home: Path, x: np.ndarray) -> None:
+    """Lay the images where the authors' loader looks for MNIST."""
+    folder = home / "Datasets" / "MNIST" / "processed"
+    folder.mkdir(parents=True)
+    for name, part in (("trn", x), ("vld", x[:BATCH])):
+        np.save(folder / f"x_{name}.npy", part.reshape(-1, 1, 28, 28))
+        np.save(folder / f"y_{name}.npy", np.zeros(len(part), dtype=np.int64))
+
+
+def best(rates: dict[int, list[float]]) -> tuple[float, int]:
+    """Best median over the numbers of threads, first segments (compiling) left out."""
+    medians = {threads: statistics.median(found[1:]) for threads, found in rates.items()}
+    threads = max(medians, key=lambda n: medians[n])
+    return medians[threads], threads
+
+
+def main() -> None:
+    """Time both and print the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--official", type=Path)
+    parser.add_argument("--official-python", default=sys.executable)
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--segments", type=int, default=6)
+    given = parser.parse_args()
+    x = images(given.data_dir)
+    torch.set_num_threads(1)  # ours shards its batches over threads of its own
+    rates: dict[str, dict[int, list[float]]] = {"ours": {}, "official": {}}
+    for threads in THREADS:
+        ours = Ours(x, threads, given.segments)
+        with tempfile.TemporaryDirectory() as folder:
+            home, official = Path(folder), None
+            if given.official is not None:
+                write_home(home, x)
+                checkout = given.official.resolve()
+                official = Official(given.official_python, checkout, home, threads, given.segments)
+            for _ in range(given.segments):
+                rates["ours"].setdefault(threads, []).append(ours.segment())
+                if official is not None:
+                    rates["official"].setdefault(threads, []).append(official.segment())
+            if official is not None:
+                official.close()
+        for name, found in rates.items():
+            if threads in found:
+                shown = " ".join(f"{rate:,.0f}" for rate in found[threads])
+                print(f"{name}, {threads} thread(s): {shown} sample-steps/s", flush=True)
+    fastest, on = best(rates["ours"])
+    result = {"ours": fastest, "ours_threads": on, "official": None, "ratio": None}
+    if rates["official"]:
+        official_rate, on = best(rates["official"])
+        result |= {
+            "official": official_rate,
+            "official_threads": on,
+            "ratio": fastest / official_rate,
+        }
+    print(json.dumps(result | {"steps": STEPS, "batch": BATCH, "latents": LATENTS}))
+
+
+if __name__ == "__main__":
+    main()
