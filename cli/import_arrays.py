@@ -6,11 +6,14 @@ from typing import Annotated
 import typer
 
 from ipvae.cli.inputs import training_errors
-from ipvae.cli.output import JsonOption, emit
+from ipvae.cli.output import JsonOption, emit, note
 from ipvae.network.errors import InputError
 
 PRESETS = {"MNIST": "mnist"}
 """Data sets of the authors' code that are ours too, pixel for pixel."""
+
+SIGNED = ("vH", "Kyoto", "CIFAR", "ImageNet", "CelebA")
+"""How the names of data sets begin that the authors' code standardises."""
 
 
 def import_model(
@@ -61,7 +64,13 @@ def import_model(
     if source.suffix == ".pt":
         imported = from_iterative_vae(source, config, **options)
         params, settings = imported.params, imported.settings
-        preset = preset or PRESETS.get(settings.dataset or "")
+        dataset = settings.dataset or ""
+        preset = preset or PRESETS.get(dataset)
+        if dataset.startswith(SIGNED):
+            note(
+                f"trained on {dataset}, whose pixels are standardised and may be negative; "
+                f"`ipvae export` takes images of 0..{pixel_max}, 0.0 to 1.0, only"
+            )
         trained = {"trained_steps": settings.steps}
         if settings.beta is not None:
             trained["trained_beta"] = settings.beta

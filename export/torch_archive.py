@@ -16,7 +16,8 @@ import numpy as np
 
 from ipvae.network.errors import InputError
 
-MAX_PICKLE_BYTES = 1 << 28
+MAX_PICKLE_BYTES = 1 << 29
+"""Some 30 million statistics: as many as the authors' longest training leaves."""
 
 STORAGES = {
     "torch FloatStorage": "<f4",
@@ -71,7 +72,11 @@ class _DamagedError(ValueError):
 
 @dataclass(frozen=True)
 class Archive:
-    """A checkpoint: `content` of dicts, lists, tuples, numbers, strings, None and `Tensor`."""
+    """A checkpoint: `content` of dicts, lists, tuples, numbers, strings, None and `Tensor`.
+
+    Entries of a dict under a number (statistics by step, an optimizer's states) are dropped: they
+    may be millions.
+    """
 
     path: Path
     root: str
@@ -229,7 +234,8 @@ class _Machine:
         for key, value in zip(items[::2], items[1::2], strict=True):
             if not isinstance(key, (str, int)):
                 raise _DamagedError(f"a dict has a key of type {type(key).__name__}")
-            target[key] = value
+            if isinstance(key, str):
+                target[key] = value
 
     def name(self, text: str) -> None:
         if text not in STORAGES and text not in SKIPPED and text not in _CALLS:

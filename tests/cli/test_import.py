@@ -64,6 +64,20 @@ def test_the_data_set_that_is_ours_too_is_known(command, tmp_path):
     assert found["data"] == "digits"
 
 
+def test_a_data_set_with_negative_pixels_is_said(command, tmp_path):
+    config = json.loads((GOLDEN / "ConfigPoisVAE.json").read_text())
+    (tmp_path / "c.json").write_text(json.dumps({**config, "dataset": "vH16-wht"}))
+    importing = ("import", CHECKPOINT, "--config", tmp_path / "c.json", "--out", tmp_path / "m")
+    status, _, err = command(*importing)
+    assert status == 0
+    assert "vH16-wht, whose pixels are standardised and may be negative" in err
+    np.save(tmp_path / "x.npy", np.full((4, 256), -0.5))
+    exporting = ("export", tmp_path / "m", "--images", tmp_path / "x.npy", "--out")
+    status, _, err = command(*exporting, tmp_path / "n.h5")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "0..255" in err
+
+
 def test_options_in_place_of_a_configuration(command, tmp_path):
     (tmp_path / "a" / "b").mkdir(parents=True)
     alone = shutil.copy(CHECKPOINT, tmp_path / "a" / "b" / "c.pt")
