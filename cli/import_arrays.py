@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ipvae.cli.inputs import training_errors
-from ipvae.cli.output import JsonOption, emit, note
+from ipvae.cli.output import JsonOption, emit, note, working
 from ipvae.network.errors import InputError
 
 PRESETS = {"MNIST": "mnist"}
@@ -40,13 +40,11 @@ def import_model(
         ),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="T of the .pt, where there is no configuration.")
+        int | None, typer.Option(min=1, help="T of the .pt, where no configuration says it.")
     ] = None,
-    clamp: Annotated[
-        float | None, typer.Option(help="Clamp of the .pt, where there is no configuration.")
-    ] = None,
+    clamp: Annotated[float | None, typer.Option(help="Limit of the soft clamp, likewise.")] = None,
     inner_iterations: Annotated[
-        int | None, typer.Option(help="Those of the .pt, where there is no configuration.")
+        int | None, typer.Option(help="Those of the .pt, likewise.")
     ] = None,
     json: JsonOption = None,
 ) -> None:
@@ -62,7 +60,8 @@ def import_model(
     options = {"steps": steps, "clamp": clamp, "inner_iterations": inner_iterations}
     trained: dict[str, float] = {}
     if source.suffix == ".pt":
-        imported = from_iterative_vae(source, config, **options)
+        with working(f"reading {source}"):
+            imported = from_iterative_vae(source, config, **options)
         params, settings = imported.params, imported.settings
         dataset = settings.dataset or ""
         preset = preset or PRESETS.get(dataset)

@@ -66,6 +66,7 @@ class Imported:
 
 
 OPTIONS = {"steps": "--steps", "clamp": "--clamp", "inner_iterations": "--inner-iterations"}
+MEANT = "t_train, clamp_u, n_iters_inner"
 
 
 def from_iterative_vae(
@@ -77,7 +78,7 @@ def from_iterative_vae(
     ----------
     path : their .pt file
     config : their ConfigPoisVAE.json; sought beside the .pt and one folder above if not given
-    **options : `steps`, `clamp`, `inner_iterations`, where there is no such file
+    **options : `steps`, `clamp`, `inner_iterations`, where that file does not say them
 
     Raises
     ------
@@ -119,13 +120,13 @@ def _model_tensors(archive: Archive) -> dict[str, Tensor]:
             f"{' ...' if len(unknown) > 4 else ''}; allowed are {', '.join(sorted(known))}: a "
             "linear decoder and no encoder. Other decoders and encoders cannot be run."
         )
-    missing = [name for name in (*TENSORS, RAMP) if not isinstance(model.get(name), Tensor)]
+    missing = [name for name in TENSORS if not isinstance(model.get(name), Tensor)]
     if missing:
         raise InputError(
             f"{archive.path}: model lacks {', '.join(missing)}. "
             "Pass a whole checkpoint of an iterative Poisson VAE."
         )
-    return {name: model[name] for name in (*TENSORS, RAMP)}
+    return {name: model[name] for name in (*TENSORS, RAMP) if isinstance(model.get(name), Tensor)}
 
 
 def _parameters(archive: Archive, tensors: dict[str, Tensor]) -> dict[str, np.ndarray]:
@@ -146,6 +147,8 @@ def _parameters(archive: Archive, tensors: dict[str, Tensor]) -> dict[str, np.nd
     }
     arrays = {}
     for name, target in wanted.items():
+        if name not in tensors:  # RAMP, in a checkpoint that keeps no buffers
+            continue
         found = tensors[name].shape
         if tuple(n for n in found if n != 1) != tuple(n for n in target if n != 1):
             raise InputError(
@@ -158,7 +161,7 @@ def _parameters(archive: Archive, tensors: dict[str, Tensor]) -> dict[str, np.nd
                 f"{archive.path}: {name} has values that are not finite; none are allowed. "
                 "Pass an earlier checkpoint."
             )
-    if arrays[RAMP] != 1.0:
+    if arrays.get(RAMP, 1.0) != 1.0:
         raise InputError(
             f"{archive.path}: {RAMP} is {arrays[RAMP]:.4g}, allowed 1: it was saved while the soft "
             f"clamp still rose to {CLAMP:g}. Pass a later checkpoint."
@@ -181,44 +184,53 @@ def _config_beside(path: Path) -> Path | None:
 
 
 def _settings(path: Path, config: Path | None, options: dict[str, float]) -> Settings:
-    if config is None:
-        missing = [flag for name, flag in OPTIONS.items() if name not in options]
-        if missing:
-            raise InputError(
-                f"{path}: no ConfigPoisVAE.json beside it, in {path.resolve().parent} or one "
-                f"folder above. Give --config FILE.json, or {', '.join(missing)}."
-            )
-        return Settings(
-            int(options["steps"]), float(options["clamp"]), int(options["inner_iterations"])
-        )
-    content = _read_json(config)
-    du, u = (_number(content, key, config) for key in ("clamp_du", "clamp_u"))
-    if du != u:
-        raise InputError(
-            f"{config}: clamp_du is {du:g} and clamp_u is {u:g}, allowed {CLAMP:g} for both: the "
-            "network has one limit."
-        )
-    said = {
-        "steps": _whole(content, "t_train", config) * _whole(content, "n_iters_outer", config),
-        "clamp": u,
-        "inner_iterations": _whole(content, "n_iters_inner", config),
-    }
+    """Join what the configuration says with the options that say the rest."""
+    content = {} if config is None else _read_json(config)
+    where = config or path
+    said = _said(content, where)
     for name, value in options.items():
-        if value != said[name]:
+        if said.setdefault(name, value) != value:
             raise InputError(
-                f"{OPTIONS[name]}: found {value:g}, {config} says {said[name]:g}. Leave it away."
+                f"{OPTIONS[name]}: found {value:g}, {where} says {said[name]:g}. Leave it away."
             )
+    missing = [flag for name, flag in OPTIONS.items() if name not in said]
+    if missing and config is None:
+        raise InputError(
+            f"{path}: no ConfigPoisVAE.json beside it, in {path.resolve().parent} or one folder "
+            f"above. Give --config FILE.json, or {', '.join(missing)}."
+        )
+    if missing:
+        raise InputError(f"{config}: does not say all of {MEANT}. Give {', '.join(missing)}.")
     dataset, k = content.get("dataset"), content.get("n_latents")
+    if isinstance(k, list) and len(k) == 1:
+        k = k[0]
     return Settings(
-        said["steps"],
-        u,
-        said["inner_iterations"],
+        int(said["steps"]),
+        float(said["clamp"]),
+        int(said["inner_iterations"]),
         dataset if isinstance(dataset, str) else None,
-        _number(content, "beta_outer", config),
-        _whole(
-            {"n_latents": k[0] if isinstance(k, list) and len(k) == 1 else k}, "n_latents", config
-        ),
+        None if content.get("beta_outer") is None else _number(content, "beta_outer", where),
+        None if k is None else _whole({"n_latents": k}, "n_latents", where),
     )
+
+
+def _said(content: dict[str, Any], where: Path) -> dict[str, float]:
+    """Options by name, as far as a configuration has them."""
+    said: dict[str, float] = {}
+    if "clamp_u" in content:
+        said["clamp"] = _number(content, "clamp_u", where)
+        du = _number({"clamp_du": said["clamp"], **content}, "clamp_du", where)
+        if du != said["clamp"]:
+            raise InputError(
+                f"{where}: clamp_du is {du:g} and clamp_u is {said['clamp']:g}, allowed "
+                f"{CLAMP:g} for both: the network has one limit."
+            )
+    if "n_iters_inner" in content:
+        said["inner_iterations"] = _whole(content, "n_iters_inner", where)
+    if "t_train" in content:
+        outer = _whole({"n_iters_outer": 1, **content}, "n_iters_outer", where)
+        said["steps"] = _whole(content, "t_train", where) * outer
+    return said
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -147,6 +147,19 @@ def test_configuration_of_a_training_lies_one_folder_above(altered, imported):
     np.testing.assert_array_equal(found.params["phi"], imported.params["phi"])
 
 
+def test_what_a_configuration_does_not_say_comes_as_options(altered):
+    path = altered(config=dict.fromkeys(CONFIG, None) | {"t_train": 16, "clamp_u": 10.0})
+    refused(path, "Give --inner-iterations")
+    found = from_iterative_vae(path, inner_iterations=1).settings
+    assert (found.steps, found.dataset, found.beta, found.neurons) == (16, None, None, None)
+
+
+def test_a_checkpoint_without_buffers_is_read(altered, imported):
+    buffers = ("layer.eps", "layer.temp", "layer.beta_inner", "layer.n_exp")
+    found = from_iterative_vae(altered(dict.fromkeys(buffers)))
+    np.testing.assert_array_equal(found.params["phi"], imported.params["phi"])
+
+
 @pytest.mark.parametrize(
     ("config", "part"),
     [
@@ -159,7 +172,7 @@ def test_configuration_of_a_training_lies_one_folder_above(altered, imported):
         ({"dataset": "MNIST+rotate"}, "'MNIST+rotate', whose images move"),
         ({"latent_act": "relu"}, "continuous latents"),
         ({"n_latents": [512]}, "n_latents is 512, the checkpoint has 24"),
-        ({"t_train": None}, "t_train is None"),
+        ({"t_train": None}, "does not say all of t_train, clamp_u, n_iters_inner. Give --steps."),
         ({"t_train": 0}, "t_train is 0, allowed are whole numbers from 1"),
         ({"n_iters_inner": 1.5}, "n_iters_inner is 1.5, allowed are whole numbers"),
         ({"n_iters_inner": True}, "n_iters_inner is True"),
@@ -178,7 +191,6 @@ def test_what_we_cannot_run_is_refused_with_the_reason(altered, config, part):
         ({"layer.encoder.weight": torch.zeros(1)}, "model holds layer.encoder.weight"),
         ({"layer.log_bias": None}, "model lacks layer.log_bias"),
         ({"layer.phi.weight": 3}, "model lacks layer.phi.weight"),
-        ({"layer.eps": None}, "model lacks layer.eps"),
         ({"layer.eps": torch.tensor(0.5)}, "layer.eps is 0.5, allowed 1"),
         ({"layer.phi.weight": torch.zeros(4, 1, 3, 3)}, "allowed (pixels, neurons)"),
         ({"layer.phi.weight": torch.zeros(K, M)}, "layer.u_init.0 is (1, 24); with 24 pixels"),
