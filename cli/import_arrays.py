@@ -1,4 +1,4 @@
-"""`ipvae import`: a user's own arrays become a model like a trained one."""
+"""`ipvae import`: a user's own arrays or the authors' checkpoint become a model of ours."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,12 +6,23 @@ from typing import Annotated
 import typer
 
 from ipvae.cli.inputs import training_errors
-from ipvae.cli.output import JsonOption, emit
+from ipvae.cli.output import JsonOption, emit, note, working
 from ipvae.network.errors import InputError
+
+PRESETS = {"MNIST": "mnist"}
+"""Data sets of the authors' code that are ours too, pixel for pixel."""
+
+SIGNED = ("vH", "Kyoto", "CIFAR", "ImageNet", "CelebA")
+"""How the names of data sets begin that the authors' code standardises."""
 
 
 def import_model(
-    source: Annotated[Path, typer.Argument(metavar="ARRAYS.npz", help="Your arrays.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CHECKPOINT.pt|ARRAYS.npz", help="IterativeVAE's checkpoint, or your arrays."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
     pixel_max: Annotated[
         int, typer.Option(min=1, max=32767, help="Integer pixel that stands for 1.0.")
@@ -20,26 +31,66 @@ def import_model(
         str | None, typer.Option(metavar="HxW", help="Height and width; square if not given.")
     ] = None,
     preset: Annotated[
-        str, typer.Option(help="Data set that the arrays were trained on, if it is one of ours.")
-    ] = "arrays",
+        str | None, typer.Option(help="Data set that it was trained on, if it is one of ours.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.json", help="IterativeVAE's ConfigPoisVAE.json, if not near the .pt."
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="T of the .pt, where no configuration says it.")
+    ] = None,
+    clamp: Annotated[float | None, typer.Option(help="Limit of the soft clamp, likewise.")] = None,
+    inner_iterations: Annotated[
+        int | None, typer.Option(help="Those of the .pt, likewise.")
+    ] = None,
     json: JsonOption = None,
 ) -> None:
-    """Import phi (M,K), sigma (M), step_size, bias (K) and u0 (K) from an .npz file."""
+    """Import a .pt of IterativeVAE, or phi, sigma, step_size, bias and u0 from an .npz file.
+
+    Nothing in the .pt is executed. Arrays: phi (M,K), sigma (M), step_size, bias (K), u0 (K).
+    """
+    from ipvae.export.iterative_vae import from_iterative_vae
     from ipvae.export.model import from_arrays, to_parameters
     from ipvae.train.checkpoint import Checkpoint, save_checkpoint
     from ipvae.train.data import DataInfo
 
-    if source.suffix != ".npz":
+    options = {"steps": steps, "clamp": clamp, "inner_iterations": inner_iterations}
+    trained: dict[str, float] = {}
+    if source.suffix == ".pt":
+        with working(f"reading {source}"):
+            imported = from_iterative_vae(source, config, **options)
+        params, settings = imported.params, imported.settings
+        dataset = settings.dataset or ""
+        preset = preset or PRESETS.get(dataset)
+        if dataset.startswith(SIGNED):
+            note(
+                f"trained on {dataset}, whose pixels are standardised and may be negative; "
+                f"`ipvae export` takes images of 0..{pixel_max}, 0.0 to 1.0, only"
+            )
+        trained = {"trained_steps": settings.steps}
+        if settings.beta is not None:
+            trained["trained_beta"] = settings.beta
+    elif source.suffix == ".npz":
+        if config is not None or any(value is not None for value in options.values()):
+            raise InputError(
+                f"{source}: --config, --steps, --clamp and --inner-iterations describe a .pt file; "
+                "leave them away"
+            )
+        params = to_parameters(from_arrays(source))
+    else:
         raise InputError(
-            f"{source}: allowed are .npz files with the arrays phi, sigma, step_size, bias and u0"
+            f"{source}: allowed are .pt files of IterativeVAE, and .npz files with the arrays "
+            "phi, sigma, step_size, bias and u0"
         )
-    network = from_arrays(source)
-    m, k = network.phi.shape
-    data = DataInfo(preset, pixel_max, _shape(image_shape, m), 0)
+    m, k = params["phi"].shape
+    data = DataInfo(preset or "arrays", pixel_max, _shape(image_shape, m), 0)
     with training_errors():
-        saved = save_checkpoint(out, Checkpoint(to_parameters(network), None, data))
+        saved = save_checkpoint(out, Checkpoint(params, None, data, trained))
     emit(
-        {"model": str(saved), "pixels": m, "neurons": k},
+        {"model": str(saved), "pixels": m, "neurons": k, "data": data.preset, **trained},
         json,
         f"saved {saved}: {m} pixels, {k} neurons",
     )

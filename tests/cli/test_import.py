@@ -1,0 +1,123 @@
+"""The authors' checkpoint on the command line: import, export, check, run; hostile files."""
+
+import json
+import pickle
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ipvae.cli.main import run_command
+from ipvae.train.data import load_images
+
+GOLDEN = Path(__file__).parent.parent / "export" / "iterative_vae"
+CHECKPOINT = next(GOLDEN.glob("*.pt"))
+
+
+@pytest.fixture
+def command(capsys):
+    """Run a command; return status, parsed JSON or stdout, stderr."""
+
+    def run(*words):
+        status = run_command([str(word) for word in words])
+        out, err = capsys.readouterr()
+        return status, json.loads(out) if out.startswith("{") else out, err
+
+    return run
+
+
+@pytest.fixture
+def images(tmp_path):
+    digits = load_images("digits").test[:100].reshape(-1, 8, 8)
+    np.save(tmp_path / "x.npy", digits.repeat(2, 1).repeat(2, 2))
+    return tmp_path / "x.npy"
+
+
+def test_a_checkpoint_goes_through_like_any_other_model(command, tmp_path, images):
+    """Reconstruction of float and integer model is that of the authors' code, within 0.02."""
+    importing = ("import", CHECKPOINT, "--pixel-max", 16, "--out", tmp_path / "m", "--json", "-")
+    status, found, _ = command(*importing)
+    assert (status, found["pixels"], found["neurons"], found["data"]) == (0, 256, 24, "arrays")
+    assert (found["trained_steps"], found["trained_beta"]) == (16, 4.0)
+    status, described, _ = command("info", tmp_path / "m", "--json", "-")
+    assert described["image_shape"] == [16, 16]
+    assert described["metrics"] == {"trained_steps": 16, "trained_beta": 4.0}
+    net = tmp_path / "n.h5"
+    assert command("export", tmp_path / "m", "--images", images, "--out", net)[0] == 0
+    assert command("check", net)[0] == 0
+    for model in (tmp_path / "m", net):
+        status, figures, _ = command(
+            "evaluate", model, "--images", images, "--steps", 64, "--json", "-"
+        )
+        assert figures["r2"] == pytest.approx(0.797, abs=0.02)
+        assert figures["zeros"] == pytest.approx(0.568, abs=0.02)
+
+
+def test_the_data_set_that_is_ours_too_is_known(command, tmp_path):
+    config = json.loads((GOLDEN / "ConfigPoisVAE.json").read_text())
+    (tmp_path / "c.json").write_text(json.dumps({**config, "dataset": "MNIST"}))
+    importing = ("import", CHECKPOINT, "--config", tmp_path / "c.json", "--json", "-")
+    assert command(*importing, "--out", tmp_path / "m")[1]["data"] == "mnist"
+    found = command(*importing, "--out", tmp_path / "n", "--preset", "digits")[1]
+    assert found["data"] == "digits"
+
+
+def test_a_data_set_with_negative_pixels_is_said(command, tmp_path):
+    config = json.loads((GOLDEN / "ConfigPoisVAE.json").read_text())
+    (tmp_path / "c.json").write_text(json.dumps({**config, "dataset": "vH16-wht"}))
+    importing = ("import", CHECKPOINT, "--config", tmp_path / "c.json", "--out", tmp_path / "m")
+    status, _, err = command(*importing)
+    assert status == 0
+    assert "vH16-wht, whose pixels are standardised and may be negative" in err
+    np.save(tmp_path / "x.npy", np.full((4, 256), -0.5))
+    exporting = ("export", tmp_path / "m", "--images", tmp_path / "x.npy", "--out")
+    status, _, err = command(*exporting, tmp_path / "n.h5")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "0..255" in err
+
+
+def test_options_in_place_of_a_configuration(command, tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    alone = shutil.copy(CHECKPOINT, tmp_path / "a" / "b" / "c.pt")
+    status, out, err = command("import", alone, "--out", tmp_path / "m")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "--steps, --clamp, --inner-iterations" in err
+    given = ("--steps", 16, "--clamp", 10, "--inner-iterations")
+    assert command("import", alone, "--out", tmp_path / "m", *given, 1)[0] == 0
+    status, _, err = command("import", alone, "--out", tmp_path / "n", *given, 2)
+    assert status == 2
+    assert "2 inner iterations" in err
+    assert not (tmp_path / "n").exists()
+
+
+class Hostile:
+    def __init__(self, flag):
+        self.flag = flag
+
+    def __reduce__(self):
+        import os
+
+        return os.system, (f"touch {self.flag}",)
+
+
+def test_a_hostile_checkpoint_gives_one_line_and_runs_nothing(command, tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
+        archive.writestr("a/data.pkl", pickle.dumps({"m": Hostile(tmp_path / "flag")}, protocol=2))
+    status, out, err = command("import", tmp_path / "a.pt", "--out", tmp_path / "m")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "system; allowed are tensors" in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pt"]
+
+
+def test_importing_needs_no_torch(tmp_path):
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from ipvae.cli.main import run_command;"
+        f"words = ['import', {str(CHECKPOINT)!r}, '--out', {str(tmp_path / 'm')!r}];"
+        "assert run_command(words) == 0; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
