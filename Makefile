@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/stamp
 DEMO_OUT := build/demo
 PACKAGES := network evaluation train emulator export lava_procs energy cli
-CODE := $(PACKAGES) hw_tests tests scripts ipvae/__init__.py
+CODE := $(PACKAGES) hw_tests tests scripts benchmarks ipvae/__init__.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-long certificate check lint types lock clean

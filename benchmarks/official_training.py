@@ -4,9 +4,21 @@ Run by training.py. Needs what their code imports (IPython, pandas, seaborn, ...
 scikit-learn-intelex, which speeds up their analyses only, an empty stand-in will do.
 """
 
+import importlib
 import sys
 import time
 import types
+from pathlib import Path
+
+import numpy as np
+
+NAMES = {
+    "layer.phi.weight": "phi",
+    "layer.u_init.0": "u0",
+    "layer.log_bias": "log_bias",
+    "layer.log_lr.0": "log_lr",
+    "layer.dec_log_sigma": "log_sigma_raw",
+}
 
 
 def main() -> None:
@@ -21,12 +33,11 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(threads)
-    import base.train_base  # noqa: F401  (their modules import each other: this one goes first)
-    from main.model import IPVAE  # isort: skip
-    from main.config import ConfigPoisVAE, ConfigTrain  # isort: skip
-    from main.train import Trainer  # isort: skip
-
-    model = ConfigPoisVAE(
+    importlib.import_module("base.train_base")  # their modules import each other: this one first
+    models = importlib.import_module("main.model")
+    configs = importlib.import_module("main.config")
+    trainers = importlib.import_module("main.train")
+    model = configs.ConfigPoisVAE(
         dataset="MNIST",
         t_train=steps,
         beta_outer=float(steps) / 2,
@@ -37,10 +48,16 @@ def main() -> None:
         clamp_prior=-4,
         base_dir="runs",
     )
-    training = ConfigTrain(
-        lr=0.003, epochs=epochs, batch_size=batch, grad_clip=3000, chkpt_freq=epochs
+    training = configs.ConfigTrain(
+        lr=0.003, epochs=epochs, batch_size=batch, grad_clip=3000, chkpt_freq=epochs, temp_stop=0.05
     )
-    trainer = Trainer(IPVAE(model), training, device="cpu")
+    trainer = trainers.Trainer(models.IPVAE(model), training, device="cpu")
+    start = Path("start.npz")
+    if start.exists():
+        weights = trainer.model.state_dict()
+        with np.load(start) as found, torch.no_grad():
+            for theirs, ours in NAMES.items():
+                weights[theirs].copy_(torch.from_numpy(found[ours]).reshape(weights[theirs].shape))
     print("bench ready", flush=True)
     for epoch, _ in enumerate(sys.stdin):
         start = time.perf_counter()

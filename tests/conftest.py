@@ -1,6 +1,7 @@
 """Fixtures shared by all tests: small random networks, the oracle, the seed."""
 
 import importlib.util
+import signal
 import sys
 from pathlib import Path
 
@@ -19,6 +20,12 @@ def module_from(path: Path):
     sys.modules[path.stem] = module
     spec.loader.exec_module(module)
     return module
+
+
+def pytest_configure():
+    """A shell that starts this in the background has SIGINT ignored, here and in what we start."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
