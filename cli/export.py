@@ -16,7 +16,7 @@ from ipvae.cli.inputs import (
     preset_images,
     training_errors,
 )
-from ipvae.cli.output import JsonOption, emit, table, working
+from ipvae.cli.output import JsonOption, emit, json_data, table, working
 from ipvae.evaluation.metrics import quality
 from ipvae.network.atomic import require_writable_folder
 from ipvae.network.check import check
@@ -84,10 +84,10 @@ def export(
 
 
 def pixel_format(checkpoint: "Checkpoint") -> InputFormat:
-    """Integer pixels of a model's data: 0..pixel_max stands for 0..1."""
+    """Integer pixels of a model's data."""
     data = checkpoint.data
     height, width = data.image_shape
-    return InputFormat(0, data.pixel_max, 1.0 / data.pixel_max, (height, width))
+    return InputFormat(data.pixel_min, data.pixel_max, data.scale, (height, width))
 
 
 def export_images(
@@ -141,7 +141,7 @@ def with_provenance(
             "data": {"preset": data.preset, "n_train": data.n_train},
             "training": checkpoint.config.to_json() if checkpoint.config else None,
             "weight_bits": weight_bits,
-            "calibration": measured,
+            "calibration": json_data(measured),
         },
     )
 

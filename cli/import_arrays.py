@@ -1,7 +1,8 @@
 """`ipvae import`: a user's own arrays or the authors' checkpoint become a model of ours."""
 
+import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +16,10 @@ PRESETS = {"MNIST": "mnist"}
 SIGNED = ("vH", "Kyoto", "CIFAR", "ImageNet", "CelebA")
 """How the names of data sets begin that the authors' code standardises."""
 
+PIXELS = {"pixel_min": 0, "pixel_max": 255, "pixel_scale": None}
+STANDARDISED = {"pixel_min": -4096, "pixel_max": 4095, "pixel_scale": 1 / 256}
+"""Integer pixels of images in units of their standard deviation: up to 16 of them."""
+
 
 def import_model(
     source: Annotated[
@@ -25,8 +30,17 @@ def import_model(
     ],
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
     pixel_max: Annotated[
-        int, typer.Option(min=1, max=32767, help="Integer pixel that stands for 1.0.")
-    ] = 255,
+        int | None,
+        typer.Option(min=1, max=32767, help="Largest integer pixel; without it 255."),
+    ] = None,
+    pixel_min: Annotated[
+        int | None,
+        typer.Option(min=-32768, max=0, help="Smallest integer pixel; without it 0."),
+    ] = None,
+    pixel_scale: Annotated[
+        float | None,
+        typer.Option(help="Real value of one integer step; without it 1 / pixel-max."),
+    ] = None,
     image_shape: Annotated[
         str | None, typer.Option(metavar="HxW", help="Height and width; square if not given.")
     ] = None,
@@ -58,6 +72,7 @@ def import_model(
     from ipvae.train.data import DataInfo
 
     options = {"steps": steps, "clamp": clamp, "inner_iterations": inner_iterations}
+    pixels: dict[str, Any] = PIXELS
     trained: dict[str, float] = {}
     if source.suffix == ".pt":
         with working(f"reading {source}"):
@@ -66,9 +81,11 @@ def import_model(
         dataset = settings.dataset or ""
         preset = preset or PRESETS.get(dataset)
         if dataset.startswith(SIGNED):
+            pixels = STANDARDISED
             note(
-                f"trained on {dataset}, whose pixels are standardised and may be negative; "
-                f"`ipvae export` takes images of 0..{pixel_max}, 0.0 to 1.0, only"
+                f"trained on {dataset}, whose pixels are standardised and may be negative: they "
+                "become integers of -4096..4095, 256 to a standard deviation, unless --pixel-min, "
+                "--pixel-max and --pixel-scale say otherwise"
             )
         trained = {"trained_steps": settings.steps}
         if settings.beta is not None:
@@ -86,7 +103,14 @@ def import_model(
             "phi, sigma, step_size, bias and u0"
         )
     m, k = params["phi"].shape
-    data = DataInfo(preset or "arrays", pixel_max, _shape(image_shape, m), 0)
+    data = DataInfo(
+        preset or "arrays",
+        pixels["pixel_max"] if pixel_max is None else pixel_max,
+        _shape(image_shape, m),
+        0,
+        pixels["pixel_min"] if pixel_min is None else pixel_min,
+        _scale(pixels["pixel_scale"] if pixel_scale is None else pixel_scale),
+    )
     with training_errors():
         saved = save_checkpoint(out, Checkpoint(params, None, data, trained))
     emit(
@@ -94,6 +118,12 @@ def import_model(
         json,
         f"saved {saved}: {m} pixels, {k} neurons",
     )
+
+
+def _scale(value: float | None) -> float | None:
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise InputError(f"--pixel-scale: found {value}, allowed are numbers above 0")
+    return value
 
 
 def _shape(text: str | None, n_pixels: int) -> tuple[int, int]:

@@ -1,13 +1,14 @@
 """What a command shows: text on the terminal, JSON where it is asked for."""
 
 import json
+import math
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -35,6 +36,7 @@ _status = Console(stderr=True)
 
 def emit(result: dict, json_target: str | None, text: "Table | str | list[Table | str]") -> None:
     """Show a result: its text on stdout, or JSON in its place (`-`), or both (a file)."""
+    result = json_data(result)
     if json_target == "-":
         json.dump(result, sys.stdout, indent=2)
         sys.stdout.write("\n")
@@ -45,6 +47,15 @@ def emit(result: dict, json_target: str | None, text: "Table | str | list[Table 
     console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
     for part in text if isinstance(text, list) else [text]:
         console.print(part, soft_wrap=isinstance(part, str), markup=False)
+
+
+def json_data(value: Any) -> Any:
+    """Give JSON data without NaN and infinity, which JSON cannot say: null in their place."""
+    if isinstance(value, dict):
+        return {key: json_data(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_data(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def note(message: str) -> None:

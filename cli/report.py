@@ -15,7 +15,7 @@ from ipvae.cli.inputs import (
     StepsOption,
     network_images,
 )
-from ipvae.cli.output import JsonOption, emit, table, working
+from ipvae.cli.output import JsonOption, emit, json_data, table, working
 from ipvae.emulator import run
 from ipvae.energy.counts import count
 from ipvae.energy.models import MODELS
@@ -59,7 +59,7 @@ def report(
         ),
     }
     with replacing(out / "report.json") as temporary:
-        temporary.write_text(json_module.dumps(result, indent=2) + "\n")
+        temporary.write_text(json_module.dumps(json_data(result), indent=2) + "\n")
     emit(result, json, screen(result))
 
 

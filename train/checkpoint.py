@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ TENSORS: dict[str, tuple[str, ...]] = {
     "log_sigma_raw": ("M",),
 }
 _KEYS = {"kind", "version", "config", "data", "metrics", "pair"}
+_DATA_KEYS = {"preset", "pixel_max", "image_shape", "n_train"}
+_PIXEL_KEYS = {"pixel_min", "pixel_scale"}  # absent in models from before there were signed pixels
 _MAX_JSON_BYTES = 1 << 20
 
 
@@ -186,21 +189,28 @@ def _read_data(data: Any, path: Path) -> DataInfo:
     shape = data.get("image_shape") if isinstance(data, dict) else None
     good = (
         isinstance(data, dict)
-        and set(data) == {"preset", "pixel_max", "image_shape", "n_train"}
+        and _DATA_KEYS <= set(data) <= _DATA_KEYS | _PIXEL_KEYS
         and isinstance(data["preset"], str)
         and _is_count(data["pixel_max"], 1)
         and _is_count(data["n_train"], 0)
         and isinstance(shape, list)
         and len(shape) == 2
         and all(_is_count(side, 1) for side in shape)
+        and isinstance(data.get("pixel_min", 0), int)
+        and _is_count(data["pixel_max"] - data.get("pixel_min", 0), 1)
+        and _is_scale(data.get("pixel_scale"))
     )
     if not good:
         raise CheckpointError(
             f"{path}: data is {data!r}; allowed is an object of preset (text), pixel_max (1 or "
-            "more), image_shape [height, width] and n_train. Train or copy the model again."
+            "more), image_shape [height, width], n_train, pixel_min and pixel_scale. Train or copy "
+            "the model again."
         )
-    height, width = data["image_shape"]
-    return DataInfo(data["preset"], data["pixel_max"], (height, width), data["n_train"])
+    return DataInfo(**{**data, "image_shape": tuple(data["image_shape"])})
+
+
+def _is_scale(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isfinite(value) and value > 0)
 
 
 def _is_count(value: Any, least: int) -> bool:

@@ -1,4 +1,4 @@
-"""Images to train and test on, as integers and as real values in [0, 1]."""
+"""Images to train and test on, as integers and as the real values that they stand for."""
 
 import gzip
 import struct
@@ -25,15 +25,24 @@ class DataInfo:
     Attributes
     ----------
     preset : name of the data set
-    pixel_max : real value = integer pixel / pixel_max
+    pixel_max : largest integer pixel
     image_shape : (height, width), their product is M
     n_train : number of training images
+    pixel_min : smallest integer pixel
+    pixel_scale : real value of one integer step; None stands for 1 / pixel_max
     """
 
     preset: str
     pixel_max: int
     image_shape: tuple[int, int]
     n_train: int
+    pixel_min: int = 0
+    pixel_scale: float | None = None
+
+    @property
+    def scale(self) -> float:
+        """Real value of one integer step."""
+        return 1.0 / self.pixel_max if self.pixel_scale is None else self.pixel_scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +52,12 @@ class Images:
     Attributes
     ----------
     preset : its name
-    train_pixels, test_pixels : (N, M) uint8, integer pixels, 0 to `pixel_max`
-    train_labels, test_labels : (N,) int64
+    train_pixels, test_pixels : (N, M) uint8 or int16, integer pixels up to `pixel_max`
+    train_labels, test_labels : (N,) int64, -1 where there are none
     shape : (height, width)
-    pixel_max : integer pixel that stands for 1.0
+    pixel_max : largest integer pixel; where `pixel_scale` is None, it stands for 1.0
+    pixel_min : smallest integer pixel
+    pixel_scale : real value of one integer step
     """
 
     preset: str
@@ -56,21 +67,35 @@ class Images:
     test_labels: np.ndarray
     shape: tuple[int, int]
     pixel_max: int
+    pixel_min: int = 0
+    pixel_scale: float | None = None
 
     @cached_property
     def train(self) -> np.ndarray:
-        """Training images, (N, M) float32, real values in [0, 1]."""
-        return to_real(self.train_pixels, self.pixel_max)
+        """Training images, (N, M) float32, real values."""
+        return self._real(self.train_pixels)
 
     @cached_property
     def test(self) -> np.ndarray:
-        """Held-out images, (N, M) float32, real values in [0, 1]."""
-        return to_real(self.test_pixels, self.pixel_max)
+        """Held-out images, (N, M) float32, real values."""
+        return self._real(self.test_pixels)
+
+    def _real(self, pixels: np.ndarray) -> np.ndarray:
+        if self.pixel_scale is None:
+            return to_real(pixels, self.pixel_max)
+        return pixels.astype(np.float32) * np.float32(self.pixel_scale)
 
     @property
     def info(self) -> DataInfo:
         """What a checkpoint keeps of this data set."""
-        return DataInfo(self.preset, self.pixel_max, self.shape, len(self.train_pixels))
+        return DataInfo(
+            self.preset,
+            self.pixel_max,
+            self.shape,
+            len(self.train_pixels),
+            self.pixel_min,
+            self.pixel_scale,
+        )
 
 
 def to_real(pixels: np.ndarray, pixel_max: int) -> np.ndarray:

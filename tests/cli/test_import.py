@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ipvae.cli.main import run_command
+from ipvae.network.file import read_network
 from ipvae.train.data import load_images
 
 GOLDEN = Path(__file__).parent.parent / "export" / "iterative_vae"
@@ -64,18 +65,42 @@ def test_the_data_set_that_is_ours_too_is_known(command, tmp_path):
     assert found["data"] == "digits"
 
 
-def test_a_data_set_with_negative_pixels_is_said(command, tmp_path):
+def test_standardised_pixels_may_be_negative_through_the_whole_chain(command, tmp_path, rng):
     config = json.loads((GOLDEN / "ConfigPoisVAE.json").read_text())
     (tmp_path / "c.json").write_text(json.dumps({**config, "dataset": "vH16-wht"}))
     importing = ("import", CHECKPOINT, "--config", tmp_path / "c.json", "--out", tmp_path / "m")
     status, _, err = command(*importing)
     assert status == 0
     assert "vH16-wht, whose pixels are standardised and may be negative" in err
-    np.save(tmp_path / "x.npy", np.full((4, 256), -0.5))
+    np.save(tmp_path / "x.npy", rng.normal(size=(8, 256)))
+    net = tmp_path / "n.h5"
+    assert command("export", tmp_path / "m", "--images", tmp_path / "x.npy", "--out", net)[0] == 0
+    network = read_network(net)
+    assert (network.input.minimum, network.input.maximum) == (-4096, 4095)
+    np.testing.assert_allclose(
+        network.test_images * network.input.scale, np.load(tmp_path / "x.npy"), atol=1 / 512
+    )
+    assert command("run", net, "--samples", 8, "--steps", 5)[0] == 0
+
+
+def test_pixels_can_be_declared(command, tmp_path):
+    words = ("--pixel-min", -8, "--pixel-max", 7, "--pixel-scale", 0.25, "--out", tmp_path / "m")
+    assert command("import", CHECKPOINT, *words)[0] == 0
+    np.save(tmp_path / "x.npy", np.full((4, 256), -2.0))
     exporting = ("export", tmp_path / "m", "--images", tmp_path / "x.npy", "--out")
-    status, _, err = command(*exporting, tmp_path / "n.h5")
+    assert command(*exporting, tmp_path / "n.h5")[0] == 0
+    network = read_network(tmp_path / "n.h5")
+    assert network.test_images.tolist() == [[-8] * 256] * 4
+    # R2 of constant images is undefined: null, since JSON has no NaN.
+    assert network.provenance["calibration"]["integer"]["r2"] is None
+    assert command("info", tmp_path / "n.h5", "--json", "-")[0] == 0
+    np.save(tmp_path / "x.npy", np.full((4, 256), -2.2))
+    status, _, err = command(*exporting, tmp_path / "o.h5")
     assert (status, err.count("\n")) == (2, 1)
-    assert "0..255" in err
+    assert "-8..7" in err
+    status, _, err = command("import", CHECKPOINT, "--pixel-scale", 0, "--out", tmp_path / "m")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "--pixel-scale: found 0.0" in err
 
 
 def test_options_in_place_of_a_configuration(command, tmp_path):

@@ -140,6 +140,18 @@ def test_damaged_description(run, content):
             "data is .*pixel_max",
         ),
         (
+            {
+                "data": {
+                    "preset": "d",
+                    "pixel_max": 16,
+                    "image_shape": [2, 3],
+                    "n_train": 1,
+                    "pixel_scale": 0.0,
+                }
+            },
+            "data is .*pixel_scale",
+        ),
+        (
             {"data": {"preset": "d", "pixel_max": 16, "image_shape": [3, 3], "n_train": 1}},
             "phi is float32 .6, 4.; with 9 pixels and 4 neurons",
         ),
