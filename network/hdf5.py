@@ -88,12 +88,11 @@ def read_datasets(
         If the file is not readable, not plain, not approved, or HDF5 fails on it.
     """
     size = require_regular(path)
-    wanted = {"attributes": attributes, "most": most, "gzip": gzip}
+    seconds = SECONDS + size / BYTES_PER_SECOND
+    wanted = {"attributes": attributes, "most": most, "gzip": gzip, "seconds": seconds}
     try:
         fields = (
-            _read_here(path, wanted, approve)
-            if trusted
-            else _read_in_child(path, wanted, approve, SECONDS + size / BYTES_PER_SECOND)
+            _read_here(path, wanted, approve) if trusted else _read_in_child(path, wanted, approve)
         )
     except FormatError:
         raise
@@ -112,16 +111,14 @@ def _approved(header: dict, approve: Approve) -> dict[str, tuple[np.dtype, tuple
 
 def _read_here(path: Path, wanted: dict, approve: Approve) -> dict[str, np.ndarray]:
     with h5py.File(path, "r") as file:
-        datasets, header = hdf5_child.describe(file, wanted)
-        _approved(header, approve)
-        return {name: dataset[...] for name, dataset in datasets.items()}
+        header = hdf5_child.describe(file, wanted)
+    names = list(_approved(header, approve))
+    return dict(zip(names, hdf5_child.read_contents(str(path), names), strict=True))
 
 
-def _read_in_child(
-    path: Path, wanted: dict, approve: Approve, seconds: float
-) -> dict[str, np.ndarray]:
+def _read_in_child(path: Path, wanted: dict, approve: Approve) -> dict[str, np.ndarray]:
     with _child(path, wanted) as child:
-        timer = threading.Timer(seconds, child.kill)
+        timer = threading.Timer(wanted["seconds"], child.kill)
         timer.start()
         try:
             source, control = _pipe(child.stdout), _pipe(child.stdin)

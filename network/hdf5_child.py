@@ -13,6 +13,7 @@ if __name__ == "__main__":  # our folder, a script's first place, holds a trace.
     sys.path[:] = [p for p in sys.path if os.path.abspath(p) not in _OTHERS]
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import h5py
@@ -23,6 +24,7 @@ MEMORY_SLACK = 48 << 20
 GZIP_RATIO = 1032
 """Deflate cannot shrink data further than this (RFC 1951)."""
 MAX_DEPTH = 4
+FEW = 256
 _MAX_CHUNK = 16 << 20
 _PLAIN_FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE}
 
@@ -31,13 +33,14 @@ class RefusedError(ValueError):
     """The file holds something that is not allowed; the message does not name the file."""
 
 
-def shown(name: str) -> str:
-    """Name from a file, safe to print."""
-    return name.encode("unicode_escape").decode("ascii")[:200]
+def shown(text: object) -> str:
+    """Text from a file, safe to print: what does not print is escaped, the rest cut at 200."""
+    kept = (c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
+    return "".join(kept)[:200]
 
 
-def list_datasets(group: Any, most: int, gzip: bool) -> dict[str, Any]:
-    """Find all datasets below a group.
+def list_datasets(group: Any, most: int, gzip: bool) -> dict[str, tuple[np.dtype, tuple]]:
+    """Find all datasets below a group. None is kept open: each would take 95 kB.
 
     Parameters
     ----------
@@ -49,7 +52,7 @@ def list_datasets(group: Any, most: int, gzip: bool) -> dict[str, Any]:
 
     Returns
     -------
-    dict of path -> h5py.Dataset, in the order of the file
+    dict of path -> (dtype, shape), in the order of the file
 
     Raises
     ------
@@ -57,11 +60,12 @@ def list_datasets(group: Any, most: int, gzip: bool) -> dict[str, Any]:
         At a link that is not a hard link, at what is neither a group nor a plain dataset,
         and where there are too many of them.
     """
-    found: dict[str, Any] = {}
-    waiting = [("", group)]
+    found: dict[str, tuple[np.dtype, tuple]] = {}
+    waiting, places = [""], set()
     seen = 0
     while waiting:
-        prefix, parent = waiting.pop(0)
+        prefix = waiting.pop(0)
+        parent = group[prefix] if prefix else group
         for name in parent:
             if isinstance(name, bytes):
                 raise RefusedError(f"/{shown(prefix)}{name[:100]!r} is not named in UTF-8")
@@ -72,10 +76,14 @@ def list_datasets(group: Any, most: int, gzip: bool) -> dict[str, Any]:
             require_hard_link(parent, name, full)
             item = parent[name]
             if isinstance(item, h5py.Group):
-                waiting.append((full + "/", item))
+                waiting.append(full + "/")
             elif isinstance(item, h5py.Dataset):
                 require_plain(full, item, gzip)
-                found[full] = item
+                place = h5py.h5o.get_info(item.id).addr  # pyright: ignore[reportAttributeAccessIssue]
+                if gzip and place in places:
+                    raise RefusedError(f"/{shown(full)} is another name of a dataset before it")
+                places.add(place)
+                found[full] = item.dtype, item.shape
             else:
                 raise RefusedError(f"/{shown(full)} is not a plain contiguous dataset")
     return found
@@ -141,17 +149,22 @@ def read_attributes(file: Any, wanted: dict[str, list[str]]) -> dict[str, dict[s
     return found
 
 
-def describe(file: Any, wanted: dict) -> tuple[dict[str, Any], dict]:
-    """Datasets of a file, and what `hdf5.py` asks of them as JSON data."""
+def describe(file: Any, wanted: dict) -> dict:
+    """What `hdf5.py` asks of a file, as JSON data."""
     # Attributes first: a newer version is then called newer, whatever it holds.
     attributes = read_attributes(file, wanted["attributes"])
     datasets = list_datasets(file, wanted["most"], wanted["gzip"])
-    listed = {name: [d.dtype.str, list(d.shape)] for name, d in datasets.items()}
-    return datasets, {"datasets": listed, "attributes": attributes}
+    listed = {name: [dtype.str, list(shape)] for name, (dtype, shape) in datasets.items()}
+    return {"datasets": listed, "attributes": attributes}
 
 
-def limit_memory(extra: int) -> None:
-    """Let this process grow by MEMORY_SLACK and `extra` bytes; nothing where that is unknown."""
+def declared_bytes(dtype: np.dtype, shape: tuple) -> int:
+    """Bytes of a dataset's contents, in a whole number of any size."""
+    return int(np.prod(shape, dtype=object)) * dtype.itemsize
+
+
+def limit(extra: int, seconds: float) -> None:
+    """Let this process grow by MEMORY_SLACK and `extra` bytes and compute for some seconds."""
     if not sys.platform.startswith("linux"):
         return
     import resource
@@ -161,6 +174,20 @@ def limit_memory(extra: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY_SLACK + extra, hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)  # should the parent be killed
+    resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, hard))
+
+
+def read_contents(path: str, names: list[str]) -> Iterator[np.ndarray]:
+    """Contents of datasets, one at a time.
+
+    The file is opened anew for each FEW of them, since HDF5 keeps what it has seen of a file.
+    """
+    for first in range(0, len(names), FEW):
+        with h5py.File(path, "r") as opened:
+            file: Any = opened
+            for name in names[first : first + FEW]:
+                yield file[name][...]
 
 
 def main() -> None:
@@ -168,19 +195,22 @@ def main() -> None:
     path, wanted, out = sys.argv[1], json.loads(sys.argv[2]), sys.stdout.buffer
     answered = False
     try:
-        limit_memory(os.path.getsize(path))
+        # Of a file of many small datasets HDF5 keeps some four times its size in memory.
+        size = os.path.getsize(path) * (8 if wanted["gzip"] else 1)
+        limit(size, wanted["seconds"])
         with h5py.File(path, "r") as file:
-            datasets, header = describe(file, wanted)
-            out.write(json.dumps(header).encode() + b"\n")
-            out.flush()
-            answered = True
-            if not sys.stdin.buffer.readline():
-                return
-            limit_memory(max((d.size * d.dtype.itemsize for d in datasets.values()), default=0))
-            for dataset in datasets.values():
-                if dataset.size:
-                    out.write(dataset[...].data.cast("B"))
-            out.flush()
+            header = describe(file, wanted)
+        out.write(json.dumps(header).encode() + b"\n")
+        out.flush()
+        answered = True
+        if sys.stdin.buffer.readline():
+            shapes = [(np.dtype(d), tuple(s)) for d, s in header["datasets"].values()]
+            largest = max((declared_bytes(*s) for s in shapes), default=0)
+            limit(largest, wanted["seconds"])
+            for contents in read_contents(path, list(header["datasets"])):
+                if contents.size:
+                    out.write(contents.data.cast("B"))
+        out.flush()
     except Exception as error:  # HDF5's own errors have no common class
         if not answered:
             out.write(json.dumps({"error": reason(error)}).encode() + b"\n")

@@ -17,7 +17,7 @@ from ipvae.network.errors import FormatError
 from ipvae.network.hdf5 import read_datasets
 from ipvae.network.hdf5_child import shown
 
-ATTRIBUTES = frozenset({"backend", "seed", "network_checksum", "steps"})
+ATTRIBUTES = {"backend": str, "seed": int, "network_checksum": str, "steps": int}
 MOST_DATASETS = 2**20
 VARIABLES = ("a_in", "u", "z")
 """Recorded at every step: input received, log-rate after the update, count drawn."""
@@ -136,8 +136,14 @@ def read_trace(path: str | Path) -> Trace:
 
     def approve(datasets: dict, found: dict) -> None:
         attributes.update(found.get("/", {}))
-        for missing in ATTRIBUTES - attributes.keys():
+        for missing in ATTRIBUTES.keys() - attributes.keys():
             raise FormatError(f"{path}: not a trace file of ours (no attribute {missing})")
+        for name, kind in ATTRIBUTES.items():
+            if not isinstance(attributes[name], kind):
+                raise FormatError(
+                    f"{path}: attribute {name} is {type(attributes[name]).__name__}, allowed is "
+                    f"{kind.__name__}"
+                )
         _check_datasets(path, datasets, attributes["steps"])
 
     wanted = {"/": sorted(ATTRIBUTES)}

@@ -271,7 +271,7 @@ def test_the_child_cannot_take_memory_without_bound(path, stand_in):
     path.write_bytes(b"")
     folder = str(Path(hdf5_child.__file__).parent)
     stand_in(
-        f"sys.path.append({folder!r})\nfrom hdf5_child import limit_memory\nlimit_memory(0)\n"
+        f"sys.path.append({folder!r})\nfrom hdf5_child import limit\nlimit(0, 60)\n"
         "hold = bytearray(32 << 20)\n"
         "try:\n    bytearray(64 << 20)\nexcept MemoryError:\n    sys.exit(5)\n"
     )

@@ -115,3 +115,37 @@ def test_a_trace_that_declares_more_than_gzip_holds_is_refused(tmp_path):
         )
     with pytest.raises(FormatError, match="more than gzip can hold"):
         read_trace(tmp_path / "t.h5")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("backend", 3), ("network_checksum", 5), ("seed", "7"), ("steps", "2")],
+)
+def test_attributes_have_their_types(tmp_path, name, value):
+    written(tmp_path / "t.h5", **{name: value})
+    with pytest.raises(FormatError, match=f"attribute {name} is (int|str), allowed is (int|str)"):
+        read_trace(tmp_path / "t.h5")
+
+
+def test_a_trace_of_many_images_is_read_back(tmp_path, rng):
+    """Three thousand datasets: none may stay open while the others are looked at."""
+    samples = [
+        {"1": {name: rng.integers(0, 9, (5, 8)).astype(np.int32) for name in ("a_in", "u", "z")}}
+        for _ in range(1000)
+    ]
+    trace = Trace("board", 1, "0" * 64, samples)
+    write_trace(tmp_path / "t.h5", trace)
+    assert compare(trace, read_trace(tmp_path / "t.h5")).first_divergence is None
+
+
+def test_one_dataset_under_many_names_cannot_be_more_than_its_file(tmp_path):
+    """Six hundred names of two megabytes of zeros, packed into a few kilobytes."""
+    path = tmp_path / "t.h5"
+    with h5py.File(path, "w") as f:
+        f.attrs.update({"backend": "b", "seed": 1, "network_checksum": "0" * 64, "steps": 2**16})
+        zeros = np.zeros((2**16 + 1, 8), np.int32)
+        f.create_dataset("samples/0/1/z", data=zeros, compression="gzip", compression_opts=9)
+        for i in range(1, 600):
+            f[f"samples/{i}/1/z"] = f["samples/0/1/z"]
+    with pytest.raises(FormatError, match="another name of a dataset before it"):
+        read_trace(path)
