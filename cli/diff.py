@@ -1,6 +1,5 @@
 """`ipvae diff`: what differs between two network files."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from ipvae.cli.output import JsonOption, emit, table
 from ipvae.network.difference import RUNS, Difference, differences
 from ipvae.network.file import checksum, read_network
+from ipvae.network.hdf5_child import shown
 
 LONGEST = 40
 
@@ -25,7 +25,7 @@ def diff(
         "same": not found,
         "runs_alike": not any(d.part == RUNS for d in found),
         "checksums": [checksum(network) for network in networks],
-        "differences": [asdict(d) for d in found],
+        "differences": [vars(d) for d in found],
     }
     emit(result, json, describe(first, second, found))
     raise typer.Exit(1 if found else 0)
@@ -35,7 +35,7 @@ def describe(first: Path, second: Path, found: list[Difference]) -> list:
     """Table of the differences, and a line that sums them up."""
     if not found:
         return [f"{first} and {second} hold the same network"]
-    rows = [[d.name, _short(d.first), _short(d.second), d.detail] for d in found]
+    rows = [[shown(d.name), _short(d.first), _short(d.second), d.detail] for d in found]
     alike = "from the same images they compute the same counts"
     if any(d.part == RUNS for d in found):
         alike = "from the same images they may compute different counts"
@@ -46,5 +46,5 @@ def describe(first: Path, second: Path, found: list[Difference]) -> list:
 
 
 def _short(value: object) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    text = f"{value:.6g}" if isinstance(value, float) else shown(value)
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

@@ -12,6 +12,7 @@ import typer
 from ipvae.network.description import IntNetwork
 from ipvae.network.draws import read_draws
 from ipvae.network.errors import InputError
+from ipvae.network.hdf5_child import shown
 from ipvae.network.pixels import load_pixels
 
 if TYPE_CHECKING:
@@ -46,6 +47,26 @@ class LabelledImages:
     def first(self, n: int | None) -> "LabelledImages":
         """Return the first n images, or all."""
         return LabelledImages(self.pixels[:n], self.labels[:n])
+
+
+def require_distinct(outputs: dict[str, object], inputs: dict[str, object]) -> None:
+    """Raise InputError if an output would overwrite an input or another output.
+
+    Parameters
+    ----------
+    outputs, inputs : dict of option -> path, or None where it was not given; '-' is stdout
+    """
+    seen: dict[Path, str] = {}
+    for options, is_output in ((inputs, False), (outputs, True)):
+        for option, given in options.items():
+            if given is None or str(given) == "-":
+                continue
+            place = Path(str(given)).resolve()
+            if is_output and place in seen:
+                raise InputError(
+                    f"{option}: found {given}, which is {seen[place]} too; give another path"
+                )
+            seen.setdefault(place, option)
 
 
 @contextmanager
@@ -125,4 +146,5 @@ def replayed_draws(
 
 def network_preset(network: IntNetwork) -> str:
     """Name of the data set on which a network was trained."""
-    return str(network.provenance.get("data", {}).get("preset", "unknown"))
+    data = network.provenance.get("data")
+    return shown(data.get("preset", "unknown")) if isinstance(data, dict) else "unknown"

@@ -17,9 +17,10 @@ from ipvae.cli.inputs import (
     StepsOption,
     network_images,
     replayed_draws,
+    require_distinct,
 )
 from ipvae.cli.output import JsonOption, emit, table, working
-from ipvae.network.atomic import require_writable_folder
+from ipvae.network.atomic import require_writable_file
 from ipvae.network.bounds import saturations
 from ipvae.network.description import LAYER
 from ipvae.network.draws import only_draws
@@ -47,12 +48,16 @@ def run(
 ) -> None:
     """Run images on the emulator, on Lava's CPU simulator or on Loihi 2."""
     require_known(backend)
+    require_distinct(
+        {"--trace": trace, "--record-draws": record_draws, "--json": json},
+        {"NET.h5": net, "--replay-draws": replay_draws, "--images": images},
+    )
     network = read_network(net)
     pixels = network_images(network, samples, data_dir, images).pixels
     draws, seed = replayed_draws(replay_draws, network, samples, steps, seed)
     for output in (trace, record_draws):
         if output is not None:
-            require_writable_folder(output.parent)
+            require_writable_file(output)
     start = time.perf_counter()
     with working(f"running {samples} images for {steps} steps on {backend}"):
         recorded = run_backend(backend, network, pixels, steps, seed, draws)

@@ -67,3 +67,17 @@ def require_writable_folder(path: str | Path) -> None:
         raise InputError(
             f"{folder}: cannot write there ({error.strerror}); choose another folder"
         ) from error
+
+
+def require_writable_file(path: str | Path) -> None:
+    """Create a file's folder and make sure that the file can be put there, before long work.
+
+    Raises
+    ------
+    InputError
+        If it cannot, or a folder stands in its place.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise InputError(f"{target}: cannot write there (it is a folder); name a file in it")
+    require_writable_folder(target.parent)

@@ -1,5 +1,6 @@
 """What differs between two networks, in the words of their user."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 from ipvae.network.description import IntNetwork
 from ipvae.network.file import to_fields
 
+MISSING = "(missing)"
 RUNS, JUDGED, NOTED = "runs", "judged", "noted"
 """A field's part: what runs; what judges the result; where the network came from."""
 
@@ -78,7 +80,7 @@ def differences(first: IntNetwork, second: IntNetwork) -> list[Difference]:
         a, b = ours[path], theirs[path]
         if a.shape != b.shape:
             found.append(Difference(name, path, part, list(a.shape), list(b.shape), "shapes"))
-        elif not np.array_equal(a, b):
+        elif a.tobytes() != b.tobytes():
             exponent = _EXPONENTS.get(path)
             steps = [2.0 ** int(f[exponent]) / 4096 if exponent else 1.0 for f in (ours, theirs)]
             found.append(_values(name, path, part, where, (a, b), steps))
@@ -105,8 +107,10 @@ def _provenance(prefix: str, a: Any, b: Any) -> list[Difference]:
         return [
             found
             for key in sorted(a.keys() | b.keys())
-            for found in _provenance(f"{prefix}.{key}" if prefix else key, a.get(key), b.get(key))
+            for found in _provenance(
+                f"{prefix}.{key}" if prefix else key, a.get(key, MISSING), b.get(key, MISSING)
+            )
         ]
-    if a == b:
+    if json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True):  # 1 is not true
         return []
     return [Difference(f"provenance {prefix}", f"ipvae/provenance:{prefix}", NOTED, a, b)]

@@ -25,6 +25,7 @@ from ipvae.network.seal import SIZE, check_seal, write_seal
 FORMAT_VERSION = 1
 READABLE_VERSIONS = (1,)
 PROVENANCE_BYTES = 2**20
+PROVENANCE_DEPTH = 64
 LATENCY = 1
 """Steps from sending a count to its arrival over weight_rec."""
 
@@ -274,6 +275,10 @@ def _json_text(data: dict) -> bytes:
         text = json.dumps(data, sort_keys=True, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise DescriptionError(f"provenance: is not JSON data ({error})") from error
+    try:
+        _require_shallow(data)
+    except ValueError as error:
+        raise DescriptionError(f"provenance: {error}") from error
     if len(text) > PROVENANCE_BYTES:
         raise DescriptionError(
             f"provenance: {len(text)} bytes of JSON, allowed are up to {PROVENANCE_BYTES}"
@@ -289,7 +294,23 @@ def _json(text: bytes) -> Any:
             raise ValueError(f"/ipvae/provenance holds {number}, which is not JSON")
         return float(number)
 
-    return json.loads(text.decode(), parse_constant=finite, parse_float=finite)
+    data = json.loads(text.decode(), parse_constant=finite, parse_float=finite)
+    _require_shallow(data)
+    return data
+
+
+def _require_shallow(data: Any) -> None:
+    """Refuse what is nested deeper than PROVENANCE_DEPTH; programs that walk it recurse."""
+    level = [data]
+    for _ in range(PROVENANCE_DEPTH):
+        level = [
+            item
+            for value in level
+            if isinstance(value, (dict, list))
+            for item in (value.values() if isinstance(value, dict) else value)
+        ]
+    if any(isinstance(value, (dict, list)) for value in level):
+        raise ValueError(f"/ipvae/provenance is nested more than {PROVENANCE_DEPTH} deep")
 
 
 def _short(array: np.ndarray) -> str:

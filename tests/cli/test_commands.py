@@ -1,5 +1,6 @@
 """The command line: results, JSON keys, exit status and one-line errors."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -55,6 +56,41 @@ def test_diff_of_equal_and_of_unequal_files(command, net, tmp_path, make_network
     assert status == 1
     assert "payload bits of a count" in out and "1 field(s) differ" in out
     assert_one_line_error(command("diff", net, tmp_path / "none.h5"), "none.h5", "check the path")
+
+
+def test_outputs_do_not_overwrite_inputs_or_each_other(command, net, tmp_path):
+    before = net.read_bytes()
+    other, link = tmp_path / "o.h5", tmp_path / "link.h5"
+    link.symlink_to(net)
+    for words in (
+        ("--trace", net),
+        ("--trace", link),
+        ("--trace", other, "--record-draws", other),
+        ("--record-draws", other, "--json", tmp_path / "." / "o.h5"),
+    ):
+        result = command("run", net, "--samples", 1, "--steps", 1, *words)
+        assert_one_line_error(result, "which is", "give another path")
+    assert not other.exists()
+    assert net.read_bytes() == before
+
+
+@pytest.mark.parametrize("where", ["", "."])
+def test_a_folder_in_the_place_of_an_output_is_said_before_the_run(command, net, where):
+    result = command("run", net, "--samples", 1, "--steps", 1, "--trace", where)
+    assert_one_line_error(result, "cannot write there (it is a folder)")
+
+
+def test_odd_provenance_does_not_harm_the_commands(command, tmp_path, make_network):
+    odd = {"data": 5, "\x1b[31m": "\ud800\x1b]0;x\x07"}
+    for name, provenance in (("a.h5", odd), ("b.h5", {"data": {"preset": "\x1b[2J"}})):
+        write_network(tmp_path / name, dataclasses.replace(make_network(), provenance=provenance))
+    status, out, _ = command("diff", tmp_path / "a.h5", tmp_path / "b.h5")
+    assert status == 1
+    assert "\x1b" not in out and "\\ud800" in out
+    for name in ("a.h5", "b.h5"):
+        result = command("run", tmp_path / name, "--data-dir", tmp_path)
+        assert_one_line_error(result, "names no data set of ours")
+        assert result[2][:-1].isprintable()
 
 
 def test_run_reports_the_contract_keys_and_writes_a_trace(command, net, tmp_path):

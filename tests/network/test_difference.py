@@ -51,7 +51,7 @@ def test_what_judges_and_what_is_noted_is_told_apart_from_what_runs(make_network
     found = {d.path: d for d in differences(network, other)}
     assert found["ipvae/decoder"].part == "judged"
     assert found["ipvae/provenance:made"].part == "noted"
-    assert found["ipvae/provenance:quantize"].first is None
+    assert found["ipvae/provenance:quantize"].first == "(missing)"
     assert not any(d.part == "runs" for d in found.values())
 
 
@@ -92,3 +92,18 @@ def test_every_field_is_noticed(make_network, monkeypatch, path):
     monkeypatch.setattr(difference, "to_fields", lambda _: fields.pop(0))
     (found,) = difference.differences(first, second)
     assert found.path == path
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [({"x": True}, {"x": 1}), ({"x": None}, {}), ({"x": 1}, {"x": 1.0})]
+)
+def test_networks_of_unequal_checksums_always_differ(make_network, first, second):
+    a, b = (replace(make_network(), provenance=p) for p in (first, second))
+    assert len(differences(a, b)) == 1
+
+
+def test_zeros_of_unequal_signs_differ(make_network):
+    network = make_network()
+    other = replace(network, decoder=-np.zeros((12, 16), np.float32))
+    same = replace(network, decoder=np.zeros((12, 16), np.float32))
+    assert [d.path for d in differences(same, other)] == ["ipvae/decoder"]

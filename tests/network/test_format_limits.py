@@ -209,7 +209,17 @@ def test_longest_provenance(path, base, tamper, replace_dataset, beyond, valid):
 
 
 @pytest.mark.parametrize(
-    "text", ["[" * 200_000, '{"a": NaN}', '{"a": 1e999}', "{", "[]", '{"a": 1} x', "\xff"]
+    "text",
+    [
+        "[" * 200_000,
+        '{"a":' * 66 + "1" + "}" * 66,
+        '{"a": NaN}',
+        '{"a": 1e999}',
+        "{",
+        "[]",
+        '{"a": 1} x',
+        "\xff",
+    ],
 )
 def test_provenance_is_a_json_object(path, base, tamper, replace_dataset, text):
     write_network(path, base())
@@ -222,7 +232,10 @@ def test_provenance_is_a_json_object(path, base, tamper, replace_dataset, text):
 def test_what_cannot_be_written_is_refused_before_the_file_is_touched(path, base):
     write_network(path, base())
     before = path.read_bytes()
-    for provenance in ({"x": float("nan")}, {"x": "y" * 2**20}, {"x": object()}):
+    deep: dict = {}
+    for _ in range(65):
+        deep = {"x": deep}
+    for provenance in (deep, {"x": float("nan")}, {"x": "y" * 2**20}, {"x": object()}):
         with pytest.raises(DescriptionError, match="provenance"):
             write_network(path, replace(base(), provenance=provenance))
     assert path.read_bytes() == before
