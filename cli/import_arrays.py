@@ -20,6 +20,9 @@ PIXELS = {"pixel_min": 0, "pixel_max": 255, "pixel_scale": None}
 STANDARDISED = {"pixel_min": -4096, "pixel_max": 4095, "pixel_scale": 1 / 256}
 """Integer pixels of images in units of their standard deviation: up to 16 of them."""
 
+MAX_SHAPE_TEXT = 40
+"""Characters of HxW."""
+
 
 def import_model(
     source: Annotated[
@@ -68,6 +71,7 @@ def import_model(
     """
     from ipvae.export.iterative_vae import from_iterative_vae
     from ipvae.export.model import from_arrays, to_parameters
+    from ipvae.network.hdf5_child import shown
     from ipvae.train.checkpoint import Checkpoint, save_checkpoint
     from ipvae.train.data import DataInfo
 
@@ -83,9 +87,9 @@ def import_model(
         if dataset.startswith(SIGNED):
             pixels = STANDARDISED
             note(
-                f"trained on {dataset}, whose pixels are standardised and may be negative: they "
-                "become integers of -4096..4095, 256 to a standard deviation, unless --pixel-min, "
-                "--pixel-max and --pixel-scale say otherwise"
+                f"trained on {shown(dataset)}, whose pixels are standardised and may be negative: "
+                "they become integers of -4096..4095, 256 to a standard deviation, unless "
+                "--pixel-min, --pixel-max and --pixel-scale say otherwise"
             )
         trained = {"trained_steps": settings.steps}
         if settings.beta is not None:
@@ -132,8 +136,10 @@ def _shape(text: str | None, n_pixels: int) -> tuple[int, int]:
         side = round(n_pixels**0.5)
         return (side, side) if side * side == n_pixels else (1, n_pixels)
     height, _, width = text.partition("x")
-    if not (height.isdigit() and width.isdigit() and int(height) * int(width) == n_pixels):
+    whole = height.isdecimal() and width.isdecimal() and len(text) <= MAX_SHAPE_TEXT
+    if not (whole and int(height) * int(width) == n_pixels):
         raise InputError(
-            f"--image-shape: found '{text}', allowed HEIGHTxWIDTH with a product of {n_pixels}"
+            f"--image-shape: found '{text[:MAX_SHAPE_TEXT]}', "
+            f"allowed HEIGHTxWIDTH with a product of {n_pixels}"
         )
     return int(height), int(width)

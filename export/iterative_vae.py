@@ -15,6 +15,8 @@ import numpy as np
 
 from ipvae.export.torch_archive import Archive, Tensor, read_archive
 from ipvae.network.errors import InputError
+from ipvae.network.hdf5 import require_regular
+from ipvae.network.hdf5_child import shown
 
 TENSORS = {
     "layer.phi.weight": "phi",
@@ -82,8 +84,10 @@ def from_iterative_vae(
 
     Raises
     ------
+    FormatError
+        If a file is missing, a folder, a device or a pipe.
     InputError
-        If a file is missing or damaged, or the model is one that we cannot run.
+        If a file is damaged, or the model is one that we cannot run.
     """
     path = Path(path)
     archive = read_archive(path)
@@ -113,7 +117,7 @@ def _model_tensors(archive: Archive) -> dict[str, Tensor]:
             "since the network sends counts. Pass a model of type 'poisson'."
         )
     known = {*TENSORS, RAMP, *UNUSED}
-    unknown = [str(name)[:60] for name in model if name not in known]
+    unknown = [shown(str(name)[:60]) for name in model if name not in known]
     if unknown:
         raise InputError(
             f"{archive.path}: model holds {', '.join(unknown[:4])}"
@@ -234,16 +238,20 @@ def _said(content: dict[str, Any], where: Path) -> dict[str, float]:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    require_regular(path)
     try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise InputError(f"{path}: more than {MAX_JSON_BYTES} bytes; it is no configuration")
-        content = json.loads(path.read_bytes())
+        with path.open("rb") as file:
+            data = file.read(MAX_JSON_BYTES + 1)
+        content = json.loads(data) if len(data) <= MAX_JSON_BYTES else None
     except (OSError, ValueError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(
             f"{path}: not readable as JSON ({error}). Pass their ConfigPoisVAE.json."
         ) from error
+    if len(data) > MAX_JSON_BYTES:
+        raise InputError(
+            f"{path}: more than {MAX_JSON_BYTES} bytes, allowed are as many; it is no "
+            "configuration. Pass their ConfigPoisVAE.json."
+        )
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds a {type(content).__name__}, allowed an object")
     if content.get("latent_act") is not None or path.name in (
@@ -272,7 +280,7 @@ def _number(content: dict[str, Any], key: str, path: Path) -> float:
     value = content.get(key)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e6:
         raise InputError(
-            f"{path}: {key} is {str(value)[:40]}, allowed a number from 0 to 1e6. "
+            f"{path}: {key} is {shown(str(value)[:40])}, allowed a number from 0 to 1e6. "
             "Pass their ConfigPoisVAE.json."
         )
     return float(value)

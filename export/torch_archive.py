@@ -15,9 +15,20 @@ from typing import Any
 import numpy as np
 
 from ipvae.network.errors import InputError
+from ipvae.network.hdf5 import require_regular
+from ipvae.network.hdf5_child import shown
 
-MAX_PICKLE_BYTES = 1 << 29
-"""Some 30 million statistics: as many as the authors' longest training leaves."""
+MAX_PICKLE_BYTES = 1 << 27
+"""Some 9 million statistics of 14 bytes; 2.4 million were seen."""
+
+MAX_INSTRUCTIONS = 1 << 24
+"""Of a pickle; a statistic takes two, its step and its value. They bound the time."""
+
+MAX_OBJECTS = 1 << 21
+"""Strings, containers and calls in a pickle, and entries of its memo. They bound the memory."""
+
+MAX_TENSOR_BYTES = 1 << 30
+"""A decoder of 16384 pixels and as many neurons in float32."""
 
 STORAGES = {
     "torch FloatStorage": "<f4",
@@ -96,21 +107,31 @@ class Archive:
                 f"{where} holds {tensor.dtype or 'bfloat16'} numbers; allowed are floats of 16, "
                 "32 or 64 bits. Save the model as float32."
             )
-        with _opened(self.path) as archive:
-            raw = _member(archive, f"{self.root}data/{tensor.storage}")
         size, wanted = int(np.prod(tensor.shape, dtype=object)), 1
         for length, step in zip(reversed(tensor.shape), reversed(tensor.stride), strict=True):
             if length != 1 and step != wanted:
                 raise InputError(f"{where} is not stored row by row. Save it with .contiguous().")
             wanted *= length
-        item = int(tensor.dtype[-1])
-        if tensor.offset < 0 or size < 0 or (tensor.offset + size) * item > len(raw):
-            raise InputError(
-                f"{where} asks for numbers {tensor.offset}..{tensor.offset + size} of "
-                f"{len(raw) // item} that are stored. Copy the file again."
-            )
-        flat = np.frombuffer(raw, tensor.dtype, size, tensor.offset * item)
-        return flat.reshape(tensor.shape)
+        return self._numbers(tensor, size, where).reshape(tensor.shape)
+
+    def _numbers(self, tensor: Tensor, size: int, where: str) -> np.ndarray:
+        """Read no more of a storage than a tensor of `size` numbers needs."""
+        item, end = int(tensor.dtype[-1]), tensor.offset + size
+        name = f"{self.root}data/{tensor.storage}"
+        with _opened(self.path) as archive:
+            stored = _member_size(archive, name) // item
+            if tensor.offset < 0 or end > stored:
+                raise InputError(
+                    f"{where} asks for numbers {tensor.offset}..{end} of "
+                    f"{stored} that are stored. Copy the file again."
+                )
+            if end * item > MAX_TENSOR_BYTES:
+                raise InputError(
+                    f"{where} ends at byte {end * item} of its storage, allowed are "
+                    f"{MAX_TENSOR_BYTES}. Save a smaller model, each tensor with .clone()."
+                )
+            raw = _member(archive, name, end * item)
+        return np.frombuffer(raw, tensor.dtype, size, tensor.offset * item)
 
 
 def read_archive(path: str | Path) -> Archive:
@@ -118,9 +139,11 @@ def read_archive(path: str | Path) -> Archive:
 
     Raises
     ------
+    FormatError
+        If it is missing, a folder, a device or a pipe.
     InputError
         If it is no such file, is damaged, or its pickle asks for anything but tensors, ordered
-        dicts and NumPy scalars.
+        dicts and NumPy scalars, or for more than a checkpoint needs.
     """
     path = Path(path)
     with _opened(path) as archive:
@@ -132,22 +155,23 @@ def read_archive(path: str | Path) -> Archive:
             )
         root = names[0].removesuffix("data.pkl")
         if f"{root}byteorder" in archive.namelist():
-            order = _member(archive, f"{root}byteorder")
+            order = _member(archive, f"{root}byteorder", len(b"little"))
             if order != b"little":
-                raise InputError(f"{path}: byte order {order[:9]!r}, allowed is little endian")
-        data = _member(archive, names[0])
-    if len(data) > MAX_PICKLE_BYTES:
-        raise InputError(
-            f"{path}: data.pkl has {len(data)} bytes, allowed are {MAX_PICKLE_BYTES}. "
-            "Save the model without its statistics."
-        )
+                raise InputError(f"{path}: byte order {order!r}, allowed is little endian")
+        if (size := _member_size(archive, names[0])) > MAX_PICKLE_BYTES:
+            raise InputError(
+                f"{path}: data.pkl has {size} bytes, allowed are {MAX_PICKLE_BYTES}. "
+                "Save the model without its statistics."
+            )
+        data = _member(archive, names[0], size)
     try:
         return Archive(path, root, _Machine().run(data))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except (ValueError, LookupError, TypeError) as error:
         raise InputError(
-            f"{path}: its pickle is damaged ({error or type(error).__name__}). Copy the file again."
+            f"{path}: its pickle is damaged ({shown(str(error)) or type(error).__name__}). "
+            "Copy the file again."
         ) from error
 
 
@@ -155,6 +179,7 @@ class _opened:  # noqa: N801
     """A zip archive whose members are stored as they are, so that none can blow up."""
 
     def __init__(self, path: Path) -> None:
+        require_regular(path)
         try:
             self.archive = zipfile.ZipFile(path)
         except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
@@ -170,18 +195,35 @@ class _opened:  # noqa: N801
         self.archive.close()
 
 
-def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+def _member_size(archive: zipfile.ZipFile, name: str) -> int:
+    """Bytes of a member, which are as many in the file."""
     try:
         info = archive.getinfo(name)
-        if info.compress_type != zipfile.ZIP_STORED:
-            raise InputError(f"{archive.filename}: {name} is compressed; torch.save stores as is")
-        return archive.read(name)
-    except InputError:
-        raise
-    except Exception as error:  # zipfile and what it reads have no common class
+    except KeyError as error:
+        raise _unreadable(archive, name, error) from error
+    if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
         raise InputError(
-            f"{archive.filename}: {name[-80:]!r} cannot be read ({error}). Copy the file again."
-        ) from error
+            f"{archive.filename}: {name[-80:]!r} is compressed, allowed are members stored as is. "
+            "Pass a .pt file that torch.save wrote."
+        )
+    return info.file_size
+
+
+def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    """Return the first `most` bytes of a member."""
+    _member_size(archive, name)
+    try:
+        with archive.open(name) as file:
+            return file.read(most)
+    except Exception as error:  # zipfile and what it reads have no common class
+        raise _unreadable(archive, name, error) from error
+
+
+def _unreadable(archive: zipfile.ZipFile, name: str, error: Exception) -> InputError:
+    return InputError(
+        f"{archive.filename}: {name[-80:]!r} cannot be read ({shown(str(error))}). "
+        "Copy the file again."
+    )
 
 
 class _Machine:
@@ -191,10 +233,11 @@ class _Machine:
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
+        self.objects = 0
 
     def run(self, program: bytes) -> Any:
         """Return what the program builds."""
-        for opcode, argument, _ in pickletools.genops(program):
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(program)):
             if opcode.name == "STOP":
                 return self.stack.pop()
             step = _STEPS.get(opcode.name)
@@ -203,6 +246,11 @@ class _Machine:
                     f"its pickle uses the instruction {opcode.name}, which a checkpoint does not "
                     "need. Nothing was run; do not trust this file."
                 )
+            self.objects += opcode.name not in _SMALL
+            if count >= MAX_INSTRUCTIONS:
+                raise _too_many("instructions", MAX_INSTRUCTIONS)
+            if max(self.objects, len(self.memo)) > MAX_OBJECTS:
+                raise _too_many("objects", MAX_OBJECTS)
             step(self, argument)
         raise _DamagedError("it has no end")
 
@@ -240,8 +288,8 @@ class _Machine:
     def name(self, text: str) -> None:
         if text not in STORAGES and text not in SKIPPED and text not in _CALLS:
             raise InputError(
-                f"its pickle asks for {text.replace(' ', '.', 1)[:80]}; allowed are tensors, "
-                "ordered dicts and NumPy scalars. Nothing was run; do not trust this file."
+                f"its pickle asks for {shown(text.replace(' ', '.', 1)[:80])}; allowed are "
+                "tensors, ordered dicts and NumPy scalars. Nothing was run; do not trust this file."
             )
         self.stack.append(_Global(text))
 
@@ -269,6 +317,13 @@ class _Machine:
                 self.stack.append(_Storage(key, STORAGES[kind]))
             case _:
                 raise _DamagedError("a reference to what is no storage")
+
+
+def _too_many(what: str, limit: int) -> InputError:
+    return InputError(
+        f"its pickle has more than {limit} {what}, allowed are as many. "
+        "Save the model without its statistics."
+    )
 
 
 def _ordered_dict(arguments: tuple) -> dict[Any, Any]:
@@ -329,3 +384,8 @@ _STEPS: dict[str, Callable[[_Machine, Any], None]] = {
     "BUILD": _Machine.build,
     "BINPERSID": _Machine.storage,
 }
+
+_NUMBERS = {"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "NONE", "NEWTRUE", "NEWFALSE"}
+_MEMO = {"BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET"}
+_SMALL = _NUMBERS | _MEMO | {"APPEND", "APPENDS", "SETITEM", "SETITEMS", "EMPTY_TUPLE"}
+"""Instructions that make nothing, or numbers."""

@@ -1,6 +1,7 @@
 """The authors' checkpoint on the command line: import, export, check, run; hostile files."""
 
 import json
+import os
 import pickle
 import shutil
 import zipfile
@@ -117,13 +118,28 @@ def test_options_in_place_of_a_configuration(command, tmp_path):
     assert not (tmp_path / "n").exists()
 
 
+@pytest.mark.parametrize("shape", ["²x2", "2x²", "x", "16", "-16x-16", "9" * 5000 + "x1"])
+def test_image_shapes_that_are_none_are_refused(command, tmp_path, shape):
+    words = ("--image-shape", shape, "--out", tmp_path / "m")
+    status, out, err = command("import", CHECKPOINT, *words)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "HEIGHTxWIDTH with a product of 256" in err and len(err) < 200
+
+
+@pytest.mark.parametrize("name", ["a.pt", "a.npz", "a.json"])
+def test_a_pipe_is_refused_at_once(command, tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    words = (CHECKPOINT, "--config", tmp_path / name) if name == "a.json" else (tmp_path / name,)
+    status, out, err = command("import", *words, "--out", tmp_path / "m")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert f"{name}: cannot be read (it is no regular file)" in err
+
+
 class Hostile:
     def __init__(self, flag):
         self.flag = flag
 
     def __reduce__(self):
-        import os
-
         return os.system, (f"touch {self.flag}",)
 
 

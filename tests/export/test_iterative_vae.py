@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torch
 
 from ipvae.evaluation.metrics import mse, r2
 from ipvae.export.iterative_vae import from_iterative_vae
-from ipvae.network.errors import InputError
+from ipvae.network.errors import FormatError, InputError
 from ipvae.train.data import load_images
 from ipvae.train.dynamics import precision_of, step_direct, step_gram
 from ipvae.train.infer import infer
@@ -134,9 +135,9 @@ def altered(tmp_path):
 
 
 def refused(path, *parts, **options):
-    with pytest.raises(InputError) as info:
+    with pytest.raises((InputError, FormatError)) as info:
         from_iterative_vae(path, **options)
-    assert "\n" not in str(info.value)
+    assert "\n" not in str(info.value) and str(info.value).isprintable()
     for part in parts:
         assert part in str(info.value)
 
@@ -203,6 +204,11 @@ def test_models_of_another_make_are_refused(altered, model, part):
     refused(altered(model), part, "c.pt: ")
 
 
+def test_control_characters_do_not_reach_the_terminal(altered):
+    refused(altered({"layer.\x1b[31m": torch.ones(1)}), r"holds layer.\x1b[31m; allowed")
+    refused(altered(config={"t_train": "\x1b[31m"}), r"t_train is \x1b[31m, allowed")
+
+
 def test_a_checkpoint_without_a_model_is_refused(tmp_path):
     for content in ({"state": 1}, [1], {"model": 3}):
         torch.save(content, tmp_path / "a.pt")
@@ -231,7 +237,10 @@ def test_options_stand_in_for_the_configuration(tmp_path):
 
 def test_configurations_that_cannot_be_read_are_refused(tmp_path):
     path = tmp_path / "c.json"
-    refused(CHECKPOINT, "c.json: not readable as JSON", config=path)
+    refused(CHECKPOINT, "c.json: cannot be read (No such file", config=path)
+    os.mkfifo(tmp_path / "pipe.json")
+    for special in (Path("/dev/zero"), tmp_path / "pipe.json"):
+        refused(CHECKPOINT, f"{special}: cannot be read (it is no regular", config=special)
     for content, part in ((b"{", "not readable"), (b"[" * 10**5, "not readable"), (b"3", "a int")):
         path.write_bytes(content)
         refused(CHECKPOINT, f"c.json: {part}" if part != "a int" else "holds a int", config=path)

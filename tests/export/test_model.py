@@ -1,8 +1,10 @@
+import os
+
 import numpy as np
 import pytest
 
 from ipvae.export.model import from_arrays, from_parameters, to_parameters
-from ipvae.network.errors import DescriptionError, InputError
+from ipvae.network.errors import DescriptionError, FormatError, InputError
 
 GOOD = {
     "phi": np.ones((4, 3)),
@@ -70,8 +72,11 @@ def test_what_is_no_archive_is_refused(tmp_path):
     (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 no")
     with pytest.raises(InputError, match="not an .npz file"):
         from_arrays(tmp_path / "a.npz")
-    with pytest.raises(InputError, match="not an .npz file"):
+    with pytest.raises(FormatError, match="No such file"):
         from_arrays(tmp_path / "none.npz")
+    os.mkfifo(tmp_path / "pipe.npz")
+    with pytest.raises(FormatError, match="it is no regular file"):
+        from_arrays(tmp_path / "pipe.npz")
 
 
 def test_sigma_outside_the_model_is_refused(tmp_path):

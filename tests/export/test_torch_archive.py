@@ -1,6 +1,7 @@
 """A checkpoint is read as data: as PyTorch reads it, and nothing in it runs."""
 
 import io
+import os
 import pickle
 import zipfile
 from collections import OrderedDict
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 
+from ipvae.export import torch_archive
 from ipvae.export.torch_archive import Tensor, read_archive
-from ipvae.network.errors import InputError
+from ipvae.network.errors import FormatError, InputError
 
 GOLDEN = next((Path(__file__).parent / "iterative_vae").glob("*.pt"))
 
@@ -25,16 +27,25 @@ def zipped(path, program: bytes, **members: bytes):
     return path
 
 
+def claiming(path, name, size, stored):
+    """Let a member's entry in the archive's list claim a size, and another as stored."""
+    with zipfile.ZipFile(path, "a") as archive:
+        info = archive.getinfo(f"a/{name}")
+        info.file_size, info.compress_size = size, stored
+        archive.writestr("a/version", b"3")  # so that the list is written anew
+    return path
+
+
 def saved(path, content):
     torch.save(content, path)
     return path
 
 
 def refused(path, *parts):
-    with pytest.raises(InputError) as info:
+    with pytest.raises((InputError, FormatError)) as info:
         read_archive(path)
     message = str(info.value)
-    assert "\n" not in message
+    assert "\n" not in message and message.isprintable()
     assert message.startswith(f"{path}: ")
     for part in parts:
         assert part in message
@@ -98,7 +109,6 @@ class Reduce:
 
 
 def hostile(flag):
-    import os
     import subprocess
 
     write = f"open({str(flag)!r}, 'w').close()"
@@ -133,6 +143,7 @@ def test_nothing_that_a_hostile_pickle_asks_for_runs(tmp_path, kind, protocol):
         (b"(S'touch x'\nios\nsystem\n.", "instruction STRING"),
         (b"(ios\nsystem\n.", "instruction INST"),
         (b"\x80\x02ccollections\nOrderedDict\n)\x81.", "instruction NEWOBJ"),
+        (b"cos\x1b[31m\nsystem\n.", r"os\x1b[31m.system"),
         (b"\x80\x02\x82\x01.", "instruction EXT1"),
         (b"\x80\x02Pabc\n.", "instruction PERSID"),
         (b"\x80\x02K\x01Q.", "reference to what is no storage"),
@@ -164,6 +175,52 @@ def test_a_pickle_cannot_ask_for_more_than_it_holds(tmp_path):
     assert read_archive(zipped(tmp_path / "a.pt", memo)).content is None
     nested = b"\x80\x02)" + b"\x85" * 10**6 + b"."
     assert isinstance(read_archive(zipped(tmp_path / "b.pt", nested)).content, tuple)
+
+
+@pytest.mark.parametrize("size", [6 << 30, torch_archive.MAX_PICKLE_BYTES + 1])
+def test_a_large_pickle_is_refused_before_it_is_read(tmp_path, size, monkeypatch):
+    path = claiming(zipped(tmp_path / "a.pt", b"N."), "data.pkl", size, size)
+    monkeypatch.setattr(zipfile.ZipFile, "open", None)
+    refused(path, f"data.pkl has {size} bytes, allowed are {torch_archive.MAX_PICKLE_BYTES}")
+
+
+def test_a_member_that_is_stored_in_more_bytes_than_it_has_is_refused(tmp_path):
+    refused(claiming(zipped(tmp_path / "a.pt", b"N."), "data.pkl", 2, 6 << 30), "is compressed")
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        b"}" * 40,
+        b"(" * 40,
+        b"]" * 40,
+        b"X\0\0\0\0" * 40,
+        b")" + b"\x85" * 40,
+        b"N" + b"".join(b"q%c" % i for i in range(40)),
+        b"N" * 200,
+    ],
+)
+def test_a_pickle_cannot_build_more_than_a_checkpoint_needs(tmp_path, program, monkeypatch):
+    monkeypatch.setattr(torch_archive, "MAX_OBJECTS", 30)
+    monkeypatch.setattr(torch_archive, "MAX_INSTRUCTIONS", 100)
+    what = "100 instructions" if program[:2] == b"NN" else "30 objects"
+    path = zipped(tmp_path / "a.pt", b"\x80\x02" + program + b".")
+    refused(path, f"more than {what}, allowed are as many. Save")
+
+
+def test_statistics_are_no_objects(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch_archive, "MAX_OBJECTS", 30)
+    program = pickle.dumps({"loss": {step: step / 2 for step in range(5000)}}, protocol=2)
+    assert read_archive(zipped(tmp_path / "a.pt", program)).content == {"loss": {}}
+
+
+def test_a_storage_is_read_as_far_as_its_tensor_goes(tmp_path, monkeypatch):
+    path = zipped(tmp_path / "a.pt", tensor_program(1, (2,), (1,)), **{"data/0": bytes(16)})
+    archive = read_archive(claiming(path, "data/0", 6 << 30, 6 << 30))
+    assert archive.array(archive.content, "t").tolist() == [0, 0]
+    monkeypatch.setattr(torch_archive, "MAX_TENSOR_BYTES", 11)
+    with pytest.raises(InputError, match=r"t ends at byte 12 of its storage, allowed are 11\."):
+        archive.array(archive.content, "t")
 
 
 def tensor_program(offset, shape, stride):
@@ -213,7 +270,9 @@ def test_numbers_that_are_missing_or_of_another_kind_are_refused(tmp_path):
 
 
 def test_files_that_are_no_archives_are_refused(tmp_path):
-    refused(tmp_path / "none.pt", "not a checkpoint of PyTorch")
+    refused(tmp_path / "none.pt", "No such file")
+    os.mkfifo(tmp_path / "pipe.pt")
+    refused(tmp_path / "pipe.pt", "it is no regular file")
     (tmp_path / "a.pt").write_bytes(b"no")
     refused(tmp_path / "a.pt", "not a checkpoint of PyTorch")
     torch.save({}, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
