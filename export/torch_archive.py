@@ -24,7 +24,7 @@ MAX_PICKLE_BYTES = 1 << 27
 MAX_INSTRUCTIONS = 1 << 24
 """Of a pickle; a statistic takes two, its step and its value. They bound the time."""
 
-MAX_OBJECTS = 1 << 21
+MAX_OBJECTS = 1 << 22
 """Strings, containers and calls in a pickle, and entries of its memo. They bound the memory."""
 
 MAX_TENSOR_BYTES = 1 << 30
