@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ipvae.network.atomic import replacing
+from ipvae.network.errors import InputError
 
 JsonOption = Annotated[
     str | None,
@@ -47,6 +49,28 @@ def emit(result: dict, json_target: str | None, text: "Table | str | list[Table 
     console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
     for part in text if isinstance(text, list) else [text]:
         console.print(part, soft_wrap=isinstance(part, str), markup=False)
+
+
+def require_json_target(target: str | None) -> None:
+    """Make sure that --json can be written, before long work; nothing is created.
+
+    Raises
+    ------
+    InputError
+        If its folder is missing or cannot be written, or if it is a folder itself.
+    """
+    if target is None or target == "-":
+        return
+    try:
+        if Path(target).is_dir():
+            raise InputError(f"--json: {target or '.'} is a folder; give a file in it, or -")
+        with tempfile.TemporaryFile(dir=Path(target).parent):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"--json: cannot write {target} ({error.strerror}); choose a folder that exists and "
+            "that you may write to, or -"
+        ) from error
 
 
 def json_data(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ipvae.cli.inputs import DataDirOption, preset_images, training_errors
-from ipvae.cli.output import JsonOption, emit, note, settings
+from ipvae.cli.output import JsonOption, emit, note, require_json_target, settings
 from ipvae.cli.signals import signals_as_wish
 from ipvae.network.atomic import require_writable_folder
 from ipvae.network.errors import InputError
@@ -33,7 +33,7 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="Largest one of Adamax.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads that share a batch.")] = None,
-    device: Annotated[str | None, typer.Option(help="A torch device; without it cpu.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps; without it cpu.")] = None,
     data_dir: DataDirOption = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the training in OUT, to the same bits.")
@@ -80,6 +80,7 @@ def train(
             return finished(out, given, json)
         begun.options["tensorboard"] = tensorboard or begun.options.get("tensorboard", False)
         require_writable_folder(out)
+        require_json_target(json)  # it may be in OUT
         with sole_writer(out):
             return trained(out, begun, images, json)
 
@@ -89,7 +90,7 @@ def fresh(
 ) -> "tuple[Unfinished, Images]":
     """Begin a training, unless that would destroy an unfinished one."""
     from ipvae.train.config import PRESETS, preset_config
-    from ipvae.train.fit import new_model
+    from ipvae.train.fit import new_model, require_device
     from ipvae.train.resume import NAME, Unfinished, fingerprint, is_unfinished
     from ipvae.train.state import TrainState
 
@@ -104,9 +105,10 @@ def fresh(
             f"{out}: holds an unfinished training ({NAME}). Go on with it with --resume, give it "
             "up with --overwrite, or choose another --out."
         )
+    options = {**options, "device": options["device"] or "cpu"}
+    require_device(options["device"])
     images = preset_images(config.preset, given_folder(options))
     state = TrainState.first(new_model(config, images))
-    options = {**options, "device": options["device"] or "cpu"}
     return Unfinished(config, fingerprint(images), state, [0.0], options), images
 
 
@@ -114,6 +116,7 @@ def continued(
     out: Path, given: dict[str, Any], options: dict[str, Any]
 ) -> "tuple[Unfinished | None, Images | None]":
     """Take up the training in a folder; none if it is complete."""
+    from ipvae.train.fit import require_device
     from ipvae.train.resume import (
         NAME,
         read_unfinished,
@@ -136,6 +139,11 @@ def continued(
             f"{begun.options['device']}; only there it ends in the same weights. Leave the option "
             "out, or start anew with --overwrite."
         )
+    require_device(
+        begun.options["device"],
+        f"The training in {out} is on it: go on where it is there, or start anew with --overwrite "
+        "and --device cpu.",
+    )
     if options["data_dir"] is not None:
         begun.options["data_dir"] = options["data_dir"]
     images = preset_images(begun.config.preset, given_folder(begun.options))
@@ -151,11 +159,11 @@ def given_folder(options: dict[str, Any]) -> Path | None:
 def trained(out: Path, begun: "Unfinished", images: "Images", json: str | None) -> None:
     """Train to the end, save the model, show the result."""
     from ipvae.train.checkpoint import save_checkpoint
-    from ipvae.train.errors import StoppedError
+    from ipvae.train.errors import DivergenceError, StoppedError
     from ipvae.train.fit import fit, to_checkpoint
     from ipvae.train.keeper import Keeper
     from ipvae.train.progress import progress_bar
-    from ipvae.train.resume import discard_unfinished
+    from ipvae.train.resume import NAME, discard_unfinished
 
     config, state = begun.config, begun.state
     note(
@@ -182,6 +190,11 @@ def trained(out: Path, begun: "Unfinished", images: "Images", json: str | None) 
             stopped = InputError(f"{error}; go on with: ipvae train --resume --out {folder}")
             stopped.exit_status = 128 + wish.number
             raise stopped from error
+        except DivergenceError as error:
+            raise DivergenceError(
+                f"{error} Add --overwrite to that: the last saved state is kept in {out / NAME}, "
+                "and from there --resume diverges again."
+            ) from error
         saved = save_checkpoint(out, to_checkpoint(model, config, images, history))
         discard_unfinished(out)
     last = history[-1]

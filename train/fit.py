@@ -25,6 +25,7 @@ from ipvae.train.state import TrainState, put_state, take_state
 
 _ORDER, _DRAWS, _HELD_OUT = 1, 2, 3  # words that keep streams of random numbers apart
 _MONITOR_IMAGES = 500
+_DEVICES = ("cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def fit(
     progress : called after each optimiser step
     keep : called after each optimiser step, before `progress`
     start : state to go on from, None to begin
-    device : a torch device
+    device : cpu, cuda or mps, with an index or without
 
     Returns
     -------
@@ -85,7 +86,7 @@ def fit(
     Raises
     ------
     ConfigError
-        If the device is not there.
+        If the device is not there or of another kind.
     DivergenceError
         If the loss or its gradient is not finite.
 
@@ -93,7 +94,7 @@ def fit(
     ----------
     arXiv 2410.19315; optimiser and schedules from the authors' released configurations.
     """
-    place = _device(device)
+    place = require_device(device)
     with workers(config.threads if place.type == "cpu" else 1) as for_each:
         model = new_model(config, images).to(place)
         start = start or TrainState.first(model)
@@ -257,13 +258,23 @@ def _diverged(
     )
 
 
-def _device(name: str) -> torch.device:
+def require_device(name: str, advice: str = "Use --device cpu.") -> torch.device:
+    """Return a device that can train.
+
+    Raises
+    ------
+    ConfigError
+        If it is not there or of another kind; it ends with `advice`.
+    """
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        if device.type in _DEVICES:
+            torch.empty(0, device=device)
+            return device
+        reason = f"of kind {device.type}"
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(
-            f"device {name!r} cannot be used here ({reason}). Use --device cpu."
-        ) from error
-    return device
+        reason = str(error).splitlines()[0].split(". ")[0]
+    raise ConfigError(
+        f"device {name!r} cannot be used here ({reason}); allowed are {', '.join(_DEVICES)} as "
+        f"far as this machine has them. {advice}"
+    )

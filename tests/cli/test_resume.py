@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from ipvae.cli.main import run_command
 from ipvae.cli.signals import Wish, signals_as_wish
+from ipvae.train.resume import read_unfinished, write_unfinished
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ("--preset", "digits", "--latents", "6", "--steps", "2")
@@ -78,7 +80,7 @@ def result(run):
     return model, figures
 
 
-def await_first_state(process, run, longest=60.0):
+def await_first_state(process, run, longest=300.0):
     """Wait until the process has written a state of its own, or has ended."""
     begin, before = time.monotonic(), changed(run)
     while changed(run) == before and process.poll() is None:
@@ -93,13 +95,30 @@ def changed(run):
         return 0
 
 
+def lines(run):
+    """Epochs in the metrics."""
+    try:
+        return (run / "metrics.jsonl").read_bytes().count(b"\n")
+    except FileNotFoundError:
+        return 0
+
+
+def await_lines(process, run, wanted, longest=300.0):
+    """Wait until the metrics have so many epochs, or the process has ended."""
+    begin = time.monotonic()
+    while lines(run) < wanted and process.poll() is None:
+        assert time.monotonic() < begin + longest
+        time.sleep(0.005)
+
+
 def kill_at_random(run, words, chance):
-    """Train, kill after a random time, resume, and so on; return how many kills met it alive."""
+    """Train, kill some epochs further, resume, and so on; return how many kills met it alive."""
     kills = 0
     for i in range(3):
+        wanted = lines(run) + chance.randrange(12)
         process = started("train", "--out", run, *(words if i == 0 else ("--resume",)))
         await_first_state(process, run)
-        time.sleep(chance.uniform(0.0, 0.5))
+        await_lines(process, run, wanted)
         process.kill()
         process.communicate()
         kills += process.returncode == -signal.SIGKILL
@@ -113,9 +132,8 @@ def test_killed_at_random_points_it_ends_in_the_same_bits(tmp_path):
         return (*TINY, "--epochs", "60", "--threads", str(threads))
 
     def cut(threads):
-        seed = random.randrange(1000)
-        print(f"kills with {threads} threads from seed {seed}")
-        return kill_at_random(tmp_path / f"cut{threads}", words(threads), random.Random(seed))
+        chance = random.Random(8 + threads)
+        return kill_at_random(tmp_path / f"cut{threads}", words(threads), chance)
 
     with ThreadPoolExecutor(2) as pool:
         assert sum(pool.map(cut, (1, 2))) >= 5
@@ -131,7 +149,7 @@ def test_killed_while_it_writes_its_state_it_ends_in_the_same_bits(tmp_path, cap
     # Writes: the first state, the metrics, then a state for each epoch.
     for nth, moment in ((3, "half"), (5, "whole"), (4, "placed")):
         process = started(nth, moment, "train", *words, code=KILLED_WRITING)
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
         assert process.returncode == -signal.SIGKILL
         left = [path for path in cut.iterdir() if path.suffix == ".tmp"]
         assert len(left) == (moment != "placed")
@@ -146,10 +164,9 @@ def test_killed_while_it_writes_its_state_it_ends_in_the_same_bits(tmp_path, cap
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_stopped_by_a_signal_it_keeps_its_state_and_says_how_to_go_on(tmp_path, number, status):
     process = started("train", "--out", tmp_path, *TINY, "--epochs", 100_000, "--quiet")
-    await_first_state(process, tmp_path)
-    time.sleep(0.5)
+    await_lines(process, tmp_path, 1)
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert (process.returncode, out) == (status, "")
     assert err.startswith("ipvae: stopped after optimiser step ")
     assert err.endswith(f"go on with: ipvae train --resume --out {tmp_path}\n")
@@ -205,6 +222,9 @@ def contents(folder):
         (["--resume", "--preset", "mnist", "--seed", "4"], "--preset: found mnist, but"),
         (["--resume", "--latents", "7"], "has 6, and its settings cannot change on the way"),
         (["--resume", "--device", "cuda"], "--device: found cuda, but"),
+        (["--overwrite", *TINY, "--device", "meta"], "device 'meta' cannot be used here (of kind"),
+        (["--overwrite", *TINY, "--device", "cuda:99"], "device 'cuda:99' cannot be used here"),
+        (["--resume", "--json", "none/x.json"], "--json: cannot write none/x.json (No such file"),
         (["--resume", "--overwrite"], "--resume and --overwrite: give one of them"),
         (["--overwrite"], "--preset: missing; allowed are digits, mnist"),
         (["--overwrite", "--preset", "digits", "--latents", "0"], "'latents' is 0; allowed are 1"),
@@ -263,3 +283,56 @@ def test_tensorboard_that_is_missing_is_one_line_and_touches_nothing(
     assert (status, err.count("\n")) == (2, 1)
     assert "pip install tensorboard" in err
     assert contents(unfinished) == before
+
+
+@pytest.mark.parametrize("device", ["meta", "cuda:99"])
+def test_device_that_is_not_there_leaves_nothing_so_that_its_advice_works(
+    command, tmp_path, device
+):
+    run = tmp_path / "run"
+    words = ("train", "--out", run, *TINY, "--epochs", 1)
+    status, out, err = command(*words, "--device", device)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.endswith("Use --device cpu.\n")
+    assert not run.exists()
+    assert command(*words, "--device", "cpu")[0] == 0
+
+
+def test_resume_where_the_device_is_not_there_says_what_can_be_done(command, unfinished):
+    begun = read_unfinished(unfinished)
+    assert begun is not None
+    begun.options["device"] = "cuda:99"
+    write_unfinished(unfinished, begun)
+    before = contents(unfinished)
+    status, _, err = command("train", "--resume", "--out", unfinished)
+    assert (status, err.count("\n")) == (2, 1)
+    assert f"The training in {unfinished} is on it: " in err
+    assert "start anew with --overwrite and --device cpu." in err
+    assert contents(unfinished) == before
+    words = ("--overwrite", "--device", "cpu", *TINY, "--epochs", 1)
+    assert command("train", "--out", unfinished, *words)[0] == 0
+
+
+def test_advice_after_a_divergence_works(command, tmp_path, monkeypatch):
+    words, advised = ("train", "--out", tmp_path, *TINY, "--epochs", 1), None
+    with monkeypatch.context() as patch:
+        patch.setattr("torch.nn.utils.clip_grad_norm_", lambda *_: float("inf"))
+        for again in (words, ("train", "--out", tmp_path, "--resume")):
+            status, _, err = command(*again, "--quiet")
+            assert (status, err.count("\n")) == (1, 1)
+            advised = re.search(r"try a lower --learning-rate \((\S+)\), ", err)
+            assert f"Add --overwrite to that: the last saved state is kept in {tmp_path}" in err
+    assert advised is not None and read_unfinished(tmp_path) is not None
+    assert command(*words, "--learning-rate", advised[1], "--overwrite")[0] == 0
+
+
+def test_json_target_that_cannot_be_written_is_refused_before_training(command, tmp_path):
+    run, missing = tmp_path / "run", tmp_path / "none" / "x.json"
+    words = ("train", "--out", run, *TINY, "--epochs", 1, "--json")
+    for target, part in ((missing, "(No such file or directory)"), (tmp_path, "is a folder")):
+        status, out, err = command(*words, target)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert err.startswith("ipvae: --json: ") and part in err
+        assert list(run.iterdir()) == [] and not missing.parent.exists()
+    assert command(*words, run / "x.json")[0] == 0
+    assert json.loads((run / "x.json").read_text())["history"]

@@ -81,9 +81,20 @@ def test_divergence_stops_with_a_clear_error(images):
         fit(dataclasses.replace(SHORT, epochs=1), broken)
 
 
-def test_unknown_device_is_refused(images):
-    with pytest.raises(ConfigError, match=r"device 'abacus' cannot be used here"):
-        fit(SHORT, images, device="abacus")
+@pytest.mark.parametrize("device", ["abacus", "meta", "meta:0", "cuda:99", "mps:9", ""])
+def test_device_that_cannot_train_is_refused(images, device):
+    with pytest.raises(ConfigError) as caught:
+        fit(SHORT, images, device=device)
+    message = str(caught.value)
+    assert message.startswith(f"device {device!r} cannot be used here (")
+    assert "; allowed are cpu, cuda, mps as far as this machine has them. Use " in message
+    assert "\n" not in message and len(message) < 500
+
+
+def test_processor_with_an_index_is_a_device(images):
+    config = dataclasses.replace(SHORT, epochs=1)
+    plain, indexed = (fit(config, images, device=name)[0].arrays() for name in ("cpu", "cpu:0"))
+    assert all(np.array_equal(plain[name], indexed[name]) for name in plain)
 
 
 def test_shards_change_only_how_sums_round(images):
