@@ -16,7 +16,7 @@ from ipvae.cli.inputs import (
     preset_images,
     training_errors,
 )
-from ipvae.cli.output import JsonOption, emit, table, working
+from ipvae.cli.output import JsonOption, emit, require_json_target, table, working
 from ipvae.evaluation.metrics import curve
 from ipvae.evaluation.probe import rate_probe
 from ipvae.network.arithmetic import FRAC_BITS
@@ -47,6 +47,7 @@ def evaluate(
     json: JsonOption = None,
 ) -> None:
     """Evaluate a trained model (float) or a network file (integers) on test images."""
+    require_json_target(json)
     wanted = parse_steps(steps)
     if probe and images is not None:
         raise InputError("--probe: needs labelled images; leave --images away")

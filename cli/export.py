@@ -16,7 +16,7 @@ from ipvae.cli.inputs import (
     preset_images,
     training_errors,
 )
-from ipvae.cli.output import JsonOption, emit, json_data, table, working
+from ipvae.cli.output import JsonOption, emit, json_data, require_json_target, table, working
 from ipvae.evaluation.metrics import quality
 from ipvae.network.atomic import require_writable_folder
 from ipvae.network.check import check
@@ -49,6 +49,7 @@ def export(
     from ipvae.export.quantize import Images, clipped_weights, quantize
     from ipvae.train.checkpoint import load_checkpoint
 
+    require_json_target(json)
     with training_errors():
         checkpoint = load_checkpoint(model)
     require_writable_folder(out.parent)

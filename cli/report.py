@@ -15,7 +15,7 @@ from ipvae.cli.inputs import (
     StepsOption,
     network_images,
 )
-from ipvae.cli.output import JsonOption, emit, json_data, table, working
+from ipvae.cli.output import JsonOption, emit, json_data, require_json_target, table, working
 from ipvae.emulator import run
 from ipvae.energy.counts import count
 from ipvae.energy.models import MODELS
@@ -39,6 +39,7 @@ def report(
     json: JsonOption = None,
 ) -> None:
     """Count the operations of a run, model its energy, judge its reconstructions."""
+    require_json_target(json)
     network = read_network(net)
     pixels = network_images(network, samples, data_dir, images).pixels
     require_writable_folder(out)

@@ -19,7 +19,7 @@ from ipvae.cli.inputs import (
     replayed_draws,
     require_distinct,
 )
-from ipvae.cli.output import JsonOption, emit, table, working
+from ipvae.cli.output import JsonOption, emit, require_json_target, table, working
 from ipvae.network.atomic import require_writable_file
 from ipvae.network.bounds import saturations
 from ipvae.network.description import LAYER
@@ -47,6 +47,7 @@ def run(
     json: JsonOption = None,
 ) -> None:
     """Run images on the emulator, on Lava's CPU simulator or on Loihi 2."""
+    require_json_target(json)
     require_known(backend)
     require_distinct(
         {"--trace": trace, "--record-draws": record_draws, "--json": json},

@@ -17,7 +17,7 @@ from ipvae.cli.inputs import (
     network_images,
     replayed_draws,
 )
-from ipvae.cli.output import JsonOption, emit, working
+from ipvae.cli.output import JsonOption, emit, require_json_target, working
 from ipvae.cli.verdict import describe, verdict
 from ipvae.cli.verify_trace import describe_trace, refuse_beside_trace, verify_trace
 from ipvae.network.errors import InputError
@@ -47,6 +47,7 @@ def verify(
     With --trace: replay the trace's counts, compare all else that it holds, and test that the
     counts follow the sampler's law.
     """
+    require_json_target(json)
     if trace is not None:
         refuse_beside_trace(context)
         result = verify_trace(read_network(net), trace, data_dir, images)

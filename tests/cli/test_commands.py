@@ -296,7 +296,7 @@ def test_imported_arrays_are_exported_and_run(command, tmp_path, rng):
         (["export", "none", "--out", "{tmp}/x.h5"], "none"),
         (["import", "none.npz", "--out", "{tmp}/x"], "none.npz"),
         (["import", "model.pth", "--out", "{tmp}/x"], "allowed are .pt files of IterativeVAE"),
-        (["import", "none.pt", "--out", "{tmp}/x"], "none.pt: not a checkpoint"),
+        (["import", "none.pt", "--out", "{tmp}/x"], "none.pt: cannot be read"),
         (["import", "none.npz", "--steps", "3", "--out", "{tmp}/x"], "describe a .pt file"),
         (["report", "{net}", "--out", "/proc/none", "--samples", "2"], "cannot write there"),
         (["info", "{net}", "--json", "/proc/none/x.json"], "cannot write there"),
