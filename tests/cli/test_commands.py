@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from ipvae.cli import backends
-from ipvae.cli.main import run_command
 from ipvae.emulator import engine
 from ipvae.network.file import read_network, write_network
 from ipvae.network.trace import read_trace
@@ -18,18 +17,6 @@ def net(tmp_path, make_network):
     path = tmp_path / "net.h5"
     write_network(path, make_network())
     return path
-
-
-@pytest.fixture
-def command(capsys):
-    """Run a command; return status, parsed JSON or stdout, stderr."""
-
-    def run(*words):
-        status = run_command([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return status, json.loads(out) if out.startswith("{") else out, err
-
-    return run
 
 
 def assert_one_line_error(result, *parts):

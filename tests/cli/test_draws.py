@@ -1,13 +1,11 @@
 """Record, replay, and verify a board that draws with a random source of its own."""
 
-import json
 from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
 
-from ipvae.cli.main import run_command
 from ipvae.emulator import run as emulate
 from ipvae.network.file import checksum, read_network, write_network
 from ipvae.network.trace import compare, read_trace, write_trace
@@ -20,18 +18,6 @@ def net(tmp_path, make_network):
     path = tmp_path / "net.h5"
     write_network(path, make_network(k=K))
     return path
-
-
-@pytest.fixture
-def command(capsys):
-    """Run a command; return status, parsed JSON or stdout, stderr."""
-
-    def run(*words):
-        status = run_command([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return status, json.loads(out) if out.startswith("{") else out, err
-
-    return run
 
 
 def board(net, rate=1.0, seed=8):

@@ -10,24 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ipvae.cli.main import run_command
 from ipvae.network.file import read_network
 from ipvae.train.data import load_images
 
 GOLDEN = Path(__file__).parent.parent / "export" / "iterative_vae"
 CHECKPOINT = next(GOLDEN.glob("*.pt"))
-
-
-@pytest.fixture
-def command(capsys):
-    """Run a command; return status, parsed JSON or stdout, stderr."""
-
-    def run(*words):
-        status = run_command([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return status, json.loads(out) if out.startswith("{") else out, err
-
-    return run
 
 
 @pytest.fixture
