@@ -182,7 +182,8 @@ class _opened:  # noqa: N801
         require_regular(path)
         try:
             self.archive = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        except (OSError, zipfile.BadZipFile, ValueError, RuntimeError) as error:
+            # RuntimeError: zipfile's word for an archive of a kind that it cannot read.
             raise InputError(
                 f"{path}: not a checkpoint of PyTorch 1.6 or newer ({error}). "
                 "Pass a .pt file that torch.save wrote."

@@ -97,7 +97,8 @@ def require_hard_link(parent: Any, name: str, full: str) -> None:
 
 def require_plain(name: str, dataset: Any, gzip: bool) -> None:
     """Raise RefusedError unless a dataset holds, in this file, just what it declares."""
-    creation, layout = dataset.id.get_create_plist(), dataset.id.get_create_plist().get_layout()
+    creation = dataset.id.get_create_plist()
+    layout = creation.get_layout()
     filters = {creation.get_filter(i)[0] for i in range(creation.get_nfilters())}
     chunked = gzip and layout == h5py.h5d.CHUNKED and filters <= _PLAIN_FILTERS
     contiguous = layout == h5py.h5d.CONTIGUOUS and not filters
@@ -171,11 +172,14 @@ def limit(extra: int, seconds: float) -> None:
 
     with open("/proc/self/statm", encoding="ascii") as statm:
         now = int(statm.read().split()[0]) * resource.getpagesize()
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY_SLACK + extra, hard))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)  # should the parent be killed
-    resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, hard))
+    for kind, wanted in (
+        (resource.RLIMIT_AS, now + MEMORY_SLACK + extra),
+        (resource.RLIMIT_CPU, int(seconds) + 1),  # should the parent be killed
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, hard = resource.getrlimit(kind)  # the user's own, which may be lower
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(kind, (soft, hard))
 
 
 def read_contents(path: str, names: list[str]) -> Iterator[np.ndarray]:

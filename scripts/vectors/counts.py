@@ -15,11 +15,10 @@ MESSAGE_BITS = (1, 3, 4, 7, 10, 23)
 def count(key: tuple[int, int, int, int], u: int, message_bits: int) -> int:
     """Count of a neuron at one step, as it is sent."""
     seed, image, neuron, step = key
-    image_word = (
-        np.array([word], dtype=np.uint32) for word in random_source.image_key(seed, image)
-    )
-    image_words = tuple(image_word)
-    neuron_words = tuple(w[[neuron]] for w in random_source.neuron_keys(int(LAYER), neuron + 1))
+    ia, ib = random_source.image_key(seed, image)
+    image_words = np.array([ia], dtype=np.uint32), np.array([ib], dtype=np.uint32)
+    na, nb = random_source.neuron_keys(int(LAYER), neuron + 1)
+    neuron_words = na[[neuron]], nb[[neuron]]
 
     def uniform(sub_draw: int, _: np.ndarray | None) -> np.ndarray:
         return random_source.uniforms(image_words, neuron_words, step, sub_draw)

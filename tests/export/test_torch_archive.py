@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import re
 import zipfile
 from collections import OrderedDict
 from contextlib import suppress
@@ -306,3 +307,23 @@ def test_damaged_files_are_refused_or_read_and_never_crash(tmp_path, rng):
     for keep in range(0, len(whole), len(whole) // 20):
         path.write_bytes(whole[:keep])
         refused(path)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (6, 99, "not a checkpoint of PyTorch 1.6 or newer .zip file version 9.9"),
+        (8, 1, "is encrypted"),
+        (8, 0x20, "compressed patched data"),
+        (10, 99, "is compressed, allowed are members stored as is"),
+    ],
+    ids=["newer zip", "encrypted", "patched", "unknown compression"],
+)
+def test_archives_that_zipfile_cannot_read_are_one_error(tmp_path, place, value, message):
+    """A byte of every entry in the archive's list: version, flags or method."""
+    data = bytearray(GOLDEN.read_bytes())
+    for entry in re.finditer(b"PK\x01\x02", bytes(data)):
+        data[entry.start() + place] = value
+    (tmp_path / "x.pt").write_bytes(data)
+    with pytest.raises(InputError, match=message):
+        read_archive(tmp_path / "x.pt")

@@ -279,6 +279,20 @@ def test_the_child_cannot_take_memory_without_bound(path, stand_in):
         read(path)
 
 
+@pytest.mark.parametrize("own", ["ulimit -t 30", "ulimit -v 2000000"])
+def test_a_users_own_lower_limits_do_not_hinder_reading(path, own):
+    with h5py.File(path, "w") as f:
+        f["x"] = [1]
+    code = (
+        "import sys; from pathlib import Path; from ipvae.network.hdf5 import read_datasets\n"
+        "print(read_datasets(Path(sys.argv[1]), lambda *_: None, {}, most=9)['x'].tolist())"
+    )
+    words = ["sh", "-c", f'{own} && exec "$0" "$@"', sys.executable, "-c", code, str(path)]
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    assert done.stdout == "[1]\n", done.stderr
+
+
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="ru_maxrss in Linux's unit")
 def test_reading_takes_at_most_64_mb_beyond_twice_the_declared_size(tmp_path, make_network):
     """Peak of a fresh process and of its child over 120 MB, imports of the first not counted."""
