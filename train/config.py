@@ -10,6 +10,8 @@ from ipvae.train.errors import ConfigError
 
 VERSION = 1
 KL_FORMS = ("official", "exact")
+RELAXATIONS = ("eat", "eat-cubic")
+PRECISIONS = ("float32", "bfloat16")
 MODELS = ("ipvae",)
 
 
@@ -25,6 +27,9 @@ class TrainConfig:
     model : 'ipvae'
     latents : K, number of neurons
     steps : T, unrolled updates for each image
+    first_steps, growth_fraction :
+        training begins with `first_steps` updates, doubled up to T at equal distances over the
+        given first fraction; beta grows with them, beta / T is kept. 0 begins with T
     beta : weight of the KL term; the authors' useful knob is beta / T
     epochs : passes over the training images
     batch_size : images for each optimiser step
@@ -38,6 +43,10 @@ class TrainConfig:
         clamp and beta stay at their start for `ramp_hold`, then ramp over `ramp_fraction`
     warmup_fraction : linear warm-up of the learning rate
     kl : 'official' (the authors' code, to which their betas belong) or 'exact'
+    relaxation : of the draws, 'eat' (sigmoid, the authors') or 'eat-cubic' (unbiased mean)
+    draws : counts drawn for each update: 1, shared by update and read-out, or 2, as the authors do
+    precision : of matrix products, 'float32' or 'bfloat16' (8 significant bits, sums in float32;
+        faster where the processor has units for it, such as AMX, and slower elsewhere)
     grad_clip : largest gradient norm of the loss times 256 / M; three times that in warm-up
     threads : shards of each batch, one CPU thread each; sums round by their number
     version : of this record
@@ -56,6 +65,8 @@ class TrainConfig:
     model: str = "ipvae"
     latents: int = 512
     steps: int = 16
+    first_steps: int = 0
+    growth_fraction: float = 0.5
     beta: float = 8.0
     epochs: int = 10
     batch_size: int = 200
@@ -71,6 +82,9 @@ class TrainConfig:
     ramp_fraction: float = 0.1
     warmup_fraction: float = 0.02
     kl: str = "official"
+    relaxation: str = "eat"
+    draws: int = 1
+    precision: str = "float32"
     grad_clip: float = 3000.0
     threads: int = 2
     version: int = VERSION
@@ -80,7 +94,15 @@ class TrainConfig:
         _one_of("preset", self.preset, tuple(PRESETS))
         _one_of("model", self.model, MODELS)
         _one_of("kl", self.kl, KL_FORMS)
+        _one_of("relaxation", self.relaxation, RELAXATIONS)
+        _one_of("draws", self.draws, (1, 2))
+        _one_of("precision", self.precision, PRECISIONS)
         _one_of("version", self.version, (VERSION,))
+        if not 0 <= self.first_steps <= self.steps:
+            raise ConfigError(
+                f"training setting 'first_steps' is {self.first_steps}; allowed are 0 to 'steps', "
+                f"which is {self.steps}. Change either."
+            )
         for name, low, high in _RANGES:
             value = getattr(self, name)
             if not low <= value <= high:
@@ -146,6 +168,7 @@ _RANGES = (
     ("temperature_fraction", 0.0, 1.0),
     ("clamp_start", 0.0, 10.0),
     ("clamp_end", 0.0, 10.0),
+    ("growth_fraction", 0.0, 1.0),
     ("ramp_hold", 0.0, 1.0),
     ("ramp_fraction", 0.0, 1.0),
     ("warmup_fraction", 0.0, 1.0),

@@ -16,12 +16,13 @@ from ipvae.train.config import TrainConfig
 from ipvae.train.data import Images
 from ipvae.train.errors import ConfigError, DivergenceError
 from ipvae.train.infer import infer
-from ipvae.train.loss import batch_loss
+from ipvae.train.loss import Loss, batch_loss
 from ipvae.train.model import IPVAE
-from ipvae.train.parallel import Run, split, workers
+from ipvae.train.parallel import Run, matrix_precision, workers
 from ipvae.train.relaxed_poisson import relaxed_poisson, stream_key
 from ipvae.train.schedule import Settings, settings_at
 from ipvae.train.state import TrainState, put_state, take_state
+from ipvae.train.unroll import Unroll, Workspace, loss_and_gradient
 
 _ORDER, _DRAWS, _HELD_OUT = 1, 2, 3  # words that keep streams of random numbers apart
 _MONITOR_IMAGES = 500
@@ -95,7 +96,8 @@ def fit(
     arXiv 2410.19315; optimiser and schedules from the authors' released configurations.
     """
     place = require_device(device)
-    with workers(config.threads if place.type == "cpu" else 1) as for_each:
+    threads = config.threads if place.type == "cpu" else 1
+    with matrix_precision(config.precision), workers(threads) as for_each:
         model = new_model(config, images).to(place)
         start = start or TrainState.first(model)
         return model, _train(model, config, images, start, (keep, progress), for_each)
@@ -131,6 +133,7 @@ def _train(
     train = torch.from_numpy(images.train).to(model.phi.device)
     batches = max(1, math.ceil(len(train) / config.batch_size))
     total, begin = batches * config.epochs, time.monotonic()
+    workspace = Workspace()
     history, sums, order = [*start.history], np.array(start.sums), None
     for done in range(start.done, total):
         epoch, batch = divmod(done, batches)
@@ -148,6 +151,7 @@ def _train(
             iteration=done,
             total=total,
             for_each=for_each,
+            workspace=workspace,
         )
         sums += terms
         if batch == batches - 1:
@@ -179,39 +183,47 @@ def optimise(
     iteration: int,
     total: int,
     for_each: Run,
+    workspace: Workspace,
 ) -> tuple[float, float, float]:
     """Take one optimiser step on the images `x` (B, M); return its loss, NLL and KL.
 
     Where loss or gradient is not finite, the model is left as it was and DivergenceError raised.
 
-    The batch is cut into `config.threads` shards. Draws are keyed by (seed, iteration, update,
-    image in the batch, neuron), so shards only change how sums round.
+    On the CPU the batch is cut into `config.threads` shards. Draws are keyed by (seed, iteration,
+    update, image in the batch, neuron), so shards only change how sums round.
     """
-    parameters = list(model.parameters())
-
-    def shard(rows: slice) -> tuple[list[torch.Tensor], np.ndarray]:
-        def draw(log_rate: torch.Tensor, step: int) -> torch.Tensor:
-            key = stream_key(config.seed, _DRAWS, iteration, step)
-            first = rows.start * log_rate.shape[1]
-            return relaxed_poisson(log_rate, now.temperature, key, first=first)
-
-        share = (rows.stop - rows.start) / len(x)
-        loss = batch_loss(model(x[rows], config.steps, now.limit, draw), now.beta, config.kl)
-        gradients = torch.autograd.grad(loss.total * share, parameters)
-        return list(gradients), share * np.array([float(term) for term in loss])
-
-    shards = split(len(x), config.threads if x.device.type == "cpu" else 1)
-    results = for_each(shard, shards)
-    for i, parameter in enumerate(parameters):
-        parameter.grad = functools.reduce(torch.add, [gradients[i] for gradients, _ in results])
-    norm = float(torch.nn.utils.clip_grad_norm_(parameters, now.grad_clip))
-    loss, nll, kl = (float(value) for value in np.sum([terms for _, terms in results], axis=0))
+    parameters = dict(model.named_parameters())
+    stream = (config.seed, _DRAWS, iteration)
+    if x.device.type == "cpu" and x.dtype == torch.float32 and config.draws == 1:
+        how = Unroll(now.steps, config.kl, config.relaxation, now, stream)
+        terms, gradient = loss_and_gradient(
+            model, x, how, shards=config.threads, for_each=for_each, workspace=workspace
+        )
+    else:
+        terms, gradient = _by_autograd(model, x, config=config, now=now, stream=stream)
+    for name, parameter in parameters.items():
+        parameter.grad = gradient[name]
+    norm = float(torch.nn.utils.clip_grad_norm_(parameters.values(), now.grad_clip))
+    loss, nll, kl = (float(term) for term in terms)
     if not all(map(math.isfinite, (loss, nll, kl, norm))):
         raise _diverged(model, config, (loss, nll, kl, norm), f"{iteration + 1} of {total}")
     for group in optimiser.param_groups:
         group["lr"] = now.learning_rate
     optimiser.step()
     return loss, nll, kl
+
+
+def _by_autograd(
+    model: IPVAE, x: torch.Tensor, *, config: TrainConfig, now: Settings, stream: tuple[int, ...]
+) -> tuple[Loss, dict[str, torch.Tensor]]:
+    def draw(log_rate: torch.Tensor, step: int) -> torch.Tensor:
+        key = stream_key(*stream, step)
+        return relaxed_poisson(log_rate, now.temperature, key, relaxation=config.relaxation)
+
+    unrolled = model(x, now.steps, now.limit, draw, draws=config.draws)
+    loss = batch_loss(unrolled, now.beta, config.kl)
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    return loss, dict(zip(names, torch.autograd.grad(loss.total, parameters), strict=True))
 
 
 def _record(
@@ -233,6 +245,7 @@ def _record(
         "nll": nll,
         "kl": kl,
         "beta": now.beta,
+        "steps": now.steps,
         "temperature": now.temperature,
         "learning_rate": now.learning_rate,
         **figures,

@@ -20,7 +20,7 @@ class Unrolled(NamedTuple):
     Attributes
     ----------
     log_rates : T + 1 tensors (B, K), u_0 .. u_T
-    counts : T + 1 tensors (B, K), z_0 .. z_T
+    counts : T + 1 tensors (B, K), z_0 .. z_T, those of the read-out
     squared_error : T tensors (B,), |x - Phi z_t|^2 weighted by 1 / sigma^2, t = 1 .. T
     log_sigma : (M,) logarithm of each pixel's deviation
     """
@@ -58,7 +58,9 @@ class IPVAE(nn.Module):
         self.log_lr = nn.Parameter(torch.zeros(()))
         self.log_sigma_raw = nn.Parameter(torch.zeros(n_pixels))
 
-    def forward(self, x: Tensor, steps: int, limit: float, draw: Draw) -> Unrolled:
+    def forward(
+        self, x: Tensor, steps: int, limit: float, draw: Draw, *, draws: int = 1
+    ) -> Unrolled:
         """Unroll `steps` updates in Gram form.
 
         Parameters
@@ -67,6 +69,8 @@ class IPVAE(nn.Module):
         steps : T
         limit : C of the soft clamp
         draw : gives counts for log-rates and a step's number, 0 .. T
+        draws : 1 to share each draw between update and read-out; 2 to draw again for the read-out,
+            numbered T + t at step t
         """
         deviation = log_sigma(self.log_sigma_raw)
         weighted = torch.exp(-2.0 * deviation)[:, None] * self.phi
@@ -84,9 +88,13 @@ class IPVAE(nn.Module):
             u = step_gram(u, drive, step_size * overlap, limit)
             z = draw(u, t)
             overlap = z @ gram
-            errors.append(energy + (z * (overlap - 2.0 * match)).sum(dim=1))
+            shown, seen = z, overlap
+            if draws == 2:
+                shown = draw(u, steps + t)
+                seen = shown @ gram
+            errors.append(energy + (shown * (seen - 2.0 * match)).sum(dim=1))
             log_rates.append(u)
-            counts.append(z)
+            counts.append(shown)
         return Unrolled(log_rates, counts, errors, deviation)
 
     def arrays(self) -> dict[str, np.ndarray]:

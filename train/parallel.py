@@ -45,6 +45,17 @@ def workers(threads: int) -> Iterator[Run]:
         torch.set_num_threads(before)
 
 
+@contextmanager
+def matrix_precision(name: str) -> Iterator[None]:
+    """Let float32 matrix products be 'float32', or 'bfloat16' with sums in float32."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium" if name == "bfloat16" else "highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 def split(n: int, parts: int) -> list[slice]:
     """Cut range(n) into at most `parts` slices of nearly the same length, none empty."""
     parts = max(1, min(parts, n))

@@ -1,7 +1,9 @@
 """Relaxed Poisson draws by arrival times, with a gradient: plain torch and fused on the CPU.
 
-z = sum_i sigmoid((1 - S_i) / tau), S_i the arrival times of a process of the given rate:
-arXiv 2405.14473, algorithm 1. tau = 0 counts the arrivals before 1, an exact Poisson draw.
+z = sum_i h((1 - S_i) / tau), S_i the arrival times of a process of the given rate.
+eat: h the sigmoid, arXiv 2405.14473, algorithm 1. eat-cubic: h(v) = 3 w^2 - 2 w^3 with
+w = (v + 1) / 2 cut to [0, 1], whose mean is the rate for tau <= 1: arXiv 2602.03896.
+tau = 0 counts the arrivals before 1, an exact Poisson draw.
 """
 
 import math
@@ -27,7 +29,9 @@ def stream_key(*words: int) -> int:
     return key
 
 
-def relaxed_poisson(log_rate: Tensor, temperature: float, key: int, *, first: int = 0) -> Tensor:
+def relaxed_poisson(
+    log_rate: Tensor, temperature: float, key: int, *, first: int = 0, relaxation: str = "eat"
+) -> Tensor:
     """Draw relaxed Poisson counts; gradients flow to `log_rate`.
 
     float32 on the CPU runs fused, elsewhere plain torch, whose draws are others of the same law.
@@ -40,6 +44,7 @@ def relaxed_poisson(log_rate: Tensor, temperature: float, key: int, *, first: in
     temperature : tau >= 0; 0 gives exact whole counts and no gradient
     key : stream of random numbers, see `stream_key`
     first : index of the first element within the stream
+    relaxation : 'eat' or 'eat-cubic'
 
     Returns
     -------
@@ -47,17 +52,19 @@ def relaxed_poisson(log_rate: Tensor, temperature: float, key: int, *, first: in
 
     References
     ----------
-    arXiv 2405.14473, algorithm 1.
+    eat: arXiv 2405.14473, algorithm 1. eat-cubic: arXiv 2602.03896, modified EAT.
     """
     if log_rate.device.type == "cpu" and log_rate.dtype == torch.float32:
-        return _FusedDraw.apply(log_rate, temperature, key, first)  # pyright: ignore
+        return _FusedDraw.apply(log_rate, temperature, key, first, relaxation)  # pyright: ignore
     generator = torch.Generator(log_rate.device).manual_seed(key & (_MASK >> 1))
     if temperature == 0:
         return torch.poisson(log_rate.detach().exp(), generator=generator)
-    return _torch_draw(log_rate, temperature, generator)
+    return _torch_draw(log_rate, temperature, generator, relaxation)
 
 
-def relaxed_count(log_rate: Tensor, exponentials: Tensor, temperature: float) -> Tensor:
+def relaxed_count(
+    log_rate: Tensor, exponentials: Tensor, temperature: float, relaxation: str = "eat"
+) -> Tensor:
     """Return the relaxed count for given exponential waiting times: the reference.
 
     Parameters
@@ -65,19 +72,27 @@ def relaxed_count(log_rate: Tensor, exponentials: Tensor, temperature: float) ->
     log_rate : any shape
     exponentials : (n, *shape) draws of Exp(1); arrivals beyond the n-th are left out
     temperature : tau > 0
+    relaxation : 'eat' or 'eat-cubic'
     """
     arrivals = torch.cumsum(exponentials, dim=0) * torch.exp(-log_rate)
-    return torch.sigmoid((1.0 - arrivals) / temperature).sum(dim=0)
+    early = (1.0 - arrivals) / temperature
+    if relaxation == "eat":
+        return torch.sigmoid(early).sum(dim=0)
+    w = ((early + 1.0) / 2.0).clamp(0.0, 1.0)
+    return (w * w * (3.0 - 2.0 * w)).sum(dim=0)
 
 
-def _torch_draw(log_rate: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
-    top = min(float(log_rate.detach().max().exp()), MAX_RELAXED_RATE) * stop_time(temperature)
+def _torch_draw(
+    log_rate: Tensor, temperature: float, generator: torch.Generator, relaxation: str
+) -> Tensor:
+    top = min(float(log_rate.detach().max().exp()), MAX_RELAXED_RATE)
+    top *= stop_time(temperature, relaxation)
     n = math.ceil(top + 6.0 * math.sqrt(top) + 6.0)
     shape, options = tuple(log_rate.shape), {"dtype": log_rate.dtype, "device": log_rate.device}
     waits = torch.empty((n, *shape), **options).exponential_(generator=generator)
     ceiling = math.log(MAX_RELAXED_RATE)
-    few = relaxed_count(log_rate.clamp(max=ceiling), waits, temperature)
-    mean, variance = normal_moments(temperature)
+    few = relaxed_count(log_rate.clamp(max=ceiling), waits, temperature, relaxation)
+    mean, variance = normal_moments(temperature, relaxation)
     normal = torch.randn(shape, generator=generator, **options)
     rate = log_rate.clamp(min=ceiling).exp()
     many = (rate * mean + torch.sqrt(rate * variance) * normal).clamp(min=0)
@@ -88,7 +103,7 @@ class _FusedDraw(torch.autograd.Function):
     """One pass gives z and dz/du; the way back is one product."""
 
     @staticmethod
-    def forward(ctx, log_rate, temperature, key, first):  # pyright: ignore
+    def forward(ctx, log_rate, temperature, key, first, relaxation):  # pyright: ignore
         rate = torch.exp(log_rate.detach()).contiguous()
         z, slope = torch.empty_like(rate), torch.empty_like(rate)
         fill_draws(
@@ -98,6 +113,7 @@ class _FusedDraw(torch.autograd.Function):
             first=first,
             z=z.view(-1).numpy(),
             slope=slope.view(-1).numpy(),
+            relaxation=relaxation,
         )
         if temperature == 0:
             ctx.mark_non_differentiable(z)
@@ -107,7 +123,7 @@ class _FusedDraw(torch.autograd.Function):
     @staticmethod
     def backward(ctx, *grads):  # pyright: ignore
         (slope,) = ctx.saved_tensors
-        return grads[0] * slope, None, None, None
+        return grads[0] * slope, None, None, None, None
 
 
 def _mix(word: int) -> int:

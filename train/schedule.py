@@ -12,6 +12,7 @@ class Settings:
 
     Attributes
     ----------
+    steps : T
     learning_rate : of Adamax
     temperature : tau of the relaxed draws
     beta : weight of the KL term
@@ -19,6 +20,7 @@ class Settings:
     grad_clip : largest gradient norm
     """
 
+    steps: int
     learning_rate: float
     temperature: float
     beta: float
@@ -31,6 +33,7 @@ def settings_at(config: TrainConfig, progress: float) -> Settings:
 
     Learning rate: linear warm-up, then half a cosine to zero. Temperature: linear over its
     fraction. Beta (from zero) and clamp: held, then linear. Clip: three times as wide in warm-up.
+    Steps: doubled at equal distances, and beta in proportion to them.
     """
     warming = progress < config.warmup_fraction
     if warming:
@@ -40,13 +43,23 @@ def settings_at(config: TrainConfig, progress: float) -> Settings:
         rate = 0.5 * (1.0 + math.cos(math.pi * (progress - config.warmup_fraction) / rest))
     cooling = _ramp(progress, 0.0, config.temperature_fraction)
     ramp = _ramp(progress, config.ramp_hold, config.ramp_fraction)
+    steps = _steps(config, progress)
     return Settings(
+        steps=steps,
         learning_rate=config.learning_rate * rate,
         temperature=_between(config.temperature_start, config.temperature_end, cooling),
-        beta=config.beta * ramp,
+        beta=config.beta * ramp * steps / config.steps,
         limit=_between(config.clamp_start, config.clamp_end, ramp),
         grad_clip=config.grad_clip * (3.0 if warming else 1.0),
     )
+
+
+def _steps(config: TrainConfig, progress: float) -> int:
+    first = config.first_steps or config.steps
+    doublings = math.ceil(math.log2(config.steps / first))
+    if doublings == 0 or progress >= config.growth_fraction:
+        return config.steps
+    return first * 2 ** math.floor(progress / config.growth_fraction * doublings)
 
 
 def _ramp(progress: float, start: float, length: float) -> float:

@@ -1,0 +1,144 @@
+"""The fused loss and gradient against autograd in double precision, with the draws fixed."""
+
+import numpy as np
+import pytest
+import torch
+from numba import njit
+
+from ipvae.train.loss import batch_loss
+from ipvae.train.model import IPVAE
+from ipvae.train.parallel import matrix_precision, split, workers
+from ipvae.train.schedule import Settings
+from ipvae.train.unroll import Unroll, Workspace, loss_and_gradient
+from ipvae.train.vector_math import exp32, log1p32
+
+torch.set_num_threads(1)
+M, K, B, T = 30, 24, 9, 6
+BETA = 3.0
+
+
+class Replay(torch.autograd.Function):
+    """A draw that was made before, with its derivative."""
+
+    @staticmethod
+    def forward(ctx, log_rate, z, slope):
+        ctx.save_for_backward(slope)
+        return z.clone()
+
+    @staticmethod
+    def backward(ctx, *grads):
+        return grads[0] * ctx.saved_tensors[0], None, None
+
+
+def a_model():
+    generator = torch.Generator().manual_seed(3)
+    model = IPVAE(M, K, seed=1)
+    with torch.no_grad():
+        model.phi.copy_(0.1 * torch.randn(M, K, generator=generator))
+        model.log_sigma_raw.copy_(0.5 * torch.randn(M, generator=generator) - 0.3)
+        model.log_bias.copy_(torch.randn(K, generator=generator))
+        model.log_lr.fill_(-1.0)
+        model.u0.add_(4.0)
+    return model, torch.rand(B, M, generator=generator)
+
+
+def fused(model, x, how, shards=1):
+    workspace = Workspace()
+    with workers(shards) as for_each:
+        loss, gradient = loss_and_gradient(
+            model, x, how, shards=shards, for_each=for_each, workspace=workspace
+        )
+    parts = [
+        workspace.take(i, (how.steps + 1, rows.stop - rows.start, K))
+        for i, rows in enumerate(split(len(x), shards))
+    ]
+    _, z, slope, _ = (torch.cat([part[j] for part in parts], dim=1).double() for j in range(4))
+    return loss, gradient, z, slope
+
+
+def unroll(kl="official", relaxation="eat-cubic", temperature=0.7, limit=10.0):
+    now = Settings(T, 1e-3, temperature, BETA, limit, 1.0)
+    return Unroll(T, kl, relaxation, now, (5, 7))
+
+
+@pytest.mark.parametrize("kl", ["official", "exact"])
+@pytest.mark.parametrize("limit", [10.0, 2.0, -1.0])
+@pytest.mark.parametrize(
+    ("relaxation", "temperature"), [("eat", 1.0), ("eat-cubic", 0.7), ("eat-cubic", 0.05)]
+)
+@pytest.mark.parametrize("shards", [1, 3])
+def test_fused_gradient_equals_autograds(kl, limit, relaxation, temperature, shards):
+    model, x = a_model()
+    how = unroll(kl, relaxation, temperature, limit)
+    loss, gradient, z, slope = fused(model, x, how, shards)
+    assert z.max() > 1  # it is no test without spikes
+    double = IPVAE(M, K).double()
+    double.load_state_dict({name: p.double() for name, p in model.state_dict().items()})
+    want = batch_loss(
+        double(x.double(), T, limit, lambda u, t: Replay.apply(u, z[t], slope[t])), BETA, kl
+    )
+    for got_term, want_term in zip(loss, want, strict=True):
+        assert float(got_term) == pytest.approx(float(want_term), rel=1e-5, abs=1e-5)
+    parameters = dict(double.named_parameters())
+    expected = torch.autograd.grad(want.total, list(parameters.values()))
+    for name, value in zip(parameters, expected, strict=True):
+        error = (gradient[name] - value).abs().max() / value.abs().max()
+        assert error < 1e-4, name
+
+
+def test_log_rates_at_the_floor_have_no_gradient():
+    model, x = a_model()
+    with torch.no_grad():
+        model.log_bias.fill_(8.0)  # drives every log-rate far below -8
+    _, gradient, z, _ = fused(model, x, unroll())
+    assert z[1:].sum() == 0
+    assert gradient["phi"].abs().max() == 0
+    assert gradient["log_bias"].abs().max() == 0
+    assert gradient["log_sigma_raw"].abs().max() > 0
+
+
+def test_broken_values_are_not_hidden():
+    model, x = a_model()
+    x[4, 2] = float("nan")
+    loss, gradient, _, _ = fused(model, x, unroll())
+    assert torch.isnan(loss.total)
+    assert torch.isnan(gradient["phi"]).any()
+
+
+def test_workspace_is_reused_and_grows():
+    workspace = Workspace()
+    first = workspace.take(0, (3, 4, 5))
+    assert first.shape == (4, 3, 4, 5)
+    assert workspace.take(0, (2, 4, 5)).data_ptr() == first.data_ptr()
+    assert workspace.take(0, (9, 4, 5)).shape == (4, 9, 4, 5)
+    assert workspace.take(1, (3, 4, 5)).data_ptr() != first.data_ptr()
+
+
+def test_lower_precision_is_put_back_even_after_an_error():
+    before = torch.get_float32_matmul_precision()
+    with pytest.raises(KeyError), matrix_precision("bfloat16"):
+        assert torch.get_float32_matmul_precision() == "medium"
+        raise KeyError
+    assert torch.get_float32_matmul_precision() == before
+
+
+@njit
+def apply(values, exponential):
+    out = np.empty_like(values)
+    for i in range(values.size):
+        out[i] = exp32(values[i]) if exponential else log1p32(values[i])
+    return out
+
+
+def test_exponential_is_as_exact_as_it_says():
+    x = np.linspace(-86.9, 87.9, 400_001).astype(np.float32)
+    assert np.abs(apply(x, True) / np.exp(x.astype(np.float64)) - 1).max() < 1e-7
+    edges = apply(np.array([-1e30, -87.5, 88.5, np.inf], np.float32), True)
+    assert edges[0] == edges[1] < 2e-38
+    assert edges[2] == edges[3] > 1e38
+
+
+def test_logarithm_is_as_exact_as_it_says():
+    t = np.geomspace(1e-30, 1.0, 400_001).astype(np.float32)
+    assert np.abs(apply(t, False) / np.log1p(t.astype(np.float64)) - 1).max() < 4e-7
+    assert apply(np.zeros(1, np.float32), False)[0] == 0
