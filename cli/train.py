@@ -33,6 +33,12 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="Largest one of Adamax.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads that share a batch.")] = None,
+    settings_given: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Any other setting, such as relaxation=eat-cubic."
+        ),
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda or mps; without it cpu.")] = None,
     data_dir: DataDirOption = None,
     resume: Annotated[
@@ -62,6 +68,7 @@ def train(
         "seed": seed,
         "threads": threads,
     }
+    given = with_settings(given, settings_given or [])
     options = {"device": device, "data_dir": data_dir and str(data_dir.resolve())}
     if resume and overwrite:
         raise InputError("--resume and --overwrite: give one of them")
@@ -83,6 +90,22 @@ def train(
         require_json_target(json)  # it may be in OUT
         with sole_writer(out):
             return trained(out, begun, images, json)
+
+
+def with_settings(given: dict[str, Any], texts: list[str]) -> dict[str, Any]:
+    """Add what --set gave to the settings that have an option of their own."""
+    from ipvae.train.config import setting_from_text
+
+    given = dict(given)
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f"--set: found '{text}', allowed is NAME=VALUE, such as kl=exact")
+        if given.get(name) is not None:
+            raise InputError(f"--set: '{name}' was given twice; give it once")
+        with training_errors():
+            given[name] = setting_from_text(name, value)
+    return given
 
 
 def fresh(

@@ -192,6 +192,26 @@ def preset_config(preset: str, **overrides: Any) -> TrainConfig:
     return TrainConfig.from_json({"preset": preset, **PRESETS[preset], **given})
 
 
+def setting_from_text(name: str, text: str) -> Any:
+    """Return the value of a setting that was given as text.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such setting, or the text is not of its type.
+    """
+    kinds = {field.name: field.type for field in dataclasses.fields(TrainConfig)}
+    kinds.pop("version")
+    _one_of("name", name, tuple(sorted(kinds)))
+    kind: Any = kinds[name]
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"training setting '{name}' is {text!r}; allowed is {kind.__name__}. Change it."
+        ) from error
+
+
 def dumps(data: Any) -> str:
     """Return `data` as the JSON text that the project writes: sorted, indented, no NaN."""
     return json.dumps(data, indent=2, sort_keys=True, allow_nan=False) + "\n"

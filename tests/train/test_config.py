@@ -84,3 +84,20 @@ def test_schedules_take_extreme_fractions(name, value):
     config = preset_config("digits", **{name: value})
     for progress in (0.0, 0.5, 1.0):
         assert settings_at(config, progress).temperature > 0
+
+
+def test_steps_double_over_their_fraction_and_beta_goes_with_them():
+    config = preset_config(
+        "mnist", steps=128, first_steps=16, growth_fraction=0.6, beta=64.0, ramp_fraction=0.0
+    )
+    seen = [settings_at(config, p) for p in (0.01, 0.19, 0.21, 0.39, 0.41, 0.59, 0.61, 1.0)]
+    assert [now.steps for now in seen] == [16, 16, 32, 32, 64, 64, 128, 128]
+    assert [now.beta for now in seen] == [8.0, 8.0, 16.0, 16.0, 32.0, 32.0, 64.0, 64.0]
+    odd = preset_config("mnist", steps=100, first_steps=16)
+    assert [settings_at(odd, p).steps for p in (0.0, 0.49, 0.51)] == [16, 64, 100]
+    assert settings_at(preset_config("mnist", steps=7), 0.0).steps == 7
+
+
+def test_growth_from_more_steps_than_there_are_is_refused():
+    with pytest.raises(ConfigError, match=r"'first_steps' is 32; allowed are 0 to 'steps', which"):
+        preset_config("mnist", steps=16, first_steps=32)

@@ -151,3 +151,23 @@ def test_arrays_round_trip():
     again = IPVAE.from_arrays(model.arrays())
     for name, value in model.named_parameters():
         assert torch.equal(value, dict(again.named_parameters())[name])
+
+
+def test_two_draws_a_step_share_the_update_but_not_the_read_out(generator):
+    model = random_model(generator)
+    x = torch.rand(B, M, generator=generator, dtype=torch.float64)
+    steps, asked = 3, []
+
+    def draw(log_rate, step):
+        asked.append(step)
+        return torch.exp(log_rate) + (1.0 if step > steps else 0.0)
+
+    one, two = model(x, steps, 6.0, draw), model(x, steps, 6.0, draw, draws=2)
+    assert asked == [0, 1, 2, 3, 0, 1, 4, 2, 5, 3, 6]
+    for left, right in zip(one.log_rates, two.log_rates, strict=True):
+        assert torch.equal(left, right)
+    d = precision_of(model.log_sigma_raw)
+    for t in range(1, steps + 1):
+        assert torch.equal(two.counts[t], one.counts[t] + 1.0)
+        residual = x - two.counts[t] @ model.phi.T
+        assert torch.allclose(two.squared_error[t - 1], (residual.square() * d).sum(dim=1))
