@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ipvae.train.errors import ConfigError
+from ipvae.train.zoo import MEMBERS
 
 VERSION = 1
 KL_FORMS = ("official", "exact")
-MODELS = ("ipvae",)
+MODELS = tuple(MEMBERS)
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,9 @@ class TrainConfig:
     Attributes
     ----------
     preset : name of the data set, a key of `PRESETS`
-    model : 'ipvae'
+    model : key of `ipvae.train.zoo.MEMBERS`
     latents : K, number of neurons
-    steps : T, unrolled updates for each image
+    steps : T, unrolled updates for each image; 1 for an amortized model
     beta : weight of the KL term; the authors' useful knob is beta / T
     epochs : passes over the training images
     batch_size : images for each optimiser step
@@ -37,7 +38,8 @@ class TrainConfig:
     ramp_hold, ramp_fraction :
         clamp and beta stay at their start for `ramp_hold`, then ramp over `ramp_fraction`
     warmup_fraction : linear warm-up of the learning rate
-    kl : 'official' (the authors' code, to which their betas belong) or 'exact'
+    kl : 'official' (the authors' code, to which their betas belong) or 'exact'; 'official'
+        is another form for iterated Poisson beliefs only
     grad_clip : largest gradient norm of the loss times 256 / M; three times that in warm-up
     threads : shards of each batch, one CPU thread each; sums round by their number
     version : of this record
@@ -87,6 +89,7 @@ class TrainConfig:
                 raise ConfigError(
                     f"training setting '{name}' is {value}; allowed are {low} to {high}. Change it."
                 )
+        _check_member(self)
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as a dict that `json` can write."""
@@ -158,6 +161,7 @@ def preset_config(preset: str, **overrides: Any) -> TrainConfig:
     """Return the settings of a preset, with `overrides` in their place.
 
     Overrides that are None are ignored, so a command line can pass what it was not given.
+    A model's own settings (`ipvae.train.zoo`) come before the preset's.
 
     Raises
     ------
@@ -166,7 +170,9 @@ def preset_config(preset: str, **overrides: Any) -> TrainConfig:
     """
     _one_of("preset", preset, tuple(PRESETS))
     given = {name: value for name, value in overrides.items() if value is not None}
-    return TrainConfig.from_json({"preset": preset, **PRESETS[preset], **given})
+    member = MEMBERS.get(given.get("model", "ipvae"))
+    own = member.settings if member else {}
+    return TrainConfig.from_json({"preset": preset, **PRESETS[preset], **own, **given})
 
 
 def dumps(data: Any) -> str:
@@ -187,6 +193,24 @@ def _check_types(config: TrainConfig) -> None:
             raise ConfigError(
                 f"training setting '{name}' is {value!r}; allowed is a finite {wanted}. Change it."
             )
+
+
+def _check_member(config: TrainConfig) -> None:
+    member = MEMBERS[config.model]
+    if member.inference == "amortized" and config.steps != 1:
+        iterative = [name for name, other in MEMBERS.items() if other.inference != "amortized"]
+        raise ConfigError(
+            f"training setting 'steps' is {config.steps}, but {config.model} infers in one pass; "
+            f"allowed is 1. Leave --steps out, or train one of {', '.join(iterative)}."
+        )
+    if config.kl == "official" and (member.latent, member.inference == "amortized") != (
+        "poisson",
+        False,
+    ):
+        raise ConfigError(
+            f"training setting 'kl' is 'official', which is a form for iterated Poisson beliefs; "
+            f"allowed for {config.model} is exact. Change it."
+        )
 
 
 def _one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:

@@ -14,14 +14,14 @@ from ipvae.evaluation.metrics import quality
 from ipvae.train.checkpoint import Checkpoint
 from ipvae.train.config import TrainConfig
 from ipvae.train.data import Images
+from ipvae.train.draws import Draws, keyed_normal
 from ipvae.train.errors import ConfigError, DivergenceError
 from ipvae.train.infer import infer
-from ipvae.train.loss import batch_loss
-from ipvae.train.model import IPVAE
 from ipvae.train.parallel import Run, split, workers
 from ipvae.train.relaxed_poisson import relaxed_poisson, stream_key
 from ipvae.train.schedule import Settings, settings_at
 from ipvae.train.state import TrainState, put_state, take_state
+from ipvae.train.vae import Model, start_model
 
 _ORDER, _DRAWS, _HELD_OUT = 1, 2, 3  # words that keep streams of random numbers apart
 _MONITOR_IMAGES = 500
@@ -61,7 +61,7 @@ def fit(
     keep: Keep | None = None,
     start: TrainState | None = None,
     device: str = "cpu",
-) -> tuple[IPVAE, list[dict[str, Any]]]:
+) -> tuple[Model, list[dict[str, Any]]]:
     """Train a model.
 
     The same config, images, device and number of threads give the same model, in one go or from
@@ -101,13 +101,13 @@ def fit(
         return model, _train(model, config, images, start, (keep, progress), for_each)
 
 
-def new_model(config: TrainConfig, images: Images) -> IPVAE:
+def new_model(config: TrainConfig, images: Images) -> Model:
     """Return the model that training begins with."""
-    return IPVAE(images.train.shape[1], config.latents, config.seed)
+    return start_model(config.model, images.shape, config.latents, config.seed)
 
 
 def to_checkpoint(
-    model: IPVAE, config: TrainConfig, images: Images, history: list[dict[str, Any]]
+    model: Model, config: TrainConfig, images: Images, history: list[dict[str, Any]]
 ) -> Checkpoint:
     """Return what is stored of a trained model; metrics are the last entry of its history."""
     last = history[-1] if history else {}
@@ -116,7 +116,7 @@ def to_checkpoint(
 
 
 def _train(
-    model: IPVAE,
+    model: Model,
     config: TrainConfig,
     images: Images,
     start: TrainState,
@@ -170,7 +170,7 @@ def _train(
 
 
 def optimise(
-    model: IPVAE,
+    model: Model,
     optimiser: torch.optim.Optimizer,
     x: torch.Tensor,
     *,
@@ -195,8 +195,12 @@ def optimise(
             first = rows.start * log_rate.shape[1]
             return relaxed_poisson(log_rate, now.temperature, key, first=first)
 
+        def normal(like: torch.Tensor, step: int) -> torch.Tensor:
+            key = stream_key(config.seed, _DRAWS, iteration, step)
+            return keyed_normal(like, key, first=rows.start * like.shape[1])
+
         share = (rows.stop - rows.start) / len(x)
-        loss = batch_loss(model(x[rows], config.steps, now.limit, draw), now.beta, config.kl)
+        loss = model.batch_loss(x[rows], config=config, now=now, draws=Draws(draw, normal))
         gradients = torch.autograd.grad(loss.total * share, parameters)
         return list(gradients), share * np.array([float(term) for term in loss])
 
@@ -215,7 +219,7 @@ def optimise(
 
 
 def _record(
-    model: IPVAE,
+    model: Model,
     config: TrainConfig,
     images: Images,
     *,
@@ -224,7 +228,15 @@ def _record(
     now: Settings,
 ) -> dict[str, Any]:
     x, params = images.test[:_MONITOR_IMAGES], model.arrays()
-    states = infer(params, x, [config.steps], seed=stream_key(config.seed, _HELD_OUT), threads=1)
+    states = infer(
+        params,
+        x,
+        [config.steps],
+        seed=stream_key(config.seed, _HELD_OUT),
+        threads=1,
+        model=config.model,
+        image_shape=images.shape,
+    )
     figures = quality(x, states[config.steps].counts, params["phi"])
     loss, nll, kl = (float(value) for value in means)
     return {
@@ -245,16 +257,18 @@ def _order(n: int, seed: int, epoch: int) -> torch.Tensor:
 
 
 def _diverged(
-    model: IPVAE, config: TrainConfig, found: tuple[float, ...], step: str
+    model: Model, config: TrainConfig, found: tuple[float, ...], step: str
 ) -> DivergenceError:
     loss, nll, kl, norm = found
-    step_size = float(model.log_lr.exp())
+    sizes = " and ".join(f"{size:.4g}" for size in model.step_sizes())
+    where = f"where the model's step size was {sizes} and" if sizes else "at"
+    dynamics = "The dynamics diverge at too large a step size, which is learned from 1 on: try"
+    fewer = f", fewer --steps (now {config.steps})" if sizes else ""
     return DivergenceError(
         f"training diverged at optimiser step {step}: loss {loss:.4g} (NLL {nll:.4g}, KL {kl:.4g}, "
-        f"gradient norm {norm:.4g}), where the model's step size was {step_size:.4g} and the "
-        f"learning rate {config.learning_rate:g}; finite numbers are needed. The dynamics diverge "
-        "at too large a step size, which is learned from 1 on: try a lower --learning-rate "
-        f"({config.learning_rate / 2:g}), fewer --steps (now {config.steps}) or another --seed."
+        f"gradient norm {norm:.4g}), {where} the learning rate {config.learning_rate:g}; finite "
+        f"numbers are needed. {dynamics if sizes else 'Try'} a lower --learning-rate "
+        f"({config.learning_rate / 2:g}){fewer} or another --seed."
     )
 
 
