@@ -92,6 +92,11 @@ def infer(
             f"steps are {wanted}; {model} infers in one pass, allowed are 0 (its prior) and 1. "
             "Leave the steps out, or use an iterative model."
         )
+    if member.encoder == "conv" and image_shape is None:
+        raise DataError(
+            f"image_shape is None; {model} needs (height, width). Pass the checkpoint's "
+            "data.image_shape."
+        )
 
     def empty() -> np.ndarray:
         return np.empty((len(images), n_latents), dtype=np.float32)

@@ -32,8 +32,8 @@ def pairs(low, high, n=200):
 def test_poisson_kl_equals_the_sum_over_counts():
     u, v = pairs(-6.0, 3.0)
     k = np.arange(400)[:, None]
-    p, q = (stats.poisson(np.exp(a.numpy())) for a in (u, v))
-    want = (p.pmf(k) * (p.logpmf(k) - q.logpmf(k))).sum(axis=0)
+    p, q = (stats.poisson.logpmf(k, np.exp(a.numpy())) for a in (u, v))
+    want = (np.exp(p) * (p - q)).sum(axis=0)
     assert torch.allclose(poisson_kl((u,), (v,))[0], torch.from_numpy(want), rtol=1e-8, atol=1e-12)
 
 
@@ -47,10 +47,14 @@ def test_gaussian_kl_equals_torch_distributions():
 
 def test_rectified_moments_equal_integrals():
     for mean, scale in ((0.0, 1.0), (1.5, 0.3), (-1.0, 2.0), (-3.0, 1.0), (4.0, 0.5)):
-        law = stats.norm(mean, scale)
         top = max(mean, 0.0) + 12 * scale
         first, second = (
-            integrate.quad(lambda z, p=p, law=law: z**p * law.pdf(z), 0, top, points=[abs(mean)])[0]
+            integrate.quad(
+                lambda z, p=p, m=mean, s=scale: z**p * stats.norm.pdf(z, m, s),
+                0,
+                top,
+                points=[abs(mean)],
+            )[0]
             for p in (1, 2)
         )
         belief = (torch.tensor([[mean]], dtype=F64), torch.tensor([[math.log(scale)]], dtype=F64))

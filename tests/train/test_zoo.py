@@ -152,6 +152,12 @@ def test_amortized_models_have_one_step(trained, images, name):
     assert np.array_equal(prior.belief[0][0], checkpoint.params[MEMBERS[name].belief_name])
 
 
+def test_a_convolution_needs_the_images_shape(trained, images):
+    _, _, checkpoint = trained("pvae-conv")
+    with pytest.raises(DataError, match=r"image_shape is None; pvae-conv needs \(height, width\)"):
+        infer(checkpoint.params, images.test[:2], [1], model="pvae-conv")
+
+
 def test_official_kl_is_of_iterated_poisson_beliefs_only():
     assert preset_config("digits", model="iavae").kl == "official"
     for name in ("igvae", "pvae-mlp"):
