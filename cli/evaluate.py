@@ -155,7 +155,7 @@ class _Network:
         self.steps = MODEL_STEPS
         self.facts: dict[str, Any] = {}
 
-    def figures(self, pixels: np.ndarray) -> dict[str, float]:  # noqa: ARG002
+    def figures(self, _: np.ndarray) -> dict[str, float]:
         return {}
 
     def test_images(self, samples: int | None, data_dir: Path | None, images: Path | None):
@@ -262,5 +262,5 @@ class _Lca(_Model):
             found = lca_codes(self.solver, self.real(pixels), steps)
         return {step: (codes, codes) for step, codes in found.items()}
 
-    def figures(self, pixels: np.ndarray) -> dict[str, float]:  # noqa: ARG002
+    def figures(self, _: np.ndarray) -> dict[str, float]:
         return {}

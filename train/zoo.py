@@ -111,7 +111,7 @@ class Member:
 
 
 _ITERATIVE_GAUSSIAN = {"kl": "exact", "beta": 8.0, "learning_rate": 0.005}
-_AMORTIZED = {"kl": "exact", "steps": 1, "beta": 1.0, "learning_rate": 0.005}
+_AMORTIZED = {"kl": "exact", "steps": 1, "beta": 1.0, "learning_rate": 0.02}
 
 MEMBERS: dict[str, Member] = {
     "ipvae": Member("poisson", "iterative"),
