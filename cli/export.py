@@ -52,6 +52,7 @@ def export(
     require_json_target(json)
     with training_errors():
         checkpoint = load_checkpoint(model)
+    require_exportable(checkpoint, model)
     require_writable_folder(out.parent)
     pixels = pixel_format(checkpoint)
     calibration, test = export_images(checkpoint, pixels, data_dir, images)
@@ -82,6 +83,18 @@ def export(
         "check": check(network).as_dict(),
     }
     emit(result, json, summary(out, network, result))
+
+
+def require_exportable(checkpoint: "Checkpoint", path: Path) -> None:
+    """Refuse models that have no integer network."""
+    if checkpoint.model != "ipvae":
+        member = checkpoint.member
+        raise InputError(
+            f"{path}: holds a model '{checkpoint.model}' ({member.latent} latents, "
+            f"{member.inference} inference); only ipvae can be exported, for the network file "
+            "holds Poisson neurons and recurrent updates from a fixed start, nothing else. "
+            "Train one with --model ipvae; `ipvae evaluate` takes any model"
+        )
 
 
 def pixel_format(checkpoint: "Checkpoint") -> InputFormat:

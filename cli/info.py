@@ -57,6 +57,10 @@ def describe_model(path: Path) -> dict:
     config = checkpoint.config.to_json() if checkpoint.config else {}
     return {
         "kind": "trained model",
+        "model": checkpoint.model,
+        "latent": checkpoint.member.latent,
+        "inference": checkpoint.member.inference,
+        "encoder": checkpoint.member.encoder or "none",
         "pixels": checkpoint.n_pixels,
         "neurons": checkpoint.n_latents,
         "data": checkpoint.data.preset,

@@ -20,13 +20,21 @@ if TYPE_CHECKING:
     from ipvae.train.resume import Unfinished
 
 
+MODEL_HELP = (
+    "Kind of model, ipvae if not given: ipvae, igvae, igrelu, iavae (iterative); "
+    "pvae, gvae, grelu with -linear, -mlp or -conv (amortized)."
+)
+
+
 def train(
     out: Annotated[Path, typer.Option(help="Folder for the trained model.")],
     preset: Annotated[
         str | None, typer.Option(help="Data set and settings: digits or mnist.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Kind of model: ipvae.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Updates unrolled in training (T).")] = None,
+    model: Annotated[str | None, typer.Option(help=MODEL_HELP)] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Updates unrolled in training (T); amortized: 1.")
+    ] = None,
     latents: Annotated[int | None, typer.Option(help="Neurons (K).")] = None,
     beta: Annotated[float | None, typer.Option(help="Weight of the KL term.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
@@ -52,7 +60,7 @@ def train(
     ] = False,
     json: JsonOption = None,
 ) -> None:
-    """Train a Poisson VAE and save it as OUT/model.safetensors and OUT/model.json.
+    """Train a model and save it as OUT/model.safetensors and OUT/model.json.
 
     OUT/metrics.jsonl gets a line for each epoch. OUT/resume.safetensors is the state of the
     training, kept until the model is saved.

@@ -26,33 +26,49 @@ def rate_probe(
     test_log_rates: np.ndarray,
     test_labels: np.ndarray,
 ) -> Probe:
-    """Fit a logistic regression on rates exp(u), each scaled by its deviation; score it.
+    """Return `linear_probe` of rates exp(u).
 
     Parameters
     ----------
     train_log_rates, test_log_rates : (N, K) u
     train_labels, test_labels : (N,) integers
 
-    Raises
-    ------
-    ValueError
-        If labels and rates differ in number, or the training labels have one class only.
-
     References
     ----------
     arXiv 2410.19315: scikit-learn's LogisticRegression on exp(u).
+    """
+    return linear_probe(np.exp(train_log_rates), train_labels, np.exp(test_log_rates), test_labels)
+
+
+def linear_probe(
+    train_features: np.ndarray,
+    train_labels: np.ndarray,
+    test_features: np.ndarray,
+    test_labels: np.ndarray,
+) -> Probe:
+    """Fit a logistic regression on features, each scaled by its deviation; score it.
+
+    Parameters
+    ----------
+    train_features, test_features : (N, K), such as rates
+    train_labels, test_labels : (N,) integers
+
+    Raises
+    ------
+    ValueError
+        If labels and features differ in number, or the training labels have one class only.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    for name, log_rates, labels in (
-        ("training", train_log_rates, train_labels),
-        ("test", test_log_rates, test_labels),
+    for name, features, labels in (
+        ("training", train_features, train_labels),
+        ("test", test_features, test_labels),
     ):
-        if log_rates.ndim != 2 or labels.shape != log_rates.shape[:1] or labels.size == 0:
+        if features.ndim != 2 or labels.shape != features.shape[:1] or labels.size == 0:
             raise ValueError(
-                f"{name} log-rates are {log_rates.shape} and labels {labels.shape}; needed are "
+                f"{name} features are {features.shape} and labels {labels.shape}; needed are "
                 "(N, K) and (N,), N above 0. Pass one label for each image."
             )
     if np.unique(train_labels).size < 2:
@@ -61,6 +77,6 @@ def rate_probe(
             "needed. Use more training images."
         )
     reader = make_pipeline(StandardScaler(with_mean=False), LogisticRegression(max_iter=2000))
-    reader.fit(np.exp(train_log_rates), train_labels)
-    accuracy = float(reader.score(np.exp(test_log_rates), test_labels))
+    reader.fit(train_features, train_labels)
+    accuracy = float(reader.score(test_features, test_labels))
     return Probe(accuracy, len(train_labels), len(test_labels))

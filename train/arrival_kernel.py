@@ -98,6 +98,13 @@ def fill_draws(
     fill_row(rate, how, np.uint64(key), np.uint64(first), hot, where, z, slope)
 
 
+def fractions(key: int, first: int, n_elements: int, n: int) -> np.ndarray:
+    """Return the first n numbers of each element, (n, n_elements) float32 in [0, 1), 24 bits."""
+    out = np.empty((n, n_elements), dtype=np.float32)
+    _fill_fractions(np.uint64(key), np.uint64(first), out)
+    return out
+
+
 @njit(inline="always")
 def _word(state):
     """Return splitmix64's output for `state`."""
@@ -187,3 +194,12 @@ def _normal(state, r, mean, variance):
     if z < 0:
         return _ZERO, _ZERO
     return z, r * mean + _HALF * noise
+
+
+@njit(cache=True)
+def _fill_fractions(key, first, out):
+    for i in range(out.shape[1]):
+        state = key + (first + np.uint64(i)) * _ELEMENT
+        for j in range(out.shape[0]):
+            out[j, i] = _fraction(state)
+            state += _NEXT

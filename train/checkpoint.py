@@ -15,17 +15,10 @@ from ipvae.train.config import TrainConfig, dumps
 from ipvae.train.data import DataInfo
 from ipvae.train.errors import CheckpointError, ConfigError
 from ipvae.train.files import write_whole
+from ipvae.train.zoo import MEMBERS, Member
 
 KIND = "ipvae"
 VERSION = 1
-# Shapes by name; M pixels, K neurons. All float32.
-TENSORS: dict[str, tuple[str, ...]] = {
-    "phi": ("M", "K"),
-    "u0": ("K",),
-    "log_bias": ("K",),
-    "log_lr": (),
-    "log_sigma_raw": ("M",),
-}
 _KEYS = {"kind", "version", "config", "data", "metrics", "pair"}
 _DATA_KEYS = {"preset", "pixel_max", "image_shape", "n_train"}
 _PIXEL_KEYS = {"pixel_min", "pixel_scale"}  # absent in models from before there were signed pixels
@@ -38,7 +31,7 @@ class Checkpoint:
 
     Attributes
     ----------
-    params : by name, see `TENSORS`; all float32 and finite
+    params : by name, see `ipvae.train.zoo.Member.tensors`; all float32 and finite
     config : how it was trained, None where it was not trained here
     data : what it was trained on
     metrics : last figures of its training, by name
@@ -50,6 +43,16 @@ class Checkpoint:
     metrics: dict[str, float] = field(default_factory=dict)
 
     @property
+    def model(self) -> str:
+        """Name of the model, a key of `ipvae.train.zoo.MEMBERS`."""
+        return model_of(self.config)
+
+    @property
+    def member(self) -> Member:
+        """Parts of the model."""
+        return MEMBERS[self.model]
+
+    @property
     def n_pixels(self) -> int:
         """M, the number of pixels."""
         return self.params["phi"].shape[0]
@@ -58,6 +61,11 @@ class Checkpoint:
     def n_latents(self) -> int:
         """K, the number of neurons."""
         return self.params["phi"].shape[1]
+
+
+def model_of(config: TrainConfig | None) -> str:
+    """Return the name of a model; those that were not trained here are iP-VAEs."""
+    return "ipvae" if config is None else config.model
 
 
 def save_checkpoint(run: str | Path, checkpoint: Checkpoint) -> Path:
@@ -76,7 +84,8 @@ def save_checkpoint(run: str | Path, checkpoint: Checkpoint) -> Path:
     """
     run = Path(run)
     weights, description = run / "model.safetensors", run / "model.json"
-    check_params(checkpoint.params, checkpoint.data, str(weights))
+    check_params(checkpoint.params, checkpoint.data, str(weights), checkpoint.model)
+    tensors = checkpoint.member.tensors
     config = checkpoint.config
     content: dict[str, Any] = {
         "kind": KIND,
@@ -85,9 +94,9 @@ def save_checkpoint(run: str | Path, checkpoint: Checkpoint) -> Path:
         "data": asdict(checkpoint.data),
         "metrics": checkpoint.metrics,
     }
-    arrays = {name: np.array(checkpoint.params[name], order="C") for name in TENSORS}
+    arrays = {name: np.array(checkpoint.params[name], order="C") for name in tensors}
     digest = hashlib.sha256(dumps(content).encode())
-    digest.update(b"".join(arrays[name].tobytes() for name in TENSORS))
+    digest.update(b"".join(arrays[name].tobytes() for name in tensors))
     content["pair"] = digest.hexdigest()
     try:
         run.mkdir(parents=True, exist_ok=True)
@@ -111,8 +120,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     weights, description = _locate(Path(path))
     content = _read_json(description)
     config, data = _read_header(content, description)
-    params, metadata = _read_weights(weights)
-    check_params(params, data, str(weights))
+    params, metadata = _read_weights(weights, model_of(config))
+    check_params(params, data, str(weights), model_of(config))
     if "pair" in metadata and metadata["pair"] != content["pair"]:
         raise CheckpointError(
             f"{weights}: does not belong to {description.name} beside it (their marks differ); "
@@ -217,47 +226,53 @@ def _is_count(value: Any, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value < 2**31
 
 
-def _read_weights(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def _read_weights(path: Path, model: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     try:
         with safe_open(str(path), framework="numpy") as file:
             names = list(file.keys())
             # A name that is not ours may be of a type that NumPy lacks: do not read it.
-            params = {name: file.get_tensor(name) for name in names if name in TENSORS}
+            allowed = MEMBERS[model].tensors
+            params = {name: file.get_tensor(name) for name in names if name in allowed}
             metadata = file.metadata() or {}
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(
             f"{path}: not readable as safetensors ({error}). Train or copy the model again."
         ) from error
-    _check_names(set(names), str(path))
+    _check_names(set(names), str(path), model)
     return params, metadata
 
 
-def _check_names(names: set[str], where: str) -> None:
-    if names != set(TENSORS):
-        unknown, missing = sorted(names - set(TENSORS)), sorted(set(TENSORS) - names)
+def _check_names(names: set[str], where: str, model: str) -> None:
+    allowed = set(MEMBERS[model].tensors)
+    if names != allowed:
+        unknown, missing = sorted(names - allowed), sorted(allowed - names)
         raise CheckpointError(
-            f"{where}: unknown tensors {unknown}, missing tensors {missing}; allowed are "
-            f"{sorted(TENSORS)}. Train or copy the model again."
+            f"{where}: unknown tensors {unknown}, missing tensors {missing}; allowed for {model} "
+            f"are {sorted(allowed)}. Train or copy the model again."
         )
 
 
-def check_params(params: dict[str, np.ndarray], data: DataInfo, where: str) -> None:
+def check_params(
+    params: dict[str, np.ndarray], data: DataInfo, where: str, model: str = "ipvae"
+) -> None:
     """Refuse parameters of another name, shape or type, or that are not finite."""
-    _check_names(set(params), where)
+    _check_names(set(params), where, model)
+    member = MEMBERS[model]
     m = data.image_shape[0] * data.image_shape[1]
-    if params["u0"].ndim != 1 or params["u0"].size == 0:
+    rules = member.belief_name
+    if params[rules].ndim != 1 or params[rules].size == 0:
         raise CheckpointError(
-            f"{where}: u0 is {params['u0'].dtype} {params['u0'].shape}; it must be float32 (K,), "
-            "K above 0. Train or copy the model again."
+            f"{where}: {rules} is {params[rules].dtype} {params[rules].shape}; it must be float32 "
+            "(K,), K above 0. Train or copy the model again."
         )
-    k = params["u0"].shape[0]
-    sizes = {"M": m, "K": k}
-    for name, symbols in TENSORS.items():
-        array, shape = params[name], tuple(sizes[symbol] for symbol in symbols)
+    k = params[rules].shape[0]
+    for name, shape in member.shapes(data.image_shape, k).items():
+        array = params[name]
         if array.dtype != np.float32 or array.shape != shape or array.size == 0:
             raise CheckpointError(
                 f"{where}: {name} is {array.dtype} {array.shape}; with {m} pixels and {k} neurons "
-                f"(the length of u0) it must be float32 {shape}. Train or copy the model again."
+                f"(the length of {rules}) it must be float32 {shape}. "
+                "Train or copy the model again."
             )
         if not np.isfinite(array).all():
             raise CheckpointError(

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ipvae.train.errors import ConfigError
+from ipvae.train.zoo import MEMBERS
 
 VERSION = 1
 KL_FORMS = ("official", "exact")
 RELAXATIONS = ("eat", "eat-cubic")
 PRECISIONS = ("float32", "bfloat16")
-MODELS = ("ipvae",)
+MODELS = tuple(MEMBERS)
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,9 @@ class TrainConfig:
     Attributes
     ----------
     preset : name of the data set, a key of `PRESETS`
-    model : 'ipvae'
+    model : key of `ipvae.train.zoo.MEMBERS`
     latents : K, number of neurons
-    steps : T, unrolled updates for each image
+    steps : T, unrolled updates for each image; 1 for an amortized model
     first_steps, growth_fraction :
         training begins with `first_steps` updates, doubled up to T at equal distances over the
         given first fraction; beta grows with them, beta / T is kept. 0 begins with T
@@ -42,7 +43,8 @@ class TrainConfig:
     ramp_hold, ramp_fraction :
         clamp and beta stay at their start for `ramp_hold`, then ramp over `ramp_fraction`
     warmup_fraction : linear warm-up of the learning rate
-    kl : 'official' (the authors' code, to which their betas belong) or 'exact'
+    kl : 'official' (the authors' code, to which their betas belong) or 'exact'; 'official'
+        is another form for iterated Poisson beliefs only
     relaxation : of the draws, 'eat' (sigmoid, the authors') or 'eat-cubic' (unbiased mean)
     draws : counts drawn for each update: 1, shared by update and read-out, or 2, as the authors do
     precision : of matrix products, 'float32' or 'bfloat16' (8 significant bits, sums in float32;
@@ -109,6 +111,7 @@ class TrainConfig:
                 raise ConfigError(
                     f"training setting '{name}' is {value}; allowed are {low} to {high}. Change it."
                 )
+        _check_member(self)
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as a dict that `json` can write."""
@@ -181,6 +184,7 @@ def preset_config(preset: str, **overrides: Any) -> TrainConfig:
     """Return the settings of a preset, with `overrides` in their place.
 
     Overrides that are None are ignored, so a command line can pass what it was not given.
+    A model's own settings (`ipvae.train.zoo`) come before the preset's.
 
     Raises
     ------
@@ -189,7 +193,9 @@ def preset_config(preset: str, **overrides: Any) -> TrainConfig:
     """
     _one_of("preset", preset, tuple(PRESETS))
     given = {name: value for name, value in overrides.items() if value is not None}
-    return TrainConfig.from_json({"preset": preset, **PRESETS[preset], **given})
+    member = MEMBERS.get(given.get("model", "ipvae"))
+    own = member.settings if member else {}
+    return TrainConfig.from_json({"preset": preset, **PRESETS[preset], **own, **given})
 
 
 def setting_from_text(name: str, text: str) -> Any:
@@ -230,6 +236,29 @@ def _check_types(config: TrainConfig) -> None:
             raise ConfigError(
                 f"training setting '{name}' is {value!r}; allowed is a finite {wanted}. Change it."
             )
+
+
+def _check_member(config: TrainConfig) -> None:
+    member = MEMBERS[config.model]
+    if member.inference == "amortized" and config.steps != 1:
+        iterative = [name for name, other in MEMBERS.items() if other.inference != "amortized"]
+        raise ConfigError(
+            f"training setting 'steps' is {config.steps}, but {config.model} infers in one pass; "
+            f"allowed is 1. Leave --steps out, or train one of {', '.join(iterative)}."
+        )
+    if config.kl == "official" and (member.latent, member.inference == "amortized") != (
+        "poisson",
+        False,
+    ):
+        raise ConfigError(
+            f"training setting 'kl' is 'official', which is a form for iterated Poisson beliefs; "
+            f"allowed for {config.model} is exact. Change it."
+        )
+    if config.draws != 1 and config.model != "ipvae":
+        raise ConfigError(
+            f"training setting 'draws' is {config.draws}; allowed for {config.model} is 1. "
+            "Change it, or train ipvae."
+        )
 
 
 def _one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:

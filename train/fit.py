@@ -16,13 +16,12 @@ from ipvae.train.config import TrainConfig
 from ipvae.train.data import Images
 from ipvae.train.errors import ConfigError, DivergenceError
 from ipvae.train.infer import infer
-from ipvae.train.loss import Loss, batch_loss
-from ipvae.train.model import IPVAE
+from ipvae.train.gradient import Workspace, loss_gradient
 from ipvae.train.parallel import Run, matrix_precision, workers
-from ipvae.train.relaxed_poisson import relaxed_poisson, stream_key
+from ipvae.train.relaxed_poisson import stream_key
 from ipvae.train.schedule import Settings, settings_at
 from ipvae.train.state import TrainState, put_state, take_state
-from ipvae.train.unroll import Unroll, Workspace, loss_and_gradient
+from ipvae.train.vae import Model, start_model
 
 _ORDER, _DRAWS, _HELD_OUT = 1, 2, 3  # words that keep streams of random numbers apart
 _MONITOR_IMAGES = 500
@@ -62,7 +61,7 @@ def fit(
     keep: Keep | None = None,
     start: TrainState | None = None,
     device: str = "cpu",
-) -> tuple[IPVAE, list[dict[str, Any]]]:
+) -> tuple[Model, list[dict[str, Any]]]:
     """Train a model.
 
     The same config, images, device and number of threads give the same model, in one go or from
@@ -103,13 +102,13 @@ def fit(
         return model, _train(model, config, images, start, (keep, progress), for_each)
 
 
-def new_model(config: TrainConfig, images: Images) -> IPVAE:
+def new_model(config: TrainConfig, images: Images) -> Model:
     """Return the model that training begins with."""
-    return IPVAE(images.train.shape[1], config.latents, config.seed)
+    return start_model(config.model, images.shape, config.latents, config.seed)
 
 
 def to_checkpoint(
-    model: IPVAE, config: TrainConfig, images: Images, history: list[dict[str, Any]]
+    model: Model, config: TrainConfig, images: Images, history: list[dict[str, Any]]
 ) -> Checkpoint:
     """Return what is stored of a trained model; metrics are the last entry of its history."""
     last = history[-1] if history else {}
@@ -118,7 +117,7 @@ def to_checkpoint(
 
 
 def _train(
-    model: IPVAE,
+    model: Model,
     config: TrainConfig,
     images: Images,
     start: TrainState,
@@ -174,7 +173,7 @@ def _train(
 
 
 def optimise(
-    model: IPVAE,
+    model: Model,
     optimiser: torch.optim.Optimizer,
     x: torch.Tensor,
     *,
@@ -192,18 +191,18 @@ def optimise(
     On the CPU the batch is cut into `config.threads` shards. Draws are keyed by (seed, iteration,
     update, image in the batch, neuron), so shards only change how sums round.
     """
-    parameters = dict(model.named_parameters())
-    stream = (config.seed, _DRAWS, iteration)
-    if x.device.type == "cpu" and x.dtype == torch.float32 and config.draws == 1:
-        how = Unroll(now.steps, config.kl, config.relaxation, now, stream)
-        terms, gradient = loss_and_gradient(
-            model, x, how, shards=config.threads, for_each=for_each, workspace=workspace
-        )
-    else:
-        terms, gradient = _by_autograd(model, x, config=config, now=now, stream=stream)
-    for name, parameter in parameters.items():
+    terms, gradient = loss_gradient(
+        model,
+        x,
+        config=config,
+        now=now,
+        stream=(config.seed, _DRAWS, iteration),
+        for_each=for_each,
+        workspace=workspace,
+    )
+    for name, parameter in model.named_parameters():
         parameter.grad = gradient[name]
-    norm = float(torch.nn.utils.clip_grad_norm_(parameters.values(), now.grad_clip))
+    norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), now.grad_clip))
     loss, nll, kl = (float(term) for term in terms)
     if not all(map(math.isfinite, (loss, nll, kl, norm))):
         raise _diverged(model, config, (loss, nll, kl, norm), f"{iteration + 1} of {total}")
@@ -213,21 +212,8 @@ def optimise(
     return loss, nll, kl
 
 
-def _by_autograd(
-    model: IPVAE, x: torch.Tensor, *, config: TrainConfig, now: Settings, stream: tuple[int, ...]
-) -> tuple[Loss, dict[str, torch.Tensor]]:
-    def draw(log_rate: torch.Tensor, step: int) -> torch.Tensor:
-        key = stream_key(*stream, step)
-        return relaxed_poisson(log_rate, now.temperature, key, relaxation=config.relaxation)
-
-    unrolled = model(x, now.steps, now.limit, draw, draws=config.draws)
-    loss = batch_loss(unrolled, now.beta, config.kl)
-    names, parameters = zip(*model.named_parameters(), strict=True)
-    return loss, dict(zip(names, torch.autograd.grad(loss.total, parameters), strict=True))
-
-
 def _record(
-    model: IPVAE,
+    model: Model,
     config: TrainConfig,
     images: Images,
     *,
@@ -236,7 +222,15 @@ def _record(
     now: Settings,
 ) -> dict[str, Any]:
     x, params = images.test[:_MONITOR_IMAGES], model.arrays()
-    states = infer(params, x, [config.steps], seed=stream_key(config.seed, _HELD_OUT), threads=1)
+    states = infer(
+        params,
+        x,
+        [config.steps],
+        seed=stream_key(config.seed, _HELD_OUT),
+        threads=1,
+        model=config.model,
+        image_shape=images.shape,
+    )
     figures = quality(x, states[config.steps].counts, params["phi"])
     loss, nll, kl = (float(value) for value in means)
     return {
@@ -258,16 +252,18 @@ def _order(n: int, seed: int, epoch: int) -> torch.Tensor:
 
 
 def _diverged(
-    model: IPVAE, config: TrainConfig, found: tuple[float, ...], step: str
+    model: Model, config: TrainConfig, found: tuple[float, ...], step: str
 ) -> DivergenceError:
     loss, nll, kl, norm = found
-    step_size = float(model.log_lr.exp())
+    sizes = " and ".join(f"{size:.4g}" for size in model.step_sizes())
+    where = f"where the model's step size was {sizes} and" if sizes else "at"
+    dynamics = "The dynamics diverge at too large a step size, which is learned from 1 on: try"
+    fewer = f", fewer --steps (now {config.steps})" if sizes else ""
     return DivergenceError(
         f"training diverged at optimiser step {step}: loss {loss:.4g} (NLL {nll:.4g}, KL {kl:.4g}, "
-        f"gradient norm {norm:.4g}), where the model's step size was {step_size:.4g} and the "
-        f"learning rate {config.learning_rate:g}; finite numbers are needed. The dynamics diverge "
-        "at too large a step size, which is learned from 1 on: try a lower --learning-rate "
-        f"({config.learning_rate / 2:g}), fewer --steps (now {config.steps}) or another --seed."
+        f"gradient norm {norm:.4g}), {where} the learning rate {config.learning_rate:g}; finite "
+        f"numbers are needed. {dynamics if sizes else 'Try'} a lower --learning-rate "
+        f"({config.learning_rate / 2:g}){fewer} or another --seed."
     )
 
 

@@ -1,4 +1,4 @@
-"""Float inference with exact Poisson draws, for evaluation."""
+"""Float inference with exact draws, for evaluation."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,10 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ipvae.train.draws import exact_draws
 from ipvae.train.dynamics import precision_of, step_gram
 from ipvae.train.errors import DataError
 from ipvae.train.parallel import available_cpus, workers
 from ipvae.train.relaxed_poisson import relaxed_poisson, stream_key
+from ipvae.train.vae import VAE
+from ipvae.train.zoo import MEMBERS, PRIORS
 
 LIMIT = 10.0
 
@@ -20,12 +23,18 @@ class State:
 
     Attributes
     ----------
-    counts : (N, K) float32, whole numbers, z_t drawn from `log_rates`
-    log_rates : (N, K) float32, u_t
+    counts : (N, K) float32, what the decoder reads, drawn from the belief; Poisson: whole numbers
+    belief : one or two (N, K) float32, see `ipvae.train.latents.Belief`
     """
 
     counts: np.ndarray
-    log_rates: np.ndarray
+    belief: tuple[np.ndarray, ...]
+
+    @property
+    def log_rates(self) -> np.ndarray:
+        """Poisson: u_t, (N, K) float32."""
+        (log_rates,) = self.belief
+        return log_rates
 
 
 def infer(
@@ -37,21 +46,25 @@ def infer(
     batch_size: int = 250,
     threads: int | None = None,
     device: str = "cpu",
+    model: str = "ipvae",
+    image_shape: tuple[int, int] | None = None,
 ) -> dict[int, State]:
     """Run the float model and keep its state after the given numbers of updates.
 
-    Update: `ipvae.train.dynamics.step_gram` with C = 10. On the CPU the draws of image n depend
-    on (seed, n) and nothing else.
+    iP-VAE: `ipvae.train.dynamics.step_gram` with C = 10; others: `ipvae.train.vae.VAE`. On the
+    CPU the draws of image n depend on (seed, n) and nothing else.
 
     Parameters
     ----------
-    params : of a checkpoint, see `ipvae.train.checkpoint.TENSORS`
+    params : of a checkpoint, see `ipvae.train.zoo.Member.tensors`
     images : (N, M) float32, real values
-    steps : numbers of updates, 0 or more each
+    steps : numbers of updates, 0 or more each; at most 1 of an amortized model
     seed : of the draws
     batch_size : images at a time
     threads : batches at once on a CPU, None for all CPUs; the result does not depend on it
     device : a torch device
+    model : key of `ipvae.train.zoo.MEMBERS`
+    image_shape : (height, width), needed by convolutional encoders
 
     Returns
     -------
@@ -60,7 +73,8 @@ def infer(
     Raises
     ------
     DataError
-        If the images do not have the model's M pixels, or a step is negative.
+        If the images do not have the model's M pixels, or a step is negative or beyond 1 where
+        the model infers in one pass.
     """
     wanted = sorted(set(steps))
     n_pixels, n_latents = params["phi"].shape
@@ -72,18 +86,34 @@ def infer(
         raise DataError(
             f"steps are {wanted}; allowed are numbers of 0 and above. Give at least one."
         )
-    states = {
-        t: State(
-            np.empty((len(images), n_latents), dtype=np.float32),
-            np.empty((len(images), n_latents), dtype=np.float32),
+    member = MEMBERS[model]
+    if member.inference == "amortized" and wanted[-1] > 1:
+        raise DataError(
+            f"steps are {wanted}; {model} infers in one pass, allowed are 0 (its prior) and 1. "
+            "Leave the steps out, or use an iterative model."
         )
-        for t in wanted
-    }
+    if member.encoder == "conv" and image_shape is None:
+        raise DataError(
+            f"image_shape is None; {model} needs (height, width). Pass the checkpoint's "
+            "data.image_shape."
+        )
+
+    def empty() -> np.ndarray:
+        return np.empty((len(images), n_latents), dtype=np.float32)
+
+    n_parts = len(PRIORS[member.latent])
+    states = {t: State(empty(), tuple(empty() for _ in range(n_parts))) for t in wanted}
+    general = None
+    if model != "ipvae":
+        general = VAE.from_arrays(model, image_shape or (1, n_pixels), params).to(device)
     tensors = {name: torch.from_numpy(value).to(device) for name, value in params.items()}
 
     def run(start: int) -> None:
         x = torch.from_numpy(np.asarray(images[start : start + batch_size], dtype=np.float32))
-        _run(tensors, x.to(device), start, seed, states)
+        if general is None:
+            _run(tensors, x.to(device), start, seed, states)
+        else:
+            _run_general(general, x.to(device), start, seed, states)
 
     n_threads = 1 if device != "cpu" else available_cpus() if threads is None else threads
     with workers(n_threads) as for_each:
@@ -113,3 +143,16 @@ def _run(
         if t in states:
             states[t].counts[rows] = z.cpu().numpy()
             states[t].log_rates[rows] = u.cpu().numpy()
+
+
+@torch.no_grad()
+def _run_general(
+    model: VAE, x: torch.Tensor, start: int, seed: int, states: dict[int, State]
+) -> None:
+    rows = slice(start, start + len(x))
+    for moment in model.moments(x, max(states), LIMIT, exact_draws(seed, start)):
+        if moment.step in states:
+            state = states[moment.step]
+            state.counts[rows] = moment.code.cpu().numpy()
+            for kept, part in zip(state.belief, moment.belief, strict=True):
+                kept[rows] = part.cpu().numpy()

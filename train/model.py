@@ -2,13 +2,19 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ipvae.train.dynamics import log_sigma, step_gram
+
+if TYPE_CHECKING:
+    from ipvae.train.config import TrainConfig
+    from ipvae.train.draws import Draws
+    from ipvae.train.loss import Loss
+    from ipvae.train.schedule import Settings
 
 Draw = Callable[[Tensor, int], Tensor]
 """Counts (B, K) from log-rates (B, K) and the step's number."""
@@ -96,6 +102,26 @@ class IPVAE(nn.Module):
             log_rates.append(u)
             counts.append(shown)
         return Unrolled(log_rates, counts, errors, deviation)
+
+    def batch_loss(
+        self, x: Tensor, *, config: "TrainConfig", now: "Settings", draws: "Draws"
+    ) -> "Loss":
+        """Return `ipvae.train.loss.batch_loss` of images (B, M)."""
+        from ipvae.train.loss import batch_loss  # it needs this file
+
+        unrolled = self(x, now.steps, now.limit, draws.poisson, draws=config.draws)
+        return batch_loss(unrolled, now.beta, config.kl)
+
+    def sample(self, n: int, seed: int = 0, *, noise: bool = False) -> np.ndarray:
+        """Draw images (n, M) from the prior, see `ipvae.train.vae.VAE.sample`."""
+        from ipvae.train.vae import VAE  # it needs this file
+
+        general = VAE.from_arrays("ipvae", (1, self.phi.shape[0]), self.arrays())
+        return general.sample(n, seed, noise=noise)
+
+    def step_sizes(self) -> list[float]:
+        """Return the learned step size, exp(log_lr)."""
+        return [float(self.log_lr.exp())]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the parameters as float32 arrays by name, as a checkpoint keeps them."""

@@ -11,12 +11,13 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
-from ipvae.train.checkpoint import TENSORS, check_params
+from ipvae.train.checkpoint import check_params
 from ipvae.train.config import TrainConfig
 from ipvae.train.data import Images
 from ipvae.train.errors import CheckpointError, ConfigError, DataError
 from ipvae.train.files import write_whole
 from ipvae.train.state import TrainState
+from ipvae.train.zoo import MEMBERS
 
 NAME = "resume.safetensors"
 VERSION = 1
@@ -63,7 +64,7 @@ def write_unfinished(run: Path, unfinished: Unfinished) -> None:
     arrays = {
         f"{group}.{name}": np.array(getattr(state, group)[name], order="C")
         for group in _GROUPS
-        for name in TENSORS
+        for name in MEMBERS[unfinished.config.model].tensors
     }
     content = json.dumps(
         {
@@ -106,20 +107,19 @@ def read_unfinished(run: Path) -> Unfinished | None:
     try:
         with safe_open(str(path), framework="numpy") as file:
             metadata = file.metadata() or {}
-            names = {f"{group}.{name}" for group in _GROUPS for name in TENSORS}
+            content = json.loads(metadata["training"])
+            if content["version"] != VERSION:
+                raise _other_version(path, content["version"])
+            tensors = tuple(MEMBERS[content["config"]["model"]].tensors)
+            names = {f"{group}.{name}" for group in _GROUPS for name in tensors}
             arrays = {name: file.get_tensor(name) for name in sorted(names)}
-        content = json.loads(metadata["training"])
-        version = content["version"]
+    except CheckpointError:
+        raise
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise _damaged(path, f"not readable ({error})") from error
-    if version != VERSION:
-        raise CheckpointError(
-            f"{path}: version is {version!r}, this ipvae reads {VERSION}. "
-            "Go on with the ipvae that wrote it, or start anew with --overwrite."
-        )
     if metadata.get("mark") != _mark(metadata["training"], arrays):
         raise _damaged(path, "its content does not fit its mark")
-    groups = {group: {name: arrays[f"{group}.{name}"] for name in TENSORS} for group in _GROUPS}
+    groups = {group: {name: arrays[f"{group}.{name}"] for name in tensors} for group in _GROUPS}
     state = TrainState(
         content["done"], **groups, sums=tuple(content["sums"]), history=content["history"]
     )
@@ -165,7 +165,8 @@ def require_same_images(unfinished: Unfinished, images: Images, run: Path) -> No
             f"{unfinished.images[:12]}, found {found[:12]}); only the same ones are allowed. "
             "Pass their folder with --data-dir, or start anew with --overwrite."
         )
-    check_params(unfinished.state.params, images.info, str(run / NAME))
+    model = unfinished.config.model
+    check_params(unfinished.state.params, images.info, str(run / NAME), model)
 
 
 def _mark(content: str, arrays: dict[str, np.ndarray]) -> str:
@@ -173,6 +174,13 @@ def _mark(content: str, arrays: dict[str, np.ndarray]) -> str:
     for name in sorted(arrays):
         digest.update(arrays[name].tobytes())
     return digest.hexdigest()
+
+
+def _other_version(path: Path, version: Any) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: version is {version!r}, this ipvae reads {VERSION}. "
+        "Go on with the ipvae that wrote it, or start anew with --overwrite."
+    )
 
 
 def _damaged(path: Path, found: str) -> CheckpointError:

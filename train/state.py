@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ipvae.train.model import IPVAE
+from ipvae.train.vae import Model
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class TrainState:
     history: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def first(cls, model: IPVAE) -> "TrainState":
+    def first(cls, model: Model) -> "TrainState":
         """Return the state of a model before its first step."""
         params = model.arrays()
         zeros = {name: np.zeros_like(value) for name, value in params.items()}
@@ -41,7 +41,7 @@ class TrainState:
 
 
 def take_state(
-    model: IPVAE,
+    model: Model,
     optimiser: torch.optim.Adamax,
     *,
     done: int,
@@ -62,7 +62,7 @@ def take_state(
     )
 
 
-def put_state(model: IPVAE, optimiser: torch.optim.Adamax, state: TrainState) -> None:
+def put_state(model: Model, optimiser: torch.optim.Adamax, state: TrainState) -> None:
     """Copy a state into a model and its optimiser."""
     with torch.no_grad():
         for name, value in model.named_parameters():

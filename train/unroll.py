@@ -27,18 +27,23 @@ class Unroll:
 
     Attributes
     ----------
-    steps : T
     kl : 'official' or 'exact'
     relaxation : one of `ipvae.train.arrival_kernel.RELAXATIONS`
-    now : temperature, beta and limit
+    now : steps, temperature, beta and limit
     stream : words that key the draws; step and element are added
+    first_image : number of the first image; image n has the draws of elements n K on
     """
 
-    steps: int
     kl: str
     relaxation: str
     now: Settings
     stream: tuple[int, ...]
+    first_image: int = 0
+
+    @property
+    def steps(self) -> int:
+        """T, the number of updates."""
+        return self.now.steps
 
 
 class Workspace:
@@ -56,7 +61,7 @@ class Workspace:
         return self._held[shard][:size].view(4, *shape)
 
 
-def loss_and_gradient(
+def unrolled_gradient(
     model: IPVAE, x: Tensor, how: Unroll, *, shards: int, for_each: Run, workspace: Workspace
 ) -> tuple[Loss, dict[str, Tensor]]:
     """Return the loss of a batch and its gradient by each parameter of the model.
@@ -64,7 +69,7 @@ def loss_and_gradient(
     Parameters
     ----------
     model : float32, on the CPU
-    x : (B, M) float32 images; image i of the batch has the draws of element i K on
+    x : (B, M) float32 images
     how : what to unroll
     shards : parts of the batch, each one thread's
     for_each : maps in threads, see `ipvae.train.parallel.workers`
@@ -152,7 +157,7 @@ class _Part:
         u, z, slope, overlap = held.take(index, (how.steps + 1, len(match), n))
         limit = np.float32(how.now.limit)
         constants = draw_constants(how.now.temperature, how.relaxation)
-        first = np.uint64(rows.start * n)
+        first = np.uint64((how.first_image + rows.start) * n)
 
         def key(step: int) -> np.uint64:
             return np.uint64(stream_key(*how.stream, step))

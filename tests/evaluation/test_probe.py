@@ -30,5 +30,5 @@ def test_probe_refuses_what_it_cannot_fit():
     u = np.zeros((4, 2))
     with pytest.raises(ValueError, match="training labels hold one class in 4 images"):
         rate_probe(u, np.zeros(4), u, np.zeros(4))
-    with pytest.raises(ValueError, match=r"test log-rates are \(4, 2\) and labels \(3,\)"):
+    with pytest.raises(ValueError, match=r"test features are \(4, 2\) and labels \(3,\)"):
         rate_probe(u, np.arange(4), u, np.zeros(3))

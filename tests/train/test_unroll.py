@@ -9,7 +9,7 @@ from ipvae.train.loss import batch_loss
 from ipvae.train.model import IPVAE
 from ipvae.train.parallel import matrix_precision, split, workers
 from ipvae.train.schedule import Settings
-from ipvae.train.unroll import Unroll, Workspace, loss_and_gradient
+from ipvae.train.unroll import Unroll, Workspace, unrolled_gradient
 from ipvae.train.vector_math import exp32, log1p32
 
 torch.set_num_threads(1)
@@ -45,7 +45,7 @@ def a_model():
 def fused(model, x, how, shards=1):
     workspace = Workspace()
     with workers(shards) as for_each:
-        loss, gradient = loss_and_gradient(
+        loss, gradient = unrolled_gradient(
             model, x, how, shards=shards, for_each=for_each, workspace=workspace
         )
     parts = [
@@ -58,7 +58,7 @@ def fused(model, x, how, shards=1):
 
 def unroll(kl="official", relaxation="eat-cubic", temperature=0.7, limit=10.0):
     now = Settings(T, 1e-3, temperature, BETA, limit, 1.0)
-    return Unroll(T, kl, relaxation, now, (5, 7))
+    return Unroll(kl, relaxation, now, (5, 7))
 
 
 @pytest.mark.parametrize("kl", ["official", "exact"])

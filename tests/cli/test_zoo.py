@@ -1,0 +1,132 @@
+"""The command line on every member of the zoo."""
+
+import json
+
+import pytest
+
+from ipvae.cli.train import MODEL_HELP
+from ipvae.train.zoo import ENCODERS, MEMBERS
+
+TINY = ("--preset", "digits", "--latents", 6, "--epochs", 1)
+
+
+def one_line(result, *parts):
+    status, out, err = result
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    for part in parts:
+        assert part in err
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A folder for each model, trained when asked for."""
+    from ipvae.cli.main import run_command
+
+    home = tmp_path_factory.mktemp("zoo")
+
+    def run(name):
+        folder = home / name
+        if not folder.exists():
+            words = ["train", "--model", name, *TINY, "--out", folder, "--quiet"]
+            assert run_command([str(word) for word in words]) == 0
+        return folder
+
+    return run
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_train_evaluate_info_and_export(command, runs, tmp_path, name):
+    run = runs(name)
+    command("--version")  # take what training printed
+    member = MEMBERS[name]
+    words = ("--samples", 40, "--json", "-")
+    status, found, _ = command("evaluate", run, *words)
+    assert status == 0
+    assert (found["model"], found["samples"]) == (name, 40)
+    assert found["steps"] == (1 if member.inference == "amortized" else 64)
+    assert found["elbo"] == pytest.approx(-found["nll"] - found["kl"])
+    assert found["active_latents"] + found["dead_latents"] == 6
+    assert {"step", "mse", "r2", "zeros"} <= found["curve"][0].keys()
+    status, found, _ = command("info", run, "--json", "-")
+    assert (status, found["model"], found["latent"]) == (0, name, member.latent)
+    assert (found["inference"], found["encoder"]) == (member.inference, member.encoder or "none")
+    exported = command("export", run, "--out", tmp_path / "net.h5")
+    if name == "ipvae":
+        assert exported[0] == 0
+    else:
+        one_line(exported, f"'{name}'", member.latent, member.inference, "only ipvae can be", "--m")
+        assert not (tmp_path / "net.h5").exists()
+
+
+def test_evaluate_says_nats_and_latents(command, runs):
+    run = runs("gvae-mlp")
+    status, out, _ = command("evaluate", run, "--samples", 20, "--probe")
+    assert status == 0
+    for part in ("ELBO ", "NLL ", "KL ", "nats per image", "active", "dead", "accuracy"):
+        assert part in out.replace("\n", " ")
+
+
+@pytest.mark.parametrize("name", ["igvae", "pvae-linear"])
+def test_evaluate_by_sparse_coding(command, runs, name):
+    run = runs(name)
+    command("--version")
+    words = ("--samples", 20, "--inference", "lca", "--steps", "1,400", "--json", "-")
+    status, found, _ = command("evaluate", run, *words, "--probe")
+    assert (status, found["inference"], found["threshold"]) == (0, "lca", 0.1)
+    assert found["nonnegative"] == (name != "igvae")
+    assert [point["step"] for point in found["curve"]] == [1, 400]
+    assert found["curve"][1]["r2"] > found["curve"][0]["r2"]
+    assert "elbo" not in found and 0 <= found["accuracy"] <= 1
+    status, stricter, _ = command("evaluate", run, *words, "--threshold", 0.5)
+    assert stricter["zeros"] > found["zeros"]
+
+
+def test_options_of_evaluate_that_do_not_go_together(command, runs, tmp_path):
+    run = runs("pvae-linear")
+    command("--version")
+    one_line(command("evaluate", run, "--inference", "ista"), "found ista, allowed model, lca")
+    one_line(command("evaluate", run, "--threshold", 1), "--threshold: belongs to --inference lca")
+    one_line(
+        command("evaluate", tmp_path / "net.h5", "--inference", "lca"),
+        "net.h5 is a network file",
+        "give a model",
+    )
+    one_line(
+        command("evaluate", run, "--inference", "lca", "--threshold", 0),
+        "threshold is 0.0; allowed",
+    )
+    one_line(command("evaluate", run, "--steps", 16), "steps are [16]; pvae-linear infers in one")
+
+
+def test_settings_of_train_that_do_not_go_together(command, tmp_path):
+    words = ("train", *TINY, "--out", tmp_path / "run")
+    one_line(command(*words, "--model", "vae"), "'model' is 'vae'; allowed are ipvae, igvae")
+    one_line(command(*words, "--model", "pvae-mlp", "--steps", 4), "'steps' is 4, but pvae-mlp")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_stopped_training_of_another_model_goes_on(command, tmp_path, monkeypatch):
+    from ipvae.cli import signals
+
+    run = tmp_path / "run"
+    whole = ("train", "--model", "igrelu", *TINY, "--steps", 2, "--seed", 3)
+    assert command(*whole, "--out", tmp_path / "whole")[0] == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            signals.Wish, "number", property(lambda _: 15, lambda *_: None), raising=False
+        )
+        status, _, err = command(*whole, "--out", run)
+    assert status == 128 + 15 and "go on with: ipvae train --resume" in err
+    one_line(command("train", "--resume", "--model", "igvae", "--out", run), "--model: found igvae")
+    assert command("train", "--resume", "--out", run)[0] == 0
+    for name in ("model.safetensors", "model.json"):
+        assert (run / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert json.loads((run / "model.json").read_text())["config"]["model"] == "igrelu"
+
+
+def test_help_names_every_model():
+    for name in MEMBERS:
+        family, _, encoder = name.partition("-")
+        assert family in MODEL_HELP
+        assert not encoder or f"-{encoder}" in MODEL_HELP
+    assert all(f"-{encoder}" in MODEL_HELP for encoder in ENCODERS)

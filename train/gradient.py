@@ -1,0 +1,89 @@
+"""Loss and gradient of a batch, by the fastest way that there is for the model and the device."""
+
+import functools
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ipvae.train.config import TrainConfig
+from ipvae.train.draws import Draws, keyed_normal
+from ipvae.train.loss import Loss
+from ipvae.train.model import IPVAE
+from ipvae.train.parallel import Run, split
+from ipvae.train.relaxed_poisson import relaxed_poisson, stream_key
+from ipvae.train.schedule import Settings
+from ipvae.train.unroll import Unroll, Workspace, unrolled_gradient
+from ipvae.train.vae import Model
+
+
+def loss_gradient(
+    model: Model,
+    x: Tensor,
+    *,
+    config: TrainConfig,
+    now: Settings,
+    stream: tuple[int, ...],
+    for_each: Run,
+    workspace: Workspace,
+    first_image: int = 0,
+) -> tuple[Loss, dict[str, Tensor]]:
+    """Return the loss of a batch and its gradient by each parameter.
+
+    iP-VAE in float32 on the CPU is fused (`ipvae.train.unroll`); all else goes through autograd,
+    on the CPU in shards. Draws are keyed by (stream, update, image, latent), so shards only change
+    how sums round.
+
+    Parameters
+    ----------
+    model : on the device of `x`
+    x : (B, M) images
+    config, now : settings, those of the run and those of this optimiser step
+    stream : words that key the draws of this batch
+    for_each : maps in threads, see `ipvae.train.parallel.workers`
+    workspace : reused from call to call
+    first_image : number of the first image of `x` in the whole batch, for its draws
+    """
+    shards = config.threads if x.device.type == "cpu" else 1
+    fused = isinstance(model, IPVAE) and x.device.type == "cpu" and x.dtype == torch.float32
+    if fused and config.draws == 1:
+        how = Unroll(config.kl, config.relaxation, now, stream, first_image)
+        return unrolled_gradient(
+            model, x, how, shards=shards, for_each=for_each, workspace=workspace
+        )
+    names, parameters = zip(*model.named_parameters(), strict=True)
+
+    def shard(rows: slice) -> tuple[tuple[Tensor, ...], np.ndarray]:
+        draws = keyed_draws(config, now, stream, first_image + rows.start)
+        loss = model.batch_loss(x[rows], config=config, now=now, draws=draws)
+        share = (rows.stop - rows.start) / len(x)
+        gradients = torch.autograd.grad(loss.total * share, parameters)
+        return gradients, share * np.array([float(term) for term in loss])
+
+    results = for_each(shard, split(len(x), shards))
+    gradient = {
+        name: functools.reduce(torch.add, [gradients[i] for gradients, _ in results])
+        for i, name in enumerate(names)
+    }
+    terms = np.sum([terms for _, terms in results], axis=0)
+    return Loss(*torch.from_numpy(terms)), gradient
+
+
+def keyed_draws(
+    config: TrainConfig, now: Settings, stream: tuple[int, ...], first_image: int
+) -> Draws:
+    """Return relaxed counts and normal numbers keyed by (stream, step, image, latent)."""
+
+    def poisson(log_rate: Tensor, step: int) -> Tensor:
+        return relaxed_poisson(
+            log_rate,
+            now.temperature,
+            stream_key(*stream, step),
+            first=first_image * log_rate.shape[1],
+            relaxation=config.relaxation,
+        )
+
+    def normal(like: Tensor, step: int) -> Tensor:
+        return keyed_normal(like, stream_key(*stream, step), first=first_image * like.shape[1])
+
+    return Draws(poisson, normal)
