@@ -52,6 +52,12 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the training in OUT, to the same bits.")
     ] = False,
+    init_from: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MODEL", help="Begin with the weights of a model or an unfinished training."
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Give up an unfinished training in OUT.")
     ] = False,
@@ -80,6 +86,8 @@ def train(
     options = {"device": device, "data_dir": data_dir and str(data_dir.resolve())}
     if resume and overwrite:
         raise InputError("--resume and --overwrite: give one of them")
+    if resume and init_from is not None:
+        raise InputError("--resume and --init-from: give one of them")
     with training_errors():
         from ipvae.train.files import sole_writer
         from ipvae.train.metrics_log import require_tensorboard
@@ -89,7 +97,7 @@ def train(
         begun, images = (
             continued(out, given, options)
             if resume
-            else fresh(out, given, options, overwrite=overwrite)
+            else fresh(out, given, options, init_from=init_from, overwrite=overwrite)
         )
         if begun is None or images is None:
             return finished(out, given, json)
@@ -117,12 +125,18 @@ def with_settings(given: dict[str, Any], texts: list[str]) -> dict[str, Any]:
 
 
 def fresh(
-    out: Path, given: dict[str, Any], options: dict[str, Any], *, overwrite: bool
+    out: Path,
+    given: dict[str, Any],
+    options: dict[str, Any],
+    *,
+    init_from: Path | None,
+    overwrite: bool,
 ) -> "tuple[Unfinished, Images]":
     """Begin a training, unless that would destroy an unfinished one."""
     from ipvae.train.config import PRESETS, preset_config
     from ipvae.train.fit import new_model, require_device
     from ipvae.train.resume import NAME, Unfinished, fingerprint, is_unfinished
+    from ipvae.train.start import state_from, weights_of
     from ipvae.train.state import TrainState
 
     if given["preset"] is None:
@@ -139,7 +153,10 @@ def fresh(
     options = {**options, "device": options["device"] or "cpu"}
     require_device(options["device"])
     images = preset_images(config.preset, given_folder(options))
-    state = TrainState.first(new_model(config, images))
+    model = new_model(config, images)
+    state = TrainState.first(model)
+    if init_from is not None:
+        state = state_from(model, weights_of(init_from), init_from)
     return Unfinished(config, fingerprint(images), state, [0.0], options), images
 
 

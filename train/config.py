@@ -154,6 +154,16 @@ PRESETS: dict[str, dict[str, Any]] = {
         "learning_rate": 0.008,
         "threads": 1,
     },
+    "patches": {
+        "latents": 512,
+        "steps": 16,
+        "beta": 24.0,
+        "epochs": 100,
+        "batch_size": 200,
+        "learning_rate": 0.005,
+        "grad_clip": 300.0,
+        "relaxation": "eat-cubic",
+    },
     "mnist": {"latents": 512, "steps": 16, "beta": 8.0, "epochs": 25, "batch_size": 200},
 }
 

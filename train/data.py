@@ -110,8 +110,9 @@ def load_images(
 
     Parameters
     ----------
-    preset : 'digits' (scikit-learn's 8x8 digits, 1437 + 360) or 'mnist' (60,000 + 10,000)
-    data_dir : folder that holds MNIST/raw/*-ubyte, gzipped or not; 'digits' needs none
+    preset : 'digits' (scikit-learn's 8x8 digits, 1437 + 360), 'patches' (whitened 16x16 patches of
+        photographs, see `ipvae.train.patches`) or 'mnist' (60,000 + 10,000)
+    data_dir : folder that holds MNIST/raw/*-ubyte, gzipped or not; the others need none
     download : let torchvision fetch what is missing
 
     Raises
@@ -121,9 +122,13 @@ def load_images(
     """
     if preset == "digits":
         return _load_digits()
+    if preset == "patches":
+        return _load_patches()
     if preset == "mnist":
         return _load_mnist(data_dir, download)
-    raise DataError(f"preset is {preset!r}; allowed are digits, mnist. Choose one of them.")
+    raise DataError(
+        f"preset is {preset!r}; allowed are digits, patches, mnist. Choose one of them."
+    )
 
 
 def _load_digits() -> Images:
@@ -144,6 +149,23 @@ def _load_digits() -> Images:
         test_labels=labels[test],
         shape=(8, 8),
         pixel_max=DIGITS_PIXEL_MAX,
+    )
+
+
+def _load_patches() -> Images:
+    from ipvae.train.patches import PIXEL_LIMIT, SIZE, STEPS_PER_DEVIATION, patches
+
+    train, test = patches()
+    return Images(
+        "patches",
+        train_pixels=train,
+        train_labels=np.full(len(train), -1),
+        test_pixels=test,
+        test_labels=np.full(len(test), -1),
+        shape=(SIZE, SIZE),
+        pixel_max=PIXEL_LIMIT - 1,
+        pixel_min=-PIXEL_LIMIT,
+        pixel_scale=1.0 / STEPS_PER_DEVIATION,
     )
 
 

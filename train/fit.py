@@ -15,8 +15,8 @@ from ipvae.train.checkpoint import Checkpoint
 from ipvae.train.config import TrainConfig
 from ipvae.train.data import Images
 from ipvae.train.errors import ConfigError, DivergenceError
-from ipvae.train.infer import infer
 from ipvae.train.gradient import Workspace, loss_gradient
+from ipvae.train.infer import infer
 from ipvae.train.parallel import Run, matrix_precision, workers
 from ipvae.train.relaxed_poisson import stream_key
 from ipvae.train.schedule import Settings, settings_at

@@ -35,7 +35,7 @@ def arrivals(rate, stop, element):
     n = 0
     for i in range(pieces):
         state = (state + (step if i else 0)) & mask
-        n += int(poisson(rate * stop / pieces).ppf((splitmix_fraction(state))))
+        n += int(poisson(rate * stop / pieces).ppf(splitmix_fraction(state)))
     places = []
     for _ in range(n):
         state = (state + step) & mask

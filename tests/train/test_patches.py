@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from ipvae.train import patches as module
+from ipvae.train.data import load_images
+from ipvae.train.patches import STEPS_PER_DEVIATION, cut, whiten
+
+pytest.importorskip("skimage")
+
+
+@pytest.fixture(scope="module")
+def images():
+    return load_images("patches")
+
+
+def test_pixels_are_signed_integers_of_a_stated_scale(images):
+    assert images.train_pixels.dtype == images.test_pixels.dtype == np.int16
+    assert (images.train_pixels.min(), images.train_pixels.max()) == (-128, 127)
+    assert images.info.scale == 1 / STEPS_PER_DEVIATION
+    np.testing.assert_array_equal(images.train, images.train_pixels / np.float32(32))
+    clipped = np.abs(images.train_pixels) >= 127
+    assert clipped.mean() < 0.02
+    assert abs(images.train.mean()) < 0.02
+    assert 0.9 < images.train.std() <= 1.0
+    assert 0.9 < images.test.std() < 1.05
+
+
+def test_patches_are_the_same_every_time(images):
+    again = load_images("patches")
+    np.testing.assert_array_equal(images.train_pixels, again.train_pixels)
+    np.testing.assert_array_equal(images.test_pixels, again.test_pixels)
+
+
+def test_training_and_test_patches_come_from_different_places(images, monkeypatch):
+    """Each photograph's columns are numbered; a patch tells where it was cut."""
+    columns = np.tile(np.arange(400.0), (50, 1))
+    monkeypatch.setattr(module, "photographs", lambda: [columns])
+    monkeypatch.setattr(module, "whiten", lambda image: image)
+    seen = []
+    monkeypatch.setattr(module, "cut", lambda *given: seen.append(cut(*given)) or seen[-1])
+    module.patches()
+    train, test = (set(np.unique(part).tolist()) for part in seen)
+    assert not train & test
+    assert train | test <= set(range(400))
+    assert len(test) > 70
+
+
+def test_whitening_flattens_the_spectrum_of_a_photograph():
+    """Power of 1/f**2 becomes level: between 1/16 and 1/4 cycles it stays within a factor of 4."""
+    rng = np.random.default_rng(0)
+    frequency = np.hypot(np.fft.fftfreq(256)[:, None], np.fft.fftfreq(256)[None, :])
+    frequency[0, 0] = 1.0
+    pink = np.fft.ifft2(np.fft.fft2(rng.normal(size=(256, 256))) / frequency).real
+    power = np.abs(np.fft.fft2(whiten(pink))) ** 2
+    rings = [
+        power[(frequency > low) & (frequency <= 2 * low)].mean() for low in (1 / 32, 1 / 16, 1 / 8)
+    ]
+    assert max(rings) / min(rings) < 4
+    raw = np.abs(np.fft.fft2(pink)) ** 2
+    assert raw[(frequency <= 1 / 16)].mean() / raw[(frequency > 1 / 4)].mean() > 40
+
+
+def test_every_place_of_an_image_can_be_cut():
+    image = np.arange(17 * 18.0).reshape(17, 18)
+    corners = {tuple(patch[[0, -1]].tolist()) for patch in cut([image], 200, 1)}
+    assert len(corners) == 2 * 3

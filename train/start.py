@@ -1,0 +1,45 @@
+"""Where a training begins: at random, or at the weights of an earlier one."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ipvae.train.checkpoint import load_checkpoint
+from ipvae.train.errors import ConfigError
+from ipvae.train.resume import is_unfinished, read_unfinished
+from ipvae.train.state import TrainState
+from ipvae.train.vae import Model
+
+
+def weights_of(path: Path) -> dict[str, np.ndarray]:
+    """Return the parameters of a model, or of an unfinished training as it stands.
+
+    Raises
+    ------
+    CheckpointError
+        If neither can be read there.
+    """
+    if path.is_dir() and is_unfinished(path):
+        unfinished = read_unfinished(path)
+        if unfinished is not None:
+            return unfinished.state.params
+    return load_checkpoint(path).params
+
+
+def state_from(model: Model, params: dict[str, np.ndarray], where: Path) -> TrainState:
+    """Return the first state of a training of `model` that begins with `params`.
+
+    Raises
+    ------
+    ConfigError
+        If a parameter is missing or of another shape.
+    """
+    state = TrainState.first(model)
+    for name, value in state.params.items():
+        if name not in params or params[name].shape != value.shape:
+            found = params[name].shape if name in params else "nothing"
+            raise ConfigError(
+                f"{where}: its '{name}' is {found}, and the model to train has {value.shape}. "
+                "Begin from a model of the same kind, image size and --latents."
+            )
+    return TrainState(0, {name: params[name] for name in state.params}, state.mean, state.peak)
