@@ -33,7 +33,8 @@ def rate_probe(
     The authors' code (hadivafaii/IterativeVAE, `clf_score`) fits on all training images and does
     not scale; scikit-learn then stops at its 100th iteration, short of the optimum. Here the fit
     is on as many as are passed, and goes on until it converges: the same optimum on any machine.
-    60,000 x 512 rates take 12 seconds of one core, and come within 0.003 of the authors' way.
+    On 60,000 x 512 rates of an MNIST model that took 12 seconds of one core and found 0.9639, their
+    way 0.9661.
 
     Parameters
     ----------
