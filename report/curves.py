@@ -14,8 +14,8 @@ from ipvae.report.canvas import BLUE, GREY, ORANGE, drawing, save, title
 NEAR = 0.99
 EPOCH_PANELS = (
     ("loss", "loss", "nats × 256 / pixels"),
-    ("nll", "NLL, the error", "nats per image"),
-    ("kl", "KL, the price of spikes", "nats per image"),
+    ("nll", "NLL", "nats per image"),
+    ("kl", "KL", "nats per image"),
     ("r2", "R²", "held-out images"),
     ("zeros", "zeros", "held-out images"),
     ("mse", "squared error", "per pixel, held-out images"),

@@ -10,7 +10,7 @@ import numpy as np
 from ipvae.report.canvas import GAP, SIGNED, colours, drawing, place, save, title
 
 MOST_TILES = 512
-SIDE, HEAD, FOOT, BAR = 16, 66, 16, 96
+SIDE, HEAD, FOOT, BAR = 16, 66, 16, 120
 """Margins in pixels; BAR holds the colour scale."""
 WIDEST = 2100
 NARROWEST = 480
