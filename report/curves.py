@@ -62,7 +62,8 @@ def convergence(
             axes.set_title(name)
             if trained is not None:
                 axes.axvline(trained, color=GREY, linestyle="--", linewidth=1)
-        upper.set_ylim(min(0.0, float(np.nanmin(fit))) if np.isfinite(fit).any() else 0.0, 1.0)
+        least = float(np.nanmin(fit)) if np.isfinite(fit).any() else 0.0
+        upper.set_ylim(1.1 * least if least < 0 else 0.0, 1.0)
         lower.set_ylim(0.0, 1.0)
         lower.yaxis.set_major_formatter(PercentFormatter(1.0))
         lower.set_xlabel("step")
@@ -72,17 +73,10 @@ def convergence(
         lower.set_xlim(1, max(steps[-1], 2))
         _value(upper, fit[-1], f"{fit[-1]:.3f} at step {steps[-1]:g}", BLUE)
         _value(lower, zeros[-1], f"{zeros[-1]:.1%}", ORANGE)
+        below = f"mean over {images} images{_near(steps, fit)}"
         if trained is not None:
-            upper.annotate(
-                f"trained for {trained}",
-                (trained, 0.02),
-                (4, 0),
-                color=GREY,
-                fontsize=8,
-                xycoords=("data", "axes fraction"),
-                textcoords="offset points",
-            )
-        title(figure, f"Convergence of {of}", f"mean over {images} images{_near(steps, fit)}")
+            below += f"; dashed: {trained} steps unrolled in training"
+        title(figure, f"Convergence of {of}", below)
         save(figure, path)
 
 
