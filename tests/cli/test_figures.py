@@ -71,8 +71,7 @@ def test_figures_are_those_of_the_states(command, subject):
     assert (found["active"], found["dead"]) == (expected.active, expected.dead)
 
     train_u = looked_at.states(data.train_pixels[:1100].astype(np.int16), [8])[8][1]
-    rates, train_rates = (np.exp(v).astype(np.float32) for v in (u, train_u))
-    near = neighbour_accuracy(train_rates, data.train_labels[:1100], rates, labels)
+    near = neighbour_accuracy(np.exp(train_u), data.train_labels[:1100], np.exp(u), labels)
     assert found["neighbours"]["5000"] is None
     for n in (200, 1000):
         assert found["neighbours"][str(n)]["accuracy"] == pytest.approx(near[n].accuracy)
