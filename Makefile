@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/stamp
 DEMO_OUT := build/demo
-PACKAGES := network evaluation train emulator export lava_procs energy cli
+PACKAGES := network evaluation train emulator export lava_procs energy report cli
 CODE := $(PACKAGES) hw_tests tests scripts benchmarks ipvae/__init__.py
 
 .DEFAULT_GOAL := help
@@ -47,6 +47,8 @@ types: $(STAMP)
 lock: $(STAMP)
 	cd requirements && ../$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url \
 		--no-header --python-version 3.10 dev.in -o lock.txt
+	cd requirements && ../$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url \
+		--no-header --python-version 3.11 core.in -o core-lock.txt
 
 clean:
 	rm -rf build $(VENV)

@@ -10,6 +10,7 @@ import typer
 
 from ipvae.cli.inputs import DataDirOption, preset_images, training_errors
 from ipvae.cli.output import JsonOption, emit, note, require_json_target, settings
+from ipvae.cli.pictures import draw_run, require_matplotlib
 from ipvae.cli.signals import signals_as_wish
 from ipvae.network.atomic import require_writable_folder
 from ipvae.network.errors import InputError
@@ -64,6 +65,9 @@ def train(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write OUT/tensorboard/ too.")
     ] = False,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="Draw OUT/pictures/ at the end.")
+    ] = False,
     json: JsonOption = None,
 ) -> None:
     """Train a model and save it as OUT/model.safetensors and OUT/model.json.
@@ -94,14 +98,17 @@ def train(
 
         if tensorboard:
             require_tensorboard()
+        if pictures:
+            require_matplotlib()
         begun, images = (
             continued(out, given, options)
             if resume
             else fresh(out, given, options, init_from=init_from, overwrite=overwrite)
         )
         if begun is None or images is None:
-            return finished(out, given, json)
+            return finished(out, given, json, pictures=pictures)
         begun.options["tensorboard"] = tensorboard or begun.options.get("tensorboard", False)
+        begun.options["pictures"] = pictures or begun.options.get("pictures", False)
         require_writable_folder(out)
         require_json_target(json)  # it may be in OUT
         with sole_writer(out):
@@ -246,15 +253,20 @@ def trained(out: Path, begun: "Unfinished", images: "Images", json: str | None) 
         saved = save_checkpoint(out, to_checkpoint(model, config, images, history))
         discard_unfinished(out)
     last = history[-1]
-    emit(
-        result(saved, config, history),
-        json,
+    found = result(saved, config, history)
+    text = (
         f"saved {saved}: R2 {last['r2']:.3f}, zeros {last['zeros']:.1%} "
-        f"after {config.steps} steps on held-out images",
+        f"after {config.steps} steps on held-out images"
     )
+    if begun.options["pictures"]:
+        board = begun.options["tensorboard"]
+        files = draw_run(out, images, config, last["epoch"], tensorboard=board)
+        found["pictures"] = [str(file) for file in files]
+        text += f"; pictures in {files[0].parent}"
+    emit(found, json, text)
 
 
-def finished(out: Path, given: dict[str, Any], json: str | None) -> None:
+def finished(out: Path, given: dict[str, Any], json: str | None, *, pictures: bool) -> None:
     """Say that the training in a folder is complete, and leave it as it is."""
     from ipvae.train.checkpoint import load_checkpoint
     from ipvae.train.resume import require_same_settings
@@ -266,7 +278,8 @@ def finished(out: Path, given: dict[str, Any], json: str | None) -> None:
     emit(
         result(out / "model.safetensors", model.config, [model.metrics]),
         json,
-        f"{out}: this training is complete; it was left as it is",
+        f"{out}: this training is complete; it was left as it is"
+        + (f"; for pictures: ipvae evaluate {shlex.quote(str(out))} --pictures DIR" * pictures),
     )
 
 

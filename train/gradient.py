@@ -45,8 +45,8 @@ def loss_gradient(
     first_image : number of the first image of `x` in the whole batch, for its draws
     """
     shards = config.threads if x.device.type == "cpu" else 1
-    fused = isinstance(model, IPVAE) and x.device.type == "cpu" and x.dtype == torch.float32
-    if fused and config.draws == 1:
+    plain = x.device.type == "cpu" and x.dtype == torch.float32 and config.draws == 1
+    if plain and isinstance(model, IPVAE):
         how = Unroll(config.kl, config.relaxation, now, stream, first_image)
         return unrolled_gradient(
             model, x, how, shards=shards, for_each=for_each, workspace=workspace

@@ -5,6 +5,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ipvae.train.errors import CheckpointError, ConfigError
 from ipvae.train.files import write_whole
 
@@ -61,6 +63,26 @@ class MetricsLog:
         for name in record.keys() - {"epoch"}:
             self._board.add_scalar(name, record[name], record["epoch"])
         self._board.flush()
+
+
+def add_pictures(run: Path, pictures: dict[str, np.ndarray], epoch: int) -> None:
+    """Show pictures in RUN/tensorboard/ after training.
+
+    Parameters
+    ----------
+    run : folder
+    pictures : by name, (height, width, 3) uint8
+    epoch : the last one
+
+    Raises
+    ------
+    ConfigError
+        If TensorBoard is not installed.
+    """
+    board = require_tensorboard()(log_dir=str(run / "tensorboard"))
+    for name, pixels in pictures.items():
+        board.add_image(name, pixels, epoch, dataformats="HWC")
+    board.close()
 
 
 def require_tensorboard() -> Any:

@@ -9,8 +9,8 @@ from ipvae.train.errors import DataError
 
 SIZE = 16
 TRAIN, TEST = 20_000, 4_000
-PIXEL_LIMIT, STEPS_PER_DEVIATION = 128, 32
-"""Integer pixels -128..127; one standard deviation of the training pixels is 32 of them."""
+PIXEL_LIMIT, STEPS_PER_DEVIATION = 128, 24
+"""Integer pixels -128..127; a patch's standard deviation is 24 of them."""
 CUTOFF = 0.4
 """Of the low-pass part of the whitening filter, in cycles per pixel."""
 LEAST_CONTRAST = 0.5
@@ -29,8 +29,8 @@ def patches() -> tuple[np.ndarray, np.ndarray]:
     Photographs are made grey and whitened by the filter f exp(-(f / f0)**4) of Olshausen and
     Field (Vision Research 37, 1997, equation 4); patches are cut at random places, test patches
     from two of ten strips of each photograph, which training patches do not touch; patches of
-    less than half the photograph's contrast are left out; pixels are divided by the standard
-    deviation of all training pixels.
+    less than half the photograph's contrast are left out. All are brought to mean 0 and the
+    same contrast: the updates' stability goes with rates, and rates with contrast.
 
     Returns
     -------
@@ -45,11 +45,14 @@ def patches() -> tuple[np.ndarray, np.ndarray]:
     kept = [i for i in range(STRIPS) if i not in HELD_OUT]
     train = cut([image[i] for i in kept for image in strips], TRAIN, _SEED)
     test = cut([image[i] for i in HELD_OUT for image in strips], TEST, _SEED + 1)
-    step = train.std() / STEPS_PER_DEVIATION
-    low, high = -PIXEL_LIMIT, PIXEL_LIMIT - 1
-    quantized = (np.clip(np.rint(part / step), low, high) for part in (train, test))
-    first, second = (part.astype(np.int16) for part in quantized)
-    return first, second
+    return to_pixels(train), to_pixels(test)
+
+
+def to_pixels(found: np.ndarray) -> np.ndarray:
+    """Bring patches (N, SIZE**2) to mean 0 and one contrast, as int16; beyond the limits cut."""
+    centred = found - found.mean(axis=1, keepdims=True)
+    scaled = STEPS_PER_DEVIATION * centred / centred.std(axis=1, keepdims=True)
+    return np.clip(np.rint(scaled), -PIXEL_LIMIT, PIXEL_LIMIT - 1).astype(np.int16)
 
 
 def photographs() -> list[np.ndarray]:

@@ -4,6 +4,8 @@ A row is an image's K neurons. The equations stand in `ipvae.train.dynamics` and
 `ipvae.train.loss`; matrix products are the caller's.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -15,7 +17,7 @@ _LEAST = np.float32(-8.0)
 
 
 @njit(inline="always")
-def _clamped(v, limit):
+def _clamped(v, limit) -> Any:
     """Return SC(v) = C - softplus(C - max(v, -8)) and exp(-|C - max(v, -8)|)."""
     v = max(v, _LEAST)
     t = exp32(-abs(limit - v))

@@ -44,7 +44,9 @@ def exp32(x):
     p = p * f + _F(4.1665795894e-2)
     p = p * f + _F(1.6666665459e-1)
     p = p * f + _F(5.0000001201e-1)
-    power = _float_of_bits((np.int32(n) + np.int32(127)) << np.int32(23))
+    power = _float_of_bits(  # pyright: ignore[reportCallIssue]
+        (np.int32(n) + np.int32(127)) << np.int32(23)
+    )
     return (p * f * f + f + _F(1.0)) * power
 
 

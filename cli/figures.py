@@ -1,0 +1,107 @@
+"""Figures of merit that `ipvae evaluate` adds where they are asked for."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from ipvae.cli.output import working
+from ipvae.evaluation.dimensionality import participation_ratio, shattering
+from ipvae.evaluation.neighbours import LABELS, NEIGHBOURS, neighbour_accuracy
+from ipvae.evaluation.probe import linear_probe
+from ipvae.evaluation.sparsity import sparsity
+from ipvae.network.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """Features (N, K), rates where there are any, and labels (N,) of training and test images."""
+
+    train: np.ndarray
+    train_labels: np.ndarray
+    test: np.ndarray
+    test_labels: np.ndarray
+
+    @property
+    def all(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The four, in the order that figures take them."""
+        return self.train, self.train_labels, self.test, self.test_labels
+
+
+@contextmanager
+def asked_by(option: str) -> Iterator[None]:
+    """Turn what a figure refuses into one line that names its option."""
+    try:
+        yield
+    except ValueError as error:
+        raise InputError(f"{option}: {error}") from error
+
+
+def sparsity_figures(counts: np.ndarray) -> tuple[dict, str]:
+    """Keys of --sparsity and a line of text, from counts (N, K) after the last step."""
+    with asked_by("--sparsity"):
+        found = sparsity(counts)
+    result = {
+        "lifetime_sparsity": found.lifetime,
+        "population_sparsity": found.population,
+        "active": found.active,
+        "dead": found.dead,
+    }
+    return result, (
+        f"sparsity: lifetime {found.lifetime:.4f}, population {found.population:.4f}; "
+        f"{found.active} latents active, {found.dead} dead in {found.images} images"
+    )
+
+
+def probe_figures(codes: Codes) -> tuple[dict, str]:
+    """Keys of --probe and a line of text."""
+    with (
+        asked_by("--probe"),
+        working(f"fitting a classifier on {len(codes.train)} training images"),
+    ):
+        found = linear_probe(*codes.all)
+    result = {"accuracy": found.accuracy, "probe_train_images": found.train_images}
+    return result, (
+        f"accuracy {found.accuracy:.2%} (classifier fitted on {found.train_images} training images)"
+    )
+
+
+def neighbour_figures(codes: Codes, seed: int) -> tuple[dict, str]:
+    """Keys of --neighbours and a line of text; null where there are fewer training images."""
+    with asked_by("--neighbours"), working("classifying by nearest neighbours"):
+        found = neighbour_accuracy(*codes.all, seed=seed)
+    result = {
+        "neighbours": {
+            str(n): {
+                "accuracy": found[n].accuracy,
+                "deviation": found[n].deviation,
+                "repeats": found[n].repeats,
+            }
+            if n in found
+            else None
+            for n in LABELS
+        },
+        "neighbours_voting": NEIGHBOURS,
+        "neighbours_train_images": len(codes.train),
+    }
+    shown = ", ".join(
+        f"{found[n].accuracy:.2%} +- {found[n].deviation:.2%} with {n}"
+        if n in found
+        else f"none with {n} (only {len(codes.train)} training images)"
+        for n in LABELS
+    )
+    return result, f"{NEIGHBOURS} nearest neighbours: {shown} labels"
+
+
+def dimension_figures(codes: Codes, seed: int) -> tuple[dict, str]:
+    """Keys of --dimensionality and a line of text."""
+    with asked_by("--dimensionality"), working("fitting classifiers on halves of the classes"):
+        ratio = participation_ratio(codes.test)
+        found = shattering(*codes.all, seed=seed)
+    result = {"dimensionality": {"participation_ratio": ratio, "shattering": asdict(found)}}
+    return result, (
+        f"dimensionality: participation ratio {ratio:.1f} of {codes.test.shape[1]}, shattering "
+        f"{found.accuracy:.2%} (mean of {found.dichotomies} of {found.possible} dichotomies, "
+        f"the worst {found.lowest:.2%}; fitted on {found.train_images} training images)"
+    )

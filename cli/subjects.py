@@ -1,0 +1,266 @@
+"""What `ipvae evaluate` looks at: a network by the emulator, or a trained float model."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from ipvae.cli.export import pixel_format
+from ipvae.cli.inputs import network_images, network_preset, preset_images, training_errors
+from ipvae.evaluation.prior import prior_samples
+from ipvae.network.arithmetic import FRAC_BITS
+from ipvae.network.description import IntNetwork
+from ipvae.network.errors import InputError
+from ipvae.network.file import read_network
+from ipvae.network.pixels import load_pixels, to_real
+
+if TYPE_CHECKING:
+    from ipvae.train.infer import State
+
+BATCH = 256
+METRICS = "metrics.jsonl"
+STEPS = 64
+INFERENCES = ("model", "lca")
+THRESHOLD = 0.1
+
+States = dict[int, tuple[np.ndarray, np.ndarray]]
+"""Step -> codes and features for a classifier, (N, K) each; Poisson: counts and rates exp(u)."""
+
+
+class Subject(Protocol):
+    """A network or a model.
+
+    Attributes
+    ----------
+    name : for titles
+    preset : data set
+    decoder : (M, K) Phi, real pixel units
+    shape : height and width of an image
+    signed : whether pixels are below 0 too
+    trained_steps : updates unrolled in training, where that is known
+    metrics : file with a line for each epoch, which need not be there
+    steps : to look at if none are given
+    facts : JSON keys that say what it is
+    """
+
+    name: str
+    preset: str
+    decoder: np.ndarray
+    shape: tuple[int, int]
+    signed: bool
+    trained_steps: int | None
+    metrics: Path | None
+    steps: int
+    facts: dict[str, Any]
+
+    def test_images(
+        self, samples: int | None, data_dir: Path | None, images: Path | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Integer pixels (N, M) and labels (N,), -1 where unknown."""
+        ...
+
+    def real(self, pixels: np.ndarray) -> np.ndarray:
+        """Real values of integer pixels."""
+        ...
+
+    def states(self, pixels: np.ndarray, steps: list[int]) -> States:
+        """Codes and features after each of some rising numbers of steps."""
+        ...
+
+    def prior_images(self, n: int, seed: int) -> np.ndarray:
+        """Images (n, M) that it makes up before it has seen one, real pixel values."""
+        ...
+
+    def figures(self, pixels: np.ndarray) -> tuple[dict[str, float], str]:
+        """JSON keys and a line of text about the states found last, of these images."""
+        ...
+
+
+def subject_of(path: Path, seed: int, inference: str, threshold: float | None) -> Subject:
+    """Read a network file (.h5) or a model."""
+    if path.suffix == ".h5":
+        return NetworkSubject(path, seed)
+    if inference == "lca":
+        return LcaSubject(path, seed, THRESHOLD if threshold is None else threshold)
+    return ModelSubject(path, seed)
+
+
+def require_inference(inference: str, threshold: float | None, path: Path) -> None:
+    """Refuse options that do not go together."""
+    if inference not in INFERENCES:
+        raise InputError(f"--inference: found {inference}, allowed {', '.join(INFERENCES)}")
+    if inference != "lca":
+        if threshold is not None:
+            raise InputError("--threshold: belongs to --inference lca; give both or neither")
+    elif path.suffix == ".h5":
+        raise InputError(
+            f"--inference lca: {path} is a network file, which has its own inference; give a model"
+        )
+
+
+def _nats(log_rate: np.ndarray) -> np.ndarray:
+    """Log-rates in nats, from Q11.12 octaves."""
+    return log_rate * (np.log(2.0) / 2**FRAC_BITS)
+
+
+class NetworkSubject(Subject):
+    """An integer network, evaluated by the emulator."""
+
+    def __init__(self, path: Path, seed: int) -> None:
+        self.network: IntNetwork = read_network(path)
+        self.decoder = self.network.decoder
+        self.preset = network_preset(self.network)
+        self.seed = seed
+        self.name = path.stem
+        self.shape = self.network.input.shape
+        self.signed = self.network.input.minimum < 0
+        self.trained_steps = None
+        self.metrics = None
+        self.steps = STEPS
+        self.facts = {}
+
+    def test_images(
+        self, samples: int | None, data_dir: Path | None, images: Path | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Integer pixels and labels."""
+        found = network_images(self.network, samples, data_dir, images)
+        return found.pixels, found.labels
+
+    def real(self, pixels: np.ndarray) -> np.ndarray:
+        """Real values of integer pixels."""
+        return to_real(pixels, self.network.input)
+
+    def states(self, pixels: np.ndarray, steps: list[int]) -> States:
+        """Counts and rates after each number of steps."""
+        from ipvae.emulator import Emulator
+
+        emulator = Emulator(self.network)
+        kept: dict[int, list] = {step: [] for step in steps}
+        for first in range(0, len(pixels), BATCH):
+            batch = pixels[first : first + BATCH]
+            for t, step in enumerate(emulator.steps(batch, steps[-1], self.seed, first)):
+                if t in kept:
+                    kept[t].append((step.z, np.exp(_nats(step.u))))
+        return {
+            t: (np.concatenate([z for z, _ in parts]), np.concatenate([r for _, r in parts]))
+            for t, parts in kept.items()
+        }
+
+    def prior_images(self, n: int, seed: int) -> np.ndarray:
+        """Images of the prior."""
+        return prior_samples(_nats(self.network.layer.u_init), self.decoder, n, seed)
+
+    def figures(self, pixels: np.ndarray) -> tuple[dict[str, float], str]:  # noqa: ARG002
+        """Nothing: its likelihood was left behind at export."""
+        return {}, ""
+
+
+class ModelSubject(Subject):
+    """A trained float model."""
+
+    def __init__(self, path: Path, seed: int) -> None:
+        from ipvae.train.checkpoint import load_checkpoint
+
+        with training_errors():
+            self.checkpoint = load_checkpoint(path)
+        self.decoder = self.checkpoint.params["phi"]
+        self.preset = self.checkpoint.data.preset
+        self.seed = seed
+        folder = path if path.is_dir() else path.parent
+        self.name = folder.resolve().name
+        self.shape = self.checkpoint.data.image_shape
+        self.signed = self.checkpoint.data.pixel_min < 0
+        config = self.checkpoint.config
+        self.trained_steps = None if config is None else config.steps
+        self.metrics = folder / METRICS
+        self.amortized = self.checkpoint.member.inference == "amortized"
+        self.steps = 1 if self.amortized else STEPS
+        self.facts = {"model": self.checkpoint.model}
+        self._last: State | None = None
+
+    def test_images(
+        self, samples: int | None, data_dir: Path | None, images: Path | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Integer pixels and labels."""
+        if images is not None:
+            pixels = load_pixels(images, pixel_format(self.checkpoint))
+            labels = np.full(len(pixels), -1)
+        else:
+            data = preset_images(self.preset, data_dir)
+            pixels, labels = data.test_pixels.astype(np.int16), data.test_labels
+        if samples is not None and samples > len(pixels):
+            raise InputError(f"--samples: found {samples}, allowed up to {len(pixels)}")
+        return pixels[:samples], labels[:samples]
+
+    def real(self, pixels: np.ndarray) -> np.ndarray:
+        """Real values of integer pixels."""
+        return to_real(pixels, pixel_format(self.checkpoint))
+
+    def states(self, pixels: np.ndarray, steps: list[int]) -> States:
+        """Codes and features after each number of steps."""
+        from ipvae.train.infer import infer
+
+        checkpoint = self.checkpoint
+        with training_errors():
+            found = infer(
+                checkpoint.params,
+                self.real(pixels).astype(np.float32),
+                steps,
+                seed=self.seed,
+                model=checkpoint.model,
+                image_shape=checkpoint.data.image_shape,
+            )
+        self._last = found[steps[-1]]
+        return {t: (state.counts, self._features(state.belief[0])) for t, state in found.items()}
+
+    def prior_images(self, n: int, seed: int) -> np.ndarray:
+        """Images of the prior."""
+        from ipvae.train.vae import VAE
+
+        checkpoint = self.checkpoint
+        model = VAE.from_arrays(checkpoint.model, checkpoint.data.image_shape, checkpoint.params)
+        return model.sample(n, seed)
+
+    def figures(self, pixels: np.ndarray) -> tuple[dict[str, float], str]:
+        """ELBO, NLL, KL and active latents."""
+        from ipvae.train.figures import figures
+
+        assert self._last is not None
+        found = figures(self.checkpoint, self.real(pixels), self._last)
+        return found.as_dict(), (
+            f"ELBO {found.elbo:.2f}, NLL {found.nll:.2f}, KL {found.kl:.2f} nats per image; "
+            f"{found.active_latents} latents active, {found.dead_latents} dead"
+        )
+
+    def _features(self, belief: np.ndarray) -> np.ndarray:
+        """Rates of Poisson beliefs, means of others, rectified where the code is."""
+        latent = self.checkpoint.member.latent
+        if latent == "poisson":
+            return np.exp(belief)
+        return np.maximum(belief, 0.0) if latent == "rectified" else belief
+
+
+class LcaSubject(ModelSubject):
+    """Sparse codes on a model's dictionary, brought to columns of length 1."""
+
+    def __init__(self, path: Path, seed: int, threshold: float) -> None:
+        from ipvae.train.lca import lca
+
+        super().__init__(path, seed)
+        nonnegative = self.checkpoint.member.latent != "gaussian"
+        with training_errors():
+            self.solver = lca(self.decoder, threshold, nonnegative=nonnegative)
+        self.decoder, self.steps, self.amortized = self.solver.atoms, STEPS, False
+        self.facts |= {"inference": "lca", "threshold": threshold, "nonnegative": nonnegative}
+
+    def states(self, pixels: np.ndarray, steps: list[int]) -> States:
+        """Codes, which are their own features, after each number of steps."""
+        from ipvae.train.lca import lca_codes
+
+        with training_errors():
+            found = lca_codes(self.solver, self.real(pixels), steps)
+        return {step: (codes, codes) for step, codes in found.items()}
+
+    def figures(self, pixels: np.ndarray) -> tuple[dict[str, float], str]:  # noqa: ARG002
+        """Nothing: LCA has no likelihood."""
+        return {}, ""

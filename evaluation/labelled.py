@@ -1,0 +1,31 @@
+"""Checks that every figure fitted on labelled codes begins with."""
+
+import numpy as np
+
+
+def require_labels(
+    train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray
+) -> None:
+    """Make sure that there is one label for each image, and two classes at least to learn.
+
+    Parameters
+    ----------
+    train, test : (N, K) features
+    train_labels, test_labels : (N,) integers
+
+    Raises
+    ------
+    ValueError
+        If not.
+    """
+    for name, features, labels in (("training", train, train_labels), ("test", test, test_labels)):
+        if features.ndim != 2 or labels.shape != features.shape[:1] or labels.size == 0:
+            raise ValueError(
+                f"{name} features are {features.shape} and labels {labels.shape}; needed are "
+                "(N, K) and (N,), N above 0. Pass one label for each image."
+            )
+    if np.unique(train_labels).size < 2:
+        raise ValueError(
+            f"training labels hold one class in {train_labels.size} images; at least two are "
+            "needed. Use more training images."
+        )

@@ -1,0 +1,87 @@
+"""How sparse a code is over images and over neurons, and which latents take part in it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Sparsity:
+    """Sparsity of the counts of some images.
+
+    Attributes
+    ----------
+    lifetime : mean over active latents of each one's selectivity over images; nan if none is active
+    population : mean over images of each one's selectivity over active latents; nan likewise
+    active : latents with at least one count in one of the images
+    dead : all others
+    images : how many were looked at; with few, a rare latent passes for dead
+    """
+
+    lifetime: float
+    population: float
+    active: int
+    dead: int
+    images: int
+
+
+def sparsity(counts: np.ndarray) -> Sparsity:
+    """Return lifetime and population sparsity, and the numbers of active and dead latents.
+
+    Dead latents are left out of both means, as in the authors' iterative code, which finds them
+    by the norm of the decoder's columns; here a latent is dead whose count is 0 for every image.
+
+    Parameters
+    ----------
+    counts : (N, K) spike counts, 0 or more
+
+    Raises
+    ------
+    ValueError
+        If there is no count or one is negative.
+
+    References
+    ----------
+    Vinje and Gallant, Science 287 (2000) 1273, the form of Treves and Rolls, Network 2 (1991) 371.
+    """
+    if counts.ndim != 2 or counts.size == 0:
+        raise ValueError(
+            f"counts are {counts.shape}; needed are (N, K), both above 0. Pass some images."
+        )
+    if counts.min() < 0:
+        raise ValueError(f"counts hold {counts.min()}; allowed are 0 and above. Pass spike counts.")
+    active = counts.any(axis=0)
+    used = counts[:, active]
+    n_active = int(active.sum())
+    return Sparsity(
+        lifetime=float(selectivity(used.T).mean()) if n_active else float("nan"),
+        population=float(selectivity(used).mean()) if n_active else float("nan"),
+        active=n_active,
+        dead=active.size - n_active,
+        images=len(counts),
+    )
+
+
+def selectivity(responses: np.ndarray) -> np.ndarray:
+    """Return 1 where one response carries all, 0 where all are equal, for each row.
+
+    S = (1 - mean(r)^2 / mean(r^2)) / (1 - 1 / n). A row without any response is given 1, as the
+    authors' code does; so is a row of length 1, of which the formula says nothing.
+
+    Parameters
+    ----------
+    responses : (rows, n), 0 or more
+
+    Returns
+    -------
+    (rows,) float64 in [0, 1]
+    """
+    n = responses.shape[1]
+    r = responses.astype(np.float64)
+    square = np.square(r).mean(axis=1)
+    found = np.ones(len(r))
+    if n > 1:
+        spoke = square > 0
+        spread = 1.0 - np.square(r.mean(axis=1)[spoke]) / square[spoke]
+        found[spoke] = np.clip(spread / (1.0 - 1.0 / n), 0.0, 1.0)
+    return found

@@ -1,0 +1,103 @@
+"""One style for all pictures, and PNG files that are whole and the same for the same figures.
+
+Matplotlib is used through its objects and the Agg backend: nothing here touches pyplot, a display
+or settings of the process that remain.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from ipvae.network.atomic import replacing
+
+DPI = 120
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#6B6B6B"
+"""Of Okabe and Ito's palette, which colour-blind readers tell apart."""
+SIGNED, UNSIGNED = "RdBu_r", "gray"
+PAPER = "#ffffff"
+GAP = "#e6e6e6"
+STYLE = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9.0,
+    "axes.titlesize": 10.0,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GAP,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "figure.facecolor": PAPER,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4.0,
+    "text.parse_math": False,  # a model's name may hold any sign
+}
+_KEPT = ("backend", "backend_fallback", "interactive", "toolbar", "timezone")
+
+
+@contextmanager
+def drawing(width: float, height: float) -> Iterator[Figure]:
+    """Yield an empty figure of `width` x `height` pixels; draw and save it inside.
+
+    Matplotlib's defaults and STYLE hold meanwhile, whatever the user's own settings are.
+    """
+    defaults = {k: v for k, v in mpl.rcParamsDefault.items() if k not in _KEPT}
+    with mpl.rc_context({**defaults, **STYLE}):
+        figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+        FigureCanvasAgg(figure)
+        yield figure
+
+
+def save(figure: Figure, path: str | Path) -> None:
+    """Write a PNG file, whole or not at all; it says nothing of time or software.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    with replacing(path) as temporary, temporary.open("wb") as file, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
+
+
+def title(figure: Figure, text: str, below: str) -> None:
+    """Say on top what is shown, and of what."""
+    height = figure.get_figheight() * DPI
+    left = 16 / (figure.get_figwidth() * DPI)
+    figure.text(left, 1 - 12 / height, text, fontsize=12, fontweight="bold", va="top")
+    figure.text(left, 1 - 38 / height, below, fontsize=9, color=GREY, va="top")
+
+
+def colours(values: np.ndarray, *, signed: bool) -> dict[str, Any]:
+    """Colour map and its ends for images: blue to red around 0, or grey from 0.
+
+    Parameters
+    ----------
+    values : any shape, finite real pixel values; the largest of them is an end
+    signed : whether values below 0 have a meaning; else they are drawn as 0
+    """
+    most = float(np.abs(values).max(initial=0.0)) or 1.0
+    return {"cmap": SIGNED if signed else UNSIGNED, "vmin": -most if signed else 0.0, "vmax": most}
+
+
+def place(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
+    """Axes at a place given in pixels."""
+    across, up = figure.get_figwidth() * DPI, figure.get_figheight() * DPI
+    return figure.add_axes((left / across, bottom / up, width / across, height / up))
+
+
+def read_rgb(path: str | Path) -> np.ndarray:
+    """Read a PNG file: (height, width, 3) uint8."""
+    return np.rint(imread(path)[..., :3] * 255).astype(np.uint8)
