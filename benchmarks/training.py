@@ -30,9 +30,10 @@ import torch
 from ipvae.train.checkpoint import load_checkpoint
 from ipvae.train.config import TrainConfig, preset_config
 from ipvae.train.data import load_images
-from ipvae.train.fit import optimise
+from ipvae.train.fit import new_optimiser, optimise
+from ipvae.train.gradient import Means, Workspace
 from ipvae.train.model import IPVAE
-from ipvae.train.parallel import workers
+from ipvae.train.parallel import matrix_precision, workers
 from ipvae.train.schedule import settings_at
 
 BATCH, STEPS, LATENTS = 100, 16, 512
@@ -55,18 +56,27 @@ class Ours:
 
     def __init__(self, x: np.ndarray, threads: int, segments: int, start: Path | None) -> None:
         self.config: TrainConfig = preset_config(
-            "mnist", latents=LATENTS, steps=STEPS, batch_size=BATCH, threads=threads
+            "mnist",
+            latents=LATENTS,
+            steps=STEPS,
+            first_steps=0,
+            batch_size=BATCH,
+            threads=threads,
+            precision="float32",
         )
+        self.workspace = Workspace()
         self.x, self.total, self.done = torch.from_numpy(x), segments * BATCHES, 0
         self.model = IPVAE(x.shape[1], LATENTS, 0)
         if start is not None:
             for name, value in load_checkpoint(start).params.items():
                 getattr(self.model, name).data = torch.from_numpy(value.copy())
-        self.optimiser = torch.optim.Adamax(self.model.parameters(), lr=1e-3)
+        self.optimiser = new_optimiser(self.model, self.config)
 
     def segment(self) -> float:
         """Train on all batches once; sample-steps per second."""
-        with workers(self.config.threads) as for_each:
+        precision = matrix_precision(self.config.precision)
+        with precision, workers(self.config.threads) as for_each:
+            means = Means(for_each, workspace=self.workspace)
             start = time.perf_counter()
             for batch in torch.split(self.x, BATCH):
                 optimise(
@@ -77,7 +87,7 @@ class Ours:
                     now=settings_at(self.config, self.done / self.total),
                     iteration=self.done,
                     total=self.total,
-                    for_each=for_each,
+                    means=means,
                 )
                 self.done += 1
             return self.x.shape[0] * STEPS / (time.perf_counter() - start)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ipvae.train.config import TrainConfig
     from ipvae.train.data import Images
     from ipvae.train.resume import Unfinished
+    from ipvae.train.team import Team
 
 
 MODEL_HELP = (
@@ -30,7 +31,7 @@ MODEL_HELP = (
 def train(
     out: Annotated[Path, typer.Option(help="Folder for the trained model.")],
     preset: Annotated[
-        str | None, typer.Option(help="Data set and settings: digits or mnist.")
+        str | None, typer.Option(help="Data set and settings: digits, patches or mnist.")
     ] = None,
     model: Annotated[str | None, typer.Option(help=MODEL_HELP)] = None,
     steps: Annotated[
@@ -95,24 +96,35 @@ def train(
     with training_errors():
         from ipvae.train.files import sole_writer
         from ipvae.train.metrics_log import require_tensorboard
+        from ipvae.train.team import joined
 
         if tensorboard:
             require_tensorboard()
         if pictures:
             require_matplotlib()
-        begun, images = (
-            continued(out, given, options)
-            if resume
-            else fresh(out, given, options, init_from=init_from, overwrite=overwrite)
-        )
-        if begun is None or images is None:
-            return finished(out, given, json, pictures=pictures)
-        begun.options["tensorboard"] = tensorboard or begun.options.get("tensorboard", False)
-        begun.options["pictures"] = pictures or begun.options.get("pictures", False)
-        require_writable_folder(out)
-        require_json_target(json)  # it may be in OUT
-        with sole_writer(out):
-            return trained(out, begun, images, json)
+        with joined() as team:
+            # Whether OUT holds an unfinished training is for the first process to ask: it writes.
+            begun, images = (
+                continued(out, given, options)
+                if resume
+                else fresh(
+                    out,
+                    given,
+                    options,
+                    init_from=init_from,
+                    overwrite=overwrite or not team.leads,
+                )
+            )
+            if not team.leads:
+                return None if begun is None or images is None else helped(begun, images, team)
+            if begun is None or images is None:
+                return finished(out, given, json, pictures=pictures)
+            begun.options["tensorboard"] = tensorboard or begun.options.get("tensorboard", False)
+            begun.options["pictures"] = pictures or begun.options.get("pictures", False)
+            require_writable_folder(out)
+            require_json_target(json)  # it may be in OUT
+            with sole_writer(out):
+                return trained(out, begun, images, json, team)
 
 
 def with_settings(given: dict[str, Any], texts: list[str]) -> dict[str, Any]:
@@ -211,7 +223,25 @@ def given_folder(options: dict[str, Any]) -> Path | None:
     return None if options["data_dir"] is None else Path(options["data_dir"])
 
 
-def trained(out: Path, begun: "Unfinished", images: "Images", json: str | None) -> None:
+def helped(begun: "Unfinished", images: "Images", team: "Team") -> None:
+    """Take this process's part of each batch; the first process saves and shows."""
+    from ipvae.train.errors import DivergenceError
+    from ipvae.train.fit import fit
+    from ipvae.train.team import own_device
+
+    device = own_device(begun.options["device"])
+    with signals_as_wish() as wish:
+        try:
+            fit(begun.config, images, start=begun.state, device=device, team=team)
+        except DivergenceError:
+            raise typer.Exit(2) from None  # the first process says it
+        except RuntimeError as error:  # the first process has ended
+            raise typer.Exit(128 + wish.number if wish.number else 2) from error
+
+
+def trained(
+    out: Path, begun: "Unfinished", images: "Images", json: str | None, team: "Team"
+) -> None:
     """Train to the end, save the model, show the result."""
     from ipvae.train.checkpoint import save_checkpoint
     from ipvae.train.errors import DivergenceError, StoppedError
@@ -219,12 +249,14 @@ def trained(out: Path, begun: "Unfinished", images: "Images", json: str | None) 
     from ipvae.train.keeper import Keeper
     from ipvae.train.progress import progress_bar
     from ipvae.train.resume import NAME, discard_unfinished
+    from ipvae.train.team import own_device
 
     config, state = begun.config, begun.state
     note(
         f"training {config.model} on {config.preset}: {len(images.train_pixels)} images, "
         f"{config.latents} neurons, {config.steps} steps, {config.epochs} epochs"
         + (f"; {state.done} optimiser steps are done" if state.done else "")
+        + (f"; {team.size} processes" if team.size > 1 else "")
     )
     with signals_as_wish() as wish:
         try:
@@ -238,7 +270,8 @@ def trained(out: Path, begun: "Unfinished", images: "Images", json: str | None) 
                     progress=show,
                     keep=keep,
                     start=state,
-                    device=begun.options["device"],
+                    device=own_device(begun.options["device"]),
+                    team=team,
                 )
         except StoppedError as error:
             folder = shlex.quote(str(out))

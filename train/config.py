@@ -35,6 +35,9 @@ class TrainConfig:
     epochs : passes over the training images
     batch_size : images for each optimiser step
     learning_rate : Adamax, reached after warm-up, then a cosine down to zero
+    step_size : of the updates at the start of training, from which it is learned
+    dictionary_rate : learning rate of the dictionary, in units of `learning_rate`; its entries are
+        the smaller the more spikes share an image, and noise of their own size stops learning
     weight_decay : Adamax's L2 penalty
     seed : fixes start values, order of images and every draw
     temperature_start, temperature_end, temperature_fraction :
@@ -73,6 +76,8 @@ class TrainConfig:
     epochs: int = 10
     batch_size: int = 200
     learning_rate: float = 0.003
+    step_size: float = 1.0
+    dictionary_rate: float = 1.0
     weight_decay: float = 3e-4
     seed: int = 0
     temperature_start: float = 1.0
@@ -174,6 +179,8 @@ _RANGES = (
     ("epochs", 1, 1_000_000),
     ("batch_size", 1, 1_000_000),
     ("learning_rate", 1e-9, 1.0),
+    ("step_size", 1e-6, 1e3),
+    ("dictionary_rate", 1e-6, 1e3),
     ("weight_decay", 0.0, 1.0),
     ("seed", 0, 2**63 - 1),
     ("temperature_start", 1e-3, 10.0),

@@ -15,12 +15,13 @@ from ipvae.train.checkpoint import Checkpoint
 from ipvae.train.config import TrainConfig
 from ipvae.train.data import Images
 from ipvae.train.errors import ConfigError, DivergenceError
-from ipvae.train.gradient import Workspace, loss_gradient
+from ipvae.train.gradient import Means, team_gradient
 from ipvae.train.infer import infer
-from ipvae.train.parallel import Run, matrix_precision, workers
+from ipvae.train.parallel import matrix_precision, workers
 from ipvae.train.relaxed_poisson import stream_key
 from ipvae.train.schedule import Settings, settings_at
 from ipvae.train.state import TrainState, put_state, take_state
+from ipvae.train.team import Team
 from ipvae.train.vae import Model, start_model
 
 _ORDER, _DRAWS, _HELD_OUT = 1, 2, 3  # words that keep streams of random numbers apart
@@ -61,11 +62,12 @@ def fit(
     keep: Keep | None = None,
     start: TrainState | None = None,
     device: str = "cpu",
+    team: Team | None = None,
 ) -> tuple[Model, list[dict[str, Any]]]:
     """Train a model.
 
-    The same config, images, device and number of threads give the same model, in one go or from
-    any state on the way.
+    The same config, images, device, team and number of threads give the same model, in one go or
+    from any state on the way.
 
     Parameters
     ----------
@@ -75,12 +77,13 @@ def fit(
     keep : called after each optimiser step, before `progress`
     start : state to go on from, None to begin
     device : cpu, cuda or mps, with an index or without
+    team : processes that share each batch, all calling this with the same arguments
 
     Returns
     -------
     model : on `device`
     history : one dict for each epoch: epoch, loss, nll, kl (means over its batches), beta,
-        temperature, learning_rate, and r2, mse, zeros of up to 500 held-out images after
+        steps, temperature, learning_rate, and r2, mse, zeros of up to 500 held-out images after
         T updates with exact draws
 
     Raises
@@ -99,12 +102,18 @@ def fit(
     with matrix_precision(config.precision), workers(threads) as for_each:
         model = new_model(config, images).to(place)
         start = start or TrainState.first(model)
-        return model, _train(model, config, images, start, (keep, progress), for_each)
+        means = Means(for_each, team or Team())
+        return model, _train(model, config, images, start, (keep, progress), means)
 
 
 def new_model(config: TrainConfig, images: Images) -> Model:
     """Return the model that training begins with."""
-    return start_model(config.model, images.shape, config.latents, config.seed)
+    model = start_model(config.model, images.shape, config.latents, config.seed)
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            if name.startswith("log_lr"):
+                value.fill_(math.log(config.step_size))
+    return model
 
 
 def to_checkpoint(
@@ -122,17 +131,14 @@ def _train(
     images: Images,
     start: TrainState,
     told: tuple[Keep | None, Callable[[Progress], None] | None],
-    for_each: Run,
+    means: Means,
 ) -> list[dict[str, Any]]:
     keep, progress = told
-    optimiser = torch.optim.Adamax(
-        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-    )
+    optimiser = new_optimiser(model, config)
     put_state(model, optimiser, start)
     train = torch.from_numpy(images.train).to(model.phi.device)
     batches = max(1, math.ceil(len(train) / config.batch_size))
     total, begin = batches * config.epochs, time.monotonic()
-    workspace = Workspace()
     history, sums, order = [*start.history], np.array(start.sums), None
     for done in range(start.done, total):
         epoch, batch = divmod(done, batches)
@@ -149,13 +155,12 @@ def _train(
             now=now,
             iteration=done,
             total=total,
-            for_each=for_each,
-            workspace=workspace,
+            means=means,
         )
         sums += terms
         if batch == batches - 1:
             history.append(
-                _record(model, config, images, epoch=epoch, means=sums / batches, now=now)
+                _record(model, config, images, epoch=epoch, losses=sums / batches, now=now)
             )
         record = history[-1] if history else None
         seconds = time.monotonic() - begin
@@ -172,6 +177,16 @@ def _train(
     return history
 
 
+def new_optimiser(model: Model, config: TrainConfig) -> torch.optim.Adamax:
+    """Return the optimiser of a model; the dictionary has a learning rate of its own."""
+    others = [value for name, value in model.named_parameters() if name != "phi"]
+    groups = [
+        {"params": [model.phi], "factor": config.dictionary_rate},
+        {"params": others, "factor": 1.0},
+    ]
+    return torch.optim.Adamax(groups, lr=config.learning_rate, weight_decay=config.weight_decay)
+
+
 def optimise(
     model: Model,
     optimiser: torch.optim.Optimizer,
@@ -181,8 +196,7 @@ def optimise(
     now: Settings,
     iteration: int,
     total: int,
-    for_each: Run,
-    workspace: Workspace,
+    means: Means,
 ) -> tuple[float, float, float]:
     """Take one optimiser step on the images `x` (B, M); return its loss, NLL and KL.
 
@@ -191,14 +205,13 @@ def optimise(
     On the CPU the batch is cut into `config.threads` shards. Draws are keyed by (seed, iteration,
     update, image in the batch, neuron), so shards only change how sums round.
     """
-    terms, gradient = loss_gradient(
+    terms, gradient = team_gradient(
         model,
         x,
         config=config,
         now=now,
         stream=(config.seed, _DRAWS, iteration),
-        for_each=for_each,
-        workspace=workspace,
+        means=means,
     )
     for name, parameter in model.named_parameters():
         parameter.grad = gradient[name]
@@ -207,7 +220,7 @@ def optimise(
     if not all(map(math.isfinite, (loss, nll, kl, norm))):
         raise _diverged(model, config, (loss, nll, kl, norm), f"{iteration + 1} of {total}")
     for group in optimiser.param_groups:
-        group["lr"] = now.learning_rate
+        group["lr"] = now.learning_rate * group["factor"]
     optimiser.step()
     return loss, nll, kl
 
@@ -218,7 +231,7 @@ def _record(
     images: Images,
     *,
     epoch: int,
-    means: np.ndarray,
+    losses: np.ndarray,
     now: Settings,
 ) -> dict[str, Any]:
     x, params = images.test[:_MONITOR_IMAGES], model.arrays()
@@ -232,7 +245,7 @@ def _record(
         image_shape=images.shape,
     )
     figures = quality(x, states[config.steps].counts, params["phi"])
-    loss, nll, kl = (float(value) for value in means)
+    loss, nll, kl = (float(value) for value in losses)
     return {
         "epoch": epoch + 1,
         "loss": loss,

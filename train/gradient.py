@@ -1,6 +1,7 @@
 """Loss and gradient of a batch, by the fastest way that there is for the model and the device."""
 
 import functools
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -13,8 +14,61 @@ from ipvae.train.model import IPVAE
 from ipvae.train.parallel import Run, split
 from ipvae.train.relaxed_poisson import relaxed_poisson, stream_key
 from ipvae.train.schedule import Settings
+from ipvae.train.team import Team
 from ipvae.train.unroll import Unroll, Workspace, unrolled_gradient
 from ipvae.train.vae import Model
+
+
+@dataclass(frozen=True, eq=False)
+class Means:
+    """What works on a batch.
+
+    Attributes
+    ----------
+    for_each : maps in threads, see `ipvae.train.parallel.workers`
+    team : processes that share a batch
+    workspace : memory, reused from batch to batch
+    """
+
+    for_each: Run
+    team: Team = field(default_factory=Team)
+    workspace: Workspace = field(default_factory=Workspace)
+
+
+def team_gradient(
+    model: Model,
+    x: Tensor,
+    *,
+    config: TrainConfig,
+    now: Settings,
+    stream: tuple[int, ...],
+    means: Means,
+) -> tuple[Loss, dict[str, Tensor]]:
+    """Return `loss_gradient` of a batch of which each process of the team takes a part."""
+    rows = means.team.rows(len(x))
+    share = (rows.stop - rows.start) / len(x)
+    names = [name for name, _ in model.named_parameters()]
+    if share > 0:
+        loss, gradient = loss_gradient(
+            model,
+            x[rows],
+            config=config,
+            now=now,
+            stream=stream,
+            means=means,
+            first_image=rows.start,
+        )
+    else:
+        zero = torch.zeros(())
+        loss = Loss(zero, zero, zero)
+        gradient = {name: torch.zeros_like(value) for name, value in model.named_parameters()}
+    if means.team.size == 1:
+        return loss, gradient
+    terms = torch.stack([term.detach().to(x) for term in loss])
+    *gradients, terms = means.team.add_up(
+        [share * part for part in (*(gradient[name] for name in names), terms)]
+    )
+    return Loss(*terms), dict(zip(names, gradients, strict=True))
 
 
 def loss_gradient(
@@ -24,8 +78,7 @@ def loss_gradient(
     config: TrainConfig,
     now: Settings,
     stream: tuple[int, ...],
-    for_each: Run,
-    workspace: Workspace,
+    means: Means,
     first_image: int = 0,
 ) -> tuple[Loss, dict[str, Tensor]]:
     """Return the loss of a batch and its gradient by each parameter.
@@ -40,8 +93,7 @@ def loss_gradient(
     x : (B, M) images
     config, now : settings, those of the run and those of this optimiser step
     stream : words that key the draws of this batch
-    for_each : maps in threads, see `ipvae.train.parallel.workers`
-    workspace : reused from call to call
+    means : threads and memory
     first_image : number of the first image of `x` in the whole batch, for its draws
     """
     shards = config.threads if x.device.type == "cpu" else 1
@@ -49,7 +101,12 @@ def loss_gradient(
     if plain and isinstance(model, IPVAE):
         how = Unroll(config.kl, config.relaxation, now, stream, first_image)
         return unrolled_gradient(
-            model, x, how, shards=shards, for_each=for_each, workspace=workspace
+            model,
+            x,
+            how,
+            shards=shards,
+            for_each=means.for_each,
+            workspace=means.workspace,
         )
     names, parameters = zip(*model.named_parameters(), strict=True)
 
@@ -60,7 +117,7 @@ def loss_gradient(
         gradients = torch.autograd.grad(loss.total * share, parameters)
         return gradients, share * np.array([float(term) for term in loss])
 
-    results = for_each(shard, split(len(x), shards))
+    results = means.for_each(shard, split(len(x), shards))
     gradient = {
         name: functools.reduce(torch.add, [gradients[i] for gradients, _ in results])
         for i, name in enumerate(names)

@@ -277,7 +277,7 @@ def test_imported_arrays_are_exported_and_run(command, tmp_path, rng):
         (["evaluate", "{net}", "--steps", "524288"], "allowed 1 to 524287"),
         (["evaluate", "none"], "none"),
         (["info", "none.h5"], "none.h5"),
-        (["train", "--preset", "nope", "--out", "{tmp}"], "allowed are digits, mnist"),
+        (["train", "--preset", "nope", "--out", "{tmp}"], "allowed are digits, patches, mnist"),
         (["train", "--preset", "digits", "--out", "/proc/none"], "cannot write there"),
         (["train", "--preset", "mnist", "--out", "{tmp}", "--data-dir", "none"], "none"),
         (["export", "none", "--out", "{tmp}/x.h5"], "none"),

@@ -16,7 +16,9 @@ def test_config_round_trips_through_json(preset):
 
 
 def test_unknown_preset_lists_the_allowed_ones():
-    with pytest.raises(TrainingError, match=r"'preset' is 'mnits'; allowed are digits, mnist"):
+    with pytest.raises(
+        TrainingError, match=r"'preset' is 'mnits'; allowed are digits, patches, mnist"
+    ):
         preset_config("mnits")
 
 

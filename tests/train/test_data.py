@@ -64,7 +64,9 @@ def test_mnist_reads_gzipped_files(mnist_dir):
 
 
 def test_unknown_preset_lists_the_allowed_ones():
-    with pytest.raises(TrainingError, match=r"preset is 'cifar'; allowed are digits, mnist"):
+    with pytest.raises(
+        TrainingError, match=r"preset is 'cifar'; allowed are digits, patches, mnist"
+    ):
         load_images("cifar")
 
 

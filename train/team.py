@@ -1,0 +1,87 @@
+"""Processes that train one model together, under torchrun: each takes a part of every batch.
+
+    torchrun --nproc-per-node 2 $(which ipvae) train --preset mnist --data-dir DIR --out RUN
+
+Draws are keyed by the image's number in the whole batch, so the parts are those that one process
+takes in turn, and only sums round apart. Processes hold the same weights: all of them add the same
+gradients, in the same order, and step alike.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from ipvae.train.errors import ConfigError
+from ipvae.train.parallel import split
+
+
+@dataclass(frozen=True)
+class Team:
+    """A process and how many there are.
+
+    Attributes
+    ----------
+    rank : 0 .. size - 1; 0 alone writes files and shows progress
+    size : number of processes
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes for all."""
+        return self.rank == 0
+
+    def rows(self, n: int) -> slice:
+        """Return this process's part of a batch of n images; it may be empty."""
+        parts = split(n, self.size)
+        return parts[self.rank] if self.rank < len(parts) else slice(n, n)
+
+    def add_up(self, tensors: list[Tensor]) -> list[Tensor]:
+        """Return the sum of each tensor over all processes, the same bits in each of them."""
+        if self.size == 1:
+            return tensors
+        flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+        dist.all_reduce(flat)
+        sizes = [tensor.numel() for tensor in tensors]
+        parts = torch.split(flat, sizes)
+        return [part.view_as(tensor) for part, tensor in zip(parts, tensors, strict=True)]
+
+
+@contextmanager
+def joined() -> Iterator[Team]:
+    """Join the processes that torchrun started; a team of one without it.
+
+    Raises
+    ------
+    ConfigError
+        If the variables that torchrun sets do not fit, or the others do not answer.
+    """
+    size = os.environ.get("WORLD_SIZE", "1")
+    if size == "1":
+        yield Team()
+        return
+    try:
+        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"WORLD_SIZE is {size}, but the processes could not be joined ({reason}). Start all "
+            "of them by torchrun, or unset WORLD_SIZE."
+        ) from error
+    try:
+        yield Team(dist.get_rank(), dist.get_world_size())
+    finally:
+        dist.destroy_process_group()
+
+
+def own_device(device: str) -> str:
+    """Return this process's device: cuda without an index is LOCAL_RANK's."""
+    index = os.environ.get("LOCAL_RANK")
+    return f"cuda:{index}" if device == "cuda" and index is not None else device
