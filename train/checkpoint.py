@@ -68,10 +68,16 @@ def model_of(config: TrainConfig | None) -> str:
     return "ipvae" if config is None else config.model
 
 
-def save_checkpoint(run: str | Path, checkpoint: Checkpoint) -> Path:
+def save_checkpoint(run: str | Path, checkpoint: Checkpoint, *, half: bool = False) -> Path:
     """Write a checkpoint into the folder `run`, each file whole or not at all.
 
     The weights go first; both files carry a `pair` mark, so that a crash between them shows.
+
+    Parameters
+    ----------
+    run : folder
+    checkpoint : what to write
+    half : round the tensors to float16, for half the size; they are read as float32
 
     Returns
     -------
@@ -94,7 +100,14 @@ def save_checkpoint(run: str | Path, checkpoint: Checkpoint) -> Path:
         "data": asdict(checkpoint.data),
         "metrics": checkpoint.metrics,
     }
-    arrays = {name: np.array(checkpoint.params[name], order="C") for name in tensors}
+    dtype = np.float16 if half else np.float32
+    with np.errstate(over="ignore"):
+        arrays = {name: np.array(checkpoint.params[name], dtype, order="C") for name in tensors}
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise CheckpointError(
+            f"{weights}: a parameter is beyond float16's 65504; only float32 can hold it. Save it "
+            "whole."
+        )
     digest = hashlib.sha256(dumps(content).encode())
     digest.update(b"".join(arrays[name].tobytes() for name in tensors))
     content["pair"] = digest.hexdigest()
@@ -232,7 +245,7 @@ def _read_weights(path: Path, model: str) -> tuple[dict[str, np.ndarray], dict[s
             names = list(file.keys())
             # A name that is not ours may be of a type that NumPy lacks: do not read it.
             allowed = MEMBERS[model].tensors
-            params = {name: file.get_tensor(name) for name in names if name in allowed}
+            params = {name: _whole(file.get_tensor(name)) for name in names if name in allowed}
             metadata = file.metadata() or {}
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(
@@ -240,6 +253,11 @@ def _read_weights(path: Path, model: str) -> tuple[dict[str, np.ndarray], dict[s
         ) from error
     _check_names(set(names), str(path), model)
     return params, metadata
+
+
+def _whole(array: np.ndarray) -> np.ndarray:
+    """Return half precision as float32, anything else as it is."""
+    return array.astype(np.float32) if array.dtype == np.float16 else array
 
 
 def _check_names(names: set[str], where: str, model: str) -> None:

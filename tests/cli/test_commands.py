@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from ipvae.cli import backends
 from ipvae.emulator import engine
@@ -256,6 +257,9 @@ def test_imported_arrays_are_exported_and_run(command, tmp_path, rng):
     assert (status, found["samples"]) == (0, 16)
 
 
+DIGITS = ["train", "--preset", "digits", "--out", "{tmp}"]
+
+
 @pytest.mark.parametrize(
     ("words", "part"),
     [
@@ -280,6 +284,12 @@ def test_imported_arrays_are_exported_and_run(command, tmp_path, rng):
         (["train", "--preset", "nope", "--out", "{tmp}"], "allowed are digits, patches, mnist"),
         (["train", "--preset", "digits", "--out", "/proc/none"], "cannot write there"),
         (["train", "--preset", "mnist", "--out", "{tmp}", "--data-dir", "none"], "none"),
+        ([*DIGITS, "--set", "kl"], "--set: found 'kl', allowed is NAME=VALUE"),
+        ([*DIGITS, "--set", "tau=1"], "'name' is 'tau'; allowed are batch_size"),
+        ([*DIGITS, "--set", "steps=3", "--steps", "3"], "'steps' was given twice"),
+        ([*DIGITS, "--set", "first_steps=99"], "'first_steps' is 99; allowed are 0 to 'steps'"),
+        ([*DIGITS, "--init-from", "none"], "none"),
+        (["train", "--resume", "--init-from", "x", "--out", "{tmp}"], "--resume and --init-from"),
         (["export", "none", "--out", "{tmp}/x.h5"], "none"),
         (["import", "none.npz", "--out", "{tmp}/x"], "none.npz"),
         (["import", "model.pth", "--out", "{tmp}/x"], "allowed are .pt files of IterativeVAE"),
@@ -294,6 +304,17 @@ def test_bad_input_ends_with_one_line_and_status_2(command, net, tmp_path, words
     before = sorted(tmp_path.rglob("*"))
     assert_one_line_error(command(*filled), part)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_training_begins_at_given_weights_with_given_settings(command, tmp_path):
+    words = ("train", "--preset", "digits", "--epochs", 1, "--latents", 8, "--steps", 2)
+    assert command(*words, "--out", tmp_path / "a")[0] == 0
+    more = ("--init-from", tmp_path / "a", "--set", "learning_rate=1e-9", "--set", "kl=exact")
+    status, found, _ = command(*words, *more, "--out", tmp_path / "b", "--json", "-")
+    assert status == 0
+    assert (found["config"]["learning_rate"], found["config"]["kl"]) == (1e-9, "exact")
+    one, two = (load_file(tmp_path / name / "model.safetensors") for name in "ab")
+    assert all(np.abs(one[name] - two[name]).max() < 1e-6 for name in one)  # 15 steps of 1e-9
 
 
 def test_global_flags_may_follow_the_command(command, net):

@@ -65,6 +65,30 @@ def test_round_trip(run, part):
         assert np.array_equal(got.params[name], array)
 
 
+def test_half_precision_is_half_the_size_and_read_as_float32(tmp_path):
+    whole, half = (tmp_path / name for name in ("whole", "half"))
+    checkpoint = make_checkpoint()
+    checkpoint.params["phi"][0, 0] = 6e-8  # float16's smallest number
+    sizes = [
+        save_checkpoint(folder, checkpoint, half=half).stat().st_size
+        for folder, half in ((whole, False), (half, True))
+    ]
+    n_values = sum(array.size for array in checkpoint.params.values())
+    assert sizes[0] - sizes[1] >= 2 * n_values - 16  # the header's words differ by a few bytes
+    back = load_checkpoint(half).params
+    for name, array in checkpoint.params.items():
+        assert back[name].dtype == np.float32
+        assert np.array_equal(back[name], array.astype(np.float16).astype(np.float32))
+
+
+def test_half_precision_refuses_what_it_cannot_hold(tmp_path):
+    checkpoint = make_checkpoint()
+    checkpoint.params["phi"][2, 1] = 1e5
+    with pytest.raises(CheckpointError, match="a parameter is beyond float16's 65504; only"):
+        save_checkpoint(tmp_path, checkpoint, half=True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_model_not_trained_here_has_no_config(tmp_path):
     save_checkpoint(tmp_path, make_checkpoint())
     assert load_checkpoint(tmp_path).config is None

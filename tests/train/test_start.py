@@ -1,0 +1,106 @@
+"""Where a training begins: weights, step size, and rates of its parts."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from ipvae.train.checkpoint import save_checkpoint
+from ipvae.train.config import preset_config, setting_from_text
+from ipvae.train.data import load_images
+from ipvae.train.errors import ConfigError
+from ipvae.train.fit import fit, new_model, new_optimiser, to_checkpoint
+from ipvae.train.resume import Unfinished, fingerprint, write_unfinished
+from ipvae.train.start import state_from, weights_of
+from ipvae.train.state import TrainState
+
+torch.set_num_threads(1)
+TINY = preset_config("digits", latents=12, steps=3, epochs=1, batch_size=400)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return load_images("digits")
+
+
+@pytest.fixture(scope="module")
+def trained(images):
+    return fit(TINY, images)
+
+
+def same(one, other):
+    return all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_weights_are_taken_from_a_model_and_from_an_unfinished_training(images, trained, tmp_path):
+    model, history = trained
+    save_checkpoint(tmp_path / "whole", to_checkpoint(model, TINY, images, history))
+    assert same(weights_of(tmp_path / "whole"), model.arrays())
+    other = TrainState.first(new_model(TINY, images))
+    (tmp_path / "part").mkdir()
+    begun = Unfinished(TINY, fingerprint(images), other, [0.0], {"device": "cpu", "data_dir": None})
+    write_unfinished(tmp_path / "part", begun)
+    assert same(weights_of(tmp_path / "part"), other.params)
+
+
+def test_training_goes_on_from_given_weights_with_a_fresh_optimiser(images, trained, tmp_path):
+    model, _ = trained
+    state = state_from(new_model(TINY, images), model.arrays(), tmp_path)
+    assert state.done == 0
+    assert same(state.params, model.arrays())
+    assert all(not value.any() for value in (*state.mean.values(), *state.peak.values()))
+    again, _ = fit(TINY, images, start=state)
+    assert not same(again.arrays(), model.arrays())
+    assert np.abs(again.arrays()["phi"] - model.arrays()["phi"]).max() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [
+        (preset_config("digits", latents=13), r"its 'phi' is \(64, 12\), .* has \(64, 13\)"),
+        (
+            preset_config("digits", model="igvae", latents=12),
+            r"its '\w+' is nothing, and the model to train has",
+        ),
+    ],
+)
+def test_weights_of_another_kind_are_refused(images, trained, tmp_path, config, text):
+    with pytest.raises(ConfigError, match=text):
+        state_from(new_model(config, images), trained[0].arrays(), tmp_path)
+
+
+@pytest.mark.parametrize(("name", "scalars"), [("ipvae", 1), ("igvae", 2), ("iavae", 1)])
+def test_step_size_is_where_learning_starts(images, name, scalars):
+    config = preset_config("digits", model=name, latents=12, step_size=0.25)
+    sizes = new_model(config, images).step_sizes()
+    assert sizes == pytest.approx([0.25] * scalars)
+
+
+def test_dictionary_has_a_rate_of_its_own(images):
+    """Adamax moves each parameter by its rate, in the first step, whatever the gradient."""
+    moved = []
+    for rate in (1.0, 0.1):
+        config = preset_config("digits", latents=12, dictionary_rate=rate, weight_decay=0.0)
+        model = new_model(config, images)
+        optimiser = new_optimiser(model, config)
+        for group in optimiser.param_groups:
+            group["lr"] = 1e-3 * group["factor"]
+        before = model.arrays()
+        for parameter in model.parameters():
+            parameter.grad = torch.ones_like(parameter)
+        optimiser.step()
+        moved.append({n: np.abs(a - before[n]).max() for n, a in model.arrays().items()})
+    assert moved[0]["phi"] == pytest.approx(1e-3, rel=1e-3)
+    assert moved[1]["phi"] == pytest.approx(1e-4, rel=1e-3)
+    assert moved[0]["u0"] == moved[1]["u0"] == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_settings_are_read_from_text():
+    assert setting_from_text("first_steps", "16") == 16
+    assert math.isclose(setting_from_text("growth_fraction", "0.25"), 0.25)
+    assert setting_from_text("relaxation", "eat-cubic") == "eat-cubic"
+    with pytest.raises(ConfigError, match="'steps' is '1.5'; allowed is int. Change it."):
+        setting_from_text("steps", "1.5")
+    with pytest.raises(ConfigError, match="'name' is 'version'; allowed are batch_size, beta"):
+        setting_from_text("version", "1")
