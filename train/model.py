@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ipvae.train.dynamics import log_sigma, step_gram
+from ipvae.train.dynamics import log_sigma, step_on
 
 if TYPE_CHECKING:
     from ipvae.train.config import TrainConfig
@@ -86,12 +86,13 @@ class IPVAE(nn.Module):
         drive = step_size * (match - torch.exp(self.log_bias))
         energy = (x.square() * torch.exp(-2.0 * deviation)).sum(dim=1)
 
+        update = step_on(x.device.type)
         u = self.u0.expand(x.shape[0], -1)
         z = draw(u, 0)
         log_rates, counts, errors = [u], [z], []
         overlap = z @ gram
         for t in range(1, steps + 1):
-            u = step_gram(u, drive, step_size * overlap, limit)
+            u = update(u, drive, step_size * overlap, limit)
             z = draw(u, t)
             overlap = z @ gram
             shown, seen = z, overlap

@@ -1,6 +1,7 @@
 """The two forms of the update, and the model that unrolls them."""
 
 import math
+import shutil
 
 import pytest
 import torch
@@ -171,3 +172,20 @@ def test_two_draws_a_step_share_the_update_but_not_the_read_out(generator):
         assert torch.equal(two.counts[t], one.counts[t] + 1.0)
         residual = x - two.counts[t] @ model.phi.T
         assert torch.allclose(two.squared_error[t - 1], (residual.square() * d).sum(dim=1))
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler here")
+@pytest.mark.filterwarnings("ignore")
+def test_update_can_be_compiled_whole_gradients_included(generator):
+    """What cuda runs, compiled for the CPU: this machine has no GPU."""
+    compiled = torch.compile(step_gram, fullgraph=True)
+    found = []
+    for step in (step_gram, compiled):
+        generator.manual_seed(5)
+        u, drive, feedback = (
+            (4 * torch.randn(B, K, generator=generator)).requires_grad_() for _ in range(3)
+        )
+        after = step(u, drive, feedback, 5.0)
+        found.append((after, *torch.autograd.grad(after.sum(), (u, drive, feedback))))
+    for plain, fused in zip(*found, strict=True):
+        assert torch.allclose(plain, fused, atol=1e-5)
