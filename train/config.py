@@ -148,8 +148,8 @@ class TrainConfig:
 
 
 # digits: 6,000 optimiser steps; held-out R2 .87 at 71 % zeros after 64 updates. Small matrices
-# gain nothing from a second thread. patches: models/patches/README.md. mnist: 7,500 optimiser steps,
-# two shards; models/mnist/README.md says how to go on from there.
+# gain nothing from a second thread. patches: see models/patches/README.md. mnist: 7,500 optimiser
+# steps, two shards; models/mnist/README.md says how to go on from there.
 PRESETS: dict[str, dict[str, Any]] = {
     "digits": {
         "latents": 64,
