@@ -93,6 +93,11 @@ def evaluate(
     subject = subject_of(path, seed, inference, threshold)
     wanted = wanted or [subject.steps]
     pixels, labels = subject.test_images(samples, data_dir, images)
+    if fitted and (labels < 0).all():
+        raise InputError(
+            f"{fitted[0]}: the images of {subject.preset} have no labels; leave it out, or "
+            "evaluate a model of images that have"
+        )
     with working(f"evaluating {len(pixels)} images to step {wanted[-1]}"):
         states = subject.states(pixels, wanted)
     counts = {step: z for step, (z, _) in states.items()}
@@ -160,6 +165,10 @@ def _codes(
 def parse_steps(text: str) -> list[int]:
     """Rising list of steps from '16,64,1000'."""
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdigit() and int(part) > 0 for part in parts):
+    if not all(_is_step(part) for part in parts):
         raise InputError(f"--steps: found '{text}', allowed positive numbers such as 16,64,1000")
     return sorted({int(part) for part in parts})
+
+
+def _is_step(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0

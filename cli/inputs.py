@@ -34,7 +34,7 @@ ReplayOption = Annotated[
 ]
 
 
-DATA_SETS = ("digits", "mnist")
+DATA_SETS = ("digits", "patches", "mnist")
 
 
 @dataclass(frozen=True)

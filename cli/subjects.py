@@ -251,6 +251,7 @@ class LcaSubject(ModelSubject):
         with training_errors():
             self.solver = lca(self.decoder, threshold, nonnegative=nonnegative)
         self.decoder, self.steps, self.amortized = self.solver.atoms, STEPS, False
+        self.metrics, self.trained_steps = None, None  # of the model's own inference
         self.facts |= {"inference": "lca", "threshold": threshold, "nonnegative": nonnegative}
 
     def states(self, pixels: np.ndarray, steps: list[int]) -> States:

@@ -10,7 +10,7 @@ import typer
 
 from ipvae.cli.inputs import DataDirOption, preset_images, training_errors
 from ipvae.cli.output import JsonOption, emit, note, require_json_target, settings
-from ipvae.cli.pictures import draw_run, require_matplotlib
+from ipvae.cli.pictures import FOLDER, draw_run, require_matplotlib, require_pictures
 from ipvae.cli.signals import signals_as_wish
 from ipvae.network.atomic import require_writable_folder
 from ipvae.network.errors import InputError
@@ -105,7 +105,7 @@ def train(
         with joined() as team:
             # Whether OUT holds an unfinished training is for the first process to ask: it writes.
             begun, images = (
-                continued(out, given, options)
+                continued(out, given, options, team.size)
                 if resume
                 else fresh(
                     out,
@@ -113,6 +113,7 @@ def train(
                     options,
                     init_from=init_from,
                     overwrite=overwrite or not team.leads,
+                    processes=team.size,
                 )
             )
             if not team.leads:
@@ -122,6 +123,8 @@ def train(
             begun.options["tensorboard"] = tensorboard or begun.options.get("tensorboard", False)
             begun.options["pictures"] = pictures or begun.options.get("pictures", False)
             require_writable_folder(out)
+            if begun.options["pictures"]:
+                require_pictures(out / FOLDER)
             require_json_target(json)  # it may be in OUT
             with sole_writer(out):
                 return trained(out, begun, images, json, team)
@@ -129,7 +132,7 @@ def train(
 
 def with_settings(given: dict[str, Any], texts: list[str]) -> dict[str, Any]:
     """Add what --set gave to the settings that have an option of their own."""
-    from ipvae.train.config import setting_from_text
+    from ipvae.train.config import SETTABLE, setting_from_text
 
     given = dict(given)
     for text in texts:
@@ -138,6 +141,10 @@ def with_settings(given: dict[str, Any], texts: list[str]) -> dict[str, Any]:
             raise InputError(f"--set: found '{text}', allowed is NAME=VALUE, such as kl=exact")
         if given.get(name) is not None:
             raise InputError(f"--set: '{name}' was given twice; give it once")
+        if name not in SETTABLE:
+            raise InputError(
+                f"--set: no setting '{name}', allowed are {', '.join(sorted(SETTABLE))}"
+            )
         with training_errors():
             given[name] = setting_from_text(name, value)
     return given
@@ -150,12 +157,13 @@ def fresh(
     *,
     init_from: Path | None,
     overwrite: bool,
+    processes: int,
 ) -> "tuple[Unfinished, Images]":
     """Begin a training, unless that would destroy an unfinished one."""
     from ipvae.train.config import PRESETS, preset_config
     from ipvae.train.fit import new_model, require_device
     from ipvae.train.resume import NAME, Unfinished, fingerprint, is_unfinished
-    from ipvae.train.start import state_from, weights_of
+    from ipvae.train.start import digest, state_from, weights_of
     from ipvae.train.state import TrainState
 
     if given["preset"] is None:
@@ -169,18 +177,30 @@ def fresh(
             f"{out}: holds an unfinished training ({NAME}). Go on with it with --resume, give it "
             "up with --overwrite, or choose another --out."
         )
-    options = {**options, "device": options["device"] or "cpu"}
+    options = {**options, "device": "cpu" if options["device"] is None else options["device"]}
+    options["processes"] = processes
     require_device(options["device"])
     images = preset_images(config.preset, given_folder(options))
     model = new_model(config, images)
     state = TrainState.first(model)
     if init_from is not None:
-        state = state_from(model, weights_of(init_from), init_from)
+        kind, weights = weights_of(init_from)
+        if kind != config.model:
+            raise InputError(
+                f"--init-from: {init_from} is of kind {kind}, and the model to train "
+                f"{config.model}; begin from one of its own kind, or train --model {kind}"
+            )
+        if given.get("step_size") is not None:
+            raise InputError(
+                "--set step_size and --init-from: the weights bring their own; give one of them"
+            )
+        state = state_from(model, weights, init_from)
+        options["start"] = digest(weights)
     return Unfinished(config, fingerprint(images), state, [0.0], options), images
 
 
 def continued(
-    out: Path, given: dict[str, Any], options: dict[str, Any]
+    out: Path, given: dict[str, Any], options: dict[str, Any], processes: int
 ) -> "tuple[Unfinished | None, Images | None]":
     """Take up the training in a folder; none if it is complete."""
     from ipvae.train.fit import require_device
@@ -200,6 +220,12 @@ def continued(
             "Begin without --resume, or check --out."
         )
     require_same_settings(begun.config, given, out)
+    if processes != begun.options.get("processes", 1):
+        raise InputError(
+            f"--resume: found {processes} processes, but the training in {out} has "
+            f"{begun.options.get('processes', 1)}; only with as many it ends in the same weights. "
+            "Start as many by torchrun, or start anew with --overwrite."
+        )
     if options["device"] not in (None, begun.options["device"]):
         raise InputError(
             f"--device: found {options['device']}, but the training in {out} is on "
@@ -234,7 +260,7 @@ def helped(begun: "Unfinished", images: "Images", team: "Team") -> None:
         try:
             fit(begun.config, images, start=begun.state, device=device, team=team)
         except DivergenceError:
-            raise typer.Exit(2) from None  # the first process says it
+            raise typer.Exit(1) from None  # the first process says it
         except RuntimeError as error:  # the first process has ended
             raise typer.Exit(128 + wish.number if wish.number else 2) from error
 
@@ -283,7 +309,8 @@ def trained(
                 f"{error} Add --overwrite to that: the last saved state is kept in {out / NAME}, "
                 "and from there --resume diverges again."
             ) from error
-        saved = save_checkpoint(out, to_checkpoint(model, config, images, history))
+        start = begun.options.get("start")
+        saved = save_checkpoint(out, to_checkpoint(model, config, images, history, start=start))
         discard_unfinished(out)
     last = history[-1]
     found = result(saved, config, history)

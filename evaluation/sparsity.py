@@ -49,7 +49,10 @@ def sparsity(counts: np.ndarray) -> Sparsity:
             f"counts are {counts.shape}; needed are (N, K), both above 0. Pass some images."
         )
     if counts.min() < 0:
-        raise ValueError(f"counts hold {counts.min()}; allowed are 0 and above. Pass spike counts.")
+        raise ValueError(
+            f"counts hold {counts.min()}; allowed are 0 and above, as of spikes. Leave it out for "
+            "codes that are signed."
+        )
     active = counts.any(axis=0)
     used = counts[:, active]
     n_active = int(active.sum())

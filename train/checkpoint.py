@@ -20,6 +20,7 @@ from ipvae.train.zoo import MEMBERS, Member
 KIND = "ipvae"
 VERSION = 1
 _KEYS = {"kind", "version", "config", "data", "metrics", "pair"}
+_MORE_KEYS = {"start"}  # only where there is something to say
 _DATA_KEYS = {"preset", "pixel_max", "image_shape", "n_train"}
 _PIXEL_KEYS = {"pixel_min", "pixel_scale"}  # absent in models from before there were signed pixels
 _MAX_JSON_BYTES = 1 << 20
@@ -35,12 +36,14 @@ class Checkpoint:
     config : how it was trained, None where it was not trained here
     data : what it was trained on
     metrics : last figures of its training, by name
+    start : digest of the weights that its training began with, None where those were random
     """
 
     params: dict[str, np.ndarray]
     config: TrainConfig | None
     data: DataInfo
     metrics: dict[str, float] = field(default_factory=dict)
+    start: str | None = None
 
     @property
     def model(self) -> str:
@@ -100,6 +103,8 @@ def save_checkpoint(run: str | Path, checkpoint: Checkpoint, *, half: bool = Fal
         "data": asdict(checkpoint.data),
         "metrics": checkpoint.metrics,
     }
+    if checkpoint.start is not None:
+        content["start"] = checkpoint.start
     dtype = np.float16 if half else np.float32
     with np.errstate(over="ignore"):
         arrays = {name: np.array(checkpoint.params[name], dtype, order="C") for name in tensors}
@@ -140,7 +145,10 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             f"{weights}: does not belong to {description.name} beside it (their marks differ); "
             "both must come from one save. Train or copy the model again."
         )
-    return Checkpoint(params, config, data, content["metrics"])
+    start = content.get("start")
+    return Checkpoint(
+        params, config, data, content["metrics"], start if isinstance(start, str) else None
+    )
 
 
 def _locate(path: Path) -> tuple[Path, Path]:
@@ -185,8 +193,9 @@ def _read_json(path: Path) -> dict[str, Any]:
             f"{path}: version is {content.get('version')!r}, this ipvae reads {VERSION}. "
             "Use the ipvae that wrote it."
         )
-    if set(content) != _KEYS:
-        unknown, missing = sorted(set(content) - _KEYS), sorted(_KEYS - set(content))
+    if not _KEYS <= set(content) <= _KEYS | _MORE_KEYS:
+        unknown = sorted(set(content) - _KEYS - _MORE_KEYS)
+        missing = sorted(_KEYS - set(content))
         raise CheckpointError(
             f"{path}: unknown keys {unknown}, missing keys {missing}; allowed are "
             f"{sorted(_KEYS)}. Train or copy the model again."

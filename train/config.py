@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ipvae.train.errors import ConfigError
-from ipvae.train.zoo import MEMBERS
+from ipvae.train.zoo import MEMBERS, RELAXATIONS
 
 VERSION = 1
 KL_FORMS = ("official", "exact")
-RELAXATIONS = ("eat", "eat-cubic")
 PRECISIONS = ("float32", "bfloat16")
 MODELS = tuple(MEMBERS)
 
@@ -221,21 +220,28 @@ def preset_config(preset: str, **overrides: Any) -> TrainConfig:
     given = {name: value for name, value in overrides.items() if value is not None}
     member = MEMBERS.get(given.get("model", "ipvae"))
     own = member.settings if member else {}
-    return TrainConfig.from_json({"preset": preset, **PRESETS[preset], **own, **given})
+    chosen = {"preset": preset, **PRESETS[preset], **own, **given}
+    if "first_steps" not in given:  # the preset's belongs to the preset's T
+        first, steps = chosen.get("first_steps", 0), chosen.get("steps")
+        chosen["first_steps"] = min(first, steps) if isinstance(steps, int) and steps > 1 else 0
+    return TrainConfig.from_json(chosen)
+
+
+SETTABLE: dict[str, Any] = {
+    field.name: field.type for field in dataclasses.fields(TrainConfig) if field.name != "version"
+}
+"""Types of the settings that a user may give, by name."""
 
 
 def setting_from_text(name: str, text: str) -> Any:
-    """Return the value of a setting that was given as text.
+    """Return the value of a setting, a key of `SETTABLE`, that was given as text.
 
     Raises
     ------
     ConfigError
-        If there is no such setting, or the text is not of its type.
+        If the text is not of its type.
     """
-    kinds = {field.name: field.type for field in dataclasses.fields(TrainConfig)}
-    kinds.pop("version")
-    _one_of("name", name, tuple(sorted(kinds)))
-    kind: Any = kinds[name]
+    kind: Any = SETTABLE[name]
     try:
         return kind(text)
     except ValueError as error:

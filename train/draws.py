@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ipvae.train.arrival_kernel import fractions
+from ipvae.train.arrivals import fractions
 from ipvae.train.relaxed_poisson import relaxed_poisson, stream_key
 
 

@@ -117,12 +117,16 @@ def new_model(config: TrainConfig, images: Images) -> Model:
 
 
 def to_checkpoint(
-    model: Model, config: TrainConfig, images: Images, history: list[dict[str, Any]]
+    model: Model,
+    config: TrainConfig,
+    images: Images,
+    history: list[dict[str, Any]],
+    start: str | None = None,
 ) -> Checkpoint:
     """Return what is stored of a trained model; metrics are the last entry of its history."""
     last = history[-1] if history else {}
     metrics = {name: value for name, value in last.items() if math.isfinite(value)}
-    return Checkpoint(model.arrays(), config, images.info, metrics)
+    return Checkpoint(model.arrays(), config, images.info, metrics, start)
 
 
 def _train(
@@ -270,7 +274,10 @@ def _diverged(
     loss, nll, kl, norm = found
     sizes = " and ".join(f"{size:.4g}" for size in model.step_sizes())
     where = f"where the model's step size was {sizes} and" if sizes else "at"
-    dynamics = "The dynamics diverge at too large a step size, which is learned from 1 on: try"
+    dynamics = (
+        "The dynamics diverge at too large a step size, which is learned, here from "
+        f"{config.step_size:g} on: try --set step_size={config.step_size / 10:g},"
+    )
     fewer = f", fewer --steps (now {config.steps})" if sizes else ""
     return DivergenceError(
         f"training diverged at optimiser step {step}: loss {loss:.4g} (NLL {nll:.4g}, KL {kl:.4g}, "

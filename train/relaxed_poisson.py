@@ -11,12 +11,8 @@ import math
 import torch
 from torch import Tensor
 
-from ipvae.train.arrival_kernel import (
-    MAX_RELAXED_RATE,
-    fill_draws,
-    normal_moments,
-    stop_time,
-)
+from ipvae.train.arrivals import fill_draws, normal_moments, stop_time
+from ipvae.train.kernels import MAX_RELAXED_RATE
 
 _MASK = (1 << 64) - 1
 

@@ -34,7 +34,8 @@ class Unfinished:
     images : fingerprint of its images, see `fingerprint`
     state : where it stands
     seconds : training time up to the end of each finished epoch, and, last, up to now
-    options : what the command line was told besides: device, data_dir, tensorboard
+    options : what the command line was told besides: device, data_dir, tensorboard,
+        pictures, processes; start, the digest of the weights it began with
     """
 
     config: TrainConfig
@@ -132,6 +133,20 @@ def discard_unfinished(run: Path) -> None:
     (run / NAME).unlink(missing_ok=True)
 
 
+OPTIONS = {
+    "preset",
+    "model",
+    "latents",
+    "steps",
+    "beta",
+    "epochs",
+    "learning_rate",
+    "seed",
+    "threads",
+}
+"""Settings that have an option of their own on the command line; the others go by --set."""
+
+
 def require_same_settings(config: TrainConfig, given: dict[str, Any], where: Path) -> None:
     """Refuse settings that are not those a training began with; None is not given.
 
@@ -143,8 +158,9 @@ def require_same_settings(config: TrainConfig, given: dict[str, Any], where: Pat
     for name, value in given.items():
         begun = getattr(config, name)
         if value is not None and value != begun:
+            option = f"--{name.replace('_', '-')}" if name in OPTIONS else f"--set {name}"
             raise ConfigError(
-                f"--{name.replace('_', '-')}: found {value}, but the training in {where} has "
+                f"{option}: found {value}, but the training in {where} has "
                 f"{begun}, and its settings cannot change on the way. Leave the option out, or "
                 "choose another --out, or start anew with --overwrite."
             )

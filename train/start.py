@@ -1,5 +1,6 @@
 """Where a training begins: at random, or at the weights of an earlier one."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ from ipvae.train.state import TrainState
 from ipvae.train.vae import Model
 
 
-def weights_of(path: Path) -> dict[str, np.ndarray]:
-    """Return the parameters of a model, or of an unfinished training as it stands.
+def weights_of(path: Path) -> tuple[str, dict[str, np.ndarray]]:
+    """Return kind and parameters of a model, or of an unfinished training as it stands.
 
     Raises
     ------
@@ -22,8 +23,17 @@ def weights_of(path: Path) -> dict[str, np.ndarray]:
     if path.is_dir() and is_unfinished(path):
         unfinished = read_unfinished(path)
         if unfinished is not None:
-            return unfinished.state.params
-    return load_checkpoint(path).params
+            return unfinished.config.model, unfinished.state.params
+    checkpoint = load_checkpoint(path)
+    return checkpoint.model, checkpoint.params
+
+
+def digest(params: dict[str, np.ndarray]) -> str:
+    """Return the SHA-256 of parameters, in the order of their names."""
+    found = hashlib.sha256()
+    for name in sorted(params):
+        found.update(name.encode() + params[name].tobytes())
+    return found.hexdigest()
 
 
 def state_from(model: Model, params: dict[str, np.ndarray], where: Path) -> TrainState:

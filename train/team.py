@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
@@ -18,6 +19,9 @@ from torch import Tensor
 
 from ipvae.train.errors import ConfigError
 from ipvae.train.parallel import split
+
+MEETING = timedelta(minutes=10)
+"""How long a process waits for the others, at the start and in every batch."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,13 @@ def joined() -> Iterator[Team]:
         yield Team()
         return
     try:
-        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
-    except (ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        rank = int(os.environ["RANK"])
+        if not 0 <= rank < int(size):
+            raise ValueError(f"RANK is {rank}, allowed are 0 to WORLD_SIZE - 1")
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        dist.init_process_group(backend, timeout=MEETING)
+    except (KeyError, ValueError, RuntimeError) as error:
+        reason = "RANK is not set" if isinstance(error, KeyError) else str(error).splitlines()[0]
         raise ConfigError(
             f"WORLD_SIZE is {size}, but the processes could not be joined ({reason}). Start all "
             "of them by torchrun, or unset WORLD_SIZE."

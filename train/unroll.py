@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ipvae.train.arrival_kernel import draw_constants
+from ipvae.train.arrivals import draw_constants
 from ipvae.train.dynamics import log_sigma
+from ipvae.train.kernels import backward, draw, forward
 from ipvae.train.loss import REFERENCE_PIXELS, Loss
 from ipvae.train.model import IPVAE, gaussian_nll
 from ipvae.train.parallel import Run, split
 from ipvae.train.relaxed_poisson import stream_key
 from ipvae.train.schedule import Settings
-from ipvae.train.unroll_kernel import backward, draw, forward
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Unroll:
     Attributes
     ----------
     kl : 'official' or 'exact'
-    relaxation : one of `ipvae.train.arrival_kernel.RELAXATIONS`
+    relaxation : one of `ipvae.train.zoo.RELAXATIONS`
     now : steps, temperature, beta and limit
     stream : words that key the draws; step and element are added
     first_image : number of the first image; image n has the draws of elements n K on

@@ -14,6 +14,9 @@ HIDDEN = 256
 CHANNELS = 32
 """Channels of the convolutional encoder's first layer; the second has twice as many."""
 
+RELAXATIONS = ("eat", "eat-cubic")
+"""Forms of a relaxed Poisson draw, see `ipvae.train.arrivals`."""
+
 Shape = tuple[str | int, ...]
 
 _DECODER: dict[str, Shape] = {"phi": ("M", "K")}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -257,6 +258,7 @@ def test_imported_arrays_are_exported_and_run(command, tmp_path, rng):
     assert (status, found["samples"]) == (0, 16)
 
 
+MODELS = Path(__file__).resolve().parents[2] / "models"
 DIGITS = ["train", "--preset", "digits", "--out", "{tmp}"]
 
 
@@ -285,7 +287,11 @@ DIGITS = ["train", "--preset", "digits", "--out", "{tmp}"]
         (["train", "--preset", "digits", "--out", "/proc/none"], "cannot write there"),
         (["train", "--preset", "mnist", "--out", "{tmp}", "--data-dir", "none"], "none"),
         ([*DIGITS, "--set", "kl"], "--set: found 'kl', allowed is NAME=VALUE"),
-        ([*DIGITS, "--set", "tau=1"], "'name' is 'tau'; allowed are batch_size"),
+        ([*DIGITS, "--set", "tau=1"], "--set: no setting 'tau', allowed are batch_size"),
+        ([*DIGITS, "--set", "version=1"], "--set: no setting 'version', allowed are batch_size"),
+        ([*DIGITS, "--device", ""], "device '' cannot be used here"),
+        (["evaluate", "{net}", "--steps", "²"], "--steps: found '²', allowed positive numbers"),
+        (["evaluate", "{net}", "--steps", "9" * 5000], "allowed positive numbers such as"),
         ([*DIGITS, "--set", "steps=3", "--steps", "3"], "'steps' was given twice"),
         ([*DIGITS, "--set", "first_steps=99"], "'first_steps' is 99; allowed are 0 to 'steps'"),
         ([*DIGITS, "--init-from", "none"], "none"),
@@ -313,8 +319,44 @@ def test_training_begins_at_given_weights_with_given_settings(command, tmp_path)
     status, found, _ = command(*words, *more, "--out", tmp_path / "b", "--json", "-")
     assert status == 0
     assert (found["config"]["learning_rate"], found["config"]["kl"]) == (1e-9, "exact")
+    start = json.loads((tmp_path / "b" / "model.json").read_text())["start"]
+    assert len(start) == 64
+    assert "start" not in json.loads((tmp_path / "a" / "model.json").read_text())
     one, two = (load_file(tmp_path / name / "model.safetensors") for name in "ab")
     assert all(np.abs(one[name] - two[name]).max() < 1e-6 for name in one)  # 15 steps of 1e-9
+
+
+def test_given_weights_must_fit_and_bring_their_step_size(command, tmp_path):
+    words = ("train", "--preset", "digits", "--epochs", 1, "--latents", 8, "--steps", 2)
+    assert command(*words, "--out", tmp_path / "a")[0] == 0
+    more = ("--init-from", tmp_path / "a", "--out", tmp_path / "b")
+    other = command(*words, *more, "--model", "iavae")
+    assert_one_line_error(other, "is of kind ipvae, and the model to train iavae; begin from one")
+    both = command(*words, *more, "--set", "step_size=0.1")
+    assert_one_line_error(both, "--set step_size and --init-from: the weights bring their own")
+    assert not (tmp_path / "b").exists()
+
+
+def test_images_without_labels_are_not_classified(command):
+    for flag in ("--probe", "--neighbours", "--dimensionality"):
+        found = command("evaluate", MODELS / "patches", "--samples", 3, "--steps", 1, flag)
+        assert_one_line_error(found, f"{flag}: the images of patches have no labels; leave it out")
+
+
+def test_place_for_pictures_is_looked_at_before_training(command, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "pictures").write_text("not a folder")
+    words = ("train", "--preset", "digits", "--epochs", 1, "--out", tmp_path / "run", "--pictures")
+    assert_one_line_error(command(*words), "pictures: cannot write there")
+    assert not (tmp_path / "run" / "model.json").exists()
+
+
+def test_process_that_is_not_of_its_team_is_told(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    words = ("train", "--preset", "digits", "--out", tmp_path / "run")
+    assert_one_line_error(command(*words), "could not be joined (RANK is not set). Start all of")
+    monkeypatch.setenv("RANK", "5")
+    assert_one_line_error(command(*words), "RANK is 5, allowed are 0 to WORLD_SIZE - 1")
 
 
 def test_global_flags_may_follow_the_command(command, net):

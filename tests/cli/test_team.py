@@ -81,6 +81,14 @@ def test_two_processes_are_stopped_and_resumed_to_the_same_bits(tmp_path):
     os.killpg(process.pid, signal.SIGTERM)
     process.communicate(timeout=120)
     assert (parts / "resume.safetensors").is_file()
+    alone = subprocess.run(
+        words("train", "--resume", "--out", parts, processes=1),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert alone.returncode == 2
+    assert "--resume: found 1 processes, but the training in" in alone.stderr
     run("train", "--resume", "--out", parts)
     one, two = (load_file(folder / "model.safetensors") for folder in (whole, parts))
     assert all(np.array_equal(one[name], two[name]) for name in one)

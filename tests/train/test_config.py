@@ -7,6 +7,7 @@ import pytest
 from ipvae.train.config import PRESETS, TrainConfig, preset_config
 from ipvae.train.errors import ConfigError, TrainingError
 from ipvae.train.schedule import settings_at
+from ipvae.train.zoo import MEMBERS
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))
@@ -103,3 +104,12 @@ def test_steps_double_over_their_fraction_and_beta_goes_with_them():
 def test_growth_from_more_steps_than_there_are_is_refused():
     with pytest.raises(ConfigError, match=r"'first_steps' is 32; allowed are 0 to 'steps', which"):
         preset_config("mnist", steps=16, first_steps=32)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("model", MEMBERS)
+def test_every_model_has_settings_on_every_preset(preset, model):
+    config = preset_config(preset, model=model)
+    assert 0 <= config.first_steps <= config.steps
+    short = preset_config(preset, model=model, steps=1)
+    assert (short.steps, short.first_steps) == (1, 0)

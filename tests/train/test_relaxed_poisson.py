@@ -7,8 +7,9 @@ import pytest
 import torch
 from scipy.stats import poisson
 
-from ipvae.train.arrival_kernel import RELAXATIONS, normal_moments, stop_time
+from ipvae.train.arrivals import normal_moments, stop_time
 from ipvae.train.relaxed_poisson import relaxed_count, relaxed_poisson, stream_key
+from ipvae.train.zoo import RELAXATIONS
 
 torch.set_num_threads(1)
 KEY = stream_key(5, 7)

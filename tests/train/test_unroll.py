@@ -1,16 +1,21 @@
 """The fused loss and gradient against autograd in double precision, with the draws fixed."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from numba import njit
 
+from ipvae.train import kernels
+from ipvae.train.kernels import exp32, log1p32
 from ipvae.train.loss import batch_loss
 from ipvae.train.model import IPVAE
 from ipvae.train.parallel import matrix_precision, split, workers
 from ipvae.train.schedule import Settings
 from ipvae.train.unroll import Unroll, Workspace, unrolled_gradient
-from ipvae.train.vector_math import exp32, log1p32
 
 torch.set_num_threads(1)
 M, K, B, T = 30, 24, 9, 6
@@ -143,3 +148,26 @@ def test_logarithm_is_as_exact_as_it_says():
     t = np.geomspace(1e-30, 1.0, 400_001).astype(np.float32)
     assert np.abs(apply(t, False) / np.log1p(t.astype(np.float64)) - 1).max() < 4e-7
     assert apply(np.zeros(1, np.float32), False)[0] == 0
+
+
+def test_compiled_functions_call_nothing_of_another_file():
+    """Or numba would take them from its cache after the other file has changed."""
+    text = Path(kernels.__file__).read_text()
+    assert "from ipvae" not in text
+    assert "import ipvae" not in text
+    for path in Path(kernels.__file__).parent.glob("*.py"):
+        assert "njit" not in path.read_text() or path.name == "kernels.py", path
+
+
+def test_compiled_functions_work_where_nothing_can_be_cached(tmp_path):
+    code = (
+        "import numba.core.caching as c\n"
+        "c._CacheImpl._locator_classes = []\n"
+        "c.CacheImpl._locator_classes = [] if hasattr(c, 'CacheImpl') else None\n"
+        "from ipvae.train.arrivals import fractions\n"
+        "print(fractions(1, 0, 3, 2).shape)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout == "(2, 3)\n", done.stderr
