@@ -11,11 +11,13 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from matplotlib.ticker import LogLocator, NullLocator
+
 from ipvae.cli.main import run_command
 from ipvae.report.canvas import BLUE, GREY, ORANGE, drawing, save, title
 
 BETAS: dict[str, tuple[float, ...]] = {
-    "ipvae": (2, 4, 8, 16, 24, 48, 96),
+    "ipvae": (2, 8, 24, 48, 96),
     "pvae-linear": (0.25, 0.5, 1, 2, 4, 8),
 }
 COLOURS = {"ipvae": BLUE, "pvae-linear": ORANGE}
@@ -82,15 +84,16 @@ def draw(path: Path, found: Mapping[str, Sequence[Row]], of: str) -> None:
                     axes.annotate(
                         f"{row['beta']:g}",
                         (row[key], row["r2"]),
-                        xytext=(0, 6),
+                        xytext=(6, 3),
                         textcoords="offset points",
-                        ha="center",
                         color=COLOURS[model],
                     )
         panels[0].set_xlabel("zeros: latents without a spike at a step")
         panels[0].set_ylabel("R²")
         panels[1].set_xlabel("spikes an image at that step")
         panels[1].set_xscale("log")
+        panels[1].xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panels[1].xaxis.set_minor_locator(NullLocator())
         panels[1].xaxis.set_major_formatter("{x:g}")
         panels[0].legend(loc="lower left", frameon=False)
         for axes in panels:
