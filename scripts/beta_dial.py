@@ -76,7 +76,7 @@ def draw(path: Path, found: Mapping[str, Sequence[Row]], of: str) -> None:
     with drawing(1000, 520) as figure:
         panels = figure.subplots(1, 2, sharey=True)
         figure.subplots_adjust(left=0.065, right=0.975, top=0.84, bottom=0.11, wspace=0.08)
-        for axes, key in zip(panels, ("zeros", "spikes"), strict=True):
+        for axes, key, side in zip(panels, ("zeros", "spikes"), (1, -1), strict=True):
             for model, rows in found.items():
                 x, y = [row[key] for row in rows], [row["r2"] for row in rows]
                 axes.plot(x, y, "o-", color=COLOURS[model], label=model)
@@ -84,8 +84,9 @@ def draw(path: Path, found: Mapping[str, Sequence[Row]], of: str) -> None:
                     axes.annotate(
                         f"{row['beta']:g}",
                         (row[key], row["r2"]),
-                        xytext=(6, 3),
+                        xytext=(5 * side, 4),
                         textcoords="offset points",
+                        ha="left" if side > 0 else "right",
                         color=COLOURS[model],
                     )
         panels[0].set_xlabel("zeros: latents without a spike at a step")
