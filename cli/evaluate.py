@@ -22,7 +22,7 @@ from ipvae.cli.inputs import (
 from ipvae.cli.output import JsonOption, emit, require_json_target, table, working
 from ipvae.cli.pictures import draw_pictures, require_pictures
 from ipvae.cli.subjects import THRESHOLD, Subject, require_inference, subject_of
-from ipvae.evaluation.metrics import curve
+from ipvae.evaluation.metrics import curve, spikes
 from ipvae.network.errors import InputError
 
 PROBE_IMAGES = 10_000
@@ -112,6 +112,9 @@ def evaluate(
         "curve": points,
     }
     found: list[tuple[dict, str]] = [subject.figures(pixels)]
+    if subject.counts:
+        mean = spikes(counts[wanted[-1]])
+        found.append(({"spikes": mean}, f"{mean:.2f} spikes an image at step {wanted[-1]}"))
     if sparsity:
         found.append(sparsity_figures(states[wanted[-1]][0]))
     if fitted:

@@ -40,6 +40,7 @@ class Subject(Protocol):
     trained_steps : updates unrolled in training, where that is known
     metrics : file with a line for each epoch, which need not be there
     steps : to look at if none are given
+    counts : whether codes are spike counts
     facts : JSON keys that say what it is
     """
 
@@ -51,6 +52,7 @@ class Subject(Protocol):
     trained_steps: int | None
     metrics: Path | None
     steps: int
+    counts: bool
     facts: dict[str, Any]
 
     def test_images(
@@ -117,6 +119,7 @@ class NetworkSubject(Subject):
         self.trained_steps = None
         self.metrics = None
         self.steps = STEPS
+        self.counts = True
         self.facts = {}
 
     def test_images(
@@ -175,6 +178,7 @@ class ModelSubject(Subject):
         self.metrics = folder / METRICS
         self.amortized = self.checkpoint.member.inference == "amortized"
         self.steps = 1 if self.amortized else STEPS
+        self.counts = self.checkpoint.member.latent == "poisson"
         self.facts = {"model": self.checkpoint.model}
         self._last: State | None = None
 
@@ -252,6 +256,7 @@ class LcaSubject(ModelSubject):
             self.solver = lca(self.decoder, threshold, nonnegative=nonnegative)
         self.decoder, self.steps, self.amortized = self.solver.atoms, STEPS, False
         self.metrics, self.trained_steps = None, None  # of the model's own inference
+        self.counts = False
         self.facts |= {"inference": "lca", "threshold": threshold, "nonnegative": nonnegative}
 
     def states(self, pixels: np.ndarray, steps: list[int]) -> States:

@@ -68,6 +68,23 @@ def zeros(counts: np.ndarray) -> float:
     return float(np.count_nonzero(counts == 0) / counts.size)
 
 
+def spikes(counts: np.ndarray) -> float:
+    """Return the number of spikes of an image at one step: summed over neurons, mean over images.
+
+    Parameters
+    ----------
+    counts : (N, K) spike counts
+
+    Raises
+    ------
+    ValueError
+        If there is no image.
+    """
+    if len(counts) == 0:
+        raise ValueError(f"counts are {counts.shape}; at least one is needed. Pass some images.")
+    return float(counts.sum(axis=1, dtype=np.float64).mean())
+
+
 def quality(images: np.ndarray, counts: np.ndarray, phi: np.ndarray) -> dict[str, float]:
     """Return `mse`, `r2` and `zeros` of counts read out by a linear decoder, x^ = Phi z.
 

@@ -276,14 +276,15 @@ def _diverged(
     where = f"where the model's step size was {sizes} and" if sizes else "at"
     dynamics = (
         "The dynamics diverge at too large a step size, which is learned, here from "
-        f"{config.step_size:g} on: try --set step_size={config.step_size / 10:g},"
+        f"{config.step_size:g} on: try"
     )
+    smaller = f", --set step_size={config.step_size / 10:g}" if sizes else ""
     fewer = f", fewer --steps (now {config.steps})" if sizes else ""
     return DivergenceError(
         f"training diverged at optimiser step {step}: loss {loss:.4g} (NLL {nll:.4g}, KL {kl:.4g}, "
         f"gradient norm {norm:.4g}), {where} the learning rate {config.learning_rate:g}; finite "
         f"numbers are needed. {dynamics if sizes else 'Try'} a lower --learning-rate "
-        f"({config.learning_rate / 2:g}){fewer} or another --seed."
+        f"({config.learning_rate / 2:g}){smaller}{fewer} or another --seed."
     )
 
 

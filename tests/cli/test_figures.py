@@ -65,6 +65,7 @@ def test_figures_are_those_of_the_states(command, subject):
     data = preset_images("digits", None)
     pixels, labels = looked_at.test_images(20, None, None)
     counts, rates = looked_at.states(pixels, [8])[8]
+    assert found["spikes"] == pytest.approx(counts.sum() / 20)
     expected = sparsity(counts)
     assert found["lifetime_sparsity"] == pytest.approx(expected.lifetime)
     assert found["population_sparsity"] == pytest.approx(expected.population)
@@ -87,7 +88,7 @@ def test_keys_are_there_only_where_asked_for(command, subject):
     status, found, _ = command("evaluate", subject, "--samples", 5, "--steps", "2", "--json", "-")
     assert status == 0
     of_a_model = {"model", "elbo", "nll", "kl", "active_latents", "dead_latents"}
-    everywhere = {"samples", "steps", "seed", "mse", "r2", "zeros", "curve"}
+    everywhere = {"samples", "steps", "seed", "mse", "r2", "zeros", "spikes", "curve"}
     assert set(found) == everywhere | (of_a_model if subject.suffix != ".h5" else set())
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ipvae.evaluation.metrics import curve, mse, quality, r2, zeros
+from ipvae.evaluation.metrics import curve, mse, quality, r2, spikes, zeros
 
 
 @pytest.fixture
@@ -48,6 +48,11 @@ def test_zeros_counts_exact_zeros():
     assert zeros(np.array([[0, 1, 0, 3]])) == 0.5
 
 
+def test_spikes_are_summed_over_neurons_and_averaged_over_images():
+    counts = np.array([[0, 1, 0, 3], [2, 0, 0, 0]], dtype=np.float32)
+    assert spikes(counts) == 3.0
+
+
 def test_quality_reads_out_by_the_decoder():
     phi = np.array([[1.0, 0.0], [0.5, 2.0], [0.0, 1.0]], dtype=np.float32)
     counts = np.array([[1, 0], [0, 2]], dtype=np.int32)
@@ -74,5 +79,7 @@ def test_arrays_that_do_not_pair_are_refused(function, shapes):
 def test_counts_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="at least one is needed"):
         zeros(np.zeros((0, 3)))
+    with pytest.raises(ValueError, match="at least one is needed"):
+        spikes(np.zeros((0, 3)))
     with pytest.raises(ValueError, match=r"counts are \(1, 3\) and phi is \(4, 2\)"):
         quality(np.zeros((1, 4)), np.zeros((1, 3)), np.zeros((4, 2)))
