@@ -34,7 +34,7 @@ def ipvae(*words: object) -> None:
         sys.exit(status)
 
 
-def measured(model: str, beta: float, runs: Path, seed: int) -> Row:
+def measured(model: str, beta: float, runs: Path, seed: int, epochs: int | None) -> Row:
     """Train a model, unless that was done before, and evaluate it after its default last step.
 
     Parameters
@@ -43,6 +43,7 @@ def measured(model: str, beta: float, runs: Path, seed: int) -> Row:
     beta : weight of the KL term; the other settings are the preset's
     runs : folder of the models
     seed : of the training
+    epochs : of the training, None for the preset's
 
     Returns
     -------
@@ -51,7 +52,8 @@ def measured(model: str, beta: float, runs: Path, seed: int) -> Row:
     folder = runs / f"{model}-{beta:g}"
     if not (folder / "model.json").exists():
         words = ("--preset", PRESET, "--model", model, "--beta", beta, "--seed", seed)
-        ipvae("--quiet", "train", *words, "--threads", 1, "--out", folder)
+        short = () if epochs is None else ("--epochs", epochs)
+        ipvae("--quiet", "train", *words, *short, "--threads", 1, "--out", folder)
     ipvae("--quiet", "evaluate", folder, "--json", folder / "figures.json")
     return {"beta": beta, **json.loads((folder / "figures.json").read_text(encoding="utf-8"))}
 
@@ -110,9 +112,10 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("build/beta_dial"))
     parser.add_argument("--figure", type=Path, default=Path("docs/pictures/beta_dial.png"))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int)
     chosen = parser.parse_args()
     found = {
-        model: [measured(model, beta, chosen.runs, chosen.seed) for beta in betas]
+        model: [measured(model, beta, chosen.runs, chosen.seed, chosen.epochs) for beta in betas]
         for model, betas in BETAS.items()
     }
     print(table(found))

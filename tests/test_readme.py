@@ -57,6 +57,45 @@ def test_commands_of_the_documents_run_in_order_and_succeed(tmp_path):
     subprocess.run([sys.executable, "-c", PYTHON[0]], cwd=tmp_path, env=environment, check=True)
 
 
+def test_commands_of_the_training_guide_succeed_if_shortened(tmp_path):
+    """Trained for an epoch; those on MNIST where the data are. torchrun's is in test_team.py."""
+    script = Path(sys.executable).parent / "ipvae"
+    data = os.environ.get("IPVAE_DATA", "none")
+    lines = [
+        line.split("   (")[0]
+        for block in blocks((ROOT / "docs" / "training.md").read_text())
+        for line in block
+        if line.startswith("ipvae ")
+    ]
+    assert len(lines) >= 5
+    for n, line in enumerate(lines):
+        if "DIR" in line and not (Path(data) / "MNIST").is_dir():
+            continue
+        filled = line.replace("DIR", data).replace("NAME", "pvae-linear")
+        if "--steps" in line:
+            filled = filled.replace("16,64", "1")
+        filled = filled.replace("threshold L", "threshold 0.1")
+        train = "train" in filled.split()
+        words = shlex.split(filled)[1:] + (["--epochs", "1", "--overwrite"] if train else [])
+        done = subprocess.run(
+            [str(script), *words], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, (n, line, done.stderr)
+
+
+def test_script_of_the_energy_dial_gives_its_table_and_figure(tmp_path):
+    words = ["--runs", tmp_path / "runs", "--figure", tmp_path / "dial.png", "--epochs", "1"]
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "beta_dial.py", *words],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.count("| `ipvae` |") == 5
+    assert done.stdout.count("| `pvae-linear` |") == 6
+    assert (tmp_path / "dial.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_make_targets_of_the_documents_exist():
     makefile = (ROOT / "Makefile").read_text()
     named = {
