@@ -46,6 +46,7 @@ def test_commands_of_the_documents_run_in_order_and_succeed(tmp_path):
     assert len(HARDWARE) >= 5
     script = Path(sys.executable).parent / "ipvae"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    (tmp_path / "models").symlink_to(ROOT / "models")
     for command in COMMANDS + HARDWARE:
         words = [str(script), *shlex.split(command)[1:]]
         done = subprocess.run(
