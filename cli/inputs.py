@@ -34,9 +34,6 @@ ReplayOption = Annotated[
 ]
 
 
-DATA_SETS = ("digits", "patches", "mnist")
-
-
 @dataclass(frozen=True)
 class LabelledImages:
     """Integer pixels (N, M) with labels (N,), -1 where unknown."""
@@ -113,11 +110,13 @@ def network_images(
         found = LabelledImages(pixels, np.full(len(pixels), -1))
         where = str(images)
     elif data_dir is not None:
+        from ipvae.train.config import PRESETS
+
         preset = network_preset(network)
-        if preset not in DATA_SETS:
+        if preset not in PRESETS:
             raise InputError(
                 f"--data-dir: the network names no data set of ours (found '{preset}', allowed "
-                f"{', '.join(DATA_SETS)}); give images with --images"
+                f"{', '.join(PRESETS)}); give images with --images"
             )
         data = preset_images(preset, data_dir)
         found = LabelledImages(data.test_pixels.astype(np.int16), data.test_labels)

@@ -105,11 +105,13 @@ def draw_pictures(
 def draw_run(
     out: Path, images: "Images", config: "TrainConfig", epoch: int, *, tensorboard: bool
 ) -> list[Path]:
-    """Draw a model that was just trained into OUT/pictures/, and show that on TensorBoard too."""
+    """Draw a model that was just trained into OUT/pictures/, and show that on TensorBoard too.
+
+    The folder is there: `require_pictures` has seen to that before the training.
+    """
     from ipvae.report.canvas import read_rgb
     from ipvae.train.metrics_log import add_pictures
 
-    require_pictures(out / FOLDER)
     subject = ModelSubject(out, config.seed)
     last = 1 if subject.amortized else max(LEAST_STEPS, 4 * config.steps)
     pixels = images.test_pixels.astype(np.int16)
@@ -119,7 +121,7 @@ def draw_run(
     return files
 
 
-def draw_training(folder: Path, metrics: Path | None, name: str) -> list[Path]:
+def draw_training(folder: Path, metrics: Path, name: str) -> list[Path]:
     """Draw training curves from RUN/metrics.jsonl; nothing where it is not there or is empty.
 
     Raises
@@ -129,8 +131,6 @@ def draw_training(folder: Path, metrics: Path | None, name: str) -> list[Path]:
     """
     from ipvae.report.curves import training
 
-    if metrics is None:
-        return []
     try:
         lines = metrics.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:

@@ -251,7 +251,7 @@ def given_folder(options: dict[str, Any]) -> Path | None:
 
 def helped(begun: "Unfinished", images: "Images", team: "Team") -> None:
     """Take this process's part of each batch; the first process saves and shows."""
-    from ipvae.train.errors import DivergenceError
+    from ipvae.train.errors import DivergenceError, TeamError
     from ipvae.train.fit import fit
     from ipvae.train.team import own_device
 
@@ -261,8 +261,10 @@ def helped(begun: "Unfinished", images: "Images", team: "Team") -> None:
             fit(begun.config, images, start=begun.state, device=device, team=team)
         except DivergenceError:
             raise typer.Exit(1) from None  # the first process says it
-        except RuntimeError as error:  # the first process has ended
-            raise typer.Exit(128 + wish.number if wish.number else 2) from error
+        except TeamError as error:
+            if wish.number:  # all were asked to stop, and the first process has
+                raise typer.Exit(128 + wish.number) from error
+            raise
 
 
 def trained(

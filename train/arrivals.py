@@ -40,7 +40,7 @@ def normal_moments(temperature: float, relaxation: str = "eat") -> tuple[float, 
 
 
 def draw_constants(temperature: float, relaxation: str) -> tuple:
-    """Return what `fill_rows` wants to know of a relaxation: tau, W, cubic, mean, variance."""
+    """Return what `fill_row` wants to know of a relaxation: tau, W, cubic, mean, variance."""
     mean, variance = normal_moments(temperature, relaxation)
     return (
         np.float32(temperature),

@@ -34,7 +34,8 @@ class TrainConfig:
     epochs : passes over the training images
     batch_size : images for each optimiser step
     learning_rate : Adamax, reached after warm-up, then a cosine down to zero
-    step_size : of the updates at the start of training, from which it is learned
+    step_size : of the updates at the start of training, from which it is learned; not used where
+        the training begins with given weights, which bring their own
     dictionary_rate : learning rate of the dictionary, in units of `learning_rate`; its entries are
         the smaller the more spikes share an image, and noise of their own size stops learning
     weight_decay : Adamax's L2 penalty
@@ -209,7 +210,7 @@ def preset_config(preset: str, **overrides: Any) -> TrainConfig:
     """Return the settings of a preset, with `overrides` in their place.
 
     Overrides that are None are ignored, so a command line can pass what it was not given.
-    A model's own settings (`ipvae.train.zoo`) come before the preset's.
+    A model's own settings (`ipvae.train.zoo`) take the place of the preset's.
 
     Raises
     ------

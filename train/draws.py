@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ipvae.train.arrivals import fractions
-from ipvae.train.relaxed_poisson import relaxed_poisson, stream_key
+from ipvae.train.relaxed_poisson import generator_of, relaxed_poisson, stream_key
 
 
 class Draws(NamedTuple):
@@ -56,7 +56,7 @@ def keyed_normal(like: Tensor, key: int, *, first: int = 0) -> Tensor:
     first : index of the first element within the stream
     """
     if like.device.type != "cpu":
-        generator = torch.Generator(like.device).manual_seed(key & ((1 << 63) - 1))
+        generator = generator_of(like.device, key, first)
         return torch.randn(like.shape, generator=generator, dtype=like.dtype, device=like.device)
     size, turns = fractions(key, first, like.numel(), 2)
     radius = np.sqrt(np.float32(-2.0) * np.log(np.float32(1.0) - size))

@@ -21,5 +21,9 @@ class DivergenceError(TrainingError):
     """Training left the finite numbers."""
 
 
+class TeamError(TrainingError):
+    """A process of a team ended before its time."""
+
+
 class StoppedError(TrainingError):
     """Training was asked to stop, and kept its state."""

@@ -116,7 +116,16 @@ def _fraction(state):
 
 @_kernel(fastmath={"contract"})
 def fill_row(rate, how, key, first, hot, where, z, slope):
-    """Draw one row: a vectorised pass that finds who has an arrival, then one over those."""
+    """Draw one row: a vectorised pass that finds who has an arrival, then one over those.
+
+    Parameters
+    ----------
+    rate : (n,) float32, expected counts
+    how : of `ipvae.train.arrivals.draw_constants`
+    key, first : uint64, stream of the draws and the index of the first element in it
+    hot, where : (n,) uint8 and int64, memory to work in
+    z, slope : (n,) float32, written: counts and their derivative by the log-rate
+    """
     stop = how[1]
     n = rate.shape[0]
     for i in range(n):

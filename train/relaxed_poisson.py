@@ -25,13 +25,22 @@ def stream_key(*words: int) -> int:
     return key
 
 
+def generator_of(device: torch.device, key: int, first: int) -> torch.Generator:
+    """Return torch's generator for the part of a stream that begins at element `first`.
+
+    Parts differ, as those of the processes of a team must; unlike on the CPU, an element's number
+    depends on where its part begins.
+    """
+    return torch.Generator(device).manual_seed(stream_key(key, first) & (_MASK >> 1))
+
+
 def relaxed_poisson(
     log_rate: Tensor, temperature: float, key: int, *, first: int = 0, relaxation: str = "eat"
 ) -> Tensor:
     """Draw relaxed Poisson counts; gradients flow to `log_rate`.
 
-    float32 on the CPU runs fused, elsewhere plain torch, whose draws are others of the same law.
-    On the CPU element i depends on (key, first + i) alone, whatever the batch or the thread.
+    float32 on the CPU runs fused: element i depends on (key, first + i) alone, whatever the batch
+    or the thread. Elsewhere plain torch draws others of the same law, keyed by (key, first).
     Rates above `MAX_RELAXED_RATE` are drawn from the normal law with the same mean and variance.
 
     Parameters
@@ -52,7 +61,7 @@ def relaxed_poisson(
     """
     if log_rate.device.type == "cpu" and log_rate.dtype == torch.float32:
         return _FusedDraw.apply(log_rate, temperature, key, first, relaxation)  # pyright: ignore
-    generator = torch.Generator(log_rate.device).manual_seed(key & (_MASK >> 1))
+    generator = generator_of(log_rate.device, key, first)
     if temperature == 0:
         return torch.poisson(log_rate.detach().exp(), generator=generator)
     return _torch_draw(log_rate, temperature, generator, relaxation)

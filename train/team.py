@@ -17,7 +17,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ipvae.train.errors import ConfigError
+from ipvae.train.errors import ConfigError, TeamError
 from ipvae.train.parallel import split
 
 MEETING = timedelta(minutes=10)
@@ -48,11 +48,28 @@ class Team:
         return parts[self.rank] if self.rank < len(parts) else slice(n, n)
 
     def add_up(self, tensors: list[Tensor]) -> list[Tensor]:
-        """Return the sum of each tensor over all processes, the same bits in each of them."""
+        """Return the sum of each tensor over all processes, the same bits in each of them.
+
+        Parameters
+        ----------
+        tensors : of any shapes, of one type and device, the same list in every process
+
+        Raises
+        ------
+        TeamError
+            If another process has ended, or does not answer for `MEETING`.
+        """
         if self.size == 1:
             return tensors
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
-        dist.all_reduce(flat)
+        try:
+            dist.all_reduce(flat)
+        except RuntimeError as error:
+            raise TeamError(
+                f"process {self.rank} of {self.size} has lost the others "
+                f"({str(error).splitlines()[0]}). See what they said, then go on by torchrun with "
+                "--resume."
+            ) from error
         sizes = [tensor.numel() for tensor in tensors]
         parts = torch.split(flat, sizes)
         return [part.view_as(tensor) for part, tensor in zip(parts, tensors, strict=True)]

@@ -5,6 +5,7 @@ matrix products forward, T back and one for the gradient by H = Phi^T D Phi; all
 one pass over each row. Shards of the batch meet only where H and the gradients are summed.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,7 +95,7 @@ def unrolled_gradient(
 
     parts = for_each(shard, list(enumerate(split(len(x), shards))))
     by_gram, by_match, by_u0, by_bias = (
-        _total([getattr(part, name) for part in parts])
+        functools.reduce(torch.add, [getattr(part, name) for part in parts])
         for name in ("by_gram", "by_match", "by_u0", "by_bias")
     )
     error, divergence, by_step = np.sum([part.sums for part in parts], axis=0)
@@ -118,13 +119,6 @@ def unrolled_gradient(
         "log_sigma_raw": by_deviation * (1.0 - (deviation / 3.45).square()),
     }
     return Loss((nll + how.now.beta * kl) * scale, nll, kl), gradient
-
-
-def _total(parts: list[Tensor]) -> Tensor:
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from safetensors.numpy import load_file
 
 BIN = Path(sys.executable).parent
 TINY = ["train", "--preset", "digits", "--epochs", "2", "--latents", "24", "--steps", "6"]
+LIVELY = ["--beta", "0.1", "--learning-rate", "0.01"]  # so that there are spikes whose draws matter
 
 
 def words(*more, processes=2):
@@ -51,16 +53,15 @@ def records(folder):
 )
 def test_two_processes_train_as_one_does(tmp_path, more):
     alone, both = tmp_path / "alone", tmp_path / "both"
-    run(*TINY, *more, "--out", alone, processes=1)
-    done = run(*TINY, *more, "--out", both)
+    run(*TINY, *LIVELY, *more, "--out", alone, processes=1)
+    done = run(*TINY, *LIVELY, *more, "--out", both)
     assert done.stdout.count("saved ") == 1  # one process speaks for all
-    for one, two in zip(records(alone), records(both), strict=True):
-        for name in ("loss", "nll", "kl"):
-            # The same draws: only sums round apart, at first by 1e-7 of a gradient.
-            assert two[name] == pytest.approx(one[name], rel=1e-3, abs=1e-3), name
-    one, two = (load_file(folder / "model.safetensors") for folder in (alone, both))
-    for name, value in one.items():
-        assert np.abs(two[name] - value).max() < 1e-2 * max(1.0, np.abs(value).max()), name
+    first = records(alone)[0]
+    assert first["zeros"] < 0.95
+    for name in ("loss", "nll", "kl"):
+        # The same draws: only sums round apart, and that grows from step to step.
+        for one, two, bound in zip(records(alone), records(both), (1e-4, 1e-3), strict=True):
+            assert two[name] == pytest.approx(one[name], rel=bound), name
 
 
 def test_two_processes_are_stopped_and_resumed_to_the_same_bits(tmp_path):
@@ -92,3 +93,41 @@ def test_two_processes_are_stopped_and_resumed_to_the_same_bits(tmp_path):
     run("train", "--resume", "--out", parts)
     one, two = (load_file(folder / "model.safetensors") for folder in (whole, parts))
     assert all(np.array_equal(one[name], two[name]) for name in one)
+
+
+def test_process_that_loses_the_others_says_so_in_a_line(tmp_path):
+    out = tmp_path / "run"
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "localhost",
+        "MASTER_PORT": str(free_port()),
+    }
+    leader, follower = (
+        subprocess.Popen(
+            words(*TINY, "--epochs", 100_000, "--out", out, processes=1),
+            env={**environment, "RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in (0, 1)
+    )
+    until = time.monotonic() + 120
+    while not (out / "metrics.jsonl").is_file() or not records(out):
+        assert time.monotonic() < until and leader.poll() is None
+        time.sleep(0.02)
+    follower.kill()
+    follower.communicate()
+    _, said = leader.communicate(timeout=120)
+    assert leader.returncode == 2
+    assert "Traceback" not in said
+    assert said.splitlines()[-1].startswith("ipvae: process 0 of 2 has lost the others (")
+    assert (out / "resume.safetensors").is_file()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return probe.getsockname()[1]

@@ -185,3 +185,13 @@ def test_plain_torch_draws_have_gradients():
 def test_stream_keys_are_64_bits_and_order_matters():
     assert 0 <= stream_key(1, 2) < 2**64
     assert len({stream_key(1, 2), stream_key(2, 1), stream_key(1), stream_key(1, 2, 0)}) == 4
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.3])
+def test_plain_torch_draws_of_another_part_are_others(temperature):
+    """Two processes of a team, or two batches, must not draw the same noise."""
+    u = torch.zeros(1000, dtype=torch.float64)
+    first, again, second = (relaxed_poisson(u, temperature, KEY, first=n) for n in (0, 0, 1000))
+    assert torch.equal(first, again)
+    # Independent: correlation of 1000 pairs within 5 standard errors of 0.
+    assert abs(torch.corrcoef(torch.stack([first, second]))[0, 1]) < 5 / math.sqrt(1000)
