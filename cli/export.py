@@ -167,7 +167,7 @@ def summary(out: Path, network: IntNetwork, result: dict) -> list:
     rows = [[name, f"{real[key]:{form}}", f"{whole[key]:{form}}"] for name, key, form in FIGURES]
     title = f"{whole['images']} training images after {whole['steps']} steps"
     return [
-        f"wrote {out}: {layer.n_pixels} pixels, {layer.n_neurons} neurons, "
+        f"wrote {out}: {network.n_pixels} pixels, {layer.n_neurons} neurons, "
         f"{layer.payload_bits}-bit counts, weight exponent {layer.weight_exp}",
         table(title, ["", "float", "integer"], rows),
         f"{result['clipped_weights']} of {layer.weight_rec.size} weights clipped, "

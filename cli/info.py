@@ -10,7 +10,8 @@ from ipvae.cli.output import JsonOption, emit, table
 from ipvae.network import poisson, random_source
 from ipvae.network.arithmetic import FRAC_BITS
 from ipvae.network.bounds import bounds
-from ipvae.network.file import FORMAT_VERSION, checksum, read_network
+from ipvae.network.fields import version_of
+from ipvae.network.file import checksum, read_network
 
 
 def info(
@@ -29,9 +30,9 @@ def describe_network(path: Path) -> dict:
     layer = network.layer
     return {
         "kind": "integer network",
-        "format_version": FORMAT_VERSION,
+        "format_version": version_of(network),
         "checksum": checksum(network),
-        "pixels": layer.n_pixels,
+        "pixels": network.n_pixels,
         "neurons": layer.n_neurons,
         "pixel_range": [network.input.minimum, network.input.maximum],
         "image_shape": list(network.input.shape),

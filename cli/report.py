@@ -21,7 +21,6 @@ from ipvae.energy.counts import count
 from ipvae.energy.models import MODELS
 from ipvae.evaluation.metrics import quality
 from ipvae.network.atomic import replacing, require_writable_folder
-from ipvae.network.description import LAYER
 from ipvae.network.file import checksum, read_network
 from ipvae.network.pixels import to_real
 
@@ -56,7 +55,7 @@ def report(
         "counts": counts.as_dict(),
         "energy": [model(counts).as_dict() for model in MODELS],
         "quality": quality(
-            to_real(pixels, network.input), trace.stacked(LAYER, "z")[:, -1], network.decoder
+            to_real(pixels, network.input), trace.stacked(network.code, "z")[:, -1], network.decoder
         ),
     }
     with replacing(out / "report.json") as temporary:

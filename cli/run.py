@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from ipvae.cli.backends import require_known, run_backend
@@ -21,10 +22,9 @@ from ipvae.cli.inputs import (
 )
 from ipvae.cli.output import JsonOption, emit, require_json_target, table, working
 from ipvae.network.atomic import require_writable_file
-from ipvae.network.bounds import saturations
-from ipvae.network.description import LAYER
+from ipvae.network.bounds import layer_saturations
 from ipvae.network.draws import only_draws
-from ipvae.network.drive import drive
+from ipvae.network.drive import drives
 from ipvae.network.file import read_network
 from ipvae.network.trace import VARIABLES, write_trace
 
@@ -66,10 +66,14 @@ def run(
     if trace is not None:
         write_trace(trace, recorded)
     if record_draws is not None:
-        write_trace(record_draws, only_draws(recorded))
-    variables = {name: recorded.stacked(LAYER, name) for name in VARIABLES}
-    saturated = saturations(network, variables, drive(network, pixels))
-    z = variables["z"]
+        write_trace(record_draws, only_draws(recorded, network))
+    saturated: dict[str, int] = {}
+    b = drives(network, pixels)
+    for layer in network.layers:
+        variables = {name: recorded.stacked(layer, name) for name in VARIABLES}
+        for name, number in layer_saturations(network.layers[layer], variables, b[layer]).items():
+            saturated[name] = saturated.get(name, 0) + number
+    z = recorded.stacked(network.code, "z")
     result = {
         "backend": backend,
         "samples": samples,
@@ -78,7 +82,7 @@ def run(
         "draws": "sampled" if draws is None else "replayed",
         "seconds": seconds,
         "image_steps_per_second": samples * (steps + 1) / seconds,
-        "spikes": int(z.sum(dtype="int64")),
+        "spikes": int(np.abs(z).sum(dtype="int64")),
         "zeros": float((z == 0).mean()),
         "saturations": sum(saturated.values()),
         "saturations_by_variable": saturated,

@@ -8,13 +8,14 @@ import numpy as np
 from ipvae.cli.export import pixel_format
 from ipvae.cli.inputs import network_images, network_preset, preset_images, training_errors
 from ipvae.evaluation.prior import prior_samples
-from ipvae.network.arithmetic import FRAC_BITS
 from ipvae.network.description import IntNetwork
 from ipvae.network.errors import InputError
 from ipvae.network.file import read_network
+from ipvae.network.layers import PoissonLayer
 from ipvae.network.pixels import load_pixels, to_real
 
 if TYPE_CHECKING:
+    from ipvae.emulator.engine import Step
     from ipvae.train.infer import State
 
 BATCH = 256
@@ -100,9 +101,9 @@ def require_inference(inference: str, threshold: float | None, path: Path) -> No
         )
 
 
-def _nats(log_rate: np.ndarray) -> np.ndarray:
-    """Log-rates in nats, from Q11.12 octaves."""
-    return log_rate * (np.log(2.0) / 2**FRAC_BITS)
+def _nats(log_rate: np.ndarray, frac_bits: int) -> np.ndarray:
+    """Log-rates in nats, from octaves with some fraction bits."""
+    return log_rate * (np.log(2.0) / 2**frac_bits)
 
 
 class NetworkSubject(Subject):
@@ -119,7 +120,7 @@ class NetworkSubject(Subject):
         self.trained_steps = None
         self.metrics = None
         self.steps = STEPS
-        self.counts = True
+        self.counts = self.network.draws
         self.facts = {}
 
     def test_images(
@@ -143,15 +144,25 @@ class NetworkSubject(Subject):
             batch = pixels[first : first + BATCH]
             for t, step in enumerate(emulator.steps(batch, steps[-1], self.seed, first)):
                 if t in kept:
-                    kept[t].append((step.z, np.exp(_nats(step.u))))
+                    kept[t].append((step.z, self._features(step)))
         return {
             t: (np.concatenate([z for z, _ in parts]), np.concatenate([r for _, r in parts]))
             for t, parts in kept.items()
         }
 
+    def _features(self, step: "Step") -> np.ndarray:
+        """Rates; a code that is not drawn is its own feature."""
+        layer = self.network.layer
+        if not isinstance(layer, PoissonLayer):
+            return step.z.astype(np.float64)
+        return np.exp(_nats(step.u, layer.frac_bits))
+
     def prior_images(self, n: int, seed: int) -> np.ndarray:
         """Images of the prior."""
-        return prior_samples(_nats(self.network.layer.u_init), self.decoder, n, seed)
+        layer = self.network.layer
+        if not isinstance(layer, PoissonLayer):
+            return np.zeros((n, self.network.n_pixels))  # a sparse code starts with nothing
+        return prior_samples(_nats(layer.u_init, layer.frac_bits), self.decoder, n, seed)
 
     def figures(self, pixels: np.ndarray) -> tuple[dict[str, float], str]:  # noqa: ARG002
         """Nothing: its likelihood was left behind at export."""

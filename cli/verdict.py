@@ -1,8 +1,8 @@
 """What a comparison of traces says: JSON data, and one line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from ipvae.network.description import LAYER, IntNetwork
+from ipvae.network.description import IntNetwork
 from ipvae.network.trace import VARIABLES, Trace, compare
 
 
@@ -12,21 +12,25 @@ def verdict(
     samples: int,
     steps: int,
     seed: int,
-    variables: Sequence[str] = VARIABLES,
+    variables: Mapping[str, Sequence[str]] | None = None,
 ) -> dict:
     """Compare all traces with the first; JSON data.
 
     `compared_values` counts the values of one trace that were compared with those of every
-    other backend: samples x (steps + 1) x variables x K.
+    other backend: samples x (steps + 1) x variables x neurons, summed over layers. `variables`
+    are those of each layer, all if not given.
     """
+    if variables is None:
+        variables = dict.fromkeys(network.layers, VARIABLES)
     comparisons = [compare(traces[0], other) for other in traces[1:]]
     differing = [c.first_divergence for c in comparisons if c.first_divergence]
     compared = min(c.compared_values for c in comparisons)
-    complete = samples * (steps + 1) * len(variables) * network.layer.n_neurons
+    values = sum(len(names) * network.layers[n].n_neurons for n, names in variables.items())
+    complete = samples * (steps + 1) * values
     return {
         "bit_exact": not differing and compared == complete,
         "backends": [trace.backend for trace in traces],
-        "variables": [f"{LAYER}/{name}" for name in variables],
+        "variables": [f"{layer}/{name}" for layer, names in variables.items() for name in names],
         "samples": samples,
         "steps": steps,
         "seed": seed,

@@ -8,7 +8,8 @@ from ipvae.cli.backends import run_backend
 from ipvae.cli.inputs import network_images
 from ipvae.cli.output import working
 from ipvae.cli.verdict import describe, verdict
-from ipvae.network.description import LAYER, IntNetwork
+from ipvae.network.arithmetic import FRAC_BITS
+from ipvae.network.description import IntNetwork
 from ipvae.network.draws import draws_of, integers_of
 from ipvae.network.errors import FormatError, InputError
 from ipvae.network.hdf5_child import shown
@@ -41,45 +42,64 @@ def verify_trace(
     recorded = read_trace(path)
     draws = draws_of(recorded, network, str(path))
     samples, steps = len(draws), draws.shape[1] - 1
-    held = _held(recorded, path)
+    held = _held(network, recorded, path)
     pixels = network_images(network, samples, data_dir, images, asked_by=f"images of {path}").pixels
     with working(f"replaying {samples} images for {steps} steps on the emulator"):
         reference = run_backend("emulator", network, pixels, steps, recorded.seed, draws)
     pair = [_only(trace, held) for trace in (reference, recorded)]
     result = verdict(network, pair, samples, steps, recorded.seed, held)
     with working(f"testing {draws.size} draws"):
-        law = judge(reference.stacked(LAYER, "u"), draws, network.layer.count_max)
-    missing = [f"{LAYER}/{name}" for name in VARIABLES if name not in (*held, "z")]
+        fine = getattr(network.layer, "frac_bits", FRAC_BITS) - FRAC_BITS
+        log_rates = reference.stacked(network.code, "u") >> fine
+        law = judge(log_rates, draws, network.layer.sent[1])
+    missing = [
+        f"{layer}/{name}"
+        for layer in network.layers
+        for name in VARIABLES
+        if name not in held.get(layer, ()) and (layer, name) != (network.code, "z")
+    ]
     return result | {
         "max_count": int(draws.max()),
+        "replayed": f"{network.code}/z",
         "not_recorded": missing,
         "draws": law.as_dict(),
     }
 
 
-def _held(recorded: Trace, path: Path) -> list[str]:
-    """Variables to compare: those besides z that the trace holds."""
-    names = set().union(*(sample.get(LAYER, {}) for sample in recorded.samples))
-    held = [name for name in VARIABLES if name in names and name != "z"]
+def _held(network: IntNetwork, recorded: Trace, path: Path) -> dict[str, list[str]]:
+    """Variables to compare, by layer: those besides the code's z that the trace holds."""
+    held = {}
+    for layer in network.layers:
+        names = set().union(*(sample.get(layer, {}) for sample in recorded.samples))
+        if layer == network.code:
+            names -= {"z"}
+        if found := [name for name in VARIABLES if name in names]:
+            held[layer] = found
     if not held:
         raise FormatError(
             f"{path}: holds z alone, needed is a_in or u as well: there is nothing to compare; "
             "record what the board can read out"
         )
-    for name in held:
-        integers_of(recorded, name, str(path))
+    for layer, names in held.items():
+        for name in names:
+            integers_of(recorded, layer, name, str(path))
     return held
 
 
-def _only(trace: Trace, variables: list[str]) -> Trace:
-    samples = [{LAYER: {name: s[LAYER][name] for name in variables}} for s in trace.samples]
+def _only(trace: Trace, variables: dict[str, list[str]]) -> Trace:
+    samples = [
+        {layer: {name: s[layer][name] for name in names} for layer, names in variables.items()}
+        for s in trace.samples
+    ]
     return Trace(shown(trace.backend), trace.seed, trace.checksum, samples)
 
 
 def describe_trace(result: dict) -> str:
     """Two lines, one for each verdict."""
     missing = result["not_recorded"]
-    note = f"; {LAYER}/z replayed" + (f"; not recorded: {', '.join(missing)}" if missing else "")
+    note = f"; {result['replayed']} replayed"
+    if missing:
+        note += f"; not recorded: {', '.join(missing)}"
     return f"{describe(result, note)}\n{_describe_draws(result['draws'])}"
 
 

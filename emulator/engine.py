@@ -6,13 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from ipvae.network import poisson, random_source
-from ipvae.network.arithmetic import clip, scale_input, self_inhibition
+from ipvae.network.arithmetic import FRAC_BITS
 from ipvae.network.bounds import require_proved
-from ipvae.network.description import LAYER, IntNetwork
+from ipvae.network.description import DRAWN, IntNetwork
 from ipvae.network.draws import check_draws
-from ipvae.network.drive import drive
+from ipvae.network.drive import drives
 from ipvae.network.file import checksum
+from ipvae.network.layers import GradedLayer
+from ipvae.network.neurons import graded_output, next_log_rate, next_potential
 from ipvae.network.trace import VARIABLES, Trace
+from ipvae.network.wiring import Stage
 
 BATCH = 64
 """Images that advance together; results do not depend on it."""
@@ -24,11 +27,15 @@ Counts = Callable[[np.ndarray, int], np.ndarray]
 
 @dataclass(frozen=True)
 class Step:
-    """All variables of one step: (N, K) int32 each."""
+    """All variables of one layer at one step: (N, K) int32 each."""
 
     a_in: np.ndarray
     u: np.ndarray
     z: np.ndarray
+
+
+Row = dict[str, Step]
+"""One step of every layer, by number."""
 
 
 class Emulator:
@@ -43,21 +50,23 @@ class Emulator:
     def __init__(self, network: IntNetwork) -> None:
         require_proved(network)
         self.network = network
-        layer = network.layer
-        self._neuron_key = random_source.neuron_keys(int(LAYER), layer.n_neurons)
+        self._neuron_key = random_source.neuron_keys(DRAWN, network.n_neurons)
         # Sums stay below 2**23, so a float32 product is exact whatever its order.
-        self._weight = np.ascontiguousarray(layer.weight_rec.T, dtype=np.float32)
-        self._self = layer.self_weight.astype(np.int64)
+        self._weights = {
+            name: np.ascontiguousarray(layer.weight_rec.T, dtype=np.float32)
+            for name, layer in network.layers.items()
+            if layer.weight_rec is not None
+        }
 
-    def steps(
+    def rows(
         self,
         images: np.ndarray,
         n_steps: int,
         seed: int,
         first_image: int = 0,
         draws: np.ndarray | None = None,
-    ) -> Iterator[Step]:
-        """Yield steps 0..n_steps of a batch of images.
+    ) -> Iterator[Row]:
+        """Yield steps 0..n_steps of all layers for a batch of images.
 
         Parameters
         ----------
@@ -76,22 +85,39 @@ class Emulator:
             When the first step is asked for.
         """
         random_source.check_steps(n_steps)
-        layer = self.network.layer
-        b = drive(self.network, images).astype(np.int64)
+        b = {name: d.astype(np.int64) for name, d in drives(self.network, images).items()}
         if draws is None:
-            count = self._sampled(seed, first_image, len(b))
+            count = self._sampled(seed, first_image, len(images))
         else:
-            count = self._replayed(draws, len(b), n_steps)
-        u = np.broadcast_to(layer.u_init.astype(np.int64), b.shape)
-        a_in = np.zeros(b.shape, dtype=np.int64)
-        z = count(u, 0)
-        yield Step(*(v.astype(np.int32) for v in (a_in, u, z)))
-        for t in range(1, n_steps + 1):
-            a_in = (z.astype(np.float32) @ self._weight).astype(np.int64)
-            change = b - scale_input(a_in, layer.weight_exp) - self_inhibition(self._self, z)
-            u = clip(u + clip(change, layer.du_min, layer.du_max), layer.u_min, layer.u_max)
-            z = count(u, t)
-            yield Step(*(v.astype(np.int32) for v in (a_in, u, z)))
+            count = self._replayed(draws, len(images), n_steps)
+        last: Row = {}
+        for t in range(n_steps + 1):
+            row: Row = {}
+            for stage in self.network.wiring.stages:
+                source = (last if stage.lag else row).get(str(stage.layer.source))
+                a_in = self._received(stage, source, len(images))
+                before = last.get(stage.name)
+                row[stage.name] = _acted(stage, before, b[stage.name], a_in, count, t)
+            yield row
+            last = row
+
+    def steps(
+        self,
+        images: np.ndarray,
+        n_steps: int,
+        seed: int,
+        first_image: int = 0,
+        draws: np.ndarray | None = None,
+    ) -> Iterator[Step]:
+        """Yield steps of the code alone; as `rows`."""
+        for row in self.rows(images, n_steps, seed, first_image, draws):
+            yield row[self.network.code]
+
+    def _received(self, stage: Stage, source: Step | None, n_images: int) -> np.ndarray:
+        """What synapses bring, (N, K) int64; nothing at an image's first step over a lag."""
+        if source is None or stage.name not in self._weights:
+            return np.zeros((n_images, stage.layer.n_neurons), dtype=np.int64)
+        return (source.z.astype(np.float32) @ self._weights[stage.name]).astype(np.int64)
 
     def _replayed(self, draws: np.ndarray, n_images: int, n_steps: int) -> Counts:
         """Take recorded counts, whatever the log-rates are."""
@@ -106,12 +132,13 @@ class Emulator:
             np.array([key.a for key in keys], dtype=np.uint32)[:, None],
             np.array([key.b for key in keys], dtype=np.uint32)[:, None],
         )
-        return lambda u, step: self._draw(u, image_key, step)
+        fine = getattr(self.network.layer, "frac_bits", FRAC_BITS) - FRAC_BITS
+        return lambda u, step: self._draw(u >> fine, image_key, step)
 
     def _draw(
         self, u: np.ndarray, image_key: tuple[np.ndarray, np.ndarray], step: int
     ) -> np.ndarray:
-        """Counts (N, K) int64 at log-rates u."""
+        """Counts (N, K) int64 at log-rates u, Q11.12 octaves."""
         k = u.shape[1]
 
         def uniform(sub_draw: int, index: np.ndarray | None) -> np.ndarray:
@@ -126,6 +153,31 @@ class Emulator:
             )
 
         return np.minimum(poisson.draw(u, uniform), self.network.layer.count_max)
+
+
+def _acted(
+    stage: Stage, before: Step | None, drive: np.ndarray, a_in: np.ndarray, count: Counts, t: int
+) -> Step:
+    """Let a layer update and send."""
+    layer = stage.layer
+    if isinstance(layer, GradedLayer):
+        start = np.zeros_like(drive)
+        if layer.memory and before is None:
+            u = start
+        else:
+            u = next_potential(layer, start if before is None else before.u, drive, a_in)
+        return _step(a_in, u, graded_output(layer, u))
+    first = np.broadcast_to(layer.u_init.astype(np.int64), drive.shape)
+    if layer.memory and before is None:
+        u = first
+    else:
+        z = np.zeros_like(drive) if before is None else before.z
+        u = next_log_rate(layer, first if before is None else before.u, z, drive, a_in)
+    return _step(a_in, u, count(u, t))
+
+
+def _step(*variables: np.ndarray) -> Step:
+    return Step(*(v.astype(np.int32) for v in variables))
 
 
 def run(
@@ -160,13 +212,16 @@ def run(
     emulator = Emulator(network)
     if draws is not None:
         check_draws(draws, network, len(images), n_steps + 1)
-    samples = []
+    samples: list[dict[str, dict[str, np.ndarray]]] = []
     for first in range(0, len(images), batch):
         part = slice(first, first + batch)
         replayed = None if draws is None else draws[part]
-        steps = list(emulator.steps(images[part], n_steps, seed, first, replayed))
-        stacked = {name: np.stack([getattr(s, name) for s in steps], axis=1) for name in VARIABLES}
-        samples += [
-            {LAYER: {name: stacked[name][i] for name in VARIABLES}} for i in range(len(steps[0].u))
-        ]
+        rows = list(emulator.rows(images[part], n_steps, seed, first, replayed))
+        for i in range(len(images[part])):
+            samples.append({name: _of_image(rows, name, i) for name in network.layers})
     return Trace("emulator", seed, checksum(network), samples)
+
+
+def _of_image(rows: list[Row], layer: str, image: int) -> dict[str, np.ndarray]:
+    """Variables of a layer for one image of a batch, (T + 1, K) int32 each."""
+    return {v: np.stack([getattr(row[layer], v)[image] for row in rows]) for v in VARIABLES}

@@ -29,7 +29,7 @@ def calibrate(network: IntNetwork, images: np.ndarray, n_steps: int, seed: int) 
     """
     reach = {"a_in": 0, "u": 0, "z": 0}
     saturated = {"drive": 0, "a_in": 0, "u": 0, "z": 0}
-    sent = np.zeros(network.layer.n_neurons, dtype=np.int64)
+    sent = np.zeros(network.n_neurons, dtype=np.int64)
     b = drive(network, images)
     step = None
     for step in Emulator(network).steps(images, n_steps, seed):

@@ -5,26 +5,27 @@ and are counted (`clipped_weights`); nothing else is clipped but the log-rate at
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from ipvae.network.arithmetic import FRAC_BITS, SELF_MAX, TERM_MAX, to_octaves
 from ipvae.network.bounds import bounds
-from ipvae.network.description import (
-    DRIVE_EXP_RANGE,
-    WEIGHT_EXP_RANGE,
-    FloatNetwork,
-    InputFormat,
-    IntNetwork,
-    PoissonLayer,
-)
+from ipvae.network.description import FloatNetwork, InputFormat, IntNetwork
 from ipvae.network.errors import QuantizationError
+from ipvae.network.layers import DRIVE_EXP_RANGE, WEIGHT_EXP_RANGE, PoissonLayer
 from ipvae.network.poisson import LOG_RATE_MAX
 
 LOG_RATE_LOW, LOG_RATE_HIGH = -8.0, 10.0
 """Limits of an update and of the log-rate in nats: the soft clamp of arXiv 2410.19315's code
 (main/layers.py), made hard."""
+
+CLAMP_PULL = math.exp(-LOG_RATE_HIGH)
+"""What the soft clamp C - softplus(C - v) takes away far below C = 10 is exp(v - C) nats: of an
+update near 0 this constant, and of a log-rate u this constant times the rate exp(u), which the
+neuron's own count stands for."""
 
 WIDEST_PAYLOAD = 10
 """Enough bits for any count that the sampler can draw (864)."""
@@ -32,8 +33,13 @@ WIDEST_PAYLOAD = 10
 WEIGHT_BITS = range(2, 9)
 
 DRIVE_BITS = 16
+FINEST = 16
+"""Fraction bits of the log-rate, unless values ask for fewer."""
 
-_PER_NAT = 2**FRAC_BITS / math.log(2.0)
+
+def per_nat(frac_bits: int) -> float:
+    """Units of 2**-frac_bits octaves in one nat."""
+    return 2**frac_bits / math.log(2.0)
 
 
 @dataclass(frozen=True)
@@ -50,14 +56,16 @@ def quantize(
     test: Images,
     weight_bits: int = 8,
     provenance: dict | None = None,
+    frac_bits: int | None = None,
 ) -> IntNetwork:
-    """Turn a float network into integers.
+    """Turn a float network into integers: one recurrent layer.
 
     The self-inhibition (diagonal of G) stays in the neuron at the log-rate's precision.
     Recurrent weights take the power-of-two scale with the least squared error. The
     feed-forward weights, which only the host uses, always have 16 bits: their range is
     wide, since pixels differ in precision. Counts get the widest payload, up to ten bits,
-    for which overflow is impossible.
+    for which overflow is impossible. The soft clamp becomes a hard one; what it takes
+    away far from its limit goes into bias and self-inhibition (`CLAMP_PULL`).
 
     Parameters
     ----------
@@ -68,6 +76,8 @@ def quantize(
     weight_bits : int in 2..8
     provenance : dict, optional
         JSON data, stored as it is.
+    frac_bits : int in 12..16, optional
+        Fraction bits of the log-rate; the most that the numbers allow if not given.
 
     Returns
     -------
@@ -79,35 +89,75 @@ def quantize(
     QuantizationError
         If the numbers fit no grid, or no payload is provably safe.
     """
-    if weight_bits not in WEIGHT_BITS:
-        raise QuantizationError(f"--weight-bits: found {weight_bits}, allowed 2 to 8")
-    gram = network.gram() * _PER_NAT
-    self_weight = np.rint(np.diag(gram))
+    require_weight_bits(weight_bits)
+    if frac_bits is None:
+        return finest(lambda bits: quantize(network, pixels, test, weight_bits, provenance, bits))
+    unit = per_nat(frac_bits)
+    gram = network.gram() * unit
     weight_rec, weight_exp = to_grid(
         gram - np.diag(np.diag(gram)), weight_bits, WEIGHT_EXP_RANGE, "weight_rec"
     )
     weight, drive_exp = to_grid(
-        network.feedforward() * (pixels.scale * _PER_NAT), DRIVE_BITS, DRIVE_EXP_RANGE, "weight"
+        network.feedforward() * (pixels.scale * unit), DRIVE_BITS, DRIVE_EXP_RANGE, "weight"
     )
-    u_min, u_max = to_octaves(LOG_RATE_LOW), min(to_octaves(LOG_RATE_HIGH), LOG_RATE_MAX)
     layer = PoissonLayer(
         weight=weight,
         weight_rec=weight_rec.astype(np.int8),
-        bias=_within(-network.step_size * network.bias * _PER_NAT, TERM_MAX, "bias"),
-        self_weight=_within(self_weight, SELF_MAX, "self_weight"),
-        u_init=np.clip(np.rint(network.u0 * _PER_NAT), u_min, u_max).astype(np.int32),
         drive_exp=drive_exp,
         weight_exp=weight_exp,
-        u_min=u_min,
-        u_max=u_max,
-        du_min=to_octaves(LOG_RATE_LOW),
-        du_max=to_octaves(LOG_RATE_HIGH),
+        bias=within(-(network.step_size * network.bias + CLAMP_PULL) * unit, TERM_MAX, "bias"),
+        self_weight=within(np.diag(gram) + CLAMP_PULL * unit, SELF_MAX, "self_weight"),
         payload_bits=WIDEST_PAYLOAD,
+        **log_rates(network.u0, frac_bits),
     )
     widest = IntNetwork(
         pixels, layer, network.phi.astype(np.float32), test.pixels, test.labels, provenance or {}
     )
-    return _with_safe_payload(widest)
+    return with_safe_payload(widest)
+
+
+def finest(make: Callable[[int], IntNetwork]) -> IntNetwork:
+    """Make a network with the most fraction bits, 16 to 12, with which its numbers fit the grid.
+
+    Raises
+    ------
+    QuantizationError
+        If they fit with none.
+    """
+    for bits in range(FINEST, FRAC_BITS, -1):
+        try:
+            return make(bits)
+        except QuantizationError:
+            continue
+    return make(FRAC_BITS)
+
+
+def require_weight_bits(weight_bits: int) -> None:
+    """Raise QuantizationError unless weights of so many bits can be had."""
+    if weight_bits not in WEIGHT_BITS:
+        raise QuantizationError(f"--weight-bits: found {weight_bits}, allowed 2 to 8")
+
+
+def log_rates(u0: np.ndarray, frac_bits: int, high: float = LOG_RATE_HIGH) -> dict[str, Any]:
+    """Arguments of a Poisson layer that say where its log-rates start and end.
+
+    Parameters
+    ----------
+    u0 : (K,) nats
+    frac_bits : int
+    high : nats
+        Upper limit; the sampler's own if that is lower.
+    """
+    low = to_octaves(LOG_RATE_LOW, frac_bits)
+    most = min(to_octaves(high, frac_bits), LOG_RATE_MAX << (frac_bits - FRAC_BITS))
+    return {
+        "u_init": np.clip(np.rint(u0 * per_nat(frac_bits)), low, most).astype(np.int32),
+        "u_min": low,
+        "u_max": most,
+        "du_min": low,
+        "du_max": to_octaves(LOG_RATE_HIGH, frac_bits),
+        "frac_bits": frac_bits,
+    }
 
 
 def to_grid(
@@ -155,23 +205,24 @@ def _exponent_without_clipping(largest: float, bits: int, low: int) -> int:
 
 def clipped_weights(network: FloatNetwork, layer: PoissonLayer) -> int:
     """Count recurrent weights that are further from their integer than rounding takes them."""
-    off_diagonal = network.gram() * _PER_NAT
+    off_diagonal = network.gram() * per_nat(layer.frac_bits)
     np.fill_diagonal(off_diagonal, 0.0)
     step = 2.0**layer.weight_exp
-    return int((np.abs(layer.weight_rec * step - off_diagonal) > 0.5 * step + 1e-9).sum())
+    return int((np.abs(np.asarray(layer.weight_rec) * step - off_diagonal) > 0.5 * step + 1e-9).sum())
 
 
-def _within(values: np.ndarray, limit: int, where: str) -> np.ndarray:
+def within(values: np.ndarray, limit: int, where: str) -> np.ndarray:
+    """Round to int32 within +-limit, or raise QuantizationError."""
     rounded = np.rint(values)
     if np.abs(rounded).max() > limit:
         raise QuantizationError(
-            f"{where}: largest value {np.abs(rounded).max():.0f} (1/4096 octave), allowed {limit}; "
+            f"{where}: largest value {np.abs(rounded).max():.0f}, allowed {limit}; "
             "the model's step size or pixel deviations are out of the usual range"
         )
     return rounded.astype(np.int32)
 
 
-def _with_safe_payload(network: IntNetwork) -> IntNetwork:
+def with_safe_payload(network: IntNetwork) -> IntNetwork:
     """Narrow the payload until every bound holds."""
     for bits in range(WIDEST_PAYLOAD, 0, -1):
         candidate = replace(network, layer=replace(network.layer, payload_bits=bits))

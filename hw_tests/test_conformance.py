@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ipvae.network.description import LAYER
 from ipvae.network.file import read_network
 from ipvae.network.trace import compare, read_trace
 
 RUNS = Path(__file__).resolve().parent.parent / "docs" / "vectors" / "runs"
 VECTORS = sorted(RUNS.glob("*.net.h5"))
+DRAWN = [path for path in VECTORS if read_network(path).draws]
 
 
 @pytest.mark.parametrize("path", VECTORS, ids=lambda p: p.name.split(".")[0])
@@ -20,11 +20,11 @@ def test_target_reproduces_the_vector(run_on_target, path):
     found = run_on_target(network, network.test_images, expected.steps, expected.seed)
     comparison = compare(expected, found)
     assert comparison.first_divergence is None
-    k = network.layer.n_neurons
+    k = sum(layer.n_neurons for layer in network.layers.values())
     assert comparison.compared_values == len(network.test_images) * (expected.steps + 1) * 3 * k
 
 
-@pytest.mark.parametrize("path", VECTORS, ids=lambda p: p.name.split(".")[0])
+@pytest.mark.parametrize("path", DRAWN, ids=lambda p: p.name.split(".")[0])
 def test_target_computes_the_vector_from_the_vectors_draws(run_on_target, path):
     """For a target whose random source is another one: counts are given, `a_in` and `u` compared.
 
@@ -32,14 +32,15 @@ def test_target_computes_the_vector_from_the_vectors_draws(run_on_target, path):
     """
     network = read_network(path)
     expected = read_trace(path.with_name(path.name.replace(".net.h5", ".trace.h5")))
-    draws = expected.stacked(LAYER, "z")
+    draws = expected.stacked(network.code, "z")
     found = run_on_target(
         network, network.test_images, expected.steps, expected.seed + 1, draws=draws
     )
-    for variable in ("a_in", "u"):
-        np.testing.assert_array_equal(
-            found.stacked(LAYER, variable), expected.stacked(LAYER, variable), variable
-        )
+    for layer in network.layers:
+        for variable in ("a_in", "u"):
+            np.testing.assert_array_equal(
+                found.stacked(layer, variable), expected.stacked(layer, variable), variable
+            )
 
 
 def test_there_are_vectors():

@@ -11,7 +11,7 @@ from ipvae.lava_procs.importing import import_lava
 from ipvae.network import random_source
 from ipvae.network.arithmetic import TERM_MAX
 from ipvae.network.bounds import require_proved
-from ipvae.network.description import LAYER, IntNetwork
+from ipvae.network.description import IntNetwork
 from ipvae.network.draws import check_draws
 from ipvae.network.drive import drive
 from ipvae.network.errors import HungBackendError, InputError
@@ -236,5 +236,5 @@ def run(
     with LavaRunner(network, n_steps, timeout, replay=draws is not None) as runner:
         for drive_of_image, key, counts in zip(drives, keys, replayed, strict=True):
             record = runner.run_image(drive_of_image, key, counts)
-            samples.append({LAYER: {name: record[:, i] for i, name in enumerate(VARIABLES)}})
+            samples.append({network.code: {name: record[:, i] for i, name in enumerate(VARIABLES)}})
     return Trace("lava", seed, checksum(network), samples)

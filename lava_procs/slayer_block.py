@@ -12,8 +12,8 @@ from lava.lib.dl.slayer.block import base
 from lava.lib.dl.slayer.synapse import Dense
 
 from ipvae.network.arithmetic import FRAC_BITS
-from ipvae.network.description import PoissonLayer
-from ipvae.network.file import neuron_fields
+from ipvae.network.fields import neuron_fields
+from ipvae.network.layers import PoissonLayer
 
 PER_NAT = 2**FRAC_BITS / math.log(2.0)
 

@@ -98,10 +98,10 @@ def self_inhibition(self_weight: np.ndarray, count: np.ndarray) -> np.ndarray:
     return weight * np.minimum(count, SELF_MAX // np.maximum(weight, 1))
 
 
-def to_octaves(nats: float) -> int:
-    """Convert a natural-log value to Q11.12 octaves, rounding half to even.
+def to_octaves(nats: float, frac_bits: int = FRAC_BITS) -> int:
+    """Convert a natural-log value to octaves with some fraction bits, rounding half to even.
 
     >>> to_octaves(math.log(2.0))
     4096
     """
-    return round(nats / math.log(2.0) * 2**FRAC_BITS)
+    return round(nats / math.log(2.0) * 2**frac_bits)

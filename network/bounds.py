@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ipvae.network.activations import SWISH, ceiling_table, swish_table
 from ipvae.network.arithmetic import (
+    FRAC_BITS,
     STATE_MAX,
     TERM_MAX,
     clip,
@@ -19,9 +21,10 @@ from ipvae.network.arithmetic import (
     self_inhibition,
     shift,
 )
-from ipvae.network.description import LAYER, IntNetwork, PoissonLayer
+from ipvae.network.description import IntNetwork
 from ipvae.network.errors import UnprovedOverflowError
 from ipvae.network.interval import Interval, between, weighted_sums
+from ipvae.network.layers import GradedLayer, PoissonLayer
 from ipvae.network.poisson import (
     LOG_RATE_MIN,
     SPLIT_ABOVE,
@@ -30,6 +33,7 @@ from ipvae.network.poisson import (
     octaves_above,
     thresholds,
 )
+from ipvae.network.wiring import AnyLayer
 
 STATE = (-STATE_MAX, STATE_MAX)
 """A 24-bit signed variable, -2**23 left out."""
@@ -58,13 +62,14 @@ _ALLOWED = {
 
 @dataclass(frozen=True)
 class Bound:
-    """What a variable can reach, over all neurons, and what it may."""
+    """What a variable can reach, over all neurons of a layer, and what it may."""
 
     variable: str
     low: int
     high: int
     allowed_low: int
     allowed_high: int
+    layer: str = "1"
 
     @property
     def holds(self) -> bool:
@@ -83,53 +88,115 @@ class Bound:
 
 
 def bounds(network: IntNetwork) -> list[Bound]:
-    """Bound every variable and intermediate, in the order of evaluation."""
-    drive = _drive(network)
-    found = {**drive, **_update(network.layer, drive["b"]), **_count(network.layer)}
-    allowed = {**_ALLOWED, "z": (0, network.layer.count_max)}
-    return [Bound(name, *i.ends, *allowed.get(name, STATE)) for name, i in found.items()]
+    """Bound every variable and intermediate of every layer, in the order of evaluation."""
+    found = []
+    for stage in network.wiring.stages:
+        found += [
+            Bound(name, *i.ends, *_allowed(name, stage.layer), layer=stage.name)
+            for name, i in _layer(network, stage.layer).items()
+        ]
+    return found
 
 
-def _drive(network: IntNetwork) -> dict[str, Interval]:
+def _allowed(name: str, layer: AnyLayer) -> tuple[int, int]:
+    if name == "z":
+        return (0, layer.count_max) if isinstance(layer, PoissonLayer) else layer.sent
+    return _ALLOWED.get(name, STATE)
+
+
+def _layer(network: IntNetwork, layer: AnyLayer) -> dict[str, Interval]:
+    drive = _drive(network, layer)
+    received = _received(network, layer, drive["b"])
+    total = received.pop("total")
+    if isinstance(layer, PoissonLayer):
+        return {**drive, **received, **_update(layer, total), **_count(layer)}
+    return {**drive, **received, **_graded(layer, total)}
+
+
+def _drive(network: IntNetwork, layer: AnyLayer) -> dict[str, Interval]:
     """Section 2. The format's ranges keep the int64 ends themselves below 2**63."""
-    layer = network.layer
-    partial, p = weighted_sums(layer.weight, network.input.minimum, network.input.maximum)
+    constant = between(layer.bias, layer.bias)
+    if layer.weight is None:
+        return {"b": constant}
+    rows = layer.weight.reshape(layer.n_neurons, -1)
+    partial, p = weighted_sums(rows, network.input.minimum, network.input.maximum)
     q = p.through(lambda v: shift(v, layer.drive_exp))
-    total = q + between(layer.bias, layer.bias)
+    total = q + constant
     b = total.through(lambda v: clip(v, -TERM_MAX, TERM_MAX))
     return {"partial p": partial, "p": p, "q": q, "q + bias": total, "b": b}
 
 
-def _update(layer: PoissonLayer, b: Interval) -> dict[str, Interval]:
-    """Section 3. Counts start at 0, so the partial sums of `a_in` reach no further than it."""
+def _received(network: IntNetwork, layer: AnyLayer, b: Interval) -> dict[str, Interval]:
+    """Section 3, up to the sum of drive and input, `total`."""
+    if layer.weight_rec is None:
+        return {"total": b}
     e = layer.weight_exp
-    _, a_in = weighted_sums(layer.weight_rec, 0, layer.count_reach)
+    partial, a_in = weighted_sums(layer.weight_rec, *network.layers[str(layer.source)].sent)
     if e >= 0:
         limit = input_limit(e)
         scaled = {"clip(a_in)": a_in.through(lambda v: clip(v, -limit, limit))}
     else:
         scaled = {"a_in >> -e": a_in.through(lambda v: shift(v, e))}
     g = a_in.through(lambda v: scale_input(v, e))
-    own = between(0, self_inhibition(layer.self_weight, np.array(layer.count_reach)))
-    d = (b - g - own).through(lambda v: clip(v, layer.du_min, layer.du_max))
+    total, name = (b + g, "b + g") if layer.sign > 0 else (b - g, "b - g")
+    # Counts start at 0, so their partial sums reach no further than the whole.
+    partial = (
+        {}
+        if isinstance(network.layers[str(layer.source)], PoissonLayer)
+        else {"partial a_in": partial}
+    )
+    return {**partial, "a_in": a_in, **scaled, "g": g, name: total, "total": total}
+
+
+def _update(layer: PoissonLayer, total: Interval) -> dict[str, Interval]:
+    """Section 3 of a Poisson neuron."""
+    found = {}
+    if layer.memory:
+        own = between(0, self_inhibition(layer.self_weight, np.array(layer.count_reach)))
+        sign = "+" if layer.sign > 0 else "-"
+        total = total - own
+        found = {"own": own, f"b {sign} g - own": total}
+    d = total.through(lambda v: clip(v, layer.du_min, layer.du_max))
     u = between(layer.u_min, layer.u_max)
-    return {
-        "a_in": a_in,
-        **scaled,
-        "g": g,
-        "own": own,
-        "b - g": b - g,
-        "b - g - own": b - g - own,
-        "d": d,
-        "u + d": u + d,
-        "u": u,
-    }
+    start = u if layer.memory else between(layer.u_init, layer.u_init)
+    found |= {"d": d, "u + d": start + d}
+    if layer.ceiling:
+        found["C - (u + d)"] = between(layer.u_max, layer.u_max) - (start + d)
+        bump = between(0, ceiling_table().max())
+        found["min(u + d, C) - bump"] = (start + d).through(
+            lambda v: np.minimum(v, layer.u_max)
+        ) - bump
+    return found | {"u": u}
+
+
+def _graded(layer: GradedLayer, total: Interval) -> dict[str, Interval]:
+    """Section 3 of a graded neuron."""
+    found = {}
+    if layer.leak:
+        # The potential starts at 0 and moves towards the input, never past it.
+        u = between(np.minimum(total.low, 0), np.maximum(total.high, 0))
+        found = {"total - u": total - u}
+        found["(total - u) >> leak"] = (total - u).through(lambda v: shift(v, -layer.leak))
+    else:
+        u = total
+    y = u
+    if layer.activation == SWISH:
+        low, high = np.minimum(u.low, 0), np.maximum(u.high, 0)
+        y = between(np.where(low < 0, -int(swish_table().max()), 0), high)
+        found["|u|"] = between(0, np.maximum(-u.low, u.high))
+    y = y.through(lambda v: np.sign(v) * np.maximum(np.abs(v) - layer.threshold, 0))
+    half = (1 << layer.shift) >> 1
+    rounded = y + between(half, half)
+    z = rounded.through(lambda v: clip(shift(v, -layer.shift), layer.z_min, layer.z_max))
+    return {**found, "u": u, "y": y, "y + half": rounded, "z": z}
 
 
 def _count(layer: PoissonLayer) -> dict[str, Interval]:
-    """Section 5. A threshold lies between the entries of its two rows."""
-    u = between(layer.u_min, layer.u_max)
-    v = between(layer.u_min, min(layer.u_max, SPLIT_ABOVE))
+    """Section 5, of the first 12 fraction bits. A threshold lies between those of its two rows."""
+    fine = layer.frac_bits - FRAC_BITS
+    u_min, u_max = layer.u_min >> fine, layer.u_max >> fine
+    u = between(u_min, u_max)
+    v = between(u_min, min(u_max, SPLIT_ABOVE))
     o = u.through(octaves_above)
     position = between(v.low - LOG_RATE_MIN, v.high - LOG_RATE_MIN)
     r = position.through(lambda n: shift(n, -7))
@@ -160,13 +227,13 @@ def require_proved(network: IntNetwork) -> None:
     for bound in bounds(network):
         if not bound.holds:
             raise UnprovedOverflowError(
-                f"layer {LAYER}: {bound.variable} can reach {bound.reach}, "
+                f"layer {bound.layer}: {bound.variable} can reach {bound.reach}, "
                 f"allowed {bound.allowed}; export again with fewer payload bits or smaller weights"
             )
 
 
 def saturations(network: IntNetwork, variables: dict[str, np.ndarray], drive: np.ndarray) -> dict:
-    """Count recorded values that stand at a limit which the trained model does not have.
+    """Count recorded values of the code that stand at a limit which the trained model has not.
 
     Parameters
     ----------
@@ -177,13 +244,31 @@ def saturations(network: IntNetwork, variables: dict[str, np.ndarray], drive: np
     Returns
     -------
     dict of int
-        `drive` (at its limit), `a_in` (clipped before it acts), `u` (at u_max: the rate
-        saturates) and `z` (at the payload's limit).
+        See `layer_saturations`.
     """
-    layer = network.layer
+    return layer_saturations(network.layer, variables, drive)
+
+
+def layer_saturations(
+    layer: AnyLayer, variables: dict[str, np.ndarray], drive: np.ndarray
+) -> dict[str, int]:
+    """Count recorded values of a layer that stand at a limit which the trained model has not.
+
+    Returns
+    -------
+    dict of int
+        `drive` (at its limit), `a_in` (clipped before it acts), `u` (Poisson: at u_max, where the
+        rate saturates) and `z` (at the payload's limit; graded: at z_max, or at z_min below 0).
+    """
+    z = variables["z"]
+    if isinstance(layer, PoissonLayer):
+        at_u, at_z = variables["u"] >= layer.u_max, z >= layer.count_max
+    else:
+        at_u = np.zeros(1, dtype=bool)
+        at_z = (z >= layer.z_max) | ((z <= layer.z_min) & (layer.z_min < 0))
     return {
         "drive": int((np.abs(drive) >= TERM_MAX).sum()),
         "a_in": int(input_clipped(variables["a_in"], layer.weight_exp).sum()),
-        "u": int((variables["u"] >= layer.u_max).sum()),
-        "z": int((variables["z"] >= layer.count_max).sum()),
+        "u": int(at_u.sum()),
+        "z": int(at_z.sum()),
     }

@@ -5,34 +5,19 @@ what runs. They are two types, never one object that changes dtype.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from ipvae.network.arithmetic import CHANGE_MAX, SELF_MAX, TERM_MAX
 from ipvae.network.errors import DescriptionError
-from ipvae.network.poisson import LOG_RATE_MAX, LOG_RATE_MIN, largest_draw
+from ipvae.network.layers import GradedLayer, PoissonLayer, frozen
+from ipvae.network.wiring import AnyLayer, Wiring, wiring
 
-LAYER = "1"
-"""Name of the Poisson layer in files, traces and messages: its number in the file."""
+DRAWN = 1
+"""Layer word of the random keys: the code's, whatever its number, since nothing else draws."""
 
-WEIGHT_EXP_RANGE = (-8, 14)
-DRIVE_EXP_RANGE = (-24, 14)
-PAYLOAD_BITS_RANGE = (1, 23)
 PIXEL_LIMIT = 2**15
-MAX_NEURONS = 2**16
-MAX_PIXELS = 2**19 - 1
-"""A sum of this many products of 16 and 16 bits, shifted by at most 14, fits 64 bits."""
-
-
-def frozen(array: np.ndarray, dtype: type) -> np.ndarray:
-    """Read-only, contiguous array in the given dtype; a copy unless it is all that already."""
-    array = np.asarray(array)
-    same = array.dtype == dtype and array.dtype.isnative and array.flags.c_contiguous
-    if same and array.flags.owndata and not array.flags.writeable:
-        return array
-    copy = np.array(array, dtype=dtype, order="C")
-    copy.setflags(write=False)
-    return copy
 
 
 @dataclass(frozen=True)
@@ -72,158 +57,52 @@ class InputFormat:
 
 
 @dataclass(frozen=True, eq=False)
-class PoissonLayer:
-    """Recurrent layer of Poisson neurons; every number as it runs.
-
-    Attributes
-    ----------
-    weight : (K, M) int16
-        Feed-forward weights W_ff, used by the host only; octaves per pixel step =
-        weight * 2**drive_exp / 4096.
-    weight_rec : (K, K) int8
-        Recurrent weights G, subtracted; octaves per count = weight_rec * 2**weight_exp / 4096.
-    bias : (K,) int32, Q11.12 octaves
-    self_weight : (K,) int32, Q11.12 octaves
-        Self-inhibition per own count, kept in the neuron.
-    u_init : (K,) int32, Q11.12 octaves
-        Log-rate at reset.
-    drive_exp, weight_exp : int
-    u_min, u_max : int, Q11.12 octaves
-        Limits of the log-rate.
-    du_min, du_max : int, Q11.12 octaves
-        Limits of one update.
-    payload_bits : int
-        Width of a spike count; counts saturate at 2**payload_bits - 1.
-    """
-
-    weight: np.ndarray
-    weight_rec: np.ndarray
-    bias: np.ndarray
-    self_weight: np.ndarray
-    u_init: np.ndarray
-    drive_exp: int
-    weight_exp: int
-    u_min: int
-    u_max: int
-    du_min: int
-    du_max: int
-    payload_bits: int
-
-    def __post_init__(self) -> None:
-        self._check_shapes()
-        for name, dtype in _ARRAYS.items():
-            array = np.asarray(getattr(self, name))
-            if not np.can_cast(array.dtype, dtype, casting="safe"):
-                raise DescriptionError(
-                    f"layer {LAYER}: {name} has dtype {array.dtype}, allowed {np.dtype(dtype)}"
-                )
-            object.__setattr__(self, name, frozen(array, dtype))
-        self._check_ranges()
-
-    def _check_shapes(self) -> None:
-        if self.weight.ndim != 2 or 0 in self.weight.shape:
-            raise DescriptionError(
-                f"layer {LAYER}: weight has shape {self.weight.shape}, allowed (neurons, pixels)"
-            )
-        k = self.n_neurons
-        if k > MAX_NEURONS:
-            raise DescriptionError(f"layer {LAYER}: {k} neurons, allowed at most {MAX_NEURONS}")
-        if self.n_pixels > MAX_PIXELS:
-            raise DescriptionError(
-                f"layer {LAYER}: {self.n_pixels} pixels, allowed at most {MAX_PIXELS}"
-            )
-        expected = {"weight_rec": (k, k), "bias": (k,), "self_weight": (k,), "u_init": (k,)}
-        for name, shape in expected.items():
-            found = np.shape(getattr(self, name))
-            if found != shape:
-                raise DescriptionError(
-                    f"layer {LAYER}: {name} has shape {found}, weight asks for {shape}"
-                )
-
-    def _check_ranges(self) -> None:
-        ranges = {
-            "bias": (-TERM_MAX, TERM_MAX),
-            "self_weight": (0, SELF_MAX),
-            "u_min": (LOG_RATE_MIN, 0),
-            "u_max": (0, LOG_RATE_MAX),
-            "du_min": (-CHANGE_MAX, 0),
-            "du_max": (0, CHANGE_MAX),
-            "u_init": (self.u_min, self.u_max),
-            "drive_exp": DRIVE_EXP_RANGE,
-            "weight_exp": WEIGHT_EXP_RANGE,
-            "payload_bits": PAYLOAD_BITS_RANGE,
-        }
-        for name, (low, high) in ranges.items():
-            values = np.asarray(getattr(self, name))
-            if values.min() < low or values.max() > high:
-                found = int(values.min() if values.min() < low else values.max())
-                raise DescriptionError(f"layer {LAYER}: {name} = {found} is outside {low}..{high}")
-
-    @property
-    def n_neurons(self) -> int:
-        """Number of neurons (K)."""
-        return self.weight.shape[0]
-
-    @property
-    def n_pixels(self) -> int:
-        """Number of inputs (M)."""
-        return self.weight.shape[1]
-
-    @property
-    def count_max(self) -> int:
-        """Largest spike count that a message carries."""
-        return (1 << self.payload_bits) - 1
-
-    @property
-    def count_reach(self) -> int:
-        """Largest spike count that can occur: what a message carries and the sampler draws."""
-        return min(self.count_max, largest_draw())
-
-
-_ARRAYS = {
-    "weight": np.int16,
-    "weight_rec": np.int8,
-    "bias": np.int32,
-    "self_weight": np.int32,
-    "u_init": np.int32,
-}
-
-
-@dataclass(frozen=True, eq=False)
 class IntNetwork:
     """The integer network, all of it: what runs, and what judges the result.
 
     Attributes
     ----------
     input : InputFormat
-    layer : PoissonLayer
+    layer : PoissonLayer or GradedLayer
+        The code: the layer whose output stands for the image.
     decoder : (M, K) float32
-        Dictionary Phi in real pixel units per count; figures of merit only.
+        Dictionary Phi in real pixel units per step of the code; figures of merit only.
     test_images : (n, M) int16
         A few images of the test set, within the input's range.
     test_labels : (n,) int16
         Their classes; -1 where there are none.
     provenance : dict
         How it was made: JSON data, not used when running.
+    hidden : tuple of GradedLayer
+        Layers 1..n between image and code, which is layer n + 1.
+    readouts : tuple of GradedLayer
+        Layers n + 2.. that hear the code. One with M neurons reconstructs the image, any other
+        tells classes apart: the largest output wins.
     """
 
     input: InputFormat
-    layer: PoissonLayer
+    layer: Any  # AnyLayer; what may be asked of it depends on which
     decoder: np.ndarray
     test_images: np.ndarray
     test_labels: np.ndarray
     provenance: dict = field(default_factory=dict)
+    hidden: tuple[GradedLayer, ...] = ()
+    readouts: tuple[GradedLayer, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "decoder", frozen(self.decoder, np.float32))
         object.__setattr__(self, "test_images", frozen(self.test_images, np.int16))
         object.__setattr__(self, "test_labels", frozen(self.test_labels, np.int16))
-        m, k = self.layer.n_pixels, self.layer.n_neurons
-        if self.input.size != m:
-            raise DescriptionError(
-                f"input: shape {self.input.shape} has {self.input.size} pixels, "
-                f"layer {LAYER}: weight asks for {m}"
-            )
+        m, k = self.n_pixels, self.n_neurons
+        for stage in self.wiring.stages:
+            weight = stage.layer.weight
+            if weight is not None and weight.shape[-1] != m:
+                raise DescriptionError(
+                    f"input: shape {self.input.shape} has {m} pixels, layer {stage.name}: weight "
+                    f"asks for {weight.shape[-1]}"
+                )
+        if not any(stage.layer.weight is not None for stage in self.wiring.stages):
+            raise DescriptionError("layers: none has weights from the image")
         if self.decoder.shape != (m, k):
             raise DescriptionError(
                 f"decoder: shape {self.decoder.shape}, the layer asks for {(m, k)}"
@@ -240,6 +119,37 @@ class IntNetwork:
         check_pixels(self.test_images, self.input, "test images")
         if not isinstance(self.provenance, dict):
             raise DescriptionError("provenance: is not a JSON object")
+
+    @property
+    def n_pixels(self) -> int:
+        """Pixels of one image (M)."""
+        return self.input.size
+
+    @property
+    def n_neurons(self) -> int:
+        """Neurons of the code (K)."""
+        return self.layer.n_neurons
+
+    @property
+    def code(self) -> str:
+        """Number of the code in file, traces and messages."""
+        return str(len(self.hidden) + 1)
+
+    @cached_property
+    def wiring(self) -> Wiring:
+        """When each layer acts."""
+        return wiring(self.hidden, self.layer, self.readouts)
+
+    @property
+    def layers(self) -> dict[str, AnyLayer]:
+        """All layers by number, in rising order."""
+        every = (*self.hidden, self.layer, *self.readouts)
+        return {str(i): layer for i, layer in enumerate(every, start=1)}
+
+    @property
+    def draws(self) -> bool:
+        """Whether the code is drawn, from Poisson's law."""
+        return isinstance(self.layer, PoissonLayer)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ipvae.network.description import LAYER, IntNetwork
+from ipvae.network.description import IntNetwork
 from ipvae.network.errors import FormatError, InputError
 from ipvae.network.file import checksum
 from ipvae.network.hdf5_child import shown
 from ipvae.network.trace import Trace, read_trace
 
 
-def only_draws(trace: Trace) -> Trace:
-    """Leave away everything but the counts."""
-    samples = [{LAYER: {"z": sample[LAYER]["z"]}} for sample in trace.samples]
+def only_draws(trace: Trace, network: IntNetwork) -> Trace:
+    """Leave away everything but the counts of the code."""
+    code = network.code
+    samples = [{code: {"z": sample[code]["z"]}} for sample in trace.samples]
     return Trace(trace.backend, trace.seed, trace.checksum, samples)
 
 
@@ -78,29 +79,31 @@ def draws_of(trace: Trace, network: IntNetwork, where: str) -> np.ndarray:
             f"{where}: draws of another network (checksum found {shown(trace.checksum[:12])}..., "
             f"needed {checksum(network)[:12]}...); record them with this network"
         )
-    counts = integers_of(trace, "z", where)
+    if not network.draws:
+        raise InputError(f"{where}: the network draws nothing, there is nothing to replay")
+    counts = integers_of(trace, network.code, "z", where)
     shapes = {c.shape for c in counts}
-    k = network.layer.n_neurons
+    k = network.n_neurons
     shape = min(shapes)
     if len(shapes) > 1 or len(shape) != 2 or shape[0] < 2 or shape[1] != k:
         raise FormatError(
-            f"{where}: layer {LAYER}, variable z: found the shapes {sorted(shapes)[:3]}, allowed "
-            f"one shape (steps + 1, {k}) for all images, with at least 1 step"
+            f"{where}: layer {network.code}, variable z: found the shapes {sorted(shapes)[:3]}, "
+            f"allowed one shape (steps + 1, {k}) for all images, with at least 1 step"
         )
     draws = np.stack(counts)
     check_draws(draws, network, *draws.shape[:2], where=where)
     return draws.astype(np.int64)
 
 
-def integers_of(trace: Trace, variable: str, where: str) -> list[np.ndarray]:
-    """One variable of every image, as recorded; FormatError unless there are integers."""
+def integers_of(trace: Trace, layer: str, variable: str, where: str) -> list[np.ndarray]:
+    """One variable of a layer for every image, as recorded; FormatError unless integers."""
     if not trace.samples:
         raise FormatError(f"{where}: holds no images; record at least one")
-    found = [np.asarray(sample.get(LAYER, {}).get(variable)) for sample in trace.samples]
+    found = [np.asarray(sample.get(layer, {}).get(variable)) for sample in trace.samples]
     for i, values in enumerate(found):
         if values.dtype.kind not in "iu":
             raise FormatError(
-                f"{where}: no integers at samples/{i}/{LAYER}/{variable}; a trace that holds "
+                f"{where}: no integers at samples/{i}/{layer}/{variable}; a trace that holds "
                 f"{variable} holds it for every image"
             )
     return found
@@ -116,17 +119,19 @@ def check_draws(
     draws : (n_images, n_rows, K) int
         One row for each of the steps 0..T.
     """
-    layer = network.layer
-    expected = (n_images, n_rows, layer.n_neurons)
+    if not network.draws:
+        raise InputError(f"{where}: the network draws nothing, there is nothing to replay")
+    expected = (n_images, n_rows, network.n_neurons)
+    most = network.layer.sent[1]
     if draws.shape != expected or draws.dtype.kind not in "iu":
         raise InputError(
             f"{where}: found {draws.dtype} {draws.shape}, allowed integers {expected}: "
             "images, steps + 1, neurons"
         )
-    wrong = np.argwhere((draws < 0) | (draws > layer.count_reach))
+    wrong = np.argwhere((draws < 0) | (draws > most))
     if len(wrong):
         image, step, neuron = (int(i) for i in wrong[0])
         raise InputError(
             f"{where}: count {draws[image, step, neuron]} of image {image}, step {step}, neuron "
-            f"{neuron}: allowed 0 to {layer.count_reach}; record the draws again"
+            f"{neuron}: allowed 0 to {most}; record the draws again"
         )

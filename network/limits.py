@@ -22,14 +22,19 @@ WEIGHT_BITS = 8
 NEURON_STATE_WORDS = 4
 """State of a Poisson neuron: 8 words of 24 bits (docs/arithmetic.md, section 7), two to a
 64-bit word."""
+GRADED_STATE_WORDS = 1
+"""State of a graded neuron: potential and drive, 24 bits each."""
 
 
 @dataclass(frozen=True)
 class CorePlan:
-    """Cores for one recurrent dense layer, as a range: the model has one free parameter."""
+    """Cores for dense layers, as a range: the model has one free parameter."""
 
     low: int
     high: int
+
+    def __add__(self, other: "CorePlan") -> "CorePlan":
+        return CorePlan(self.low + other.low, self.high + other.high)
 
 
 def dense_words(n_in: int, n_out: int, bits: int) -> int:
@@ -37,9 +42,9 @@ def dense_words(n_in: int, n_out: int, bits: int) -> int:
     return n_in * math.ceil((n_out * bits + 32) / 64)
 
 
-def _neurons_per_core(n_in: int, n_out: int, index_bits: int | None) -> int:
+def _neurons_per_core(n_in: int, n_out: int, state_words: int, index_bits: int | None) -> int:
     """Most neurons of one core whose incoming synapses fit its memory; 0 if not even one."""
-    most = min(n_out, CORE_NEURONS, CORE_NEURON_WORDS // NEURON_STATE_WORDS)
+    most = min(n_out, CORE_NEURONS, CORE_NEURON_WORDS // state_words)
     for n in range(most, 0, -1):
         index = math.ceil(math.log2(n + 1)) if index_bits is None else index_bits
         if dense_words(n_in, n, WEIGHT_BITS + index) <= CORE_SYNAPSE_WORDS:
@@ -48,7 +53,21 @@ def _neurons_per_core(n_in: int, n_out: int, index_bits: int | None) -> int:
 
 
 def recurrent_cores(n_neurons: int) -> CorePlan | None:
-    """Cores of a K x K recurrent layer, split by output neuron.
+    """Cores of a K x K recurrent layer of Poisson neurons: `layer_cores`."""
+    return layer_cores(n_neurons, n_neurons, NEURON_STATE_WORDS)
+
+
+def layer_cores(n_in: int, n_out: int, state_words: int) -> CorePlan | None:
+    """Cores of a layer and its synapses, split by output neuron.
+
+    Parameters
+    ----------
+    n_in : int
+        Neurons that it hears, 0 for none.
+    n_out : int
+        Its own.
+    state_words : int
+        64-bit words of each neuron's state.
 
     Returns
     -------
@@ -56,7 +75,7 @@ def recurrent_cores(n_neurons: int) -> CorePlan | None:
         None if one neuron's fan-in exceeds a core's synaptic memory. `low` packs the
         target index as tightly as it can be; `high` takes 12 bits for it.
     """
-    counts = [_neurons_per_core(n_neurons, n_neurons, bits) for bits in (None, 12)]
+    counts = [_neurons_per_core(n_in, n_out, state_words, bits) for bits in (None, 12)]
     if 0 in counts:
         return None
-    return CorePlan(*(math.ceil(n_neurons / count) for count in counts))
+    return CorePlan(*(math.ceil(n_out / count) for count in counts))

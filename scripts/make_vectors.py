@@ -10,7 +10,7 @@ from vectors.runs import random_network
 
 from ipvae.emulator import run
 from ipvae.network.bounds import saturations
-from ipvae.network.description import LAYER, IntNetwork
+from ipvae.network.description import IntNetwork
 from ipvae.network.drive import drive as drive_of
 from ipvae.network.file import write_network
 from ipvae.network.trace import VARIABLES, Trace, write_trace
@@ -55,7 +55,7 @@ def main() -> None:
 
 def document_row(name: str, network: IntNetwork, trace: Trace) -> str:
     """Row of section 8 of docs/arithmetic.md: digests of a_in, u, z, and saturations."""
-    variables = {variable: trace.stacked(LAYER, variable) for variable in VARIABLES}
+    variables = {variable: trace.stacked(network.code, variable) for variable in VARIABLES}
     digests = [hashlib.sha256(v.astype("<i4").tobytes()).hexdigest() for v in variables.values()]
     saturated = saturations(network, variables, drive_of(network, network.test_images))
     cells = [f"`{digest[:16]}`" for digest in digests] + [str(n) for n in saturated.values()]

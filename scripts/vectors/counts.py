@@ -3,7 +3,7 @@
 import numpy as np
 
 from ipvae.network import poisson, random_source
-from ipvae.network.description import LAYER
+from ipvae.network.description import DRAWN
 
 KEY = ["seed", "image", "layer", "neuron", "step"]
 COLUMNS = [*KEY, "u", "message_bits", "count"]
@@ -17,7 +17,7 @@ def count(key: tuple[int, int, int, int], u: int, message_bits: int) -> int:
     seed, image, neuron, step = key
     ia, ib = random_source.image_key(seed, image)
     image_words = np.array([ia], dtype=np.uint32), np.array([ib], dtype=np.uint32)
-    na, nb = random_source.neuron_keys(int(LAYER), neuron + 1)
+    na, nb = random_source.neuron_keys(DRAWN, neuron + 1)
     neuron_words = na[[neuron]], nb[[neuron]]
 
     def uniform(sub_draw: int, _: np.ndarray | None) -> np.ndarray:
@@ -35,5 +35,5 @@ def rows() -> list[list[int]]:
             largest = (2**48 - 1, 2**32 - 1, 999, 2**19 - 1)
             seed, image, neuron, step = (int(rng.integers(n + 1)) for n in largest)
             drawn = count((seed, image, neuron, step), u, message_bits)
-            found.append([seed, image, int(LAYER), neuron, step, u, message_bits, drawn])
+            found.append([seed, image, DRAWN, neuron, step, u, message_bits, drawn])
     return found

@@ -5,7 +5,8 @@ from itertools import product
 import numpy as np
 
 from ipvae.network import random_source
-from ipvae.network.description import LAYER, MAX_NEURONS
+from ipvae.network.description import DRAWN
+from ipvae.network.layers import MAX_NEURONS
 
 KEY = ["seed", "image", "layer", "neuron", "step", "sub_draw"]
 COLUMNS = [*KEY, "ia", "ib", "na", "nb", "c", "uniform"]
@@ -23,7 +24,7 @@ def rows() -> list[list[int]]:
     rng = np.random.default_rng(4)
     largest = (SEEDS[-1], IMAGES[-1], NEURONS[-1], STEPS[-1], SUB_DRAWS[-1])
     some = [tuple(int(rng.integers(n + 1)) for n in largest) for _ in range(12)]
-    layer = int(LAYER)
+    layer = DRAWN
     neuron_a, neuron_b = random_source.neuron_keys(layer, MAX_NEURONS)
     found = []
     for seed, image, neuron, step, sub_draw in [

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ipvae.network.description import InputFormat, IntNetwork, PoissonLayer
+from ipvae.network.description import InputFormat, IntNetwork
+from ipvae.network.layers import PoissonLayer
 
 STEPS, SEED = 40, 20261121
 

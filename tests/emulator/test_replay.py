@@ -63,7 +63,7 @@ def test_steps_of_a_batch_take_draws(network, original):
 
 def test_first_images_and_steps_of_a_file_are_taken(tmp_path, network, original):
     write_trace(tmp_path / "t.h5", original)
-    write_trace(tmp_path / "z.h5", only_draws(original))
+    write_trace(tmp_path / "z.h5", only_draws(original, network))
     for name in ("t.h5", "z.h5"):
         draws, seed = read_draws(tmp_path / name, network, 2, 7)
         assert seed == 5

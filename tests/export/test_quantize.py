@@ -12,7 +12,8 @@ from ipvae.network.bounds import bounds
 from ipvae.network.description import FloatNetwork, InputFormat
 from ipvae.network.errors import QuantizationError
 
-PER_NAT = 4096 / math.log(2)
+PER_NAT = 2**16 / math.log(2)
+PULL = math.exp(-10)  # of the soft clamp, far from its limit
 
 
 @pytest.fixture
@@ -40,15 +41,17 @@ def test_integers_stand_for_the_float_network(float_network):
     assert np.abs(layer.weight_rec * step - off).max() <= step / 2
     assert clipped_weights(float_network, layer) == 0
     assert (np.diag(layer.weight_rec) == 0).all()
-    assert np.abs(layer.self_weight - np.diag(gram)).max() <= 0.5
+    assert np.abs(layer.self_weight - np.diag(gram) - PULL * PER_NAT).max() <= 0.5
     forward = float_network.feedforward() / 16 * PER_NAT
     error = np.abs(layer.weight * 2.0**layer.drive_exp - forward)
     assert error.max() <= 2.0**layer.drive_exp / 2
     assert np.abs(layer.weight).max() > 2**14 - 1
-    assert np.abs(layer.bias + 0.7 * 0.05 * PER_NAT).max() <= 0.5
-    clipped = np.clip(float_network.u0 * PER_NAT, -47274, 32768)
+    assert np.abs(layer.bias + (0.7 * 0.05 + PULL) * PER_NAT).max() <= 0.5
+    clipped = np.clip(float_network.u0 * PER_NAT, -756388, 524288)
     assert np.abs(layer.u_init - clipped).max() <= 0.5
-    assert (layer.u_min, layer.u_max, layer.du_min, layer.du_max) == (-47274, 32768, -47274, 59093)
+    assert (layer.u_min, layer.u_max) == (-756388, 2**19)
+    assert (layer.du_min, layer.du_max) == (-756388, 945485)
+    assert layer.frac_bits == 16
 
 
 def test_fewer_bits_use_fewer_integers(float_network):
@@ -125,6 +128,6 @@ def test_calibration_records_what_a_run_reaches(float_network):
     network = exported(float_network)
     found = calibrate(network, network.test_images, 20, seed=0)
     assert found["images"] == 2
-    assert found["reach"]["u"] <= 47274
+    assert found["reach"]["u"] <= 756388
     assert 0 <= found["zeros"] <= 1
     assert found["saturations"] == {"drive": 0, "a_in": 0, "u": 0, "z": 0}

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from ipvae.lava_procs.importing import import_lava
-from ipvae.network.file import FIELDS, write_network
+from ipvae.network.fields import FIELDS_1 as FIELDS
+from ipvae.network.file import write_network
 
 pytestmark = pytest.mark.lava()
 

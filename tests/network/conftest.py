@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ipvae.network import file as network_file
-from ipvae.network.file import FIELDS
+from ipvae.network.fields import FIELDS_1 as FIELDS
 from ipvae.network.seal import write_seal
 
 
@@ -21,7 +21,7 @@ def tamper():
             change(f)
             if renew:
                 fields = {n: np.asarray(f[n][()], dtype=FIELDS[n][0]) for n in FIELDS}
-                renewed = network_file._content_checksum(fields)
+                renewed = network_file._content_checksum(fields, 1)
                 f["ipvae"].attrs["checksum"] = np.array(renewed, dtype="S64")
         write_seal(path)
 

@@ -21,7 +21,9 @@ from hypothesis import strategies as st
 
 from ipvae.network import file as network_file
 from ipvae.network.errors import FormatError
-from ipvae.network.file import FIELDS, read_network, to_fields, write_network
+from ipvae.network.fields import FIELDS_1 as FIELDS
+from ipvae.network.fields import to_fields
+from ipvae.network.file import read_network, write_network
 from ipvae.network.seal import SIZE, write_seal
 
 SEED = 20261121

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ipvae.network.description import InputFormat, IntNetwork, PoissonLayer
+from ipvae.network.description import InputFormat, IntNetwork
 from ipvae.network.errors import DescriptionError, FormatError
-from ipvae.network.file import read_network, to_fields, write_network
+from ipvae.network.fields import to_fields
+from ipvae.network.file import read_network, write_network
+from ipvae.network.layers import PoissonLayer
 
 ROOT = Path(__file__).resolve().parents[2]
 L, S = 2**21 - 1, 2**22 - 1
@@ -191,8 +193,8 @@ def test_most_pixels(path):
 def test_most_neurons(base):
     """65536 neurons take 4 GB of recurrent weights: only the refusal of one more is run."""
     layer = base().layer
-    with pytest.raises(DescriptionError, match="65537 neurons, allowed at most 65536"):
-        replace(layer, weight=np.broadcast_to(np.int16(0), (65537, 2)))
+    with pytest.raises(DescriptionError, match=r"shape \(65537,\), allowed .* 1 to 65536"):
+        replace(layer, bias=np.broadcast_to(np.int32(0), (65537,)))
 
 
 @pytest.mark.parametrize(("beyond", "valid"), [(0, True), (1, False)])

@@ -12,7 +12,8 @@ import pytest
 
 from ipvae.network import hdf5, hdf5_child
 from ipvae.network.errors import FormatError
-from ipvae.network.file import to_fields, write_network
+from ipvae.network.fields import to_fields
+from ipvae.network.file import write_network
 from ipvae.network.hdf5 import read_datasets
 
 

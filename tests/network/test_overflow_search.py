@@ -16,10 +16,11 @@ from ipvae.emulator import Emulator, run
 from ipvae.lava_procs.runner import LavaRunner
 from ipvae.network.bounds import bounds
 from ipvae.network.check import check
-from ipvae.network.description import InputFormat, IntNetwork, PoissonLayer
+from ipvae.network.description import InputFormat, IntNetwork
 from ipvae.network.drive import drive
 from ipvae.network.errors import UnprovedOverflowError
 from ipvae.network.file import read_network, write_network
+from ipvae.network.layers import PoissonLayer
 from ipvae.network.poisson import thresholds
 
 L, S = 2**21 - 1, 2**22 - 1
@@ -99,7 +100,7 @@ def networks(draw, largest=140):
 
 def with_layer(layer, low=0, high=255, rng=None):
     """Wrap a layer, with three test images: all smallest, all largest, anything."""
-    k, m = layer.n_neurons, layer.n_pixels
+    k, m = layer.weight.shape
     anything = (rng or np.random.default_rng(0)).integers(low, high + 1, m)
     images = np.stack([np.full(m, low), np.full(m, high), anything]).astype(np.int16)
     return IntNetwork(

@@ -52,6 +52,7 @@ class PoissonNetwork(Network):
                 "u_max": int(neuron["uMax"][()]),
                 "du_min": int(neuron["duMin"][()]),
                 "du_max": int(neuron["duMax"][()]),
+                "frac_bits": int(neuron["fracBits"][()]),
                 "n_steps": self._n_steps,
                 "replay": self._replay,
             },

@@ -14,7 +14,7 @@ from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
 from ipvae.lava_procs.procs.poisson_neuron.process import PoissonNeuron
 from ipvae.network import poisson, random_source
-from ipvae.network.arithmetic import clip, scale_input, self_inhibition
+from ipvae.network.arithmetic import FRAC_BITS, clip, scale_input, self_inhibition
 
 
 @implements(proc=PoissonNeuron, protocol=LoihiProtocol)
@@ -87,7 +87,8 @@ class PyPoissonNeuronFixed(PyLoihiProcessModel):
             keys = neuron_a[chosen], neuron_b[chosen]
             return random_source.uniforms(image_key, keys, t, sub_draw)
 
-        count = poisson.draw(self.u, uniform)
+        fine = self.proc_params["frac_bits"] - FRAC_BITS
+        count = poisson.draw(self.u >> fine, uniform)
         self.z = np.minimum(count, self.proc_params["count_max"]).astype(np.int32)
 
     def _replay(self, t: int) -> None:

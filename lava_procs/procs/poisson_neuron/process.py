@@ -42,6 +42,8 @@ class PoissonNeuron(AbstractProcess):
         Width of a count.
     n_steps : int
         Updates of each image (T).
+    frac_bits : int
+        Fraction bits of the log-rate.
     layer : int
         Number of the layer, part of the random key.
     replay : bool
@@ -74,6 +76,7 @@ class PoissonNeuron(AbstractProcess):
         du_max: int,
         payload_bits: int,
         n_steps: int,
+        frac_bits: int = 12,
         layer: int = 1,
         replay: bool = False,
         name: str | None = None,
@@ -93,6 +96,7 @@ class PoissonNeuron(AbstractProcess):
             du_max=du_max,
             count_max=2**payload_bits - 1,
             n_steps=n_steps,
+            frac_bits=frac_bits,
             layer=layer,
             replay=replay,
             name=name,

@@ -1,0 +1,297 @@
+"""Layers of a network: every number as it runs, checked at birth.
+
+A layer hears at most two things: the image, as a drive that the host computes, and the output of
+one layer (it may be its own), through synapses. Its neurons are Poisson neurons, which draw a
+count, or graded neurons, which compute an integer.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ipvae.network.activations import CEILING_BITS, LINEAR, NAMES
+from ipvae.network.arithmetic import CHANGE_MAX, FRAC_BITS, SELF_MAX, STATE_MAX, TERM_MAX
+from ipvae.network.errors import DescriptionError
+from ipvae.network.poisson import LOG_RATE_MAX, LOG_RATE_MIN, largest_draw
+
+WEIGHT_EXP_RANGE = (-8, 14)
+DRIVE_EXP_RANGE = (-24, 14)
+PAYLOAD_BITS_RANGE = (1, 23)
+FRAC_BITS_RANGE = (FRAC_BITS, 16)
+LEAK_RANGE = (0, 15)
+SHIFT_RANGE = (0, 20)
+MAX_LAYERS = 16
+MAX_NEURONS = 2**16
+MAX_PIXELS = 2**19 - 1
+"""A sum of this many products of 16 and 16 bits, shifted by at most 14, fits 64 bits."""
+
+ADDED, SUBTRACTED = 1, -1
+"""Signs with which a layer takes what its synapses bring."""
+
+NOTHING = 0
+"""Source of a layer without synapses."""
+
+
+def frozen(array: np.ndarray, dtype: type) -> np.ndarray:
+    """Read-only, contiguous array in the given dtype; a copy unless it is all that already."""
+    array = np.asarray(array)
+    same = array.dtype == dtype and array.dtype.isnative and array.flags.c_contiguous
+    if same and array.flags.owndata and not array.flags.writeable:
+        return array
+    copy = np.array(array, dtype=dtype, order="C")
+    copy.setflags(write=False)
+    return copy
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Layer:
+    """What all layers have.
+
+    Attributes
+    ----------
+    weight : (K, M) or (K,) int16, None where the image does not reach the layer
+        Drive weights, used by the host only; (K,): neuron k sees pixel k alone. A neuron's unit
+        per pixel step = weight * 2**drive_exp.
+    weight_rec : (K, J) int8, None where nothing is received
+        Synapses from the J neurons of `source`; unit per count = weight_rec * 2**weight_exp.
+    bias : (K,) int32
+        Constant part of the drive.
+    drive_exp, weight_exp : int
+    source : int
+        Number of the layer that is heard, 0 for none.
+    sign : 1 or -1
+        Whether what is received is added or subtracted.
+    """
+
+    bias: np.ndarray
+    weight: np.ndarray | None = None
+    weight_rec: np.ndarray | None = None
+    drive_exp: int = 0
+    weight_exp: int = 0
+    source: int = 1
+    sign: int = SUBTRACTED
+
+    def __post_init__(self) -> None:
+        self._check_shapes()
+        for name, dtype in self._arrays().items():
+            if (value := getattr(self, name)) is None:
+                continue
+            array = np.asarray(value)
+            if not np.can_cast(array.dtype, dtype, casting="safe"):
+                raise DescriptionError(
+                    f"{self.title}: {name} has dtype {array.dtype}, allowed {np.dtype(dtype)}"
+                )
+            object.__setattr__(self, name, frozen(array, dtype))
+        for name, (low, high) in self._ranges().items():
+            values = np.asarray(getattr(self, name))
+            if values.min() < low or values.max() > high:
+                found = int(values.min() if values.min() < low else values.max())
+                raise DescriptionError(f"{self.title}: {name} = {found} is outside {low}..{high}")
+        if self.sign not in (ADDED, SUBTRACTED):
+            raise DescriptionError(f"{self.title}: sign = {self.sign}, allowed are 1 and -1")
+        if (self.weight_rec is None) != (self.source == NOTHING):
+            raise DescriptionError(
+                f"{self.title}: source = {self.source} "
+                f"{'without' if self.weight_rec is None else 'with'} weight_rec; a layer has "
+                "both or neither"
+            )
+        if self.weight is None and self.weight_rec is None:
+            raise DescriptionError(f"{self.title}: hears neither the image nor a layer")
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return "layer"
+
+    def _arrays(self) -> dict[str, type]:
+        return {"weight": np.int16, "weight_rec": np.int8, "bias": np.int32}
+
+    def _ranges(self) -> dict[str, tuple[int, int]]:
+        return {
+            "bias": (-TERM_MAX, TERM_MAX),
+            "drive_exp": DRIVE_EXP_RANGE,
+            "weight_exp": WEIGHT_EXP_RANGE,
+            "source": (0, MAX_LAYERS),
+        }
+
+    def _check_shapes(self) -> None:
+        if np.ndim(self.bias) != 1 or not 1 <= len(self.bias) <= MAX_NEURONS:
+            raise DescriptionError(
+                f"{self.title}: bias has shape {np.shape(self.bias)}, allowed (neurons,) with 1 to "
+                f"{MAX_NEURONS} of them"
+            )
+        k = self.n_neurons
+        if self.weight is not None:
+            shape = np.shape(self.weight)
+            if shape != (k,) and (len(shape) != 2 or shape[0] != k or not shape[1]):
+                raise DescriptionError(
+                    f"{self.title}: weight has shape {shape}, allowed ({k}, pixels) or ({k},)"
+                )
+            if shape[-1] > MAX_PIXELS:
+                raise DescriptionError(
+                    f"{self.title}: {shape[-1]} pixels, allowed at most {MAX_PIXELS}"
+                )
+        if self.weight_rec is not None:
+            shape = np.shape(self.weight_rec)
+            if len(shape) != 2 or shape[0] != k or not shape[1]:
+                raise DescriptionError(
+                    f"{self.title}: weight_rec has shape {shape}, allowed ({k}, sending neurons)"
+                )
+
+    @property
+    def n_neurons(self) -> int:
+        """Number of neurons (K)."""
+        return len(self.bias)
+
+    @property
+    def sent(self) -> tuple[int, int]:
+        """Smallest and largest integer that a message of the layer can carry."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PoissonLayer(Layer):
+    """Layer of Poisson neurons; its unit is 2**-frac_bits octaves.
+
+    Attributes
+    ----------
+    self_weight : (K,) int32
+        Self-inhibition per own count, kept in the neuron.
+    u_init : (K,) int32
+        Log-rate at reset; with `memory` off, that to which each step's input is added.
+    u_min, u_max : int
+        Limits of the log-rate.
+    du_min, du_max : int
+        Limits of one update.
+    payload_bits : int
+        Width of a spike count; counts saturate at 2**payload_bits - 1.
+    frac_bits : int
+        Fraction bits of the log-rate; the sampler looks at the first 12.
+    memory : bool
+        Whether an update starts from the last log-rate (an iterative model) or from `u_init`.
+    ceiling : bool
+        Whether log-rates near `u_max` bend (`ipvae.network.activations.soft_ceiling`).
+    """
+
+    self_weight: np.ndarray
+    u_init: np.ndarray
+    u_min: int
+    u_max: int
+    du_min: int
+    du_max: int
+    payload_bits: int
+    frac_bits: int = FRAC_BITS
+    memory: bool = True
+    ceiling: bool = False
+
+    def _check_shapes(self) -> None:
+        super()._check_shapes()
+        for name in ("self_weight", "u_init"):
+            if (found := np.shape(getattr(self, name))) != (self.n_neurons,):
+                raise DescriptionError(
+                    f"{self.title}: {name} has shape {found}, bias asks for {(self.n_neurons,)}"
+                )
+        if self.ceiling and self.frac_bits != CEILING_BITS:
+            raise DescriptionError(
+                f"{self.title}: ceiling with frac_bits = {self.frac_bits}, allowed {CEILING_BITS}"
+            )
+        if not self.memory and np.any(self.self_weight):
+            raise DescriptionError(f"{self.title}: self_weight without memory, allowed are zeros")
+
+    def _arrays(self) -> dict[str, type]:
+        return super()._arrays() | {"self_weight": np.int32, "u_init": np.int32}
+
+    def _ranges(self) -> dict[str, tuple[int, int]]:
+        scale = 1 << max(0, self.frac_bits - FRAC_BITS)
+        return super()._ranges() | {
+            "frac_bits": FRAC_BITS_RANGE,
+            "self_weight": (0, SELF_MAX),
+            "u_min": (LOG_RATE_MIN * scale, 0),
+            "u_max": (0, LOG_RATE_MAX * scale),
+            "du_min": (-CHANGE_MAX, 0),
+            "du_max": (0, CHANGE_MAX),
+            "u_init": (self.u_min, self.u_max),
+            "payload_bits": PAYLOAD_BITS_RANGE,
+        }
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return "Poisson layer"
+
+    @property
+    def count_max(self) -> int:
+        """Largest spike count that a message carries."""
+        return (1 << self.payload_bits) - 1
+
+    @property
+    def count_reach(self) -> int:
+        """Largest spike count that can occur: what a message carries and the sampler draws."""
+        return min(self.count_max, largest_draw())
+
+    @property
+    def sent(self) -> tuple[int, int]:
+        """0 and the largest count."""
+        return 0, self.count_reach
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GradedLayer(Layer):
+    """Layer of neurons that compute what they send: errors, activations, sparse codes, read-outs.
+
+    Attributes
+    ----------
+    z_min, z_max : int
+        Limits of what is sent.
+    leak : int
+        An update goes 2**-leak of the way to the input; 0: the potential is the input.
+    threshold : int
+        Potentials are brought towards 0 by it (soft threshold).
+    shift : int
+        What is sent is in steps of 2**shift units.
+    activation : 'linear' or 'swish'
+        `ipvae.network.activations.swish` takes a unit of 2**-12.
+    unit : float
+        Real value of one step of what is sent; figures of merit only.
+    """
+
+    z_min: int
+    z_max: int
+    leak: int = 0
+    threshold: int = 0
+    shift: int = 0
+    activation: str = LINEAR
+    unit: float = 1.0
+
+    def _check_shapes(self) -> None:
+        super()._check_shapes()
+        if self.activation not in NAMES:
+            raise DescriptionError(
+                f"{self.title}: activation '{self.activation}', allowed {', '.join(NAMES)}"
+            )
+        if not (np.isfinite(self.unit) and self.unit > 0):
+            raise DescriptionError(f"{self.title}: unit {self.unit} is not a positive number")
+
+    def _ranges(self) -> dict[str, tuple[int, int]]:
+        return super()._ranges() | {
+            "z_min": (-STATE_MAX, 0),
+            "z_max": (0, STATE_MAX),
+            "leak": LEAK_RANGE,
+            "threshold": (0, TERM_MAX),
+            "shift": SHIFT_RANGE,
+        }
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return "graded layer"
+
+    @property
+    def memory(self) -> bool:
+        """Whether the potential goes on from the last step."""
+        return self.leak > 0
+
+    @property
+    def sent(self) -> tuple[int, int]:
+        """Limits of what is sent."""
+        return self.z_min, self.z_max

@@ -1,0 +1,119 @@
+"""When each layer of a network acts, and how old what it hears then is.
+
+A message takes one step of the chip. A network whose loop has two hops therefore updates at every
+second step: between, its neurons keep their state and send nothing. A layer acts for the first
+time at the step `phase` of an image, and every `period` steps from there on; the times that it
+acts are its rows 0..T.
+"""
+
+from dataclasses import dataclass
+
+from ipvae.network.errors import DescriptionError
+from ipvae.network.layers import NOTHING, GradedLayer, PoissonLayer
+
+AnyLayer = PoissonLayer | GradedLayer
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A layer in its place.
+
+    Attributes
+    ----------
+    name : its number in file, traces and messages
+    layer : PoissonLayer or GradedLayer
+    role : 'hidden', 'code' or 'readout'
+    phase : chip step of its first row
+    lag : rows between what it hears and its own: 0, or 1 where it is heard from itself or later
+    """
+
+    name: str
+    layer: AnyLayer
+    role: str
+    phase: int
+    lag: int
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """All layers, in the order in which they act.
+
+    Attributes
+    ----------
+    period : chip steps between two rows of a layer
+    stages : by phase, layers of the same phase by number
+    """
+
+    period: int
+    stages: tuple[Stage, ...]
+
+    def chip_steps(self, n_steps: int) -> int:
+        """Steps of the chip that an image of `n_steps` updates takes, step 0 included."""
+        return n_steps * self.period + max(stage.phase for stage in self.stages) + 1
+
+
+def wiring(
+    hidden: tuple[GradedLayer, ...], code: AnyLayer, readouts: tuple[GradedLayer, ...]
+) -> Wiring:
+    """Find out when each layer acts.
+
+    Hidden layers 1..n form a chain that ends in the code, layer n + 1. The code hears itself
+    (recurrent), the last hidden layer, or nothing; the first hidden layer hears the code (a loop)
+    or nothing (feed-forward). Read-outs hear the code.
+
+    Raises
+    ------
+    DescriptionError
+        If the layers are connected in another way, do not fit each other's size, or have memory
+        where there is no loop.
+    """
+    n = len(hidden)
+    number = n + 1
+    layers = {i: layer for i, layer in enumerate((*hidden, code, *readouts), start=1)}
+    loop = code.source == number or (n > 0 and hidden[0].source == number)
+    _require_sources(layers, number)
+    _require_sizes(layers)
+    for i, layer in layers.items():
+        if i <= number and layer.memory != (loop and i == number):
+            raise DescriptionError(
+                f"layer {i}: found {'' if layer.memory else 'no '}memory, allowed is memory in a "
+                "code that hears itself, at once or through hidden layers, and nowhere else before "
+                "the read-outs"
+            )
+    back = n > 0 and loop
+    period = number if back else 1
+    first = 0 if loop else n
+    stages = [Stage(str(number), code, "code", first, 1 if loop else 0)]
+    for i, layer in enumerate(hidden):
+        stages.append(Stage(str(i + 1), layer, "hidden", i + 1 if back else i, 0))
+    for i, layer in enumerate(readouts):
+        stages.append(Stage(str(number + 1 + i), layer, "readout", first + 1, 0))
+    return Wiring(period, tuple(sorted(stages, key=lambda s: (s.phase, int(s.name)))))
+
+
+def _require_sources(layers: dict[int, AnyLayer], number: int) -> None:
+    """Check what each layer hears."""
+    for i, layer in layers.items():
+        if i > number:
+            allowed = {number}
+        elif number == 1:
+            allowed = {NOTHING, 1}
+        else:
+            allowed = {i - 1} if i > 1 else {NOTHING, number}
+        if layer.source not in allowed:
+            names = " or ".join(str(a) for a in sorted(allowed))
+            raise DescriptionError(f"layer {i}: source {layer.source}, allowed {names}")
+        if i > number and layer.weight is not None:
+            raise DescriptionError(f"layer {i}: a read-out has weights from the image")
+
+
+def _require_sizes(layers: dict[int, AnyLayer]) -> None:
+    for i, layer in layers.items():
+        if layer.weight_rec is None:
+            continue
+        found, sends = layer.weight_rec.shape[1], layers[layer.source].n_neurons
+        if found != sends:
+            raise DescriptionError(
+                f"layer {i}: weight_rec has shape {layer.weight_rec.shape}, layer {layer.source} "
+                f"has {sends} neurons"
+            )
