@@ -208,7 +208,8 @@ def clipped_weights(network: FloatNetwork, layer: PoissonLayer) -> int:
     off_diagonal = network.gram() * per_nat(layer.frac_bits)
     np.fill_diagonal(off_diagonal, 0.0)
     step = 2.0**layer.weight_exp
-    return int((np.abs(np.asarray(layer.weight_rec) * step - off_diagonal) > 0.5 * step + 1e-9).sum())
+    error = np.abs(np.asarray(layer.weight_rec) * step - off_diagonal)
+    return int((error > 0.5 * step + 1e-9).sum())
 
 
 def within(values: np.ndarray, limit: int, where: str) -> np.ndarray:
