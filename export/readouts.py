@@ -1,0 +1,97 @@
+"""Read-out layers: the decoder on the chip, and a linear classifier of what the code sends."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ipvae.emulator import Emulator
+from ipvae.export.quantize import to_grid
+from ipvae.network.arithmetic import TERM_MAX
+from ipvae.network.description import IntNetwork
+from ipvae.network.layers import ADDED, GradedLayer
+
+AVERAGING = 5
+"""The classifier hears a running mean over about 2**AVERAGING steps."""
+
+MOST_SENT = 2**15 - 1
+FINE = 6
+
+
+def with_decoder(network: IntNetwork, weight_bits: int = 8) -> IntNetwork:
+    """Add the reconstruction Phi z as a layer of M neurons, a step after the code.
+
+    Parameters
+    ----------
+    network : IntNetwork
+    weight_bits : int in 2..8
+        Of the entries of Phi; the scale is a power of two.
+    """
+    integers, exponent = to_grid(network.decoder.astype(np.float64), weight_bits, (-40, 40), "phi")
+    layer = GradedLayer(
+        weight_rec=integers.astype(np.int8),
+        bias=np.zeros(network.n_pixels, np.int32),
+        source=int(network.code),
+        sign=ADDED,
+        z_min=-MOST_SENT,
+        z_max=MOST_SENT,
+        unit=2.0**exponent,
+    )
+    return replace(network, readouts=(*network.readouts, layer))
+
+
+def averaged_code(network: IntNetwork, images: np.ndarray, n_steps: int, seed: int) -> np.ndarray:
+    """Return the running mean of the code that the classifier hears after n_steps: (N, K)."""
+    parts = []
+    for first in range(0, len(images), 256):
+        batch = images[first : first + 256]
+        mean = np.zeros((len(batch), network.n_neurons))
+        for t, step in enumerate(Emulator(network).steps(batch, n_steps, seed, first)):
+            if t:
+                mean += (step.z - mean) * 2.0**-AVERAGING
+        parts.append(mean)
+    return np.concatenate(parts)
+
+
+def with_classes(
+    network: IntNetwork, codes: np.ndarray, labels: np.ndarray, weight_bits: int = 8
+) -> IntNetwork:
+    """Add a layer with one neuron for each class: a logistic regression on the averaged code.
+
+    Parameters
+    ----------
+    network : IntNetwork
+    codes : (N, K)
+        `averaged_code` of training images.
+    labels : (N,) int
+        Their classes 0 .. C - 1.
+    weight_bits : int in 2..8
+
+    Returns
+    -------
+    IntNetwork
+        The class is the number of the neuron with the largest output, of equal ones the first.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    deviation = codes.std(axis=0)
+    scale = np.where(deviation > 0, deviation, 1.0)
+    fit = LogisticRegression(max_iter=2000).fit(codes / scale, labels)
+    coefficients, intercept = fit.coef_, fit.intercept_
+    if len(coefficients) == 1:  # of two classes scikit-learn keeps the second alone
+        coefficients, intercept = (np.concatenate([-v, v]) for v in (coefficients, intercept))
+    real = coefficients / scale
+    integers, exponent = to_grid(real, weight_bits, (-40, 40), "classes")
+    bias = np.rint(intercept / 2.0**exponent * 2**FINE).clip(-TERM_MAX, TERM_MAX)
+    layer = GradedLayer(
+        weight_rec=integers.astype(np.int8),
+        bias=bias.astype(np.int32),
+        weight_exp=FINE,
+        source=int(network.code),
+        sign=ADDED,
+        leak=AVERAGING,
+        shift=FINE,
+        z_min=-MOST_SENT,
+        z_max=MOST_SENT,
+        unit=2.0**exponent,
+    )
+    return replace(network, readouts=(*network.readouts, layer))
