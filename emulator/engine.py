@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ipvae.network import poisson, random_source
+from ipvae.emulator.kernels import draw_counts
+from ipvae.network import random_source
 from ipvae.network.arithmetic import FRAC_BITS
 from ipvae.network.bounds import require_proved
 from ipvae.network.description import DRAWN, IntNetwork
@@ -14,6 +15,7 @@ from ipvae.network.drive import drives
 from ipvae.network.file import checksum
 from ipvae.network.layers import GradedLayer
 from ipvae.network.neurons import graded_output, next_log_rate, next_potential
+from ipvae.network.poisson import thresholds
 from ipvae.network.trace import VARIABLES, Trace
 from ipvae.network.wiring import Stage
 
@@ -129,8 +131,8 @@ class Emulator:
         """Draw counts with the images' random keys."""
         keys = [random_source.image_key(seed, first_image + i) for i in range(n_images)]
         image_key = (
-            np.array([key.a for key in keys], dtype=np.uint32)[:, None],
-            np.array([key.b for key in keys], dtype=np.uint32)[:, None],
+            np.array([key.a for key in keys], dtype=np.uint32),
+            np.array([key.b for key in keys], dtype=np.uint32),
         )
         fine = getattr(self.network.layer, "frac_bits", FRAC_BITS) - FRAC_BITS
         return lambda u, step: self._draw(u >> fine, image_key, step)
@@ -139,20 +141,10 @@ class Emulator:
         self, u: np.ndarray, image_key: tuple[np.ndarray, np.ndarray], step: int
     ) -> np.ndarray:
         """Counts (N, K) int64 at log-rates u, Q11.12 octaves."""
-        k = u.shape[1]
-
-        def uniform(sub_draw: int, index: np.ndarray | None) -> np.ndarray:
-            if index is None:
-                return random_source.uniforms(image_key, self._neuron_key, step, sub_draw)
-            image, neuron = index // k, index % k
-            return random_source.uniforms(
-                (image_key[0][image, 0], image_key[1][image, 0]),
-                (self._neuron_key[0][neuron], self._neuron_key[1][neuron]),
-                step,
-                sub_draw,
-            )
-
-        return np.minimum(poisson.draw(u, uniform), self.network.layer.count_max)
+        counts = np.empty(u.shape, dtype=np.int64)
+        most = self.network.layer.count_max
+        draw_counts(u, image_key, self._neuron_key, step, thresholds(), most, counts)
+        return counts
 
 
 def _acted(

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ipvae.emulator import run
-from ipvae.network import poisson
+from ipvae.emulator import Emulator, run
 from ipvae.network.arithmetic import TERM_MAX, input_clipped, scale_input, self_inhibition
 from ipvae.network.drive import drive
 from ipvae.network.file import checksum, read_network
@@ -121,7 +120,7 @@ def test_emulator_takes_the_single_steps(make_network, monkeypatch):
     rows = [{c: int(v) for c, v in row.items() if c != "branch"} for row in texts]
     for row in rows:
         network, counts = single_step(row, make_network)
-        monkeypatch.setattr(poisson, "draw", lambda *_, z=counts: np.array([z]))
+        monkeypatch.setattr(Emulator, "_draw", lambda *_, z=counts: np.array([z]))
         trace = run(network, network.test_images, 1, 0)
         a_in, u = (trace.stacked("1", name)[0, :, 0].tolist() for name in ("a_in", "u"))
         assert a_in == [0, row["a_in"]]
