@@ -16,85 +16,108 @@ from ipvae.cli.inputs import (
     preset_images,
     training_errors,
 )
+from ipvae.cli.integers import LAYOUTS, Wish, float_states, integers
 from ipvae.cli.output import JsonOption, emit, json_data, require_json_target, table, working
-from ipvae.evaluation.metrics import quality
 from ipvae.network.atomic import require_writable_folder
 from ipvae.network.check import check
 from ipvae.network.description import InputFormat, IntNetwork
 from ipvae.network.errors import InputError
 from ipvae.network.file import checksum, write_network
-from ipvae.network.pixels import load_pixels, to_real
+from ipvae.network.pixels import load_pixels
 
 if TYPE_CHECKING:
     from ipvae.train.checkpoint import Checkpoint
 
 STORED_IMAGES = 64
 CALIBRATION_IMAGES = 256
-CALIBRATION_STEPS = 64
-FIGURES = (("R2", "r2", ".4f"), ("MSE", "mse", ".3e"), ("zeros", "zeros", ".4f"))
+TRAINING_IMAGES = 5000
+MOST_LOSS = 0.05
+FIGURES = (
+    ("R2", "r2", ".4f"),
+    ("MSE", "mse", ".3e"),
+    ("zeros", "zeros", ".4f"),
+    ("silent neurons", "silent_neurons", "d"),
+    ("saturated neurons", "saturated_neurons", "d"),
+)
 
 
 def export(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Trained model.")],
     out: Annotated[Path, typer.Option(help="Network file to write.")],
     weight_bits: Annotated[int, typer.Option(help="Bits of a weight, 2 to 8.")] = 8,
+    layout: Annotated[
+        str, typer.Option(help="Of an iterative model: recurrent (K x K) or error-units (2 M K).")
+    ] = LAYOUTS[0],
+    readout: Annotated[
+        str | None,
+        typer.Option(help="Layers that read the code: decoder, classes or decoder,classes."),
+    ] = None,
+    inference: Annotated[
+        str, typer.Option(help="model: its own; lca: sparse coding on the model's dictionary.")
+    ] = "model",
+    threshold: Annotated[
+        float | None, typer.Option(help="Of --inference lca, pixel units; else 0.1.")
+    ] = None,
+    most_loss: Annotated[
+        float, typer.Option(min=0.0, help="Refuse a network whose R2 is lower by more than this.")
+    ] = MOST_LOSS,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
     seed: SeedOption = 0,
     json: JsonOption = None,
 ) -> None:
-    """Quantize a trained model, calibrate it on training images and write the network file."""
+    """Quantize a trained model, calibrate it on training images and write the network file.
+
+    Exit 1, and nothing is written, if the network is worse than the model by more than
+    --most-loss.
+    """
     from ipvae.export.calibrate import calibrate
-    from ipvae.export.model import from_parameters
-    from ipvae.export.quantize import Images, clipped_weights, quantize
+    from ipvae.export.losses import layer_facts, require_small_loss
     from ipvae.train.checkpoint import load_checkpoint
 
     require_json_target(json)
     with training_errors():
         checkpoint = load_checkpoint(model)
-    require_exportable(checkpoint, model)
+    wish = Wish.of(checkpoint, model, layout, inference, threshold, readout, weight_bits, seed)
     require_writable_folder(out.parent)
     pixels = pixel_format(checkpoint)
-    calibration, test = export_images(checkpoint, pixels, data_dir, images)
-    trained = from_parameters(checkpoint.params)
-    network = quantize(
-        trained,
-        pixels,
-        Images(test.pixels, test.labels),
-        weight_bits,
-    )
+    train, test = export_images(checkpoint, pixels, data_dir, images)
+    if "classes" in wish.readouts and images is not None:
+        raise InputError("--readout classes: needs labelled images; leave --images away")
+    calibration = train.first(CALIBRATION_IMAGES)
+    with working("running the float model"):
+        before = float_states(checkpoint, wish, calibration.pixels, pixels)
+    with working("quantizing"):
+        network = integers(checkpoint, wish, before, train, test, pixels)
     with working("calibrating"):
-        measured: dict[str, Any] = {
-            "integer": calibrate(network, calibration, CALIBRATION_STEPS, seed),
-            "float": float_quality(checkpoint, network, calibration, seed),
-        }
-    network = with_provenance(network, checkpoint, weight_bits, measured)
+        after = calibrate(network, calibration.pixels, wish.steps, seed)
+    real = before.figures
+    require_small_loss(real, after, most_loss, str(model))
+    layers = layer_facts(network, after)
+    measured: dict[str, Any] = {"integer": after, "float": real}
+    network = with_provenance(network, checkpoint, wish, measured)
     write_network(out, network)
+    checked = check(network)
+    first = next(iter(network.provenance["grids"].values()))
+    recurrent = layers[int(network.code) - 1]["grids"].get("weight_rec", next(iter(first.values())))
     result = {
         "network": str(out),
         "checksum": checksum(network),
         "weight_bits": weight_bits,
+        "layout": wish.layout,
+        "inference": wish.inference,
         "weight_exp": network.layer.weight_exp,
         "drive_exp": network.layer.drive_exp,
-        "payload_bits": network.layer.payload_bits,
-        "clipped_weights": clipped_weights(trained, network.layer),
-        "zero_weights": int((network.layer.weight_rec == 0).sum()),
+        "payload_bits": getattr(network.layer, "payload_bits", None),
+        "synapses": sum(layer.weight_rec.size for layer in network.layers.values() if layer.source),
+        "clipped_weights": recurrent["clipped"],
+        "zero_weights": recurrent["zeros"],
+        "loss": {key: after[key] - real[key] for key in ("r2", "mse", "zeros")},
+        "layers": layers,
         "calibration": measured,
-        "check": check(network).as_dict(),
+        "check": checked.as_dict(),
     }
     emit(result, json, summary(out, network, result))
-
-
-def require_exportable(checkpoint: "Checkpoint", path: Path) -> None:
-    """Refuse models that have no integer network."""
-    if checkpoint.model != "ipvae":
-        member = checkpoint.member
-        raise InputError(
-            f"{path}: holds a model '{checkpoint.model}' ({member.latent} latents, "
-            f"{member.inference} inference); only ipvae can be exported, for the network file "
-            "holds Poisson neurons and recurrent updates from a fixed start, nothing else. "
-            "Train one with --model ipvae; `ipvae evaluate` takes any model"
-        )
 
 
 def pixel_format(checkpoint: "Checkpoint") -> InputFormat:
@@ -106,16 +129,16 @@ def pixel_format(checkpoint: "Checkpoint") -> InputFormat:
 
 def export_images(
     checkpoint: "Checkpoint", pixels: InputFormat, data_dir: Path | None, images: Path | None
-) -> tuple[np.ndarray, LabelledImages]:
-    """Images to calibrate on (training images) and to store (test images).
+) -> tuple[LabelledImages, LabelledImages]:
+    """Training images, to calibrate and to fit classes on, and test images to store.
 
     A user's own images serve as both.
     """
     if images is not None:
         own = load_pixels(images, pixels)
-        return own[:CALIBRATION_IMAGES], LabelledImages(
-            own[:STORED_IMAGES], np.full(len(own[:STORED_IMAGES]), -1, dtype=np.int16)
-        )
+        unknown = np.full(len(own), -1, dtype=np.int16)
+        both = LabelledImages(own, unknown)
+        return both.first(TRAINING_IMAGES), both.first(STORED_IMAGES)
     preset = checkpoint.data.preset
     if preset == "arrays":
         raise InputError(
@@ -123,38 +146,29 @@ def export_images(
             "give images to calibrate on with --images FILE.npy"
         )
     data = preset_images(preset, data_dir)
-    return (
-        data.train_pixels[:CALIBRATION_IMAGES].astype(np.int16),
-        LabelledImages(
-            data.test_pixels[:STORED_IMAGES].astype(np.int16),
-            data.test_labels[:STORED_IMAGES].astype(np.int16),
-        ),
+    train, test = (
+        LabelledImages(x.astype(np.int16), y.astype(np.int16))
+        for x, y in (
+            (data.train_pixels, data.train_labels),
+            (data.test_pixels, data.test_labels),
+        )
     )
-
-
-def float_quality(
-    checkpoint: "Checkpoint", network: IntNetwork, pixels: np.ndarray, seed: int
-) -> dict:
-    """Quality of the float model on the calibration images, for comparison."""
-    from ipvae.train.infer import infer
-
-    real = to_real(pixels, network.input)
-    state = infer(checkpoint.params, real.astype(np.float32), [CALIBRATION_STEPS], seed=seed)
-    return quality(real, state[CALIBRATION_STEPS].counts, network.decoder)
+    return train.first(TRAINING_IMAGES), test.first(STORED_IMAGES)
 
 
 def with_provenance(
-    network: IntNetwork, checkpoint: "Checkpoint", weight_bits: int, measured: dict
+    network: IntNetwork, checkpoint: "Checkpoint", wish: Wish, measured: dict
 ) -> IntNetwork:
     """Add how the network was made."""
     data = checkpoint.data
     return replace(
         network,
         provenance={
+            **network.provenance,
             "ipvae": __version__,
             "data": {"preset": data.preset, "n_train": data.n_train},
             "training": checkpoint.config.to_json() if checkpoint.config else None,
-            "weight_bits": weight_bits,
+            **wish.as_dict(),
             "calibration": json_data(measured),
         },
     )
@@ -162,15 +176,39 @@ def with_provenance(
 
 def summary(out: Path, network: IntNetwork, result: dict) -> list:
     """What was written and what it lost."""
-    measured = result["calibration"]
-    layer, whole, real = network.layer, measured["integer"], measured["float"]
+    whole, real = (result["calibration"][kind] for kind in ("integer", "float"))
     rows = [[name, f"{real[key]:{form}}", f"{whole[key]:{form}}"] for name, key, form in FIGURES]
     title = f"{whole['images']} training images after {whole['steps']} steps"
+    layers = [_layer_row(facts) for facts in result["layers"]]
+    sizes = ", ".join(f"{f['neurons']} {f['role']}" for f in result["layers"])
     return [
-        f"wrote {out}: {network.n_pixels} pixels, {layer.n_neurons} neurons, "
-        f"{layer.payload_bits}-bit counts, weight exponent {layer.weight_exp}",
+        f"wrote {out}: {network.n_pixels} pixels, neurons: {sizes}; {result['synapses']} synapses, "
+        f"{result['weight_bits']} bits",
         table(title, ["", "float", "integer"], rows),
-        f"{result['clipped_weights']} of {layer.weight_rec.size} weights clipped, "
-        f"saturations {sum(whole['saturations'].values())}, silent neurons "
-        f"{whole['silent_neurons']}, largest count {whole['reach']['z']}",
+        table("layers", LAYER_COLUMNS, layers),
+    ]
+
+
+LAYER_COLUMNS = ["", "weights", "scale", "range", "clipped", "zero", "widest sum", "saturations"]
+
+
+def _layer_row(facts: dict) -> list[str]:
+    """One layer; its synapses where it has them, else its drive."""
+    grids = facts["grids"]
+    grid = grids.get("weight_rec") or grids.get("weight")
+    shown = ["", "", "", "", ""]
+    if grid:
+        low, high = grid["range"]
+        shown = [
+            str(grid["weights"]),
+            f"{grid['scale']:g}",
+            f"{low}..{high}",
+            str(grid["clipped"]),
+            str(grid["zeros"]),
+        ]
+    return [
+        f"{facts['layer']} {facts['role']}",
+        *shown,
+        f"{facts['accumulator_bits']} bits" if facts["widest_accumulator"] else "none",
+        str(sum(facts["saturations"].values())),
     ]

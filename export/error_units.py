@@ -10,6 +10,7 @@ and errors are e = c D^(1/2) x - Q z, precision included; the update adds 2^E Q^
 
 import numpy as np
 
+from ipvae.export.losses import grid_facts
 from ipvae.export.quantize import (
     CLAMP_PULL,
     DRIVE_BITS,
@@ -92,9 +93,13 @@ def error_units(
     sent = min(FINE, int(np.floor(np.log2(STATE_MAX / (most * max(reach, 1))))))
     sent = max(sent, -4, exponent - WEIGHT_EXP_RANGE[1])
     z_max = min(int(np.ceil(most * 2.0**sent)), STATE_MAX // max(reach, 1))
-    drive, drive_exp = to_grid(
-        factor * root * pixels.scale * 2.0**FINE, DRIVE_BITS, DRIVE_EXP_RANGE, "weight"
-    )
+    forward = factor * root * pixels.scale * 2.0**FINE
+    drive, drive_exp = to_grid(forward, DRIVE_BITS, DRIVE_EXP_RANGE, "weight")
+    shared = grid_facts(factor * root[:, None] * network.phi, weights, 0)
+    grids = {
+        "1": {"weight": grid_facts(forward, drive, drive_exp), "weight_rec": shared},
+        "2": {"weight_rec": shared},
+    }
     errors = GradedLayer(
         weight=drive,
         weight_rec=weights,
@@ -125,6 +130,7 @@ def error_units(
             network.phi.astype(np.float32),
             test.pixels,
             test.labels,
+            {"grids": grids},
             hidden=(errors,),
         )
     )

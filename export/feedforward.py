@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.export.losses import grid_facts
 from ipvae.export.quantize import (
     DRIVE_BITS,
     WIDEST_PAYLOAD,
@@ -79,15 +80,16 @@ def amortized(
     require_weight_bits(weight_bits)
     p = {name: np.asarray(value, dtype=np.float64) for name, value in params.items()}
     unit = per_nat(CEILING_BITS)
-    weight, drive_exp = to_grid(
-        p["encoder_weight"] * (pixels.scale * unit), DRIVE_BITS, DRIVE_EXP_RANGE, "weight"
-    )
+    forward = p["encoder_weight"] * (pixels.scale * unit)
+    weight, drive_exp = to_grid(forward, DRIVE_BITS, DRIVE_EXP_RANGE, "weight")
+    own = {"weight": grid_facts(forward, weight, drive_exp)}
+    grids = {"1": own}
     received: dict[str, Any] = {"source": NOTHING}
     offset, hidden = p["encoder_bias"], ()
     if "hidden_weight" in p:
         offset = offset + p["encoder_weight"] @ p["residual_bias"]
-        layer, received = _hidden(p, images, pixels, weight_bits, unit)
-        hidden = (layer,)
+        layer, received, grids = _hidden(p, images, pixels, weight_bits, unit)
+        hidden, grids["2"] = (layer,), grids["2"] | own
     limits: dict[str, Any] = log_rates(p["u0"], CEILING_BITS, CEILING) | {
         "u_min": LOG_RATE_MIN << (CEILING_BITS - 12),
         "du_min": -CHANGE_MAX,
@@ -106,7 +108,7 @@ def amortized(
     )
     decoder = p["phi"].astype(np.float32)
     return with_safe_payload(
-        IntNetwork(pixels, code, decoder, test.pixels, test.labels, hidden=hidden)
+        IntNetwork(pixels, code, decoder, test.pixels, test.labels, {"grids": grids}, hidden=hidden)
     )
 
 
@@ -116,8 +118,8 @@ def _hidden(
     pixels: InputFormat,
     weight_bits: int,
     unit: float,
-) -> tuple[GradedLayer, dict[str, Any]]:
-    """Return the layer of swish neurons, and what the code must know to hear it."""
+) -> tuple[GradedLayer, dict[str, Any], dict[str, dict]]:
+    """Return the layer of swish neurons, what the code must know to hear it, and grids."""
     fine = 2.0**SWISH_BITS
     potential = images @ p["hidden_weight"].T + p["hidden_bias"]
     largest = MARGIN * float((potential / (1.0 + np.exp(-potential))).max(initial=1.0))
@@ -130,9 +132,14 @@ def _hidden(
         z_max = int(np.ceil(largest * fine / 2**shift))
         if z_max <= MOST_SENT and z_max * reach <= STATE_MAX:
             break
-    weight, drive_exp = to_grid(
-        p["hidden_weight"] * (pixels.scale * fine), DRIVE_BITS, DRIVE_EXP_RANGE, "hidden weight"
-    )
+    forward = p["hidden_weight"] * (pixels.scale * fine)
+    weight, drive_exp = to_grid(forward, DRIVE_BITS, DRIVE_EXP_RANGE, "hidden weight")
+    grids = {
+        "1": {"weight": grid_facts(forward, weight, drive_exp)},
+        "2": {
+            "weight_rec": grid_facts(synapses * (unit / fine * 2.0**shift), weight_rec, weight_exp)
+        },
+    }
     layer = GradedLayer(
         weight=weight,
         bias=within(p["hidden_bias"] * fine, TERM_MAX, "hidden bias"),
@@ -144,9 +151,10 @@ def _hidden(
         z_max=z_max,
         unit=2.0**shift / fine,
     )
-    return layer, {
+    received = {
         "weight_rec": weight_rec.astype(np.int8),
         "weight_exp": weight_exp,
         "source": 1,
         "sign": ADDED,
     }
+    return layer, received, grids

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from ipvae.export.losses import grid_facts
 from ipvae.export.quantize import (
     DRIVE_BITS,
     Images,
@@ -77,9 +78,8 @@ def lca_network(
     gram = atoms.T @ atoms
     leak = max(1, math.ceil(math.log2(max(1.0, float(np.linalg.eigvalsh(gram)[-1])))))
     competition = gram - np.diag(np.diag(gram))
-    weight, drive_exp = to_grid(
-        atoms.T * (pixels.scale * fine), DRIVE_BITS, DRIVE_EXP_RANGE, "weight"
-    )
+    forward = atoms.T * (pixels.scale * fine)
+    weight, drive_exp = to_grid(forward, DRIVE_BITS, DRIVE_EXP_RANGE, "weight")
     for shift in range(21):
         weight_rec, weight_exp = to_grid(
             competition * 2.0**shift, weight_bits, WEIGHT_EXP_RANGE, "weight_rec"
@@ -105,5 +105,9 @@ def lca_network(
         z_max=z_max,
         unit=2.0**shift / fine,
     )
+    grids = {
+        "weight": grid_facts(forward, weight, drive_exp),
+        "weight_rec": grid_facts(competition * 2.0**shift, weight_rec, weight_exp),
+    }
     decoder = (atoms * layer.unit).astype(np.float32)
-    return IntNetwork(pixels, layer, decoder, test.pixels, test.labels)
+    return IntNetwork(pixels, layer, decoder, test.pixels, test.labels, {"grids": {"1": grids}})

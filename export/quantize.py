@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.export.losses import grid_facts
 from ipvae.network.arithmetic import FRAC_BITS, SELF_MAX, TERM_MAX, to_octaves
 from ipvae.network.bounds import bounds
 from ipvae.network.description import FloatNetwork, InputFormat, IntNetwork
@@ -94,12 +95,14 @@ def quantize(
         return finest(lambda bits: quantize(network, pixels, test, weight_bits, provenance, bits))
     unit = per_nat(frac_bits)
     gram = network.gram() * unit
-    weight_rec, weight_exp = to_grid(
-        gram - np.diag(np.diag(gram)), weight_bits, WEIGHT_EXP_RANGE, "weight_rec"
-    )
-    weight, drive_exp = to_grid(
-        network.feedforward() * (pixels.scale * unit), DRIVE_BITS, DRIVE_EXP_RANGE, "weight"
-    )
+    recurrent = gram - np.diag(np.diag(gram))
+    weight_rec, weight_exp = to_grid(recurrent, weight_bits, WEIGHT_EXP_RANGE, "weight_rec")
+    forward = network.feedforward() * (pixels.scale * unit)
+    weight, drive_exp = to_grid(forward, DRIVE_BITS, DRIVE_EXP_RANGE, "weight")
+    grids = {
+        "weight": grid_facts(forward, weight, drive_exp),
+        "weight_rec": grid_facts(recurrent, weight_rec, weight_exp),
+    }
     layer = PoissonLayer(
         weight=weight,
         weight_rec=weight_rec.astype(np.int8),
@@ -111,7 +114,12 @@ def quantize(
         **log_rates(network.u0, frac_bits),
     )
     widest = IntNetwork(
-        pixels, layer, network.phi.astype(np.float32), test.pixels, test.labels, provenance or {}
+        pixels,
+        layer,
+        network.phi.astype(np.float32),
+        test.pixels,
+        test.labels,
+        {**(provenance or {}), "grids": {"1": grids}},
     )
     return with_safe_payload(widest)
 

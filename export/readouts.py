@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ipvae.emulator import Emulator
+from ipvae.export.losses import grid_facts
 from ipvae.export.quantize import to_grid
 from ipvae.network.arithmetic import TERM_MAX
 from ipvae.network.description import IntNetwork
@@ -26,7 +27,8 @@ def with_decoder(network: IntNetwork, weight_bits: int = 8) -> IntNetwork:
     weight_bits : int in 2..8
         Of the entries of Phi; the scale is a power of two.
     """
-    integers, exponent = to_grid(network.decoder.astype(np.float64), weight_bits, (-40, 40), "phi")
+    real = network.decoder.astype(np.float64)
+    integers, exponent = to_grid(real, weight_bits, (-40, 40), "phi")
     layer = GradedLayer(
         weight_rec=integers.astype(np.int8),
         bias=np.zeros(network.n_pixels, np.int32),
@@ -36,7 +38,7 @@ def with_decoder(network: IntNetwork, weight_bits: int = 8) -> IntNetwork:
         z_max=MOST_SENT,
         unit=2.0**exponent,
     )
-    return replace(network, readouts=(*network.readouts, layer))
+    return _with(network, layer, grid_facts(real, integers, exponent))
 
 
 def averaged_code(network: IntNetwork, images: np.ndarray, n_steps: int, seed: int) -> np.ndarray:
@@ -94,4 +96,14 @@ def with_classes(
         z_max=MOST_SENT,
         unit=2.0**exponent,
     )
-    return replace(network, readouts=(*network.readouts, layer))
+    return _with(network, layer, grid_facts(real, integers, exponent))
+
+
+def _with(network: IntNetwork, layer: GradedLayer, facts: dict) -> IntNetwork:
+    number = str(len(network.layers) + 1)
+    grids = {**network.provenance.get("grids", {}), number: {"weight_rec": facts}}
+    return replace(
+        network,
+        readouts=(*network.readouts, layer),
+        provenance={**network.provenance, "grids": grids},
+    )

@@ -1,0 +1,94 @@
+"""What an export lost: layer by layer, from the weights' grid to the widest sum there can be."""
+
+import numpy as np
+
+from ipvae.network.bounds import bounds
+from ipvae.network.description import IntNetwork
+from ipvae.network.errors import ToolchainError
+from ipvae.network.layers import PoissonLayer
+from ipvae.network.wiring import Stage
+
+
+class LossError(ToolchainError, RuntimeError):
+    """The integer network is worse than the float model by more than is allowed."""
+
+    exit_status = 1
+
+
+def grid_facts(values: np.ndarray, integers: np.ndarray, exponent: int) -> dict:
+    """Say what became of real weights on their grid; JSON data.
+
+    Parameters
+    ----------
+    values : float64, the layer's unit
+    integers : int, the same shape; values ~ integers * 2**exponent
+    exponent : int
+    """
+    step = 2.0**exponent
+    error = integers * step - values
+    spread = float(np.sqrt(np.square(values).mean()))
+    return {
+        "scale": step,
+        "range": [int(integers.min()), int(integers.max())],
+        "clipped": int((np.abs(error) > 0.5 * step * (1 + 1e-9)).sum()),
+        "zeros": int((integers == 0).sum()),
+        "weights": int(integers.size),
+        "relative_error": float(np.sqrt(np.square(error).mean())) / spread if spread else 0.0,
+    }
+
+
+def layer_facts(network: IntNetwork, calibration: dict) -> list[dict]:
+    """Facts of each layer, in the order of their numbers; JSON data.
+
+    Parameters
+    ----------
+    network : IntNetwork
+        Its provenance holds `grids`: layer -> name of the weights -> `grid_facts`.
+    calibration : dict
+        Of `ipvae.export.calibrate.calibrate`.
+    """
+    grids = network.provenance.get("grids", {})
+    proofs = bounds(network)
+    facts = []
+    for stage in sorted(network.wiring.stages, key=lambda s: int(s.name)):
+        ranges = [b for b in proofs if b.layer == stage.name]
+        widest = next((b.reach for b in ranges if b.variable == "a_in"), 0)
+        facts.append(
+            {
+                "layer": stage.name,
+                "role": stage.role,
+                "neurons": stage.layer.n_neurons,
+                "unit": _unit(stage),
+                "grids": grids.get(stage.name, {}),
+                "widest_accumulator": widest,
+                "accumulator_bits": widest.bit_length() + 1,
+                "bounds": {b.variable: [b.low, b.high] for b in ranges},
+                **calibration["layers"][stage.name],
+            }
+        )
+    return facts
+
+
+def _unit(stage: Stage) -> str:
+    layer = stage.layer
+    if isinstance(layer, PoissonLayer):
+        return f"2**-{layer.frac_bits} octave"
+    return f"{layer.unit * 2.0**-layer.shift:.4g}"
+
+
+def require_small_loss(before: dict, after: dict, most: float, where: str) -> None:
+    """Raise LossError if R2 fell by more than `most`.
+
+    Parameters
+    ----------
+    before, after : dict
+        With `r2` of float model and integer network on the same images; undefined, nan, passes.
+    """
+    lost = before["r2"] - after["r2"]
+    if lost > most:
+        raise LossError(
+            f"{where}: R2 falls from {before['r2']:.4f} to {after['r2']:.4f} on the calibration "
+            f"images, by {lost:.4f}; allowed {most:g}. Use more --weight-bits, train for few bits "
+            "(ipvae train --init-from MODEL --weight-bits B), or write it all the same with "
+            f"--most-loss {np.ceil(lost * 100) / 100:g}"
+        )
