@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ipvae.export.quantize import to_grid
+from ipvae.export.grid import recurrent_grid
 
 _OCTAVES_PER_NAT = 1.0 / math.log(2.0)
 _EXPONENTS = (-64, 64)
@@ -32,5 +32,5 @@ def fake_quantize(recurrent: np.ndarray, bits: int) -> np.ndarray:
     """
     own = np.diag(recurrent)
     weights = (recurrent - np.diag(own)) * _OCTAVES_PER_NAT
-    integers, exponent = to_grid(weights, bits, _EXPONENTS, "weight_rec")
+    integers, exponent = recurrent_grid(weights, bits, _EXPONENTS, "weight_rec")
     return integers * (2.0**exponent / _OCTAVES_PER_NAT) + np.diag(own)
