@@ -122,7 +122,7 @@ def test_gradient_passes_straight_through_a_rounded_matrix(kl, limit, shards):
     as_run = torch.from_numpy(coarse(recurrent.detach().numpy()))
     as_run = as_run + recurrent - recurrent.detach()  # its value the one, its gradient the other
     drive = a * (x @ (precision[:, None] * p["phi"]) - torch.exp(p["log_bias"]))
-    u, nll, kl_sum = p["u0"].expand(B, -1), 0, 0
+    u, nll, kl_sum = p["u0"].expand(B, -1), torch.zeros(()), torch.zeros(())
     counts = Replay.apply(u, z[0], slope[0])
     for t in range(1, T + 1):
         before = u
