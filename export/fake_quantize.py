@@ -12,6 +12,14 @@ _OCTAVES_PER_NAT = 1.0 / math.log(2.0)
 _EXPONENTS = (-64, 64)
 """Any: what the file allows is for export to check."""
 
+FEW_BITS, SELF_STEPS = 4, 2.0
+"""Up to so many bits, self-inhibition is raised by so many integer steps of the other weights.
+
+Rounding leaves combinations of neurons that excite themselves, and counts run away after hundreds
+of steps. On models/mnist, 150 images at 4 bits, they do with nothing; with 1, 2 and 4 steps R2
+at step 1000 is .016, .013 and .014 below that of exact weights. From 5 bits on nothing is needed.
+"""
+
 
 def rounding_to(weight_bits: int) -> Callable[[np.ndarray], np.ndarray] | None:
     """Return the function that `ipvae.train.fit.fit` takes, None for 0 bits."""
@@ -28,9 +36,16 @@ def fake_quantize(recurrent: np.ndarray, bits: int) -> np.ndarray:
 
     Returns
     -------
-    (K, K) float64, nats per count; the diagonal, which the neuron keeps, as it was
+    (K, K) float64, nats per count; the diagonal, which the neuron keeps, exact, and for few bits
+    raised by `self_steps`
     """
     own = np.diag(recurrent)
     weights = (recurrent - np.diag(own)) * _OCTAVES_PER_NAT
     integers, exponent = recurrent_grid(weights, bits, _EXPONENTS, "weight_rec")
-    return integers * (2.0**exponent / _OCTAVES_PER_NAT) + np.diag(own)
+    step = 2.0**exponent / _OCTAVES_PER_NAT
+    return integers * step + np.diag(own + self_steps(bits) * step)
+
+
+def self_steps(bits: int) -> float:
+    """Return by how many steps of the other weights self-inhibition is raised."""
+    return SELF_STEPS if bits <= FEW_BITS else 0.0
