@@ -42,6 +42,10 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Largest one of Adamax.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    weight_bits: Annotated[
+        int | None,
+        typer.Option(help="Train for recurrent weights of so many bits (2-8); 0: do not round."),
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads that share a batch.")] = None,
     settings_given: Annotated[
         list[str] | None,
@@ -86,6 +90,7 @@ def train(
         "learning_rate": learning_rate,
         "seed": seed,
         "threads": threads,
+        "weight_bits": weight_bits,
     }
     given = with_settings(given, settings_given or [])
     options = {"device": device, "data_dir": data_dir and str(data_dir.resolve())}
@@ -251,6 +256,7 @@ def given_folder(options: dict[str, Any]) -> Path | None:
 
 def helped(begun: "Unfinished", images: "Images", team: "Team") -> None:
     """Take this process's part of each batch; the first process saves and shows."""
+    from ipvae.export.fake_quantize import rounding_to
     from ipvae.train.errors import DivergenceError, TeamError
     from ipvae.train.fit import fit
     from ipvae.train.team import own_device
@@ -258,7 +264,14 @@ def helped(begun: "Unfinished", images: "Images", team: "Team") -> None:
     device = own_device(begun.options["device"])
     with signals_as_wish() as wish:
         try:
-            fit(begun.config, images, start=begun.state, device=device, team=team)
+            fit(
+                begun.config,
+                images,
+                start=begun.state,
+                device=device,
+                team=team,
+                rounding=rounding_to(begun.config.weight_bits),
+            )
         except DivergenceError:
             raise typer.Exit(1) from None  # the first process says it
         except TeamError as error:
@@ -271,6 +284,7 @@ def trained(
     out: Path, begun: "Unfinished", images: "Images", json: str | None, team: "Team"
 ) -> None:
     """Train to the end, save the model, show the result."""
+    from ipvae.export.fake_quantize import rounding_to
     from ipvae.train.checkpoint import save_checkpoint
     from ipvae.train.errors import DivergenceError, StoppedError
     from ipvae.train.fit import fit, to_checkpoint
@@ -300,6 +314,7 @@ def trained(
                     start=state,
                     device=own_device(begun.options["device"]),
                     team=team,
+                    rounding=rounding_to(config.weight_bits),
                 )
         except StoppedError as error:
             folder = shlex.quote(str(out))

@@ -13,6 +13,7 @@ VERSION = 1
 KL_FORMS = ("official", "exact")
 PRECISIONS = ("float32", "bfloat16")
 MODELS = tuple(MEMBERS)
+WEIGHT_BITS = (0, *range(2, 9))
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class TrainConfig:
         faster where the processor has units for it, such as AMX, and slower elsewhere)
     grad_clip : largest gradient norm of the loss times 256 / M; three times that in warm-up
     threads : shards of each batch, one CPU thread each; sums round by their number
+    weight_bits : of the recurrent weights that the updates of training see, rounded as `ipvae
+        export --weight-bits` rounds them; 2 to 8, 0 for none; ipvae only
     version : of this record
 
     Raises
@@ -94,6 +97,7 @@ class TrainConfig:
     precision: str = "float32"
     grad_clip: float = 3000.0
     threads: int = 2
+    weight_bits: int = 0
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -104,6 +108,7 @@ class TrainConfig:
         _one_of("relaxation", self.relaxation, RELAXATIONS)
         _one_of("draws", self.draws, (1, 2))
         _one_of("precision", self.precision, PRECISIONS)
+        _one_of("weight_bits", self.weight_bits, WEIGHT_BITS)
         _one_of("version", self.version, (VERSION,))
         if not 0 <= self.first_steps <= self.steps:
             raise ConfigError(
@@ -291,6 +296,11 @@ def _check_member(config: TrainConfig) -> None:
         raise ConfigError(
             f"training setting 'draws' is {config.draws}; allowed for {config.model} is 1. "
             "Change it, or train ipvae."
+        )
+    if config.weight_bits != 0 and config.model != "ipvae":
+        raise ConfigError(
+            f"training setting 'weight_bits' is {config.weight_bits}; allowed for {config.model}, "
+            "which no chip file holds, is 0. Change it, or train ipvae."
         )
 
 

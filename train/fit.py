@@ -19,6 +19,7 @@ from ipvae.train.gradient import Means, team_gradient
 from ipvae.train.infer import infer
 from ipvae.train.parallel import matrix_precision, workers
 from ipvae.train.relaxed_poisson import stream_key
+from ipvae.train.rounding import Rounding
 from ipvae.train.schedule import Settings, settings_at
 from ipvae.train.state import TrainState, put_state, take_state
 from ipvae.train.team import Team
@@ -63,6 +64,7 @@ def fit(
     start: TrainState | None = None,
     device: str = "cpu",
     team: Team | None = None,
+    rounding: Rounding | None = None,
 ) -> tuple[Model, list[dict[str, Any]]]:
     """Train a model.
 
@@ -78,6 +80,7 @@ def fit(
     start : state to go on from, None to begin
     device : cpu, cuda or mps, with an index or without
     team : processes that share each batch, all calling this with the same arguments
+    rounding : to `config.weight_bits`, of the recurrent matrix that the updates see
 
     Returns
     -------
@@ -89,7 +92,7 @@ def fit(
     Raises
     ------
     ConfigError
-        If the device is not there or of another kind.
+        If the device is not there or of another kind, or `weight_bits` has no `rounding`.
     DivergenceError
         If the loss or its gradient is not finite.
 
@@ -97,12 +100,17 @@ def fit(
     ----------
     arXiv 2410.19315; optimiser and schedules from the authors' released configurations.
     """
+    if (config.weight_bits != 0) != (rounding is not None):
+        raise ConfigError(
+            f"training setting 'weight_bits' is {config.weight_bits}; it needs the argument "
+            "'rounding', and 0 allows none. Pass what ipvae.export.fake_quantize.rounding_to gives."
+        )
     place = require_device(device)
     threads = config.threads if place.type == "cpu" else 1
     with matrix_precision(config.precision), workers(threads) as for_each:
         model = new_model(config, images).to(place)
         start = start or TrainState.first(model)
-        means = Means(for_each, team or Team())
+        means = Means(for_each, team or Team(), rounding=rounding)
         return model, _train(model, config, images, start, (keep, progress), means)
 
 

@@ -2,6 +2,7 @@
 
 import functools
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from ipvae.train.loss import Loss
 from ipvae.train.model import IPVAE
 from ipvae.train.parallel import Run, split
 from ipvae.train.relaxed_poisson import relaxed_poisson, stream_key
+from ipvae.train.rounding import Rounding
 from ipvae.train.schedule import Settings
 from ipvae.train.team import Team
 from ipvae.train.unroll import Unroll, Workspace, unrolled_gradient
@@ -28,11 +30,13 @@ class Means:
     for_each : maps in threads, see `ipvae.train.parallel.workers`
     team : processes that share a batch
     workspace : memory, reused from batch to batch
+    rounding : of the recurrent matrix that iP-VAE's updates see, None for none
     """
 
     for_each: Run
     team: Team = field(default_factory=Team)
     workspace: Workspace = field(default_factory=Workspace)
+    rounding: Rounding | None = None
 
 
 def team_gradient(
@@ -99,7 +103,7 @@ def loss_gradient(
     shards = config.threads if x.device.type == "cpu" else 1
     plain = x.device.type == "cpu" and x.dtype == torch.float32 and config.draws == 1
     if plain and isinstance(model, IPVAE):
-        how = Unroll(config.kl, config.relaxation, now, stream, first_image)
+        how = Unroll(config.kl, config.relaxation, now, stream, first_image, means.rounding)
         return unrolled_gradient(
             model,
             x,
@@ -112,7 +116,10 @@ def loss_gradient(
 
     def shard(rows: slice) -> tuple[tuple[Tensor, ...], np.ndarray]:
         draws = keyed_draws(config, now, stream, first_image + rows.start)
-        loss = model.batch_loss(x[rows], config=config, now=now, draws=draws)
+        how: dict[str, Any] = {"config": config, "now": now, "draws": draws}
+        if means.rounding is not None:  # of IPVAE alone, see `TrainConfig`
+            how["rounding"] = means.rounding
+        loss = model.batch_loss(x[rows], **how)
         share = (rows.stop - rows.start) / len(x)
         gradients = torch.autograd.grad(loss.total * share, parameters)
         return gradients, share * np.array([float(term) for term in loss])

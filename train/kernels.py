@@ -219,13 +219,13 @@ def _clamped(v, limit) -> Any:
 
 
 @_kernel(fastmath={"contract"})
-def forward(before, overlap, drive, step_size, limit, how, key, first, after, z, slope):
-    """Update log-rates and draw counts: u' = SC(u + SC(b - a V)), z' ~ Poisson(exp u').
+def forward(before, heard, drive, step_size, limit, how, key, first, after, z, slope):
+    """Update log-rates and draw counts: u' = SC(u + SC(b - a R)), z' ~ Poisson(exp u').
 
     Parameters
     ----------
     before : (B, K) float32, u
-    overlap : (B, K) float32, V = z H of the counts before, H = Phi^T D Phi
+    heard : (B, K) float32, R = z H of the counts before, H = Phi^T D Phi, or H as it is rounded
     drive : (B, K) float32, b
     step_size, limit : float32, a and C
     how : of `ipvae.train.arrivals.draw_constants`
@@ -239,7 +239,7 @@ def forward(before, overlap, drive, step_size, limit, how, key, first, after, z,
     for b in range(n_rows):
         # Three loops: in one, too few registers are left to vectorise well.
         for k in range(n):
-            after[b, k], _ = _clamped(drive[b, k] - step_size * overlap[b, k], limit)
+            after[b, k], _ = _clamped(drive[b, k] - step_size * heard[b, k], limit)
         for k in range(n):
             after[b, k], _ = _clamped(before[b, k] + after[b, k], limit)
         for k in range(n):
@@ -266,6 +266,7 @@ def backward(
     before,
     overlap,
     overlap_before,
+    heard_before,
     z,
     slope,
     drive,
@@ -282,7 +283,8 @@ def backward(
 ):
     """Go back through one update and the loss of its counts.
 
-    On the way, `overlap` becomes A = (gradient by V) + w z / 2, so that the gradient by H is the
+    Rounding of H is passed straight through: the gradient by R is taken as the one by V. On the
+    way, `overlap` becomes A = (gradient by V) + w z / 2, so that the gradient by H is the
     sum over steps of A^T z.
 
     Parameters
@@ -290,6 +292,7 @@ def backward(
     u, before : (B, K) float32, log-rates after and before the update
     overlap, overlap_before : (B, K) float32, V of the counts after and before; the first is
         overwritten
+    heard_before : (B, K) float32, R of the counts before; V where nothing is rounded
     z, slope : (B, K) float32, counts after the update and their derivative
     drive, match : (B, K) float32, b and P = x D Phi
     from_feedback : (B, K) float32, gradient by z that came through the next update
@@ -329,7 +332,7 @@ def backward(
                 by_old = old - new
 
             by_u = carry[b, k] + slope[b, k] * by_count + w_kl * by_new
-            inner = drive[b, k] - step_size * overlap_before[b, k]
+            inner = drive[b, k] - step_size * heard_before[b, k]
             s, t = _clamped(inner, limit)
             # SC'(v) = sigmoid(C - v) above -8; by its value SC(y) = u it is 1 - exp(u - C).
             gate = _ONE - new * least_gate if before[b, k] + s >= _FLOOR else _ZERO

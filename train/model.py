@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ipvae.train.dynamics import log_sigma, step_on
+from ipvae.train.rounding import Rounding, straight_through
 
 if TYPE_CHECKING:
     from ipvae.train.config import TrainConfig
@@ -65,7 +66,14 @@ class IPVAE(nn.Module):
         self.log_sigma_raw = nn.Parameter(torch.zeros(n_pixels))
 
     def forward(
-        self, x: Tensor, steps: int, limit: float, draw: Draw, *, draws: int = 1
+        self,
+        x: Tensor,
+        steps: int,
+        limit: float,
+        draw: Draw,
+        *,
+        draws: int = 1,
+        rounding: Rounding | None = None,
     ) -> Unrolled:
         """Unroll `steps` updates in Gram form.
 
@@ -77,6 +85,7 @@ class IPVAE(nn.Module):
         draw : gives counts for log-rates and a step's number, 0 .. T
         draws : 1 to share each draw between update and read-out; 2 to draw again for the read-out,
             numbered T + t at step t
+        rounding : of the recurrent matrix that the updates see; the read-out's error sees none
         """
         deviation = log_sigma(self.log_sigma_raw)
         weighted = torch.exp(-2.0 * deviation)[:, None] * self.phi
@@ -85,6 +94,7 @@ class IPVAE(nn.Module):
         step_size = torch.exp(self.log_lr)
         drive = step_size * (match - torch.exp(self.log_bias))
         energy = (x.square() * torch.exp(-2.0 * deviation)).sum(dim=1)
+        heard = None if rounding is None else straight_through(step_size * gram, rounding).T
 
         update = step_on(x.device.type)
         u = self.u0.expand(x.shape[0], -1)
@@ -92,7 +102,7 @@ class IPVAE(nn.Module):
         log_rates, counts, errors = [u], [z], []
         overlap = z @ gram
         for t in range(1, steps + 1):
-            u = update(u, drive, step_size * overlap, limit)
+            u = update(u, drive, step_size * overlap if heard is None else z @ heard, limit)
             z = draw(u, t)
             overlap = z @ gram
             shown, seen = z, overlap
@@ -105,12 +115,20 @@ class IPVAE(nn.Module):
         return Unrolled(log_rates, counts, errors, deviation)
 
     def batch_loss(
-        self, x: Tensor, *, config: "TrainConfig", now: "Settings", draws: "Draws"
+        self,
+        x: Tensor,
+        *,
+        config: "TrainConfig",
+        now: "Settings",
+        draws: "Draws",
+        rounding: Rounding | None = None,
     ) -> "Loss":
         """Return `ipvae.train.loss.batch_loss` of images (B, M)."""
         from ipvae.train.loss import batch_loss  # it needs this file
 
-        unrolled = self(x, now.steps, now.limit, draws.poisson, draws=config.draws)
+        unrolled = self(
+            x, now.steps, now.limit, draws.poisson, draws=config.draws, rounding=rounding
+        )
         return batch_loss(unrolled, now.beta, config.kl)
 
     def sample(self, n: int, seed: int = 0, *, noise: bool = False) -> np.ndarray:

@@ -143,6 +143,7 @@ OPTIONS = {
     "learning_rate",
     "seed",
     "threads",
+    "weight_bits",
 }
 """Settings that have an option of their own on the command line; the others go by --set."""
 

@@ -2,7 +2,8 @@
 
 The same as `batch_loss` of `IPVAE.forward` under autograd, with one shared draw a step: T + 1
 matrix products forward, T back and one for the gradient by H = Phi^T D Phi; all between them is
-one pass over each row. Shards of the batch meet only where H and the gradients are summed.
+one pass over each row. Where updates run on a rounded H, there are T products more. Shards of the
+batch meet only where H and the gradients are summed.
 """
 
 import functools
@@ -19,6 +20,7 @@ from ipvae.train.loss import REFERENCE_PIXELS, Loss
 from ipvae.train.model import IPVAE, gaussian_nll
 from ipvae.train.parallel import Run, split
 from ipvae.train.relaxed_poisson import stream_key
+from ipvae.train.rounding import Rounding, as_it_runs
 from ipvae.train.schedule import Settings
 
 
@@ -33,6 +35,7 @@ class Unroll:
     now : steps, temperature, beta and limit
     stream : words that key the draws; step and element are added
     first_image : number of the first image; image n has the draws of elements n K on
+    rounding : of the recurrent matrix that the updates see, None for none
     """
 
     kl: str
@@ -40,6 +43,7 @@ class Unroll:
     now: Settings
     stream: tuple[int, ...]
     first_image: int = 0
+    rounding: Rounding | None = None
 
     @property
     def steps(self) -> int:
@@ -53,13 +57,13 @@ class Workspace:
     def __init__(self) -> None:
         self._held: dict[int, Tensor] = {}
 
-    def take(self, shard: int, shape: tuple[int, int, int]) -> Tensor:
-        """Return (4, T + 1, B, K) float32 of any content: u, z, slope and V."""
+    def take(self, shard: int, shape: tuple[int, int, int], arrays: int = 4) -> Tensor:
+        """Return (arrays, T + 1, B, K) float32 of any content: u, z, slope, V and maybe R."""
         steps, rows, n = shape
-        size = 4 * steps * rows * n
+        size = arrays * steps * rows * n
         if shard not in self._held or self._held[shard].numel() < size:
             self._held[shard] = torch.empty(size, dtype=torch.float32)
-        return self._held[shard][:size].view(4, *shape)
+        return self._held[shard][:size].view(arrays, *shape)
 
 
 def unrolled_gradient(
@@ -87,11 +91,15 @@ def unrolled_gradient(
     weighted = precision[:, None] * phi
     columns = split(phi.shape[1], shards)
     gram = torch.cat(for_each(lambda c: weighted[:, c].T @ phi, columns))
+    heard = gram
+    if how.rounding is not None:
+        step_size = torch.exp(p["log_lr"])
+        heard = as_it_runs(step_size * gram, how.rounding) / step_size
     share = 1.0 / (how.steps * len(x))
 
     def shard(item: tuple[int, slice]) -> "_Part":
         index, rows = item
-        return _Part.of(p, x, (weighted, gram), how, index=index, rows=rows, held=workspace)
+        return _Part.of(p, x, (weighted, gram, heard), how, index=index, rows=rows, held=workspace)
 
     parts = for_each(shard, list(enumerate(split(len(x), shards))))
     by_gram, by_match, by_u0, by_bias = (
@@ -136,19 +144,22 @@ class _Part:
         cls,
         params: dict[str, Tensor],
         x: Tensor,
-        maps: tuple[Tensor, Tensor],
+        maps: tuple[Tensor, Tensor, Tensor],
         how: Unroll,
         *,
         index: int,
         rows: slice,
         held: Workspace,
     ) -> "_Part":
-        weighted, gram = maps
+        weighted, gram, gram_heard = maps
         n = weighted.shape[1]
         step_size = np.float32(params["log_lr"].exp())
         match = x[rows] @ weighted
         drive = step_size.item() * (match - torch.exp(params["log_bias"]))
-        u, z, slope, overlap = held.take(index, (how.steps + 1, len(match), n))
+        rounded = how.rounding is not None
+        arrays = held.take(index, (how.steps + 1, len(match), n), 4 + rounded)
+        u, z, slope, overlap = arrays[:4]
+        heard = arrays[4] if rounded else overlap  # R and V are one
         limit = np.float32(how.now.limit)
         constants = draw_constants(how.now.temperature, how.relaxation)
         first = np.uint64((how.first_image + rows.start) * n)
@@ -158,11 +169,17 @@ class _Part:
 
         u[0] = params["u0"]
         draw(u[0].numpy(), constants, key(0), first, z[0].numpy(), slope[0].numpy())
-        torch.mm(z[0], gram, out=overlap[0])
+
+        def receive(step: int) -> None:
+            torch.mm(z[step], gram, out=overlap[step])
+            if rounded and step < how.steps:
+                torch.mm(z[step], gram_heard.T, out=heard[step])
+
+        receive(0)
         for t in range(1, how.steps + 1):
             forward(
                 u[t - 1].numpy(),
-                overlap[t - 1].numpy(),
+                heard[t - 1].numpy(),
                 drive.numpy(),
                 step_size,
                 limit,
@@ -173,7 +190,7 @@ class _Part:
                 z[t].numpy(),
                 slope[t].numpy(),
             )
-            torch.mm(z[t], gram, out=overlap[t])
+            receive(t)
 
         # Each of the B images and T steps has the same weight in the loss.
         scale = np.float32(REFERENCE_PIXELS / x.shape[1] / (how.steps * len(x)))
@@ -186,6 +203,7 @@ class _Part:
                 u[t - 1].numpy(),
                 overlap[t].numpy(),
                 overlap[t - 1].numpy(),
+                heard[t - 1].numpy(),
                 z[t].numpy(),
                 slope[t].numpy(),
                 drive.numpy(),
@@ -200,7 +218,7 @@ class _Part:
                 by_drive.numpy(),
                 sums,
             )
-            torch.mm(feedback, gram, out=through)
+            torch.mm(feedback, gram_heard, out=through)
         overlap[0] = feedback
         by_gram = overlap.view(-1, n).T @ z.view(-1, n)
         counts = z[1:].sum(dim=0)

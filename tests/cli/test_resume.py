@@ -143,6 +143,30 @@ def test_killed_at_random_points_it_ends_in_the_same_bits(tmp_path):
         assert result(tmp_path / f"cut{threads}") == result(tmp_path / f"whole{threads}")
 
 
+def test_killed_in_training_for_few_bits_it_ends_in_the_same_bits(tmp_path):
+    words = (
+        *TINY,
+        "--epochs",
+        "9",
+        "--beta",
+        "0.1",
+        "--weight-bits",
+        "2",
+        "--learning-rate",
+        ".01",
+    )
+    cut, whole, plain = tmp_path / "cut", tmp_path / "whole", tmp_path / "plain"
+    process = started(4, "placed", "train", "--out", cut, *words, code=KILLED_WRITING)
+    process.communicate(timeout=300)
+    assert process.returncode == -signal.SIGKILL
+    train(cut, "--resume")
+    train(whole, *words)
+    train(plain, *words[:-2])
+    assert result(cut) == result(whole)
+    assert json.loads((whole / "model.json").read_text())["config"]["weight_bits"] == 2
+    assert result(plain)[1] != result(whole)[1]  # or the test tests nothing
+
+
 def test_killed_while_it_writes_its_state_it_ends_in_the_same_bits(tmp_path, capsys):
     cut, whole = tmp_path / "cut", tmp_path / "whole"
     words = ("--out", cut, *TINY, "--epochs", 9)

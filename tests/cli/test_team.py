@@ -45,11 +45,12 @@ def records(folder):
     "more",
     [
         [],
+        ["--weight-bits", "3"],
         ["--model", "igrelu"],
         # 1437 images: the last batch has one image, and one process has none of it
         ["--set", "batch_size=359"],
     ],
-    ids=["fused", "autograd", "batch of one"],
+    ids=["fused", "rounded", "autograd", "batch of one"],
 )
 def test_two_processes_train_as_one_does(tmp_path, more):
     alone, both = tmp_path / "alone", tmp_path / "both"

@@ -50,6 +50,7 @@ def test_config_that_is_no_object_is_refused():
         ("kl", "half", "'kl' is 'half'; allowed are official, exact"),
         ("model", "gvae", "'model' is 'gvae'; allowed are ipvae"),
         ("version", 2, "'version' is 2; allowed are 1"),
+        ("weight_bits", 1, "'weight_bits' is 1; allowed are 0, 2, 3, 4, 5, 6, 7, 8"),
     ],
 )
 def test_bad_settings_say_what_is_allowed(name, value, text):
@@ -113,3 +114,9 @@ def test_every_model_has_settings_on_every_preset(preset, model):
     assert 0 <= config.first_steps <= config.steps
     short = preset_config(preset, model=model, steps=1)
     assert (short.steps, short.first_steps) == (1, 0)
+
+
+def test_weight_bits_are_for_the_model_that_the_chip_runs():
+    assert preset_config("digits", weight_bits=4).weight_bits == 4
+    with pytest.raises(ConfigError, match=r"'weight_bits' is 4; allowed for igvae, .* is 0"):
+        preset_config("digits", model="igvae", weight_bits=4)

@@ -180,3 +180,24 @@ def test_bar_shows_the_figures_on_a_terminal():
         show(Progress(5, 10, 2, 12.25, {"r2": 0.5, "zeros": 0.75}, 1.0))
     assert "R2 0.500" in terminal.getvalue()
     assert "zeros 75.0%" in terminal.getvalue()
+
+
+@pytest.mark.parametrize("draws", [1, 2])  # fused, and through autograd
+def test_rounding_is_felt_in_training_and_goes_with_weight_bits(images, draws):
+    seen: list[tuple[int, int]] = []
+
+    def to_tenths(matrix):
+        seen.append(matrix.shape)
+        return np.rint(matrix * 10) / 10
+
+    config = dataclasses.replace(SHORT, epochs=2, draws=draws, beta=0.5, learning_rate=0.02)
+    _, plain = fit(config, images)
+    rounded = dataclasses.replace(config, weight_bits=4)
+    _, history = fit(rounded, images, rounding=to_tenths)
+    batches = -(-1437 // config.batch_size)
+    assert seen == [(32, 32)] * (2 * batches)
+    assert history[-1]["loss"] != plain[-1]["loss"]
+    with pytest.raises(ConfigError, match=r"'weight_bits' is 4; it needs the argument 'rounding'"):
+        fit(rounded, images)
+    with pytest.raises(ConfigError, match=r"'weight_bits' is 0; .* and 0 allows none"):
+        fit(config, images, rounding=to_tenths)

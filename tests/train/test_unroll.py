@@ -1,7 +1,9 @@
 """The fused loss and gradient against autograd in double precision, with the draws fixed."""
 
+import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,9 @@ import torch
 from numba import njit
 
 from ipvae.train import kernels
+from ipvae.train.dynamics import soft_clamp
 from ipvae.train.kernels import exp32, log1p32
-from ipvae.train.loss import batch_loss
+from ipvae.train.loss import batch_loss, poisson_kl
 from ipvae.train.model import IPVAE
 from ipvae.train.parallel import matrix_precision, split, workers
 from ipvae.train.schedule import Settings
@@ -48,13 +51,14 @@ def a_model():
 
 
 def fused(model, x, how, shards=1):
+    arrays = 4 if how.rounding is None else 5
     workspace = Workspace()
     with workers(shards) as for_each:
         loss, gradient = unrolled_gradient(
             model, x, how, shards=shards, for_each=for_each, workspace=workspace
         )
     parts = [
-        workspace.take(i, (how.steps + 1, rows.stop - rows.start, K))
+        workspace.take(i, (how.steps + 1, rows.stop - rows.start, K), arrays)
         for i, rows in enumerate(split(len(x), shards))
     ]
     _, z, slope, _ = (torch.cat([part[j] for part in parts], dim=1).double() for j in range(4))
@@ -89,6 +93,61 @@ def test_fused_gradient_equals_autograds(kl, limit, relaxation, temperature, sha
     for name, value in zip(parameters, expected, strict=True):
         error = (gradient[name] - value).abs().max() / value.abs().max()
         assert error < 1e-4, name
+
+
+def coarse(matrix):
+    """A rounding, so coarse that it is felt, and not symmetric; the diagonal is kept."""
+    steps = 0.04 * (1 + np.arange(K) % 3)[:, None]
+    off_diagonal = np.rint(matrix / steps) * steps
+    np.fill_diagonal(off_diagonal, np.diag(matrix))
+    return off_diagonal
+
+
+@pytest.mark.parametrize("kl", ["official", "exact"])
+@pytest.mark.parametrize("limit", [10.0, 2.0])
+@pytest.mark.parametrize("shards", [1, 3])
+def test_gradient_passes_straight_through_a_rounded_matrix(kl, limit, shards):
+    """Against a loop in plain torch that shares no code with either form of training."""
+    model, x = a_model()
+    how = replace(unroll(kl, limit=limit), rounding=coarse)
+    loss, gradient, z, slope = fused(model, x, how, shards)
+    unrounded, *_ = fused(model, x, unroll(kl, limit=limit), shards)
+    assert abs(float(loss.nll - unrounded.nll)) > 1e-3  # it is no test if the rounding is not felt
+
+    p = {n: v.detach().double().requires_grad_() for n, v in model.named_parameters()}
+    x = x.double()
+    deviation = 3.45 * torch.tanh(p["log_sigma_raw"] / 3.45)
+    precision, a = torch.exp(-2 * deviation), torch.exp(p["log_lr"])
+    recurrent = a * p["phi"].T @ (precision[:, None] * p["phi"])
+    as_run = torch.from_numpy(coarse(recurrent.detach().numpy()))
+    as_run = as_run + recurrent - recurrent.detach()  # its value the one, its gradient the other
+    drive = a * (x @ (precision[:, None] * p["phi"]) - torch.exp(p["log_bias"]))
+    u, nll, kl_sum = p["u0"].expand(B, -1), torch.zeros(()), torch.zeros(())
+    counts = Replay.apply(u, z[0], slope[0])
+    for t in range(1, T + 1):
+        before = u
+        u = soft_clamp(u + soft_clamp(drive - counts @ as_run.T, limit), limit)
+        counts = Replay.apply(u, z[t], slope[t])
+        error = (precision * (x - counts @ p["phi"].T) ** 2).sum(dim=1)
+        nll = nll + 0.5 * error.mean() + deviation.sum() + 0.5 * M * math.log(2 * math.pi)
+        kl_sum = kl_sum + poisson_kl(u, before, kl).mean()
+    total = (nll + BETA * kl_sum) / T * (256 / M)
+    assert float(loss.total) == pytest.approx(float(total), rel=1e-5)
+    expected = torch.autograd.grad(total, list(p.values()))
+    for name, value in zip(p, expected, strict=True):
+        error = (gradient[name] - value).abs().max() / value.abs().max()
+        assert error < 1e-4, name
+
+    # What runs off the CPU is the same.
+    general = IPVAE(M, K).double()
+    general.load_state_dict({name: v.detach() for name, v in p.items()})
+    unrolled = general(x, T, limit, lambda u, t: Replay.apply(u, z[t], slope[t]), rounding=coarse)
+    want = batch_loss(unrolled, BETA, kl).total
+    parameters = dict(general.named_parameters())
+    again = torch.autograd.grad(want, list(parameters.values()))
+    assert float(want) == pytest.approx(float(total), rel=1e-9)
+    for name, one, other in zip(parameters, again, expected, strict=True):
+        assert torch.allclose(one, other, rtol=1e-7, atol=1e-9), name
 
 
 def test_log_rates_at_the_floor_have_no_gradient():
