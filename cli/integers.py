@@ -147,6 +147,7 @@ class FloatStates:
     silent, saturated : neurons that never sent anything; that reached the highest rate
     largest_error : (M,) largest |x - Phi z| over images and steps
     largest_code : largest of all codes
+    activity : (K,) mean counts over images and the logarithm of time, None where nothing iterates
     """
 
     real: np.ndarray
@@ -156,6 +157,7 @@ class FloatStates:
     saturated: int
     largest_error: np.ndarray
     largest_code: float
+    activity: np.ndarray | None = None
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -171,6 +173,7 @@ def float_states(
     checkpoint: "Checkpoint", wish: Wish, pixels: np.ndarray, fmt: InputFormat
 ) -> FloatStates:
     """Run the float model on images (N, M) as the integer network will be run."""
+    from ipvae.export.correction import LOG_STEPS
     from ipvae.export.quantize import LOG_RATE_HIGH
     from ipvae.train.infer import infer
 
@@ -182,14 +185,17 @@ def float_states(
         states = infer(
             checkpoint.params,
             real.astype(np.float32),
-            [1] if amortized else range(wish.steps + 1),
+            [1] if amortized else {*range(wish.steps + 1), *LOG_STEPS},
             seed=wish.seed,
             model=checkpoint.model,
             image_shape=checkpoint.data.image_shape,
         )
     decoder = checkpoint.params["phi"].astype(np.float64)
     top = 5.0 if amortized else min(LOG_RATE_HIGH, 8 * np.log(2.0))
-    each = list(states.values())
+    activity = None
+    if not amortized:
+        activity = np.mean([states[t].counts.mean(axis=0) for t in LOG_STEPS], axis=0, dtype=float)
+    each = [state for t, state in states.items() if t <= wish.steps]
     return FloatStates(
         real,
         each[-1].counts,
@@ -200,6 +206,7 @@ def float_states(
             [np.abs(real - s.counts @ decoder.T).max(axis=0) for s in each], axis=0
         ),
         largest_code=float(max(s.counts.max() for s in each)),
+        activity=activity,
     )
 
 
@@ -277,4 +284,6 @@ def _without_readouts(
     if wish.layout == "error-units":
         largest = before.largest_error / trained.sigma
         return error_units(trained, pixels, stored, largest, bits)
-    return quantize(trained, pixels, stored, bits)
+    config = checkpoint.config
+    ready = config is not None and config.weight_bits == bits
+    return quantize(trained, pixels, stored, bits, activity=None if ready else before.activity)

@@ -1,29 +1,10 @@
 """What rounding takes from a neuron's mean input, given back as a bias."""
 
-from collections.abc import Iterable
-
 import numpy as np
 
-
-def mean_activity(counts: Iterable[np.ndarray]) -> np.ndarray:
-    """Return mean counts over images and over the logarithm of time, (K,) float64.
-
-    An inference begins with a burst and then thins out for hundreds of steps; steps 1, 2-3, 4-7,
-    8-15 ... weigh the same, so that a bias fits both ends. A last, unfinished group counts too.
-
-    Parameters
-    ----------
-    counts : (N, K) counts of steps 0, 1, 2 ..., two at least; the first, drawn from the prior
-        before anything was received, is left out
-    """
-    groups: list[list[np.ndarray]] = []
-    for step, z in enumerate(counts):
-        if step == 0:
-            continue
-        if step & (step - 1) == 0:  # a power of two
-            groups.append([])
-        groups[-1].append(np.asarray(z, dtype=np.float64).mean(axis=0))
-    return np.mean([np.mean(group, axis=0) for group in groups], axis=0)
+LOG_STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+"""Steps whose mean counts stand for an inference: it begins with a burst and then thins out for
+hundreds of steps; equal distances in the logarithm of time let a bias fit both ends."""
 
 
 def mean_correction(exact: np.ndarray, runs: np.ndarray, mean: np.ndarray) -> np.ndarray:

@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.export.correction import mean_correction
+from ipvae.export.fake_quantize import self_steps
+from ipvae.export.grid import recurrent_grid
 from ipvae.export.losses import grid_facts
 from ipvae.network.arithmetic import FRAC_BITS, SELF_MAX, TERM_MAX, to_octaves
 from ipvae.network.bounds import bounds
@@ -58,15 +61,18 @@ def quantize(
     weight_bits: int = 8,
     provenance: dict | None = None,
     frac_bits: int | None = None,
+    activity: np.ndarray | None = None,
 ) -> IntNetwork:
     """Turn a float network into integers: one recurrent layer.
 
-    The self-inhibition (diagonal of G) stays in the neuron at the log-rate's precision.
-    Recurrent weights take the power-of-two scale with the least squared error. The
-    feed-forward weights, which only the host uses, always have 16 bits: their range is
-    wide, since pixels differ in precision. Counts get the widest payload, up to ten bits,
-    for which overflow is impossible. The soft clamp becomes a hard one; what it takes
-    away far from its limit goes into bias and self-inhibition (`CLAMP_PULL`).
+    The self-inhibition (diagonal of G) stays in the neuron at the log-rate's precision; for few
+    bits it is raised (`ipvae.export.fake_quantize.self_steps`). Recurrent weights take the scale
+    of `ipvae.export.grid`; what their rounding adds to the input on average goes into the
+    bias (`ipvae.export.correction`). The feed-forward weights, which only the host uses,
+    always have 16 bits: their range is wide, since pixels differ in precision. Counts get the
+    widest payload, up to ten bits, for which overflow is impossible. The soft clamp becomes a
+    hard one; what it takes away far from its limit goes into bias and self-inhibition
+    (`CLAMP_PULL`).
 
     Parameters
     ----------
@@ -79,6 +85,9 @@ def quantize(
         JSON data, stored as it is.
     frac_bits : int in 12..16, optional
         Fraction bits of the log-rate; the most that the numbers allow if not given.
+    activity : (K,) float64, optional
+        Mean counts on calibration images; not given for a model that was trained for these bits,
+        whose bias knows of them.
 
     Returns
     -------
@@ -92,11 +101,18 @@ def quantize(
     """
     require_weight_bits(weight_bits)
     if frac_bits is None:
-        return finest(lambda bits: quantize(network, pixels, test, weight_bits, provenance, bits))
+        return finest(
+            lambda bits: quantize(network, pixels, test, weight_bits, provenance, bits, activity)
+        )
     unit = per_nat(frac_bits)
     gram = network.gram() * unit
     recurrent = gram - np.diag(np.diag(gram))
-    weight_rec, weight_exp = to_grid(recurrent, weight_bits, WEIGHT_EXP_RANGE, "weight_rec")
+    weight_rec, weight_exp = recurrent_grid(recurrent, weight_bits, WEIGHT_EXP_RANGE, "weight_rec")
+    step = 2.0**weight_exp
+    own = np.diag(gram) + self_steps(weight_bits) * step + CLAMP_PULL * unit
+    bias = -(network.step_size * network.bias + CLAMP_PULL) * unit
+    if activity is not None:
+        bias = bias + mean_correction(recurrent, weight_rec * step, activity)
     forward = network.feedforward() * (pixels.scale * unit)
     weight, drive_exp = to_grid(forward, DRIVE_BITS, DRIVE_EXP_RANGE, "weight")
     grids = {
@@ -108,8 +124,8 @@ def quantize(
         weight_rec=weight_rec.astype(np.int8),
         drive_exp=drive_exp,
         weight_exp=weight_exp,
-        bias=within(-(network.step_size * network.bias + CLAMP_PULL) * unit, TERM_MAX, "bias"),
-        self_weight=within(np.diag(gram) + CLAMP_PULL * unit, SELF_MAX, "self_weight"),
+        bias=within(bias, TERM_MAX, "bias"),
+        self_weight=within(own, SELF_MAX, "self_weight"),
         payload_bits=WIDEST_PAYLOAD,
         **log_rates(network.u0, frac_bits),
     )
