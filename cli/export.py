@@ -48,6 +48,9 @@ def export(
     layout: Annotated[
         str, typer.Option(help="Of an iterative model: recurrent (K x K) or error-units (2 M K).")
     ] = LAYOUTS[0],
+    refit_decoder: Annotated[
+        bool, typer.Option("--refit-decoder", help="Fit the decoder to what the network sends.")
+    ] = False,
     readout: Annotated[
         str | None,
         typer.Option(help="Layers that read the code: decoder, classes or decoder,classes."),
@@ -78,7 +81,9 @@ def export(
     require_json_target(json)
     with training_errors():
         checkpoint = load_checkpoint(model)
-    wish = Wish.of(checkpoint, model, layout, inference, threshold, readout, weight_bits, seed)
+    wish = Wish.of(
+        checkpoint, model, layout, inference, threshold, readout, weight_bits, refit_decoder, seed
+    )
     require_writable_folder(out.parent)
     pixels = pixel_format(checkpoint)
     train, test = export_images(checkpoint, pixels, data_dir, images)

@@ -19,6 +19,7 @@ LAYOUTS = ("recurrent", "error-units")
 READOUTS = ("decoder", "classes")
 STEPS = 64
 LCA_THRESHOLD = 0.1
+REFIT_IMAGES = 3000
 
 REFUSED = {
     "conv": (
@@ -48,6 +49,7 @@ class Wish:
     threshold : of LCA, pixel units
     readouts : some of READOUTS
     weight_bits : int
+    refit : whether the decoder is fitted anew to what the network sends
     steps : to calibrate with
     seed : of all random draws
     """
@@ -57,6 +59,7 @@ class Wish:
     threshold: float
     readouts: tuple[str, ...]
     weight_bits: int
+    refit: bool
     steps: int
     seed: int
 
@@ -70,6 +73,7 @@ class Wish:
         threshold: float | None,
         readout: str | None,
         weight_bits: int,
+        refit: bool,
         seed: int,
     ) -> "Wish":
         """Check that the model can be exported so; InputError says why if not."""
@@ -105,6 +109,7 @@ class Wish:
             threshold=LCA_THRESHOLD if threshold is None else threshold,
             readouts=names,
             weight_bits=weight_bits,
+            refit=refit,
             steps=STEPS,
             seed=seed,
         )
@@ -114,6 +119,7 @@ class Wish:
         return {
             "weight_bits": self.weight_bits,
             "layout": self.layout,
+            "refit_decoder": self.refit,
             "inference": self.inference,
             "readouts": list(self.readouts),
         } | ({"threshold": self.threshold} if self.inference == "lca" else {})
@@ -241,10 +247,13 @@ def integers(
     test: LabelledImages,
     pixels: InputFormat,
 ) -> IntNetwork:
-    """Build the network, read-outs included; classes are fitted on the training images."""
+    """Build the network with its read-outs; what is fitted is fitted on the training images."""
     from ipvae.export.readouts import averaged_code, with_classes, with_decoder
+    from ipvae.export.refit import refit_decoder
 
     network = _without_readouts(checkpoint, wish, before, test, pixels)
+    if wish.refit:
+        network = refit_decoder(network, train.pixels[:REFIT_IMAGES], wish.seed)
     for name in wish.readouts:
         if name == "decoder":
             network = with_decoder(network, wish.weight_bits)
