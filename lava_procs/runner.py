@@ -229,7 +229,9 @@ class LavaRunner:
         if self._usable:
             self._usable = False
             ports = [*self._send.values(), *self._receive.values()]
-            tear_down(self._runtime, ports if self._send_draws is None else [*ports, self._send_draws])
+            tear_down(
+                self._runtime, ports if self._send_draws is None else [*ports, self._send_draws]
+            )
 
 
 def run(

@@ -160,7 +160,9 @@ def test_a_process_that_dies_after_the_last_image_does_not_hang_the_end(make_net
     network = make_network()
     before = shared_memory()
     with LavaRunner(network, 5) as runner:
-        runner.run_image({"1": drive(network, network.test_images)[0]}, random_source.image_key(0, 0))
+        runner.run_image(
+            {"1": drive(network, network.test_images)[0]}, random_source.image_key(0, 0)
+        )
         os.kill(actor_named(runner, "Dense").pid, signal.SIGKILL)
     assert shared_memory() == before
 

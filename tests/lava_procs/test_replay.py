@@ -71,6 +71,7 @@ def test_a_process_killed_in_a_replay_ends_the_run_by_name(make_network, monkeyp
     monkeypatch.setattr(schedule, "CHUNK_BYTES", 3 * 4 * 16 * 5)
     network = make_network()
     draws = np.zeros((20001, 16), np.int64)
+    b = drive(network, network.test_images)[0]
     runner = LavaRunner(network, 20000, replay=True)
     names = names_of_actors(runner._runtime)
     index = next(i for i, name in enumerate(names) if part in name)
@@ -78,8 +79,7 @@ def test_a_process_killed_in_a_replay_ends_the_run_by_name(make_network, monkeyp
     threading.Timer(0.5, os.kill, (victim, signal.SIGKILL)).start()
     start = time.monotonic()
     with pytest.raises(HungBackendError, match=f"{part}.* died"):
-        b = {"1": drive(network, network.test_images)[0]}
-        runner.run_image(b, random_source.image_key(0, 0), draws)
+        runner.run_image({"1": b}, random_source.image_key(0, 0), draws)
     assert time.monotonic() - start < 20
 
 

@@ -42,10 +42,12 @@ class LayeredNetwork(Network):
         super().__init__(net_config=str(net_config))
         file: Any = self.net_config.f
         file.close()  # netx leaves it open
-        names = self._network.layers
-        self.neurons = {n: block.neuron for n, block in zip(names, self.layers, strict=True)}
+        blocks: list[Any] = self.layers
+        self.neurons = {
+            name: block.neuron for name, block in zip(self._network.layers, blocks, strict=True)
+        }
 
-    def _create(self) -> list[LayerBlock]:
+    def _create(self) -> list[Any]:
         """Build a block for every layer and connect them; called by netx."""
         layers = self._network.layers
         if len(layers) == 1:

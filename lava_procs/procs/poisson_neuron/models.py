@@ -2,6 +2,7 @@
 
 # Lava declares ports and variables by assigning a LavaPyType to them.
 # pyright: reportAssignmentType=false, reportOptionalSubscript=false
+# pyright: reportOptionalMemberAccess=false, reportAttributeAccessIssue=false
 
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
