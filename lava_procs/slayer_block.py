@@ -167,9 +167,10 @@ def _recurrent_weights(layer: PoissonLayer) -> tuple[np.ndarray, np.ndarray]:
         found = "none" if weight is None else "one for each neuron"
         raise ValueError(f"PoissonRecurrent: weights from the image: {found}, allowed (K, M)")
     if weight_rec is None or weight_rec.shape[0] != weight_rec.shape[1] or layer.source != 1:
+        found = "none" if weight_rec is None else weight_rec.shape
         raise ValueError(
             f"PoissonRecurrent: the layer hears layer {layer.source}, with recurrent weights "
-            f"{np.shape(weight_rec)}; allowed is layer 1, itself, with {(len(weight),) * 2}"
+            f"{found}; allowed is layer 1, itself, with {(len(weight),) * 2}"
         )
     if layer.sign != SUBTRACTED or not layer.memory or layer.ceiling:
         raise ValueError(

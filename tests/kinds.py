@@ -82,8 +82,9 @@ def _layers(
         sign = ADDED if "added" in kind else SUBTRACTED
         heard = _heard(rng, 1, NEURONS, sign=sign, weight_exp=frac_bits - 9)
         return (), _poisson(rng, frac_bits, **heard, **_seen(rng, frac_bits - 12))
-    alone = {"memory": False, "source": NOTHING, "ceiling": "ceiling" in kind}
-    return (), _poisson(rng, frac_bits, **alone, **_seen(rng, frac_bits - 9))
+    alone: dict[str, Any] = {"memory": False, "source": NOTHING, "payload_bits": 3}
+    alone["ceiling"] = "ceiling" in kind
+    return (), _poisson(rng, frac_bits, **alone, **_seen(rng, frac_bits - 8))
 
 
 def _chain(
@@ -171,7 +172,7 @@ def _poisson(rng: np.random.Generator, frac_bits: int, **parts: Any) -> PoissonL
         "self_weight": (own * scale).astype(np.int32),
         "u_init": (rng.integers(-6000, 12000, NEURONS) * scale).astype(np.int32),
         "u_min": -7000 * scale,
-        "u_max": 17000 * scale,
+        "u_max": 14000 * scale,
         "du_min": -6000 * scale,
         "du_max": 5000 * scale,
         "payload_bits": 4,
