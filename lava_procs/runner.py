@@ -13,7 +13,7 @@ from ipvae.network.arithmetic import TERM_MAX
 from ipvae.network.bounds import require_proved
 from ipvae.network.description import IntNetwork
 from ipvae.network.draws import check_draws
-from ipvae.network.drive import drive
+from ipvae.network.drive import drives
 from ipvae.network.errors import HungBackendError, InputError
 from ipvae.network.file import checksum, write_network
 from ipvae.network.trace import VARIABLES, Trace
@@ -35,7 +35,7 @@ class LavaRunner:
     timeout : float, seconds
         Longest wait for a part (about 1 MB) of an image's trace.
     replay : bool
-        Whether the neurons take recorded counts in place of drawing their own.
+        Whether the code's neurons take recorded counts in place of drawing their own.
 
     Raises
     ------
@@ -56,7 +56,7 @@ class LavaRunner:
         import_lava()
         from lava.magma.core.run_configs import Loihi2SimCfg
 
-        from ipvae.lava_procs.procs.poisson_network.process import PoissonNetwork
+        from ipvae.lava_procs.procs.layered_network.process import LayeredNetwork
 
         self.network, self.n_steps, self.timeout = network, n_steps, timeout
         self._usable = True
@@ -64,19 +64,22 @@ class LavaRunner:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "net.h5"
             write_network(path, network)
-            self._process = PoissonNetwork(path, n_steps=n_steps, replay=replay)
+            self._process = LayeredNetwork(path, n_steps=n_steps, replay=replay)
         logging.root.handlers[:] = handlers  # each of Lava's processes adds one
-        block: Any = self._process.layers[-1]
-        neuron = block.neuron
-        neuron.image.flag_external_pipe(buffer_size=PIPE_BUFFER)
-        neuron.trace.flag_external_pipe(buffer_size=PIPE_BUFFER)
-        if replay:
-            neuron.draws.flag_external_pipe(buffer_size=PIPE_BUFFER)
+        neurons: dict[str, Any] = self._process.neurons
+        code = neurons[network.code]
+        pipes = [port for neuron in neurons.values() for port in (neuron.image, neuron.trace)]
+        for port in [*pipes, code.draws] if replay else pipes:
+            port.flag_external_pipe(buffer_size=PIPE_BUFFER)
         self._build(Loihi2SimCfg(select_tag="fixed_pt"))
-        self._send: Any = neuron.image.external_pipe_csp_send_port
-        self._receive: Any = neuron.trace.external_pipe_csp_recv_port
-        self._send_draws: Any = neuron.draws.external_pipe_csp_send_port if replay else None
-        self._rows = neuron.trace.shape[0]
+        self._send: dict[str, Any] = {
+            name: neuron.image.external_pipe_csp_send_port for name, neuron in neurons.items()
+        }
+        self._receive: dict[str, Any] = {
+            name: neuron.trace.external_pipe_csp_recv_port for name, neuron in neurons.items()
+        }
+        self._send_draws: Any = code.draws.external_pipe_csp_send_port if replay else None
+        self._rows = code.rows
 
     def _build(self, configuration: Any) -> None:
         """Compile and start the processes; leave nothing behind if that fails."""
@@ -101,26 +104,30 @@ class LavaRunner:
         self.close()
 
     def run_image(
-        self, drive_of_image: np.ndarray, key: random_source.Key, draws: np.ndarray | None = None
-    ) -> np.ndarray:
+        self,
+        drives_of_image: dict[str, np.ndarray],
+        key: random_source.Key,
+        draws: np.ndarray | None = None,
+    ) -> dict[str, np.ndarray]:
         """Run one image.
 
         Parameters
         ----------
-        drive_of_image : (K,) int32
+        drives_of_image : dict of layer's number -> (K,) int32
         key : Key
-            The image's random key; without effect when draws are replayed.
+            The image's random key; without effect when nothing is drawn.
         draws : (n_steps + 1, K) int, if and only if the network was built to replay
+            Counts of the code.
 
         Returns
         -------
-        (n_steps + 1, 3, K) int32
-            a_in, u and z of every step.
+        dict of layer's number -> (n_steps + 1, 3, K) int32
+            a_in, u and z of every row.
 
         Raises
         ------
         InputError
-            If the drive is none that `network.drive` gives.
+            If the drives are none that `network.drive.drives` gives.
         HungBackendError
             If a process died or stopped answering; the network is then ended.
         """
@@ -132,17 +139,16 @@ class LavaRunner:
             raise ValueError("run_image: give draws if and only if built with replay=True")
         if not self._usable:
             raise HungBackendError("backend 'lava': this network was stopped; build it again")
-        k = self.network.layer.n_neurons
-        if np.shape(drive_of_image) != (k,) or np.abs(drive_of_image).max() > TERM_MAX:
-            raise InputError(
-                f"drive: shape {np.shape(drive_of_image)}, allowed ({k},) within +-{TERM_MAX}; "
-                "take it from ipvae.network.drive"
-            )
+        self._check_drives(drives_of_image)
         runtime = self._runtime
         doing = f"in one of the steps 0..{self.n_steps} of an image"
         try:
-            self._send.send(np.append(drive_of_image, key).astype(np.int32))
-            self._process.run(RunSteps(self.n_steps + 1, blocking=False))
+            for name, pipe in self._send.items():
+                drawn = self.network.draws and name == self.network.code
+                message = [drives_of_image[name], key] if drawn else [drives_of_image[name]]
+                pipe.send(np.concatenate(message).astype(np.int32))
+            chip_steps = self.network.wiring.chip_steps(self.n_steps)
+            self._process.run(RunSteps(chip_steps, blocking=False))
             record = self._collect(doing, draws)
             answers = runtime.service_to_runtime
             wait_until(lambda: all(a.probe() for a in answers), runtime, self.timeout, doing)
@@ -152,19 +158,55 @@ class LavaRunner:
             raise
         return record
 
-    def _collect(self, doing: str, draws: np.ndarray | None) -> np.ndarray:
-        """Receive the trace of one image, message by message; send its draws likewise."""
+    def _check_drives(self, found: dict[str, np.ndarray]) -> None:
+        layers = self.network.layers
+        if found.keys() != layers.keys():
+            raise InputError(
+                f"drives: of the layers {', '.join(found)}, allowed {', '.join(layers)}, all of "
+                "them; take them from ipvae.network.drive"
+            )
+        for name, layer in layers.items():
+            drive, k = found[name], layer.n_neurons
+            if np.shape(drive) != (k,) or np.abs(drive).max() > TERM_MAX:
+                raise InputError(
+                    f"drive of layer {name}: shape {np.shape(drive)}, allowed ({k},) within "
+                    f"+-{TERM_MAX}; take it from ipvae.network.drive"
+                )
+
+    def _collect(self, doing: str, draws: np.ndarray | None) -> dict[str, np.ndarray]:
+        """Receive the traces of one image, message by message; send its draws likewise.
+
+        Messages are taken in whatever order they come: layers whose messages hold few rows
+        send more of them, and a full pipe would stop its layer, then all others.
+        """
         from ipvae.lava_procs.watch import wait_until
 
-        parts, missing = [], self.n_steps + 1
-        while missing > 0:
-            if draws is not None:
-                self._give(draws[self.n_steps + 1 - missing :])
-            wait_until(self._receive.probe, self._runtime, self.timeout, doing)
-            part = np.array(self._receive.recv())[:missing]
-            parts.append(part)
-            missing -= len(part)
-        return np.concatenate(parts)
+        n_rows, code = self.n_steps + 1, self.network.code
+        records = {
+            name: np.empty((n_rows, 3, layer.n_neurons), dtype=np.int32)
+            for name, layer in self.network.layers.items()
+        }
+        waiting = dict.fromkeys(records, 0)  # rows received so far
+        if draws is not None:
+            self._give(draws)
+        while waiting:
+            pipes = [self._receive[name] for name in waiting]
+            wait_until(
+                lambda pipes=pipes: any(pipe.probe() for pipe in pipes),
+                self._runtime,
+                self.timeout,
+                doing,
+            )
+            for name in [name for name in waiting if self._receive[name].probe()]:
+                first = waiting.pop(name)
+                part = np.asarray(self._receive[name].recv())[: n_rows - first]
+                done = first + len(part)
+                records[name][first:done] = part
+                if done < n_rows:
+                    waiting[name] = done
+                    if draws is not None and name == code:
+                        self._give(draws[done:])
+        return records
 
     def _give(self, draws: np.ndarray) -> None:
         """Send the next message of draws.
@@ -186,8 +228,10 @@ class LavaRunner:
 
         if self._usable:
             self._usable = False
-            ports = [self._send, self._receive, self._send_draws]
-            tear_down(self._runtime, [port for port in ports if port is not None])
+            ports = [*self._send.values(), *self._receive.values()]
+            tear_down(
+                self._runtime, ports if self._send_draws is None else [*ports, self._send_draws]
+            )
 
 
 def run(
@@ -224,7 +268,7 @@ def run(
         If a process died or stopped answering.
     """
     random_source.check_steps(n_steps)
-    drives = drive(network, images)
+    b = drives(network, images)
     if draws is None:
         keys = [random_source.image_key(seed, i) for i in range(len(images))]
         replayed = [None] * len(images)
@@ -234,7 +278,13 @@ def run(
         replayed = list(draws)
     samples = []
     with LavaRunner(network, n_steps, timeout, replay=draws is not None) as runner:
-        for drive_of_image, key, counts in zip(drives, keys, replayed, strict=True):
-            record = runner.run_image(drive_of_image, key, counts)
-            samples.append({network.code: {name: record[:, i] for i, name in enumerate(VARIABLES)}})
+        for i, (key, counts) in enumerate(zip(keys, replayed, strict=True)):
+            of_image = {name: of_layer[i] for name, of_layer in b.items()}
+            records = runner.run_image(of_image, key, counts)
+            samples.append({name: _named(record) for name, record in records.items()})
     return Trace("lava", seed, checksum(network), samples)
+
+
+def _named(record: np.ndarray) -> dict[str, np.ndarray]:
+    """Variables of a record (T + 1, 3, K), by name."""
+    return {name: record[:, i] for i, name in enumerate(VARIABLES)}

@@ -13,20 +13,23 @@ from lava.lib.dl.slayer.synapse import Dense
 
 from ipvae.network.arithmetic import FRAC_BITS
 from ipvae.network.fields import neuron_fields
-from ipvae.network.layers import PoissonLayer
+from ipvae.network.layers import SUBTRACTED, PoissonLayer
 
-PER_NAT = 2**FRAC_BITS / math.log(2.0)
+
+def per_nat(layer: PoissonLayer) -> float:
+    """Units of a layer's log-rate in one nat."""
+    return 2**layer.frac_bits / math.log(2.0)
 
 
 class _Grid:
-    """Quantizer of a synapse: integers of a dtype times 2**exponent / 4096 octaves.
+    """Quantizer of a synapse: integers of a dtype times a step, in nats.
 
     Called as lava-dl calls its own: with `descale` it returns the integers, else the
     weights that they stand for, in nats, with a straight-through gradient.
     """
 
-    def __init__(self, exponent: int, dtype: torch.dtype) -> None:
-        self.step, self.dtype = 2.0**exponent / PER_NAT, dtype
+    def __init__(self, step: float, dtype: torch.dtype) -> None:
+        self.step, self.dtype = step, dtype
         self.low, self.high = torch.iinfo(dtype).min, torch.iinfo(dtype).max
 
     def __call__(self, weight: torch.Tensor, descale: bool = False) -> torch.Tensor:
@@ -39,14 +42,14 @@ class _Grid:
 class _Norm:
     """What lava-dl's export asks of a neuron's normalization: bias and weight_exp."""
 
-    def __init__(self, bias: torch.Tensor, weight_exp: int) -> None:
-        self._bias = bias
-        self.weight_exp = np.int64(weight_exp)
+    def __init__(self, bias: torch.Tensor, layer: PoissonLayer) -> None:
+        self._bias, self._per_nat = bias, per_nat(layer)
+        self.weight_exp = np.int64(layer.weight_exp)
 
     @property
     def bias(self) -> torch.Tensor:
-        """(K,) int32, Q11.12 octaves."""
-        return torch.round(self._bias.detach() * PER_NAT).to(torch.int32)
+        """(K,) int32, the layer's unit."""
+        return torch.round(self._bias.detach().double() * self._per_nat).to(torch.int32)
 
 
 class _Neuron(torch.nn.Module):
@@ -55,16 +58,17 @@ class _Neuron(torch.nn.Module):
     def __init__(self, layer: PoissonLayer) -> None:
         super().__init__()
         self.shape = (layer.n_neurons,)
-        self.bias = torch.nn.Parameter(_nats(layer.bias))
-        self.u_init = torch.nn.Parameter(_nats(layer.u_init))
-        self.self_weight = torch.nn.Parameter(_nats(layer.self_weight))
         self.layer = layer
-        self.norm = _Norm(self.bias, layer.weight_exp)
+        self.bias = torch.nn.Parameter(self._nats(layer.bias))
+        self.u_init = torch.nn.Parameter(self._nats(layer.u_init))
+        self.self_weight = torch.nn.Parameter(self._nats(layer.self_weight))
+        self.norm = _Norm(self.bias, layer)
 
     @property
     def device_params(self) -> dict:
         """The file's `neuron` group without weight_exp, which lava-dl takes from `norm`."""
-        fields = neuron_fields(self.layer) | {
+        version = 1 if self.layer.frac_bits == FRAC_BITS else 2  # of the file that holds it
+        fields = neuron_fields(self.layer, version) | {
             "type": np.array([b"POISSON"], dtype="S10"),
             "uInit": self._integers(self.u_init, self.layer.u_min, self.layer.u_max),
             "selfWeight": self._integers(self.self_weight, 0, 2**22 - 1),
@@ -72,15 +76,13 @@ class _Neuron(torch.nn.Module):
         del fields["weight_exp"]
         return fields
 
-    @staticmethod
-    def _integers(value: torch.Tensor, low: int, high: int) -> np.ndarray:
-        rounded = torch.round(value.detach().double() * PER_NAT).clamp(low, high)
+    def _nats(self, integers: np.ndarray) -> torch.Tensor:
+        """Float32 nats from the layer's unit."""
+        return torch.from_numpy(integers / per_nat(self.layer)).float()
+
+    def _integers(self, value: torch.Tensor, low: int, high: int) -> np.ndarray:
+        rounded = torch.round(value.detach().double() * per_nat(self.layer)).clamp(low, high)
         return rounded.cpu().numpy().astype(np.int32)
-
-
-def _nats(integers: np.ndarray) -> torch.Tensor:
-    """Float32 nats from Q11.12 octaves."""
-    return torch.from_numpy(integers / PER_NAT).float()
 
 
 class PoissonRecurrent(base.AbstractRecurrent):
@@ -92,31 +94,31 @@ class PoissonRecurrent(base.AbstractRecurrent):
     Parameters
     ----------
     layer : PoissonLayer
+        With memory, dense weights from the image, and inhibited by itself.
     temperature : float
         Of the relaxed draws: z = sum_i sigmoid((1 - S_i) / temperature) over arrival times
         S_i (arXiv 2405.14473, algorithm 1).
     max_arrivals : int
         Arrivals considered for each count.
+
+    Raises
+    ------
+    ValueError
+        If the layer is of another kind.
     """
 
     def __init__(
         self, layer: PoissonLayer, temperature: float = 0.1, max_arrivals: int = 64
     ) -> None:
-        k, m = layer.weight.shape
+        weight, weight_rec = _recurrent_weights(layer)
+        k, m = weight.shape
         super().__init__({}, m, k, delay_shift=False)
         self.temperature, self.max_arrivals = temperature, max_arrivals
         self.neuron = _Neuron(layer)
-        self.input_synapse = self._synapse(layer.weight, layer.drive_exp, torch.int16)
-        self.recurrent_synapse = self._synapse(layer.weight_rec, layer.weight_exp, torch.int8)
+        unit = 1 / per_nat(layer)
+        self.input_synapse = _synapse(weight, 2.0**layer.drive_exp * unit, torch.int16)
+        self.recurrent_synapse = _synapse(weight_rec, 2.0**layer.weight_exp * unit, torch.int8)
         del self.synapse_params, self.recurrent_params
-
-    @staticmethod
-    def _synapse(weight: np.ndarray, exponent: int, dtype: torch.dtype) -> Dense:
-        k, n = weight.shape
-        synapse = Dense(n, k, pre_hook_fx=_Grid(exponent, dtype))
-        real = torch.from_numpy(weight * (2.0**exponent / PER_NAT)).float()
-        synapse.weight = torch.nn.Parameter(real.reshape(k, n, 1, 1, 1))
-        return synapse
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Run the relaxed dynamics.
@@ -130,6 +132,7 @@ class PoissonRecurrent(base.AbstractRecurrent):
         (N, K, T) relaxed counts drawn at the steps 1..T
         """
         neuron, layer = self.neuron, self.neuron.layer
+        unit = 1 / per_nat(layer)
         drive = self.input_synapse(x) + neuron.bias[:, None]
         gram = self.recurrent_synapse.pre_hook_fx(self.recurrent_synapse.weight)[:, :, 0, 0, 0]
         u = neuron.u_init.expand(len(x), -1)
@@ -137,8 +140,8 @@ class PoissonRecurrent(base.AbstractRecurrent):
         counts = []
         for t in range(x.shape[-1]):
             change = drive[..., t] - z @ gram.T - neuron.self_weight * z
-            change = change.clamp(layer.du_min / PER_NAT, layer.du_max / PER_NAT)
-            u = (u + change).clamp(layer.u_min / PER_NAT, layer.u_max / PER_NAT)
+            change = change.clamp(layer.du_min * unit, layer.du_max * unit)
+            u = (u + change).clamp(layer.u_min * unit, layer.u_max * unit)
             z = self._draw(u)
             counts.append(z)
         return torch.stack(counts, dim=-1)
@@ -147,3 +150,31 @@ class PoissonRecurrent(base.AbstractRecurrent):
         waits = torch.empty(*u.shape, self.max_arrivals, device=u.device).exponential_()
         arrivals = torch.cumsum(waits, dim=-1) * torch.exp(-u)[..., None]
         return torch.sigmoid((1 - arrivals) / self.temperature).sum(dim=-1)
+
+
+def _synapse(weight: np.ndarray, step: float, dtype: torch.dtype) -> Dense:
+    k, n = weight.shape
+    synapse = Dense(n, k, pre_hook_fx=_Grid(step, dtype))
+    real = torch.from_numpy(weight * step).float()
+    synapse.weight = torch.nn.Parameter(real.reshape(k, n, 1, 1, 1))
+    return synapse
+
+
+def _recurrent_weights(layer: PoissonLayer) -> tuple[np.ndarray, np.ndarray]:
+    """Weights from the image (K, M) and recurrent ones (K, K) of a layer that SLAYER can train."""
+    weight, weight_rec = layer.weight, layer.weight_rec
+    if weight is None or weight.ndim != 2:
+        found = "none" if weight is None else "one for each neuron"
+        raise ValueError(f"PoissonRecurrent: weights from the image: {found}, allowed (K, M)")
+    if weight_rec is None or weight_rec.shape[0] != weight_rec.shape[1] or layer.source != 1:
+        found = "none" if weight_rec is None else weight_rec.shape
+        raise ValueError(
+            f"PoissonRecurrent: the layer hears layer {layer.source}, with recurrent weights "
+            f"{found}; allowed is layer 1, itself, with {(len(weight),) * 2}"
+        )
+    if layer.sign != SUBTRACTED or not layer.memory or layer.ceiling:
+        raise ValueError(
+            f"PoissonRecurrent: sign {layer.sign}, memory {layer.memory}, ceiling {layer.ceiling}; "
+            "allowed is a layer that inhibits itself, with memory and without ceiling"
+        )
+    return weight, weight_rec

@@ -28,6 +28,12 @@ def pytest_configure():
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_generate_tests(metafunc):
+    """A test that asks for a `network_kind` runs once for each name of tests/kinds.py."""
+    if "network_kind" in metafunc.fixturenames:
+        metafunc.parametrize("network_kind", module_from(ROOT / "tests" / "kinds.py").NAMES)
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(SEED)
@@ -56,6 +62,12 @@ def make_network(vector_script):
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def kinds():
+    """Small random networks of every kind, tests/kinds.py."""
+    return module_from(ROOT / "tests" / "kinds.py")
 
 
 @pytest.fixture(scope="session")

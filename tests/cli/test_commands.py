@@ -10,6 +10,7 @@ from safetensors.numpy import load_file
 
 from ipvae.cli import backends
 from ipvae.emulator import engine
+from ipvae.network import neurons
 from ipvae.network.file import read_network, write_network
 from ipvae.network.trace import read_trace
 
@@ -141,8 +142,8 @@ def test_verify_notices_one_change_and_says_where(command, net, monkeypatch, kin
             return reference(network, images, steps, seed)
         with monkeypatch.context() as patch:
             if kind == "rounding":  # toward zero in place of toward minus infinity
-                original = engine.scale_input
-                patch.setattr(engine, "scale_input", lambda a, e: original(a + (a < 0), e))
+                original = neurons.scale_input
+                patch.setattr(neurons, "scale_input", lambda a, e: original(a + (a < 0), e))
             if kind == "draw":
                 draw = engine.Emulator._draw
 

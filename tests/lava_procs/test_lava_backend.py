@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from ipvae import emulator
+from ipvae.lava_procs import schedule
 from ipvae.lava_procs.importing import import_lava
 from ipvae.lava_procs.runner import LavaRunner, run
 from ipvae.network import random_source
@@ -53,11 +54,11 @@ def test_lava_equals_the_emulator_over_several_images(make_network, k, seed, par
 
 def test_images_do_not_depend_on_what_ran_before(make_network):
     network = make_network()
-    drives = drive(network, network.test_images)
+    b = drive(network, network.test_images)
     keys = [random_source.image_key(9, i) for i in range(3)]
     with LavaRunner(network, 12) as runner:
-        forward = [runner.run_image(drives[i], keys[i]) for i in (0, 1, 2)]
-        backward = [runner.run_image(drives[i], keys[i]) for i in (2, 1, 0)]
+        forward = [runner.run_image({"1": b[i]}, keys[i])["1"] for i in (0, 1, 2)]
+        backward = [runner.run_image({"1": b[i]}, keys[i])["1"] for i in (2, 1, 0)]
     np.testing.assert_array_equal(forward, backward[::-1])
 
 
@@ -67,16 +68,17 @@ def test_a_drive_out_of_its_range_is_refused(make_network):
     with LavaRunner(network, 3) as runner:
         for wrong in (np.full(16, 2**21), np.zeros(15, np.int32)):
             with pytest.raises(InputError, match="within \\+-2097151"):
-                runner.run_image(wrong, key)
-        assert runner.run_image(np.zeros(16, np.int32), key).shape == (4, 3, 16)
+                runner.run_image({"1": wrong}, key)
+        with pytest.raises(InputError, match="of the layers 2, allowed 1, all"):
+            runner.run_image({"2": np.zeros(16, np.int32)}, key)
+        found = runner.run_image({"1": np.zeros(16, np.int32)}, key)
+        assert {name: record.shape for name, record in found.items()} == {"1": (4, 3, 16)}
 
 
 def test_long_traces_arrive_in_parts(make_network, monkeypatch):
-    from ipvae.lava_procs.procs.poisson_neuron import process
-
-    monkeypatch.setattr(process, "CHUNK_BYTES", 3 * 4 * 16 * 5)
+    monkeypatch.setattr(schedule, "CHUNK_BYTES", 3 * 4 * 16 * 5)
     network = make_network()
-    assert process.trace_rows(16, 22) == 5
+    assert schedule.trace_rows(16, 22) == 5
     expected = emulator.run(network, network.test_images[:2], 22, 1)
     found = run(network, network.test_images[:2], 22, 1)
     assert compare(expected, found).first_divergence is None
@@ -93,7 +95,7 @@ def test_a_bare_dense_would_floor_odd_weights(make_network, monkeypatch):
     from lava.proc.dense.process import Dense
     from lava.utils.weightutils import SignMode
 
-    from ipvae.lava_procs.procs.poisson_block import process
+    from ipvae.lava_procs.procs.layer_block import process
 
     def bare(weight, payload_bits):
         return Dense(
@@ -111,7 +113,7 @@ def test_a_bare_dense_would_floor_odd_weights(make_network, monkeypatch):
 
 def test_a_synapse_without_message_bits_would_lose_counts(make_network, monkeypatch):
     """Without the payload width Lava's Dense turns a count of 7 into 1."""
-    from ipvae.lava_procs.procs.poisson_block import process
+    from ipvae.lava_procs.procs.layer_block import process
 
     exact = process.exact_dense
     monkeypatch.setattr(process, "exact_dense", lambda weight, _: exact(weight, 0))
@@ -121,23 +123,12 @@ def test_a_synapse_without_message_bits_would_lose_counts(make_network, monkeypa
     assert record["z"].max() > 1
 
 
-def test_unknown_arguments_are_errors():
+def test_unknown_arguments_are_errors(make_network):
     from ipvae.lava_procs.procs.poisson_neuron.process import PoissonNeuron
 
-    with pytest.raises(TypeError, match="weigth_exp"):
-        PoissonNeuron(u_init=np.zeros(2), self_weight=np.zeros(2), weigth_exp=0)  # type: ignore[call-arg]
-    with pytest.raises(ValueError, match="two vectors of one length"):
-        PoissonNeuron(
-            u_init=np.zeros(2),
-            self_weight=np.zeros(3),
-            weight_exp=0,
-            u_min=-1,
-            u_max=1,
-            du_min=-1,
-            du_max=1,
-            payload_bits=4,
-            n_steps=2,
-        )
+    layer = make_network().layer
+    with pytest.raises(TypeError, match="repaly"):
+        PoissonNeuron(layer=layer, schedule=schedule.Schedule(3, 4), repaly=True)  # type: ignore[call-arg]
 
 
 def children():
@@ -169,7 +160,9 @@ def test_a_process_that_dies_after_the_last_image_does_not_hang_the_end(make_net
     network = make_network()
     before = shared_memory()
     with LavaRunner(network, 5) as runner:
-        runner.run_image(drive(network, network.test_images)[0], random_source.image_key(0, 0))
+        runner.run_image(
+            {"1": drive(network, network.test_images)[0]}, random_source.image_key(0, 0)
+        )
         os.kill(actor_named(runner, "Dense").pid, signal.SIGKILL)
     assert shared_memory() == before
 
@@ -208,12 +201,12 @@ def test_a_killed_process_ends_the_run_by_name(make_network, part):
     threading.Timer(0.5, os.kill, (victim, signal.SIGKILL)).start()
     start = time.monotonic()
     with pytest.raises(HungBackendError, match=f"{part}.* died"):
-        runner.run_image(b, random_source.image_key(0, 0))
+        runner.run_image({"1": b}, random_source.image_key(0, 0))
     assert time.monotonic() - start < 20
     assert not Path(f"/proc/{victim}").exists()
     assert shared_memory() == before
     with pytest.raises(HungBackendError, match="was stopped"):
-        runner.run_image(b, random_source.image_key(0, 0))
+        runner.run_image({"1": b}, random_source.image_key(0, 0))
 
 
 def test_a_stopped_process_ends_the_run_in_time(make_network):
@@ -222,13 +215,13 @@ def test_a_stopped_process_ends_the_run_in_time(make_network):
     runner = LavaRunner(network, 5000, timeout=1.5)
     os.kill(actor_named(runner, "Dense").pid, signal.SIGSTOP)
     with pytest.raises(HungBackendError, match="no answer for 1.5 s"):
-        runner.run_image(b, random_source.image_key(0, 0))
+        runner.run_image({"1": b}, random_source.image_key(0, 0))
 
 
 def test_an_exception_in_a_model_is_reported(make_network, monkeypatch):
     from ipvae.lava_procs.procs.poisson_neuron import models
 
-    def broken(self, a_in):
+    def broken(self, t, a_in):
         raise ZeroDivisionError("in mid-run")
 
     monkeypatch.setattr(models.PyPoissonNeuronFixed, "_update", broken)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ipvae import emulator
-from ipvae.lava_procs import loihi2
+from ipvae.lava_procs import loihi2, schedule
 from ipvae.lava_procs.importing import import_lava
 from ipvae.lava_procs.runner import LavaRunner, run
 from ipvae.lava_procs.watch import names_of_actors
@@ -57,11 +57,9 @@ def test_replay_of_lavas_own_draws_gives_its_own_trace(make_network):
 @pytest.mark.parametrize("n_steps", [22, 4, 54])
 def test_draws_travel_in_parts(make_network, monkeypatch, rng, n_steps):
     """Parts of 5 steps: a last one that is short, exactly one, and more than a pipe holds."""
-    from ipvae.lava_procs.procs.poisson_neuron import process
-
-    monkeypatch.setattr(process, "CHUNK_BYTES", 3 * 4 * 16 * 5)
+    monkeypatch.setattr(schedule, "CHUNK_BYTES", 3 * 4 * 16 * 5)
     network = make_network()
-    assert process.trace_rows(16, n_steps) == 5
+    assert schedule.trace_rows(16, n_steps) == 5
     draws = foreign_draws(network, 3, n_steps, rng)
     expected = emulator.run(network, network.test_images[:3], n_steps, 1, draws=draws)
     found = run(network, network.test_images[:3], n_steps, 1, draws=draws)
@@ -70,11 +68,10 @@ def test_draws_travel_in_parts(make_network, monkeypatch, rng, n_steps):
 
 @pytest.mark.parametrize("part", ["PoissonNeuron", "Dense"])
 def test_a_process_killed_in_a_replay_ends_the_run_by_name(make_network, monkeypatch, part):
-    from ipvae.lava_procs.procs.poisson_neuron import process
-
-    monkeypatch.setattr(process, "CHUNK_BYTES", 3 * 4 * 16 * 5)
+    monkeypatch.setattr(schedule, "CHUNK_BYTES", 3 * 4 * 16 * 5)
     network = make_network()
     draws = np.zeros((20001, 16), np.int64)
+    b = drive(network, network.test_images)[0]
     runner = LavaRunner(network, 20000, replay=True)
     names = names_of_actors(runner._runtime)
     index = next(i for i, name in enumerate(names) if part in name)
@@ -82,9 +79,7 @@ def test_a_process_killed_in_a_replay_ends_the_run_by_name(make_network, monkeyp
     threading.Timer(0.5, os.kill, (victim, signal.SIGKILL)).start()
     start = time.monotonic()
     with pytest.raises(HungBackendError, match=f"{part}.* died"):
-        runner.run_image(
-            drive(network, network.test_images)[0], random_source.image_key(0, 0), draws
-        )
+        runner.run_image({"1": b}, random_source.image_key(0, 0), draws)
     assert time.monotonic() - start < 20
 
 
@@ -95,7 +90,7 @@ def test_draws_and_network_must_both_be_for_replay(make_network):
         LavaRunner(network, 3, replay=True) as runner,
         pytest.raises(ValueError, match="replay=True"),
     ):
-        runner.run_image(b, random_source.image_key(0, 0))
+        runner.run_image({"1": b}, random_source.image_key(0, 0))
     draws = np.zeros((1, 4, 16), np.int64)
     draws[0, 2, 3] = 256
     with pytest.raises(InputError, match="step 2, neuron 3: allowed 0 to 255"):

@@ -50,6 +50,33 @@ def test_inherited_export_writes_our_group_dataset_by_dataset(
             np.testing.assert_array_equal(theirs[name][()], dataset[()], err_msg=name)
 
 
+def test_export_keeps_16_fraction_bits(tmp_path, kinds, block_of):
+    network = kinds.networks(0)["recurrent, 16 bits"]
+    write_network(tmp_path / "ours.h5", network)
+    with h5py.File(tmp_path / "theirs.h5", "w") as f:
+        block_of(network).export_hdf5(f.create_group("layer/1"))
+    with h5py.File(tmp_path / "ours.h5") as a, h5py.File(tmp_path / "theirs.h5") as b:
+        ours, theirs = datasets(a["layer/1"]), datasets(b["layer/1"])
+        assert set(theirs) == set(ours)
+        for name, dataset in ours.items():
+            np.testing.assert_array_equal(theirs[name][()], dataset[()], err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("errors", "weights from the image: none"),
+        ("feed-forward", "hears layer 0"),
+        ("one hidden", r"hears layer 1, with recurrent weights \(7, 8\)"),
+        ("recurrent, added", "sign 1"),
+        ("feed-forward, ceiling", "hears layer 0"),
+    ],
+)
+def test_other_layers_are_refused(kinds, block_of, name, message):
+    with pytest.raises(ValueError, match=message):
+        block_of(kinds.networks(0)[name])
+
+
 def test_lava_dl_walks_our_file(tmp_path, make_network):
     import_lava()
     from lava.lib.dl.netx.utils import NetDict

@@ -4,9 +4,9 @@ from lava.lib.dl.netx.blocks.models import AbstractPyBlockModel
 from lava.magma.core.decorator import implements
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
-from ipvae.lava_procs.procs.poisson_network.process import PoissonNetwork
+from ipvae.lava_procs.procs.layered_network.process import LayeredNetwork
 
 
-@implements(proc=PoissonNetwork, protocol=LoihiProtocol)
-class PyPoissonNetworkModel(AbstractPyBlockModel):
-    """Sub-process model; the layers inside are built by netx."""
+@implements(proc=LayeredNetwork, protocol=LoihiProtocol)
+class PyLayeredNetworkModel(AbstractPyBlockModel):
+    """Sub-process model; the layers inside are built by the network."""

@@ -1,0 +1,140 @@
+"""What the processes of all neurons share: ports and states, and the round of an image.
+
+It lies here and not in `procs`, since Lava imports every file beside a process.
+"""
+
+# Lava declares ports and variables by assigning a LavaPyType to them.
+# pyright: reportAssignmentType=false, reportIndexIssue=false, reportOptionalSubscript=false
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+
+from typing import Any
+
+import numpy as np
+from lava.magma.core.model.py.model import PyLoihiProcessModel
+from lava.magma.core.model.py.ports import PyInPort, PyOutPort
+from lava.magma.core.model.py.type import LavaPyType
+from lava.magma.core.process.ports.ports import InPort, OutPort
+from lava.magma.core.process.process import AbstractProcess, LogConfig
+from lava.magma.core.process.variable import Var
+
+from ipvae.lava_procs.schedule import Schedule, trace_rows
+from ipvae.network.wiring import AnyLayer
+
+
+class ActingNeuron(AbstractProcess):
+    """Neurons of one layer, which act at the rows of their schedule and rest between.
+
+    In each image, of `schedule.length` steps of the chip::
+
+        first step:  drive, ... = image.recv();  u, z = start
+        all steps:   x = a_in.recv()
+        row t:       a_in = 0 if t = 0 and lag = 1, else x
+                     u, z = act(t, a_in);  s_out.send(z)
+        no row:      s_out.send(0)
+
+    After the last step the next image begins: a reset without rebuilding.
+
+    Parameters
+    ----------
+    layer : PoissonLayer or GradedLayer
+        What the neurons compute. Its weights are not looked at: `drive` and `a_in` stand for them.
+    schedule : Schedule
+    n_image : int
+        Length of a message of `image`.
+    name, log_config : optional
+        As for every Lava process.
+    parameters
+        Further ones of the model.
+
+    Ports
+    -----
+    a_in : (K,) accumulated input; zeros if connected to nothing
+    s_out : (K,) what is sent
+    image : (n_image,) drive, and what else an image brings, received at its first step
+    trace : (rows, 3, K) a_in, u and z of `trace_rows` rows; an image's last message may
+        end in rows that mean nothing
+    """
+
+    _runtime = None  # Lava's __del__ asks for it even if __init__ has raised
+
+    def __init__(
+        self,
+        layer: AnyLayer,
+        schedule: Schedule,
+        n_image: int,
+        name: str | None,
+        log_config: LogConfig | None,
+        **parameters: Any,
+    ) -> None:
+        super().__init__(
+            layer=layer, schedule=schedule, name=name, log_config=log_config, **parameters
+        )
+        k = layer.n_neurons
+        self.rows = trace_rows(k, schedule.n_steps)
+        self.a_in = InPort(shape=(k,))
+        self.s_out = OutPort(shape=(k,))
+        self.image = InPort(shape=(n_image,))
+        self.trace = OutPort(shape=(self.rows, 3, k))
+        self.u = Var(shape=(k,), init=0)
+        self.z = Var(shape=(k,), init=0)
+        self.drive = Var(shape=(k,), init=0)
+        self.step = Var(shape=(1,), init=0)
+
+
+class PyActingNeuron(PyLoihiProcessModel):
+    """The round of an image; a subclass says how neurons start and what they do in a row."""
+
+    a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
+    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
+    image: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
+    trace: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
+    u: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)  # potential or log-rate
+    z: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)  # what was sent last
+    drive: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
+    step: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)  # of the chip, in the image
+
+    def __init__(self, proc_params) -> None:
+        super().__init__(proc_params)
+        self._layer = proc_params["layer"]
+        self._schedule: Schedule = proc_params["schedule"]
+        self._record = None
+
+    def run_spk(self) -> None:
+        """Run one step of the chip."""
+        received = self.a_in.recv()
+        step = int(self.step[0])
+        if step == 0:
+            self._begin(self.image.recv().astype(np.int32))
+        t = self._schedule.row(step)
+        if t < 0:
+            self.s_out.send(np.zeros_like(self.z))
+        else:
+            a_in = received.astype(np.int64)
+            if t < self._schedule.lag:
+                a_in[:] = 0  # what the synapse held back belongs to the image before
+            self._update(t, a_in)
+            self._emit(t)
+            self.s_out.send(self.z)
+            self._remember(t, a_in)
+        self.step[0] = self._schedule.following(step)
+
+    def _begin(self, received: np.ndarray) -> None:
+        """Take what the next image brings, and restore the start."""
+        raise NotImplementedError
+
+    def _update(self, t: int, a_in: np.ndarray) -> None:
+        """Set `u` in row t."""
+        raise NotImplementedError
+
+    def _emit(self, t: int) -> None:
+        """Set `z` in row t."""
+        raise NotImplementedError
+
+    def _remember(self, t: int, a_in: np.ndarray) -> None:
+        """Keep this row for the trace; send a message when it is full or the image done."""
+        if self._record is None:
+            self._record = np.zeros(self.trace.shape, dtype=np.int32)
+        row = t % len(self._record)
+        self._record[row] = a_in, self.u, self.z
+        if row == len(self._record) - 1 or t == self._schedule.n_steps:
+            self.trace.send(self._record)

@@ -1,0 +1,31 @@
+"""Fixed-point model of the graded neuron for Lava's CPU simulator."""
+
+import numpy as np
+from lava.magma.core.decorator import implements, requires, tag
+from lava.magma.core.resources import CPU
+from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
+
+from ipvae.lava_procs.acting import PyActingNeuron
+from ipvae.lava_procs.procs.graded_neuron.process import GradedNeuron
+from ipvae.network.neurons import graded_output, next_potential
+
+
+@implements(proc=GradedNeuron, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("fixed_pt", "bit_accurate_loihi")
+class PyGradedNeuronFixed(PyActingNeuron):
+    """Receive, update, send; every state a 24-bit integer."""
+
+    def _begin(self, received: np.ndarray) -> None:
+        """Take the next image's drive; restore the start of a run."""
+        self.drive = received
+        self.u = np.zeros_like(received)
+
+    def _update(self, t: int, a_in: np.ndarray) -> None:
+        if t > 0 or not self._layer.memory:
+            u = next_potential(self._layer, self.u, self.drive, a_in)
+            self.u = u.astype(np.int32)
+
+    def _emit(self, t: int) -> None:
+        del t
+        self.z = graded_output(self._layer, self.u).astype(np.int32)

@@ -1,0 +1,106 @@
+"""One layer as a block of lava-dl's netx."""
+
+import numpy as np
+from lava.magma.core.process.ports.ports import InPort, OutPort
+from lava.magma.core.process.process import AbstractProcess
+from lava.proc.dense.process import Dense
+from lava.utils.weightutils import SignMode
+
+from ipvae.lava_procs.procs.graded_neuron.process import GradedNeuron
+from ipvae.lava_procs.procs.poisson_neuron.process import PoissonNeuron
+from ipvae.lava_procs.schedule import Schedule
+from ipvae.network.layers import PoissonLayer
+from ipvae.network.wiring import AnyLayer
+
+
+class LayerBlock(AbstractProcess):
+    """Neurons, and the Dense synapse through which they hear a layer.
+
+    netx's own Dense and RecurrentDense are not used: they give synapses the input's
+    message bits (0, so that graded counts become true or false) and drop their sign mode.
+
+    Parameters
+    ----------
+    layer : PoissonLayer or GradedLayer
+        What the neurons compute.
+    schedule : Schedule
+    n_pixels : int
+        Width of `inp`, which stands for the image; the drive is computed on the host.
+    weight_rec : (K, J) int in -128..127, None where no layer is heard
+    heard_bits : int
+        Width of the messages that are heard.
+    recurrent : bool
+        Whether the layer hears itself.
+    replay : bool
+        Whether Poisson neurons take recorded counts in place of drawing their own.
+
+    Ports
+    -----
+    inp : (n_pixels,) connected to nothing inside
+    heard : (J,) messages of another layer; only if one is heard
+    out : (K,) what the neurons send
+    """
+
+    def __init__(
+        self,
+        *,
+        layer: AnyLayer,
+        schedule: Schedule,
+        n_pixels: int,
+        weight_rec: np.ndarray | None,
+        heard_bits: int,
+        recurrent: bool,
+        replay: bool = False,
+    ) -> None:
+        super().__init__()
+        k = layer.n_neurons
+        self.shape = (k,)
+        self.input_message_bits = 0
+        self.output_message_bits = message_bits(layer)
+        self.inp = InPort(shape=(n_pixels,))
+        self.out = OutPort(shape=(k,))
+        if isinstance(layer, PoissonLayer):
+            self.neuron = PoissonNeuron(layer=layer, schedule=schedule, replay=replay)
+        else:
+            self.neuron = GradedNeuron(layer=layer, schedule=schedule)
+        self.neuron.s_out.connect(self.out)
+        if weight_rec is None:
+            return
+        self.synapse = exact_dense(weight_rec, heard_bits)
+        self.synapse.a_out.connect(self.neuron.a_in)
+        if recurrent:
+            self.neuron.s_out.connect(self.synapse.s_in)
+        else:
+            self.heard = InPort(shape=(weight_rec.shape[1],))
+            self.heard.connect(self.synapse.s_in)
+
+
+def message_bits(layer: AnyLayer) -> int:
+    """Width of what a layer sends, with a bit for the sign where there is one; at least 1."""
+    if isinstance(layer, PoissonLayer):
+        return layer.payload_bits
+    low, high = layer.sent
+    return max(1, max(high, -low - 1).bit_length() + (low < 0))
+
+
+def exact_dense(weight: np.ndarray, message_bits: int) -> Dense:
+    """Lava's Dense that multiplies by exactly these weights.
+
+    With mixed signs Lava's 8-bit Dense keeps even numbers only: it is given twice the
+    weights and half the scale, so that every product is exact. The sign mode is named,
+    since Lava would otherwise guess it from the values.
+
+    Parameters
+    ----------
+    weight : (n_out, n_in) int in -128..127
+    message_bits : int
+        At least 1: with 0, Lava would take messages for true or false. Otherwise its model
+        multiplies by the messages as they are, signs included, whatever their width.
+    """
+    return Dense(
+        weights=2 * np.asarray(weight, dtype=np.int32),
+        weight_exp=-1,
+        num_weight_bits=8,
+        sign_mode=SignMode.MIXED,
+        num_message_bits=message_bits,
+    )
