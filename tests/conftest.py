@@ -60,8 +60,10 @@ def make_network(vector_script):
 
 @pytest.fixture(scope="session")
 def oracle():
-    """The slow independent implementation, tests/oracle.py."""
-    return module_from(ROOT / "tests" / "oracle.py")
+    """The slow independent implementation, tests/oracle.py and oracle_layers.py beside it."""
+    module = module_from(ROOT / "tests" / "oracle.py")
+    module_from(ROOT / "tests" / "oracle_layers.py")
+    return module
 
 
 @pytest.fixture(scope="session")
