@@ -5,7 +5,7 @@ import hashlib
 import io
 from pathlib import Path
 
-from vectors import bounds, counts, drive, random_source, ranges, runs, sampler, steps
+from vectors import bounds, counts, drive, kinds, random_source, ranges, runs, sampler, steps
 from vectors.runs import random_network
 
 from ipvae.emulator import run
@@ -15,7 +15,7 @@ from ipvae.network.drive import drive as drive_of
 from ipvae.network.file import write_network
 from ipvae.network.trace import VARIABLES, Trace, write_trace
 
-__all__ = ["FOLDER", "main", "random_network", "runs", "tables"]
+__all__ = ["FOLDER", "kinds", "main", "random_network", "runs", "tables"]
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "vectors"
 TABLES = {

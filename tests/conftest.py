@@ -41,6 +41,12 @@ def vector_script():
 
 
 @pytest.fixture(scope="session")
+def layered(vector_script):
+    """Function of a seed: random networks of every kind of section 9, by name."""
+    return vector_script.kinds.networks
+
+
+@pytest.fixture(scope="session")
 def certify_script():
     """scripts/certify_sampler.py as a module."""
     return module_from(ROOT / "scripts" / "certify_sampler.py")
