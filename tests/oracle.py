@@ -117,15 +117,17 @@ def read(path: str) -> tuple[int, dict[str, Any], dict[str, str]]:
     datasets: dict[str, h5py.Dataset] = {}
     with h5py.File(path, "r") as file:
         require("ipvae" in file, "no group ipvae")
-        attributes = file["ipvae"].attrs
-        version = attributes.get("format_version")
+        attributes: Any = file["ipvae"].attrs
+        require("format_version" in attributes, "no format version")
+        version = int(attributes["format_version"])
         require(version in (1, 2), "unknown format version")
         file.visititems(lambda p, x: datasets.update({p: x} if isinstance(x, h5py.Dataset) else {}))
-        checksum = content_checksum(datasets, int(version))
-        require(attributes.get("checksum") == checksum.encode(), "the checksum does not fit")
+        checksum = content_checksum(datasets, version)
+        require("checksum" in attributes, "no checksum")
+        require(attributes["checksum"] == checksum.encode(), "the checksum does not fit")
         values = {path: dataset[...].tolist() for path, dataset in datasets.items()}
         dtypes = {path: dataset.dtype.str for path, dataset in datasets.items()}
-    return int(version), values, dtypes
+    return version, values, dtypes
 
 
 def load(path: str) -> Any:

@@ -1,4 +1,4 @@
-"""Small random networks of every kind of section 9 of docs/arithmetic.md."""
+"""Small random networks of every kind of section 9 of the arithmetic; also the tests' fixture."""
 
 from typing import Any
 
@@ -81,7 +81,7 @@ class Maker:
             self.rng.normal(size=(M, k)),
             self.rng.integers(-10, 256, (3, M)).astype(np.int16),
             np.array([0, 2, 1], np.int16),
-            {"made": "at random"},
+            {"made": "scripts/vectors/kinds.py, at random"},
             hidden=tuple(hidden),
             readouts=readouts,
         )

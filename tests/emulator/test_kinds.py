@@ -1,6 +1,7 @@
 """Networks of several layers: the emulator does what section 9 of docs/arithmetic.md says."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,12 +9,14 @@ import pytest
 from ipvae.emulator import run
 from ipvae.network.description import IntNetwork
 from ipvae.network.drive import drives
-from ipvae.network.file import write_network
+from ipvae.network.fields import version_of
+from ipvae.network.file import read_network, write_network
 from ipvae.network.layers import GradedLayer, PoissonLayer
 from ipvae.network.neurons import total_input
-from ipvae.network.trace import VARIABLES
+from ipvae.network.trace import VARIABLES, read_trace
 
 STEPS, SEED = 8, 77
+RUNS = Path(__file__).resolve().parents[2] / "docs" / "vectors" / "runs"
 
 
 def oracles_run(oracle, network, path):
@@ -127,6 +130,16 @@ def test_the_runs_reach_every_branch_of_section_9(layered):
     for seed in range(6):
         for network in layered(seed).values():
             taken |= branches(network, run(network, network.test_images, STEPS, SEED))
+    assert taken == EVERY_BRANCH
+
+
+def test_the_vectors_reach_every_branch_of_section_9():
+    taken = set()
+    for path in RUNS.glob("*.net.h5"):
+        network = read_network(path)
+        if version_of(network) == 2:
+            trace = read_trace(path.with_name(path.name.replace(".net.", ".trace.")))
+            taken |= branches(network, trace)
     assert taken == EVERY_BRANCH
 
 
