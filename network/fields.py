@@ -29,14 +29,18 @@ _NAME = "S10"
 _TEXT = "S32"
 _WHOLE = ("<i8", 0)
 
-_COMMON: Spec = {
+_INPUT: Spec = {
     "layer/0/type": (_NAME, 1),
     "layer/0/shape": ("<i8", 1),
+}
+_PIXELS: Spec = {
     "ipvae/latency": _WHOLE,
     "ipvae/input/minimum": _WHOLE,
     "ipvae/input/maximum": _WHOLE,
     "ipvae/input/scale": ("<f8", 0),
     "ipvae/input/shape": ("<i8", 1),
+}
+_MERIT: Spec = {
     "ipvae/decoder": ("<f4", 2),
     "ipvae/test/images": ("<i2", 2),
     "ipvae/test/labels": ("<i2", 1),
@@ -56,11 +60,11 @@ _LAYER: Spec = {
     "weight_rec": ("|i1", 2),
     "bias": ("<i4", 1),
     "neuron/type": (_NAME, 1),
-    "neuron/weight_exp": _WHOLE,
 }
 _POISSON: Spec = {
     "neuron/messageBits": _WHOLE,
     "neuron/fracBits": _WHOLE,
+    "neuron/weight_exp": _WHOLE,
     "neuron/uInit": ("<i4", 1),
     "neuron/uMin": _WHOLE,
     "neuron/uMax": _WHOLE,
@@ -70,6 +74,7 @@ _POISSON: Spec = {
 }
 _POISSON_2: Spec = {**_POISSON, "neuron/memory": _WHOLE, "neuron/ceiling": _WHOLE}
 _GRADED: Spec = {
+    "neuron/weight_exp": _WHOLE,
     "neuron/zMin": _WHOLE,
     "neuron/zMax": _WHOLE,
     "neuron/leak": _WHOLE,
@@ -88,12 +93,14 @@ _PLACE: Spec = {
 }
 
 FIELDS_1: Spec = {
-    **_COMMON,
-    **_SAMPLER,
-    "ipvae/drive_exp": _WHOLE,
+    **_INPUT,
     **{f"layer/1/{name}": kind for name, kind in {**_LAYER, **_POISSON}.items()},
+    "ipvae/drive_exp": _WHOLE,
+    **_PIXELS,
+    **_SAMPLER,
+    **_MERIT,
 }
-"""All datasets of a file of version 1."""
+"""All datasets of a file of version 1, in the order in which they are written."""
 
 TABLES = {"ipvae/tables/ceiling": ceiling_table, "ipvae/tables/swish": swish_table}
 """Stored where a neuron uses them."""
@@ -131,7 +138,7 @@ def expected_fields(version: int, datasets: dict[str, tuple[np.dtype, tuple]]) -
     if version == 1:
         return FIELDS_1
     names = {int(m[1]) for m in map(_LAYER_PATH.fullmatch, datasets) if m}
-    spec = {**_COMMON, "ipvae/period": _WHOLE}
+    spec = {**_INPUT, **_PIXELS, **_MERIT, "ipvae/period": _WHOLE}
     for i in sorted(names):
         poisson_layer = f"layer/{i}/neuron/uInit" in datasets
         spec |= _of_layer(i, _POISSON_2 if poisson_layer else _GRADED, datasets)

@@ -195,6 +195,8 @@ class PoissonLayer(Layer):
             raise DescriptionError(
                 f"{self.title}: ceiling with frac_bits = {self.frac_bits}, allowed {CEILING_BITS}"
             )
+        if self.ceiling and self.memory:
+            raise DescriptionError(f"{self.title}: ceiling with memory, allowed is one of them")
         if not self.memory and np.any(self.self_weight):
             raise DescriptionError(f"{self.title}: self_weight without memory, allowed are zeros")
 
@@ -202,7 +204,8 @@ class PoissonLayer(Layer):
         return super()._arrays() | {"self_weight": np.int32, "u_init": np.int32}
 
     def _ranges(self) -> dict[str, tuple[int, int]]:
-        scale = 1 << max(0, self.frac_bits - FRAC_BITS)
+        low, high = FRAC_BITS_RANGE
+        scale = 1 << (min(max(self.frac_bits, low), high) - FRAC_BITS)
         return super()._ranges() | {
             "frac_bits": FRAC_BITS_RANGE,
             "self_weight": (0, SELF_MAX),

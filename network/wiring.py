@@ -9,7 +9,7 @@ acts are its rows 0..T.
 from dataclasses import dataclass
 
 from ipvae.network.errors import DescriptionError
-from ipvae.network.layers import NOTHING, GradedLayer, PoissonLayer
+from ipvae.network.layers import MAX_LAYERS, NOTHING, GradedLayer, PoissonLayer
 
 AnyLayer = PoissonLayer | GradedLayer
 
@@ -64,12 +64,14 @@ def wiring(
     Raises
     ------
     DescriptionError
-        If the layers are connected in another way, do not fit each other's size, or have memory
-        where there is no loop.
+        If there are too many layers, or they are connected in another way, do not fit each other's
+        size, or have memory where there is no loop.
     """
     n = len(hidden)
     number = n + 1
     layers = {i: layer for i, layer in enumerate((*hidden, code, *readouts), start=1)}
+    if len(layers) > MAX_LAYERS:
+        raise DescriptionError(f"layers: found {len(layers)}, allowed are up to {MAX_LAYERS}")
     loop = code.source == number or (n > 0 and hidden[0].source == number)
     _require_sources(layers, number)
     _require_sizes(layers)

@@ -5,17 +5,18 @@ import hashlib
 import io
 from pathlib import Path
 
-from vectors import bounds, counts, drive, random_source, ranges, runs, sampler, steps
+from vectors import bounds, counts, drive, kinds, random_source, ranges, runs, sampler, steps
 from vectors.runs import random_network
 
 from ipvae.emulator import run
-from ipvae.network.bounds import saturations
+from ipvae.network.bounds import layer_saturations
 from ipvae.network.description import IntNetwork
-from ipvae.network.drive import drive as drive_of
+from ipvae.network.drive import drives
+from ipvae.network.fields import version_of
 from ipvae.network.file import write_network
 from ipvae.network.trace import VARIABLES, Trace, write_trace
 
-__all__ = ["FOLDER", "main", "random_network", "runs", "tables"]
+__all__ = ["FOLDER", "kinds", "main", "random_network", "runs", "tables"]
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "vectors"
 TABLES = {
@@ -42,7 +43,7 @@ def tables() -> dict[str, str]:
 
 
 def main() -> None:
-    """Write all vectors; print the rows of section 8 of docs/arithmetic.md."""
+    """Write all vectors; print the rows of the two tables of section 8 of docs/arithmetic.md."""
     (FOLDER / "runs").mkdir(parents=True, exist_ok=True)
     for name, text in tables().items():
         (FOLDER / name).write_text(text, newline="\n")
@@ -50,16 +51,25 @@ def main() -> None:
         write_network(FOLDER / "runs" / f"{name}.net.h5", made)
         trace = run(made, made.test_images, runs.STEPS, runs.SEED)
         write_trace(FOLDER / "runs" / f"{name}.trace.h5", trace)
-        print(document_row(name, made, trace))
+        print(*document_rows(name, made, trace), sep="\n")
 
 
-def document_row(name: str, network: IntNetwork, trace: Trace) -> str:
-    """Row of section 8 of docs/arithmetic.md: digests of a_in, u, z, and saturations."""
-    variables = {variable: trace.stacked(network.code, variable) for variable in VARIABLES}
-    digests = [hashlib.sha256(v.astype("<i4").tobytes()).hexdigest() for v in variables.values()]
-    saturated = saturations(network, variables, drive_of(network, network.test_images))
-    cells = [f"`{digest[:16]}`" for digest in digests] + [str(n) for n in saturated.values()]
-    return f"| {name} | " + " | ".join(cells) + " |"
+def document_rows(name: str, network: IntNetwork, trace: Trace) -> list[str]:
+    """Rows of section 8 of docs/arithmetic.md, one for each layer.
+
+    Each has the digests of `a_in`, `u`, `z`, and the saturations. With several layers the number
+    of the layer stands behind the run's name.
+    """
+    rows = []
+    drive = drives(network, network.test_images)
+    for number, layer in network.layers.items():
+        variables = {v: trace.stacked(number, v) for v in VARIABLES}
+        values = [v.astype("<i4").tobytes() for v in variables.values()]
+        cells = [f"`{hashlib.sha256(v).hexdigest()[:16]}`" for v in values]
+        cells += [str(n) for n in layer_saturations(layer, variables, drive[number]).values()]
+        places = [name] if version_of(network) == 1 else [name, number]
+        rows.append("| " + " | ".join([*places, *cells]) + " |")
+    return rows
 
 
 if __name__ == "__main__":

@@ -47,6 +47,12 @@ def vector_script():
 
 
 @pytest.fixture(scope="session")
+def layered(vector_script):
+    """Function of a seed: random networks of every kind of section 9, by name."""
+    return vector_script.kinds.networks
+
+
+@pytest.fixture(scope="session")
 def certify_script():
     """scripts/certify_sampler.py as a module."""
     return module_from(ROOT / "scripts" / "certify_sampler.py")
@@ -72,8 +78,10 @@ def kinds():
 
 @pytest.fixture(scope="session")
 def oracle():
-    """The slow independent implementation, tests/oracle.py."""
-    return module_from(ROOT / "tests" / "oracle.py")
+    """The slow independent implementation, tests/oracle.py and oracle_layers.py beside it."""
+    module = module_from(ROOT / "tests" / "oracle.py")
+    module_from(ROOT / "tests" / "oracle_layers.py")
+    return module
 
 
 @pytest.fixture(scope="session")

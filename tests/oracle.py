@@ -1,13 +1,15 @@
 """A slow second opinion in plain Python integers.
 
 Written from docs/arithmetic.md and docs/format.md alone; it shares no code with the project.
-Section numbers below are those of docs/arithmetic.md.
+Section numbers below are those of docs/arithmetic.md. Files of version 2 (section 9) are the
+business of oracle_layers.py, which takes its arithmetic from here.
 """
 
 import argparse
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import h5py
 
@@ -98,9 +100,9 @@ def check_seal(path: str) -> None:
     require(data[:512] == expected, "the seal does not fit the file")
 
 
-def content_checksum(datasets: dict[str, h5py.Dataset]) -> str:
+def content_checksum(datasets: dict[str, h5py.Dataset], version: int) -> str:
     """SHA-256 of the contents, however HDF5 lays them out."""
-    digest = hashlib.sha256(b"ipvae-network/1\0")
+    digest = hashlib.sha256(b"ipvae-network/%d\0" % version)
     for path, dataset in sorted(datasets.items()):
         dtype = dataset.dtype.str.replace("|S", "S")
         shape = ",".join(str(n) for n in dataset.shape)
@@ -109,31 +111,50 @@ def content_checksum(datasets: dict[str, h5py.Dataset]) -> str:
     return digest.hexdigest()
 
 
-def load(path: str) -> Network:
+def read(path: str) -> tuple[int, dict[str, Any], dict[str, str]]:
+    """Version, values and dtypes of a file; seal and checksum are checked, contents are not."""
+    check_seal(path)
+    datasets: dict[str, h5py.Dataset] = {}
+    with h5py.File(path, "r") as file:
+        require("ipvae" in file, "no group ipvae")
+        attributes: Any = file["ipvae"].attrs
+        require("format_version" in attributes, "no format version")
+        version = int(attributes["format_version"])
+        require(version in (1, 2), "unknown format version")
+        file.visititems(lambda p, x: datasets.update({p: x} if isinstance(x, h5py.Dataset) else {}))
+        checksum = content_checksum(datasets, version)
+        require("checksum" in attributes, "no checksum")
+        require(attributes["checksum"] == checksum.encode(), "the checksum does not fit")
+        values = {path: dataset[...].tolist() for path, dataset in datasets.items()}
+        dtypes = {path: dataset.dtype.str for path, dataset in datasets.items()}
+    return version, values, dtypes
+
+
+def load(path: str) -> Any:
     """Read a network file; ranges of single fields and HDF5's layout are not checked.
 
     Parameters
     ----------
     path
-        A file of format version 1.
+        A file of format version 1 or 2.
+
+    Returns
+    -------
+    Network
+        Of version 1; of version 2 an `oracle_layers.Layers`.
 
     Raises
     ------
     ValueError
-        If the seal, the checksum, a field or a bound of section 6 is wrong.
+        If the seal, the checksum, a field or a bound of section 6 or 9 is wrong.
     """
-    check_seal(path)
-    datasets: dict[str, h5py.Dataset] = {}
-    with h5py.File(path, "r") as file:
-        require("ipvae" in file, "no group ipvae")
-        attributes = file["ipvae"].attrs
-        require(attributes.get("format_version") == 1, "unknown format version")
-        file.visititems(lambda p, x: datasets.update({p: x} if isinstance(x, h5py.Dataset) else {}))
-        wrong = set(datasets) ^ {*FIELDS.values(), *FIXED, *UNUSED}
-        require(not wrong, f"missing or unknown datasets: {wrong}")
-        checksum = content_checksum(datasets)
-        require(attributes.get("checksum") == checksum.encode(), "the checksum does not fit")
-        values = {path: dataset[...].tolist() for path, dataset in datasets.items()}
+    version, values, dtypes = read(path)
+    if version == 2:
+        import oracle_layers
+
+        return oracle_layers.from_values(values, dtypes)
+    wrong = set(values) ^ {*FIELDS.values(), *FIXED, *UNUSED}
+    require(not wrong, f"missing or unknown datasets: {wrong}")
     for name, value in FIXED.items():
         require(values[name] == value, f"{name}: {values[name]}")
     network = Network(**{field: values[name] for field, name in FIELDS.items()})
@@ -213,13 +234,20 @@ def threshold(A: list[list[int]], r: int, f: int, n: int) -> int:
 
 def count(net: Network, u: int, image: tuple[int, int], neuron: tuple[int, int], t: int) -> int:
     """The spike count of a neuron at step `t`."""
+    return min(drawn(net.A, u, image, neuron, t), net.zmax)
+
+
+def drawn(
+    A: list[list[int]], u: int, image: tuple[int, int], neuron: tuple[int, int], t: int
+) -> int:
+    """The total of all sub-draws of a neuron at step `t`, before `zmax`."""
     j, r, f = table_position(u)
-    thresholds = [threshold(net.A, r, f, n) for n in range(N_COLUMNS)]
+    thresholds = [threshold(A, r, f, n) for n in range(N_COLUMNS)]
     total = 0
     for i in range(2**j):
         draw = uniform(image, neuron, t, i)
         total += sum(draw >= limit for limit in thresholds)
-    return min(total, net.zmax)
+    return total
 
 
 # ---------------------------------------------------------------- drive and steps (sections 2, 3)
@@ -234,13 +262,15 @@ def drive(net: Network, x: list[int]) -> list[int]:
     """The drive of every neuron for one image."""
     require(len(x) == len(net.W[0]), "an image of another size")
     require(all(net.lo <= pixel <= net.hi for pixel in x), "a pixel is out of range")
-    b = []
-    for row, bias in zip(net.W, net.bias, strict=True):
-        p = sum(w * pixel for w, pixel in zip(row, x, strict=True))
-        assert abs(p) < 2**53, p
-        q = p << net.ed if net.ed >= 0 else p >> -net.ed
-        b.append(clip(q + bias, -L, L))
-    return b
+    return [drive_of(row, x, net.ed, bias) for row, bias in zip(net.W, net.bias, strict=True)]
+
+
+def drive_of(row: list[int], x: list[int], ed: int, bias: int) -> int:
+    """The drive of one neuron."""
+    p = sum(w * pixel for w, pixel in zip(row, x, strict=True))
+    assert abs(p) < 2**53, p
+    q = p << ed if ed >= 0 else p >> -ed
+    return clip(q + bias, -L, L)
 
 
 def receive(row: list[int], z: list[int]) -> int:
@@ -258,9 +288,14 @@ def recurrent(a_in: int, e: int) -> int:
     return clip(a_in >> -e, -L, L)
 
 
+def self_inhibition(s: int, z: int) -> int:
+    """What the neuron's own last count takes off."""
+    return i24(s * min(z, S // s)) if s else 0
+
+
 def update(net: Network, k: int, u: int, z: int, b: int, a_in: int) -> int:
     """The new log-rate of neuron `k`."""
-    own = i24(net.s[k] * min(z, S // net.s[k])) if net.s[k] else 0
+    own = self_inhibition(net.s[k], z)
     change = i24(i24(b - i24(recurrent(a_in, net.e))) - own)
     return clip(i24(u + clip(change, net.dmin, net.dmax)), net.umin, net.umax)
 
@@ -284,8 +319,8 @@ def run_image(net: Network, x: list[int], n_steps: int, seed: int, index: int) -
 
 
 def run(
-    network: Network, images: list[list[int]], n_steps: int, seed: int, first_image: int = 0
-) -> list[Sample]:
+    network: Any, images: list[list[int]], n_steps: int, seed: int, first_image: int = 0
+) -> list[Any]:
     """Run images one after another.
 
     Parameters
@@ -304,16 +339,23 @@ def run(
     Returns
     -------
     list of dict
-        For each image `a_in`, `u` and `z`, each a row of `K` integers per step.
+        For each image `a_in`, `u` and `z`, each a row of `K` integers per step; of version 2
+        such a dict for each layer, by its number.
 
     Raises
     ------
     ValueError
-        If an argument is out of range or the network fails the bounds of section 6.
+        If an argument is out of range or the network fails the bounds of section 6 or 9.
     """
     require(0 <= n_steps < 2**19, "steps out of range")
     require(0 <= seed < 2**48, "seed out of range")
     require(0 <= first_image <= 2**32 - len(images), "image index out of range")
+    if not isinstance(network, Network):
+        import oracle_layers
+
+        oracle_layers.check_bounds(network)
+        indexed = enumerate(images, first_image)
+        return [oracle_layers.run_image(network, x, n_steps, seed, i) for i, x in indexed]
     check_bounds(network)
     return [run_image(network, x, n_steps, seed, first_image + i) for i, x in enumerate(images)]
 

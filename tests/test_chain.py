@@ -25,7 +25,7 @@ def test_emulator_and_oracle_agree_on_a_trained_network(trained, oracle):
     expected = oracle.run(oracle.load(trained / "net.h5"), images.tolist(), 30, 5)
     for sample, wanted in zip(run(network, images, 30, 5).samples, expected, strict=True):
         for variable in ("a_in", "u", "z"):
-            assert sample["1"][variable].tolist() == wanted[variable]
+            assert sample["1"][variable].tolist() == wanted[1][variable]
 
 
 def test_integers_keep_what_the_float_model_learned(trained, capsys, tmp_path):

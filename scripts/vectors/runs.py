@@ -6,6 +6,7 @@ import numpy as np
 
 from ipvae.network.description import InputFormat, IntNetwork
 from ipvae.network.layers import PoissonLayer
+from vectors import kinds
 
 STEPS, SEED = 40, 20261121
 
@@ -73,7 +74,28 @@ def edges() -> IntNetwork:
 
 
 def networks() -> dict[str, IntNetwork]:
-    """The networks of all runs, by name."""
+    """The networks of all runs, by name: one layer (version 1), then several (version 2)."""
+    return {**single(), **layered()}
+
+
+def layered() -> dict[str, IntNetwork]:
+    """Networks of section 9, one of each kind, with 0, 1 or 2 read-outs."""
+    made = kinds.networks(2)
+    return {
+        "adaptive": made["forward1/0"],
+        "amortized": made["forward/0"],
+        "bent": made["forward_ceiling/0"],
+        "chain": made["errors2/0"],
+        "deep": made["forward2/0"],
+        "errors": made["errors/2"],
+        "fine": made["recurrent16/0"],
+        "shown": made["recurrent12/1"],
+        "sparse": made["sparse/1"],
+    }
+
+
+def single() -> dict[str, IntNetwork]:
+    """Networks of one recurrent layer with 12 fraction bits."""
     odd = np.array([[1, -1, 3], [-127, 127, -3], [-128, 5, -5]], dtype=np.int8)
     return {
         "mixed": network("mixed", 16, 12),
