@@ -82,7 +82,15 @@ def export(
     with training_errors():
         checkpoint = load_checkpoint(model)
     wish = Wish.of(
-        checkpoint, model, layout, inference, threshold, readout, weight_bits, refit_decoder, seed
+        checkpoint,
+        model,
+        layout=layout,
+        inference=inference,
+        threshold=threshold,
+        readout=readout,
+        weight_bits=weight_bits,
+        refit=refit_decoder,
+        seed=seed,
     )
     require_writable_folder(out.parent)
     pixels = pixel_format(checkpoint)

@@ -13,6 +13,7 @@ from ipvae.network.errors import InputError
 from ipvae.network.pixels import to_real
 
 if TYPE_CHECKING:
+    from ipvae.export.compensation import Activity
     from ipvae.train.checkpoint import Checkpoint
 
 LAYOUTS = ("recurrent", "error-units")
@@ -20,6 +21,7 @@ READOUTS = ("decoder", "classes")
 STEPS = 64
 LCA_THRESHOLD = 0.1
 REFIT_IMAGES = 3000
+ACTIVITY_IMAGES = 1024
 
 REFUSED = {
     "conv": (
@@ -68,6 +70,7 @@ class Wish:
         cls,
         checkpoint: "Checkpoint",
         path: Path,
+        *,
         layout: str,
         inference: str,
         threshold: float | None,
@@ -153,7 +156,6 @@ class FloatStates:
     silent, saturated : neurons that never sent anything; that reached the highest rate
     largest_error : (M,) largest |x - Phi z| over images and steps
     largest_code : largest of all codes
-    activity : (K,) mean counts over images and the logarithm of time, None where nothing iterates
     """
 
     real: np.ndarray
@@ -163,7 +165,6 @@ class FloatStates:
     saturated: int
     largest_error: np.ndarray
     largest_code: float
-    activity: np.ndarray | None = None
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -179,7 +180,6 @@ def float_states(
     checkpoint: "Checkpoint", wish: Wish, pixels: np.ndarray, fmt: InputFormat
 ) -> FloatStates:
     """Run the float model on images (N, M) as the integer network will be run."""
-    from ipvae.export.correction import LOG_STEPS
     from ipvae.export.quantize import LOG_RATE_HIGH
     from ipvae.train.infer import infer
 
@@ -191,29 +191,45 @@ def float_states(
         states = infer(
             checkpoint.params,
             real.astype(np.float32),
-            [1] if amortized else {*range(wish.steps + 1), *LOG_STEPS},
+            [1] if amortized else range(wish.steps + 1),
             seed=wish.seed,
             model=checkpoint.model,
             image_shape=checkpoint.data.image_shape,
         )
     decoder = checkpoint.params["phi"].astype(np.float64)
     top = 5.0 if amortized else min(LOG_RATE_HIGH, 8 * np.log(2.0))
-    activity = None
-    if not amortized:
-        activity = np.mean([states[t].counts.mean(axis=0) for t in LOG_STEPS], axis=0, dtype=float)
-    each = [state for t, state in states.items() if t <= wish.steps]
+    each = list(states.values())
+    highest = np.max([s.log_rates.max(axis=0) for s in each], axis=0)
+    sent = np.sum([s.counts.sum(axis=0) for s in each], axis=0)
     return FloatStates(
         real,
         each[-1].counts,
         decoder,
-        silent=int((sum(s.counts.sum(axis=0) for s in each) == 0).sum()),
-        saturated=int(np.any([(s.log_rates >= top).any(axis=0) for s in each], axis=0).sum()),
+        silent=int((sent == 0).sum()),
+        saturated=int((highest >= top).sum()),
         largest_error=np.max(
             [np.abs(real - s.counts @ decoder.T).max(axis=0) for s in each], axis=0
         ),
         largest_code=float(max(s.counts.max() for s in each)),
-        activity=activity,
     )
+
+
+def activity(checkpoint: "Checkpoint", wish: Wish, real: np.ndarray) -> "Activity":
+    """Return what the float model sends on images (N, M), over the logarithm of time."""
+    from ipvae.export.compensation import Activity
+    from ipvae.export.correction import LOG_STEPS
+    from ipvae.train.infer import infer
+
+    with training_errors():
+        states = infer(
+            checkpoint.params,
+            real.astype(np.float32),
+            LOG_STEPS,
+            seed=wish.seed,
+            model=checkpoint.model,
+            image_shape=checkpoint.data.image_shape,
+        )
+    return Activity.of(np.concatenate([state.counts for state in states.values()]))
 
 
 def _lca_states(checkpoint: "Checkpoint", wish: Wish, real: np.ndarray) -> FloatStates:
@@ -251,7 +267,7 @@ def integers(
     from ipvae.export.readouts import averaged_code, with_classes, with_decoder
     from ipvae.export.refit import refit_decoder
 
-    network = _without_readouts(checkpoint, wish, before, test, pixels)
+    network = _without_readouts(checkpoint, wish, before, train, test, pixels)
     if wish.refit:
         network = refit_decoder(network, train.pixels[:REFIT_IMAGES], wish.seed)
     for name in wish.readouts:
@@ -267,6 +283,7 @@ def _without_readouts(
     checkpoint: "Checkpoint",
     wish: Wish,
     before: FloatStates,
+    train: LabelledImages,
     test: LabelledImages,
     pixels: InputFormat,
 ) -> IntNetwork:
@@ -290,9 +307,11 @@ def _without_readouts(
     if wish.layout == "feed-forward":
         return amortized(checkpoint.params, before.real, pixels, stored, bits)
     trained = from_parameters(checkpoint.params)
+    config = checkpoint.config
+    if wish.layout == "recurrent" and config is not None and config.weight_bits == bits:
+        return quantize(trained, pixels, stored, bits)
+    sent = activity(checkpoint, wish, to_real(train.pixels[:ACTIVITY_IMAGES], pixels))
     if wish.layout == "error-units":
         largest = before.largest_error / trained.sigma
-        return error_units(trained, pixels, stored, largest, bits)
-    config = checkpoint.config
-    ready = config is not None and config.weight_bits == bits
-    return quantize(trained, pixels, stored, bits, activity=None if ready else before.activity)
+        return error_units(trained, pixels, stored, largest, sent, bits)
+    return quantize(trained, pixels, stored, bits, activity=sent)

@@ -58,8 +58,8 @@ class _Record:
     """What one layer has reached so far."""
 
     def __init__(self, n_neurons: int) -> None:
-        self.reach = dict.fromkeys(("a_in", "u", "z", "drive"), 0)
-        self.saturations = dict.fromkeys(("drive", "a_in", "u", "z"), 0)
+        self.reach: dict[str, int] = dict.fromkeys(("a_in", "u", "z", "drive"), 0)
+        self.saturations: dict[str, int] = dict.fromkeys(("drive", "a_in", "u", "z"), 0)
         self.sent = np.zeros(n_neurons, dtype=np.int64)
         self.at_limit = np.zeros(n_neurons, dtype=bool)
 

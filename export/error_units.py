@@ -10,6 +10,7 @@ and errors are e = c D^(1/2) x - Q z, precision included; the update adds 2^E Q^
 
 import numpy as np
 
+from ipvae.export.compensation import Activity, compensated
 from ipvae.export.losses import grid_facts
 from ipvae.export.quantize import (
     CLAMP_PULL,
@@ -48,6 +49,7 @@ def error_units(
     pixels: InputFormat,
     test: Images,
     largest_error: np.ndarray,
+    activity: Activity,
     weight_bits: int = 8,
     frac_bits: int | None = None,
 ) -> IntNetwork:
@@ -64,6 +66,8 @@ def error_units(
         Stored in the file.
     largest_error : (M,) float64
         Largest |D^(1/2) (x - Phi z)| of each pixel on calibration images.
+    activity : Activity
+        Counts of the float network on calibration images.
     weight_bits : int in 2..8
     frac_bits : int in 12..16, optional
         Fraction bits of the log-rate; the most that the numbers allow if not given.
@@ -81,12 +85,14 @@ def error_units(
     require_weight_bits(weight_bits)
     if frac_bits is None:
         return finest(
-            lambda bits: error_units(network, pixels, test, largest_error, weight_bits, bits)
+            lambda bits: error_units(
+                network, pixels, test, largest_error, activity, weight_bits, bits
+            )
         )
     unit = per_nat(frac_bits)
     root = 1.0 / network.sigma
     weights, factor, exponent = _shared_grid(
-        root[:, None] * network.phi, network.step_size * unit, weight_bits
+        root[:, None] * network.phi, network.step_size * unit, weight_bits, activity
     )
     most = max(1.0, MARGIN * factor * float(largest_error.max()))
     reach = int(np.abs(weights.astype(np.int64)).sum(axis=0).max())
@@ -95,9 +101,9 @@ def error_units(
     z_max = min(int(np.ceil(most * 2.0**sent)), STATE_MAX // max(reach, 1))
     forward = factor * root * pixels.scale * 2.0**FINE
     drive, drive_exp = to_grid(forward, DRIVE_BITS, DRIVE_EXP_RANGE, "weight")
-    shared = grid_facts(factor * root[:, None] * network.phi, weights, 0)
+    shared = grid_facts(factor * root[:, None] * network.phi, weights, 0, weight_bits)
     grids = {
-        "1": {"weight": grid_facts(forward, drive, drive_exp), "weight_rec": shared},
+        "1": {"weight": grid_facts(forward, drive, drive_exp, DRIVE_BITS), "weight_rec": shared},
         "2": {"weight_rec": shared},
     }
     errors = GradedLayer(
@@ -136,8 +142,10 @@ def error_units(
     )
 
 
-def _shared_grid(values: np.ndarray, units: float, bits: int) -> tuple[np.ndarray, float, int]:
-    """Round c * values to integers with c^2 2^E = units, E whole, at the least squared error.
+def _shared_grid(
+    values: np.ndarray, units: float, bits: int, activity: Activity
+) -> tuple[np.ndarray, float, int]:
+    """Round c * values to integers with c^2 2^E = units, E whole.
 
     Returns
     -------
@@ -145,15 +153,14 @@ def _shared_grid(values: np.ndarray, units: float, bits: int) -> tuple[np.ndarra
     factor : c
     exponent : E
     """
-    limit = 2 ** (bits - 1) - 1
-    largest = float(np.abs(values).max())
-    if largest == 0:
+    if not values.any():
         raise QuantizationError("phi: all entries are 0; train the model")
-    widest = int(np.ceil(np.log2(units * (largest / limit) ** 2)))
     found = []
-    for exponent in range(widest, widest - 6, -1):
-        factor = float(np.sqrt(units / 2.0**exponent))
-        integers = np.clip(np.rint(factor * values), -limit, limit)
-        found.append((float(((integers / factor - values) ** 2).sum()), -exponent, integers))
-    _, negated, integers = min(found, key=lambda f: f[:2])
-    return integers.astype(np.int8), float(np.sqrt(units / 2.0**-negated)), -negated
+    for odd in (0, 1):  # a factor of 2 in c is one of 4 in 2^E
+        factor = float(np.sqrt(units * 2.0**odd))
+        runs, step = compensated(values * factor, activity.covariance, bits, (-60, 60), "phi")
+        change = runs / factor - values
+        found.append((float(np.vdot(change @ activity.covariance, change)), odd, step, runs))
+    _, odd, step, runs = min(found, key=lambda f: f[:2])
+    integers = np.rint(runs / 2.0**step).astype(np.int8)
+    return integers, float(np.sqrt(units * 2.0**odd)) / 2.0**step, 2 * step - odd

@@ -82,7 +82,7 @@ def amortized(
     unit = per_nat(CEILING_BITS)
     forward = p["encoder_weight"] * (pixels.scale * unit)
     weight, drive_exp = to_grid(forward, DRIVE_BITS, DRIVE_EXP_RANGE, "weight")
-    own = {"weight": grid_facts(forward, weight, drive_exp)}
+    own = {"weight": grid_facts(forward, weight, drive_exp, DRIVE_BITS)}
     grids = {"1": own}
     received: dict[str, Any] = {"source": NOTHING}
     offset, hidden = p["encoder_bias"], ()
@@ -135,9 +135,11 @@ def _hidden(
     forward = p["hidden_weight"] * (pixels.scale * fine)
     weight, drive_exp = to_grid(forward, DRIVE_BITS, DRIVE_EXP_RANGE, "hidden weight")
     grids = {
-        "1": {"weight": grid_facts(forward, weight, drive_exp)},
+        "1": {"weight": grid_facts(forward, weight, drive_exp, DRIVE_BITS)},
         "2": {
-            "weight_rec": grid_facts(synapses * (unit / fine * 2.0**shift), weight_rec, weight_exp)
+            "weight_rec": grid_facts(
+                synapses * (unit / fine * 2.0**shift), weight_rec, weight_exp, weight_bits
+            )
         },
     }
     layer = GradedLayer(

@@ -40,22 +40,38 @@ def recurrent_grid(
     QuantizationError
         If the values are too large for the allowed exponents.
     """
-    low, high = exponents
     limit = 2 ** (bits - 1) - 1
-    largest = float(np.abs(values).max())
-    exponent = low if largest == 0 else max(low, math.ceil(math.log2(largest / limit)))
-    if exponent > high:
-        raise QuantizationError(
-            f"{where}: largest value {largest:.4g} needs the scale 2**{exponent}, allowed at most "
-            f"2**{high}; the model's step size or pixel deviations are out of the usual range"
-        )
+    exponent = smallest_exponent(values, limit, exponents, where)
     error, integers = _rounded(values, exponent, limit)
-    while exponent > low:
+    while exponent > exponents[0]:
         finer, candidate = _rounded(values, exponent - 1, limit)
         if finer >= error:
             break
         error, integers, exponent = finer, candidate, exponent - 1
     return integers.astype(np.int16), exponent
+
+
+def smallest_exponent(
+    values: np.ndarray, limit: int, exponents: tuple[int, int], where: str
+) -> int:
+    """Return the exponent of the smallest scale that clips nothing.
+
+    Raises
+    ------
+    QuantizationError
+        If it is larger than allowed.
+    """
+    low, high = exponents
+    largest = float(np.abs(values).max())
+    exponent = low if largest == 0 else max(low, math.ceil(math.log2(largest / limit)))
+    while np.rint(largest / 2.0**exponent) > limit:
+        exponent += 1
+    if exponent > high:
+        raise QuantizationError(
+            f"{where}: largest value {largest:.4g} needs the scale 2**{exponent}, allowed at most "
+            f"2**{high}; the model's step size or pixel deviations are out of the usual range"
+        )
+    return exponent
 
 
 def _rounded(values: np.ndarray, exponent: int, limit: int) -> tuple[float, np.ndarray]:

@@ -106,8 +106,8 @@ def lca_network(
         unit=2.0**shift / fine,
     )
     grids = {
-        "weight": grid_facts(forward, weight, drive_exp),
-        "weight_rec": grid_facts(competition * 2.0**shift, weight_rec, weight_exp),
+        "weight": grid_facts(forward, weight, drive_exp, DRIVE_BITS),
+        "weight_rec": grid_facts(competition * 2.0**shift, weight_rec, weight_exp, weight_bits),
     }
     decoder = (atoms * layer.unit).astype(np.float32)
     return IntNetwork(pixels, layer, decoder, test.pixels, test.labels, {"grids": {"1": grids}})

@@ -15,7 +15,7 @@ class LossError(ToolchainError, RuntimeError):
     exit_status = 1
 
 
-def grid_facts(values: np.ndarray, integers: np.ndarray, exponent: int) -> dict:
+def grid_facts(values: np.ndarray, integers: np.ndarray, exponent: int, bits: int) -> dict:
     """Say what became of real weights on their grid; JSON data.
 
     Parameters
@@ -23,14 +23,17 @@ def grid_facts(values: np.ndarray, integers: np.ndarray, exponent: int) -> dict:
     values : float64, the layer's unit
     integers : int, the same shape; values ~ integers * 2**exponent
     exponent : int
+    bits : int
+        Of an integer; values beyond the largest are clipped.
     """
     step = 2.0**exponent
+    largest = (2 ** (bits - 1) - 0.5) * step
     error = integers * step - values
     spread = float(np.sqrt(np.square(values).mean()))
     return {
         "scale": step,
         "range": [int(integers.min()), int(integers.max())],
-        "clipped": int((np.abs(error) > 0.5 * step * (1 + 1e-9)).sum()),
+        "clipped": int((np.abs(values) > largest).sum()),
         "zeros": int((integers == 0).sum()),
         "weights": int(integers.size),
         "relative_error": float(np.sqrt(np.square(error).mean())) / spread if spread else 0.0,

@@ -1,7 +1,7 @@
 """Float network to integer layer, on the grid that runs.
 
 Every rounding is half to even. Weights may be clipped where a finer scale is worth it,
-and are counted (`clipped_weights`); nothing else is clipped but the log-rate at reset.
+and are counted (`ipvae.export.losses`); nothing else is clipped but the log-rate at reset.
 """
 
 import math
@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.export.compensation import Activity, compensated
 from ipvae.export.correction import mean_correction
 from ipvae.export.fake_quantize import self_steps
-from ipvae.export.grid import recurrent_grid
+from ipvae.export.grid import recurrent_grid, smallest_exponent
 from ipvae.export.losses import grid_facts
 from ipvae.network.arithmetic import FRAC_BITS, SELF_MAX, TERM_MAX, to_octaves
 from ipvae.network.bounds import bounds
@@ -37,6 +38,13 @@ WIDEST_PAYLOAD = 10
 WEIGHT_BITS = range(2, 9)
 
 DRIVE_BITS = 16
+REC = "weight_rec"
+
+FEW_BITS, SELF_STEPS = 3, 2.0
+"""Up to so many bits, self-inhibition is raised by so many steps of the other weights: rounding
+leaves combinations of neurons that excite themselves. On models/mnist at 3 bits, 256 images and
+1000 steps, R2 is -.84, .87 and .90 with 0, 1 and 2."""
+
 FINEST = 16
 """Fraction bits of the log-rate, unless values ask for fewer."""
 
@@ -61,14 +69,15 @@ def quantize(
     weight_bits: int = 8,
     provenance: dict | None = None,
     frac_bits: int | None = None,
-    activity: np.ndarray | None = None,
+    activity: Activity | None = None,
 ) -> IntNetwork:
     """Turn a float network into integers: one recurrent layer.
 
     The self-inhibition (diagonal of G) stays in the neuron at the log-rate's precision; for few
-    bits it is raised (`ipvae.export.fake_quantize.self_steps`). Recurrent weights take the scale
-    of `ipvae.export.grid`; what their rounding adds to the input on average goes into the
-    bias (`ipvae.export.correction`). The feed-forward weights, which only the host uses,
+    bits it is raised. Recurrent weights are rounded by `ipvae.export.compensation`, and what that
+    adds to the input on average goes into the bias (`ipvae.export.correction`); without
+    `activity` each is rounded by itself (`ipvae.export.grid`). The feed-forward weights, which
+    only the host uses,
     always have 16 bits: their range is wide, since pixels differ in precision. Counts get the
     widest payload, up to ten bits, for which overflow is impossible. The soft clamp becomes a
     hard one; what it takes away far from its limit goes into bias and self-inhibition
@@ -85,9 +94,9 @@ def quantize(
         JSON data, stored as it is.
     frac_bits : int in 12..16, optional
         Fraction bits of the log-rate; the most that the numbers allow if not given.
-    activity : (K,) float64, optional
-        Mean counts on calibration images; not given for a model that was trained for these bits,
-        whose bias knows of them.
+    activity : Activity, optional
+        Counts of the float network on calibration images; not given for a model that was trained
+        for these bits, which knows how each weight is rounded.
 
     Returns
     -------
@@ -107,21 +116,28 @@ def quantize(
     unit = per_nat(frac_bits)
     gram = network.gram() * unit
     recurrent = gram - np.diag(np.diag(gram))
-    weight_rec, weight_exp = recurrent_grid(recurrent, weight_bits, WEIGHT_EXP_RANGE, "weight_rec")
-    step = 2.0**weight_exp
-    own = np.diag(gram) + self_steps(weight_bits) * step + CLAMP_PULL * unit
     bias = -(network.step_size * network.bias + CLAMP_PULL) * unit
-    if activity is not None:
-        bias = bias + mean_correction(recurrent, weight_rec * step, activity)
+    if activity is None:
+        integers, weight_exp = recurrent_grid(recurrent, weight_bits, WEIGHT_EXP_RANGE, REC)
+        raised = self_steps(weight_bits)
+        runs = integers * 2.0**weight_exp + np.diag(np.diag(gram))
+    else:
+        runs, weight_exp = compensated(
+            gram, activity.covariance, weight_bits, WEIGHT_EXP_RANGE, REC, own=True
+        )
+        raised = SELF_STEPS if weight_bits <= FEW_BITS else 0.0
+        bias = bias + mean_correction(gram, runs, activity.mean)
+    own = np.diag(runs) + raised * 2.0**weight_exp + CLAMP_PULL * unit
+    weight_rec = np.rint((runs - np.diag(np.diag(runs))) / 2.0**weight_exp).astype(np.int8)
     forward = network.feedforward() * (pixels.scale * unit)
     weight, drive_exp = to_grid(forward, DRIVE_BITS, DRIVE_EXP_RANGE, "weight")
     grids = {
-        "weight": grid_facts(forward, weight, drive_exp),
-        "weight_rec": grid_facts(recurrent, weight_rec, weight_exp),
+        "weight": grid_facts(forward, weight, drive_exp, DRIVE_BITS),
+        "weight_rec": grid_facts(recurrent, weight_rec, weight_exp, weight_bits),
     }
     layer = PoissonLayer(
         weight=weight,
-        weight_rec=weight_rec.astype(np.int8),
+        weight_rec=weight_rec,
         drive_exp=drive_exp,
         weight_exp=weight_exp,
         bias=within(bias, TERM_MAX, "bias"),
@@ -202,38 +218,14 @@ def to_grid(
     QuantizationError
         If the values are too large for the allowed exponents.
     """
-    low, high = exponents
-    widest = _exponent_without_clipping(float(np.abs(values).max()), bits, low)
-    if widest > high:
-        raise QuantizationError(
-            f"{where}: largest value {np.abs(values).max():.4g} needs the scale 2**{widest}, "
-            f"allowed at most 2**{high}; the model's step size or pixel deviations are out of "
-            "the usual range"
-        )
     limit = 2 ** (bits - 1) - 1
+    widest = smallest_exponent(values, limit, exponents, where)
     found = []
-    for exponent in range(widest, max(widest - 3, low - 1), -1):
+    for exponent in range(widest, max(widest - 3, exponents[0] - 1), -1):
         integers = np.clip(np.rint(values / 2.0**exponent), -limit, limit)
         found.append((float(((integers * 2.0**exponent - values) ** 2).sum()), -exponent, integers))
     _, negated, integers = min(found, key=lambda f: f[:2])
     return integers.astype(np.int16), -negated
-
-
-def _exponent_without_clipping(largest: float, bits: int, low: int) -> int:
-    limit = 2 ** (bits - 1) - 1
-    exponent = low if largest == 0 else max(low, math.ceil(math.log2(largest / limit)))
-    while np.rint(largest / 2.0**exponent) > limit:
-        exponent += 1
-    return exponent
-
-
-def clipped_weights(network: FloatNetwork, layer: PoissonLayer) -> int:
-    """Count recurrent weights that are further from their integer than rounding takes them."""
-    off_diagonal = network.gram() * per_nat(layer.frac_bits)
-    np.fill_diagonal(off_diagonal, 0.0)
-    step = 2.0**layer.weight_exp
-    error = np.abs(np.asarray(layer.weight_rec) * step - off_diagonal)
-    return int((error > 0.5 * step + 1e-9).sum())
 
 
 def within(values: np.ndarray, limit: int, where: str) -> np.ndarray:

@@ -38,7 +38,7 @@ def with_decoder(network: IntNetwork, weight_bits: int = 8) -> IntNetwork:
         z_max=MOST_SENT,
         unit=2.0**exponent,
     )
-    return _with(network, layer, grid_facts(real, integers, exponent))
+    return _with(network, layer, grid_facts(real, integers, exponent, weight_bits))
 
 
 def averaged_code(network: IntNetwork, images: np.ndarray, n_steps: int, seed: int) -> np.ndarray:
@@ -96,7 +96,7 @@ def with_classes(
         z_max=MOST_SENT,
         unit=2.0**exponent,
     )
-    return _with(network, layer, grid_facts(real, integers, exponent))
+    return _with(network, layer, grid_facts(real, integers, exponent, weight_bits))
 
 
 def _with(network: IntNetwork, layer: GradedLayer, facts: dict) -> IntNetwork:

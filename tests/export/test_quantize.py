@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipvae.export.calibrate import calibrate
-from ipvae.export.quantize import Images, clipped_weights, quantize, to_grid
+from ipvae.export.quantize import Images, quantize, to_grid
 from ipvae.network.bounds import bounds
 from ipvae.network.description import FloatNetwork, InputFormat
 from ipvae.network.errors import QuantizationError
@@ -34,12 +34,13 @@ def exported(network, weight_bits=8):
 
 
 def test_integers_stand_for_the_float_network(float_network):
-    layer = exported(float_network).layer
+    network = exported(float_network)
+    layer = network.layer
     gram = float_network.gram() * PER_NAT
     off = gram - np.diag(np.diag(gram))
     step = 2.0**layer.weight_exp
     assert np.abs(layer.weight_rec * step - off).max() <= step / 2
-    assert clipped_weights(float_network, layer) == 0
+    assert network.provenance["grids"]["1"]["weight_rec"]["clipped"] == 0
     assert (np.diag(layer.weight_rec) == 0).all()
     assert np.abs(layer.self_weight - np.diag(gram) - PULL * PER_NAT).max() <= 0.5
     forward = float_network.feedforward() / 16 * PER_NAT
@@ -82,8 +83,9 @@ def test_a_lone_large_weight_is_clipped_for_the_sake_of_the_others_and_counted(r
     network = FloatNetwork(phi, np.ones(400), 1.0, np.full(40, 0.05), np.zeros(40))
     pixels = InputFormat(0, 255, 1 / 255, (20, 20))
     images = Images(np.zeros((0, 400), np.int16), np.zeros(0, np.int16))
-    layer = quantize(network, pixels, images, 4).layer
-    assert clipped_weights(network, layer) == 2
+    found = quantize(network, pixels, images, 4)
+    layer = found.layer
+    assert found.provenance["grids"]["1"]["weight_rec"]["clipped"] == 2
     assert layer.weight_rec[0, 1] == layer.weight_rec[1, 0] == 7
 
 
