@@ -122,7 +122,11 @@ def export(
         "weight_exp": network.layer.weight_exp,
         "drive_exp": network.layer.drive_exp,
         "payload_bits": getattr(network.layer, "payload_bits", None),
-        "synapses": sum(layer.weight_rec.size for layer in network.layers.values() if layer.source),
+        "synapses": sum(
+            layer.weight_rec.size
+            for layer in network.layers.values()
+            if layer.weight_rec is not None
+        ),
         "clipped_weights": recurrent["clipped"],
         "zero_weights": recurrent["zeros"],
         "loss": {key: after[key] - real[key] for key in ("r2", "mse", "zeros")},

@@ -1,0 +1,206 @@
+"""What bits cost: export a model at 8 to 2 bits, print the table of docs/quantization.md, draw it.
+
+A measurement that is in OUT already is not made again. R2, zeros and spikes are those of
+`ipvae evaluate` on test images, by the emulator for integers; float and integers draw with the same
+seeds, but not the same numbers.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ipvae.cli.main import run_command
+from ipvae.network.atomic import replacing
+from ipvae.report.canvas import BLUE, GREY, ORANGE, drawing, save, title
+
+KEEP_ANYTHING = 1e9
+
+
+@dataclass(frozen=True)
+class Export:
+    """One way to export, and how many of the seeds to measure it with.
+
+    Attributes
+    ----------
+    bits : of a weight; 0 for the float model
+    layout : of `ipvae export`
+    refit : whether the decoder is fitted anew
+    all_seeds : else the first alone
+    """
+
+    bits: int
+    layout: str = "recurrent"
+    refit: bool = False
+    all_seeds: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the table calls it."""
+        if not self.bits:
+            return "float"
+        other = "" if self.layout == "recurrent" else f", {self.layout}"
+        return f"{self.bits} bits{other}{', decoder refitted' if self.refit else ''}"
+
+
+EXPORTS = (
+    Export(0, all_seeds=True),
+    Export(8, all_seeds=True),
+    Export(7),
+    Export(6, all_seeds=True),
+    Export(5),
+    Export(4),
+    Export(4, refit=True, all_seeds=True),
+    Export(3),
+    Export(3, refit=True),
+    Export(2),
+    Export(8, layout="error-units"),
+    Export(6, layout="error-units"),
+    Export(4, layout="error-units"),
+)
+
+Row = dict[str, Any]
+
+
+def ipvae(*words: object) -> None:
+    """Run one `ipvae` command; end with its status if that is not 0."""
+    with redirect_stdout(sys.stderr):
+        status = run_command([str(word) for word in words])
+    if status:
+        sys.exit(status)
+
+
+def measured(export: Export, chosen: argparse.Namespace) -> Row:
+    """Export, unless that was done, and evaluate with each seed.
+
+    Returns
+    -------
+    `name`; `r2` and `zeros`, (seeds, steps); `spikes`, (seeds,), of the last step; of integers
+    what `ipvae export --json` gives
+    """
+    stem = export.name.replace(", ", "-").replace(" ", "-")
+    data = ("--data-dir", chosen.data_dir) if chosen.data_dir else ()
+    subject, facts = chosen.model, {}
+    if export.bits:
+        subject = chosen.out / f"{stem}.h5"
+        told = chosen.out / f"{stem}.export.json"
+        if not told.exists():
+            options = ["--weight-bits", export.bits, "--layout", export.layout]
+            options += ["--refit-decoder"] if export.refit else []
+            options += ["--most-loss", KEEP_ANYTHING, *data, "--out", subject, "--json", told]
+            ipvae("--quiet", "export", chosen.model, *options)
+        facts = json.loads(told.read_text(encoding="utf-8"))
+    found = []
+    for seed in range(chosen.seeds if export.all_seeds else 1):
+        figures = chosen.out / f"{stem}.{seed}.json"
+        if not figures.exists():
+            options = ("--steps", chosen.steps, "--seed", seed, *data, "--json", figures)
+            some = ("--samples", chosen.samples) if chosen.samples else ()
+            ipvae("--quiet", "evaluate", subject, *options, *some)
+        found.append(json.loads(figures.read_text(encoding="utf-8")))
+    return {
+        "name": export.name,
+        "bits": export.bits,
+        "r2": [[point["r2"] for point in one["curve"]] for one in found],
+        "zeros": [[point["zeros"] for point in one["curve"]] for one in found],
+        "spikes": [one["spikes"] for one in found],
+        "samples": found[0]["samples"],
+        "export": facts,
+    }
+
+
+def table(rows: Sequence[Row], steps: Sequence[str]) -> str:
+    """Rows of a table in Markdown; what several seeds gave as their mean and half their range."""
+    heads = [f"{name}, {step} steps" for step in steps for name in ("R2", "change", "zeros")]
+    lines = [
+        f"| weights | {' | '.join(heads)} | spikes | synapses | memory |",
+        "|" + "---|" * (len(heads) + 4),
+    ]
+    exact = rows[0]
+    for row in rows:
+        cells = [row["name"]]
+        for i in range(len(steps)):
+            r2, zeros = (np.array(row[key])[:, i] for key in ("r2", "zeros"))
+            base = np.array(exact["r2"])[: len(r2), i]
+            change = "" if row is exact else _spread(r2 - base, "+.4f")
+            cells += [_spread(r2, ".4f"), change, _spread(zeros, ".4f")]
+        cells.append(f"{np.mean(row['spikes']):.0f}")
+        synapses = row["export"].get("synapses")
+        cells += ["", ""] if synapses is None else [f"{synapses:,}", _kib(synapses, row["bits"])]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _spread(values: np.ndarray, form: str) -> str:
+    shown = f"{values.mean():{form}}"
+    return shown if len(values) == 1 else f"{shown} ± {np.ptp(values) / 2:.4f}"
+
+
+def _kib(synapses: int, bits: int) -> str:
+    return f"{synapses * bits / 8 / 1024:.0f} KiB"
+
+
+def draw(path: Path, rows: Sequence[Row], steps: Sequence[str], of: str) -> None:
+    """Draw R2 and zeros against bits, a line for each number of steps, float as dashes."""
+    plain = [row for row in rows if row["bits"] and row["name"] == f"{row['bits']} bits"]
+    fitted = [row for row in rows if row["name"].endswith("bits, decoder refitted")]
+    with drawing(1000, 460) as figure:
+        panels = figure.subplots(1, 2)
+        figure.subplots_adjust(left=0.06, right=0.975, top=0.8, bottom=0.12, wspace=0.14)
+        for axes, key, name in zip(panels, ("r2", "zeros"), ("R²", "zeros"), strict=True):
+            for i, (step, colour) in enumerate(zip(steps, (BLUE, ORANGE), strict=False)):
+                exact = float(np.array(rows[0][key])[:, i].mean())
+                axes.axhline(exact, color=colour, linestyle="--", linewidth=1)
+                x, y = [row["bits"] for row in plain], [_mean(row, key, i) for row in plain]
+                axes.plot(x, y, "o-", color=colour, label=f"{step} steps")
+                if key == "r2":
+                    x, y = [row["bits"] for row in fitted], [_mean(row, key, i) for row in fitted]
+                    axes.plot(x, y, "D", color=colour, mfc="none", label="decoder refitted")
+            axes.set_title(name)
+            axes.set_xlabel("bits of a weight")
+            axes.invert_xaxis()
+            axes.tick_params(colors=GREY)
+        best = float(np.array(rows[0]["r2"]).max())
+        panels[0].set_ylim(best - 0.1, best + 0.005)
+        panels[0].legend(loc="lower left", frameon=False)
+        title(figure, "What bits cost", of)
+        save(figure, path)
+
+
+def _mean(row: Row, key: str, i: int) -> float:
+    return float(np.array(row[key])[:, i].mean())
+
+
+def main() -> None:
+    """Measure what is not there, print the table, draw the figure, write both figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path, help="trained iterative model")
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("build/bits_curve"))
+    parser.add_argument("--figure", type=Path, default=Path("docs/pictures/bits_curve.png"))
+    parser.add_argument("--steps", default="64,1000")
+    parser.add_argument("--samples", type=int, help="test images, the first ones; else all")
+    parser.add_argument("--seeds", type=int, default=3, help="of the rows that are held to a bar")
+    chosen = parser.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    steps = chosen.steps.split(",")
+    rows = [measured(export, chosen) for export in EXPORTS]
+    with replacing(chosen.out / "bits_curve.json") as temporary:
+        temporary.write_text(json.dumps(rows, indent=2) + "\n")
+    print(table(rows, steps))
+    chosen.figure.parent.mkdir(parents=True, exist_ok=True)
+    below = (
+        f"{chosen.model.name}, {rows[0]['samples']} test images; dashes: the float model"
+        "; below the frame: counts run away"
+    )
+    draw(chosen.figure, rows, steps, below)
+
+
+if __name__ == "__main__":
+    main()
