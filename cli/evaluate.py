@@ -111,7 +111,7 @@ def evaluate(
         **subject.facts,
         "curve": points,
     }
-    found: list[tuple[dict, str]] = [subject.figures(pixels)]
+    found: list[tuple[dict, str]] = [subject.figures(pixels, labels)]
     if subject.counts:
         mean = spikes(counts[wanted[-1]])
         found.append(({"spikes": mean}, f"{mean:.2f} spikes an image at step {wanted[-1]}"))

@@ -1,5 +1,6 @@
 """From a trained model and a user's wish to the integer network that answers it."""
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ import numpy as np
 
 from ipvae.cli.inputs import LabelledImages, training_errors
 from ipvae.evaluation.metrics import quality
+from ipvae.evaluation.readouts import DECODER, READOUTS
 from ipvae.network.description import InputFormat, IntNetwork
 from ipvae.network.errors import InputError
 from ipvae.network.pixels import to_real
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from ipvae.train.checkpoint import Checkpoint
 
 LAYOUTS = ("recurrent", "error-units")
-READOUTS = ("decoder", "classes")
 STEPS = 64
 LCA_THRESHOLD = 0.1
 REFIT_IMAGES = 3000
@@ -187,18 +188,20 @@ def float_states(
     if wish.inference == "lca":
         return _lca_states(checkpoint, wish, real)
     amortized = wish.layout == "feed-forward"
+    run = functools.partial(
+        infer,
+        checkpoint.params,
+        real.astype(np.float32),
+        model=checkpoint.model,
+        image_shape=checkpoint.data.image_shape,
+    )
     with training_errors():
-        states = infer(
-            checkpoint.params,
-            real.astype(np.float32),
-            [1] if amortized else range(wish.steps + 1),
-            seed=wish.seed,
-            model=checkpoint.model,
-            image_shape=checkpoint.data.image_shape,
-        )
+        if amortized:  # each step of the network is a draw of its own
+            each = [run([1], seed=wish.seed + step)[1] for step in range(wish.steps)]
+        else:
+            each = list(run(range(wish.steps + 1), seed=wish.seed).values())
     decoder = checkpoint.params["phi"].astype(np.float64)
     top = 5.0 if amortized else min(LOG_RATE_HIGH, 8 * np.log(2.0))
-    each = list(states.values())
     highest = np.max([s.log_rates.max(axis=0) for s in each], axis=0)
     sent = np.sum([s.counts.sum(axis=0) for s in each], axis=0)
     return FloatStates(
@@ -271,7 +274,7 @@ def integers(
     if wish.refit:
         network = refit_decoder(network, train.pixels[:REFIT_IMAGES], wish.seed)
     for name in wish.readouts:
-        if name == "decoder":
+        if name == DECODER:
             network = with_decoder(network, wish.weight_bits)
         else:
             codes = averaged_code(network, train.pixels, 2 * wish.steps, wish.seed)

@@ -8,6 +8,7 @@ import numpy as np
 from ipvae.cli.export import pixel_format
 from ipvae.cli.inputs import network_images, network_preset, preset_images, training_errors
 from ipvae.evaluation.prior import prior_samples
+from ipvae.evaluation.readouts import judge, readout_names
 from ipvae.network.description import IntNetwork
 from ipvae.network.errors import InputError
 from ipvae.network.file import read_network
@@ -15,7 +16,7 @@ from ipvae.network.layers import PoissonLayer
 from ipvae.network.pixels import load_pixels, to_real
 
 if TYPE_CHECKING:
-    from ipvae.emulator.engine import Step
+    from ipvae.emulator.engine import Row, Step
     from ipvae.train.infer import State
 
 BATCH = 256
@@ -74,7 +75,7 @@ class Subject(Protocol):
         """Images (n, M) that it makes up before it has seen one, real pixel values."""
         ...
 
-    def figures(self, pixels: np.ndarray) -> tuple[dict[str, float], str]:
+    def figures(self, pixels: np.ndarray, labels: np.ndarray) -> tuple[dict[str, Any], str]:
         """JSON keys and a line of text about the states found last, of these images."""
         ...
 
@@ -106,6 +107,16 @@ def _nats(log_rate: np.ndarray, frac_bits: int) -> np.ndarray:
     return log_rate * (np.log(2.0) / 2**frac_bits)
 
 
+def _said(readout: dict) -> str:
+    """One read-out in words."""
+    said = f"read-out {readout['layer']} ({readout['name']})"
+    if "r2" in readout:
+        return f"{said}: R2 {readout['r2']:.4f}, MSE {readout['mse']:.3e}"
+    if readout.get("accuracy") is not None:
+        return f"{said}: accuracy {readout['accuracy']:.2%}"
+    return f"{said}: no figure"
+
+
 class NetworkSubject(Subject):
     """An integer network, evaluated by the emulator."""
 
@@ -122,6 +133,7 @@ class NetworkSubject(Subject):
         self.steps = STEPS
         self.counts = self.network.draws
         self.facts = {}
+        self._shown: dict[str, np.ndarray] = {}
 
     def test_images(
         self, samples: int | None, data_dir: Path | None, images: Path | None
@@ -138,13 +150,19 @@ class NetworkSubject(Subject):
         """Counts and rates after each number of steps."""
         from ipvae.emulator import Emulator
 
-        emulator = Emulator(self.network)
+        emulator, code = Emulator(self.network), self.network.code
+        readouts = list(readout_names(self.network))
         kept: dict[int, list] = {step: [] for step in steps}
+        shown: dict[str, list] = {name: [] for name in readouts}
         for first in range(0, len(pixels), BATCH):
             batch = pixels[first : first + BATCH]
-            for t, step in enumerate(emulator.steps(batch, steps[-1], self.seed, first)):
+            row: Row = {}
+            for t, row in enumerate(emulator.rows(batch, steps[-1], self.seed, first)):
                 if t in kept:
-                    kept[t].append((step.z, self._features(step)))
+                    kept[t].append((row[code].z, self._features(row[code])))
+            for name in readouts:
+                shown[name].append(row[name].z)
+        self._shown = {name: np.concatenate(parts) for name, parts in shown.items()}
         return {
             t: (np.concatenate([z for z, _ in parts]), np.concatenate([r for _, r in parts]))
             for t, parts in kept.items()
@@ -164,9 +182,12 @@ class NetworkSubject(Subject):
             return np.zeros((n, self.network.n_pixels))  # a sparse code starts with nothing
         return prior_samples(_nats(layer.u_init, layer.frac_bits), self.decoder, n, seed)
 
-    def figures(self, pixels: np.ndarray) -> tuple[dict[str, float], str]:  # noqa: ARG002
-        """Nothing: its likelihood was left behind at export."""
-        return {}, ""
+    def figures(self, pixels: np.ndarray, labels: np.ndarray) -> tuple[dict[str, Any], str]:
+        """What its read-outs show; its likelihood was left behind at export."""
+        if not self._shown:
+            return {}, ""
+        found = judge(self.network, self._shown, self.real(pixels), labels)
+        return {"readouts": found}, "; ".join(map(_said, found))
 
 
 class ModelSubject(Subject):
@@ -236,7 +257,11 @@ class ModelSubject(Subject):
         model = VAE.from_arrays(checkpoint.model, checkpoint.data.image_shape, checkpoint.params)
         return model.sample(n, seed)
 
-    def figures(self, pixels: np.ndarray) -> tuple[dict[str, float], str]:
+    def figures(
+        self,
+        pixels: np.ndarray,
+        labels: np.ndarray,  # noqa: ARG002
+    ) -> tuple[dict[str, Any], str]:
         """ELBO, NLL, KL and active latents."""
         from ipvae.train.figures import figures
 
@@ -278,6 +303,10 @@ class LcaSubject(ModelSubject):
             found = lca_codes(self.solver, self.real(pixels), steps)
         return {step: (codes, codes) for step, codes in found.items()}
 
-    def figures(self, pixels: np.ndarray) -> tuple[dict[str, float], str]:  # noqa: ARG002
+    def figures(
+        self,
+        pixels: np.ndarray,  # noqa: ARG002
+        labels: np.ndarray,  # noqa: ARG002
+    ) -> tuple[dict[str, Any], str]:
         """Nothing: LCA has no likelihood."""
         return {}, ""

@@ -35,7 +35,6 @@ def verdict(
         "steps": steps,
         "seed": seed,
         "compared_values": compared,
-        "max_count": max(c.max_count for c in comparisons),
         "first_divergence": differing[0] if differing else None,
     }
 

@@ -65,6 +65,8 @@ def verify(
     for name in names:
         with working(f"running {samples} images for {steps} steps on {name}"):
             traces.append(run_backend(name, network, pixels, steps, seed, draws))
-    result = verdict(network, traces, samples, steps, seed)
+    result = verdict(network, traces, samples, steps, seed) | {
+        "max_count": max(int(trace.stacked(network.code, "z").max()) for trace in traces)
+    }
     emit(result, json, describe(result))
     raise typer.Exit(0 if result["bit_exact"] else 1)

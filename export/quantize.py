@@ -32,8 +32,8 @@ CLAMP_PULL = math.exp(-LOG_RATE_HIGH)
 update near 0 this constant, and of a log-rate u this constant times the rate exp(u), which the
 neuron's own count stands for."""
 
-WIDEST_PAYLOAD = 10
-"""Enough bits for any count that the sampler can draw (864)."""
+WIDEST_PAYLOAD = 9
+"""Bits of a count. At the highest rate, 256, one above 511 has a probability of 4e-45."""
 
 WEIGHT_BITS = range(2, 9)
 
@@ -79,7 +79,7 @@ def quantize(
     `activity` each is rounded by itself (`ipvae.export.grid`). The feed-forward weights, which
     only the host uses,
     always have 16 bits: their range is wide, since pixels differ in precision. Counts get the
-    widest payload, up to ten bits, for which overflow is impossible. The soft clamp becomes a
+    widest payload, up to nine bits, for which overflow is impossible. The soft clamp becomes a
     hard one; what it takes away far from its limit goes into bias and self-inhibition
     (`CLAMP_PULL`).
 

@@ -58,7 +58,6 @@ class Comparison:
     """Outcome of comparing a trace with the reference."""
 
     compared_values: int
-    max_count: int
     first_divergence: dict | None
 
 
@@ -72,7 +71,7 @@ def compare(reference: Trace, other: Trace) -> Comparison:
         extent (images, layers, variables, shape) diverges where the first one is missing.
         `first_divergence` is the earliest in the order sample, step, layer, variable, index.
     """
-    compared, max_count, first = 0, 0, None
+    compared, first = 0, None
     n = max(len(reference.samples), len(other.samples))
     for i in range(n):
         ours = reference.samples[i] if i < len(reference.samples) else {}
@@ -87,15 +86,13 @@ def compare(reference: Trace, other: Trace) -> Comparison:
                 found.append((-1, order, -1, where, *shapes))
                 continue
             compared += a.size
-            if variable == "z":
-                max_count = max(max_count, int(a.max(initial=0)), int(b.max(initial=0)))
             for step, index in np.argwhere(a != b)[:1]:
                 expected, seen = int(a[step, index]), int(b[step, index])
                 found.append((int(step), order, int(index), where, expected, seen))
         if found and first is None:
             step, _, index, where, expected, seen = min(found, key=lambda f: f[:3])
             first = {**where, "step": step, "index": index, "expected": expected, "found": seen}
-    return Comparison(compared, max_count, first)
+    return Comparison(compared, first)
 
 
 def _names(*samples: dict) -> list[tuple[str, str]]:

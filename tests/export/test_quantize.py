@@ -96,7 +96,7 @@ def test_zero_weights_stay_zero():
 
 def test_result_is_proved_free_of_overflow(float_network):
     network = exported(float_network)
-    assert network.layer.payload_bits == 10
+    assert network.layer.payload_bits == 9
     assert all(b.holds for b in bounds(network))
 
 
@@ -106,7 +106,7 @@ def test_large_sums_narrow_the_payload_just_enough():
     )
     narrowed = exported(network)
     bits = narrowed.layer.payload_bits
-    assert bits < 10
+    assert bits < 9
     assert all(b.holds for b in bounds(narrowed))
     wider = replace(narrowed, layer=replace(narrowed.layer, payload_bits=bits + 1))
     assert not all(b.holds for b in bounds(wider))

@@ -49,7 +49,7 @@ def test_lava_equals_the_emulator_over_several_images(make_network, k, seed, par
     comparison = compare(expected, found)
     assert comparison.first_divergence is None
     assert comparison.compared_values == 5 * 21 * 3 * k
-    assert comparison.max_count > 1
+    assert expected.stacked("1", "z").max() > 1
 
 
 def test_images_do_not_depend_on_what_ran_before(make_network):

@@ -1,0 +1,57 @@
+"""How good the read-out layers of a network are."""
+
+import numpy as np
+
+from ipvae.evaluation.metrics import mse, r2
+from ipvae.network.description import IntNetwork
+
+DECODER, CLASSES = "decoder", "classes"
+READOUTS = (DECODER, CLASSES)
+"""What a read-out can be; `readouts` of a network's provenance names its own, in order."""
+
+
+def readout_names(network: IntNetwork) -> dict[str, str]:
+    """Name of each read-out layer, by its number; 'unnamed' where provenance does not tell."""
+    told = network.provenance.get("readouts")
+    numbers = list(network.layers)[len(network.hidden) + 1 :]
+    if not isinstance(told, list) or len(told) != len(numbers):
+        told = [None] * len(numbers)
+    return {
+        number: name if name in READOUTS else "unnamed"
+        for number, name in zip(numbers, told, strict=True)
+    }
+
+
+def judge(
+    network: IntNetwork, shown: dict[str, np.ndarray], images: np.ndarray, labels: np.ndarray
+) -> list[dict]:
+    """Return figures of each read-out; JSON data.
+
+    Parameters
+    ----------
+    network : IntNetwork
+    shown : number of a layer -> (N, C) int
+        What each read-out sent last.
+    images : (N, M) float64, real pixel values
+    labels : (N,) int, -1 where unknown
+
+    Returns
+    -------
+    list of dict
+        `layer`, `name`; of a decoder `mse` and `r2` of its reconstruction; of classes `accuracy`,
+        None where no label is known: the class is the neuron that sent most, the first of equals.
+    """
+    found = []
+    names = readout_names(network)
+    for (number, name), layer in zip(names.items(), network.readouts, strict=True):
+        sent = shown[number]
+        figures: dict = {"layer": number, "name": name}
+        if name == DECODER and sent.shape[1] == network.n_pixels:
+            read_out = sent * layer.unit
+            figures |= {"mse": mse(images, read_out), "r2": r2(images, read_out)}
+        elif name == CLASSES:
+            known = labels >= 0
+            right = sent[known].argmax(axis=1) == labels[known]
+            figures["accuracy"] = float(right.mean()) if known.any() else None
+        found.append(figures)
+    return found
