@@ -8,6 +8,7 @@ import numpy as np
 import typer
 
 from ipvae import __version__
+from ipvae.cli.float_states import float_states
 from ipvae.cli.inputs import (
     DataDirOption,
     ImagesOption,
@@ -16,8 +17,9 @@ from ipvae.cli.inputs import (
     preset_images,
     training_errors,
 )
-from ipvae.cli.integers import LAYOUTS, Wish, float_states, integers
+from ipvae.cli.integers import integers
 from ipvae.cli.output import JsonOption, emit, json_data, require_json_target, table, working
+from ipvae.cli.wish import LAYOUTS, Wish
 from ipvae.network.atomic import require_writable_folder
 from ipvae.network.check import check
 from ipvae.network.description import InputFormat, IntNetwork
@@ -32,13 +34,8 @@ STORED_IMAGES = 64
 CALIBRATION_IMAGES = 256
 TRAINING_IMAGES = 5000
 MOST_LOSS = 0.05
-FIGURES = (
-    ("R2", "r2", ".4f"),
-    ("MSE", "mse", ".3e"),
-    ("zeros", "zeros", ".4f"),
-    ("silent neurons", "silent_neurons", "d"),
-    ("saturated neurons", "saturated_neurons", "d"),
-)
+FIGURES = (("R2", "r2", ".4f"), ("MSE", "mse", ".3e"), ("zeros", "zeros", ".4f"))
+NEURONS = (("silent neurons", "silent_neurons"), ("saturated neurons", "saturated_neurons"))
 
 
 def export(
@@ -129,7 +126,10 @@ def export(
         ),
         "clipped_weights": recurrent["clipped"],
         "zero_weights": recurrent["zeros"],
-        "loss": {key: after[key] - real[key] for key in ("r2", "mse", "zeros")},
+        "loss": [
+            {"step": y["step"]} | {key: y[key] - x[key] for key in ("r2", "mse", "zeros")}
+            for x, y in zip(real["curve"], after["curve"], strict=True)
+        ],
         "layers": layers,
         "calibration": measured,
         "check": checked.as_dict(),
@@ -194,8 +194,13 @@ def with_provenance(
 def summary(out: Path, network: IntNetwork, result: dict) -> list:
     """What was written and what it lost."""
     whole, real = (result["calibration"][kind] for kind in ("integer", "float"))
-    rows = [[name, f"{real[key]:{form}}", f"{whole[key]:{form}}"] for name, key, form in FIGURES]
-    title = f"{whole['images']} training images after {whole['steps']} steps"
+    rows = [
+        [f"{name}, {x['step']} steps", f"{x[key]:{form}}", f"{y[key]:{form}}"]
+        for x, y in zip(real["curve"], whole["curve"], strict=True)
+        for name, key, form in FIGURES
+    ]
+    rows += [[name, str(real[key]), str(whole[key])] for name, key in NEURONS]
+    title = f"{whole['images']} training images"
     layers = [_layer_row(facts) for facts in result["layers"]]
     sizes = ", ".join(f"{f['neurons']} {f['role']}" for f in result["layers"])
     return [

@@ -1,9 +1,11 @@
 """Run an integer network on training images and record what its variables reach."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ipvae.emulator import Emulator
-from ipvae.evaluation.metrics import mse, r2, zeros
+from ipvae.evaluation.metrics import curve
 from ipvae.network.bounds import layer_saturations
 from ipvae.network.description import IntNetwork
 from ipvae.network.drive import drives
@@ -12,14 +14,14 @@ from ipvae.network.pixels import to_real
 from ipvae.network.wiring import AnyLayer
 
 
-def calibrate(network: IntNetwork, images: np.ndarray, n_steps: int, seed: int) -> dict:
+def calibrate(network: IntNetwork, images: np.ndarray, steps: Sequence[int], seed: int) -> dict:
     """Measure ranges and quality of an integer network.
 
     Parameters
     ----------
     network : IntNetwork
     images : (N, M) int
-    n_steps : int
+    steps : rising numbers of updates after which to judge; the last ends the run
     seed : int
 
     Returns
@@ -27,31 +29,33 @@ def calibrate(network: IntNetwork, images: np.ndarray, n_steps: int, seed: int) 
     dict
         JSON data: `images`, `steps`, `seed`; of the code `reach` (largest magnitude of each
         variable), `saturations` (over all images and steps), `silent_neurons` (never sent
-        anything) and `saturated_neurons` (stood at the largest rate once, or sent a limit); `mse`,
-        `r2`, `zeros` from what it sent last; and `layers`, the first four of every layer.
+        anything) and `saturated_neurons` (stood at the largest rate once, or sent a limit), both
+        until the first of `steps`; `curve`, and `mse`, `r2`, `zeros` of its last step; and
+        `layers`, the first four of every layer.
     """
     b = drives(network, images)
     layers = {name: _Record(layer.n_neurons) for name, layer in network.layers.items()}
-    row = None
-    for row in Emulator(network).rows(images, n_steps, seed):
+    counts = {}
+    for t, row in enumerate(Emulator(network).rows(images, steps[-1], seed)):
         for name, record in layers.items():
             step = {"a_in": row[name].a_in, "u": row[name].u, "z": row[name].z}
-            record.add(network.layers[name], step, b[name])
-    assert row is not None  # step 0 always comes
-    z = row[network.code].z
-    real = to_real(images, network.input)
-    reconstruction = z @ network.decoder.T.astype(np.float64)
+            record.add(network.layers[name], step, b[name], judged=t <= steps[0])
+        if t in steps:
+            counts[t] = row[network.code].z
     found = {name: record.as_dict() for name, record in layers.items()}
     return {
         "images": len(images),
-        "steps": n_steps,
         "seed": seed,
         **found[network.code],
-        "mse": mse(real, reconstruction),
-        "r2": r2(real, reconstruction),
-        "zeros": zeros(z),
+        **steps_and_last(curve(to_real(images, network.input), counts, network.decoder)),
         "layers": found,
     }
+
+
+def steps_and_last(points: list[dict[str, float]]) -> dict:
+    """`curve` with a point for each number of steps, and the last one's figures; JSON data."""
+    last = dict(points[-1])
+    return {"curve": points, "steps": int(last.pop("step")), **last}
 
 
 class _Record:
@@ -63,12 +67,16 @@ class _Record:
         self.sent = np.zeros(n_neurons, dtype=np.int64)
         self.at_limit = np.zeros(n_neurons, dtype=bool)
 
-    def add(self, layer: AnyLayer, step: dict[str, np.ndarray], drive: np.ndarray) -> None:
+    def add(
+        self, layer: AnyLayer, step: dict[str, np.ndarray], drive: np.ndarray, *, judged: bool
+    ) -> None:
         """Take one step of all images in."""
         for name, values in {**step, "drive": drive}.items():
             self.reach[name] = max(self.reach[name], int(np.abs(values).max()))
         for name, count in layer_saturations(layer, step, drive).items():
             self.saturations[name] = count if name == "drive" else self.saturations[name] + count
+        if not judged:
+            return
         self.sent += np.abs(step["z"]).sum(axis=0)
         if isinstance(layer, PoissonLayer):
             self.at_limit |= (step["u"] >= layer.u_max).any(axis=0)

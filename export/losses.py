@@ -85,13 +85,18 @@ def require_small_loss(before: dict, after: dict, most: float, where: str) -> No
     Parameters
     ----------
     before, after : dict
-        With `r2` of float model and integer network on the same images; undefined, nan, passes.
+        With a `curve` of float model and integer network on the same images: `step` and `r2` at
+        the same steps. What is undefined, nan, passes.
     """
-    lost = before["r2"] - after["r2"]
+    pairs = [
+        (x["r2"], y["r2"], x["step"]) for x, y in zip(before["curve"], after["curve"], strict=True)
+    ]
+    real, whole, step = max(pairs, key=lambda pair: np.nan_to_num(pair[0] - pair[1], nan=-np.inf))
+    lost = real - whole
     if lost > most:
         raise LossError(
-            f"{where}: R2 falls from {before['r2']:.4f} to {after['r2']:.4f} on the calibration "
-            f"images, by {lost:.4f}; allowed {most:g}. Use more --weight-bits, train for few bits "
-            "(ipvae train --init-from MODEL --weight-bits B), or write it all the same with "
-            f"--most-loss {np.ceil(lost * 100) / 100:g}"
+            f"{where}: R2 after {step} steps falls from {real:.4f} to {whole:.4f} on the "
+            f"calibration images, by {lost:.4f}; allowed {most:g}. Use more --weight-bits, train "
+            "for few bits (ipvae train --init-from MODEL --weight-bits B), or write it all the "
+            f"same with --most-loss {np.ceil(lost * 100) / 100:g}"
         )

@@ -128,7 +128,7 @@ def test_other_weight_bits_are_refused(float_network, bits):
 
 def test_calibration_records_what_a_run_reaches(float_network):
     network = exported(float_network)
-    found = calibrate(network, network.test_images, 20, seed=0)
+    found = calibrate(network, network.test_images, [20], seed=0)
     assert found["images"] == 2
     assert found["reach"]["u"] <= 756388
     assert 0 <= found["zeros"] <= 1

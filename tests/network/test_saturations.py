@@ -68,7 +68,7 @@ def test_run_and_calibration_count_what_the_oracle_counts(
     trace = run(network, images, STEPS, SEED)
     variables = {v: trace.stacked("1", v) for v in ("a_in", "u", "z")}
     assert saturations(network, variables, drive(network, images)) == expected
-    assert calibrate(network, images, STEPS, SEED)["saturations"] == expected
+    assert calibrate(network, images, [STEPS], SEED)["saturations"] == expected
 
     words = ["run", path, "--samples", 2, "--steps", STEPS, "--seed", SEED, "--json", "-"]
     assert run_command([str(word) for word in words]) == 0
@@ -91,6 +91,6 @@ def test_a_rate_above_the_range_is_counted_at_every_step(make_network):
     images = network.test_images
     trace = run(network, images, 9, 0)
     assert (trace.stacked("1", "u")[:, 1:] == 32768).all()
-    found = calibrate(network, images, 9, 0)
+    found = calibrate(network, images, [9], 0)
     assert found["saturations"]["u"] == len(images) * 9 * k
     assert found["reach"]["u"] == 32768

@@ -1,0 +1,134 @@
+"""What the float model does with calibration images, as the integer network will be run."""
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ipvae.cli.inputs import training_errors
+from ipvae.cli.wish import Wish
+from ipvae.evaluation.metrics import curve
+from ipvae.export.calibrate import steps_and_last
+from ipvae.network.description import InputFormat
+from ipvae.network.pixels import to_real
+
+if TYPE_CHECKING:
+    from ipvae.export.compensation import Activity
+    from ipvae.train.checkpoint import Checkpoint
+
+
+@dataclass(frozen=True, eq=False)
+class FloatStates:
+    """What the float model did with the calibration images.
+
+    Attributes
+    ----------
+    real : (N, M) float64, images
+    codes : step -> (N, K), what the decoder reads after it
+    decoder : (M, K) float64
+    silent, saturated : neurons that never sent anything; that reached the highest rate
+    largest_error : (M,) largest |x - Phi z| over images and steps
+    largest_code : largest of all codes
+    """
+
+    real: np.ndarray
+    codes: dict[int, np.ndarray]
+    decoder: np.ndarray
+    silent: int
+    saturated: int
+    largest_error: np.ndarray
+    largest_code: float
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """R2, MSE and zeros at each step of `codes`, and neurons out of work; JSON data."""
+        return {
+            **steps_and_last(curve(self.real, self.codes, self.decoder)),
+            "silent_neurons": self.silent,
+            "saturated_neurons": self.saturated,
+        }
+
+
+def float_states(
+    checkpoint: "Checkpoint", wish: Wish, pixels: np.ndarray, fmt: InputFormat
+) -> FloatStates:
+    """Run the float model on images (N, M) as the integer network will be run."""
+    from ipvae.export.quantize import LOG_RATE_HIGH
+    from ipvae.train.infer import infer
+
+    real = to_real(pixels, fmt)
+    if wish.inference == "lca":
+        return _lca_states(checkpoint, wish, real)
+    amortized = wish.layout == "feed-forward"
+    run = functools.partial(
+        infer,
+        checkpoint.params,
+        real.astype(np.float32),
+        model=checkpoint.model,
+        image_shape=checkpoint.data.image_shape,
+    )
+    with training_errors():
+        if amortized:  # each step of the network is a draw of its own
+            each = [run([1], seed=wish.seed + step)[1] for step in range(wish.steps[0])]
+            codes = {wish.steps[0]: each[-1].counts}
+        else:
+            states = run({*range(wish.steps[0] + 1), *wish.steps}, seed=wish.seed)
+            codes = {step: states[step].counts for step in wish.steps}
+            each = [state for step, state in states.items() if step <= wish.steps[0]]
+    decoder = checkpoint.params["phi"].astype(np.float64)
+    top = 5.0 if amortized else min(LOG_RATE_HIGH, 8 * np.log(2.0))
+    highest = np.max([s.log_rates.max(axis=0) for s in each], axis=0)
+    sent = np.sum([s.counts.sum(axis=0) for s in each], axis=0)
+    return FloatStates(
+        real,
+        codes,
+        decoder,
+        silent=int((sent == 0).sum()),
+        saturated=int((highest >= top).sum()),
+        largest_error=np.max(
+            [np.abs(real - s.counts @ decoder.T).max(axis=0) for s in each], axis=0
+        ),
+        largest_code=float(max(s.counts.max() for s in each)),
+    )
+
+
+def activity(checkpoint: "Checkpoint", wish: Wish, real: np.ndarray) -> "Activity":
+    """Return what the float model sends on images (N, M), over the logarithm of time."""
+    from ipvae.export.compensation import Activity
+    from ipvae.export.correction import LOG_STEPS
+    from ipvae.train.infer import infer
+
+    with training_errors():
+        states = infer(
+            checkpoint.params,
+            real.astype(np.float32),
+            LOG_STEPS,
+            seed=wish.seed,
+            model=checkpoint.model,
+            image_shape=checkpoint.data.image_shape,
+        )
+    return Activity.of(np.concatenate([state.counts for state in states.values()]))
+
+
+def _lca_states(checkpoint: "Checkpoint", wish: Wish, real: np.ndarray) -> FloatStates:
+    from ipvae.train.lca import lca, lca_codes
+
+    with training_errors():
+        solver = lca(
+            checkpoint.params["phi"],
+            wish.threshold,
+            nonnegative=checkpoint.member.latent != "gaussian",
+        )
+        found = lca_codes(solver, real, sorted({*range(wish.steps[0] + 1), *wish.steps}))
+    codes = found[wish.steps[0]]
+    sizes = np.max([np.abs(c).max(axis=0) for c in found.values()], axis=0)
+    return FloatStates(
+        real,
+        {step: found[step] for step in wish.steps},
+        solver.atoms,
+        silent=int((sizes == 0).sum()),
+        saturated=0,
+        largest_error=np.abs(real - codes @ solver.atoms.T).max(axis=0),
+        largest_code=float(sizes.max()),
+    )

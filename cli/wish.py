@@ -1,0 +1,136 @@
+"""What a user may ask of an export, and why some models have no integer network."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ipvae.evaluation.readouts import READOUTS
+from ipvae.network.errors import InputError
+
+if TYPE_CHECKING:
+    from ipvae.train.checkpoint import Checkpoint
+
+LAYOUTS = ("recurrent", "error-units")
+LCA_THRESHOLD = 0.1
+STEPS = (64, 512)
+"""Steps after which figures are looked at: what users run, and what a run away needs to show."""
+
+REFUSED = {
+    "conv": (
+        "its encoder is convolutional: shared weights have no counterpart in the network file, "
+        "which stores dense layers, and unrolled they outgrow a chip"
+    ),
+    "gaussian": "its latents are real numbers with noise; allowed are counts",
+    "rectified": (
+        "normal noise can be drawn in integers, but its update multiplies that noise by the "
+        "deviation and by the input, and the deviation is an exponential of a second state: three "
+        "products of 24 by 24 bits in each neuron and step, which is no neuron that we know on the "
+        "chip"
+    ),
+    "hybrid": "its iteration starts from an encoder's guess, and a neuron starts from a constant",
+}
+"""Why a kind of model has no integer network."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user wants of an export.
+
+    Attributes
+    ----------
+    layout : one of LAYOUTS; 'feed-forward' for an amortized model, 'recurrent' for LCA
+    inference : 'model' or 'lca'
+    threshold : of LCA, pixel units
+    readouts : some of READOUTS
+    weight_bits : int
+    refit : whether the decoder is fitted anew to what the network sends
+    steps : after which figures are looked at; one where steps do not build on each other
+    seed : of all random draws
+    """
+
+    layout: str
+    inference: str
+    threshold: float
+    readouts: tuple[str, ...]
+    weight_bits: int
+    refit: bool
+    steps: tuple[int, ...]
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        checkpoint: "Checkpoint",
+        path: Path,
+        *,
+        layout: str,
+        inference: str,
+        threshold: float | None,
+        readout: str | None,
+        weight_bits: int,
+        refit: bool,
+        seed: int,
+    ) -> "Wish":
+        """Check that the model can be exported so; InputError says why if not."""
+        if layout not in LAYOUTS:
+            raise InputError(f"--layout: found '{layout}', allowed {', '.join(LAYOUTS)}")
+        if inference not in ("model", "lca"):
+            raise InputError(f"--inference: found '{inference}', allowed model, lca")
+        names = tuple(name.strip() for name in readout.split(",")) if readout else ()
+        if set(names) - set(READOUTS) or len(set(names)) < len(names):
+            raise InputError(f"--readout: found '{readout}', allowed {', '.join(READOUTS)} or both")
+        if threshold is not None and inference != "lca":
+            raise InputError("--threshold: belongs to --inference lca; give both or neither")
+        member = checkpoint.member
+        if inference == "lca":
+            if layout != LAYOUTS[0]:
+                raise InputError("--layout error-units: not with --inference lca; leave one out")
+        else:
+            require_exportable(checkpoint, path)
+            if member.inference == "amortized":
+                if layout != LAYOUTS[0]:
+                    raise InputError(
+                        f"--layout: {path} holds a model '{checkpoint.model}', which has no loop; "
+                        "leave it out"
+                    )
+                layout = "feed-forward"
+        if "classes" in names and checkpoint.data.preset in ("arrays", "patches"):
+            raise InputError(
+                f"--readout classes: the images of {checkpoint.data.preset} have no labels"
+            )
+        return cls(
+            layout=layout,
+            inference=inference,
+            threshold=LCA_THRESHOLD if threshold is None else threshold,
+            readouts=names,
+            weight_bits=weight_bits,
+            refit=refit,
+            steps=STEPS[:1] if layout == "feed-forward" else STEPS,
+            seed=seed,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """What a network's provenance says of it."""
+        return {
+            "weight_bits": self.weight_bits,
+            "layout": self.layout,
+            "refit_decoder": self.refit,
+            "inference": self.inference,
+            "readouts": list(self.readouts),
+        } | ({"threshold": self.threshold} if self.inference == "lca" else {})
+
+
+def require_exportable(checkpoint: "Checkpoint", path: Path) -> None:
+    """Refuse models that have no integer network."""
+    member = checkpoint.member
+    reason = REFUSED.get(member.encoder or "")
+    if member.latent != "poisson":
+        reason = REFUSED[member.latent]
+    elif member.inference == "hybrid":
+        reason = REFUSED["hybrid"]
+    if reason:
+        raise InputError(
+            f"{path}: holds a model '{checkpoint.model}', which cannot be exported: {reason}. "
+            "Allowed are ipvae, pvae-linear and pvae-mlp, and --inference lca for any; "
+            "`ipvae evaluate` takes any model"
+        )
