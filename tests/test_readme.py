@@ -1,5 +1,6 @@
-"""Every command of the README and of docs/hardware.md, and all of the README's Python, is run."""
+"""Every command of the README and of some of docs/, and all of the README's Python, is run."""
 
+import json
 import os
 import re
 import shlex
@@ -8,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from ipvae.cli.main import run_command
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "hw_tests/README.md"]
@@ -34,7 +37,10 @@ def commands(found):
 
 README = blocks((ROOT / "README.md").read_text())
 COMMANDS = commands(README)
-HARDWARE = commands(blocks((ROOT / "docs" / "hardware.md").read_text()))
+HARDWARE, QUANTIZATION = (
+    commands(blocks((ROOT / "docs" / name).read_text()))
+    for name in ("hardware.md", "quantization.md")
+)
 PYTHON = [
     "\n".join(block) for block in README if any(line.startswith("from ipvae") for line in block)
 ]
@@ -44,10 +50,11 @@ PYTHON = [
 def test_commands_of_the_documents_run_in_order_and_succeed(tmp_path):
     assert len(COMMANDS) >= 8
     assert len(HARDWARE) >= 5
+    assert len(QUANTIZATION) >= 8
     script = Path(sys.executable).parent / "ipvae"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     (tmp_path / "models").symlink_to(ROOT / "models")
-    for command in COMMANDS + HARDWARE:
+    for command in COMMANDS + HARDWARE + QUANTIZATION:
         words = [str(script), *shlex.split(command)[1:]]
         done = subprocess.run(
             words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
@@ -95,6 +102,25 @@ def test_script_of_the_energy_dial_gives_its_table_and_figure(tmp_path):
     assert done.stdout.count("| `ipvae` |") == 5
     assert done.stdout.count("| `pvae-linear` |") == 6
     assert (tmp_path / "dial.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_script_of_the_curve_of_bits_gives_its_table_and_figure(tmp_path):
+    run = tmp_path / "run"
+    tiny = ["--preset", "digits", "--latents", "8", "--epochs", "1", "--out", str(run)]
+    assert run_command(["--quiet", "train", *tiny]) == 0
+    words = [run, "--out", tmp_path / "curve", "--figure", tmp_path / "curve.png"]
+    words += ["--samples", "8", "--steps", "1,2", "--seeds", "2"]
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "bits_curve.py", *words],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert [row.split(" | ")[0] for row in rows[1:4]] == ["| float", "| 8 bits", "| 7 bits"]
+    assert all(("±" in row) == row.startswith(("| float", "| 8 bits |")) for row in rows[1:4])
+    assert len(json.loads((tmp_path / "curve" / "bits_curve.json").read_text())) == len(rows) - 1
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_make_targets_of_the_documents_exist():
