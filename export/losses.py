@@ -93,5 +93,5 @@ def require_small_loss(before: dict, after: dict, most: float, where: str) -> No
             f"{where}: R2 falls from {before['r2']:.4f} to {after['r2']:.4f} on the calibration "
             f"images, by {lost:.4f}; allowed {most:g}. Use more --weight-bits, train for few bits "
             "(ipvae train --init-from MODEL --weight-bits B), or write it all the same with "
-            f"--most-loss {np.ceil(lost * 100) / 100:g}"
+            f"--most-loss {np.ceil(lost * 100) / 100:.2f}"
         )
