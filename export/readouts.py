@@ -30,7 +30,8 @@ MARGIN = 2.0
 def with_decoder(network: IntNetwork, weight_bits: int = 8) -> IntNetwork:
     """Add the reconstruction Phi z as a layer of M neurons, a step after the code.
 
-    It is sent in steps so coarse that twice the largest pixel fits into a message.
+    It is sent in steps so coarse that twice the largest pixel, or all that can occur, fits into a
+    message.
 
     Parameters
     ----------
@@ -41,7 +42,8 @@ def with_decoder(network: IntNetwork, weight_bits: int = 8) -> IntNetwork:
     real = network.decoder.astype(np.float64)
     integers, exponent = _synapses(network, real, weight_bits, "phi")
     pixels = network.input
-    most = MARGIN * max(abs(pixels.minimum), abs(pixels.maximum)) * pixels.scale / 2.0**exponent
+    largest = max(abs(pixels.minimum), abs(pixels.maximum)) * pixels.scale
+    most = min(MARGIN * largest / 2.0**exponent, max(1, _reach(network, integers)))
     coarse = _halvings(most, TERM_MAX)
     shift = _halvings(most / 2.0**coarse, MOST_SENT)
     layer = GradedLayer(
@@ -122,11 +124,16 @@ def _synapses(
 ) -> tuple[np.ndarray, int]:
     """Round weights of what the code sends, at a scale with which no sum of theirs overflows."""
     integers, exponent = to_grid(real, bits, (-40, 40), where)
-    most = max(map(abs, network.layer.sent))
-    while most * int(np.abs(integers.astype(np.int64)).sum(axis=1).max()) > STATE_MAX:
+    while _reach(network, integers) > STATE_MAX:
         exponent += 1
         integers = np.rint(real / 2.0**exponent).astype(np.int16)
     return integers, exponent
+
+
+def _reach(network: IntNetwork, integers: np.ndarray) -> int:
+    """Largest sum that weights of what the code sends can come to."""
+    most = max(map(abs, network.layer.sent))
+    return most * int(np.abs(integers.astype(np.int64)).sum(axis=1).max())
 
 
 def _halvings(value: float, limit: int) -> int:

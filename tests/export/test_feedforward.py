@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ipvae.emulator import Emulator
-from ipvae.export.feedforward import CEILING, amortized
+from ipvae.export.feedforward import amortized
 from ipvae.export.quantize import Images
 from ipvae.network.bounds import bounds
 from ipvae.network.description import InputFormat
@@ -55,8 +55,8 @@ def exported(params, images, weight_bits=8):
 
 
 def under_ceiling(v):
-    """C - softplus(C - v) in nats, as in training."""
-    return CEILING - np.logaddexp(0.0, CEILING - v)
+    """C - softplus(C - v) with C = 5 nats, as in training."""
+    return 5.0 - np.logaddexp(0.0, 5.0 - v)
 
 
 def first_row(network, images):

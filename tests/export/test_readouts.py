@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from ipvae.emulator import Emulator, run
+from ipvae.export.lca import lca_network
+from ipvae.export.quantize import Images
 from ipvae.export.readouts import AVERAGING, averaged_code, with_classes, with_decoder
 from ipvae.network.bounds import bounds
+from ipvae.network.description import InputFormat
 
 CLASSES = 3
 
@@ -35,9 +38,9 @@ def calm(make_network):
 
 @pytest.fixture
 def labelled(rng):
-    """Averaged codes (300, 16) of three classes, each with neurons of its own that are busy."""
+    """Averaged codes (300, 16) of three classes: two have busy neurons, in the last all rest."""
     labels = np.arange(300) % CLASSES
-    rates = np.where(np.arange(16) % CLASSES == labels[:, None], 3.0, 0.5)
+    rates = np.where(np.arange(16) % 2 == labels[:, None], 3.0, 0.5)
     return rng.poisson(8 * rates) / 8.0, labels
 
 
@@ -85,6 +88,32 @@ def test_large_rows_get_a_coarser_step_and_never_overflow(make_network, bits):
     assert np.abs(layer.weight_rec * layer.unit - phi).max() <= layer.unit / 2
 
 
+@pytest.mark.parametrize("neurons", [2, 10])
+def test_images_of_a_fine_code_fit_into_the_decoders_messages(rng, neurons):
+    """Sparse codes have thousands of steps: sums are brought to what a message carries.
+
+    Half a step of each weight times what is sent, a step of the shift before, half of that after.
+    """
+    atoms = np.abs(np.linalg.qr(rng.normal(size=(36, neurons)))[0])
+    images = rng.integers(0, 17, (20, 36)).astype(np.int16)
+    stored, pixels = Images(images, np.zeros(20, np.int16)), InputFormat(0, 16, 1 / 16, (6, 6))
+    plain = lca_network(atoms, 0.1, 4.0, pixels, stored, nonnegative=True)
+    network = with_decoder(plain)
+    assert all(bound.holds for bound in bounds(network))
+    layer = network.readouts[0]
+    shown, z = (of_rows(network, images, 40, number) for number in ("2", "1"))
+    assert 2000 < np.abs(shown).max() < layer.z_max
+    wanted = z @ network.decoder.T.astype(float)
+    bound = layer.unit * (
+        2.0 ** (layer.weight_exp - layer.shift) / 2 * z.sum(axis=2, keepdims=True)
+        + 2.0**-layer.shift
+        + 0.5
+    )
+    assert (np.abs(shown * layer.unit - wanted) <= bound).all()
+    assert (wanted > 0.5).any() and layer.unit < 1 / 2000
+    assert (layer.weight_exp < 0) == (neurons == 2)  # the wider sums
+
+
 def test_grids_of_read_outs_tell_the_truth_and_have_their_layers_number(
     make_network, labelled, rng
 ):
@@ -118,6 +147,7 @@ def test_classes_are_those_of_a_float_regression_with_the_same_weights(calm, lab
     """Shifts take at most 1 of each update of 1/32, so 32 in all; a message, half a step of it."""
     network = with_classes(calm, *labelled, bits)
     layer = network.readouts[0]
+    assert layer.leak == AVERAGING
     images = np.resize(calm.test_images, (40, 12))
     counts = of_rows(network, images, 80, "1")
     wanted, scores = np.zeros((40, CLASSES)), []
