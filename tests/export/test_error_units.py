@@ -46,6 +46,12 @@ def exported(model, images, weight_bits=8, largest_error=30.0):
     return error_units(model, PIXELS, stored, largest, activity, weight_bits)
 
 
+def synapses(layer):
+    """Weights of what a layer hears from another; it does."""
+    assert layer.weight_rec is not None
+    return layer.weight_rec.astype(int)
+
+
 def test_log_rates_follow_the_float_equations_on_the_same_counts(model, images):
     """u += a (Phi^T D (x - Phi z) - exp c) - pull (1 + z), 40 times.
 
@@ -57,7 +63,7 @@ def test_log_rates_follow_the_float_equations_on_the_same_counts(model, images):
     errors, code = network.hidden[0], network.layer
     assert errors.shift > 0 and code.frac_bits == 16
     real, precise = images / 16.0, model.phi / model.sigma[:, None] ** 2
-    reach = np.abs(errors.weight_rec.astype(int)).sum(axis=0)
+    reach = np.abs(synapses(errors)).sum(axis=0)
     u = np.tile(model.u0 * PER_NAT, (len(images), 1))
     bound = np.full_like(u, 0.5)
     for before, after in itertools.pairwise(rows):
@@ -82,7 +88,7 @@ def test_what_the_soft_clamp_takes_away_goes_into_bias_and_self_inhibition(model
 def test_down_and_up_go_the_same_integers(model, images, rng):
     phi = rng.normal(size=(M, K)) * 0.2
     network = exported(replace(model, phi=phi), images)
-    np.testing.assert_array_equal(network.layer.weight_rec, network.hidden[0].weight_rec.T)
+    np.testing.assert_array_equal(synapses(network.layer), synapses(network.hidden[0]).T)
 
 
 @pytest.mark.parametrize(("bits", "lost"), [(8, 0.02), (6, 0.06), (4, 0.2)])
@@ -91,7 +97,7 @@ def test_down_and_up_again_is_the_gram_matrix(model, images, rng, bits, lost):
     model = replace(model, phi=rng.normal(size=(M, K)) * 0.2, sigma=rng.uniform(0.5, 2.0, M))
     network = exported(model, images, bits)
     errors, code = network.hidden[0], network.layer
-    q = errors.weight_rec.astype(float)
+    q = synapses(errors).astype(float)
     runs = 2.0 ** (code.weight_exp + FINE - errors.shift) * q.T @ q
     exact = model.gram() * 2**code.frac_bits / math.log(2)
     assert np.linalg.norm(runs - exact) <= lost * np.linalg.norm(exact)
@@ -122,7 +128,7 @@ def test_errors_of_the_calibration_are_sent_whole_and_finer_if_they_are_small(mo
 def test_grids_tell_the_truth(model, images, rng):
     phi = rng.standard_t(2, (M, K)) * 0.2
     network = exported(replace(model, phi=phi), images, 4)
-    q = network.hidden[0].weight_rec.astype(int)
+    q = synapses(network.hidden[0])
     grids = network.provenance["grids"]
     told = grids["1"]["weight_rec"]
     assert told == grids["2"]["weight_rec"]

@@ -30,6 +30,12 @@ def running_means(counts):
     return np.array(means)
 
 
+def synapses(layer):
+    """Weights of what a layer hears from another; it does."""
+    assert layer.weight_rec is not None
+    return layer.weight_rec.astype(int)
+
+
 @pytest.fixture
 def calm(make_network):
     """A network whose rates are 4 at most, so that no read-out comes to a limit."""
@@ -84,8 +90,8 @@ def test_large_rows_get_a_coarser_step_and_never_overflow(make_network, bits):
     too_wide = largest * 150 * 511 > 2**23 - 1
     assert too_wide == (bits == 8)
     assert layer.unit == told["scale"] == (2.0**-6 if too_wide else 2.0**-7)
-    assert told["range"] == [0, layer.weight_rec.max()]
-    assert np.abs(layer.weight_rec * layer.unit - phi).max() <= layer.unit / 2
+    assert told["range"] == [0, synapses(layer).max()]
+    assert np.abs(synapses(layer) * layer.unit - phi).max() <= layer.unit / 2
 
 
 @pytest.mark.parametrize("neurons", [2, 10])
@@ -118,12 +124,13 @@ def test_grids_of_read_outs_tell_the_truth_and_have_their_layers_number(
     make_network, labelled, rng
 ):
     plain = dataclasses.replace(make_network(), decoder=rng.standard_t(2, (12, 16)))
-    network = with_classes(with_decoder(plain, 3), *labelled, 4)
+    codes, labels = labelled
+    network = with_classes(with_decoder(plain, 3), codes, labels, 4)
     assert list(network.provenance["grids"]) == ["2", "3"]
     for number, limit in (("2", 3.5), ("3", 7.5)):
         layer, told = network.layers[number], network.provenance["grids"][number]["weight_rec"]
-        assert told["range"] == [layer.weight_rec.min(), layer.weight_rec.max()]
-        assert told["zeros"] == (layer.weight_rec == 0).sum()
+        assert told["range"] == [synapses(layer).min(), synapses(layer).max()]
+        assert told["zeros"] == (synapses(layer) == 0).sum()
         assert max(map(abs, told["range"])) < limit
     assert (
         network.provenance["grids"]["2"]["weight_rec"]["clipped"]
@@ -145,14 +152,15 @@ def test_the_averaged_code_is_the_running_mean_of_every_image_in_its_turn(make_n
 @pytest.mark.parametrize("bits", [8, 3])
 def test_classes_are_those_of_a_float_regression_with_the_same_weights(calm, labelled, bits):
     """Shifts take at most 1 of each update of 1/32, so 32 in all; a message, half a step of it."""
-    network = with_classes(calm, *labelled, bits)
+    codes, labels = labelled
+    network = with_classes(calm, codes, labels, bits)
     layer = network.readouts[0]
     assert layer.leak == AVERAGING
     images = np.resize(calm.test_images, (40, 12))
     counts = of_rows(network, images, 80, "1")
     wanted, scores = np.zeros((40, CLASSES)), []
     for t, z in enumerate(counts):
-        heard = layer.bias + (z @ layer.weight_rec.T.astype(float)) * 2.0**layer.weight_exp
+        heard = layer.bias + (z @ synapses(layer).T) * 2.0**layer.weight_exp
         wanted = wanted + (heard - wanted) * 2.0**-layer.leak * (t > 0)
         scores.append(wanted)
     found, wanted = of_rows(network, images, 80, "2"), np.array(scores)
@@ -173,7 +181,7 @@ def test_classes_that_can_be_told_apart_are(make_network, labelled, bits, n_clas
     network = with_classes(make_network(), codes, labels, bits)
     layer = network.readouts[0]
     assert layer.n_neurons == n_classes
-    scores = codes @ layer.weight_rec.T.astype(float) + layer.bias * 2.0**-layer.weight_exp
+    scores = codes @ synapses(layer).T + layer.bias * 2.0**-layer.weight_exp
     assert (scores.argmax(axis=1) == labels).mean() > 0.98
     assert layer.unit > 0 and all(bound.holds for bound in bounds(network))
 
@@ -188,6 +196,6 @@ def test_units_of_classes_are_nats(make_network, labelled):
         LogisticRegression(max_iter=500).fit(codes / scale, labels).decision_function(codes / scale)
     )
     layer = with_classes(make_network(), codes, labels).readouts[0]
-    heard = codes @ layer.weight_rec.T.astype(float) * 2.0**layer.weight_exp + layer.bias
+    heard = codes @ synapses(layer).T * 2.0**layer.weight_exp + layer.bias
     found = heard * 2.0**-layer.shift * layer.unit
     assert np.abs(found - wanted).max() < 0.02 * np.abs(wanted).max()
