@@ -97,7 +97,7 @@ def error_units(
     most = max(1.0, MARGIN * factor * float(largest_error.max()))
     reach = int(np.abs(weights.astype(np.int64)).sum(axis=0).max())
     sent = min(FINE, int(np.floor(np.log2(STATE_MAX / (most * max(reach, 1))))))
-    sent = max(sent, -4, exponent - WEIGHT_EXP_RANGE[1])
+    sent = max(min(sent, exponent - WEIGHT_EXP_RANGE[0]), -4, exponent - WEIGHT_EXP_RANGE[1])
     z_max = min(int(np.ceil(most * 2.0**sent)), STATE_MAX // max(reach, 1))
     forward = factor * root * pixels.scale * 2.0**FINE
     drive, drive_exp = to_grid(forward, DRIVE_BITS, DRIVE_EXP_RANGE, "weight")

@@ -98,5 +98,5 @@ def require_small_loss(before: dict, after: dict, most: float, where: str) -> No
             f"{where}: R2 after {step} steps falls from {real:.4f} to {whole:.4f} on the "
             f"calibration images, by {lost:.4f}; allowed {most:g}. Use more --weight-bits, train "
             "for few bits (ipvae train --init-from MODEL --weight-bits B), or write it all the "
-            f"same with --most-loss {np.ceil(lost * 100) / 100:g}"
+            f"same with --most-loss {np.ceil(lost * 100) / 100:.2f}"
         )

@@ -30,6 +30,9 @@ MARGIN = 2.0
 def with_decoder(network: IntNetwork, weight_bits: int = 8) -> IntNetwork:
     """Add the reconstruction Phi z as a layer of M neurons, a step after the code.
 
+    It is sent in steps so coarse that twice the largest pixel, or all that can occur, fits into a
+    message.
+
     Parameters
     ----------
     network : IntNetwork
@@ -38,14 +41,21 @@ def with_decoder(network: IntNetwork, weight_bits: int = 8) -> IntNetwork:
     """
     real = network.decoder.astype(np.float64)
     integers, exponent = _synapses(network, real, weight_bits, "phi")
+    pixels = network.input
+    largest = max(abs(pixels.minimum), abs(pixels.maximum)) * pixels.scale
+    most = min(MARGIN * largest / 2.0**exponent, max(1, _reach(network, integers)))
+    coarse = _halvings(most, TERM_MAX)
+    shift = _halvings(most / 2.0**coarse, MOST_SENT)
     layer = GradedLayer(
         weight_rec=integers.astype(np.int8),
         bias=np.zeros(network.n_pixels, np.int32),
+        weight_exp=-coarse,
         source=int(network.code),
         sign=ADDED,
+        shift=shift,
         z_min=-MOST_SENT,
         z_max=MOST_SENT,
-        unit=2.0**exponent,
+        unit=2.0 ** (exponent + coarse + shift),
     )
     return _with(network, layer, grid_facts(real, integers, exponent, weight_bits))
 
@@ -114,11 +124,21 @@ def _synapses(
 ) -> tuple[np.ndarray, int]:
     """Round weights of what the code sends, at a scale with which no sum of theirs overflows."""
     integers, exponent = to_grid(real, bits, (-40, 40), where)
-    most = max(map(abs, network.layer.sent))
-    while most * int(np.abs(integers.astype(np.int64)).sum(axis=1).max()) > STATE_MAX:
+    while _reach(network, integers) > STATE_MAX:
         exponent += 1
         integers = np.rint(real / 2.0**exponent).astype(np.int16)
     return integers, exponent
+
+
+def _reach(network: IntNetwork, integers: np.ndarray) -> int:
+    """Largest sum that weights of what the code sends can come to."""
+    most = max(map(abs, network.layer.sent))
+    return most * int(np.abs(integers.astype(np.int64)).sum(axis=1).max())
+
+
+def _halvings(value: float, limit: int) -> int:
+    """How often a value must be halved to be at most `limit`."""
+    return max(0, math.ceil(math.log2(value / limit)))
 
 
 def _with(network: IntNetwork, layer: GradedLayer, facts: dict) -> IntNetwork:

@@ -9,6 +9,17 @@ from ipvae.train.zoo import ENCODERS, MEMBERS
 
 TINY = ("--preset", "digits", "--latents", 6, "--epochs", 1)
 
+EXPORTED = ("ipvae", "pvae-linear", "pvae-mlp")
+REAL_NUMBERS, NORMAL_NOISE = "its latents are real numbers with noise", "deviation and by the input"
+WHY_NOT = {
+    "igvae": REAL_NUMBERS,
+    "igrelu": NORMAL_NOISE,
+    "iavae": "its iteration starts from an encoder's guess",
+    "pvae-conv": "its encoder is convolutional",
+    **dict.fromkeys(("gvae-linear", "gvae-mlp", "gvae-conv"), REAL_NUMBERS),
+    **dict.fromkeys(("grelu-linear", "grelu-mlp", "grelu-conv"), NORMAL_NOISE),
+}
+
 
 def one_line(result, *parts):
     status, out, err = result
@@ -50,12 +61,16 @@ def test_train_evaluate_info_and_export(command, runs, tmp_path, name):
     status, found, _ = command("info", run, "--json", "-")
     assert (status, found["model"], found["latent"]) == (0, name, member.latent)
     assert (found["inference"], found["encoder"]) == (member.inference, member.encoder or "none")
-    exported = command("export", run, "--out", tmp_path / "net.h5")
-    if name == "ipvae":
-        assert exported[0] == 0
+    status, _, err = exported = command("export", run, "--out", tmp_path / "net.h5")
+    if name in EXPORTED:
+        assert (status, err) == (0, "")
+        assert (tmp_path / "net.h5").exists()
     else:
-        one_line(exported, f"'{name}'", member.latent, member.inference, "only ipvae can be", "--m")
-        assert not (tmp_path / "net.h5").exists()
+        one_line(
+            exported, f"'{name}', which cannot be exported: ", WHY_NOT[name], "--inference lca"
+        )
+        assert "Allowed are ipvae, pvae-linear and pvae-mlp" in err
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_evaluate_says_nats_and_latents(command, runs):
@@ -79,6 +94,19 @@ def test_evaluate_by_sparse_coding(command, runs, name):
     assert not {"elbo", "spikes"} & found.keys() and 0 <= found["accuracy"] <= 1
     status, stricter, _ = command("evaluate", run, *words, "--threshold", 0.5)
     assert stricter["zeros"] > found["zeros"]
+
+
+@pytest.mark.parametrize("name", ["igvae", "pvae-conv"])
+def test_sparse_coding_on_the_dictionary_of_any_model_can_be_exported(
+    command, runs, tmp_path, name
+):
+    run = runs(name)
+    command("--version")
+    words = ("--inference", "lca", "--most-loss", 1, "--json", "-")
+    status, found, _ = command("export", run, "--out", tmp_path / "net.h5", *words)
+    assert (status, found["inference"], found["payload_bits"]) == (0, "lca", None)
+    low, high = found["layers"][0]["bounds"]["z"]
+    assert high > 0 and (low < 0) == (name == "igvae")  # counts have one sign, real numbers two
 
 
 def test_options_of_evaluate_that_do_not_go_together(command, runs, tmp_path):

@@ -1,0 +1,76 @@
+"""A decoder is fitted anew to what a network sends."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ipvae.emulator import run
+from ipvae.evaluation.metrics import mse, r2
+from ipvae.export.quantize import Images, quantize
+from ipvae.export.refit import STEPS, STRENGTHS, refit_decoder
+from ipvae.network.description import FloatNetwork, InputFormat
+
+M, K = 16, 6
+PIXELS = InputFormat(0, 16, 1 / 16, (4, 4))
+
+
+@pytest.fixture
+def images(rng):
+    """Sums of a few parts: 150 to fit on, 50 to judge by."""
+    parts = rng.integers(0, 2, (K, M)) * rng.integers(1, 4, (K, M))
+    return np.clip(rng.poisson(0.7, (200, K)) @ parts, 0, 16).astype(np.int16), parts
+
+
+@pytest.fixture
+def network(images):
+    """An iterative network whose dictionary is these parts, a 32nd of each to a count."""
+    pixels, parts = images
+    model = FloatNetwork(
+        phi=parts.T / 16.0 / 32.0,
+        sigma=np.full(M, 0.1),
+        step_size=1.0,
+        bias=np.full(K, 0.01),
+        u0=np.full(K, 2.0),
+    )
+    return quantize(model, PIXELS, Images(pixels[:5], np.zeros(5, np.int16)))
+
+
+def judged(network, pixels):
+    """Squared error and R2 on the last 50 images, after 64 steps of a run of their own."""
+    z = run(network, pixels[150:], 64, 77).stacked("1", "z")[:, -1]
+    shown, real = z @ network.decoder.T.astype(float), pixels[150:] / 16.0
+    return mse(real, shown), r2(real, shown)
+
+
+def test_a_perturbed_decoder_is_mended(network, images, rng):
+    pixels, _ = images
+    noise = 1.0 + 0.5 * rng.normal(size=network.decoder.shape)
+    broken = dataclasses.replace(network, decoder=network.decoder * noise)
+    mended = refit_decoder(broken, pixels[:150], 0)
+    right, before, after = (judged(n, pixels) for n in (network, broken, mended))
+    assert before[0] > 2.5 * right[0]
+    assert after[0] < 1.1 * right[0]
+    assert mended.provenance["refit"]["strength"] < 1.0  # that decoder is not held on to
+
+
+def test_a_right_decoder_is_hardly_changed(network, images):
+    pixels, _ = images
+    again = refit_decoder(network, pixels[:150], 0)
+    change = np.linalg.norm(again.decoder - network.decoder) / np.linalg.norm(network.decoder)
+    assert change < 0.1 and again.provenance["refit"]["strength"] == STRENGTHS[-1]
+    assert judged(again, pixels)[1] > judged(network, pixels)[1] - 0.005
+
+
+def test_nothing_but_the_decoder_changes_and_provenance_says_so(network, images):
+    pixels, _ = images
+    again = refit_decoder(network, pixels[:20], 3)
+    refit = again.provenance.pop("refit")
+    assert (refit["images"], refit["steps"]) == (20, list(STEPS))
+    assert refit["strength"] in STRENGTHS
+    assert again.provenance == network.provenance
+    assert (again.layer, again.hidden, again.readouts) == (network.layer, (), ())
+    assert again.decoder.shape == network.decoder.shape
+    same = refit_decoder(network, pixels[:20], 3).decoder
+    np.testing.assert_array_equal(again.decoder, same)
+    assert (refit_decoder(network, pixels[:20], 4).decoder != same).any()  # other draws
