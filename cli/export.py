@@ -126,10 +126,7 @@ def export(
         ),
         "clipped_weights": recurrent["clipped"],
         "zero_weights": recurrent["zeros"],
-        "loss": [
-            {"step": y["step"]} | {key: y[key] - x[key] for key in ("r2", "mse", "zeros")}
-            for x, y in zip(real["curve"], after["curve"], strict=True)
-        ],
+        "loss": {key: after[key] - real[key] for key in ("r2", "mse", "zeros")},
         "layers": layers,
         "calibration": measured,
         "check": checked.as_dict(),

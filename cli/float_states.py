@@ -8,8 +8,7 @@ import numpy as np
 
 from ipvae.cli.inputs import training_errors
 from ipvae.cli.wish import Wish
-from ipvae.evaluation.metrics import curve
-from ipvae.export.calibrate import steps_and_last
+from ipvae.export.calibrate import judged
 from ipvae.network.description import InputFormat
 from ipvae.network.pixels import to_real
 
@@ -30,6 +29,7 @@ class FloatStates:
     silent, saturated : neurons that never sent anything; that reached the highest rate
     largest_error : (M,) largest |x - Phi z| over images and steps
     largest_code : largest of all codes
+    amortized : whether steps are draws that do not build on each other
     """
 
     real: np.ndarray
@@ -39,12 +39,13 @@ class FloatStates:
     saturated: int
     largest_error: np.ndarray
     largest_code: float
+    amortized: bool = False
 
     @property
     def figures(self) -> dict[str, Any]:
         """R2, MSE and zeros at each step of `codes`, and neurons out of work; JSON data."""
         return {
-            **steps_and_last(curve(self.real, self.codes, self.decoder)),
+            **judged(self.real, self.codes, self.decoder, mean=self.amortized),
             "silent_neurons": self.silent,
             "saturated_neurons": self.saturated,
         }
@@ -71,7 +72,7 @@ def float_states(
     with training_errors():
         if amortized:  # each step of the network is a draw of its own
             each = [run([1], seed=wish.seed + step)[1] for step in range(wish.steps[0])]
-            codes = {wish.steps[0]: each[-1].counts}
+            codes = {step: state.counts for step, state in enumerate(each, 1)}
         else:
             states = run({*range(wish.steps[0] + 1), *wish.steps}, seed=wish.seed)
             codes = {step: states[step].counts for step in wish.steps}
@@ -90,6 +91,7 @@ def float_states(
             [np.abs(real - s.counts @ decoder.T).max(axis=0) for s in each], axis=0
         ),
         largest_code=float(max(s.counts.max() for s in each)),
+        amortized=amortized,
     )
 
 

@@ -30,7 +30,7 @@ def calibrate(network: IntNetwork, images: np.ndarray, steps: Sequence[int], see
         JSON data: `images`, `steps`, `seed`; of the code `reach` (largest magnitude of each
         variable), `saturations` (over all images and steps), `silent_neurons` (never sent
         anything) and `saturated_neurons` (stood at the largest rate once, or sent a limit), both
-        until the first of `steps`; `curve`, and `mse`, `r2`, `zeros` of its last step; and
+        until the first of `steps`; `curve`, `steps`, `mse`, `r2`, `zeros` of `judged`; and
         `layers`, the first four of every layer.
     """
     b = drives(network, images)
@@ -40,21 +40,38 @@ def calibrate(network: IntNetwork, images: np.ndarray, steps: Sequence[int], see
         for name, record in layers.items():
             step = {"a_in": row[name].a_in, "u": row[name].u, "z": row[name].z}
             record.add(network.layers[name], step, b[name], judged=t <= steps[0])
-        if t in steps:
+        if t in steps or (t and not network.layer.memory):
             counts[t] = row[network.code].z
     found = {name: record.as_dict() for name, record in layers.items()}
     return {
         "images": len(images),
         "seed": seed,
         **found[network.code],
-        **steps_and_last(curve(to_real(images, network.input), counts, network.decoder)),
+        **judged(
+            to_real(images, network.input), counts, network.decoder, mean=not network.layer.memory
+        ),
         "layers": found,
     }
 
 
-def steps_and_last(points: list[dict[str, float]]) -> dict:
-    """`curve` with a point for each number of steps, and the last one's figures; JSON data."""
+def judged(
+    images: np.ndarray, counts: dict[int, np.ndarray], decoder: np.ndarray, *, mean: bool
+) -> dict:
+    """Return `curve`, a point for each number of steps, and the last one's figures; JSON data.
+
+    Parameters
+    ----------
+    images : (N, M) float64, real pixel values
+    counts : step -> (N, K)
+    decoder : (M, K)
+    mean : bool
+        Whether steps are draws that do not build on each other: one point then, their mean.
+    """
+    points = curve(images, counts, decoder)
     last = dict(points[-1])
+    if mean:
+        last |= {key: float(np.mean([p[key] for p in points])) for key in ("mse", "r2", "zeros")}
+        points = [dict(last)]
     return {"curve": points, "steps": int(last.pop("step")), **last}
 
 

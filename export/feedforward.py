@@ -25,6 +25,7 @@ from ipvae.export.quantize import (
 from ipvae.network.activations import CEILING_BITS, SWISH, SWISH_BITS, swish_table
 from ipvae.network.arithmetic import CHANGE_MAX, STATE_MAX, TERM_MAX
 from ipvae.network.description import InputFormat, IntNetwork
+from ipvae.network.errors import QuantizationError
 from ipvae.network.layers import (
     ADDED,
     DRIVE_EXP_RANGE,
@@ -132,6 +133,11 @@ def _hidden(
         z_max = int(np.ceil(largest * fine / 2**shift))
         if z_max <= MOST_SENT and z_max * reach <= STATE_MAX:
             break
+    else:
+        raise QuantizationError(
+            f"hidden activations reach {largest:.4g}: no message is wide enough; use fewer weight "
+            "bits, or scale the images down"
+        )
     forward = p["hidden_weight"] * (pixels.scale * fine)
     weight, drive_exp = to_grid(forward, DRIVE_BITS, DRIVE_EXP_RANGE, "hidden weight")
     grids = {

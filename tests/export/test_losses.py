@@ -33,7 +33,7 @@ def test_weights_that_are_all_zero_have_no_relative_error():
 
 def test_every_layer_is_told_of_in_the_order_of_its_number(kinds):
     network = kinds.networks(0)["loop of three + 2 read-outs"]
-    calibration = calibrate(network, network.test_images, 3, seed=0)
+    calibration = calibrate(network, network.test_images, [3], seed=0)
     facts = layer_facts(network, calibration)
     assert [f["layer"] for f in facts] == ["1", "2", "3", "4", "5"]
     assert [f["role"] for f in facts] == ["hidden", "hidden", "code", "readout", "readout"]
@@ -50,23 +50,37 @@ def test_every_layer_is_told_of_in_the_order_of_its_number(kinds):
 
 def test_a_layer_without_synapses_accumulates_nothing(kinds):
     network = kinds.networks(0)["feed-forward"]
-    (facts,) = layer_facts(network, calibrate(network, network.test_images, 3, seed=0))
+    (facts,) = layer_facts(network, calibrate(network, network.test_images, [3], seed=0))
     assert (facts["widest_accumulator"], "a_in" in facts["bounds"]) == (0, False)
+
+
+def figures(early, late):
+    return {"curve": [{"step": 64, "r2": early}, {"step": 512, "r2": late}]}
 
 
 @pytest.mark.parametrize("after", [0.9, 0.851, 0.95, float("nan")])
 def test_what_loses_little_or_has_no_figure_passes(after):
-    require_small_loss({"r2": 0.9}, {"r2": after}, 0.05, "run")
+    require_small_loss(figures(0.9, 0.9), figures(0.9, after), 0.05, "run")
+    require_small_loss(figures(0.9, 0.9), figures(after, 0.9), 0.05, "run")
 
 
 @pytest.mark.parametrize("after", [0.8, 0.8493, -0.1, -12345.62, -1e9])
 def test_a_loss_beyond_the_allowed_says_its_figures_and_what_would_let_it_pass(after):
+    before, found = figures(0.5, 0.9), figures(0.49, after)
     with pytest.raises(LossError) as caught:
-        require_small_loss({"r2": 0.9}, {"r2": after}, 0.05, "my/run")
+        require_small_loss(before, found, 0.05, "my/run")
     said = str(caught.value)
-    assert said.startswith(f"my/run: R2 falls from 0.9000 to {after:.4f} on the calibration images")
+    assert said.startswith(f"my/run: R2 after 512 steps falls from 0.9000 to {after:.4f} on the ")
     assert f"by {0.9 - after:.4f}; allowed 0.05. Use more --weight-bits" in said
     assert caught.value.exit_status == 1
     (enough,) = re.findall(r"--most-loss (\S+)$", said)
-    require_small_loss({"r2": 0.9}, {"r2": after}, float(enough), "my/run")
+    require_small_loss(before, found, float(enough), "my/run")
     assert float(enough) < (0.9 - after) * 1.001 + 0.011
+
+
+def test_the_step_that_lost_most_is_named_and_undefined_ones_are_passed_over():
+    before = figures(float("nan"), 0.9)
+    with pytest.raises(LossError, match="after 512 steps"):
+        require_small_loss(before, figures(0.1, 0.7), 0.05, "run")
+    with pytest.raises(LossError, match="after 64 steps"):
+        require_small_loss(figures(0.9, 0.9), figures(0.6, 0.7), 0.05, "run")
