@@ -271,6 +271,7 @@ def _without_readouts(
     pixels: InputFormat,
 ) -> IntNetwork:
     from ipvae.export.error_units import error_units
+    from ipvae.export.fake_quantize import with_learned_rounding
     from ipvae.export.feedforward import amortized
     from ipvae.export.lca import lca_network
     from ipvae.export.model import from_parameters
@@ -295,4 +296,6 @@ def _without_readouts(
         return error_units(trained, pixels, stored, largest, bits)
     config = checkpoint.config
     ready = config is not None and config.weight_bits == bits
+    if ready and "recurrent_change" in checkpoint.params:
+        trained = with_learned_rounding(trained, checkpoint.params["recurrent_change"], bits)
     return quantize(trained, pixels, stored, bits, activity=None if ready else before.activity)

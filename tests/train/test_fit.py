@@ -186,9 +186,9 @@ def test_bar_shows_the_figures_on_a_terminal():
 def test_rounding_is_felt_in_training_and_goes_with_weight_bits(images, draws):
     seen: list[tuple[int, int]] = []
 
-    def to_tenths(matrix):
+    def to_tenths(matrix, change):
         seen.append(matrix.shape)
-        return np.rint(matrix * 10) / 10
+        return np.rint(matrix * 10 + change) / 10, 0.1, np.ones_like(matrix, dtype=bool)
 
     config = dataclasses.replace(SHORT, epochs=2, draws=draws, beta=0.5, learning_rate=0.02)
     _, plain = fit(config, images)
