@@ -49,6 +49,7 @@ def _without_readouts(
     pixels: InputFormat,
 ) -> IntNetwork:
     from ipvae.export.error_units import error_units
+    from ipvae.export.fake_quantize import with_learned_rounding
     from ipvae.export.feedforward import amortized
     from ipvae.export.lca import lca_network
     from ipvae.export.model import from_parameters
@@ -70,6 +71,9 @@ def _without_readouts(
     trained = from_parameters(checkpoint.params)
     config = checkpoint.config
     if wish.layout == "recurrent" and config is not None and config.weight_bits == bits:
+        if "recurrent_change" in checkpoint.params:
+            change = checkpoint.params["recurrent_change"]
+            trained = with_learned_rounding(trained, change, bits)
         return quantize(trained, pixels, stored, bits)
     sent = activity(checkpoint, wish, to_real(train.pixels[:ACTIVITY_IMAGES], pixels))
     if wish.layout == "error-units":

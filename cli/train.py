@@ -189,7 +189,7 @@ def fresh(
     model = new_model(config, images)
     state = TrainState.first(model)
     if init_from is not None:
-        kind, weights = weights_of(init_from)
+        kind, weights = weights_of(init_from, config.weight_bits)
         if kind != config.model:
             raise InputError(
                 f"--init-from: {init_from} is of kind {kind}, and the model to train "

@@ -168,6 +168,8 @@ class FloatNetwork:
         Constant inhibition exp(c), before the step size.
     u0 : (K,) float64, nats
         Log-rate at reset.
+    recurrent : (K, K) float64, optional, nats per count
+        What runs in place of a Phi^T D Phi, of a model trained for few bits.
     """
 
     phi: np.ndarray
@@ -175,6 +177,7 @@ class FloatNetwork:
     step_size: float
     bias: np.ndarray
     u0: np.ndarray
+    recurrent: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for name in ("phi", "sigma", "bias", "u0"):
@@ -189,6 +192,12 @@ class FloatNetwork:
                 raise DescriptionError(
                     f"{name}: shape {getattr(self, name).shape}, phi asks for {shape}"
                 )
+        if self.recurrent is not None:
+            object.__setattr__(self, "recurrent", frozen(self.recurrent, np.float64))
+            if self.recurrent.shape != (k, k) or not np.isfinite(self.recurrent).all():
+                raise DescriptionError(
+                    f"recurrent: shape {self.recurrent.shape}, allowed finite numbers of {(k, k)}"
+                )
         if (self.sigma <= 0).any():
             raise DescriptionError("sigma: holds values that are not positive")
         if not (np.isfinite(self.step_size) and self.step_size > 0):
@@ -199,8 +208,8 @@ class FloatNetwork:
         return self.step_size * (self.phi / self.sigma[:, None] ** 2).T
 
     def gram(self) -> np.ndarray:
-        """G = a Phi^T D Phi in nats per count: (K, K) float64, symmetric."""
-        return self.feedforward() @ self.phi
+        """G = a Phi^T D Phi in nats per count: (K, K) float64, symmetric; or `recurrent`."""
+        return self.feedforward() @ self.phi if self.recurrent is None else self.recurrent
 
 
 def check_pixels(images: np.ndarray, fmt: InputFormat, where: str) -> None:

@@ -94,7 +94,8 @@ def save_checkpoint(run: str | Path, checkpoint: Checkpoint, *, half: bool = Fal
     run = Path(run)
     weights, description = run / "model.safetensors", run / "model.json"
     check_params(checkpoint.params, checkpoint.data, str(weights), checkpoint.model)
-    tensors = checkpoint.member.tensors
+    tensors = [*checkpoint.member.tensors, *checkpoint.member.rounded]
+    tensors = [name for name in tensors if name in checkpoint.params]
     config = checkpoint.config
     content: dict[str, Any] = {
         "kind": KIND,
@@ -253,7 +254,7 @@ def _read_weights(path: Path, model: str) -> tuple[dict[str, np.ndarray], dict[s
         with safe_open(str(path), framework="numpy") as file:
             names = list(file.keys())
             # A name that is not ours may be of a type that NumPy lacks: do not read it.
-            allowed = MEMBERS[model].tensors
+            allowed = {*MEMBERS[model].tensors, *MEMBERS[model].rounded}
             params = {name: _whole(file.get_tensor(name)) for name in names if name in allowed}
             metadata = file.metadata() or {}
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -270,9 +271,10 @@ def _whole(array: np.ndarray) -> np.ndarray:
 
 
 def _check_names(names: set[str], where: str, model: str) -> None:
-    allowed = set(MEMBERS[model].tensors)
-    if names != allowed:
-        unknown, missing = sorted(names - allowed), sorted(allowed - names)
+    needed = set(MEMBERS[model].tensors)
+    allowed = needed | set(MEMBERS[model].rounded)
+    if not needed <= names <= allowed:
+        unknown, missing = sorted(names - allowed), sorted(needed - names)
         raise CheckpointError(
             f"{where}: unknown tensors {unknown}, missing tensors {missing}; allowed for {model} "
             f"are {sorted(allowed)}. Train or copy the model again."
@@ -293,7 +295,8 @@ def check_params(
             "(K,), K above 0. Train or copy the model again."
         )
     k = params[rules].shape[0]
-    for name, shape in member.shapes(data.image_shape, k).items():
+    rounded = any(name in params for name in member.rounded)
+    for name, shape in member.shapes(data.image_shape, k, rounded=rounded).items():
         array = params[name]
         if array.dtype != np.float32 or array.shape != shape or array.size == 0:
             raise CheckpointError(

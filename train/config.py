@@ -57,6 +57,8 @@ class TrainConfig:
     threads : shards of each batch, one CPU thread each; sums round by their number
     weight_bits : of the recurrent weights that the updates of training see, rounded as `ipvae
         export --weight-bits` rounds them; 2 to 8, 0 for none; ipvae only
+    rounding_rate : learning rate of what is added to those weights before they are rounded, in
+        integer steps; its schedule is that of `learning_rate`
     version : of this record
 
     Raises
@@ -98,6 +100,7 @@ class TrainConfig:
     grad_clip: float = 3000.0
     threads: int = 2
     weight_bits: int = 0
+    rounding_rate: float = 0.05
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -195,6 +198,7 @@ _RANGES = (
     ("learning_rate", 1e-9, 1.0),
     ("step_size", 1e-6, 1e3),
     ("dictionary_rate", 1e-6, 1e3),
+    ("rounding_rate", 0.0, 10.0),
     ("weight_decay", 0.0, 1.0),
     ("seed", 0, 2**63 - 1),
     ("temperature_start", 1e-3, 10.0),

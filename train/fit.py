@@ -17,6 +17,7 @@ from ipvae.train.data import Images
 from ipvae.train.errors import ConfigError, DivergenceError
 from ipvae.train.gradient import Means, team_gradient
 from ipvae.train.infer import infer
+from ipvae.train.model import IPVAE
 from ipvae.train.parallel import matrix_precision, workers
 from ipvae.train.relaxed_poisson import stream_key
 from ipvae.train.rounding import Rounding
@@ -116,7 +117,8 @@ def fit(
 
 def new_model(config: TrainConfig, images: Images) -> Model:
     """Return the model that training begins with."""
-    model = start_model(config.model, images.shape, config.latents, config.seed)
+    rounded = config.weight_bits > 0
+    model = start_model(config.model, images.shape, config.latents, config.seed, rounded=rounded)
     with torch.no_grad():
         for name, value in model.named_parameters():
             if name.startswith("log_lr"):
@@ -190,12 +192,16 @@ def _train(
 
 
 def new_optimiser(model: Model, config: TrainConfig) -> torch.optim.Adamax:
-    """Return the optimiser of a model; the dictionary has a learning rate of its own."""
-    others = [value for name, value in model.named_parameters() if name != "phi"]
-    groups = [
+    """Return the optimiser of a model; dictionary and rounding have learning rates of their own."""
+    own = ("phi", "recurrent_change")
+    others = [value for name, value in model.named_parameters() if name not in own]
+    groups: list[dict[str, Any]] = [
         {"params": [model.phi], "factor": config.dictionary_rate},
         {"params": others, "factor": 1.0},
     ]
+    if isinstance(model, IPVAE) and config.weight_bits:
+        rate = config.rounding_rate / config.learning_rate
+        groups.append({"params": [model.recurrent_change], "factor": rate, "weight_decay": 0.0})
     return torch.optim.Adamax(groups, lr=config.learning_rate, weight_decay=config.weight_decay)
 
 

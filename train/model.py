@@ -46,6 +46,7 @@ class IPVAE(nn.Module):
     n_pixels : M
     n_latents : K
     seed : of the start values
+    rounded : whether it learns a change of the recurrent matrix
 
     Attributes
     ----------
@@ -54,9 +55,13 @@ class IPVAE(nn.Module):
     log_bias : (K,) c, starts at -3
     log_lr : scalar, logarithm of the step size, starts at 0
     log_sigma_raw : (M,) l with log sigma = 3.45 tanh(l / 3.45), starts at 0
+    recurrent_change : (K, K) only where `rounded`; what is added to a Phi^T D Phi before it is
+        rounded, in integer steps; starts at 0
     """
 
-    def __init__(self, n_pixels: int, n_latents: int, seed: int = 0) -> None:
+    def __init__(
+        self, n_pixels: int, n_latents: int, seed: int = 0, *, rounded: bool = False
+    ) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
         self.phi = nn.Parameter(1e-4 * torch.randn(n_pixels, n_latents, generator=generator))
@@ -64,6 +69,8 @@ class IPVAE(nn.Module):
         self.log_bias = nn.Parameter(torch.full((n_latents,), -3.0))
         self.log_lr = nn.Parameter(torch.zeros(()))
         self.log_sigma_raw = nn.Parameter(torch.zeros(n_pixels))
+        if rounded:
+            self.recurrent_change = nn.Parameter(torch.zeros(n_latents, n_latents))
 
     def forward(
         self,
@@ -94,7 +101,9 @@ class IPVAE(nn.Module):
         step_size = torch.exp(self.log_lr)
         drive = step_size * (match - torch.exp(self.log_bias))
         energy = (x.square() * torch.exp(-2.0 * deviation)).sum(dim=1)
-        heard = None if rounding is None else straight_through(step_size * gram, rounding).T
+        heard = None
+        if rounding is not None:
+            heard = straight_through(step_size * gram, self.recurrent_change, rounding).T
 
         update = step_on(x.device.type)
         u = self.u0.expand(x.shape[0], -1)
@@ -152,7 +161,7 @@ class IPVAE(nn.Module):
     @classmethod
     def from_arrays(cls, params: dict[str, np.ndarray]) -> "IPVAE":
         """Build a model from what `arrays` gave."""
-        model = cls(*params["phi"].shape)
+        model = cls(*params["phi"].shape, rounded="recurrent_change" in params)
         model.load_state_dict({name: torch.from_numpy(a.copy()) for name, a in params.items()})
         return model
 

@@ -65,7 +65,7 @@ def write_unfinished(run: Path, unfinished: Unfinished) -> None:
     arrays = {
         f"{group}.{name}": np.array(getattr(state, group)[name], order="C")
         for group in _GROUPS
-        for name in MEMBERS[unfinished.config.model].tensors
+        for name in state.params
     }
     content = json.dumps(
         {
@@ -111,7 +111,9 @@ def read_unfinished(run: Path) -> Unfinished | None:
             content = json.loads(metadata["training"])
             if content["version"] != VERSION:
                 raise _other_version(path, content["version"])
-            tensors = tuple(MEMBERS[content["config"]["model"]].tensors)
+            member = MEMBERS[content["config"]["model"]]
+            learned = member.rounded if content["config"].get("weight_bits") else ()
+            tensors = (*member.tensors, *learned)
             names = {f"{group}.{name}" for group in _GROUPS for name in tensors}
             arrays = {name: file.get_tensor(name) for name in sorted(names)}
     except CheckpointError:

@@ -5,15 +5,22 @@ from pathlib import Path
 
 import numpy as np
 
-from ipvae.train.checkpoint import load_checkpoint
+from ipvae.train.checkpoint import load_checkpoint, model_of
+from ipvae.train.config import TrainConfig
 from ipvae.train.errors import ConfigError
 from ipvae.train.resume import is_unfinished, read_unfinished
 from ipvae.train.state import TrainState
 from ipvae.train.vae import Model
+from ipvae.train.zoo import MEMBERS
 
 
-def weights_of(path: Path) -> tuple[str, dict[str, np.ndarray]]:
+def weights_of(path: Path, weight_bits: int = 0) -> tuple[str, dict[str, np.ndarray]]:
     """Return kind and parameters of a model, or of an unfinished training as it stands.
+
+    Parameters
+    ----------
+    path : of either
+    weight_bits : to train for; rounding that was learned for another number is left out
 
     Raises
     ------
@@ -23,9 +30,17 @@ def weights_of(path: Path) -> tuple[str, dict[str, np.ndarray]]:
     if path.is_dir() and is_unfinished(path):
         unfinished = read_unfinished(path)
         if unfinished is not None:
-            return unfinished.config.model, unfinished.state.params
+            return _for_bits(unfinished.config, unfinished.state.params, weight_bits)
     checkpoint = load_checkpoint(path)
-    return checkpoint.model, checkpoint.params
+    return _for_bits(checkpoint.config, checkpoint.params, weight_bits)
+
+
+def _for_bits(
+    config: TrainConfig | None, params: dict[str, np.ndarray], weight_bits: int
+) -> tuple[str, dict[str, np.ndarray]]:
+    kind = model_of(config)
+    left_out = () if config and config.weight_bits == weight_bits else MEMBERS[kind].rounded
+    return kind, {name: value for name, value in params.items() if name not in left_out}
 
 
 def digest(params: dict[str, np.ndarray]) -> str:
@@ -39,12 +54,16 @@ def digest(params: dict[str, np.ndarray]) -> str:
 def state_from(model: Model, params: dict[str, np.ndarray], where: Path) -> TrainState:
     """Return the first state of a training of `model` that begins with `params`.
 
+    Rounding that nothing was learned of begins as the model has it.
+
     Raises
     ------
     ConfigError
         If a parameter is missing or of another shape.
     """
     state = TrainState.first(model)
+    rounded = {n: state.params[n] for n in MEMBERS["ipvae"].rounded if n in state.params}
+    params = {**rounded, **params}
     for name, value in state.params.items():
         if name not in params or params[name].shape != value.shape:
             found = params[name].shape if name in params else "nothing"

@@ -94,7 +94,8 @@ def unrolled_gradient(
     heard = gram
     if how.rounding is not None:
         step_size = torch.exp(p["log_lr"])
-        heard = as_it_runs(step_size * gram, how.rounding) / step_size
+        runs = as_it_runs(step_size * gram, p["recurrent_change"], how.rounding)
+        heard = runs.matrix / step_size
     share = 1.0 / (how.steps * len(x))
 
     def shard(item: tuple[int, slice]) -> "_Part":
@@ -102,11 +103,17 @@ def unrolled_gradient(
         return _Part.of(p, x, (weighted, gram, heard), how, index=index, rows=rows, held=workspace)
 
     parts = for_each(shard, list(enumerate(split(len(x), shards))))
-    by_gram, by_match, by_u0, by_bias = (
+    by_gram, by_heard, by_match, by_u0, by_bias = (
         functools.reduce(torch.add, [getattr(part, name) for part in parts])
-        for name in ("by_gram", "by_match", "by_u0", "by_bias")
+        for name in ("by_gram", "by_heard", "by_match", "by_u0", "by_bias")
     )
     error, divergence, by_step = np.sum([part.sums for part in parts], axis=0)
+    by_change = {}
+    if how.rounding is not None:
+        clipped = (1.0 - runs.free) * by_heard
+        by_gram = by_gram - clipped
+        by_step -= float((clipped * gram).sum() / step_size)
+        by_change["recurrent_change"] = runs.step / step_size * runs.free * by_heard
 
     # P = x D Phi and H = Phi^T D Phi: both reach Phi and D.
     both = by_gram + by_gram.T
@@ -125,15 +132,20 @@ def unrolled_gradient(
         "log_bias": by_bias * torch.exp(p["log_bias"]),
         "log_lr": torch.tensor(by_step, dtype=torch.float32) * torch.exp(p["log_lr"]),
         "log_sigma_raw": by_deviation * (1.0 - (deviation / 3.45).square()),
+        **by_change,
     }
     return Loss((nll + how.now.beta * kl) * scale, nll, kl), gradient
 
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """What one shard adds: gradients by H (K, K), by Phi through P, by u_0 and by the bias."""
+    """What one shard adds: gradients by H (K, K), by Phi through P, by u_0 and by the bias.
+
+    `by_heard` is the part of `by_gram` that came through the updates; 0 where nothing is rounded.
+    """
 
     by_gram: Tensor
+    by_heard: Tensor
     by_match: Tensor
     by_u0: Tensor
     by_bias: Tensor
@@ -221,9 +233,14 @@ class _Part:
             torch.mm(feedback, gram_heard, out=through)
         overlap[0] = feedback
         by_gram = overlap.view(-1, n).T @ z.view(-1, n)
+        by_heard = torch.zeros(())
+        if rounded:  # the rest is by the squared errors, w z^T H z / 2 each
+            shown = z[1:].reshape(-1, n)
+            by_heard = by_gram - 0.5 * scale.item() * (shown.T @ shown)
         counts = z[1:].sum(dim=0)
         by_match = x[rows].T @ (step_size.item() * by_drive - scale.item() * counts)
         by_bias = -step_size.item() * by_drive.sum(dim=0)
         # a stands in b = a (P - exp c) too.
         sums[2] += float((by_drive * drive).sum()) / float(step_size)
-        return cls(by_gram, by_match, (carry + slope[0] * through).sum(dim=0), by_bias, sums)
+        u0 = (carry + slope[0] * through).sum(dim=0)
+        return cls(by_gram, by_heard, by_match, u0, by_bias, sums)

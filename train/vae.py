@@ -204,17 +204,20 @@ class VAE(nn.Module):
     def from_arrays(
         cls, name: str, image_shape: tuple[int, int], arrays: Mapping[str, np.ndarray]
     ) -> "VAE":
-        """Build a model from what `arrays` gave."""
+        """Build a model from what `arrays` gave; what only its rounded form has is left out."""
         model = cls(name, image_shape, arrays["phi"].shape[1])
-        model.load_state_dict({key: torch.from_numpy(a.copy()) for key, a in arrays.items()})
+        kept = {key: a for key, a in arrays.items() if key not in MEMBERS[name].rounded}
+        model.load_state_dict({key: torch.from_numpy(a.copy()) for key, a in kept.items()})
         return model
 
 
 Model = IPVAE | VAE
 
 
-def start_model(name: str, image_shape: tuple[int, int], n_latents: int, seed: int) -> Model:
+def start_model(
+    name: str, image_shape: tuple[int, int], n_latents: int, seed: int, *, rounded: bool = False
+) -> Model:
     """Return a model to train: iP-VAE in its fast form, all others put together from parts."""
     if name == "ipvae":
-        return IPVAE(image_shape[0] * image_shape[1], n_latents, seed)
+        return IPVAE(image_shape[0] * image_shape[1], n_latents, seed, rounded=rounded)
     return VAE(name, image_shape, n_latents, seed)

@@ -64,12 +64,14 @@ class Member:
         (iterative, from the encoder's belief)
     encoder : key of `ENCODERS`, None where there is none
     settings : those of `TrainConfig` whose defaults differ from the preset's
+    rounded : symbolic shapes of what a model trained for few bits (`weight_bits`) has besides
     """
 
     latent: str
     inference: str
     encoder: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    rounded: Mapping[str, Shape] = field(default_factory=dict)
 
     @property
     def tensors(self) -> dict[str, Shape]:
@@ -81,13 +83,16 @@ class Member:
         encoder = ENCODERS[self.encoder] if self.encoder else {}
         return {**_DECODER, **prior, **updates, **_NOISE, **encoder}
 
-    def shapes(self, image_shape: tuple[int, int], latents: int) -> dict[str, tuple[int, ...]]:
+    def shapes(
+        self, image_shape: tuple[int, int], latents: int, *, rounded: bool = False
+    ) -> dict[str, tuple[int, ...]]:
         """Return the shape of each tensor.
 
         Parameters
         ----------
         image_shape : (height, width), their product is M
         latents : K
+        rounded : with those that a model trained for few bits has
         """
         height, width = image_shape
         features = height * width
@@ -104,7 +109,7 @@ class Member:
         }
         return {
             name: tuple(part if isinstance(part, int) else size[part] for part in shape)
-            for name, shape in self.tensors.items()
+            for name, shape in (self.tensors | (dict(self.rounded) if rounded else {})).items()
         }
 
     @property
@@ -117,7 +122,7 @@ _ITERATIVE_GAUSSIAN = {"kl": "exact", "beta": 8.0, "learning_rate": 0.005}
 _AMORTIZED = {"kl": "exact", "steps": 1, "beta": 1.0, "learning_rate": 0.02}
 
 MEMBERS: dict[str, Member] = {
-    "ipvae": Member("poisson", "iterative"),
+    "ipvae": Member("poisson", "iterative", rounded={"recurrent_change": ("K", "K")}),
     "igvae": Member("gaussian", "iterative", settings=_ITERATIVE_GAUSSIAN),
     "igrelu": Member("rectified", "iterative", settings=_ITERATIVE_GAUSSIAN),
     "iavae": Member("poisson", "hybrid", "linear"),

@@ -9,14 +9,16 @@ import torch
 from rich.console import Console
 
 from ipvae.evaluation.metrics import quality
+from ipvae.export.fake_quantize import rounding_to
 from ipvae.train.checkpoint import load_checkpoint, save_checkpoint
 from ipvae.train.config import preset_config
 from ipvae.train.data import Images, load_images
 from ipvae.train.errors import ConfigError, DataError, DivergenceError
-from ipvae.train.fit import Progress, fit, to_checkpoint
+from ipvae.train.fit import Progress, fit, new_model, to_checkpoint
 from ipvae.train.infer import infer
 from ipvae.train.parallel import split
 from ipvae.train.progress import progress_bar
+from ipvae.train.start import state_from
 
 torch.set_num_threads(1)
 SHORT = preset_config("digits", latents=32, steps=8, epochs=16, batch_size=100, threads=1)
@@ -186,9 +188,9 @@ def test_bar_shows_the_figures_on_a_terminal():
 def test_rounding_is_felt_in_training_and_goes_with_weight_bits(images, draws):
     seen: list[tuple[int, int]] = []
 
-    def to_tenths(matrix):
+    def to_tenths(matrix, change):
         seen.append(matrix.shape)
-        return np.rint(matrix * 10) / 10
+        return np.rint(matrix * 10 + change) / 10, 0.1, np.ones_like(matrix, dtype=bool)
 
     config = dataclasses.replace(SHORT, epochs=2, draws=draws, beta=0.5, learning_rate=0.02)
     _, plain = fit(config, images)
@@ -201,3 +203,23 @@ def test_rounding_is_felt_in_training_and_goes_with_weight_bits(images, draws):
         fit(rounded, images)
     with pytest.raises(ConfigError, match=r"'weight_bits' is 0; .* and 0 allows none"):
         fit(config, images, rounding=to_tenths)
+
+
+def test_learned_rounding_lowers_the_loss_of_few_bits(trained, images, tmp_path):
+    config, model, _, _ = trained
+    config = dataclasses.replace(
+        config, epochs=4, learning_rate=1e-5, temperature_start=0.2, temperature_end=0.2
+    )
+    config = dataclasses.replace(config, ramp_hold=0.0, ramp_fraction=0.0)
+
+    def last_loss(**settings):
+        chosen = dataclasses.replace(config, **settings)
+        start = state_from(new_model(chosen, images), model.arrays(), tmp_path)
+        rounding = rounding_to(chosen.weight_bits)
+        return fit(chosen, images, start=start, rounding=rounding)[1][-1]["loss"]
+
+    exact = last_loss()
+    rounded = last_loss(weight_bits=2, rounding_rate=0.0)
+    learned = last_loss(weight_bits=2)
+    assert exact < learned < rounded
+    assert rounded - learned > 0.1 * (rounded - exact)

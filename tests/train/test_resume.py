@@ -1,6 +1,7 @@
 """A training that was cut off goes on to the same bits; its files are whole at any moment."""
 
 import dataclasses
+import functools
 import json
 import os
 import sys
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from ipvae.export.fake_quantize import rounding_to
 from ipvae.train import fit as training
 from ipvae.train import keeper
 from ipvae.train.config import preset_config
@@ -56,17 +58,21 @@ def bits(model):
     return {name: array.tobytes() for name, array in model.arrays().items()}
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_every_state_on_the_way_leads_to_the_same_bits_and_history(images, tmp_path, threads):
-    config = dataclasses.replace(SMALL, threads=threads)
+@pytest.mark.parametrize(("threads", "weight_bits"), [(1, 0), (2, 0), (2, 3)])
+def test_every_state_on_the_way_leads_to_the_same_bits_and_history(
+    images, tmp_path, threads, weight_bits
+):
+    config = dataclasses.replace(SMALL, threads=threads, weight_bits=weight_bits)
+    go = functools.partial(fit, config, images, rounding=rounding_to(weight_bits))
     states = []
-    model, history = fit(config, images, keep=lambda _, state: states.append(state()))
+    model, history = go(keep=lambda _, state: states.append(state()))
+    assert ("recurrent_change" in model.arrays()) == (weight_bits > 0)
     assert [state.done for state in states] == list(range(1, 16))
     for state in states:
         write_unfinished(tmp_path, Unfinished(config, "", state, [0.0]))
         stored = read_unfinished(tmp_path)
         assert stored is not None
-        again, told = fit(config, images, start=stored.state)
+        again, told = go(start=stored.state)
         assert bits(again) == bits(model), state.done
         assert told == history, state.done
 

@@ -1,11 +1,13 @@
 """Where a training begins: weights, step size, and rates of its parts."""
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 import torch
 
+from ipvae.export.fake_quantize import rounding_to
 from ipvae.train.checkpoint import save_checkpoint
 from ipvae.train.config import SETTABLE, preset_config, setting_from_text
 from ipvae.train.data import load_images
@@ -46,6 +48,24 @@ def test_weights_are_taken_from_a_model_and_from_an_unfinished_training(images, 
     kind, weights = weights_of(tmp_path / "part")
     assert kind == "ipvae"
     assert same(weights, other.params)
+
+
+def test_learned_rounding_is_taken_for_the_same_bits_only(images, trained, tmp_path):
+    four = dataclasses.replace(TINY, weight_bits=4)
+    state = state_from(new_model(four, images), trained[0].arrays(), tmp_path)
+    assert not state.params["recurrent_change"].any()
+    model, history = fit(four, images, start=state, rounding=rounding_to(4))
+    learned = model.arrays()["recurrent_change"]
+    assert learned.any()
+    save_checkpoint(tmp_path, to_checkpoint(model, four, images, history))
+    assert same(weights_of(tmp_path, 4)[1], model.arrays())
+    for bits in (0, 3):
+        _, weights = weights_of(tmp_path, bits)
+        assert "recurrent_change" not in weights
+        again = state_from(
+            new_model(dataclasses.replace(TINY, weight_bits=bits), images), weights, tmp_path
+        )
+        assert not again.params.get("recurrent_change", np.zeros(1)).any()
 
 
 def test_training_goes_on_from_given_weights_with_a_fresh_optimiser(images, trained, tmp_path):

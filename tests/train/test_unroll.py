@@ -38,9 +38,9 @@ class Replay(torch.autograd.Function):
         return grads[0] * ctx.saved_tensors[0], None, None
 
 
-def a_model():
+def a_model(*, rounded=False):
     generator = torch.Generator().manual_seed(3)
-    model = IPVAE(M, K, seed=1)
+    model = IPVAE(M, K, seed=1, rounded=rounded)
     with torch.no_grad():
         model.phi.copy_(0.1 * torch.randn(M, K, generator=generator))
         model.log_sigma_raw.copy_(0.5 * torch.randn(M, generator=generator) - 0.3)
@@ -95,12 +95,16 @@ def test_fused_gradient_equals_autograds(kl, limit, relaxation, temperature, sha
         assert error < 1e-4, name
 
 
-def coarse(matrix):
-    """A rounding, so coarse that it is felt, and not symmetric; the diagonal is kept."""
-    steps = 0.04 * (1 + np.arange(K) % 3)[:, None]
-    off_diagonal = np.rint(matrix / steps) * steps
-    np.fill_diagonal(off_diagonal, np.diag(matrix))
-    return off_diagonal
+STEP, LIMIT = 0.07, 2.0
+
+
+def coarse(matrix, change):
+    """A rounding, so coarse that it is felt, and clips some; the diagonal is kept."""
+    wanted = matrix / STEP + change
+    found, free = np.clip(np.rint(wanted), -LIMIT, LIMIT) * STEP, np.abs(wanted) < LIMIT
+    np.fill_diagonal(found, np.diag(wanted) * STEP)
+    np.fill_diagonal(free, True)
+    return found, STEP, free
 
 
 @pytest.mark.parametrize("kl", ["official", "exact"])
@@ -108,7 +112,9 @@ def coarse(matrix):
 @pytest.mark.parametrize("shards", [1, 3])
 def test_gradient_passes_straight_through_a_rounded_matrix(kl, limit, shards):
     """Against a loop in plain torch that shares no code with either form of training."""
-    model, x = a_model()
+    model, x = a_model(rounded=True)
+    with torch.no_grad():
+        model.recurrent_change.copy_(torch.randn(K, K, generator=torch.Generator().manual_seed(4)))
     how = replace(unroll(kl, limit=limit), rounding=coarse)
     loss, gradient, z, slope = fused(model, x, how, shards)
     unrounded, *_ = fused(model, x, unroll(kl, limit=limit), shards)
@@ -119,8 +125,11 @@ def test_gradient_passes_straight_through_a_rounded_matrix(kl, limit, shards):
     deviation = 3.45 * torch.tanh(p["log_sigma_raw"] / 3.45)
     precision, a = torch.exp(-2 * deviation), torch.exp(p["log_lr"])
     recurrent = a * p["phi"].T @ (precision[:, None] * p["phi"])
-    as_run = torch.from_numpy(coarse(recurrent.detach().numpy()))
-    as_run = as_run + recurrent - recurrent.detach()  # its value the one, its gradient the other
+    wanted = recurrent / STEP + p["recurrent_change"]
+    value, _, free = coarse(recurrent.detach().numpy(), p["recurrent_change"].detach().numpy())
+    assert 0.05 < 1 - free.mean() < 0.5  # some are clipped
+    passed = torch.where(torch.from_numpy(free), STEP * wanted, torch.tensor(0.0))
+    as_run = torch.from_numpy(value) + passed - passed.detach()  # value the one, gradient the other
     drive = a * (x @ (precision[:, None] * p["phi"]) - torch.exp(p["log_bias"]))
     u, nll, kl_sum = p["u0"].expand(B, -1), torch.zeros(()), torch.zeros(())
     counts = Replay.apply(u, z[0], slope[0])
@@ -139,7 +148,7 @@ def test_gradient_passes_straight_through_a_rounded_matrix(kl, limit, shards):
         assert error < 1e-4, name
 
     # What runs off the CPU is the same.
-    general = IPVAE(M, K).double()
+    general = IPVAE(M, K, rounded=True).double()
     general.load_state_dict({name: v.detach() for name, v in p.items()})
     unrolled = general(x, T, limit, lambda u, t: Replay.apply(u, z[t], slope[t]), rounding=coarse)
     want = batch_loss(unrolled, BETA, kl).total
