@@ -16,6 +16,9 @@ FINER = 1.75
 few weights; that of a coarser one is noise on all of them, with which counts run away. On
 models/mnist this chooses, at 2 to 8 bits, the best of the steps that were measured."""
 
+SWEEPS = 4
+"""On models/mnist they take 25 % of the squared error of 6 bits away, 20 % of that of 4 bits."""
+
 
 @dataclass(frozen=True, eq=False)
 class Activity:
@@ -50,7 +53,8 @@ def compensated(
     """Round weights so that what they bring, not each of them, is near to the exact.
 
     Senders are taken one after the other, the most active first; what rounding one changes in the
-    input is taken back, as far as they go with it, by those that follow.
+    input is taken back, as far as they go with it, by those that follow. Then each weight in turn
+    moves to the integer that is best beside all others, SWEEPS times.
 
     Parameters
     ----------
@@ -78,7 +82,7 @@ def compensated(
 
     References
     ----------
-    OPTQ (GPTQ): arXiv 2210.17323, section 3.
+    OPTQ (GPTQ): arXiv 2210.17323, section 3. Greedy updates after it: QuIP, arXiv 2307.13304.
     """
     limit = 2 ** (bits - 1) - 1
     apart = values - np.diag(np.diag(values)) if own else values
@@ -100,7 +104,7 @@ def compensated(
         found.append((error, exponent, runs))
     least = min(e for e, _, _ in found)
     _, exponent, runs = [f for f in found if f[0] <= FINER * least][-1]
-    return runs, exponent
+    return _settled(runs, values, order, damped, 2.0**exponent, limit, own=own), exponent
 
 
 def _rounded(
@@ -117,3 +121,29 @@ def _rounded(
         rest = (exact - column) / factor[j, j]
         weights[:, j + 1 :] -= np.outer(rest, factor[j, j + 1 :])
     return weights
+
+
+def _settled(
+    runs: np.ndarray,
+    values: np.ndarray,
+    order: np.ndarray,
+    damped: np.ndarray,
+    step: float,
+    limit: int,
+    *,
+    own: bool,
+) -> np.ndarray:
+    """Move weights one by one to where the error, of senders in `order`, is least."""
+    exact, rounded = values[:, order], runs[:, order]
+    felt = (rounded - exact) @ damped
+    for _ in range(SWEEPS):
+        for j in range(len(order)):
+            wanted = rounded[:, j] - felt[:, j] / damped[j, j]
+            column = np.clip(np.rint(wanted / step), -limit, limit) * step
+            if own:
+                column[order[j]] = max(wanted[order[j]], 0.0)
+            felt += np.outer(column - rounded[:, j], damped[j])
+            rounded[:, j] = column
+    settled = np.empty_like(rounded)
+    settled[:, order] = rounded
+    return settled
