@@ -1,22 +1,12 @@
-import dataclasses
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ipvae.cli.export import pixel_format
-from ipvae.cli.inputs import LabelledImages
-from ipvae.cli.integers import Wish, float_states, integers
 from ipvae.export.fake_quantize import fake_quantize, rounding_to, with_learned_rounding
 from ipvae.export.grid import recurrent_grid
-from ipvae.export.model import from_parameters
 from ipvae.export.quantize import Images, quantize
 from ipvae.network.description import FloatNetwork, InputFormat
-from ipvae.train.checkpoint import Checkpoint
-from ipvae.train.config import preset_config
-from ipvae.train.data import load_images
-from ipvae.train.fit import new_model
 
 PER_NAT = 2**16 / math.log(2)
 RAISED = {3: 2.0, 4: 2.0, 5: 0.0, 8: 0.0}
@@ -87,29 +77,3 @@ def test_no_bits_no_rounding(rng):
     recurrent, change = rng.normal(size=(6, 6)), rng.normal(size=(6, 6))
     want = fake_quantize(recurrent, change, 5).matrix
     np.testing.assert_array_equal(rounding(recurrent, change).matrix, want)
-
-
-def test_export_takes_learned_rounding_for_its_own_bits_alone(rng):
-    images = load_images("digits")
-    config = preset_config("digits", latents=12, weight_bits=4)
-    params = new_model(config, images).arrays()
-    params["phi"] = (0.2 * rng.normal(size=(64, 12))).astype(np.float32)
-    params["log_lr"] = np.asarray(-3.0, np.float32)
-    plain = Checkpoint(params, dataclasses.replace(config, weight_bits=0), images.info)
-    change = rng.normal(size=(12, 12)).astype(np.float32)
-    learned = Checkpoint({**params, "recurrent_change": change}, config, images.info)
-    shown = LabelledImages(images.test_pixels[:20].astype(np.int16), np.zeros(20, np.int16))
-
-    def weights(checkpoint, bits):
-        given = ("recurrent", "model", None, None, bits, False, 0)
-        wish = Wish.of(checkpoint, Path("RUN"), *given)
-        pixels = pixel_format(checkpoint)
-        before = float_states(checkpoint, wish, shown.pixels, pixels)
-        return np.asarray(integers(checkpoint, wish, before, shown, shown, pixels).layer.weight_rec)
-
-    gram = from_parameters(params).gram()
-    runs, step, _ = fake_quantize(gram, change.astype(float), 4)
-    off_diagonal = ~np.eye(12, dtype=bool)
-    np.testing.assert_allclose(weights(learned, 4)[off_diagonal], (runs / step)[off_diagonal])
-    assert (weights(learned, 4) != weights(plain, 4)).sum() > 20
-    np.testing.assert_array_equal(weights(learned, 5), weights(plain, 5))

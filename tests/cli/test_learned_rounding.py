@@ -1,0 +1,45 @@
+"""Export of a model that was trained for few bits."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from ipvae.cli.export import pixel_format
+from ipvae.cli.float_states import float_states
+from ipvae.cli.inputs import LabelledImages
+from ipvae.cli.integers import integers
+from ipvae.cli.wish import Wish
+from ipvae.export.fake_quantize import fake_quantize
+from ipvae.export.model import from_parameters
+from ipvae.train.checkpoint import Checkpoint
+from ipvae.train.config import preset_config
+from ipvae.train.data import load_images
+from ipvae.train.fit import new_model
+
+
+def test_export_takes_learned_rounding_for_its_own_bits_alone(rng):
+    images = load_images("digits")
+    config = preset_config("digits", latents=12, weight_bits=4)
+    params = new_model(config, images).arrays()
+    params["phi"] = (0.2 * rng.normal(size=(64, 12))).astype(np.float32)
+    params["log_lr"] = np.asarray(-3.0, np.float32)
+    plain = Checkpoint(params, dataclasses.replace(config, weight_bits=0), images.info)
+    change = rng.normal(size=(12, 12)).astype(np.float32)
+    learned = Checkpoint({**params, "recurrent_change": change}, config, images.info)
+    shown = LabelledImages(images.test_pixels[:20].astype(np.int16), np.zeros(20, np.int16))
+
+    def weights(checkpoint, bits):
+        given = {"layout": "recurrent", "inference": "model", "threshold": None, "readout": None}
+        rest = {"weight_bits": bits, "refit": False, "seed": 0}
+        wish = Wish.of(checkpoint, Path("RUN"), **given, **rest)
+        pixels = pixel_format(checkpoint)
+        before = float_states(checkpoint, wish, shown.pixels, pixels)
+        return np.asarray(integers(checkpoint, wish, before, shown, shown, pixels).layer.weight_rec)
+
+    gram = from_parameters(params).gram()
+    runs, step, _ = fake_quantize(gram, change.astype(float), 4)
+    off_diagonal = ~np.eye(12, dtype=bool)
+    np.testing.assert_allclose(weights(learned, 4)[off_diagonal], (runs / step)[off_diagonal])
+    assert (weights(learned, 4) != weights(plain, 4)).sum() > 20
+    np.testing.assert_array_equal(weights(learned, 5), weights(plain, 5))
