@@ -6,6 +6,7 @@ seeds, but not the same numbers.
 """
 
 import argparse
+import itertools
 import json
 import sys
 from collections.abc import Sequence
@@ -117,33 +118,27 @@ def measured(export: Export, chosen: argparse.Namespace) -> Row:
 
 def table(rows: Sequence[Row], steps: Sequence[str]) -> str:
     """Rows of a table in Markdown; what several seeds gave as their mean and half their range."""
-    heads = [f"{name}, {step} steps" for step in steps for name in ("R2", "change", "zeros")]
+    heads = [f"{name}, {step} steps | Δ" for step in steps for name in ("R2", "zeros")]
     lines = [
-        f"| weights | {' | '.join(heads)} | spikes | synapses | memory |",
-        "|" + "---|" * (len(heads) + 4),
+        f"| weights | {' | '.join(heads)} | spikes | memory |",
+        "|" + "---|" * (4 * len(steps) + 3),
     ]
     exact = rows[0]
     for row in rows:
         cells = [row["name"]]
-        for i in range(len(steps)):
-            r2, zeros = (np.array(row[key])[:, i] for key in ("r2", "zeros"))
-            base = np.array(exact["r2"])[: len(r2), i]
-            change = "" if row is exact else _spread(r2 - base, "+.4f")
-            cells += [_spread(r2, ".4f"), change, _spread(zeros, ".4f")]
-        cells.append(f"{np.mean(row['spikes']):.0f}")
+        for i, key in itertools.product(range(len(steps)), ("r2", "zeros")):
+            found = np.array(row[key])[:, i]
+            change = found - np.array(exact[key])[: len(found), i]
+            cells += [_spread(found, ".4f"), "" if row is exact else _spread(change, "+.4f")]
         synapses = row["export"].get("synapses")
-        cells += ["", ""] if synapses is None else [f"{synapses:,}", _kib(synapses, row["bits"])]
-        lines.append(f"| {' | '.join(cells)} |")
+        memory = "" if synapses is None else f"{synapses * row['bits'] / 8 / 1024:.0f} KiB"
+        lines.append(f"| {' | '.join(cells)} | {np.mean(row['spikes']):.0f} | {memory} |")
     return "\n".join(lines)
 
 
 def _spread(values: np.ndarray, form: str) -> str:
     shown = f"{values.mean():{form}}"
     return shown if len(values) == 1 else f"{shown} ± {np.ptp(values) / 2:.4f}"
-
-
-def _kib(synapses: int, bits: int) -> str:
-    return f"{synapses * bits / 8 / 1024:.0f} KiB"
 
 
 def draw(path: Path, rows: Sequence[Row], steps: Sequence[str], of: str) -> None:
