@@ -32,7 +32,9 @@ def evaluate(
     path: Annotated[Path, typer.Argument(metavar="MODEL|NET.h5", help="Model or network.")],
     steps: Annotated[
         str | None,
-        typer.Option(help="Steps to look at, such as 16,64,1000; 64 if not given, amortized 1."),
+        typer.Option(
+            help="Steps to look at, such as 16,64,1000; else 64, of an amortized model 1."
+        ),
     ] = None,
     samples: Annotated[
         int | None, typer.Option(min=1, help="Images, the first ones in order; all if not given.")

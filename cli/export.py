@@ -15,12 +15,13 @@ from ipvae.cli.inputs import (
     LabelledImages,
     SeedOption,
     preset_images,
+    require_distinct,
     training_errors,
 )
 from ipvae.cli.integers import integers
 from ipvae.cli.output import JsonOption, emit, json_data, require_json_target, table, working
 from ipvae.cli.wish import LAYOUTS, Wish
-from ipvae.network.atomic import require_writable_folder
+from ipvae.network.atomic import require_writable_file
 from ipvae.network.check import check
 from ipvae.network.description import InputFormat, IntNetwork
 from ipvae.network.errors import InputError
@@ -34,6 +35,7 @@ STORED_IMAGES = 64
 CALIBRATION_IMAGES = 256
 TRAINING_IMAGES = 5000
 MOST_LOSS = 0.05
+CHECKPOINT_FILES = ("model.safetensors", "model.json")
 FIGURES = (("R2", "r2", ".4f"), ("MSE", "mse", ".3e"), ("zeros", "zeros", ".4f"))
 NEURONS = (("silent neurons", "silent_neurons"), ("saturated neurons", "saturated_neurons"))
 
@@ -76,6 +78,13 @@ def export(
     from ipvae.train.checkpoint import load_checkpoint
 
     require_json_target(json)
+    folder = model if model.is_dir() else model.parent
+    require_distinct(
+        {"--out": out, "--json": json},
+        {**{f"MODEL's {name}": folder / name for name in CHECKPOINT_FILES}, "--images": images},
+    )
+    if images is not None and data_dir is not None:
+        raise InputError("--images and --data-dir: give one of them")
     with training_errors():
         checkpoint = load_checkpoint(model)
     wish = Wish.of(
@@ -89,7 +98,7 @@ def export(
         refit=refit_decoder,
         seed=seed,
     )
-    require_writable_folder(out.parent)
+    require_writable_file(out)
     pixels = pixel_format(checkpoint)
     train, test = export_images(checkpoint, pixels, data_dir, images)
     if "classes" in wish.readouts and images is not None:
@@ -102,7 +111,7 @@ def export(
     with working("calibrating"):
         after = calibrate(network, calibration.pixels, wish.steps, seed)
     real = before.figures
-    require_small_loss(real, after, most_loss, str(model))
+    require_small_loss(real, after, most_loss, str(model), wish.advice)
     layers = layer_facts(network, after)
     measured: dict[str, Any] = {"integer": after, "float": real}
     network = with_provenance(network, checkpoint, wish, measured)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 LAYOUTS = ("recurrent", "error-units")
 LCA_THRESHOLD = 0.1
+MOST_BITS = 8
 STEPS = (64, 512)
 """Steps after which figures are looked at: what users run, and what a run away needs to show."""
 
@@ -108,6 +109,15 @@ class Wish:
             steps=STEPS[:1] if layout == "feed-forward" else STEPS,
             seed=seed,
         )
+
+    @property
+    def advice(self) -> str:
+        """What to try where too much is lost."""
+        trained = self.layout == LAYOUTS[0] and self.inference == "model"
+        ways = ["use more --weight-bits"] if self.weight_bits < MOST_BITS else []
+        if trained and self.weight_bits < MOST_BITS:
+            ways.append("train for few bits (ipvae train --init-from MODEL --weight-bits B)")
+        return ", ".join(ways or ["try another --layout or more calibration images"])
 
     def as_dict(self) -> dict[str, Any]:
         """What a network's provenance says of it."""

@@ -84,6 +84,8 @@ def compensated(
     ----------
     OPTQ (GPTQ): arXiv 2210.17323, section 3. Greedy updates after it: QuIP, arXiv 2307.13304.
     """
+    if not covariance.any():
+        covariance = np.eye(len(covariance))  # nothing was ever sent: all are alike
     limit = 2 ** (bits - 1) - 1
     apart = values - np.diag(np.diag(values)) if own else values
     widest = smallest_exponent(apart, limit, exponents, where)

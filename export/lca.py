@@ -74,6 +74,10 @@ def lca_network(
     Rozell, Johnson, Baraniuk, Olshausen, Neural Computation 20(10), 2008, eq. 3.1 and 3.2.
     """
     require_weight_bits(weight_bits)
+    if largest_code == 0:
+        raise QuantizationError(
+            "LCA sends nothing for any calibration image: lower --threshold, or give other images"
+        )
     fine = 2.0**FRACTION
     gram = atoms.T @ atoms
     leak = max(1, math.ceil(math.log2(max(1.0, float(np.linalg.eigvalsh(gram)[-1])))))

@@ -79,7 +79,9 @@ def _unit(stage: Stage) -> str:
     return f"{layer.unit * 2.0**-layer.shift:.4g}"
 
 
-def require_small_loss(before: dict, after: dict, most: float, where: str) -> None:
+def require_small_loss(
+    before: dict, after: dict, most: float, where: str, advice: str = "use more --weight-bits"
+) -> None:
     """Raise LossError if R2 fell by more than `most`.
 
     Parameters
@@ -87,6 +89,9 @@ def require_small_loss(before: dict, after: dict, most: float, where: str) -> No
     before, after : dict
         With a `curve` of float model and integer network on the same images: `step` and `r2` at
         the same steps. What is undefined, nan, passes.
+    most : allowed loss
+    where : for the message
+    advice : what else to do than to allow more
     """
     pairs = [
         (x["r2"], y["r2"], x["step"]) for x, y in zip(before["curve"], after["curve"], strict=True)
@@ -96,7 +101,6 @@ def require_small_loss(before: dict, after: dict, most: float, where: str) -> No
     if lost > most:
         raise LossError(
             f"{where}: R2 after {step} steps falls from {real:.4f} to {whole:.4f} on the "
-            f"calibration images, by {lost:.4f}; allowed {most:g}. Use more --weight-bits, train "
-            "for few bits (ipvae train --init-from MODEL --weight-bits B), or write it all the "
-            f"same with --most-loss {np.ceil(lost * 100) / 100:.2f}"
+            f"calibration images, by {lost:.4f}; allowed {most:g}. To mend it: {advice}; or write "
+            f"it all the same with --most-loss {np.ceil(lost * 100) / 100:.2f}"
         )

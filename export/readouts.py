@@ -10,6 +10,7 @@ from ipvae.export.losses import grid_facts
 from ipvae.export.quantize import to_grid, within
 from ipvae.network.arithmetic import STATE_MAX, TERM_MAX
 from ipvae.network.description import IntNetwork
+from ipvae.network.errors import QuantizationError
 from ipvae.network.layers import ADDED, GradedLayer
 
 AVERAGING = 5
@@ -84,29 +85,44 @@ def with_classes(
     codes : (N, K)
         `averaged_code` of training images.
     labels : (N,) int
-        Their classes 0 .. C - 1.
+        Their classes 0 .. C - 1; two or more of them.
     weight_bits : int in 2..8
 
     Returns
     -------
     IntNetwork
         The class is the number of the neuron with the largest output, of equal ones the first.
+
+    Raises
+    ------
+    QuantizationError
+        If there are fewer than two classes, or the numbers fit no grid.
     """
     from sklearn.linear_model import LogisticRegression
 
+    there = np.unique(labels)
+    if len(there) < 2 or there[0] < 0:
+        raise QuantizationError(
+            f"--readout classes: the training images have the classes {there.tolist()}, allowed "
+            "are two or more, from 0 on"
+        )
     scale = float(codes.std(axis=0).max()) or 1.0
     fit = LogisticRegression(C=INVERSE_PENALTY, max_iter=500).fit(codes / scale, labels)
     coefficients, intercept = fit.coef_, fit.intercept_
     if len(coefficients) == 1:  # of two classes scikit-learn keeps the second alone
         coefficients, intercept = (np.concatenate([-v, v]) for v in (coefficients, intercept))
-    real = coefficients / scale
+    real = np.zeros((int(there[-1]) + 1, codes.shape[1]))
+    real[there] = coefficients / scale
     integers, exponent = _synapses(network, real, weight_bits, "classes")
-    most = MARGIN * float(np.abs(codes @ integers.T.astype(np.float64)).max())
-    fine = min(FINE, math.floor(math.log2(TERM_MAX / max(most, 1.0))))
-    shift = max(0, fine, fine + math.ceil(math.log2(max(most, 1.0) / MOST_SENT)))
+    offset = np.zeros(len(real))
+    offset[there] = intercept / 2.0**exponent
+    most = max(1.0, MARGIN * float(np.abs(codes @ integers.T + offset).max()))
+    offset[np.setdiff1d(np.arange(len(real)), there)] = -most  # classes that no image has
+    fine = min(FINE, math.floor(math.log2(TERM_MAX / most)))
+    shift = max(0, fine + _halvings(most, MOST_SENT))
     layer = GradedLayer(
         weight_rec=integers.astype(np.int8),
-        bias=within(intercept * 2.0 ** (fine - exponent), TERM_MAX, "classes"),
+        bias=within(offset * 2.0**fine, TERM_MAX, "classes"),
         weight_exp=fine,
         source=int(network.code),
         sign=ADDED,
@@ -126,7 +142,8 @@ def _synapses(
     integers, exponent = to_grid(real, bits, (-40, 40), where)
     while _reach(network, integers) > STATE_MAX:
         exponent += 1
-        integers = np.rint(real / 2.0**exponent).astype(np.int16)
+        limit = 2 ** (bits - 1) - 1
+        integers = np.clip(np.rint(real / 2.0**exponent), -limit, limit).astype(np.int16)
     return integers, exponent
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from ipvae.emulator import Emulator
 from ipvae.evaluation.metrics import r2
 from ipvae.network.description import IntNetwork
+from ipvae.network.errors import QuantizationError
 from ipvae.network.pixels import to_real
 
 STEPS = (16, 32, 64, 128, 256, 512)
@@ -19,6 +20,7 @@ STEPS = (16, 32, 64, 128, 256, 512)
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 HELD_OUT = 0.2
 BATCH = 256
+LEAST_IMAGES = 10
 
 
 def refit_decoder(network: IntNetwork, images: np.ndarray, seed: int) -> IntNetwork:
@@ -36,11 +38,20 @@ def refit_decoder(network: IntNetwork, images: np.ndarray, seed: int) -> IntNetw
     seed : int
         Of the network's draws.
 
+    Raises
+    ------
+    QuantizationError
+        If there are too few images to hold some out.
+
     References
     ----------
     Hoerl and Kennard, "Ridge regression", Technometrics 12(1), 1970, with the trained decoder in
     place of 0.
     """
+    if len(images) < LEAST_IMAGES:
+        raise QuantizationError(
+            f"--refit-decoder: found {len(images)} image(s), allowed {LEAST_IMAGES} or more"
+        )
     codes = _codes(network, images, seed)
     real = to_real(images, network.input)
     n = max(1, int(len(images) * (1.0 - HELD_OUT)))
@@ -48,7 +59,8 @@ def refit_decoder(network: IntNetwork, images: np.ndarray, seed: int) -> IntNetw
     found = []
     for strength in STRENGTHS:
         fitted = _ridge(codes[:, :n], real[:n], prior, strength)
-        found.append((float(np.mean([r2(real[n:], z @ fitted) for z in codes[:, n:]])), strength))
+        fit = float(np.mean([r2(real[n:], z @ fitted) for z in codes[:, n:]]))
+        found.append((np.nan_to_num(fit, nan=-np.inf), strength))
     best = max(found)[1]
     decoder = _ridge(codes, real, prior, best).T.astype(np.float32)
     refit = {"images": len(images), "steps": list(STEPS), "strength": best}
@@ -71,6 +83,8 @@ def _ridge(codes: np.ndarray, images: np.ndarray, prior: np.ndarray, strength: f
     """Minimise |X - Z B|^2 + s |B - B0|^2; s is in units of the mean square of a code."""
     z = codes.reshape(-1, codes.shape[-1])
     moment = z.T @ z
+    if not moment.any():
+        return prior
     penalty = strength * np.trace(moment) / len(moment)
     target = sum(step.T @ images for step in codes) + penalty * prior
     return np.linalg.solve(moment + penalty * np.eye(len(moment)), target)

@@ -18,9 +18,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
     Raises
     ------
     InputError
-        If the folder is missing or cannot be written.
+        If the folder is missing or cannot be written, or a folder, a device or a pipe stands in
+        the place of the file.
     """
     target = Path(path)
+    _require_regular(target)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
         os.close(handle)
@@ -75,9 +77,18 @@ def require_writable_file(path: str | Path) -> None:
     Raises
     ------
     InputError
-        If it cannot, or a folder stands in its place.
+        If it cannot, or a folder, a device or a pipe stands in its place.
     """
     target = Path(path)
+    _require_regular(target)
+    require_writable_folder(target.parent)
+
+
+def _require_regular(target: Path) -> None:
+    """Refuse to put a file in the place of something else."""
     if target.is_dir():
         raise InputError(f"{target}: cannot write there (it is a folder); name a file in it")
-    require_writable_folder(target.parent)
+    if target.exists() and not target.is_file():
+        raise InputError(
+            f"{target}: cannot write there (it is a device, a pipe or a socket); name a file"
+        )

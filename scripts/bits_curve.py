@@ -172,6 +172,19 @@ def _mean(row: Row, key: str, i: int) -> float:
     return float(np.array(row[key])[:, i].mean())
 
 
+def require_same_settings(chosen: argparse.Namespace) -> None:
+    """End if OUT holds figures of another model, other steps or other images."""
+    settings = {
+        "model": str(chosen.model.resolve()),
+        "steps": chosen.steps,
+        "samples": chosen.samples,
+    }
+    file = chosen.out / "settings.json"
+    if file.exists() and json.loads(file.read_text(encoding="utf-8")) != settings:
+        sys.exit(f"{file}: these figures are of other settings; give another --out, or remove it")
+    file.write_text(json.dumps(settings) + "\n")
+
+
 def main() -> None:
     """Measure what is not there, print the table, draw the figure, write both figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -184,6 +197,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="of the rows that are held to a bar")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
+    require_same_settings(chosen)
     steps = chosen.steps.split(",")
     rows = [measured(export, chosen) for export in EXPORTS]
     with replacing(chosen.out / "bits_curve.json") as temporary:

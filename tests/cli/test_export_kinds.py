@@ -273,7 +273,13 @@ def test_a_network_that_lost_too_much_is_not_written_until_that_is_allowed(
     net.write_text("an older file")
     words = ("export", trained("ipvae"), "--out", net, "--weight-bits", 2, "--json", "-")
     refused = command(*words, "--most-loss", 0.005)
-    one_line(refused, 1, "R2 after ", " falls from 0.", "allowed 0.005. Use more --weight-bits")
+    one_line(
+        refused,
+        1,
+        "R2 after ",
+        " falls from 0.",
+        "allowed 0.005. To mend it: use more --weight-bits, train for few bits",
+    )
     assert [(file, file.read_text()) for file in tmp_path.iterdir()] == [(net, "an older file")]
     enough = refused[2].split("--most-loss ")[1].strip()
     status, found, _ = command(*words, "--most-loss", enough)

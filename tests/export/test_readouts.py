@@ -11,6 +11,7 @@ from ipvae.export.quantize import Images
 from ipvae.export.readouts import AVERAGING, averaged_code, with_classes, with_decoder
 from ipvae.network.bounds import bounds
 from ipvae.network.description import InputFormat
+from ipvae.network.errors import QuantizationError
 
 CLASSES = 3
 
@@ -199,3 +200,20 @@ def test_units_of_classes_are_nats(make_network, labelled):
     heard = codes @ synapses(layer).T * 2.0**layer.weight_exp + layer.bias
     found = heard * 2.0**-layer.shift * layer.unit
     assert np.abs(found - wanted).max() < 0.02 * np.abs(wanted).max()
+
+
+def test_neurons_have_the_numbers_of_their_classes(calm, rng):
+    """The class of number 1 has no image: its neuron stays below all others."""
+    codes = np.concatenate([rng.poisson(rate, (60, 16)) for rate in (1.0, 6.0)]) / 2.0
+    codes[:60, 0] += 8
+    layer = with_classes(calm, codes, np.repeat([0, 2], 60)).readouts[0]
+    assert layer.n_neurons == 3 and not synapses(layer)[1].any()
+    scores = (codes @ synapses(layer).T) * 2.0**layer.weight_exp + layer.bias
+    assert (scores.argmax(axis=1) == np.repeat([0, 2], 60)).mean() > 0.95
+    assert (scores[:, 1] < scores[:, [0, 2]].min(axis=1)).all()
+
+
+@pytest.mark.parametrize("label", [0, 7])
+def test_one_class_alone_is_refused(calm, rng, label):
+    with pytest.raises(QuantizationError, match=rf"have the classes \[{label}\], allowed are two"):
+        with_classes(calm, rng.random((20, 16)), np.full(20, label))
