@@ -7,6 +7,7 @@ It lies here and not in `procs`, since Lava imports every file beside a process.
 # pyright: reportAssignmentType=false, reportIndexIssue=false, reportOptionalSubscript=false
 # pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -118,17 +119,17 @@ class PyActingNeuron(PyLoihiProcessModel):
             self._remember(t, a_in)
         self.step[0] = self._schedule.following(step)
 
+    @abstractmethod
     def _begin(self, received: np.ndarray) -> None:
-        """Take what the next image brings, and restore the start."""
-        raise NotImplementedError
+        """Take what the next image brings, (n_image,) int32, and restore the start."""
 
+    @abstractmethod
     def _update(self, t: int, a_in: np.ndarray) -> None:
-        """Set `u` in row t."""
-        raise NotImplementedError
+        """Set `u` in row t; a_in is (K,) int64."""
 
+    @abstractmethod
     def _emit(self, t: int) -> None:
         """Set `z` in row t."""
-        raise NotImplementedError
 
     def _remember(self, t: int, a_in: np.ndarray) -> None:
         """Keep this row for the trace; send a message when it is full or the image done."""

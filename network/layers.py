@@ -5,6 +5,7 @@ one layer (it may be its own), through synapses. Its neurons are Poisson neurons
 count, or graded neurons, which compute an integer.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +45,7 @@ def frozen(array: np.ndarray, dtype: type) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Layer:
+class Layer(ABC):
     """What all layers have.
 
     Attributes
@@ -144,9 +145,9 @@ class Layer:
         return len(self.bias)
 
     @property
+    @abstractmethod
     def sent(self) -> tuple[int, int]:
         """Smallest and largest integer that a message of the layer can carry."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

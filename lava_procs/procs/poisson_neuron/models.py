@@ -30,7 +30,7 @@ class PyPoissonNeuronFixed(PyActingNeuron):
 
     def __init__(self, proc_params) -> None:
         super().__init__(proc_params)
-        self._emit = self._replay if proc_params["replay"] else self._draw
+        self._replays: bool = proc_params["replay"]
         self._replayed = None
         self._neuron_key = random_source.neuron_keys(DRAWN, self._layer.n_neurons)
 
@@ -44,6 +44,12 @@ class PyPoissonNeuronFixed(PyActingNeuron):
         if t > 0 or not self._layer.memory:
             u = next_log_rate(self._layer, self.u, self.z, self.drive, a_in)
             self.u = u.astype(np.int32)
+
+    def _emit(self, t: int) -> None:
+        if self._replays:
+            self._replay(t)
+        else:
+            self._draw(t)
 
     def _draw(self, t: int) -> None:
         neuron_a, neuron_b = self._neuron_key
