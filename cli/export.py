@@ -117,8 +117,8 @@ def export(
     network = with_provenance(network, checkpoint, wish, measured)
     write_network(out, network)
     checked = check(network)
-    first = next(iter(network.provenance["grids"].values()))
-    recurrent = layers[int(network.code) - 1]["grids"].get("weight_rec", next(iter(first.values())))
+    of_code = layers[int(network.code) - 1]["grids"]
+    grid = of_code.get("weight_rec") or of_code["weight"]
     result = {
         "network": str(out),
         "checksum": checksum(network),
@@ -133,8 +133,8 @@ def export(
             for layer in network.layers.values()
             if layer.weight_rec is not None
         ),
-        "clipped_weights": recurrent["clipped"],
-        "zero_weights": recurrent["zeros"],
+        "clipped_weights": grid["clipped"],
+        "zero_weights": grid["zeros"],
         "loss": {key: after[key] - real[key] for key in ("r2", "mse", "zeros")},
         "layers": layers,
         "calibration": measured,

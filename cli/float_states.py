@@ -9,8 +9,10 @@ import numpy as np
 from ipvae.cli.inputs import training_errors
 from ipvae.cli.wish import Wish
 from ipvae.export.calibrate import judged
+from ipvae.network.arithmetic import FRAC_BITS
 from ipvae.network.description import InputFormat
 from ipvae.network.pixels import to_real
+from ipvae.network.poisson import LOG_RATE_MAX
 
 if TYPE_CHECKING:
     from ipvae.export.compensation import Activity
@@ -55,6 +57,7 @@ def float_states(
     checkpoint: "Checkpoint", wish: Wish, pixels: np.ndarray, fmt: InputFormat
 ) -> FloatStates:
     """Run the float model on images (N, M) as the integer network will be run."""
+    from ipvae.export.feedforward import CEILING
     from ipvae.export.quantize import LOG_RATE_HIGH
     from ipvae.train.infer import infer
 
@@ -78,7 +81,7 @@ def float_states(
             codes = {step: states[step].counts for step in wish.steps}
             each = [state for step, state in states.items() if step <= wish.steps[0]]
     decoder = checkpoint.params["phi"].astype(np.float64)
-    top = 5.0 if amortized else min(LOG_RATE_HIGH, 8 * np.log(2.0))
+    top = CEILING if amortized else min(LOG_RATE_HIGH, np.log(2.0) * LOG_RATE_MAX / 2**FRAC_BITS)
     highest = np.max([s.log_rates.max(axis=0) for s in each], axis=0)
     sent = np.sum([s.counts.sum(axis=0) for s in each], axis=0)
     return FloatStates(

@@ -168,9 +168,11 @@ def fresh(
     from ipvae.train.config import PRESETS, preset_config
     from ipvae.train.fit import new_model, require_device
     from ipvae.train.resume import NAME, Unfinished, fingerprint, is_unfinished
-    from ipvae.train.start import digest, state_from, weights_of
+    from ipvae.train.start import digest, nature_of, state_from, weights_of
     from ipvae.train.state import TrainState
 
+    if given["preset"] is None and init_from is not None:
+        given = given | {k: v for k, v in nature_of(init_from).items() if given[k] is None}
     if given["preset"] is None:
         raise InputError(
             f"--preset: missing; allowed are {', '.join(PRESETS)}. Give one (or --resume, which "

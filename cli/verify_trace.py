@@ -8,11 +8,11 @@ from ipvae.cli.backends import run_backend
 from ipvae.cli.inputs import network_images
 from ipvae.cli.output import working
 from ipvae.cli.verdict import describe, verdict
-from ipvae.network.arithmetic import FRAC_BITS
 from ipvae.network.description import IntNetwork
 from ipvae.network.draws import draws_of, integers_of
 from ipvae.network.errors import FormatError, InputError
 from ipvae.network.hdf5_child import shown
+from ipvae.network.layers import PoissonLayer
 from ipvae.network.trace import VARIABLES, Trace, read_trace
 
 GIVEN_BY_THE_TRACE = ("backends", "samples", "steps", "seed", "replay_draws")
@@ -49,9 +49,10 @@ def verify_trace(
     pair = [_only(trace, held) for trace in (reference, recorded)]
     result = verdict(network, pair, samples, steps, recorded.seed, held)
     with working(f"testing {draws.size} draws"):
-        fine = getattr(network.layer, "frac_bits", FRAC_BITS) - FRAC_BITS
-        log_rates = reference.stacked(network.code, "u") >> fine
-        law = judge(log_rates, draws, network.layer.sent[1])
+        code = network.layer
+        assert isinstance(code, PoissonLayer)  # `draws_of` refuses others
+        log_rates = reference.stacked(network.code, "u") >> code.finer_bits
+        law = judge(log_rates, draws, code.count_reach)
     missing = [
         f"{layer}/{name}"
         for layer in network.layers

@@ -117,7 +117,9 @@ class Wish:
         ways = ["use more --weight-bits"] if self.weight_bits < MOST_BITS else []
         if trained and self.weight_bits < MOST_BITS:
             ways.append("train for few bits (ipvae train --init-from MODEL --weight-bits B)")
-        return ", ".join(ways or ["try another --layout or more calibration images"])
+        if not self.refit:
+            ways.append("fit the decoder anew (--refit-decoder)")
+        return ", ".join(ways or ["look at the model itself (ipvae evaluate MODEL)"])
 
     def as_dict(self) -> dict[str, Any]:
         """What a network's provenance says of it."""

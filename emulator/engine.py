@@ -7,13 +7,12 @@ import numpy as np
 
 from ipvae.emulator.kernels import draw_counts
 from ipvae.network import random_source
-from ipvae.network.arithmetic import FRAC_BITS
 from ipvae.network.bounds import require_proved
 from ipvae.network.description import DRAWN, IntNetwork
 from ipvae.network.draws import check_draws
 from ipvae.network.drive import drives
 from ipvae.network.file import checksum
-from ipvae.network.layers import GradedLayer
+from ipvae.network.layers import GradedLayer, PoissonLayer
 from ipvae.network.neurons import graded_output, next_log_rate, next_potential
 from ipvae.network.poisson import thresholds
 from ipvae.network.trace import VARIABLES, Trace
@@ -134,15 +133,16 @@ class Emulator:
             np.array([key.a for key in keys], dtype=np.uint32),
             np.array([key.b for key in keys], dtype=np.uint32),
         )
-        fine = getattr(self.network.layer, "frac_bits", FRAC_BITS) - FRAC_BITS
-        return lambda u, step: self._draw(u >> fine, image_key, step)
+        return lambda u, step: self._draw(u, image_key, step)
 
     def _draw(
         self, u: np.ndarray, image_key: tuple[np.ndarray, np.ndarray], step: int
     ) -> np.ndarray:
-        """Counts (N, K) int64 at log-rates u, Q11.12 octaves."""
+        """Counts (N, K) int64 at log-rates u, the layer's unit."""
+        layer = self.network.layer
+        assert isinstance(layer, PoissonLayer)  # no other draws
         counts = np.empty(u.shape, dtype=np.int64)
-        most = self.network.layer.count_max
+        most, u = layer.count_max, u >> layer.finer_bits
         draw_counts(u, image_key, self._neuron_key, step, thresholds(), most, counts)
         return counts
 

@@ -11,6 +11,7 @@ and errors are e = c D^(1/2) x - Q z, precision included; the update adds 2^E Q^
 import numpy as np
 
 from ipvae.export.compensation import Activity, compensated
+from ipvae.export.grid import to_grid, within
 from ipvae.export.losses import grid_facts
 from ipvae.export.quantize import (
     CLAMP_PULL,
@@ -21,9 +22,7 @@ from ipvae.export.quantize import (
     log_rates,
     per_nat,
     require_weight_bits,
-    to_grid,
     with_safe_payload,
-    within,
 )
 from ipvae.network.arithmetic import STATE_MAX, TERM_MAX
 from ipvae.network.description import FloatNetwork, InputFormat, IntNetwork

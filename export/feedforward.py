@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.export.grid import to_grid, within
 from ipvae.export.losses import grid_facts
 from ipvae.export.quantize import (
     DRIVE_BITS,
@@ -18,9 +19,7 @@ from ipvae.export.quantize import (
     log_rates,
     per_nat,
     require_weight_bits,
-    to_grid,
     with_safe_payload,
-    within,
 )
 from ipvae.network.activations import CEILING_BITS, SWISH, SWISH_BITS, swish_table
 from ipvae.network.arithmetic import CHANGE_MAX, STATE_MAX, TERM_MAX

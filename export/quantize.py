@@ -14,7 +14,7 @@ import numpy as np
 from ipvae.export.compensation import Activity, compensated
 from ipvae.export.correction import mean_correction
 from ipvae.export.fake_quantize import self_steps
-from ipvae.export.grid import recurrent_grid, smallest_exponent
+from ipvae.export.grid import recurrent_grid, to_grid, within
 from ipvae.export.losses import grid_facts
 from ipvae.network.arithmetic import FRAC_BITS, SELF_MAX, TERM_MAX, to_octaves
 from ipvae.network.bounds import bounds
@@ -39,11 +39,6 @@ WEIGHT_BITS = range(2, 9)
 
 DRIVE_BITS = 16
 REC = "weight_rec"
-
-FEW_BITS, SELF_STEPS = 3, 2.0
-"""Up to so many bits, self-inhibition is raised by so many steps of the other weights: rounding
-leaves combinations of neurons that excite themselves. On models/mnist at 3 bits, 256 images and
-1000 steps, R2 is -.84, .87 and .90 with 0, 1 and 2."""
 
 FINEST = 16
 """Fraction bits of the log-rate, unless values ask for fewer."""
@@ -125,7 +120,7 @@ def quantize(
         runs, weight_exp = compensated(
             gram, activity.covariance, weight_bits, WEIGHT_EXP_RANGE, REC, own=True
         )
-        raised = SELF_STEPS if weight_bits <= FEW_BITS else 0.0
+        raised = self_steps(weight_bits, compensated=True)
         bias = bias + mean_correction(gram, runs, activity.mean)
     own = np.diag(runs) + raised * 2.0**weight_exp + CLAMP_PULL * unit
     weight_rec = np.rint((runs - np.diag(np.diag(runs))) / 2.0**weight_exp).astype(np.int8)
@@ -198,45 +193,6 @@ def log_rates(u0: np.ndarray, frac_bits: int, high: float = LOG_RATE_HIGH) -> di
         "du_max": to_octaves(LOG_RATE_HIGH, frac_bits),
         "frac_bits": frac_bits,
     }
-
-
-def to_grid(
-    values: np.ndarray, bits: int, exponents: tuple[int, int], where: str
-) -> tuple[np.ndarray, int]:
-    """Round to `bits`-bit integers at the power-of-two scale with the least squared error.
-
-    Candidates are the smallest scale that clips nothing and the two below it.
-
-    Returns
-    -------
-    integers : int16 array of the shape of `values`, within +-(2**(bits - 1) - 1)
-    exponent : int
-        values ~ integers * 2**exponent
-
-    Raises
-    ------
-    QuantizationError
-        If the values are too large for the allowed exponents.
-    """
-    limit = 2 ** (bits - 1) - 1
-    widest = smallest_exponent(values, limit, exponents, where)
-    found = []
-    for exponent in range(widest, max(widest - 3, exponents[0] - 1), -1):
-        integers = np.clip(np.rint(values / 2.0**exponent), -limit, limit)
-        found.append((float(((integers * 2.0**exponent - values) ** 2).sum()), -exponent, integers))
-    _, negated, integers = min(found, key=lambda f: f[:2])
-    return integers.astype(np.int16), -negated
-
-
-def within(values: np.ndarray, limit: int, where: str) -> np.ndarray:
-    """Round to int32 within +-limit, or raise QuantizationError."""
-    rounded = np.rint(values)
-    if np.abs(rounded).max() > limit:
-        raise QuantizationError(
-            f"{where}: largest value {np.abs(rounded).max():.0f}, allowed {limit}; "
-            "the model's step size or pixel deviations are out of the usual range"
-        )
-    return rounded.astype(np.int32)
 
 
 def with_safe_payload(network: IntNetwork) -> IntNetwork:

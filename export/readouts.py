@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from ipvae.emulator import Emulator
+from ipvae.export.grid import to_grid, within
 from ipvae.export.losses import grid_facts
-from ipvae.export.quantize import to_grid, within
 from ipvae.network.arithmetic import STATE_MAX, TERM_MAX
 from ipvae.network.description import IntNetwork
 from ipvae.network.errors import QuantizationError

@@ -11,7 +11,7 @@ import torch
 from lava.lib.dl.slayer.block import base
 from lava.lib.dl.slayer.synapse import Dense
 
-from ipvae.network.arithmetic import FRAC_BITS
+from ipvae.network.arithmetic import FRAC_BITS, SELF_MAX
 from ipvae.network.fields import neuron_fields
 from ipvae.network.layers import SUBTRACTED, PoissonLayer
 
@@ -71,7 +71,7 @@ class _Neuron(torch.nn.Module):
         fields = neuron_fields(self.layer, version) | {
             "type": np.array([b"POISSON"], dtype="S10"),
             "uInit": self._integers(self.u_init, self.layer.u_min, self.layer.u_max),
-            "selfWeight": self._integers(self.self_weight, 0, 2**22 - 1),
+            "selfWeight": self._integers(self.self_weight, 0, SELF_MAX),
         }
         del fields["weight_exp"]
         return fields

@@ -224,6 +224,11 @@ class PoissonLayer(Layer):
         return "Poisson layer"
 
     @property
+    def finer_bits(self) -> int:
+        """Fraction bits of the log-rate beyond those that the sampler looks at."""
+        return self.frac_bits - FRAC_BITS
+
+    @property
     def count_max(self) -> int:
         """Largest spike count that a message carries."""
         return (1 << self.payload_bits) - 1

@@ -5,15 +5,13 @@ A training whose model is in RUNS already is not run again. The same models give
 
 import argparse
 import json
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from commands import ipvae
 from matplotlib.ticker import LogLocator, NullLocator
 
-from ipvae.cli.main import run_command
 from ipvae.report.canvas import BLUE, GREY, ORANGE, drawing, save, title
 
 BETAS: dict[str, tuple[float, ...]] = {
@@ -24,14 +22,6 @@ COLOURS = {"ipvae": BLUE, "pvae-linear": ORANGE}
 PRESET = "digits"
 
 Row = dict[str, Any]
-
-
-def ipvae(*words: object) -> None:
-    """Run one `ipvae` command; end with its status if that is not 0."""
-    with redirect_stdout(sys.stderr):
-        status = run_command([str(word) for word in words])
-    if status:
-        sys.exit(status)
 
 
 def measured(model: str, beta: float, runs: Path, seed: int, epochs: int | None) -> Row:

@@ -10,14 +10,13 @@ import itertools
 import json
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from commands import ipvae
 
-from ipvae.cli.main import run_command
 from ipvae.network.atomic import replacing
 from ipvae.report.canvas import BLUE, GREY, ORANGE, drawing, save, title
 
@@ -67,14 +66,6 @@ EXPORTS = (
 )
 
 Row = dict[str, Any]
-
-
-def ipvae(*words: object) -> None:
-    """Run one `ipvae` command; end with its status if that is not 0."""
-    with redirect_stdout(sys.stderr):
-        status = run_command([str(word) for word in words])
-    if status:
-        sys.exit(status)
 
 
 def measured(export: Export, chosen: argparse.Namespace) -> Row:

@@ -35,6 +35,20 @@ def weights_of(path: Path, weight_bits: int = 0) -> tuple[str, dict[str, np.ndar
     return _for_bits(checkpoint.config, checkpoint.params, weight_bits)
 
 
+def nature_of(path: Path) -> dict[str, str | int]:
+    """Return `preset`, `model` and `latents` of a model that was trained here, else nothing.
+
+    Raises
+    ------
+    CheckpointError
+        If none can be read there.
+    """
+    begun = read_unfinished(path) if path.is_dir() and is_unfinished(path) else None
+    config = load_checkpoint(path).config if begun is None else begun.config
+    names = ("preset", "model", "latents")
+    return {} if config is None else {name: getattr(config, name) for name in names}
+
+
 def _for_bits(
     config: TrainConfig | None, params: dict[str, np.ndarray], weight_bits: int
 ) -> tuple[str, dict[str, np.ndarray]]:

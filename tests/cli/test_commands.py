@@ -338,6 +338,20 @@ def test_given_weights_must_fit_and_bring_their_step_size(command, tmp_path):
     assert not (tmp_path / "b").exists()
 
 
+def test_a_model_to_begin_with_says_what_it_is(command, tmp_path):
+    words = ("train", "--epochs", 1, "--steps", 2)
+    first = ("--preset", "digits", "--latents", 8, "--out", tmp_path / "a")
+    assert command(*words, *first)[0] == 0
+    more = ("--init-from", tmp_path / "a", "--weight-bits", 4, "--json", "-")
+    status, found, _ = command(*words, *more, "--out", tmp_path / "b")
+    assert status == 0
+    config = found["config"]
+    assert (config["preset"], config["latents"], config["model"]) == ("digits", 8, "ipvae")
+    other = command(*words, *more, "--latents", 9, "--out", tmp_path / "c")
+    assert_one_line_error(other, "phi")
+    assert_one_line_error(command("train", "--init-from", tmp_path / "x", "--out", tmp_path), "x")
+
+
 def test_images_without_labels_are_not_classified(command):
     for flag in ("--probe", "--neighbours", "--dimensionality"):
         found = command("evaluate", MODELS / "patches", "--samples", 3, "--steps", 1, flag)

@@ -72,13 +72,14 @@ def branches(network, trace):
 def graded_branches(layer, u, z, total):
     swish, memory = layer.activation == "swish", layer.leak > 0
     below, above = (u < -layer.threshold).any(), (u > layer.threshold).any()
+    within = np.abs(u) <= layer.threshold
     unlimited = (z > layer.z_min) & (z < layer.z_max)
     return {
         "swish of a negative": swish and ((u < 0) & (u > -(16 << 12))).any(),
         "swish of a positive": swish and ((u > 0) & (u < 16 << 12)).any(),
         "leak towards the input": memory and (u[:, 1:] != u[:, :-1]).any(),
         "leak rounded down": memory and ((total[:, 1:] - u[:, :-1]) % (1 << layer.leak) != 0).any(),
-        "threshold": layer.threshold and (z[np.abs(u) <= layer.threshold] == 0).all(),
+        "threshold": layer.threshold and (within & (u != 0)).any() and not z[within].any(),
         "below the threshold": layer.threshold and below,
         "above the threshold": layer.threshold and above,
         "rounded and shifted": layer.shift and (unlimited & (z != 0)).any(),

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipvae.export.calibrate import calibrate
-from ipvae.export.quantize import Images, quantize, to_grid
+from ipvae.export.grid import to_grid
+from ipvae.export.quantize import Images, quantize
 from ipvae.network.bounds import bounds
 from ipvae.network.description import FloatNetwork, InputFormat
 from ipvae.network.errors import QuantizationError

@@ -14,7 +14,6 @@ from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from ipvae.lava_procs.acting import PyActingNeuron
 from ipvae.lava_procs.procs.poisson_neuron.process import KEY_WORDS, PoissonNeuron
 from ipvae.network import poisson, random_source
-from ipvae.network.arithmetic import FRAC_BITS
 from ipvae.network.description import DRAWN
 from ipvae.network.neurons import next_log_rate
 
@@ -60,8 +59,7 @@ class PyPoissonNeuronFixed(PyActingNeuron):
             keys = neuron_a[chosen], neuron_b[chosen]
             return random_source.uniforms(image_key, keys, t, sub_draw)
 
-        fine = self._layer.frac_bits - FRAC_BITS
-        count = poisson.draw(self.u >> fine, uniform)
+        count = poisson.draw(self.u >> self._layer.finer_bits, uniform)
         self.z = np.minimum(count, self._layer.count_max).astype(np.int32)
 
     def _replay(self, t: int) -> None:
