@@ -6,7 +6,8 @@ from ipvae.network.description import IntNetwork
 from ipvae.network.errors import InputError
 from ipvae.network.trace import Trace
 
-BACKENDS = ("emulator", "lava", "loihi2")
+BACKENDS = ("emulator", "lava", "lava-stock", "loihi2")
+"""`lava-stock` is Lava's CPU simulator with Lava's own model of Dense, `lava` with ours."""
 
 
 def require_known(name: str) -> None:

@@ -10,12 +10,13 @@ from ipvae.network import random_source
 from ipvae.network.bounds import require_proved
 from ipvae.network.description import DRAWN, IntNetwork
 from ipvae.network.draws import check_draws
-from ipvae.network.drive import drives
 from ipvae.network.file import checksum
 from ipvae.network.layers import GradedLayer, PoissonLayer
 from ipvae.network.neurons import graded_output, next_log_rate, next_potential
 from ipvae.network.poisson import thresholds
-from ipvae.network.trace import VARIABLES, Trace
+from ipvae.network.record import EVERYTHING, LayerRecord, Record
+from ipvae.network.stream import frame, stream_drives
+from ipvae.network.trace import Trace
 from ipvae.network.wiring import Stage
 
 BATCH = 64
@@ -66,12 +67,13 @@ class Emulator:
         seed: int,
         first_image: int = 0,
         draws: np.ndarray | None = None,
+        hold: int | None = None,
     ) -> Iterator[Row]:
         """Yield steps 0..n_steps of all layers for a batch of images.
 
         Parameters
         ----------
-        images : (N, M) int
+        images : (N, M) int; (N, frames, M) with `hold`
         n_steps : int
             Updates after step 0 (T).
         seed : int in [0, 2**48)
@@ -79,6 +81,8 @@ class Emulator:
             Index, in its run, of the first image: part of the random key.
         draws : (N, n_steps + 1, K) int, optional
             Counts to replay in place of the sampler's; the seed then has no effect.
+        hold : int, optional
+            Updates that each frame of a stream drives (`ipvae.network.stream`).
 
         Raises
         ------
@@ -86,7 +90,8 @@ class Emulator:
             When the first step is asked for.
         """
         random_source.check_steps(n_steps)
-        b = {name: d.astype(np.int64) for name, d in drives(self.network, images).items()}
+        streams = stream_drives(self.network, images, n_steps, hold)
+        b = {name: d.astype(np.int64) for name, d in streams.items()}
         if draws is None:
             count = self._sampled(seed, first_image, len(images))
         else:
@@ -98,7 +103,8 @@ class Emulator:
                 source = (last if stage.lag else row).get(str(stage.layer.source))
                 a_in = self._received(stage, source, len(images))
                 before = last.get(stage.name)
-                row[stage.name] = _acted(stage, before, b[stage.name], a_in, count, t)
+                drive = b[stage.name][:, frame(t, stage.lag, n_steps, hold)]
+                row[stage.name] = _acted(stage, before, drive, a_in, count, t)
             yield row
             last = row
 
@@ -179,19 +185,24 @@ def run(
     seed: int,
     batch: int = BATCH,
     draws: np.ndarray | None = None,
+    record: Record = EVERYTHING,
+    hold: int | None = None,
 ) -> Trace:
-    """Run images and record every variable at every step.
+    """Run images and record every variable at every step, or what `record` chooses.
 
     Parameters
     ----------
     network : IntNetwork
-    images : (N, M) int
+    images : (N, M) int; (N, frames, M) with `hold`
     n_steps : int in [1, 2**19)
     seed : int in [0, 2**48)
     batch : int
         Images per batch; the result does not depend on it.
     draws : (N, n_steps + 1, K) int, optional
         Counts to replay in place of the sampler's; the seed is then only a name in the trace.
+    record : Record
+    hold : int, optional
+        Updates that each frame of a stream drives.
 
     Returns
     -------
@@ -202,18 +213,25 @@ def run(
     InputError, DescriptionError, UnprovedOverflowError
     """
     emulator = Emulator(network)
+    record.require_fits(network)
+    layers = {n: record.of_layer(n, layer.n_neurons) for n, layer in network.layers.items()}
+    recorded = {name: part for name, part in layers.items() if part is not None}
     if draws is not None:
         check_draws(draws, network, len(images), n_steps + 1)
     samples: list[dict[str, dict[str, np.ndarray]]] = []
     for first in range(0, len(images), batch):
         part = slice(first, first + batch)
         replayed = None if draws is None else draws[part]
-        rows = list(emulator.rows(images[part], n_steps, seed, first, replayed))
+        steps = emulator.rows(images[part], n_steps, seed, first, replayed, hold)
+        rows = [row for t, row in enumerate(steps) if t % record.every == 0]
         for i in range(len(images[part])):
-            samples.append({name: _of_image(rows, name, i) for name in network.layers})
-    return Trace("emulator", seed, checksum(network), samples)
+            samples.append({name: _of_image(rows, name, i, p) for name, p in recorded.items()})
+    return record.trace("emulator", seed, checksum(network), samples)
 
 
-def _of_image(rows: list[Row], layer: str, image: int) -> dict[str, np.ndarray]:
-    """Variables of a layer for one image of a batch, (T + 1, K) int32 each."""
-    return {v: np.stack([getattr(row[layer], v)[image] for row in rows]) for v in VARIABLES}
+def _of_image(rows: list[Row], layer: str, image: int, part: LayerRecord) -> dict[str, np.ndarray]:
+    """What is recorded of a layer for one image of a batch, (rows, neurons) int32 each."""
+    return {
+        v: np.stack([getattr(row[layer], v)[image, part.index] for row in rows])
+        for v in part.variables
+    }

@@ -18,7 +18,8 @@ from lava.magma.core.process.ports.ports import InPort, OutPort
 from lava.magma.core.process.process import AbstractProcess, LogConfig
 from lava.magma.core.process.variable import Var
 
-from ipvae.lava_procs.schedule import Schedule, trace_rows
+from ipvae.lava_procs.schedule import Schedule, trace_shape
+from ipvae.network.record import LayerRecord
 from ipvae.network.wiring import AnyLayer
 
 
@@ -27,21 +28,26 @@ class ActingNeuron(AbstractProcess):
 
     In each image, of `schedule.length` steps of the chip::
 
-        first step:  drive, ... = image.recv();  u, z = start
+        first step:  drives, ... = image.recv();  u, z = start
         all steps:   x = a_in.recv()
-        row t:       a_in = 0 if t = 0 and lag = 1, else x
+        row t:       drive = drives[frame of t];  a_in = 0 if t = 0 and lag = 1, else x
                      u, z = act(t, a_in);  s_out.send(z)
         no row:      s_out.send(0)
 
-    After the last step the next image begins: a reset without rebuilding.
+    After the last step the next image begins: a reset without rebuilding. Without a schedule
+    the neurons run on for ever: every step is a row, `image` and `trace` are not used.
 
     Parameters
     ----------
     layer : PoissonLayer or GradedLayer
         What the neurons compute. Its weights are not looked at: `drive` and `a_in` stand for them.
-    schedule : Schedule
+    schedule : Schedule, optional
+    record : LayerRecord, optional
+        What goes into `trace`; nothing without it.
+    u_init, drive : (K,) int
+        Start values.
     n_image : int
-        Length of a message of `image`.
+        Values that an image brings beside the drives of its frames.
     name, log_config : optional
         As for every Lava process.
     parameters
@@ -51,34 +57,43 @@ class ActingNeuron(AbstractProcess):
     -----
     a_in : (K,) accumulated input; zeros if connected to nothing
     s_out : (K,) what is sent
-    image : (n_image,) drive, and what else an image brings, received at its first step
-    trace : (rows, 3, K) a_in, u and z of `trace_rows` rows; an image's last message may
-        end in rows that mean nothing
+    image : (frames K + n_image,) drives, and what else an image brings, received at its first step
+    trace : (rows, variables, neurons) recorded rows; an image's last message may end in
+        rows that mean nothing
     """
 
     _runtime = None  # Lava's __del__ asks for it even if __init__ has raised
 
     def __init__(
         self,
+        *,
         layer: AnyLayer,
-        schedule: Schedule,
+        schedule: Schedule | None,
+        record: LayerRecord | None,
+        u_init: np.ndarray,
+        drive: np.ndarray,
         n_image: int,
         name: str | None,
         log_config: LogConfig | None,
         **parameters: Any,
     ) -> None:
         super().__init__(
-            layer=layer, schedule=schedule, name=name, log_config=log_config, **parameters
+            layer=layer,
+            schedule=schedule,
+            record=record,
+            name=name,
+            log_config=log_config,
+            **parameters,
         )
         k = layer.n_neurons
-        self.rows = trace_rows(k, schedule.n_steps)
+        n_frames, n_steps = (1, 1) if schedule is None else (schedule.frames, schedule.n_steps)
         self.a_in = InPort(shape=(k,))
         self.s_out = OutPort(shape=(k,))
-        self.image = InPort(shape=(n_image,))
-        self.trace = OutPort(shape=(self.rows, 3, k))
-        self.u = Var(shape=(k,), init=0)
+        self.image = InPort(shape=(n_frames * k + n_image,))
+        self.trace = OutPort(shape=trace_shape(record, n_steps))
+        self.u = Var(shape=(k,), init=u_init)
         self.z = Var(shape=(k,), init=0)
-        self.drive = Var(shape=(k,), init=0)
+        self.drive = Var(shape=(k,), init=drive)
         self.step = Var(shape=(1,), init=0)
 
 
@@ -91,37 +106,54 @@ class PyActingNeuron(PyLoihiProcessModel):
     trace: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
     u: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)  # potential or log-rate
     z: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)  # what was sent last
-    drive: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
+    drive: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=22)
     step: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)  # of the chip, in the image
 
     def __init__(self, proc_params) -> None:
         super().__init__(proc_params)
         self._layer = proc_params["layer"]
-        self._schedule: Schedule = proc_params["schedule"]
-        self._record = None
+        self._schedule: Schedule | None = proc_params["schedule"]
+        self._record: LayerRecord | None = proc_params["record"]
+        self._message = None
+        self._recorded = 0  # rows of this image
 
     def run_spk(self) -> None:
         """Run one step of the chip."""
-        received = self.a_in.recv()
+        received = np.asarray(self.a_in.recv())
         step = int(self.step[0])
+        if self._schedule is None:
+            self._act(step, received, lag=int(self._layer.memory))
+            self.step[0] = step + 1
+            return
         if step == 0:
             self._begin(self.image.recv().astype(np.int32))
+            self._recorded = 0
         t = self._schedule.row(step)
         if t < 0:
             self.s_out.send(np.zeros_like(self.z))
         else:
-            a_in = received.astype(np.int64)
-            if t < self._schedule.lag:
-                a_in[:] = 0  # what the synapse held back belongs to the image before
-            self._update(t, a_in)
-            self._emit(t)
-            self.s_out.send(self.z)
+            self.drive = self._drives[self._schedule.frame(t)]
+            a_in = self._act(t, received, self._schedule.lag)
             self._remember(t, a_in)
         self.step[0] = self._schedule.following(step)
 
+    def _act(self, t: int, received: np.ndarray, lag: int) -> np.ndarray:
+        """Update and send in row t; return what counts as received."""
+        a_in = received.astype(np.int64)
+        if t < lag:
+            a_in[:] = 0  # what the synapse held back belongs to the image before
+        self._update(t, a_in)
+        self._emit(t)
+        self.s_out.send(self.z)
+        return a_in
+
+    def _take_drives(self, received: np.ndarray) -> None:
+        """Keep the drives of all frames."""
+        self._drives = received.reshape(-1, self._layer.n_neurons)
+
     @abstractmethod
     def _begin(self, received: np.ndarray) -> None:
-        """Take what the next image brings, (n_image,) int32, and restore the start."""
+        """Take what the next image brings, int32, and restore the start."""
 
     @abstractmethod
     def _update(self, t: int, a_in: np.ndarray) -> None:
@@ -132,10 +164,18 @@ class PyActingNeuron(PyLoihiProcessModel):
         """Set `z` in row t."""
 
     def _remember(self, t: int, a_in: np.ndarray) -> None:
-        """Keep this row for the trace; send a message when it is full or the image done."""
-        if self._record is None:
-            self._record = np.zeros(self.trace.shape, dtype=np.int32)
-        row = t % len(self._record)
-        self._record[row] = a_in, self.u, self.z
-        if row == len(self._record) - 1 or t == self._schedule.n_steps:
-            self.trace.send(self._record)
+        """Keep what is recorded of this row; send a message when it is full or the image done."""
+        record = self._record
+        if record is None or t % record.every:
+            return
+        if self._message is None:
+            self._message = np.zeros(self.trace.shape, dtype=np.int32)
+            self._index = record.index
+        now = {"a_in": a_in, "u": self.u, "z": self.z}
+        row = self._recorded % len(self._message)
+        for place, variable in enumerate(record.variables):
+            self._message[row, place] = now[variable][self._index]
+        self._recorded += 1
+        done = t + record.every > self._schedule.n_steps
+        if row == len(self._message) - 1 or done:
+            self.trace.send(self._message)

@@ -7,16 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.lava_procs.configuration import EVENT_DRIVEN, configuration
 from ipvae.lava_procs.importing import import_lava
 from ipvae.network import random_source
 from ipvae.network.arithmetic import TERM_MAX
 from ipvae.network.bounds import require_proved
 from ipvae.network.description import IntNetwork
 from ipvae.network.draws import check_draws
-from ipvae.network.drive import drives
 from ipvae.network.errors import HungBackendError, InputError
 from ipvae.network.file import checksum, write_network
-from ipvae.network.trace import VARIABLES, Trace
+from ipvae.network.record import EVERYTHING, Record
+from ipvae.network.stream import frames, stream_drives
+from ipvae.network.trace import Trace
 
 TIMEOUT_SECONDS = 120.0
 """Longest wait for a part of one image's trace before a network counts as hung."""
@@ -36,11 +38,19 @@ class LavaRunner:
         Longest wait for a part (about 1 MB) of an image's trace.
     replay : bool
         Whether the code's neurons take recorded counts in place of drawing their own.
+    record : Record
+        What is recorded.
+    hold : int, optional
+        Images are streams of frames, each of which drives so many updates.
+    dense : 'event-driven' or 'stock'
+        Model of Lava's Dense (`ipvae.lava_procs.configuration`).
 
     Raises
     ------
     BackendError
         If Lava is not installed.
+    InputError
+        If the record does not fit the network, or the model of Dense is unknown.
     UnprovedOverflowError
         If a variable of the network may leave its range.
     """
@@ -51,35 +61,44 @@ class LavaRunner:
         n_steps: int,
         timeout: float = TIMEOUT_SECONDS,
         replay: bool = False,
+        record: Record = EVERYTHING,
+        hold: int | None = None,
+        dense: str = EVENT_DRIVEN,
     ) -> None:
         require_proved(network)
+        record.require_fits(network)
         import_lava()
-        from lava.magma.core.run_configs import Loihi2SimCfg
-
         from ipvae.lava_procs.procs.layered_network.process import LayeredNetwork
 
+        chosen = configuration(dense)
         self.network, self.n_steps, self.timeout = network, n_steps, timeout
+        self._frames = frames(n_steps, hold)
         self._usable = True
         handlers = list(logging.root.handlers)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "net.h5"
             write_network(path, network)
-            self._process = LayeredNetwork(path, n_steps=n_steps, replay=replay)
+            self._process = LayeredNetwork(
+                path, n_steps=n_steps, record=record, hold=hold, replay=replay
+            )
         logging.root.handlers[:] = handlers  # each of Lava's processes adds one
         neurons: dict[str, Any] = self._process.neurons
+        parts = {n: record.of_layer(n, layer.n_neurons) for n, layer in network.layers.items()}
+        self._recorded = {name: part for name, part in parts.items() if part is not None}
         code = neurons[network.code]
-        pipes = [port for neuron in neurons.values() for port in (neuron.image, neuron.trace)]
+        pipes = [neuron.image for neuron in neurons.values()]
+        pipes += [neurons[name].trace for name in self._recorded]
         for port in [*pipes, code.draws] if replay else pipes:
             port.flag_external_pipe(buffer_size=PIPE_BUFFER)
-        self._build(Loihi2SimCfg(select_tag="fixed_pt"))
+        self._draw_rows = code.draws.shape[0] if replay else 0
+        self._build(chosen)
         self._send: dict[str, Any] = {
             name: neuron.image.external_pipe_csp_send_port for name, neuron in neurons.items()
         }
         self._receive: dict[str, Any] = {
-            name: neuron.trace.external_pipe_csp_recv_port for name, neuron in neurons.items()
+            name: neurons[name].trace.external_pipe_csp_recv_port for name in self._recorded
         }
         self._send_draws: Any = code.draws.external_pipe_csp_send_port if replay else None
-        self._rows = code.rows
 
     def _build(self, configuration: Any) -> None:
         """Compile and start the processes; leave nothing behind if that fails."""
@@ -108,12 +127,12 @@ class LavaRunner:
         drives_of_image: dict[str, np.ndarray],
         key: random_source.Key,
         draws: np.ndarray | None = None,
-    ) -> dict[str, np.ndarray]:
-        """Run one image.
+    ) -> dict[str, dict[str, np.ndarray]]:
+        """Run one image, or one stream of them.
 
         Parameters
         ----------
-        drives_of_image : dict of layer's number -> (K,) int32
+        drives_of_image : dict of layer's number -> (K,) int32, or (frames, K) of a stream
         key : Key
             The image's random key; without effect when nothing is drawn.
         draws : (n_steps + 1, K) int, if and only if the network was built to replay
@@ -121,8 +140,8 @@ class LavaRunner:
 
         Returns
         -------
-        dict of layer's number -> (n_steps + 1, 3, K) int32
-            a_in, u and z of every row.
+        dict of layer's number -> {variable: (rows, neurons) int32}
+            What is recorded.
 
         Raises
         ------
@@ -145,18 +164,21 @@ class LavaRunner:
         try:
             for name, pipe in self._send.items():
                 drawn = self.network.draws and name == self.network.code
-                message = [drives_of_image[name], key] if drawn else [drives_of_image[name]]
-                pipe.send(np.concatenate(message).astype(np.int32))
+                drive = np.ravel(drives_of_image[name])
+                pipe.send(np.concatenate([drive, key] if drawn else [drive]).astype(np.int32))
             chip_steps = self.network.wiring.chip_steps(self.n_steps)
             self._process.run(RunSteps(chip_steps, blocking=False))
-            record = self._collect(doing, draws)
+            records = self._collect(doing, draws)
             answers = runtime.service_to_runtime
             wait_until(lambda: all(a.probe() for a in answers), runtime, self.timeout, doing)
             runtime.wait()
         except BaseException:
             self.close()
             raise
-        return record
+        return {
+            name: {v: record[:, i] for i, v in enumerate(self._recorded[name].variables)}
+            for name, record in records.items()
+        }
 
     def _check_drives(self, found: dict[str, np.ndarray]) -> None:
         layers = self.network.layers
@@ -167,9 +189,10 @@ class LavaRunner:
             )
         for name, layer in layers.items():
             drive, k = found[name], layer.n_neurons
-            if np.shape(drive) != (k,) or np.abs(drive).max() > TERM_MAX:
+            shapes = ((self._frames, k), (k,)) if self._frames == 1 else ((self._frames, k),)
+            if np.shape(drive) not in shapes or np.abs(drive).max() > TERM_MAX:
                 raise InputError(
-                    f"drive of layer {name}: shape {np.shape(drive)}, allowed ({k},) within "
+                    f"drive of layer {name}: shape {np.shape(drive)}, allowed {shapes[-1]} within "
                     f"+-{TERM_MAX}; take it from ipvae.network.drive"
                 )
 
@@ -181,42 +204,38 @@ class LavaRunner:
         """
         from ipvae.lava_procs.watch import wait_until
 
-        n_rows, code = self.n_steps + 1, self.network.code
         records = {
-            name: np.empty((n_rows, 3, layer.n_neurons), dtype=np.int32)
-            for name, layer in self.network.layers.items()
+            name: np.empty((part.rows(self.n_steps), len(part.variables), part.width), np.int32)
+            for name, part in self._recorded.items()
         }
         waiting = dict.fromkeys(records, 0)  # rows received so far
-        if draws is not None:
-            self._give(draws)
-        while waiting:
-            pipes = [self._receive[name] for name in waiting]
+        while waiting or (draws is not None and len(draws)):
+            pipes = [self._receive[name].probe for name in waiting]
+            if draws is not None and len(draws):
+                pipes.append(self._send_draws.probe)
             wait_until(
-                lambda pipes=pipes: any(pipe.probe() for pipe in pipes),
+                lambda pipes=pipes: any(ready() for ready in pipes),
                 self._runtime,
                 self.timeout,
                 doing,
             )
             for name in [name for name in waiting if self._receive[name].probe()]:
                 first = waiting.pop(name)
-                part = np.asarray(self._receive[name].recv())[: n_rows - first]
+                part = np.asarray(self._receive[name].recv())[: len(records[name]) - first]
                 done = first + len(part)
                 records[name][first:done] = part
-                if done < n_rows:
+                if done < len(records[name]):
                     waiting[name] = done
-                    if draws is not None and name == code:
-                        self._give(draws[done:])
+            while draws is not None and len(draws) and self._send_draws.probe():
+                draws = self._give(draws)
         return records
 
-    def _give(self, draws: np.ndarray) -> None:
-        """Send the next message of draws.
-
-        It never waits: the trace that answers the message before was received, so the neurons
-        have taken that one, and at most its acknowledgement is under way; the pipe holds more.
-        """
-        message = np.zeros((self._rows, draws.shape[1]), dtype=np.int32)
-        message[: len(draws)] = draws[: self._rows]
+    def _give(self, draws: np.ndarray) -> np.ndarray:
+        """Send the next message of draws; return those that are left."""
+        message = np.zeros((self._draw_rows, draws.shape[1]), dtype=np.int32)
+        message[: len(draws)] = draws[: self._draw_rows]
         self._send_draws.send(message)
+        return draws[self._draw_rows :]
 
     @property
     def _runtime(self) -> Any:
@@ -241,34 +260,43 @@ def run(
     seed: int,
     timeout: float = TIMEOUT_SECONDS,
     draws: np.ndarray | None = None,
+    record: Record = EVERYTHING,
+    hold: int | None = None,
+    dense: str = EVENT_DRIVEN,
 ) -> Trace:
-    """Run images and record every variable at every step.
+    """Run images and record every variable at every step, or what `record` chooses.
 
     Parameters
     ----------
     network : IntNetwork
-    images : (N, M) int
+    images : (N, M) int; (N, frames, M) with `hold`
     n_steps : int
     seed : int
     timeout : float, seconds
         Longest wait for a part (about 1 MB) of an image's trace.
     draws : (N, n_steps + 1, K) int, optional
         Counts to replay in place of the sampler's; the seed is then only a name in the trace.
+    record : Record
+    hold : int, optional
+        Updates that each frame of a stream drives (`ipvae.network.stream`).
+    dense : 'event-driven' or 'stock'
+        Model of Lava's Dense; the trace's backend is 'lava' or 'lava-stock' accordingly.
 
     Returns
     -------
     Trace
-        Of backend 'lava'.
 
     Raises
     ------
     BackendError
         If Lava is not installed.
+    InputError
+        If images, draws, record or the model of Dense cannot be used.
     HungBackendError
         If a process died or stopped answering.
     """
     random_source.check_steps(n_steps)
-    b = drives(network, images)
+    b = stream_drives(network, images, n_steps, hold)
     if draws is None:
         keys = [random_source.image_key(seed, i) for i in range(len(images))]
         replayed = [None] * len(images)
@@ -277,14 +305,10 @@ def run(
         keys = [random_source.Key(0, 0)] * len(images)
         replayed = list(draws)
     samples = []
-    with LavaRunner(network, n_steps, timeout, replay=draws is not None) as runner:
+    built = LavaRunner(network, n_steps, timeout, draws is not None, record, hold, dense)
+    with built as runner:
         for i, (key, counts) in enumerate(zip(keys, replayed, strict=True)):
             of_image = {name: of_layer[i] for name, of_layer in b.items()}
-            records = runner.run_image(of_image, key, counts)
-            samples.append({name: _named(record) for name, record in records.items()})
-    return Trace("lava", seed, checksum(network), samples)
-
-
-def _named(record: np.ndarray) -> dict[str, np.ndarray]:
-    """Variables of a record (T + 1, 3, K), by name."""
-    return {name: record[:, i] for i, name in enumerate(VARIABLES)}
+            samples.append(runner.run_image(of_image, key, counts))
+    name = "lava" if dense == EVENT_DRIVEN else "lava-stock"
+    return record.trace(name, seed, checksum(network), samples)

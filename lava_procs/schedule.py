@@ -2,13 +2,24 @@
 
 from dataclasses import dataclass
 
+from ipvae.network.record import LayerRecord
+from ipvae.network.stream import frame, frames
+
 CHUNK_BYTES = 2**20
 """Largest message of a trace: shared memory does not grow with the number of steps."""
 
 
-def trace_rows(n_neurons: int, n_steps: int) -> int:
-    """Rows in one message of the trace: all of an image, or as many as fit."""
-    return max(1, min(n_steps + 1, CHUNK_BYTES // (3 * 4 * n_neurons)))
+def message_rows(row_values: int, rows: int) -> int:
+    """Rows of int32 values in one message: all of an image, or as many as fit."""
+    return max(1, min(rows, CHUNK_BYTES // (4 * row_values)))
+
+
+def trace_shape(record: LayerRecord | None, n_steps: int) -> tuple[int, int, int]:
+    """Shape of a message of the trace: rows, variables, neurons; (1, 1, 1) if there is none."""
+    if record is None:
+        return (1, 1, 1)
+    values = len(record.variables), record.width
+    return message_rows(values[0] * values[1], record.rows(n_steps)), *values
 
 
 @dataclass(frozen=True)
@@ -20,6 +31,7 @@ class Schedule:
     n_steps : updates of each image (T)
     length : chip steps that an image takes
     period, phase, lag : as `ipvae.network.wiring` defines them
+    hold : updates that each frame of a stream drives; None where an image is a single one
     """
 
     n_steps: int
@@ -27,6 +39,7 @@ class Schedule:
     period: int = 1
     phase: int = 0
     lag: int = 1
+    hold: int | None = None
 
     def row(self, step: int) -> int:
         """Row that falls on a chip step; -1 where the layer rests."""
@@ -36,3 +49,12 @@ class Schedule:
     def following(self, step: int) -> int:
         """Return the chip step after this one; after an image's last, the next image's first."""
         return 0 if step + 1 == self.length else step + 1
+
+    @property
+    def frames(self) -> int:
+        """Drives that an image brings."""
+        return frames(self.n_steps, self.hold)
+
+    def frame(self, row: int) -> int:
+        """Which of them drives a row."""
+        return frame(row, self.lag, self.n_steps, self.hold)

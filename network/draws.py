@@ -81,6 +81,11 @@ def draws_of(trace: Trace, network: IntNetwork, where: str) -> np.ndarray:
         )
     if not network.draws:
         raise InputError(f"{where}: the network draws nothing, there is nothing to replay")
+    if not trace.complete:
+        raise InputError(
+            f"{where}: holds chosen steps or neurons; a replay needs the counts of all of them: "
+            "record them with --record-draws"
+        )
     counts = integers_of(trace, network.code, "z", where)
     shapes = {c.shape for c in counts}
     k = network.n_neurons

@@ -68,12 +68,15 @@ def _cumulative(rate: Decimal) -> list[int]:
 
 
 def interpolated_thresholds(log_rate: np.ndarray) -> np.ndarray:
-    """Thresholds of a single draw at log-rates of SPLIT_ABOVE or below: (n, N) int64."""
-    table = thresholds().astype(np.int64)
-    position = np.asarray(log_rate, dtype=np.int64) - LOG_RATE_MIN
-    row, fraction = position >> _ROW_BITS, position & ((1 << _ROW_BITS) - 1)
-    above = np.minimum(row + 1, len(table) - 1)  # fraction is 0 on the last row
-    return table[row] + (((table[above] - table[row]) * fraction[:, None]) >> _ROW_BITS)
+    """Thresholds of a single draw at log-rates of SPLIT_ABOVE or below: (n, N) int32.
+
+    The products stay within 31 bits: 24 bits times 7.
+    """
+    position = np.asarray(log_rate, dtype=np.int32) - np.int32(LOG_RATE_MIN)
+    row, fraction = position >> _ROW_BITS, position & np.int32((1 << _ROW_BITS) - 1)
+    low = thresholds().take(row, axis=0)
+    above = thresholds().take(row + 1, axis=0, mode="clip")  # fraction is 0 on the last row
+    return low + (((above - low) * fraction[:, None]) >> _ROW_BITS)
 
 
 def octaves_above(log_rate: np.ndarray) -> np.ndarray:
@@ -88,7 +91,8 @@ def largest_draw() -> int:
 
 
 def draw(
-    log_rate: np.ndarray, uniform: Callable[[int, np.ndarray | None], np.ndarray]
+    log_rate: np.ndarray,
+    uniform: Callable[[int | np.ndarray, np.ndarray | None], np.ndarray],
 ) -> np.ndarray:
     """Draw counts at the given log-rates.
 
@@ -96,8 +100,8 @@ def draw(
     ----------
     log_rate : int array, Q11.12 octaves in [LOG_RATE_MIN, LOG_RATE_MAX]
     uniform : callable (sub_draw, index) -> uint32 array
-        Uniforms of 24 bits of the sub-draw, for all neurons (index None) or for
-        those at a flat index array.
+        Uniforms of 24 bits: of sub-draw 0 for all neurons (0, None), or of the sub-draws (n,)
+        of the neurons at the flat index array (n,).
 
     Returns
     -------
@@ -107,42 +111,24 @@ def draw(
     halvings = octaves_above(flat)
     base = flat - (halvings << FRAC_BITS)
     counts = _count(base, uniform(0, None).reshape(-1))
-    split = np.flatnonzero(halvings)
-    sub_draw = 1
-    while split.size:
-        split = split[sub_draw < (1 << halvings[split])]
-        if split.size:
-            counts[split] += _count(base[split], uniform(sub_draw, split))
-        sub_draw += 1
+    split = halvings.nonzero()[0]
+    if split.size:
+        further = (1 << halvings[split]) - 1  # sub-draws after the first
+        last = further.cumsum()
+        index = split.repeat(further)
+        sub_draw = 1 + np.arange(last[-1]) - (last - further).repeat(further)
+        np.add.at(counts, index, _count(base[index], uniform(sub_draw, index)))
     return counts.reshape(np.shape(log_rate))
 
 
 def _count(log_rate: np.ndarray, uniform: np.ndarray) -> np.ndarray:
     """Counts of single draws: how many thresholds the uniform reaches."""
-    columns = _columns()
-    last_row = columns.shape[1] - 1
-    position = log_rate - LOG_RATE_MIN
-    row = position >> _ROW_BITS
+    table = thresholds()
     counts = np.zeros(log_rate.shape, dtype=np.int64)
     # A threshold is at least its value one row up: most neurons are done with one look.
-    floor = columns[0].take(np.minimum(row + 1, last_row))
-    active = np.flatnonzero(uniform >= floor)
-    row, target = row[active], uniform[active].astype(np.int64)
-    fraction = position[active] & ((1 << _ROW_BITS) - 1)
-    above = np.minimum(row + 1, last_row)  # fraction is 0 on the last row
-    for column in columns:
-        low = column.take(row)
-        threshold = low + (((column.take(above) - low) * fraction) >> _ROW_BITS)
-        reached = target >= threshold
-        active = active[reached]
-        if not active.size:
-            break
-        counts[active] += 1
-        row, above, fraction, target = (a[reached] for a in (row, above, fraction, target))
+    row = (log_rate - LOG_RATE_MIN) >> _ROW_BITS
+    floor = table[:, 0].take(row + 1, mode="clip")
+    active = (uniform >= floor).nonzero()[0]
+    reached = uniform[active].astype(np.int32)[:, None] >= interpolated_thresholds(log_rate[active])
+    counts[active] = reached.sum(axis=1)
     return counts
-
-
-@lru_cache(maxsize=1)
-def _columns() -> np.ndarray:
-    """The table by count: (N, 481) int64."""
-    return np.ascontiguousarray(thresholds().T, dtype=np.int64)

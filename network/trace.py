@@ -1,23 +1,26 @@
 """Traces: every variable of every neuron at every step, and their comparison.
 
 A trace file holds ``/samples/<image index>/<layer>/<variable>``, arrays
-(steps + 1, neurons) of int32, with seed, network checksum and backend as
-attributes. One variable list serves every backend.
+(rows, neurons) of int32, with seed, network checksum and backend as
+attributes. One variable list serves every backend. A trace may hold every n-th step or
+some neurons only (`ipvae.network.record`).
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from ipvae.network.atomic import replacing
-from ipvae.network.errors import FormatError
+from ipvae.network.errors import FormatError, InputError
 from ipvae.network.hdf5 import read_datasets
 from ipvae.network.hdf5_child import shown
 
 ATTRIBUTES = {"backend": str, "seed": int, "network_checksum": str, "steps": int}
+EVERY = "every"
+"""Attribute of a trace of every n-th step; without it there are all."""
 MOST_DATASETS = 2**20
 VARIABLES = ("a_in", "u", "z")
 """Recorded at every step: input received, log-rate after the update, count drawn."""
@@ -33,20 +36,31 @@ class Trace:
     seed : int
     checksum : str
         Content checksum of the network that ran.
-    samples : list of {layer: {variable: (T + 1, K) int32}}
-        One entry per image, in image order.
+    samples : list of {layer: {variable: (rows, n) int32}}
+        One entry per image, in image order: rows 0..T of all neurons, if not
+    every : int
+        rows of the steps 0, every, 2 every, ...
+    neurons : dict of layer -> (n,) int32
+        Neurons that are recorded of a layer, where not all are.
     """
 
     backend: str
     seed: int
     checksum: str
     samples: list[dict[str, dict[str, np.ndarray]]]
+    every: int = 1
+    neurons: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:
-        """Updates after step 0 (T)."""
+        """The last step that is recorded: updates after step 0 (T), if all are."""
         first = next(iter(self.samples[0].values()))
-        return next(iter(first.values())).shape[0] - 1
+        return (next(iter(first.values())).shape[0] - 1) * self.every
+
+    @property
+    def complete(self) -> bool:
+        """Whether it holds every step and neuron of the layers that it holds."""
+        return self.every == 1 and not self.neurons
 
     def stacked(self, layer: str, variable: str) -> np.ndarray:
         """One variable of all images: (N, T + 1, K) int32."""
@@ -70,7 +84,13 @@ def compare(reference: Trace, other: Trace) -> Comparison:
         `compared_values` counts the values present on both sides. A trace of another
         extent (images, layers, variables, shape) diverges where the first one is missing.
         `first_divergence` is the earliest in the order sample, step, layer, variable, index.
+
+    Raises
+    ------
+    InputError
+        If they hold other steps or neurons.
     """
+    _require_same_choice(reference, other)
     compared, first = 0, None
     n = max(len(reference.samples), len(other.samples))
     for i in range(n):
@@ -90,9 +110,24 @@ def compare(reference: Trace, other: Trace) -> Comparison:
                 expected, seen = int(a[step, index]), int(b[step, index])
                 found.append((int(step), order, int(index), where, expected, seen))
         if found and first is None:
-            step, _, index, where, expected, seen = min(found, key=lambda f: f[:3])
+            row, _, column, where, expected, seen = min(found, key=lambda f: f[:3])
+            step = row * other.every if row >= 0 else row
+            chosen = other.neurons.get(where["layer"])
+            index = column if chosen is None or column < 0 else int(chosen[column])
             first = {**where, "step": step, "index": index, "expected": expected, "found": seen}
     return Comparison(compared, first)
+
+
+def _require_same_choice(reference: Trace, other: Trace) -> None:
+    same = reference.every == other.every and reference.neurons.keys() == other.neurons.keys()
+    if not same or any(
+        not np.array_equal(chosen, other.neurons[name])
+        for name, chosen in reference.neurons.items()
+    ):
+        raise InputError(
+            f"traces of {reference.backend} and {other.backend}: they hold other steps or neurons; "
+            "record both with the same choice"
+        )
 
 
 def _names(*samples: dict) -> list[tuple[str, str]]:
@@ -109,6 +144,10 @@ def write_trace(path: str | Path, trace: Trace) -> None:
         f.attrs["seed"] = trace.seed
         f.attrs["network_checksum"] = trace.checksum
         f.attrs["steps"] = trace.steps
+        if trace.every > 1:
+            f.attrs[EVERY] = trace.every
+        for layer, chosen in trace.neurons.items():
+            f[f"neurons/{layer}"] = chosen.astype(np.int32)
         for i, sample in enumerate(trace.samples):
             for layer, variables in sample.items():
                 for name, values in variables.items():
@@ -141,12 +180,18 @@ def read_trace(path: str | Path) -> Trace:
                     f"{path}: attribute {name} is {type(attributes[name]).__name__}, allowed is "
                     f"{kind.__name__}"
                 )
-        _check_datasets(path, datasets, attributes["steps"])
+        every = attributes.get(EVERY, 1)
+        if not isinstance(every, int) or every < 1:
+            raise FormatError(f"{path}: attribute {EVERY} is {shown(every)}, allowed 1 and above")
+        _check_datasets(path, datasets, attributes["steps"], every)
 
-    wanted = {"/": sorted(ATTRIBUTES)}
+    wanted = {"/": [*sorted(ATTRIBUTES), EVERY]}
     datasets = read_datasets(path, approve, wanted, most=MOST_DATASETS, gzip=True)
     samples: dict[int, dict] = {}
+    neurons = {name.split("/")[1]: v for name, v in datasets.items() if _CHOSEN.fullmatch(name)}
     for name, values in datasets.items():
+        if _CHOSEN.fullmatch(name):
+            continue
         _, image, layer, variable = name.split("/")
         samples.setdefault(int(image), {}).setdefault(layer, {})[variable] = values
     return Trace(
@@ -154,20 +199,42 @@ def read_trace(path: str | Path) -> Trace:
         attributes["seed"],
         attributes["network_checksum"],
         [samples[i] for i in sorted(samples)],
+        attributes.get(EVERY, 1),
+        neurons,
     )
 
 
-def _check_datasets(path: Path, datasets: dict, steps: object) -> None:
+_CHOSEN = re.compile(r"neurons/[^/]+")
+
+
+def _check_datasets(path: Path, datasets: dict, steps: int, every: int) -> None:
     """Check names, types and shapes before contents are read."""
-    images = set()
+    images, widths = set(), {}
     for name, (dtype, shape) in datasets.items():
+        if _CHOSEN.fullmatch(name):
+            if dtype != np.int32 or len(shape) != 1 or shape[0] < 1:
+                raise FormatError(
+                    f"{path}: dataset /{shown(name)} is {dtype} of shape {shape}, allowed int32 "
+                    "(neurons,)"
+                )
+            widths[name.split("/")[1]] = shape[0]
+    for name, (dtype, shape) in datasets.items():
+        if _CHOSEN.fullmatch(name):
+            continue
         found = re.fullmatch(r"samples/(0|[1-9]\d{0,9})/([^/]+)/([^/]+)", name)
         if found is None:
             raise FormatError(f"{path}: not a trace file of ours (found dataset /{shown(name)})")
-        if dtype != np.int32 or len(shape) != 2 or shape[0] - 1 != steps or shape[1] < 1:
+        rows = steps // every + 1
+        if dtype != np.int32 or len(shape) != 2 or shape[0] != rows or shape[1] < 1:
             raise FormatError(
                 f"{path}: dataset /{shown(name)} is {dtype} of shape {shape}, allowed int32 "
                 f"of (steps + 1, neurons) with {steps} steps"
+                + (f", every {every}th of them" if every > 1 else "")
+            )
+        if shape[1] != widths.get(found[2], shape[1]):
+            raise FormatError(
+                f"{path}: dataset /{shown(name)} has {shape[1]} neurons, /neurons/"
+                f"{shown(found[2])} names {widths[found[2]]}"
             )
         images.add(int(found[1]))
     if images != set(range(len(images))) or not images:

@@ -72,8 +72,8 @@ def test_draws_of_the_code_are_replayed_in_parts(kinds, monkeypatch, rng, name):
 def test_traces_arrive_in_parts_of_different_length(kinds, monkeypatch, name):
     """Layers of 3 to 8 neurons fill a message in 7 to 2 rows: more than a pipe holds."""
     monkeypatch.setattr(schedule, "CHUNK_BYTES", 3 * 4 * 21)
-    assert schedule.trace_rows(3, 60) == 7
-    assert schedule.trace_rows(8, 60) == 2
+    assert schedule.message_rows(3 * 3, 61) == 7
+    assert schedule.message_rows(3 * 8, 61) == 2
     network = kinds.networks(4)[name]
     assert_same(network, 60, run(network, network.test_images, 60, 7))
 
@@ -91,8 +91,9 @@ def test_images_do_not_depend_on_what_ran_before(kinds):
         backward = [image(i) for i in (2, 1, 0)][::-1]
     for one, other in zip(forward, backward, strict=True):
         assert one.keys() == other.keys() == network.layers.keys()
-        for name in one:
-            np.testing.assert_array_equal(one[name], other[name])
+        for name, variables in one.items():
+            for variable, values in variables.items():
+                np.testing.assert_array_equal(values, other[name][variable], variable)
 
 
 def test_a_signed_message_needs_its_bits(kinds, monkeypatch):
@@ -145,7 +146,7 @@ def test_drives_of_all_layers_are_asked_for(kinds):
             runner.run_image({"2": b["2"]}, key)
         with pytest.raises(InputError, match="drive of layer 1.*allowed \\(6,\\)"):
             runner.run_image({"1": b["2"], "2": b["2"]}, key)
-        assert runner.run_image(b, key)["1"].shape == (4, 3, 6)
+        assert runner.run_image(b, key)["1"]["u"].shape == (4, 6)
 
 
 @pytest.mark.parametrize("part", ["GradedNeuron", "PoissonNeuron", "Dense"])

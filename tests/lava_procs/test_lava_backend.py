@@ -19,7 +19,7 @@ from ipvae.lava_procs.runner import LavaRunner, run
 from ipvae.network import random_source
 from ipvae.network.drive import drive
 from ipvae.network.errors import HungBackendError, InputError, UnprovedOverflowError
-from ipvae.network.trace import compare
+from ipvae.network.trace import VARIABLES, compare
 
 pytestmark = pytest.mark.lava()
 
@@ -57,8 +57,13 @@ def test_images_do_not_depend_on_what_ran_before(make_network):
     b = drive(network, network.test_images)
     keys = [random_source.image_key(9, i) for i in range(3)]
     with LavaRunner(network, 12) as runner:
-        forward = [runner.run_image({"1": b[i]}, keys[i])["1"] for i in (0, 1, 2)]
-        backward = [runner.run_image({"1": b[i]}, keys[i])["1"] for i in (2, 1, 0)]
+
+        def image(i):
+            found = runner.run_image({"1": b[i]}, keys[i])["1"]
+            return np.stack([found[v] for v in VARIABLES])
+
+        forward = [image(i) for i in (0, 1, 2)]
+        backward = [image(i) for i in (2, 1, 0)]
     np.testing.assert_array_equal(forward, backward[::-1])
 
 
@@ -72,13 +77,15 @@ def test_a_drive_out_of_its_range_is_refused(make_network):
         with pytest.raises(InputError, match="of the layers 2, allowed 1, all"):
             runner.run_image({"2": np.zeros(16, np.int32)}, key)
         found = runner.run_image({"1": np.zeros(16, np.int32)}, key)
-        assert {name: record.shape for name, record in found.items()} == {"1": (4, 3, 16)}
+        assert {v: values.shape for v, values in found["1"].items()} == dict.fromkeys(
+            VARIABLES, (4, 16)
+        )
 
 
 def test_long_traces_arrive_in_parts(make_network, monkeypatch):
     monkeypatch.setattr(schedule, "CHUNK_BYTES", 3 * 4 * 16 * 5)
     network = make_network()
-    assert schedule.trace_rows(16, 22) == 5
+    assert schedule.message_rows(3 * 16, 23) == 5
     expected = emulator.run(network, network.test_images[:2], 22, 1)
     found = run(network, network.test_images[:2], 22, 1)
     assert compare(expected, found).first_divergence is None
@@ -123,12 +130,11 @@ def test_a_synapse_without_message_bits_would_lose_counts(make_network, monkeypa
     assert record["z"].max() > 1
 
 
-def test_unknown_arguments_are_errors(make_network):
+def test_unknown_arguments_are_errors():
     from ipvae.lava_procs.procs.poisson_neuron.process import PoissonNeuron
 
-    layer = make_network().layer
     with pytest.raises(TypeError, match="repaly"):
-        PoissonNeuron(layer=layer, schedule=schedule.Schedule(3, 4), repaly=True)  # type: ignore[call-arg]
+        PoissonNeuron(shape=(3,), repaly=True)  # type: ignore[call-arg]
 
 
 def children():

@@ -59,7 +59,7 @@ def test_draws_travel_in_parts(make_network, monkeypatch, rng, n_steps):
     """Parts of 5 steps: a last one that is short, exactly one, and more than a pipe holds."""
     monkeypatch.setattr(schedule, "CHUNK_BYTES", 3 * 4 * 16 * 5)
     network = make_network()
-    assert schedule.trace_rows(16, n_steps) == 5
+    assert schedule.message_rows(3 * 16, n_steps + 1) == 5
     draws = foreign_draws(network, 3, n_steps, rng)
     expected = emulator.run(network, network.test_images[:3], n_steps, 1, draws=draws)
     found = run(network, network.test_images[:3], n_steps, 1, draws=draws)

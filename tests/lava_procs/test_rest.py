@@ -7,6 +7,7 @@ import pytest
 
 from ipvae.lava_procs.importing import import_lava
 from ipvae.lava_procs.schedule import Schedule
+from ipvae.network.record import EVERYTHING
 
 pytestmark = pytest.mark.lava()
 
@@ -32,7 +33,11 @@ def model(kinds):
     from ipvae.lava_procs.procs.graded_neuron.models import PyGradedNeuronFixed
 
     layer = kinds.networks(0)["errors"].hidden[0]
-    parameters: Any = {"layer": layer, "schedule": Schedule(3, 10, 2, 1, 0)}
+    parameters: Any = {
+        "layer": layer,
+        "schedule": Schedule(3, 10, 2, 1, 0),
+        "record": EVERYTHING.of_layer("1", 6),
+    }
     made: Any = PyGradedNeuronFixed(parameters)
     made.a_in, made.s_out = Notes([400, -400, 9, 8, 7, 6]), Notes()
     made.image = Notes([500, -500, 90, 80, 70, 60])

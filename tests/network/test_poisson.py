@@ -30,11 +30,11 @@ def test_each_sub_draw_gets_its_own_uniform():
     asked = []
 
     def uniform(sub_draw, index):
-        asked.append((sub_draw, None if index is None else index.tolist()))
-        return np.zeros(2 if index is None else len(index), dtype=np.uint32)
+        asked.append((np.array(sub_draw).tolist(), None if index is None else index.tolist()))
+        return np.zeros(3 if index is None else len(index), dtype=np.uint32)
 
-    poisson.draw(np.array([0, 16385]), uniform)
-    assert asked == [(0, None), (1, [1]), (2, [1]), (3, [1])]
+    poisson.draw(np.array([0, 16385, 12289]), uniform)
+    assert asked == [(0, None), ([1, 2, 3, 1], [1, 1, 1, 2])]
 
 
 def test_largest_draw_is_reached():

@@ -17,9 +17,9 @@ class PyGradedNeuronFixed(PyActingNeuron):
     """Receive, update, send; every state a 24-bit integer."""
 
     def _begin(self, received: np.ndarray) -> None:
-        """Take the next image's drive; restore the start of a run."""
-        self.drive = received
-        self.u = np.zeros_like(received)
+        """Take the next image's drives; restore the start of a run."""
+        self._take_drives(received)
+        self.u = np.zeros_like(self.u)
 
     def _update(self, t: int, a_in: np.ndarray) -> None:
         if t > 0 or not self._layer.memory:

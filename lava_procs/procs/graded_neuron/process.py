@@ -5,6 +5,7 @@ from lava.magma.core.process.process import LogConfig
 from ipvae.lava_procs.acting import ActingNeuron
 from ipvae.lava_procs.schedule import Schedule
 from ipvae.network.layers import GradedLayer
+from ipvae.network.record import LayerRecord
 
 
 class GradedNeuron(ActingNeuron):
@@ -13,7 +14,7 @@ class GradedNeuron(ActingNeuron):
     Realizes, in integers (docs/arithmetic.md, section 3), at the rows of its schedule
     (`ActingNeuron`)::
 
-        start:  drive = image.recv();  u = 0
+        start:  u = 0
         row 0 with memory (leak > 0):  u stays
         all other rows:                u = next_potential(u, drive, a_in)
         all rows:                      z = graded_output(u)
@@ -21,22 +22,35 @@ class GradedNeuron(ActingNeuron):
     Parameters
     ----------
     layer : GradedLayer
-    schedule : Schedule
+    schedule : Schedule, optional
+        Without it the neurons run on for ever, driven by the layer's bias.
+    record : LayerRecord, optional
+        What goes into `trace`.
     name, log_config : optional
         As for every Lava process.
 
     Ports
     -----
     a_in, s_out, trace : as for `ActingNeuron`
-    image : (K,) drive
+    image : (frames K,) drives
     """
 
     def __init__(
         self,
         *,
         layer: GradedLayer,
-        schedule: Schedule,
+        schedule: Schedule | None = None,
+        record: LayerRecord | None = None,
         name: str | None = None,
         log_config: LogConfig | None = None,
     ) -> None:
-        super().__init__(layer, schedule, layer.n_neurons, name, log_config)
+        super().__init__(
+            layer=layer,
+            schedule=schedule,
+            record=record,
+            u_init=0 * layer.bias,
+            drive=layer.bias,
+            n_image=0,
+            name=name,
+            log_config=log_config,
+        )

@@ -9,7 +9,9 @@ from lava.utils.weightutils import SignMode
 from ipvae.lava_procs.procs.graded_neuron.process import GradedNeuron
 from ipvae.lava_procs.procs.poisson_neuron.process import PoissonNeuron
 from ipvae.lava_procs.schedule import Schedule
+from ipvae.network.errors import DescriptionError
 from ipvae.network.layers import PoissonLayer
+from ipvae.network.record import LayerRecord
 from ipvae.network.wiring import AnyLayer
 
 
@@ -31,6 +33,8 @@ class LayerBlock(AbstractProcess):
         Width of the messages that are heard.
     recurrent : bool
         Whether the layer hears itself.
+    record : LayerRecord, optional
+        What the neurons record.
     replay : bool
         Whether Poisson neurons take recorded counts in place of drawing their own.
 
@@ -50,6 +54,7 @@ class LayerBlock(AbstractProcess):
         weight_rec: np.ndarray | None,
         heard_bits: int,
         recurrent: bool,
+        record: LayerRecord | None = None,
         replay: bool = False,
     ) -> None:
         super().__init__()
@@ -60,9 +65,9 @@ class LayerBlock(AbstractProcess):
         self.inp = InPort(shape=(n_pixels,))
         self.out = OutPort(shape=(k,))
         if isinstance(layer, PoissonLayer):
-            self.neuron = PoissonNeuron(layer=layer, schedule=schedule, replay=replay)
+            self.neuron = PoissonNeuron.of(layer, schedule, record, replay)
         else:
-            self.neuron = GradedNeuron(layer=layer, schedule=schedule)
+            self.neuron = GradedNeuron(layer=layer, schedule=schedule, record=record)
         self.neuron.s_out.connect(self.out)
         if weight_rec is None:
             return
@@ -96,9 +101,19 @@ def exact_dense(weight: np.ndarray, message_bits: int) -> Dense:
     message_bits : int
         At least 1: with 0, Lava would take messages for true or false. Otherwise its model
         multiplies by the messages as they are, signs included, whatever their width.
+
+    Raises
+    ------
+    DescriptionError
+        If a weight needs a ninth bit.
     """
+    weight = np.asarray(weight, dtype=np.int32)
+    if weight.min() < -128 or weight.max() > 127:
+        raise DescriptionError(
+            f"Dense: weights {weight.min()}..{weight.max()}, allowed -128..127, what 8 bits hold"
+        )
     return Dense(
-        weights=2 * np.asarray(weight, dtype=np.int32),
+        weights=2 * weight,
         weight_exp=-1,
         num_weight_bits=8,
         sign_mode=SignMode.MIXED,

@@ -9,6 +9,7 @@ from ipvae.lava_procs.procs.layer_block.process import LayerBlock, message_bits
 from ipvae.lava_procs.schedule import Schedule
 from ipvae.network.file import read_network
 from ipvae.network.layers import PoissonLayer
+from ipvae.network.record import EVERYTHING, Record
 
 
 class LayeredNetwork(Network):
@@ -23,6 +24,10 @@ class LayeredNetwork(Network):
         Network file (docs/format.md). It is validated before netx reads it.
     n_steps : int
         Updates of each image.
+    record : Record
+        What the neurons record.
+    hold : int, optional
+        Updates that each frame of a stream drives.
     replay : bool
         Whether the neurons of the code take recorded counts in place of drawing their own.
 
@@ -36,9 +41,18 @@ class LayeredNetwork(Network):
         If the file is not a valid network file.
     """
 
-    def __init__(self, net_config: str | Path, *, n_steps: int, replay: bool = False) -> None:
+    def __init__(
+        self,
+        net_config: str | Path,
+        *,
+        n_steps: int,
+        record: Record = EVERYTHING,
+        hold: int | None = None,
+        replay: bool = False,
+    ) -> None:
         self._network = read_network(net_config)
-        self._n_steps, self._replay = n_steps, replay
+        self._n_steps, self._record, self._hold = n_steps, record, hold
+        self._replay = replay
         super().__init__(net_config=str(net_config))
         file: Any = self.net_config.f
         file.close()  # netx leaves it open
@@ -76,11 +90,14 @@ class LayeredNetwork(Network):
         length = wiring.chip_steps(self._n_steps)
         block = LayerBlock(
             layer=layer,
-            schedule=Schedule(self._n_steps, length, wiring.period, stage.phase, stage.lag),
+            schedule=Schedule(
+                self._n_steps, length, wiring.period, stage.phase, stage.lag, self._hold
+            ),
             n_pixels=network.n_pixels,
             weight_rec=weight_rec,
             heard_bits=heard_bits,
             recurrent=str(layer.source) == name,
+            record=self._record.of_layer(name, layer.n_neurons),
             replay=self._replay and stage.role == "code",
         )
         kind = "Poisson" if isinstance(layer, PoissonLayer) else "Graded"

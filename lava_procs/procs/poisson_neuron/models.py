@@ -1,4 +1,4 @@
-"""Fixed-point model of the Poisson neuron for Lava's CPU simulator."""
+"""Models of the Poisson neuron for Lava's CPU simulator."""
 
 # Lava declares ports and variables by assigning a LavaPyType to them.
 # pyright: reportAssignmentType=false, reportOptionalSubscript=false
@@ -6,7 +6,8 @@
 
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
-from lava.magma.core.model.py.ports import PyInPort
+from lava.magma.core.model.py.model import PyLoihiProcessModel
+from lava.magma.core.model.py.ports import PyInPort, PyOutPort
 from lava.magma.core.model.py.type import LavaPyType
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
@@ -34,8 +35,9 @@ class PyPoissonNeuronFixed(PyActingNeuron):
         self._neuron_key = random_source.neuron_keys(DRAWN, self._layer.n_neurons)
 
     def _begin(self, received: np.ndarray) -> None:
-        """Take the next image's drive and key; restore the start of a run."""
-        self.drive, self.image_key = np.split(received, [-KEY_WORDS])
+        """Take the next image's drives and key; restore the start of a run."""
+        drives, self.image_key = np.split(received, [-KEY_WORDS])
+        self._take_drives(drives)
         self.u = self._layer.u_init.copy()
         self.z = np.zeros_like(self.u)
 
@@ -54,7 +56,7 @@ class PyPoissonNeuronFixed(PyActingNeuron):
         neuron_a, neuron_b = self._neuron_key
         image_key = self.image_key[:1].astype(np.uint32), self.image_key[1:].astype(np.uint32)
 
-        def uniform(sub_draw: int, index: np.ndarray | None) -> np.ndarray:
+        def uniform(sub_draw: int | np.ndarray, index: np.ndarray | None) -> np.ndarray:
             chosen = slice(None) if index is None else index
             keys = neuron_a[chosen], neuron_b[chosen]
             return random_source.uniforms(image_key, keys, t, sub_draw)
@@ -68,3 +70,51 @@ class PyPoissonNeuronFixed(PyActingNeuron):
         if row == 0:
             self._replayed = self.draws.recv().astype(np.int32)
         self.z = self._replayed[row].copy()
+
+
+@implements(proc=PoissonNeuron, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("floating_pt")
+class PyPoissonNeuronFloat(PyLoihiProcessModel):
+    """The same neuron without rounding: what of a run comes from the integers.
+
+    Counts are NumPy's, z ~ Poisson(2**(u / 2**frac_bits)), from a generator of the image's key.
+    It runs on for ever and serves no images.
+    """
+
+    a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)
+    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, float)
+    image: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)
+    trace: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, float)
+    draws: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)
+    u: np.ndarray = LavaPyType(np.ndarray, float)
+    z: np.ndarray = LavaPyType(np.ndarray, float)
+    drive: np.ndarray = LavaPyType(np.ndarray, float)
+    step: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
+    image_key: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
+
+    def __init__(self, proc_params) -> None:
+        super().__init__(proc_params)
+        self._layer = proc_params["layer"]
+        if proc_params["schedule"] is not None or self._layer.ceiling:
+            raise ValueError(
+                "PoissonNeuron, floating_pt: found a schedule or a ceiling, allowed is neither; "
+                "select the tag fixed_pt"
+            )
+        self._generator = None
+
+    def run_spk(self) -> None:
+        """Run one step."""
+        layer = self._layer
+        received = self.a_in.recv()
+        if self.step[0] > 0 or not layer.memory:
+            change = self.drive + layer.sign * received * 2.0**layer.weight_exp
+            change = np.clip(change - layer.self_weight * self.z, layer.du_min, layer.du_max)
+            start = self.u if layer.memory else layer.u_init
+            self.u = np.clip(start + change, layer.u_min, layer.u_max)
+        if self._generator is None:
+            self._generator = np.random.default_rng(self.image_key)
+        rate = np.exp2(self.u / 2**layer.frac_bits)
+        self.z = np.minimum(self._generator.poisson(rate), layer.count_max).astype(float)
+        self.s_out.send(self.z)
+        self.step[0] += 1

@@ -1,12 +1,19 @@
 """Poisson neurons as a Lava process."""
 
+from dataclasses import fields
+
+import numpy as np
 from lava.magma.core.process.ports.ports import InPort
 from lava.magma.core.process.process import LogConfig
 from lava.magma.core.process.variable import Var
 
 from ipvae.lava_procs.acting import ActingNeuron
-from ipvae.lava_procs.schedule import Schedule
-from ipvae.network.layers import PoissonLayer
+from ipvae.lava_procs.schedule import Schedule, message_rows
+from ipvae.network import random_source
+from ipvae.network.arithmetic import CHANGE_MAX, FRAC_BITS
+from ipvae.network.layers import NOTHING, SUBTRACTED, PoissonLayer
+from ipvae.network.poisson import LOG_RATE_MAX, LOG_RATE_MIN
+from ipvae.network.record import LayerRecord
 
 KEY_WORDS = 2
 
@@ -14,43 +21,147 @@ KEY_WORDS = 2
 class PoissonNeuron(ActingNeuron):
     """Neurons whose potential is a log-rate and whose spikes are Poisson counts.
 
-    Realizes, in integers (docs/arithmetic.md, sections 3 to 5), at the rows of its schedule
-    (`ActingNeuron`)::
+    Realizes, in integers (docs/arithmetic.md, sections 3 to 5), at every step::
 
-        start:  drive, key = image.recv();  u = u_init;  z = 0
-        row 0 with memory:  u stays
-        all other rows:     u = next_log_rate(u, z, drive, a_in)
-        all rows:           z = min(count(u; key, neuron, t), 2**payload_bits - 1)
+        step 0 with memory:  u stays
+        all other steps:     u = next_log_rate(u, z, drive, a_in)
+        all steps:           z = min(count(u; key, neuron, step), 2**payload_bits - 1)
 
-    With `replay`, z is received from `draws` in place of being drawn.
+    A log-rate of 0 is one spike a step; `2**frac_bits` more doubles the rate. Models: `fixed_pt`
+    (bit-exact to the emulator) and `floating_pt` (the same update without rounding, counts
+    from NumPy's Poisson sampler).
 
     Parameters
     ----------
-    layer : PoissonLayer
-    schedule : Schedule
+    shape : (int,)
+        Number of neurons.
+    u_init : int or (K,) int, unit 2**-frac_bits octaves
+        Log-rate at the start; without `memory`, that to which each step's input is added.
+    bias : int or (K,) int, same unit
+        Constant input of each step; start value of the variable `drive`.
+    self_weight : int or (K,) int, same unit
+        Inhibition by one own spike of the step before.
+    weight_exp : int
+        What is received counts for a_in * 2**weight_exp units.
+    sign : 1 or -1
+        Whether that is added or subtracted.
+    u_min, u_max, du_min, du_max : int, same unit
+        Limits of the log-rate and of one update; the widest by default.
+    payload_bits : int
+        Counts saturate at 2**payload_bits - 1.
+    frac_bits : int
+        Fraction bits of the log-rate, 12 to 16.
+    memory : bool
+        Whether an update starts from the last log-rate or from `u_init`.
+    ceiling : bool
+        Whether log-rates near `u_max` bend.
+    seed, image : int
+        Key of the random draws, as for an image of a run.
+    schedule : Schedule, optional
+        Serve images, one after another (`ActingNeuron`): `drive` and key then come from `image`.
+    record : LayerRecord, optional
+        With a schedule: what goes into `trace`.
     replay : bool
-        Whether recorded counts are sent in place of drawn ones.
+        With a schedule: whether recorded counts are sent in place of drawn ones.
     name, log_config : optional
         As for every Lava process.
 
     Ports
     -----
     a_in, s_out, trace : as for `ActingNeuron`
-    image : (K + 2,) drive and the image's two key words
-    draws : (rows, K) counts of the same rows as a message of `trace`, received before the
-        first of them; only with `replay`, else connected to nothing and never asked
+    image : (frames K + 2,) drives and the image's two key words
+    draws : (rows, K) counts, received before the first row that they are for; only with
+        `replay`, else connected to nothing and never asked
+
+    Variables
+    ---------
+    u, z, drive : (K,) log-rate (24 bits), last counts (24), input of each step (22)
+    step : (1,) steps since the start (24)
+    image_key : (2,) key of the random draws (24)
+
+    Raises
+    ------
+    DescriptionError
+        If a value is outside its range.
     """
 
     def __init__(
         self,
         *,
-        layer: PoissonLayer,
-        schedule: Schedule,
+        shape: tuple[int],
+        u_init: int | np.ndarray = 0,
+        bias: int | np.ndarray = 0,
+        self_weight: int | np.ndarray = 0,
+        weight_exp: int = 0,
+        sign: int = SUBTRACTED,
+        u_min: int | None = None,
+        u_max: int | None = None,
+        du_min: int = -CHANGE_MAX,
+        du_max: int = CHANGE_MAX,
+        payload_bits: int = 8,
+        frac_bits: int = FRAC_BITS,
+        memory: bool = True,
+        ceiling: bool = False,
+        seed: int = 0,
+        image: int = 0,
+        schedule: Schedule | None = None,
+        record: LayerRecord | None = None,
         replay: bool = False,
         name: str | None = None,
         log_config: LogConfig | None = None,
     ) -> None:
-        k = layer.n_neurons
-        super().__init__(layer, schedule, k + KEY_WORDS, name, log_config, replay=replay)
-        self.draws = InPort(shape=(self.rows, k))
-        self.image_key = Var(shape=(KEY_WORDS,), init=0)
+        (k,) = shape
+        scale = 1 << (frac_bits - FRAC_BITS) if frac_bits >= FRAC_BITS else 1
+        layer = PoissonLayer(
+            weight=np.zeros(k, dtype=np.int16),  # the drive is given
+            source=NOTHING,
+            u_init=_values(u_init, k),
+            bias=_values(bias, k),
+            self_weight=_values(self_weight, k),
+            weight_exp=weight_exp,
+            sign=sign,
+            u_min=LOG_RATE_MIN * scale if u_min is None else u_min,
+            u_max=LOG_RATE_MAX * scale if u_max is None else u_max,
+            du_min=du_min,
+            du_max=du_max,
+            payload_bits=payload_bits,
+            frac_bits=frac_bits,
+            memory=memory,
+            ceiling=ceiling,
+        )
+        super().__init__(
+            layer=layer,
+            schedule=schedule,
+            record=record,
+            u_init=layer.u_init,
+            drive=layer.bias,
+            n_image=KEY_WORDS,
+            name=name,
+            log_config=log_config,
+            replay=replay,
+        )
+        n_steps = 0 if schedule is None else schedule.n_steps
+        self.draws = InPort(shape=(message_rows(k, n_steps + 1), k))
+        self.image_key = Var(
+            shape=(KEY_WORDS,), init=np.array(random_source.image_key(seed, image))
+        )
+
+    @classmethod
+    def of(
+        cls,
+        layer: PoissonLayer,
+        schedule: Schedule,
+        record: LayerRecord | None = None,
+        replay: bool = False,
+    ) -> "PoissonNeuron":
+        """Neurons of a network's layer, which serve images."""
+        given = {"weight", "weight_rec", "drive_exp", "source"}  # not of neurons
+        numbers = {f.name: getattr(layer, f.name) for f in fields(layer) if f.name not in given}
+        shape = (layer.n_neurons,)
+        return cls(shape=shape, schedule=schedule, record=record, replay=replay, **numbers)
+
+
+def _values(value: int | np.ndarray, k: int) -> np.ndarray:
+    """One integer for all neurons, or one for each: (K,)."""
+    given = np.asarray(value)
+    return np.broadcast_to(given, (k,)).astype(np.int32) if given.ndim == 0 else given

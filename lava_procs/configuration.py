@@ -1,0 +1,38 @@
+"""Which models of processes a Lava network runs with on the CPU simulator."""
+
+from typing import Any
+
+from ipvae.network.errors import InputError
+
+EVENT_DRIVEN, STOCK = "event-driven", "stock"
+DENSE_MODELS = (EVENT_DRIVEN, STOCK)
+
+
+def configuration(dense: str = EVENT_DRIVEN, tag: str = "fixed_pt") -> Any:
+    """Run configuration of Lava for its CPU simulator.
+
+    Parameters
+    ----------
+    dense : 'event-driven' or 'stock'
+        Model of Lava's own Dense: ours, which is bit-exact to Lava's and faster, or Lava's.
+    tag : 'fixed_pt' or 'floating_pt'
+        Which models of all other processes; 'floating_pt' takes Lava's own Dense.
+
+    Returns
+    -------
+    Loihi2SimCfg
+
+    Raises
+    ------
+    InputError
+        If the model of Dense is unknown.
+    """
+    from lava.magma.core.run_configs import Loihi2SimCfg
+    from lava.proc.dense.process import Dense
+
+    from ipvae.lava_procs.event_driven import PyDenseEventDriven
+
+    if dense not in DENSE_MODELS:
+        raise InputError(f"model of Dense: found '{dense}', allowed {', '.join(DENSE_MODELS)}")
+    ours: Any = {Dense: PyDenseEventDriven} if dense == EVENT_DRIVEN and tag == "fixed_pt" else {}
+    return Loihi2SimCfg(select_tag=tag, exception_proc_model_map=ours)
