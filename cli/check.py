@@ -1,9 +1,11 @@
-"""`ipvae check`: whether a network fits its target."""
+"""`ipvae check`: whether a network fits its target, and on which cores."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ipvae.cli import plan as plans
 from ipvae.cli.inputs import NetArgument
 from ipvae.cli.output import JsonOption, emit, table
 from ipvae.network.check import CheckResult
@@ -13,12 +15,37 @@ from ipvae.network.file import read_network
 
 def check(
     net: NetArgument,
-    target: Annotated[str, typer.Option(help="Chip: loihi2.")] = "loihi2",
+    target: Annotated[
+        str, typer.Option(help="loihi2 (one chip), kapoho-point or hala-point.")
+    ] = "loihi2",
+    plan: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[FILE|-]",
+            help="Show which neurons go on which cores; write it as JSON where a FILE is named.",
+        ),
+    ] = None,
+    cores: Annotated[
+        int | None, typer.Option(min=1, help="Cores for the plan to spread over; else the fewest.")
+    ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(help="Trace that says how busy the cores are; else test images are run."),
+    ] = None,
     json: JsonOption = None,
 ) -> None:
     """Check weight grid, ranges, payload, neurons and memory; exit 1 if a limit is exceeded."""
-    result = check_network(read_network(net), target)
-    emit(result.as_dict(), json, [budget(result), verdict(result)])
+    plans.require_options(net, plan, cores, trace, json)
+    network = read_network(net)
+    result = check_network(network, target)
+    data, text = result.as_dict(), [budget(result), verdict(result)]
+    if plan is not None:
+        made = plans.planned(network, target, cores, trace, result.overflow_proved)
+        plans.write_plan(made, plan)
+        data["plan"] = made.as_dict()
+        text = [*plans.screen(made, result), verdict(result)]
+    if plan != "-":
+        emit(data, json, text)
     raise typer.Exit(0 if result.ok else 1)
 
 

@@ -24,6 +24,7 @@ from ipvae.cli import (
     verify,
 )
 from ipvae.cli.output import settings
+from ipvae.cli.plan import completed
 from ipvae.network.errors import ToolchainError
 
 try:  # newer typer carries click inside
@@ -87,7 +88,7 @@ def run_command(arguments: list[str] | None = None) -> int:
     command = typer.main.get_command(app)
     given = sys.argv[1:] if arguments is None else arguments
     flags = [word for word in given if word in GLOBAL_FLAGS]  # allowed after the command too
-    words = flags + [word for word in given if word not in GLOBAL_FLAGS]
+    words = flags + completed([word for word in given if word not in GLOBAL_FLAGS])
     if not given:
         command.main(["--help"], prog_name="ipvae", standalone_mode=False)
         return 2

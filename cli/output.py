@@ -51,8 +51,8 @@ def emit(result: dict, json_target: str | None, text: "Table | str | list[Table 
         console.print(part, soft_wrap=isinstance(part, str), markup=False)
 
 
-def require_json_target(target: str | None) -> None:
-    """Make sure that --json can be written, before long work; nothing is created.
+def require_json_target(target: str | None, option: str = "--json") -> None:
+    """Make sure that JSON can be written, before long work; nothing is created.
 
     Raises
     ------
@@ -63,12 +63,12 @@ def require_json_target(target: str | None) -> None:
         return
     try:
         if Path(target).is_dir():
-            raise InputError(f"--json: {target or '.'} is a folder; give a file in it, or -")
+            raise InputError(f"{option}: {target or '.'} is a folder; give a file in it, or -")
         with tempfile.TemporaryFile(dir=Path(target).parent):
             pass
     except OSError as error:
         raise InputError(
-            f"--json: cannot write {target} ({error.strerror}); choose a folder that exists and "
+            f"{option}: cannot write {target} ({error.strerror}); choose a folder that exists and "
             "that you may write to, or -"
         ) from error
 

@@ -6,30 +6,30 @@ import numpy as np
 
 from ipvae.network import limits
 from ipvae.network.bounds import Bound, bounds
+from ipvae.network.core_memory import (
+    CONSERVATIVE,
+    MODEL,
+    READINGS,
+    LayerShape,
+    core_lines,
+    layer_shapes,
+    least_cores,
+)
 from ipvae.network.description import IntNetwork
-from ipvae.network.errors import InputError
 from ipvae.network.layers import PoissonLayer
+from ipvae.network.limits import Line
 from ipvae.network.wiring import AnyLayer
-
-TARGETS = ("loihi2",)
 
 WIDEST = ("q + bias", "a_in", "b - g - own", "b + g - own", "u + d", "total - u", "y + half")
 """The intervals that come nearest to their ranges: shown even where they hold."""
 
 
 @dataclass(frozen=True)
-class Line:
-    """One limit and what the network needs of it."""
+class CoreRange:
+    """Cores by the optimistic and the conservative reading of the memory model."""
 
-    rule: str
-    found: int
-    allowed: int
-    where: str
-
-    @property
-    def holds(self) -> bool:
-        """Whether the limit is kept."""
-        return self.found <= self.allowed
+    low: int
+    high: int
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class CheckResult:
     target: str
     lines: list[Line]
     bounds: list[Bound]
-    cores: limits.CorePlan | None
+    cores: CoreRange | None
 
     @property
     def violations(self) -> list[Line]:
@@ -63,7 +63,7 @@ class CheckResult:
             "target": self.target,
             "cores": self.cores.high if self.cores else None,
             "cores_range": [self.cores.low, self.cores.high] if self.cores else None,
-            "cores_model": "fitted to public compiler logs, not an Intel figure",
+            "cores_model": MODEL,
             "violations": [asdict(line) for line in self.violations],
             "overflow_proved": self.overflow_proved,
             "limits": [asdict(line) for line in self.lines],
@@ -79,11 +79,9 @@ def check(network: IntNetwork, target: str = "loihi2") -> CheckResult:
     InputError
         If the target is not known.
     """
-    if target not in TARGETS:
-        raise InputError(f"--target: found '{target}', allowed {', '.join(TARGETS)}")
+    board = limits.target_named(target)
     proofs = bounds(network)
     lines: list[Line] = []
-    plans: list[limits.CorePlan | None] = []
     for name, layer in network.layers.items():
         where = f"layer {name}"
         if layer.weight_rec is not None:
@@ -96,34 +94,33 @@ def check(network: IntNetwork, target: str = "loihi2") -> CheckResult:
             for b in proofs
             if b.layer == name and (b.variable in WIDEST or not b.holds)
         ]
-        memory, plan = _memory(layer, where)
-        lines += memory
-        plans.append(plan)
-    total = None
-    if None not in plans:
-        total = sum((p for p in plans if p is not None), limits.CorePlan(0, 0))
-        where = "layer 1: one chip" if len(plans) == 1 else f"layers 1 to {len(plans)}: one chip"
-        lines.append(Line("cores", total.high, limits.USABLE_CORES, where))
-    return CheckResult(target, lines, proofs, total)
+    memory, cores = _memory(layer_shapes(network), board)
+    return CheckResult(target, lines + memory, proofs, cores)
 
 
-def _memory(layer: AnyLayer, where: str) -> tuple[list[Line], limits.CorePlan | None]:
-    """Cores of one layer, and what the fullest of them holds."""
-    n_in = 0 if layer.weight_rec is None else layer.weight_rec.shape[1]
-    poisson = isinstance(layer, PoissonLayer)
-    words = limits.NEURON_STATE_WORDS if poisson else limits.GRADED_STATE_WORDS
-    plan = limits.layer_cores(n_in, layer.n_neurons, words)
-    if plan is None:
-        found = limits.dense_words(n_in, 1, limits.WEIGHT_BITS + 12)
-        place = f"{where}: fan-in of one neuron"
-        return [Line("synapse_words_per_core", found, limits.CORE_SYNAPSE_WORDS, place)], None
-    most = -(-layer.n_neurons // plan.low)
-    place = f"{where}: {layer.n_neurons} neurons on {plan.low} to {plan.high} cores"
-    held = limits.dense_words(n_in, -(-layer.n_neurons // plan.high), limits.WEIGHT_BITS + 12)
-    return [
-        Line("neurons_per_core", most, limits.CORE_NEURONS, place),
-        Line("synapse_words_per_core", held, limits.CORE_SYNAPSE_WORDS, place),
-    ], plan
+SHOWN = ("neurons_per_core", "synapse_words_per_core", "shared_words_per_core")
+"""Limits of a core that are shown even where another one is nearer."""
+
+
+def _memory(
+    shapes: tuple[LayerShape, ...], board: limits.Target
+) -> tuple[list[Line], CoreRange | None]:
+    """What the fullest core of each layer holds by the conservative reading, and all cores."""
+    lines: list[Line] = []
+    low = high = 0
+    for shape in shapes:
+        fewest, most = (least_cores(shape, reading) for reading in READINGS)
+        if isinstance(most, Line):
+            return [*lines, most], None
+        assert not isinstance(fewest, Line)  # the optimistic reading asks for less
+        low, high = low + fewest, high + most
+        where = f"layer {shape.name}: {shape.neurons} neurons on {fewest} to {most} cores"
+        held = core_lines(shape, -(-shape.neurons // most), CONSERVATIVE, where)
+        fullest = max(held, key=lambda line: line.share)
+        lines += [line for line in held if line.rule in SHOWN or line is fullest]
+    where = "layer 1" if len(shapes) == 1 else f"layers 1 to {len(shapes)}"
+    lines.append(Line("cores", high, board.cores, f"{where}: {board.title}"))
+    return lines, CoreRange(low, high)
 
 
 def _payload_bits(layer: AnyLayer) -> int:

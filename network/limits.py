@@ -1,21 +1,28 @@
-"""Limits of Loihi 2 and the memory model that turns a network into cores.
+"""Limits of Loihi 2 and of the boards made of it.
 
-Numbers that Intel has published are marked so; the memory model is fitted to
-compiler logs in public lava-dl tutorials and is not an Intel figure
-(tutorials/lava/lib/dl/netx/*/run.ipynb).
+Numbers that Intel has published are marked so (brief: Loihi 2 technology brief, 2021). Those of
+the memory of a core are read off tables that Intel's compiler printed into public tutorials of
+lava-dl (tutorials/lava/lib/dl/netx/*/run.ipynb and benchmark.ipynb); Intel has not published them.
 """
 
-import math
 from dataclasses import dataclass
 
+from ipvae.network.errors import InputError
+
 USABLE_CORES = 120
-"""Cores that public programs use of a chip's 128 (Loihi 2 technology brief, Intel, 2021)."""
+"""Cores that public programs use of a chip's 128 (brief)."""
+CORE_AXON_WORDS = 16_000
+"""64-bit words per core of each table of axons: AxonIn, AxonMap, AxonMem (compiler logs)."""
 CORE_SYNAPSE_WORDS = 16_000
 """64-bit words of synaptic memory per core, 128 KB (brief; compiler logs)."""
 CORE_NEURON_WORDS = 4_095
 """64-bit words of neuron state per core (compiler logs)."""
+CORE_SHARED_WORDS = 20_000
+"""64-bit words of the pool that holds all of these: the logs' column Total, within 0.006 %."""
 CORE_NEURONS = 8_192
 """Neurons per core (brief)."""
+CORE_NEURON_GROUPS = 8
+"""Neuron groups per core (compiler logs)."""
 PAYLOAD_BITS_MAX = 16
 """Widest graded spike shown in public work on the chip; Lava's models allow 24, the brief 32."""
 WEIGHT_BITS = 8
@@ -24,58 +31,63 @@ NEURON_STATE_WORDS = 4
 64-bit word."""
 GRADED_STATE_WORDS = 1
 """State of a graded neuron: potential and drive, 24 bits each."""
+DRAW_TABLE_BYTES = 10_462
+"""The sampler's table, on every core that draws (docs/arithmetic.md, section 7)."""
 
 
 @dataclass(frozen=True)
-class CorePlan:
-    """Cores for dense layers, as a range: the model has one free parameter."""
+class Target:
+    """A board."""
 
-    low: int
-    high: int
+    name: str
+    title: str
+    chips: int
 
-    def __add__(self, other: "CorePlan") -> "CorePlan":
-        return CorePlan(self.low + other.low, self.high + other.high)
-
-
-def dense_words(n_in: int, n_out: int, bits: int) -> int:
-    """64-bit words of a dense block: weight and target index per synapse, header per axon."""
-    return n_in * math.ceil((n_out * bits + 32) / 64)
+    @property
+    def cores(self) -> int:
+        """Usable cores of all chips."""
+        return self.chips * USABLE_CORES
 
 
-def _neurons_per_core(n_in: int, n_out: int, state_words: int, index_bits: int | None) -> int:
-    """Most neurons of one core whose incoming synapses fit its memory; 0 if not even one."""
-    most = min(n_out, CORE_NEURONS, CORE_NEURON_WORDS // state_words)
-    for n in range(most, 0, -1):
-        index = math.ceil(math.log2(n + 1)) if index_bits is None else index_bits
-        if dense_words(n_in, n, WEIGHT_BITS + index) <= CORE_SYNAPSE_WORDS:
-            return n
-    return 0
+TARGETS = {
+    target.name: target
+    for target in (
+        Target("loihi2", "one chip", 1),
+        Target("kapoho-point", "Kapoho Point, 8 chips", 8),
+        Target("hala-point", "Hala Point, 1,152 chips", 1152),
+    )
+}
+"""By name. Chips of Hala Point: Intel, press release of April 2024."""
 
 
-def recurrent_cores(n_neurons: int) -> CorePlan | None:
-    """Cores of a K x K recurrent layer of Poisson neurons: `layer_cores`."""
-    return layer_cores(n_neurons, n_neurons, NEURON_STATE_WORDS)
+def target_named(name: str) -> Target:
+    """Look a target up.
 
-
-def layer_cores(n_in: int, n_out: int, state_words: int) -> CorePlan | None:
-    """Cores of a layer and its synapses, split by output neuron.
-
-    Parameters
-    ----------
-    n_in : int
-        Neurons that it hears, 0 for none.
-    n_out : int
-        Its own.
-    state_words : int
-        64-bit words of each neuron's state.
-
-    Returns
-    -------
-    CorePlan or None
-        None if one neuron's fan-in exceeds a core's synaptic memory. `low` packs the
-        target index as tightly as it can be; `high` takes 12 bits for it.
+    Raises
+    ------
+    InputError
+        If there is none of this name.
     """
-    counts = [_neurons_per_core(n_in, n_out, state_words, bits) for bits in (None, 12)]
-    if 0 in counts:
-        return None
-    return CorePlan(*(math.ceil(n_out / count) for count in counts))
+    if name not in TARGETS:
+        raise InputError(f"--target: found '{name}', allowed {', '.join(TARGETS)}")
+    return TARGETS[name]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One limit and what the network needs of it."""
+
+    rule: str
+    found: int
+    allowed: int
+    where: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether the limit is kept."""
+        return self.found <= self.allowed
+
+    @property
+    def share(self) -> float:
+        """Part of the limit that is used; above 1 where it is exceeded."""
+        return self.found / self.allowed

@@ -97,6 +97,12 @@ def stream_script():
 
 
 @pytest.fixture(scope="session")
+def core_limits_script():
+    """scripts/core_limits.py as a module."""
+    return module_from(ROOT / "scripts" / "core_limits.py")
+
+
+@pytest.fixture(scope="session")
 def draw_statistics():
     """tests/network/draw_statistics.py: p-values of a stream, and the rule for them."""
     return module_from(ROOT / "tests" / "network" / "draw_statistics.py")

@@ -279,7 +279,7 @@ DIGITS = ["train", "--preset", "digits", "--out", "{tmp}"]
         (["run", "{net}", "--backend", "loihi2", "--samples", "2"], "Intel's extension lava-loihi"),
         (["verify", "{net}", "--backends", "emulator"], "two or more"),
         (["verify", "{net}", "--backends", "emulator,x"], "allowed emulator"),
-        (["check", "{net}", "--target", "loihi9"], "allowed loihi2"),
+        (["check", "{net}", "--target", "loihi9"], "allowed loihi2, kapoho-point, hala-point"),
         (["evaluate", "{net}", "--steps", "0"], "--steps"),
         (["evaluate", "{net}", "--steps", "524288"], "allowed 1 to 524287"),
         (["evaluate", "none"], "none"),

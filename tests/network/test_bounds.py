@@ -7,7 +7,6 @@ from ipvae.network.check import check
 from ipvae.network.drive import drive
 from ipvae.network.errors import DescriptionError, InputError, UnprovedOverflowError
 from ipvae.network.interval import weighted_sums
-from ipvae.network.limits import recurrent_cores
 
 
 def test_weighted_sums_bound_partial_sums_and_the_whole():
@@ -104,22 +103,6 @@ def test_wide_payload_violates_the_target(make_network):
 def test_unknown_target_is_refused(make_network):
     with pytest.raises(InputError, match="allowed loihi2"):
         check(make_network(), "loihi9")
-
-
-@pytest.mark.parametrize(
-    ("k", "low", "high"),
-    [(128, 1, 1), (256, 2, 2), (512, 5, 6), (784, 10, 13), (1024, 17, 23), (2048, 67, 103)],
-)
-def test_cores_of_the_published_compiler_logs(k, low, high):
-    plan = recurrent_cores(k)
-    assert plan is not None
-    assert (plan.low, plan.high) == (low, high)
-
-
-def test_too_large_a_network_does_not_fit_one_chip(make_network):
-    network = make_network(k=2700, m=1, weight_rec=np.zeros((2700, 2700), np.int8))
-    assert [v.rule for v in check(network).violations] == ["cores"]
-    assert recurrent_cores(20_000) is None
 
 
 def test_saturations_are_counted_where_values_stand_at_a_limit(make_network):

@@ -1,0 +1,173 @@
+"""The partition plan that `ipvae check --plan` writes and shows."""
+
+import json
+import sys
+from pathlib import Path
+
+from ipvae.cli.inputs import require_distinct
+from ipvae.cli.output import json_data, require_json_target, table, working
+from ipvae.emulator import run
+from ipvae.network.activity import Activity, full_activity, traced_activity
+from ipvae.network.atomic import replacing
+from ipvae.network.check import CheckResult
+from ipvae.network.core_memory import MODEL, layer_shapes
+from ipvae.network.description import IntNetwork
+from ipvae.network.errors import InputError
+from ipvae.network.file import checksum
+from ipvae.network.limits import Target, target_named
+from ipvae.network.partition import Placement
+from ipvae.network.plan import Plan, between_chips, core_ops, make_plan, pace, peak_ops
+from ipvae.network.trace import read_trace
+
+SHOW = ""
+"""Value of --plan where no file is named: the plan is shown and nothing is written."""
+IMAGES, STEPS = 16, 64
+"""What is run to see how busy the cores are, where no trace is given."""
+
+
+def completed(words: list[str]) -> list[str]:
+    """Give a --plan without a file the value that means so."""
+    found = []
+    for i, word in enumerate(words):
+        found.append(word)
+        last = i + 1 == len(words)
+        if word == "--plan" and (last or words[i + 1].startswith("--")):
+            found.append(SHOW)
+    return found
+
+
+def require_options(
+    net: Path, plan: str | None, cores: int | None, trace: Path | None, json_target: str | None
+) -> None:
+    """Check the options that a plan takes, before any work.
+
+    Raises
+    ------
+    InputError
+        If one is given without --plan, or two outputs go to one place, or cannot be written.
+    """
+    if plan is None:
+        for option, value in {"--cores": cores, "--trace": trace}.items():
+            if value is not None:
+                raise InputError(f"{option}: belongs to --plan; give that too, or leave it out")
+    if plan == json_target == "-":
+        raise InputError("--plan and --json: both are -; give a file to one of them")
+    require_json_target(json_target)
+    if plan not in (None, SHOW, "-"):
+        require_json_target(plan, "--plan")
+    outputs: dict[str, object] = {"--plan": plan or None, "--json": json_target}
+    require_distinct(outputs, {"NET.h5": net, "--trace": trace})
+
+
+def planned(
+    network: IntNetwork, target: str, cores: int | None, trace: Path | None, proved: bool
+) -> Plan:
+    """Plan a network.
+
+    Raises
+    ------
+    InputError
+        If the number of cores cannot be, or the trace is of another network.
+    """
+    shapes = layer_shapes(network)
+    return make_plan(shapes, target_named(target), _activity(network, trace, proved), cores)
+
+
+def _activity(network: IntNetwork, path: Path | None, proved: bool) -> Activity:
+    if path is not None:
+        trace = read_trace(path)
+        if trace.checksum != checksum(network):
+            raise InputError(
+                f"--trace: {path} is of the network {trace.checksum[:12]}..., NET.h5 is "
+                f"{checksum(network)[:12]}...; record one with 'ipvae run NET.h5 --trace'"
+            )
+        missing = [
+            source
+            for source in {str(s.layer.source) for s in network.wiring.stages} - {"0"}
+            if any("z" not in sample.get(source, {}) for sample in trace.samples)
+        ]
+        if missing:
+            raise InputError(f"--trace: {path} has no z of layer {min(missing)}; record it whole")
+        extent = f"{len(trace.samples)} images of {trace.steps} updates"
+        return traced_activity(network, trace, f"{extent} in {path} ({trace.backend})")
+    pixels = network.test_images[:IMAGES]
+    if not proved or not len(pixels):
+        return full_activity(layer_shapes(network))
+    with working(f"running {len(pixels)} images to see how busy the cores are"):
+        trace = run(network, pixels, STEPS, 0)
+    return traced_activity(
+        network, trace, f"{len(pixels)} images of the file, {STEPS} updates, in the emulator"
+    )
+
+
+def write_plan(plan: Plan, target: str) -> None:
+    """Write a plan as JSON to a file, or to stdout (`-`)."""
+    data = json_data(plan.as_dict())
+    if target == "-":
+        json.dump(data, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    elif target != SHOW:
+        with replacing(Path(target)) as temporary:
+            temporary.write_text(json.dumps(data, indent=2) + "\n")
+
+
+def screen(plan: Plan, result: CheckResult) -> list:
+    """Show a plan on one screen."""
+    title = f"partition plan for {plan.target.name} ({_size(plan.target)})"
+    columns = [_column(found, plan.activity) for found in plan.readings.values()]
+    names = dict.fromkeys(name for column in columns for name in column)
+    rows = [[name, *(column.get(name, "") for column in columns)] for name in names]
+    shown = [
+        table(title, ["", *plan.readings], rows),
+        f"a range: {MODEL}",
+        f"how busy: {plan.activity.source}",
+    ]
+    if isinstance(plan.conservative, Placement):
+        steps = [
+            [str(row["cores"]), f"{row['busiest_synaptic_ops']:,.1f}", f"{row['deliveries']:,.1f}"]
+            for row in pace(plan.conservative, plan.activity)
+        ]
+        heads = ["cores", "operations of the busiest", "messages delivered"]
+        shown.append(table("more cores (--cores N), conservative, per update", heads, steps))
+    shown += [
+        f"exceeded: {v.rule}, found {v.found}, allowed {v.allowed} ({v.where})"
+        for v in result.violations
+    ]
+    return shown
+
+
+def _size(target: Target) -> str:
+    return f"{target.title}, {target.cores:,} usable cores"
+
+
+def _column(found, activity: Activity) -> dict[str, str]:
+    """One reading's part of the table."""
+    line = found.binding if isinstance(found, Placement) else found
+    binding = {
+        "binding constraint": line.rule,
+        "found, allowed": f"{line.found:,} of {line.allowed:,} ({line.share:.1%})",
+        "where": line.where,
+    }
+    if not isinstance(found, Placement):
+        return {"cores": "does not fit", **binding}
+    ops = core_ops(found, activity)
+    low, high = between_chips(found, activity)
+    broken = [found.next_broken(i) for i in range(len(found.shapes))]
+    return {
+        "cores": f"{found.total_cores:,} on {found.chips:,} chip{'s' if found.chips > 1 else ''}",
+        **{
+            f"layer {shape.name}: neurons on cores": (
+                f"{shape.neurons:,} on {parts:,}, up to {found.largest(i):,} each"
+            )
+            for i, (shape, parts) in enumerate(zip(found.shapes, found.n_cores, strict=True))
+        },
+        **binding,
+        "one neuron more on a core breaks": ", ".join(
+            dict.fromkeys("-" if b is None else b.rule for b in broken)
+        ),
+        "synaptic operations per update: least busy core": f"{ops.min():,.1f}",
+        "mean core": f"{ops.mean():,.1f}",
+        "busiest core": f"{ops.max():,.1f}",
+        "busiest core, busiest update": f"{peak_ops(found, activity):,}",
+        "messages between chips, per update": f"{low:,.1f} to {high:,.1f}" if high else "none",
+    }

@@ -1,0 +1,208 @@
+"""Placements: nothing is lost, nothing is exceeded, more cores are never slower."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ipvae.emulator import run
+from ipvae.energy.counts import count
+from ipvae.network.activity import full_activity, traced_activity
+from ipvae.network.check import check
+from ipvae.network.core_memory import (
+    CONSERVATIVE,
+    OPTIMISTIC,
+    READINGS,
+    core_lines,
+    error_unit_shapes,
+    layer_shapes,
+    recurrent_shape,
+)
+from ipvae.network.errors import InputError
+from ipvae.network.limits import TARGETS, Line
+from ipvae.network.partition import Placement, place
+from ipvae.network.plan import (
+    between_chips,
+    core_ops,
+    deliveries,
+    make_plan,
+    pace,
+    peak_ops,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+CHIP = TARGETS["loihi2"]
+KAPOHO = TARGETS["kapoho-point"]
+
+layouts = st.one_of(
+    st.integers(1, 2285).map(recurrent_shape),
+    st.tuples(st.integers(1, 3000), st.integers(1, 900)).map(lambda km: error_unit_shapes(*km)),
+)
+messages = st.floats(0, 1, allow_subnormal=False)
+
+
+@st.composite
+def cases(draw):
+    """Shapes, the messages that each layer receives, a reading."""
+    shapes = draw(layouts)
+    received = {shape.name: draw(messages) * shape.fan_in for shape in shapes}
+    return shapes, received, draw(st.sampled_from(READINGS))
+
+
+def placed(*arguments):
+    found = place(*arguments)
+    assert isinstance(found, Placement)
+    return found
+
+
+@settings(max_examples=150, deadline=None)
+@given(cases(), st.integers(1, 960))
+def test_every_neuron_is_placed_once_and_no_core_exceeds_a_limit(case, cores):
+    shapes, received, reading = case
+    found = placed(shapes, KAPOHO, reading, received, cores)
+    for shape in shapes:
+        held = [core.own for core in found.cores if core.layer is shape]
+        every = np.concatenate([np.arange(own.start, own.stop) for own in held])
+        assert np.array_equal(every, np.arange(shape.neurons))
+    places = [(core.chip_idx, core.core_idx) for core in found.cores]
+    assert len(set(places)) == len(places) == found.total_cores
+    assert max(chip for chip, _ in places) + 1 == found.chips <= KAPOHO.chips
+    assert max(core for _, core in places) < 120
+    for core in found.cores:
+        assert all(line.holds for line in core_lines(core.layer, core.neurons, reading, ""))
+    assert all(line.holds for line in found.lines)
+    assert found.binding.share == max(line.share for line in found.lines)
+
+
+@settings(max_examples=150, deadline=None)
+@given(cases(), st.integers(1, 960), st.integers(1, 960))
+def test_more_cores_never_make_the_busiest_core_slower(case, one, other):
+    shapes, received, reading = case
+    few, many = (
+        placed(shapes, KAPOHO, reading, received, n).busiest(received) for n in sorted((one, other))
+    )
+    assert many <= few
+    least = placed(shapes, KAPOHO, reading, received)
+    assert few <= least.busiest(received)
+
+
+@settings(max_examples=100, deadline=None)
+@given(layouts)
+def test_the_conservative_reading_never_takes_fewer_cores(shapes):
+    received = full_activity(shapes).received
+    low, high = (
+        placed(shapes, KAPOHO, r, received).total_cores for r in (OPTIMISTIC, CONSERVATIVE)
+    )
+    assert low <= high
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 7), st.integers(1, 7), messages, messages, st.integers(2, 14))
+def test_the_busiest_core_is_as_little_busy_as_any_split_allows(k, m, one, two, cores):
+    """Against all ways to give `cores` cores to two small layers."""
+    shapes = error_unit_shapes(k, m)
+    received = {"1": one * k, "2": two * m}
+    found = placed(shapes, CHIP, CONSERVATIVE, received, cores)
+    best = min(
+        max(received["1"] * -(-m // a), received["2"] * -(-k // b))
+        for a in range(1, m + 1)
+        for b in range(1, k + 1)
+        if a + b <= cores
+    )
+    assert found.busiest(received) == best
+    assert found.total_cores <= cores
+
+
+def test_k_512_fits_one_chip_in_both_layouts():
+    for shapes in (recurrent_shape(512), error_unit_shapes(512, 784)):
+        plan = make_plan(shapes, CHIP, full_activity(shapes))
+        assert plan.fits
+        assert isinstance(plan.conservative, Placement)
+        assert plan.conservative.chips == 1
+        assert plan.conservative.binding.rule == "synapse_words_per_core"
+
+
+def test_a_network_too_large_names_the_rule():
+    shapes = recurrent_shape(2700)
+    plan = make_plan(shapes, CHIP, full_activity(shapes))
+    assert not plan.fits
+    assert isinstance(plan.conservative, Line)
+    assert (plan.conservative.rule, plan.conservative.allowed) == ("cores", 120)
+    assert plan.as_dict()["readings"]["conservative"]["binding"]["margin"] < 0
+    assert make_plan(shapes, KAPOHO, full_activity(shapes)).fits
+
+
+def test_cores_that_cannot_be_are_refused():
+    shapes = recurrent_shape(512)
+    with pytest.raises(InputError, match="found 5, the conservative reading needs 6"):
+        make_plan(shapes, CHIP, full_activity(shapes), 5)
+    with pytest.raises(InputError, match="found 121, one chip has 120"):
+        make_plan(shapes, CHIP, full_activity(shapes), 121)
+
+
+def test_operations_of_all_cores_are_those_of_the_counts(kinds, network_kind):
+    network = kinds.networks(3)[network_kind]
+    trace = run(network, network.test_images, 9, 1)
+    activity = traced_activity(network, trace, "a run")
+    plan = make_plan(layer_shapes(network), CHIP, activity)
+    assert isinstance(plan.conservative, Placement)
+    total = count(network, trace).synaptic_ops
+    assert core_ops(plan.conservative, activity).sum() * 10 == pytest.approx(total)
+    assert peak_ops(plan.conservative, activity) >= core_ops(plan.conservative, activity).max()
+
+
+def test_messages_between_chips_by_hand():
+    """200 cores of a recurrent layer: 120 on chip 0, 80 on chip 1."""
+    shapes = recurrent_shape(3100)
+    activity = full_activity(shapes)
+    activity.heard["1"][:] = np.arange(3100) % 2
+    found = placed(shapes, KAPOHO, OPTIMISTIC, activity.received, 200)
+    on_first = sum(c.neurons for c in found.cores if c.chip_idx == 0)
+    cores = [sum(c.chip_idx == chip for c in found.cores) for chip in (0, 1)]
+    assert found.chips == 2 and sum(cores) == found.total_cores
+    senders = activity.heard["1"]
+    first, second = senders[:on_first].sum(), senders[on_first:].sum()
+    assert between_chips(found, activity) == (
+        first + second,
+        first * cores[1] + second * cores[0],
+    )
+    assert deliveries(found, activity) == 1550 * found.total_cores
+
+
+def test_pace_goes_from_the_fewest_cores_to_all_that_help():
+    shapes = recurrent_shape(512)
+    activity = full_activity(shapes)
+    found = placed(shapes, CHIP, CONSERVATIVE, activity.received)
+    rows = list(pace(found, activity))
+    assert [row["cores"] for row in rows] == [6, 12, 24, 47, 86, 103]
+    assert rows[0]["busiest_synaptic_ops"] == 86 * 512
+    assert rows[-1]["busiest_synaptic_ops"] == 5 * 512  # 120 cores cannot make it 4
+    assert rows[-1]["deliveries"] == 512 * 103
+
+
+def test_check_gives_the_range_and_its_limits_for_every_target(make_network):
+    network = make_network(k=2700, m=1, weight_rec=np.zeros((2700, 2700), np.int8))
+    assert [v.rule for v in check(network).violations] == ["cores"]
+    for target in ("kapoho-point", "hala-point"):
+        found = check(network, target)
+        assert found.ok and found.cores is not None
+        assert 1 < found.cores.low <= found.cores.high <= TARGETS[target].cores
+
+
+def test_table_of_limits_in_the_documents_is_the_scripts(core_limits_script):
+    text = (ROOT / "docs" / "hardware.md").read_text()
+    assert "\n".join(core_limits_script.table()) in text
+    assert re.search(r"scripts/core_limits\.py", text)
+
+
+def test_the_scripts_largest_networks_fit_and_the_next_ones_do_not(core_limits_script):
+    for target in TARGETS.values():
+        for reading in READINGS:
+            best, broken = core_limits_script.largest(recurrent_shape, target, reading)
+            k = best.shapes[0].neurons
+            received = {"1": 0.0}
+            assert isinstance(place(recurrent_shape(k), target, reading, received), Placement)
+            assert place(recurrent_shape(k + 1), target, reading, received) == broken
