@@ -162,7 +162,7 @@ def _column(found, activity: Activity) -> dict[str, str]:
             for i, (shape, parts) in enumerate(zip(found.shapes, found.n_cores, strict=True))
         },
         **binding,
-        "one neuron more on a core breaks": ", ".join(
+        "limit that a fuller core meets": ", ".join(
             dict.fromkeys("-" if b is None else b.rule for b in broken)
         ),
         "synaptic operations per update: least busy core": f"{ops.min():,.1f}",

@@ -15,6 +15,7 @@ from ipvae.cli.inputs import (
     StepsOption,
     network_images,
 )
+from ipvae.cli.measured import MeasuredOption, add_measured, measured_tables, read_measured
 from ipvae.cli.output import JsonOption, emit, json_data, require_json_target, table, working
 from ipvae.emulator import run
 from ipvae.energy.counts import count
@@ -35,10 +36,12 @@ def report(
     seed: SeedOption = 0,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
+    measured: MeasuredOption = None,
     json: JsonOption = None,
 ) -> None:
     """Count the operations of a run, model its energy, judge its reconstructions."""
     require_json_target(json)
+    log = read_measured(measured)
     network = read_network(net)
     pixels = network_images(network, samples, data_dir, images).pixels
     require_writable_folder(out)
@@ -58,6 +61,8 @@ def report(
             to_real(pixels, network.input), trace.stacked(network.code, "z")[:, -1], network.decoder
         ),
     }
+    if log is not None:
+        add_measured(result, log, network, trace)
     with replacing(out / "report.json") as temporary:
         temporary.write_text(json_module.dumps(json_data(result), indent=2) + "\n")
     emit(result, json, screen(result))
@@ -82,9 +87,10 @@ def screen(result: dict) -> list:
         f"({result['samples']} images after {result['steps']} steps)",
         table("per image", ["counts (docs/energy.md)", ""], counts),
         table("energy per image", ["model", "kind", "part", "microjoules"], energy),
-        *(f"{row['model']}: {row['source']}" for row in result["energy"]),
+        *dict.fromkeys(f"{row['model']}: {row['source']}" for row in result["energy"]),
+        *measured_tables(result),
     ]
 
 
 def _band(low_j: float, high_j: float) -> str:
-    return f"{low_j * 1e6:.3g} to {high_j * 1e6:.3g}"
+    return f"{low_j * 1e6:.3g}" + (f" to {high_j * 1e6:.3g}" if high_j != low_j else "")

@@ -1,0 +1,185 @@
+"""Logs of Lava's profiler for Loihi 2, as CSV: read with care, nothing is guessed.
+
+A log has a header line of column names (network/profiler_columns.py) and any number of rows; a
+cell may be empty, so that figures of the run, of its steps and of its cores share one file.
+"""
+
+import csv
+import hashlib
+import math
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+
+from ipvae.network.errors import FormatError
+from ipvae.network.profiler_columns import CHIP, COLUMNS, CORE, CORES, ONE, STEPS, TIME, TIMES
+
+MOST_BYTES = 2**26
+
+
+@dataclass(frozen=True, eq=False)
+class ProfilerLog:
+    """What a log holds.
+
+    Attributes
+    ----------
+    path : str
+    sha256 : str
+        Of the file.
+    columns : dict of name -> (n,) float64
+        Known columns with values; one value for those of the run.
+    left_out : tuple of str
+        Columns of other names: not read.
+    empty : tuple of str
+        Known columns without a value.
+    """
+
+    path: str
+    sha256: str
+    columns: dict[str, np.ndarray]
+    left_out: tuple[str, ...]
+    empty: tuple[str, ...]
+
+    def figure(self, name: str) -> float | None:
+        """Value of the run, or mean over the column's entries; None where there is none."""
+        return float(self.columns[name].mean()) if name in self.columns else None
+
+    @property
+    def step_time_us(self) -> float | None:
+        """Mean time of a chip step."""
+        found = self.figure(TIME)
+        return self.figure(TIMES) if found is None else found
+
+    @property
+    def cores(self) -> list[tuple[int, int]] | None:
+        """Chip and core of each entry of the columns of cores; None where they are not named."""
+        if CORE not in self.columns:
+            return None
+        core = self.columns[CORE].astype(int)
+        chip = self.columns.get(CHIP, np.zeros(len(core))).astype(int)
+        return list(zip(chip.tolist(), core.tolist(), strict=True))
+
+
+def read_log(path: str | Path) -> ProfilerLog:
+    """Read a log.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read, or is not a table of numbers with at least one known column;
+        the message names line and column.
+    """
+    path = Path(path)
+    try:
+        if not path.is_file():
+            raise FormatError(f"{path}: no such file; check the path")
+        if path.stat().st_size > MOST_BYTES:
+            raise FormatError(f"{path}: {path.stat().st_size} bytes, allowed up to {MOST_BYTES}")
+        data = path.read_bytes()
+        text = data.decode("utf-8-sig")
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path}: is not text; a CSV log is asked for") from error
+    header, rows = _table(path, text)
+    known = [name for name in header if name in COLUMNS]
+    if not known:
+        raise FormatError(
+            f"{path}: no column that the profiler logs (found {_named(header)}); allowed are "
+            f"{', '.join(COLUMNS)}"
+        )
+    columns = {name: _column(path, name, header.index(name), rows) for name in known}
+    columns = {name: values for name, values in columns.items() if len(values)}
+    if not columns:
+        raise FormatError(f"{path}: no values below the header; the log is empty")
+    _require_cores(path, columns)
+    return ProfilerLog(
+        str(path),
+        hashlib.sha256(data).hexdigest(),
+        columns,
+        tuple(name for name in header if name not in COLUMNS),
+        tuple(name for name in known if name not in columns),
+    )
+
+
+def _table(path: Path, text: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Header, and rows with their line numbers; all of one length."""
+    reader = csv.reader(StringIO(text, newline=""), strict=True)
+    try:
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
+    except csv.Error as error:
+        raise FormatError(f"{path}: line {reader.line_num} is not CSV ({error})") from error
+    if not rows:
+        raise FormatError(f"{path}: is empty; a header line of column names is asked for")
+    (_, header), *body = rows
+    twice = [name for name in header if header.count(name) > 1]
+    if twice:
+        raise FormatError(f"{path}: column {_named(twice[:1])} appears twice; keep one of them")
+    for line, row in body:
+        if len(row) != len(header):
+            raise FormatError(
+                f"{path}: line {line} has {len(row)} cells, the header has {len(header)}"
+            )
+    return header, body
+
+
+def _column(path: Path, name: str, place: int, rows: list[tuple[int, list[str]]]) -> np.ndarray:
+    """Values of a column, (n,) float64; empty cells are passed over."""
+    cells = [(line, row[place]) for line, row in rows if row[place]]
+    values = np.array([_number(path, name, line, cell) for line, cell in cells], dtype=np.float64)
+    if COLUMNS[name].of == ONE and len(values):
+        if len(found := np.unique(values)) > 1:
+            raise FormatError(
+                f"{path}: column {name} has {len(found)} different values ({found[0]:g}, "
+                f"{found[1]:g}, ...), allowed is one for the run"
+            )
+        values = values[:1]
+    return values
+
+
+def _number(path: Path, name: str, line: int, cell: str) -> float:
+    """Read a cell."""
+    column = COLUMNS[name]
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    fits = math.isfinite(value) and (column.signed or value >= 0)
+    fits = fits and (not column.whole or value == int(value) < 2**53)
+    if not fits or (name in (STEPS, TIME) and value == 0):
+        kind = "whole numbers" if column.whole else "finite numbers"
+        least = "" if column.signed else " above 0" if name in (STEPS, TIME) else " from 0"
+        raise FormatError(
+            f"{path}: line {line}, column {name}: found {_named([cell])}, allowed are "
+            f"{kind}{least}, or an empty cell"
+        )
+    return value
+
+
+def _require_cores(path: Path, columns: dict[str, np.ndarray]) -> None:
+    """Check that the columns of cores belong together."""
+    if CORE not in columns:
+        return
+    n = len(columns[CORE])
+    for name, values in columns.items():
+        if COLUMNS[name].of == CORES and len(values) != n:
+            raise FormatError(
+                f"{path}: column {name} has {len(values)} values, {CORE} has {n}; allowed is one "
+                "for each core"
+            )
+    chips = columns.get(CHIP, np.zeros(n))
+    places, counts = np.unique(np.stack([chips, columns[CORE]]), axis=1, return_counts=True)
+    if (counts > 1).any():
+        chip, core = places[:, counts > 1][:, 0].astype(int)
+        raise FormatError(
+            f"{path}: core {core} of chip {chip} appears {counts.max()} times, allowed is once; "
+            "add the counts of its rows"
+        )
+
+
+def _named(words: list[str]) -> str:
+    """Words of a file as a message shows them: no control characters, not too long."""
+    text = ", ".join(repr(word[:40]) for word in words[:8])
+    return text + (", ..." if len(words) > 8 else "")
