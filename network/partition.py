@@ -6,7 +6,7 @@ what a core has to do depends on how many neurons it holds, not on which.
 """
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -177,24 +177,17 @@ def _spread(
         held = [_within(bound, load, cap) for load, cap in zip(loads, caps, strict=True)]
         if 0 in held:
             return None
-        # As few cores as without the bound, where it does not bind.
-        return [
-            n if most == cap else math.ceil(shape.neurons / most)
-            for shape, n, most, cap in zip(shapes, least, held, caps, strict=True)
-        ]
+        return [math.ceil(shape.neurons / n) for shape, n in zip(shapes, held, strict=True)]
 
     def fits(bound: float) -> bool:
         cores = needed(bound)
         return cores is not None and sum(cores) <= most_cores
 
-    return needed(bounds[bisect_left(bounds, True, key=fits)]) or least
+    found = needed(bounds[bisect_left(bounds, True, key=fits)])
+    assert found is not None  # the fewest cores meet the largest bound
+    return found
 
 
 def _within(bound: float, load: float, cap: int) -> int:
     """Most neurons, `cap` at most, with which a core has no more than `bound` to do."""
-    n = cap if load * cap <= bound else int(bound // load)
-    while n < cap and load * (n + 1) <= bound:
-        n += 1
-    while load * n > bound:
-        n -= 1
-    return n
+    return bisect_right(range(cap + 1), bound, key=lambda n: load * n) - 1
