@@ -165,7 +165,7 @@ def _column(found, activity: Activity) -> dict[str, str]:
         "limit that a fuller core meets": ", ".join(
             dict.fromkeys("-" if b is None else b.rule for b in broken)
         ),
-        "synaptic operations per update: least busy core": f"{ops.min():,.1f}",
+        "operations per update: least busy core": f"{ops.min():,.1f}",
         "mean core": f"{ops.mean():,.1f}",
         "busiest core": f"{ops.max():,.1f}",
         "busiest core, busiest update": f"{peak_ops(found, activity):,}",
