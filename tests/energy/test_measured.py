@@ -175,3 +175,17 @@ def test_power_without_time_gives_no_energy_and_says_so(make_network, beside):
 def test_parts_taken_in_two_ways_are_not_subtracted(make_network, beside):
     text = "avg_time_per_step,total_power,static_energy\n1,0.5,0.1\n"
     assert [e.part for e in beside(make_network(), text).energy] == ["total", "static"]
+
+
+def test_a_log_of_one_row_as_the_other_profiler_class_gives_it(make_network, beside):
+    """All names of Loihi2HWProfiler; its times have no unit that is public."""
+    times = "execution_time,host_time,learning_time,management_time,pre_lrn_mgtm_time,spiking_time"
+    powers = "power,static_power,dynamic_power,vdd_power,vddm_power,vddio_power"
+    names = f"num_steps,{times},{powers},energy,static_energy,dynamic_energy,num_alloc_chips"
+    text = f"{names}\n80,5,1,0,2,0,2,0.2,0.21,-0.01,0.1,0.1,0,4,4.2,-0.2,1\n"
+    measured = beside(make_network(), text)
+    assert measured.log.left_out == measured.log.empty == ()
+    assert {e.part: e.low_j for e in measured.energy} == pytest.approx(
+        {"total": 0.4, "static": 0.42, "dynamic": -0.02}
+    )
+    assert NEGATIVE in measured.notes
