@@ -91,17 +91,15 @@ def largest_draw() -> int:
 
 
 def draw(
-    log_rate: np.ndarray,
-    uniform: Callable[[int | np.ndarray, np.ndarray | None], np.ndarray],
+    log_rate: np.ndarray, uniform: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> np.ndarray:
     """Draw counts at the given log-rates.
 
     Parameters
     ----------
     log_rate : int array, Q11.12 octaves in [LOG_RATE_MIN, LOG_RATE_MAX]
-    uniform : callable (sub_draw, index) -> uint32 array
-        Uniforms of 24 bits: of sub-draw 0 for all neurons (0, None), or of the sub-draws (n,)
-        of the neurons at the flat index array (n,).
+    uniform : callable (index, sub_draw) -> (n,) uint32
+        Uniforms of 24 bits for the neurons at flat index (n,) and their sub-draws (n,).
 
     Returns
     -------
@@ -110,15 +108,13 @@ def draw(
     flat = np.asarray(log_rate, dtype=np.int64).reshape(-1)
     halvings = octaves_above(flat)
     base = flat - (halvings << FRAC_BITS)
-    counts = _count(base, uniform(0, None).reshape(-1))
-    split = halvings.nonzero()[0]
-    if split.size:
-        further = (1 << halvings[split]) - 1  # sub-draws after the first
-        last = further.cumsum()
-        index = split.repeat(further)
-        sub_draw = 1 + np.arange(last[-1]) - (last - further).repeat(further)
-        np.add.at(counts, index, _count(base[index], uniform(sub_draw, index)))
-    return counts.reshape(np.shape(log_rate))
+    draws = 1 << halvings
+    last = draws.cumsum()
+    first = last - draws
+    index = np.arange(flat.size).repeat(draws)
+    sub_draw = np.arange(last[-1]) - first[index]
+    counts = _count(base[index], uniform(index, sub_draw))
+    return np.add.reduceat(counts, first).reshape(np.shape(log_rate))
 
 
 def _count(log_rate: np.ndarray, uniform: np.ndarray) -> np.ndarray:

@@ -113,19 +113,18 @@ def uniforms(
     m0, m1, m2, m3, m4, m5 = _MULTIPLIERS
     with np.errstate(over="ignore"):  # NumPy tells of it for single numbers
         y = (image[1] + counter * np.uint32(_WEYL_B)) & _MASK24
-        y = y ^ (y >> np.uint32(12))
-        y = (y * m0) & _MASK24
+        y = _times(y ^ (y >> np.uint32(12)), m0)
         y = y ^ (y >> np.uint32(11))
         h = (neuron[0] + image[0] + counter * np.uint32(_WEYL_A)) & _MASK24
-        h = h ^ (h >> np.uint32(12))
-        h = (h * m1) & _MASK24
-        h = h ^ (h >> np.uint32(13))
-        h = (h * m2) & _MASK24
+        h = _times(h ^ (h >> np.uint32(12)), m1)
+        h = _times(h ^ (h >> np.uint32(13)), m2)
         h = h ^ (h >> np.uint32(11))
-        h = (h + (neuron[1] ^ y)) & _MASK24
-        h = (h * m3) & _MASK24
-        h = h ^ (h >> np.uint32(14))
-        h = (h * m4) & _MASK24
-        h = h ^ (h >> np.uint32(10))
-        h = (h * m5) & _MASK24
+        h = _times(h + (neuron[1] ^ y), m3)
+        h = _times(h ^ (h >> np.uint32(14)), m4)
+        h = _times(h ^ (h >> np.uint32(10)), m5)
         return h ^ (h >> np.uint32(12))
+
+
+def _times(word: np.ndarray, multiplier: np.uint32) -> np.ndarray:
+    """Product modulo 2**24; what stands above 24 bits of the word does not matter."""
+    return (word * multiplier) & _MASK24

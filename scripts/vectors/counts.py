@@ -20,7 +20,7 @@ def count(key: tuple[int, int, int, int], u: int, message_bits: int) -> int:
     na, nb = random_source.neuron_keys(DRAWN, neuron + 1)
     neuron_words = na[[neuron]], nb[[neuron]]
 
-    def uniform(sub_draw: int | np.ndarray, _: np.ndarray | None) -> np.ndarray:
+    def uniform(_: np.ndarray, sub_draw: np.ndarray) -> np.ndarray:
         return random_source.uniforms(image_words, neuron_words, step, sub_draw)
 
     return min(int(poisson.draw(np.array([u]), uniform)[0]), 2**message_bits - 1)

@@ -27,9 +27,7 @@ def row(log_rate: int, uniforms: list[int]) -> list[int | str]:
 
 def _draw(log_rate: int, uniforms: list[int]) -> int:
     given = np.array(uniforms, dtype=np.uint32)
-    return int(
-        poisson.draw(np.array([log_rate]), lambda sub_draw, _: given[np.atleast_1d(sub_draw)])[0]
-    )
+    return int(poisson.draw(np.array([log_rate]), lambda _, sub_draw: given[sub_draw])[0])
 
 
 def marks(log_rate: int) -> list[int]:

@@ -269,7 +269,7 @@ DIGITS = ["train", "--preset", "digits", "--out", "{tmp}"]
         (["frobnicate"], "frobnicate"),
         (["run"], "NET.h5"),
         (["run", "none.h5"], "none.h5"),
-        (["run", "{net}", "--backend", "gpu"], "allowed emulator, lava, loihi2"),
+        (["run", "{net}", "--backend", "gpu"], "allowed emulator, lava, lava-stock, loihi2"),
         (["run", "{net}", "--samples", "0"], "--samples"),
         (["run", "{net}", "--samples", "6"], "allowed up to 5"),
         (["run", "{net}", "--steps", "many"], "--steps"),

@@ -40,8 +40,7 @@ def source(axis, row):
     """Uniforms of the random source, as poisson.draw asks for them."""
     image, neuron, counter = keys(axis, row)
 
-    def uniform(sub_draw, index):
-        at = slice(None) if index is None else index
+    def uniform(at, sub_draw):
         return random_source.uniforms(
             (image[0][at], image[1][at]),
             (neuron[0][at], neuron[1][at]),
@@ -55,8 +54,8 @@ def source(axis, row):
 def philox(axis, row):
     rng = np.random.Generator(np.random.Philox([AXES.index(axis), row]))
 
-    def uniform(sub_draw, index):
-        return rng.integers(0, 2**24, ROW if index is None else len(index), dtype=np.uint32)
+    def uniform(index, _):
+        return rng.integers(0, 2**24, len(index), dtype=np.uint32)
 
     return uniform
 
@@ -65,8 +64,8 @@ def shared_sub_draws(axis, row):
     """Bad on purpose: all sub-draws of a count share one uniform."""
     whole = source(axis, row)
 
-    def uniform(sub_draw, index):
-        return whole(0, index)
+    def uniform(index, sub_draw):
+        return whole(index, 0 * sub_draw)
 
     return uniform
 
@@ -75,9 +74,8 @@ def shared_neighbours(axis, row):
     """Bad on purpose: the second of each two neighbours gets the uniform of the first."""
     whole = source(axis, row)
 
-    def uniform(sub_draw, index):
-        index = np.arange(ROW) if index is None else index
-        return whole(sub_draw, index - index % 2)
+    def uniform(index, sub_draw):
+        return whole(index - index % 2, sub_draw)
 
     return uniform
 

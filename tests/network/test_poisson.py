@@ -29,17 +29,17 @@ def test_rates_above_8_are_halved_just_often_enough(v, halvings):
 def test_each_sub_draw_gets_its_own_uniform():
     asked = []
 
-    def uniform(sub_draw, index):
-        asked.append((np.array(sub_draw).tolist(), None if index is None else index.tolist()))
-        return np.zeros(3 if index is None else len(index), dtype=np.uint32)
+    def uniform(index, sub_draw):
+        asked.extend(zip(index.tolist(), sub_draw.tolist(), strict=True))
+        return np.zeros(len(index), dtype=np.uint32)
 
     poisson.draw(np.array([0, 16385, 12289]), uniform)
-    assert asked == [(0, None), ([1, 2, 3, 1], [1, 1, 1, 2])]
+    assert asked == [(0, 0), (1, 0), (1, 1), (1, 2), (1, 3), (2, 0), (2, 1)]
 
 
 def test_largest_draw_is_reached():
     top = poisson.draw(
         np.array([poisson.LOG_RATE_MAX]),
-        lambda _, index: np.full(1 if index is None else len(index), 2**24 - 1, dtype=np.uint32),
+        lambda index, _: np.full(len(index), 2**24 - 1, dtype=np.uint32),
     )
     assert top[0] == poisson.largest_draw() == 864

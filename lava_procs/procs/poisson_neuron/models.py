@@ -56,9 +56,8 @@ class PyPoissonNeuronFixed(PyActingNeuron):
         neuron_a, neuron_b = self._neuron_key
         image_key = self.image_key[:1].astype(np.uint32), self.image_key[1:].astype(np.uint32)
 
-        def uniform(sub_draw: int | np.ndarray, index: np.ndarray | None) -> np.ndarray:
-            chosen = slice(None) if index is None else index
-            keys = neuron_a[chosen], neuron_b[chosen]
+        def uniform(index: np.ndarray, sub_draw: np.ndarray) -> np.ndarray:
+            keys = neuron_a[index], neuron_b[index]
             return random_source.uniforms(image_key, keys, t, sub_draw)
 
         count = poisson.draw(self.u >> self._layer.finer_bits, uniform)
