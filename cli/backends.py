@@ -4,10 +4,12 @@ import numpy as np
 
 from ipvae.network.description import IntNetwork
 from ipvae.network.errors import InputError
+from ipvae.network.record import EVERYTHING, Record
 from ipvae.network.trace import Trace
 
 BACKENDS = ("emulator", "lava", "lava-stock", "loihi2")
-"""`lava-stock` is Lava's CPU simulator with Lava's own model of Dense, `lava` with ours."""
+LAVA = {"lava": "event-driven", "lava-stock": "stock"}
+"""Lava's CPU simulator, by the model of Lava's Dense: ours, or Lava's own."""
 
 
 def require_known(name: str) -> None:
@@ -23,15 +25,17 @@ def run_backend(
     n_steps: int,
     seed: int,
     draws: np.ndarray | None = None,
+    record: Record = EVERYTHING,
+    hold: int | None = None,
 ) -> Trace:
-    """Run images (N, M) for n_steps updates on a backend.
+    """Run images (N, M), or streams (N, frames, M) with `hold`, for n_steps updates on a backend.
 
     With `draws` (N, n_steps + 1, K) these counts are replayed in place of the sampler's.
 
     Raises
     ------
     InputError
-        If the backend is unknown.
+        If the backend is unknown, or cannot do what is asked.
     BackendError
         If this machine does not have it.
     HungBackendError
@@ -41,11 +45,19 @@ def run_backend(
     if name == "emulator":
         from ipvae.emulator import run
 
-        return run(network, images, n_steps, seed, draws=draws)
-    if name == "lava":
+        return run(network, images, n_steps, seed, draws=draws, record=record, hold=hold)
+    if name in LAVA:
         from ipvae.lava_procs.runner import run as run_lava
 
-        return run_lava(network, images, n_steps, seed, draws=draws)
+        dense = LAVA[name]
+        return run_lava(
+            network, images, n_steps, seed, draws=draws, record=record, hold=hold, dense=dense
+        )
+    if record != EVERYTHING or hold is not None:
+        raise InputError(
+            f"backend '{name}': found a choice of what is recorded, or --hold, allowed on "
+            "emulator, lava and lava-stock; leave it away"
+        )
     from ipvae.lava_procs.loihi2 import run as run_loihi2
 
     return run_loihi2(network, images, n_steps, seed, draws=draws)

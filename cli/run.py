@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -21,12 +21,25 @@ from ipvae.cli.inputs import (
     require_distinct,
 )
 from ipvae.cli.output import JsonOption, emit, require_json_target, table, working
+from ipvae.cli.recording import (
+    EveryOption,
+    HoldOption,
+    LayersOption,
+    NeuronsOption,
+    VariablesOption,
+    as_samples,
+    chosen_record,
+    images_needed,
+)
 from ipvae.network.atomic import require_writable_file
 from ipvae.network.bounds import layer_saturations
+from ipvae.network.description import IntNetwork
 from ipvae.network.draws import only_draws
-from ipvae.network.drive import drives
+from ipvae.network.errors import InputError
 from ipvae.network.file import read_network
-from ipvae.network.trace import VARIABLES, write_trace
+from ipvae.network.record import EVERYTHING
+from ipvae.network.stream import frames, stream_drives
+from ipvae.network.trace import VARIABLES, Trace, write_trace
 
 
 def run(
@@ -42,6 +55,11 @@ def run(
         Path | None, typer.Option(help="Write the counts alone here, as a trace (HDF5).")
     ] = None,
     replay_draws: ReplayOption = None,
+    variables: VariablesOption = None,
+    every: EveryOption = 1,
+    layers: LayersOption = None,
+    neurons: NeuronsOption = None,
+    hold: HoldOption = None,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
     json: JsonOption = None,
@@ -54,26 +72,23 @@ def run(
         {"NET.h5": net, "--replay-draws": replay_draws, "--images": images},
     )
     network = read_network(net)
-    pixels = network_images(network, samples, data_dir, images).pixels
+    require_trace(variables, every, layers, neurons, trace, record_draws)
+    record = chosen_record(network, variables, every, layers, neurons)
+    needed = images_needed(samples, steps, hold)
+    found = network_images(network, needed, data_dir, images).pixels
+    pixels = as_samples(found, samples, hold)
     draws, seed = replayed_draws(replay_draws, network, samples, steps, seed)
     for output in (trace, record_draws):
         if output is not None:
             require_writable_file(output)
     start = time.perf_counter()
     with working(f"running {samples} images for {steps} steps on {backend}"):
-        recorded = run_backend(backend, network, pixels, steps, seed, draws)
+        recorded = run_backend(backend, network, pixels, steps, seed, draws, record, hold)
     seconds = time.perf_counter() - start
     if trace is not None:
         write_trace(trace, recorded)
     if record_draws is not None:
         write_trace(record_draws, only_draws(recorded, network))
-    saturated: dict[str, int] = {}
-    b = drives(network, pixels)
-    for layer in network.layers:
-        variables = {name: recorded.stacked(layer, name) for name in VARIABLES}
-        for name, number in layer_saturations(network.layers[layer], variables, b[layer]).items():
-            saturated[name] = saturated.get(name, 0) + number
-    z = recorded.stacked(network.code, "z")
     result = {
         "backend": backend,
         "samples": samples,
@@ -82,15 +97,55 @@ def run(
         "draws": "sampled" if draws is None else "replayed",
         "seconds": seconds,
         "image_steps_per_second": samples * (steps + 1) / seconds,
+        "frames": frames(steps, hold),
+    }
+    rows = [
+        ["images x steps", f"{samples} x {steps}"],
+        ["time", f"{seconds:.2f} s, {result['image_steps_per_second']:.0f} image-steps/s"],
+    ]
+    if record == EVERYTHING:
+        result |= figures(network, recorded, stream_drives(network, pixels, steps, hold))
+        rows += [
+            ["spikes", f"{result['spikes']} ({result['zeros']:.1%} of the counts are zero)"],
+            ["saturations", str(result["saturations"])],
+        ]
+    else:
+        result |= dict.fromkeys(("spikes", "zeros", "saturations", "saturations_by_variable"))
+        rows.append(["spikes, saturations", "not counted: part of the run was recorded"])
+    emit(result, json, table(f"{net} on {backend}", ["", ""], rows))
+
+
+def require_trace(
+    variables: str | None,
+    every: int,
+    layers: str | None,
+    neurons: str | None,
+    trace: Path | None,
+    record_draws: Path | None,
+) -> None:
+    """Raise InputError if a choice of what is recorded comes without a file for it."""
+    given = {"--variables": variables, "--layers": layers, "--neurons": neurons}
+    options = [option for option, value in given.items() if value is not None]
+    options += ["--every"] if every > 1 else []
+    if not options:
+        return
+    if record_draws is not None:
+        raise InputError(f"--record-draws: takes all counts; leave {', '.join(options)} away")
+    if trace is None:
+        raise InputError(f"{', '.join(options)}: choose what --trace holds; give --trace OUT.h5")
+
+
+def figures(network: IntNetwork, recorded: Trace, b: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Spikes and saturations of a trace of everything; JSON data."""
+    saturated: dict[str, int] = {}
+    for name, layer in network.layers.items():
+        variables = {variable: recorded.stacked(name, variable) for variable in VARIABLES}
+        for variable, number in layer_saturations(layer, variables, b[name]).items():
+            saturated[variable] = saturated.get(variable, 0) + number
+    z = recorded.stacked(network.code, "z")
+    return {
         "spikes": int(np.abs(z).sum(dtype="int64")),
         "zeros": float((z == 0).mean()),
         "saturations": sum(saturated.values()),
         "saturations_by_variable": saturated,
     }
-    rows = [
-        ["images x steps", f"{samples} x {steps}"],
-        ["time", f"{seconds:.2f} s, {result['image_steps_per_second']:.0f} image-steps/s"],
-        ["spikes", f"{result['spikes']} ({result['zeros']:.1%} of the counts are zero)"],
-        ["saturations", str(result["saturations"])],
-    ]
-    emit(result, json, table(f"{net} on {backend}", ["", ""], rows))

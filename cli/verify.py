@@ -18,6 +18,7 @@ from ipvae.cli.inputs import (
     replayed_draws,
 )
 from ipvae.cli.output import JsonOption, emit, require_json_target, working
+from ipvae.cli.recording import HoldOption, as_samples, images_needed
 from ipvae.cli.verdict import describe, verdict
 from ipvae.cli.verify_trace import describe_trace, refuse_beside_trace, verify_trace
 from ipvae.network.errors import InputError
@@ -38,6 +39,7 @@ def verify(
         typer.Option(help="Verify this trace of a board, whose random source may be another."),
     ] = None,
     replay_draws: ReplayOption = None,
+    hold: HoldOption = None,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
     json: JsonOption = None,
@@ -59,12 +61,14 @@ def verify(
     if len(names) < 2 or len(set(names)) < len(names):
         raise InputError(f"--backends: found '{backends}', allowed two or more different ones")
     network = read_network(net)
-    pixels = network_images(network, samples, data_dir, images).pixels
+    needed = images_needed(samples, steps, hold)
+    pixels = network_images(network, needed, data_dir, images).pixels
+    pixels = as_samples(pixels, samples, hold)
     draws, seed = replayed_draws(replay_draws, network, samples, steps, seed)
     traces = []
     for name in names:
         with working(f"running {samples} images for {steps} steps on {name}"):
-            traces.append(run_backend(name, network, pixels, steps, seed, draws))
+            traces.append(run_backend(name, network, pixels, steps, seed, draws, hold=hold))
     result = verdict(network, traces, samples, steps, seed) | {
         "max_count": max(int(trace.stacked(network.code, "z").max()) for trace in traces)
     }

@@ -15,7 +15,7 @@ from ipvae.network.hdf5_child import shown
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.trace import VARIABLES, Trace, read_trace
 
-GIVEN_BY_THE_TRACE = ("backends", "samples", "steps", "seed", "replay_draws")
+GIVEN_BY_THE_TRACE = ("backends", "samples", "steps", "seed", "replay_draws", "hold")
 
 
 def refuse_beside_trace(context: typer.Context) -> None:

@@ -45,6 +45,11 @@ class Record:
             raise InputError("record: no layers, allowed one or more")
         for name in {*(self.layers or ()), *self.neurons} - network.layers.keys():
             raise InputError(f"record: layer {name}, allowed {', '.join(network.layers)}")
+        if self.layers is not None and (hidden := self.neurons.keys() - set(self.layers)):
+            raise InputError(
+                f"record: neurons of layer {min(hidden)}, which is not among the layers "
+                f"{', '.join(self.layers)}; add it"
+            )
         for name, chosen in self.neurons.items():
             indices, k = np.asarray(chosen), network.layers[name].n_neurons
             if not len(indices) or (np.diff(indices) < 1).any() or indices[0] < 0:
@@ -70,8 +75,6 @@ class Record:
     ) -> Trace:
         """Trace of samples that were recorded so."""
         neurons = {name: np.array(chosen, np.int32) for name, chosen in self.neurons.items()}
-        if self.layers is not None:
-            neurons = {name: chosen for name, chosen in neurons.items() if name in self.layers}
         return Trace(backend, seed, checksum, samples, self.every, neurons)
 
 

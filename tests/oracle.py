@@ -300,15 +300,23 @@ def update(net: Network, k: int, u: int, z: int, b: int, a_in: int) -> int:
     return clip(i24(u + clip(change, net.dmin, net.dmax)), net.umin, net.umax)
 
 
-def run_image(net: Network, x: list[int], n_steps: int, seed: int, index: int) -> Sample:
-    """One image from reset to step `n_steps`."""
+def frame(t: int, lag: int, n_frames: int, hold: int) -> int:
+    """Frame of a stream that drives row `t`. Section 10."""
+    return min(max(t - lag, 0) // hold, n_frames - 1)
+
+
+def run_image(
+    net: Network, stream: list[list[int]], n_steps: int, seed: int, index: int, hold: int
+) -> Sample:
+    """One stream from reset to step `n_steps`; an image is a stream of one frame."""
     K = len(net.bias)
-    b = drive(net, x)
+    drives = [drive(net, x) for x in stream]
     image = key(seed, index)
     neurons = [key(0x6E6575726F6E0000 + 1, k) for k in range(K)]
     a_in, u, z = [0] * K, list(net.u_init), [0] * K
     sample: Sample = {"a_in": [], "u": [], "z": []}
     for t in range(n_steps + 1):
+        b = drives[frame(t, 1, len(stream), hold)]
         if t > 0:
             a_in = [receive(row, z) for row in net.G]
             u = [update(net, k, u[k], z[k], b[k], a_in[k]) for k in range(K)]
@@ -319,7 +327,12 @@ def run_image(net: Network, x: list[int], n_steps: int, seed: int, index: int) -
 
 
 def run(
-    network: Any, images: list[list[int]], n_steps: int, seed: int, first_image: int = 0
+    network: Any,
+    images: list[Any],
+    n_steps: int,
+    seed: int,
+    first_image: int = 0,
+    hold: int | None = None,
 ) -> list[Any]:
     """Run images one after another.
 
@@ -328,13 +341,15 @@ def run(
     network
         A network of `load`.
     images
-        Rows of integer pixels.
+        Rows of integer pixels; with `hold`, streams of such rows.
     n_steps
         `T`; a trace has `T + 1` rows.
     seed
         Seed of the run.
     first_image
         Index, in the random source, of the first image; the others follow it.
+    hold
+        Updates that each frame of a stream drives.
 
     Returns
     -------
@@ -353,11 +368,17 @@ def run(
     if not isinstance(network, Network):
         import oracle_layers
 
+        one: Any = oracle_layers.run_image
         oracle_layers.check_bounds(network)
-        indexed = enumerate(images, first_image)
-        return [oracle_layers.run_image(network, x, n_steps, seed, i) for i, x in indexed]
-    check_bounds(network)
-    return [run_image(network, x, n_steps, seed, first_image + i) for i, x in enumerate(images)]
+    else:
+        one = run_image
+        check_bounds(network)
+    found = []
+    for i, x in enumerate(images, first_image):
+        stream = [x] if hold is None else x
+        require(hold is None or len(stream) == -(-n_steps // hold), "frames do not fit the steps")
+        found.append(one(network, stream, n_steps, seed, i, hold or n_steps + 1))
+    return found
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from oracle import (
     clip,
     drawn,
     drive_of,
+    frame,
     i24,
     key,
     receive,
@@ -103,11 +104,7 @@ class Layers:
 def from_values(values: dict[str, Any], dtypes: dict[str, str]) -> Layers:
     """Network of the datasets of a file of version 2.
 
-    Raises
-    ------
-    ValueError
-        If a dataset is missing or unknown, the layers' wiring is none of section 9, or a bound
-        is broken.
+    ValueError: a dataset is missing or unknown, the wiring is none of section 9, a bound breaks.
     """
     numbers = sorted(
         int(part[1])
@@ -134,9 +131,8 @@ def from_values(values: dict[str, Any], dtypes: dict[str, str]) -> Layers:
     for name, table in tables.items():
         require(digest(table) == TABLES[name], f"{name}: another table")
     check_wiring(layers, values["ipvae/period"])
-    lo, hi = values["ipvae/input/minimum"], values["ipvae/input/maximum"]
-    (n_pixels,) = values["layer/0/shape"]
-    network = Layers(layers, tables, n_pixels, lo, hi, values["ipvae/test/images"])
+    parts = (values[f"ipvae/{name}"] for name in ("input/minimum", "input/maximum", "test/images"))
+    network = Layers(layers, tables, values["layer/0/shape"][0], *parts)
     check_shapes(network, values)
     require(not fits_version_1(layers), "version 1 could hold this network")
     check_bounds(network)
@@ -352,10 +348,12 @@ def drive(net: Layers, layer: Layer, x: list[int]) -> list[int]:
     return b
 
 
-def run_image(net: Layers, x: list[int], n_steps: int, seed: int, index: int) -> dict[int, Sample]:
-    """One image, rows 0 .. `n_steps` of every layer."""
+def run_image(
+    net: Layers, stream: list[list[int]], n_steps: int, seed: int, index: int, hold: int
+) -> dict[int, Sample]:
+    """One stream, rows 0 .. `n_steps` of every layer; an image is a stream of one frame."""
     samples: dict[int, Sample] = {number: {"a_in": [], "u": [], "z": []} for number in net.layers}
-    drives = {number: drive(net, layer, x) for number, layer in net.layers.items()}
+    drives = {n: [drive(net, layer, x) for x in stream] for n, layer in net.layers.items()}
     image = key(seed, index)
     in_order = sorted(net.layers, key=lambda number: net.layers[number].phase)
     for t in range(n_steps + 1):
@@ -364,7 +362,8 @@ def run_image(net: Layers, x: list[int], n_steps: int, seed: int, index: int) ->
             heard: list[int] | None = None
             if layer.source and t >= layer.lag:
                 heard = samples[layer.source]["z"][t - layer.lag]
-            row = act(net, layer, t, drives[number], heard, found, image)
+            b = drives[number][frame(t, layer.lag, len(stream), hold)]
+            row = act(net, layer, t, b, heard, found, image)
             for name, numbers in zip(("a_in", "u", "z"), row, strict=True):
                 found[name].append(numbers)
     return samples

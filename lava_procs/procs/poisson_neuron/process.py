@@ -162,6 +162,8 @@ class PoissonNeuron(ActingNeuron):
 
 
 def _values(value: int | np.ndarray, k: int) -> np.ndarray:
-    """One integer for all neurons, or one for each: (K,)."""
+    """One integer for all neurons, or one for each: (K,) int32, where they are such."""
     given = np.asarray(value)
-    return np.broadcast_to(given, (k,)).astype(np.int32) if given.ndim == 0 else given
+    if given.dtype.kind in "iu" and np.abs(given.astype(np.int64)).max() < 2**31:
+        given = given.astype(np.int32)
+    return np.broadcast_to(given, (k,)) if given.ndim == 0 else given
