@@ -35,15 +35,16 @@ def commands(found):
     return [line for block in found for line in block if line.startswith(".venv/bin/ipvae ")]
 
 
-README = blocks((ROOT / "README.md").read_text())
+def programs(found):
+    return ["\n".join(b) for b in found if any(line.startswith("from ipvae") for line in b)]
+
+
+README, LAVA = (blocks((ROOT / name).read_text()) for name in ("README.md", "docs/lava.md"))
 COMMANDS = commands(README)
 HARDWARE, QUANTIZATION = (
     commands(blocks((ROOT / "docs" / name).read_text()))
     for name in ("hardware.md", "quantization.md")
 )
-PYTHON = [
-    "\n".join(block) for block in README if any(line.startswith("from ipvae") for line in block)
-]
 
 
 @pytest.mark.lava
@@ -51,18 +52,20 @@ def test_commands_of_the_documents_run_in_order_and_succeed(tmp_path):
     assert len(COMMANDS) >= 8
     assert len(HARDWARE) >= 5
     assert len(QUANTIZATION) >= 8
+    assert len(commands(LAVA)) >= 5
     script = Path(sys.executable).parent / "ipvae"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     (tmp_path / "models").symlink_to(ROOT / "models")
-    for command in COMMANDS + HARDWARE + QUANTIZATION:
+    for command in COMMANDS + HARDWARE + QUANTIZATION + commands(LAVA):
         words = [str(script), *shlex.split(command)[1:]]
         done = subprocess.run(
             words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, (command, done.stderr)
         assert "Traceback" not in done.stderr
-    assert len(PYTHON) == 1
-    subprocess.run([sys.executable, "-c", PYTHON[0]], cwd=tmp_path, env=environment, check=True)
+    assert (len(programs(README)), len(programs(LAVA))) == (1, 2)
+    for program in programs(README) + programs(LAVA):
+        subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, check=True)
 
 
 def test_commands_of_the_training_guide_succeed_if_shortened(tmp_path):
