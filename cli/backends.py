@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ipvae.lava_procs.watch import TIMEOUT_SECONDS
 from ipvae.network.description import IntNetwork
 from ipvae.network.errors import InputError
 from ipvae.network.record import EVERYTHING, Record
@@ -27,10 +28,12 @@ def run_backend(
     draws: np.ndarray | None = None,
     record: Record = EVERYTHING,
     hold: int | None = None,
+    timeout: float = TIMEOUT_SECONDS,
 ) -> Trace:
     """Run images (N, M), or streams (N, frames, M) with `hold`, for n_steps updates on a backend.
 
     With `draws` (N, n_steps + 1, K) these counts are replayed in place of the sampler's.
+    `timeout` is the lava backend's: the longest time in seconds without a sign of life.
 
     Raises
     ------
@@ -50,9 +53,7 @@ def run_backend(
         from ipvae.lava_procs.runner import run as run_lava
 
         dense = LAVA[name]
-        return run_lava(
-            network, images, n_steps, seed, draws=draws, record=record, hold=hold, dense=dense
-        )
+        return run_lava(network, images, n_steps, seed, timeout, draws, record, hold, dense)
     if record != EVERYTHING or hold is not None:
         raise InputError(
             f"backend '{name}': found a choice of what is recorded, or --hold, allowed on "

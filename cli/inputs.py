@@ -28,6 +28,12 @@ DataDirOption = Annotated[
 ImagesOption = Annotated[
     Path | None, typer.Option(help="Images of your own: an .npy file, (n, pixels).")
 ]
+TimeoutOption = Annotated[
+    float,
+    typer.Option(
+        help="Seconds without a sign of life after which the lava backend counts as hung; exit 1."
+    ),
+]
 ReplayOption = Annotated[
     Path | None,
     typer.Option(help="Take the counts from this trace in place of the sampler's; --seed is idle."),

@@ -16,6 +16,7 @@ from ipvae.cli.inputs import (
     SamplesOption,
     SeedOption,
     StepsOption,
+    TimeoutOption,
     network_images,
     replayed_draws,
     require_distinct,
@@ -31,6 +32,7 @@ from ipvae.cli.recording import (
     chosen_record,
     images_needed,
 )
+from ipvae.lava_procs.watch import TIMEOUT_SECONDS
 from ipvae.network.atomic import require_writable_file
 from ipvae.network.bounds import layer_saturations
 from ipvae.network.description import IntNetwork
@@ -60,6 +62,7 @@ def run(
     layers: LayersOption = None,
     neurons: NeuronsOption = None,
     hold: HoldOption = None,
+    timeout: TimeoutOption = TIMEOUT_SECONDS,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
     json: JsonOption = None,
@@ -83,7 +86,7 @@ def run(
             require_writable_file(output)
     start = time.perf_counter()
     with working(f"running {samples} images for {steps} steps on {backend}"):
-        recorded = run_backend(backend, network, pixels, steps, seed, draws, record, hold)
+        recorded = run_backend(backend, network, pixels, steps, seed, draws, record, hold, timeout)
     seconds = time.perf_counter() - start
     if trace is not None:
         write_trace(trace, recorded)

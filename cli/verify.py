@@ -14,6 +14,7 @@ from ipvae.cli.inputs import (
     SamplesOption,
     SeedOption,
     StepsOption,
+    TimeoutOption,
     network_images,
     replayed_draws,
 )
@@ -21,6 +22,7 @@ from ipvae.cli.output import JsonOption, emit, require_json_target, working
 from ipvae.cli.recording import HoldOption, as_samples, images_needed
 from ipvae.cli.verdict import describe, verdict
 from ipvae.cli.verify_trace import describe_trace, refuse_beside_trace, verify_trace
+from ipvae.lava_procs.watch import TIMEOUT_SECONDS
 from ipvae.network.errors import InputError
 from ipvae.network.file import read_network
 
@@ -40,6 +42,7 @@ def verify(
     ] = None,
     replay_draws: ReplayOption = None,
     hold: HoldOption = None,
+    timeout: TimeoutOption = TIMEOUT_SECONDS,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
     json: JsonOption = None,
@@ -68,7 +71,9 @@ def verify(
     traces = []
     for name in names:
         with working(f"running {samples} images for {steps} steps on {name}"):
-            traces.append(run_backend(name, network, pixels, steps, seed, draws, hold=hold))
+            traces.append(
+                run_backend(name, network, pixels, steps, seed, draws, hold=hold, timeout=timeout)
+            )
     result = verdict(network, traces, samples, steps, seed) | {
         "max_count": max(int(trace.stacked(network.code, "z").max()) for trace in traces)
     }

@@ -18,6 +18,7 @@ from lava.magma.core.process.ports.ports import InPort, OutPort
 from lava.magma.core.process.process import AbstractProcess, LogConfig
 from lava.magma.core.process.variable import Var
 
+from ipvae.lava_procs.heartbeat import Heartbeat
 from ipvae.lava_procs.schedule import Schedule, trace_shape
 from ipvae.network.record import LayerRecord
 from ipvae.network.wiring import AnyLayer
@@ -81,6 +82,7 @@ class ActingNeuron(AbstractProcess):
             layer=layer,
             schedule=schedule,
             record=record,
+            heartbeat=Heartbeat(),
             name=name,
             log_config=log_config,
             **parameters,
@@ -114,18 +116,23 @@ class PyActingNeuron(PyLoihiProcessModel):
         self._layer = proc_params["layer"]
         self._schedule: Schedule | None = proc_params["schedule"]
         self._record: LayerRecord | None = proc_params["record"]
+        self._heartbeat: Heartbeat = proc_params["heartbeat"]
         self._message = None
         self._recorded = 0  # rows of this image
 
     def run_spk(self) -> None:
         """Run one step of the chip."""
+        step, mark = int(self.step[0]), self._heartbeat.mark
+        self._heartbeat.begin(step)
+        mark("waiting for input")
         received = np.asarray(self.a_in.recv())
-        step = int(self.step[0])
         if self._schedule is None:
             self._act(step, received, lag=int(self._layer.memory))
+            mark("between two steps")
             self.step[0] = step + 1
             return
         if step == 0:
+            mark("waiting for an image")
             self._begin(self.image.recv().astype(np.int32))
             self._recorded = 0
         t = self._schedule.row(step)
@@ -134,7 +141,9 @@ class PyActingNeuron(PyLoihiProcessModel):
         else:
             self.drive = self._drives[self._schedule.frame(t)]
             a_in = self._act(t, received, self._schedule.lag)
+            mark("recording")
             self._remember(t, a_in)
+        mark("between two steps")
         self.step[0] = self._schedule.following(step)
 
     def _act(self, t: int, received: np.ndarray, lag: int) -> np.ndarray:
@@ -142,8 +151,10 @@ class PyActingNeuron(PyLoihiProcessModel):
         a_in = received.astype(np.int64)
         if t < lag:
             a_in[:] = 0  # what the synapse held back belongs to the image before
+        self._heartbeat.mark("updating")
         self._update(t, a_in)
         self._emit(t)
+        self._heartbeat.mark("sending")
         self.s_out.send(self.z)
         return a_in
 

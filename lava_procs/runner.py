@@ -2,13 +2,16 @@
 
 import logging
 import tempfile
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ipvae.lava_procs.children import Stacks
 from ipvae.lava_procs.configuration import EVENT_DRIVEN, configuration
 from ipvae.lava_procs.importing import import_lava
+from ipvae.lava_procs.watch import TIMEOUT_SECONDS, Watch
 from ipvae.network import random_source
 from ipvae.network.arithmetic import TERM_MAX
 from ipvae.network.bounds import require_proved
@@ -19,9 +22,6 @@ from ipvae.network.file import checksum, write_network
 from ipvae.network.record import EVERYTHING, Record
 from ipvae.network.stream import frames, stream_drives
 from ipvae.network.trace import Trace
-
-TIMEOUT_SECONDS = 120.0
-"""Longest wait for a part of one image's trace before a network counts as hung."""
 
 PIPE_BUFFER = 4
 
@@ -35,7 +35,7 @@ class LavaRunner:
     n_steps : int
         Updates of each image (T).
     timeout : float, seconds
-        Longest wait for a part (about 1 MB) of an image's trace.
+        Longest time without a sign of life from any of its neurons; then it counts as hung.
     replay : bool
         Whether the code's neurons take recorded counts in place of drawing their own.
     record : Record
@@ -49,8 +49,11 @@ class LavaRunner:
     ------
     BackendError
         If Lava is not installed.
+    HungBackendError
+        If it could not be built.
     InputError
-        If the record does not fit the network, or the model of Dense is unknown.
+        If the record does not fit the network, the model of Dense is unknown, or the timeout is
+        not above 0.
     UnprovedOverflowError
         If a variable of the network may leave its range.
     """
@@ -67,13 +70,15 @@ class LavaRunner:
     ) -> None:
         require_proved(network)
         record.require_fits(network)
+        if not timeout > 0:
+            raise InputError(f"timeout: found {timeout:g} s, allowed above 0; 120 is the default")
         import_lava()
         from ipvae.lava_procs.procs.layered_network.process import LayeredNetwork
 
         chosen = configuration(dense)
         self.network, self.n_steps, self.timeout = network, n_steps, timeout
         self._frames = frames(n_steps, hold)
-        self._usable = True
+        self._end: Finalize | None = None
         handlers = list(logging.root.handlers)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "net.h5"
@@ -88,7 +93,8 @@ class LavaRunner:
         code = neurons[network.code]
         pipes = [neuron.image for neuron in neurons.values()]
         pipes += [neurons[name].trace for name in self._recorded]
-        for port in [*pipes, code.draws] if replay else pipes:
+        self._pipes = [*pipes, code.draws] if replay else pipes
+        for port in self._pipes:
             port.flag_external_pipe(buffer_size=PIPE_BUFFER)
         self._draw_rows = code.draws.shape[0] if replay else 0
         self._build(chosen)
@@ -101,20 +107,25 @@ class LavaRunner:
         self._send_draws: Any = code.draws.external_pipe_csp_send_port if replay else None
 
     def _build(self, configuration: Any) -> None:
-        """Compile and start the processes; leave nothing behind if that fails."""
-        from ipvae.lava_procs.watch import tear_down
+        """Compile and start the processes; leave nothing behind if that fails, or at the end."""
+        from ipvae.lava_procs.starting import compiled, start, tear_down
 
         try:
-            self._process.create_runtime(configuration)
+            runtime, stacks = compiled(self._process, configuration), Stacks()
+            self._end = Finalize(
+                self, tear_down, (self._process, self._pipes, stacks), exitpriority=1
+            )
+            start(runtime, stacks)
+            blocks = dict(zip(self.network.layers, self._process.layers, strict=True))
+            self._watch = Watch(runtime, blocks, stacks, self.timeout)
+            self._watch.built(runtime.words)
         except BaseException as error:
-            if self._process.runtime is not None:
-                tear_down(self._process.runtime, [])
-            if isinstance(error, Exception):
-                raise HungBackendError(
-                    f"backend 'lava': the network could not be built "
-                    f"({type(error).__name__}: {error})"
-                ) from error
-            raise
+            self.close()
+            if not isinstance(error, Exception) or isinstance(error, HungBackendError):
+                raise
+            raise HungBackendError(
+                f"backend 'lava': the network could not be built ({type(error).__name__}: {error})"
+            ) from error
 
     def __enter__(self) -> "LavaRunner":
         return self
@@ -152,15 +163,11 @@ class LavaRunner:
         """
         from lava.magma.core.run_conditions import RunSteps
 
-        from ipvae.lava_procs.watch import wait_until
-
         if (draws is None) != (self._send_draws is None):
             raise ValueError("run_image: give draws if and only if built with replay=True")
-        if not self._usable:
+        if self._end is None or not self._end.still_active():
             raise HungBackendError("backend 'lava': this network was stopped; build it again")
         self._check_drives(drives_of_image)
-        runtime = self._runtime
-        doing = f"in one of the steps 0..{self.n_steps} of an image"
         try:
             for name, pipe in self._send.items():
                 drawn = self.network.draws and name == self.network.code
@@ -168,10 +175,8 @@ class LavaRunner:
                 pipe.send(np.concatenate([drive, key] if drawn else [drive]).astype(np.int32))
             chip_steps = self.network.wiring.chip_steps(self.n_steps)
             self._process.run(RunSteps(chip_steps, blocking=False))
-            records = self._collect(doing, draws)
-            answers = runtime.service_to_runtime
-            wait_until(lambda: all(a.probe() for a in answers), runtime, self.timeout, doing)
-            runtime.wait()
+            records = self._collect(draws)
+            self._watch.finish(self._runtime)
         except BaseException:
             self.close()
             raise
@@ -196,29 +201,22 @@ class LavaRunner:
                     f"+-{TERM_MAX}; take it from ipvae.network.drive"
                 )
 
-    def _collect(self, doing: str, draws: np.ndarray | None) -> dict[str, np.ndarray]:
+    def _collect(self, draws: np.ndarray | None) -> dict[str, np.ndarray]:
         """Receive the traces of one image, message by message; send its draws likewise.
 
         Messages are taken in whatever order they come: layers whose messages hold few rows
         send more of them, and a full pipe would stop its layer, then all others.
         """
-        from ipvae.lava_procs.watch import wait_until
-
         records = {
             name: np.empty((part.rows(self.n_steps), len(part.variables), part.width), np.int32)
             for name, part in self._recorded.items()
         }
         waiting = dict.fromkeys(records, 0)  # rows received so far
         while waiting or (draws is not None and len(draws)):
-            pipes = [self._receive[name].probe for name in waiting]
+            pipes = [self._receive[name] for name in waiting]
             if draws is not None and len(draws):
-                pipes.append(self._send_draws.probe)
-            wait_until(
-                lambda pipes=pipes: any(ready() for ready in pipes),
-                self._runtime,
-                self.timeout,
-                doing,
-            )
+                pipes.append(self._send_draws)
+            self._watch.wait(pipes)
             for name in [name for name in waiting if self._receive[name].probe()]:
                 first = waiting.pop(name)
                 part = np.asarray(self._receive[name].recv())[: len(records[name]) - first]
@@ -243,14 +241,8 @@ class LavaRunner:
 
     def close(self) -> None:
         """End all processes and free the shared memory, in whatever state they are."""
-        from ipvae.lava_procs.watch import tear_down
-
-        if self._usable:
-            self._usable = False
-            ports = [*self._send.values(), *self._receive.values()]
-            tear_down(
-                self._runtime, ports if self._send_draws is None else [*ports, self._send_draws]
-            )
+        if self._end is not None:
+            self._end()
 
 
 def run(
@@ -273,7 +265,7 @@ def run(
     n_steps : int
     seed : int
     timeout : float, seconds
-        Longest wait for a part (about 1 MB) of an image's trace.
+        Longest time without a sign of life from any of the neurons.
     draws : (N, n_steps + 1, K) int, optional
         Counts to replay in place of the sampler's; the seed is then only a name in the trace.
     record : Record

@@ -1,17 +1,27 @@
-"""Watch a running Lava network, and end it whatever state it is in.
+"""Watch a running Lava network: see a dead process at once and a silent one in time.
 
-Lava's blocking run() waits for ever when a process raises, dies or sleeps. Here
-the host polls instead: it sees a dead process at once and a silent one in time.
+Lava's blocking run() waits for ever when a process raises, dies or sleeps. Here the host
+sleeps until a message comes, and looks after the processes meanwhile.
 """
 
 import contextlib
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from ipvae.lava_procs.children import Place, Stacks
+from ipvae.lava_procs.heartbeat import Heartbeat
 from ipvae.network.errors import HungBackendError
 
-POLL_SECONDS = 0.002
+TIMEOUT_SECONDS = 120.0
+"""Longest time without a sign of life before a network counts as hung."""
+
+POLL_SECONDS = 0.02
+"""How often the processes are looked after; messages end the wait at once."""
+
+_REASON_SECONDS = 1.0
+_MOST_NAMED = 3
 
 
 def names_of_actors(runtime: Any) -> list[str]:
@@ -21,55 +31,187 @@ def names_of_actors(runtime: Any) -> list[str]:
     return processes + ["runtime service" for _ in executable.runtime_service_builders]
 
 
-def wait_until(ready: Callable[[], bool], runtime: Any, timeout: float, doing: str) -> None:
-    """Poll until `ready`.
+class Actor:
+    """A process of the operating system: one Lava process, or Lava's runtime service.
 
-    Raises
-    ------
-    HungBackendError
-        If a process has died, or nothing happened for `timeout` seconds.
+    Attributes
+    ----------
+    name : as messages name it
+    heartbeat : of our own models; else None
     """
-    start = time.monotonic()
-    while not ready():
-        for name, actor in zip(
-            names_of_actors(runtime), runtime._messaging_infrastructure.actors, strict=False
-        ):
-            if not actor.is_alive() and not ready():
-                raise HungBackendError(f"backend 'lava': {name} died {doing}{_reason(actor)}")
-        if time.monotonic() - start > timeout:
-            raise HungBackendError(
-                f"backend 'lava': no answer for {timeout:g} s {doing}; all were stopped"
+
+    def __init__(self, name: str, process: Any, heartbeat: Heartbeat | None) -> None:
+        self.name, self.heartbeat, self._process = name, heartbeat, process
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still runs, or sleeps, or is stopped."""
+        return self._process.is_alive()
+
+    @property
+    def where(self) -> str:
+        """Where it stood last, if it is a model of ours."""
+        return "" if self.heartbeat is None else f" {self.heartbeat.read()}"
+
+    @property
+    def reason(self) -> str:
+        """Why it died: last line of its traceback, or how it ended; '' if it ended well."""
+        with contextlib.suppress(Exception):
+            if self._process.exception:
+                lines = str(self._process.exception[1]).strip().splitlines()
+                return f": {lines[-1].strip()}"
+        code = self._process.exitcode
+        return f" (exit code {code})" if code else ""
+
+
+class Watch:
+    """Over all processes of one network.
+
+    Parameters
+    ----------
+    runtime : Runtime
+        Its processes are started.
+    blocks : dict of layer's number -> LayerBlock
+    stacks : Stacks
+    timeout : float, seconds
+        Longest time without a sign of life.
+    """
+
+    def __init__(
+        self, runtime: Any, blocks: dict[str, Any], stacks: Stacks, timeout: float
+    ) -> None:
+        self._stacks, self._timeout = stacks, timeout
+        self._awake = threading.Event()
+        processes = list(runtime._executable.proc_builders)
+        services = len(runtime._executable.runtime_service_builders)
+        beats = [process.proc_params.get("heartbeat") for process in processes]
+        self.actors = [
+            Actor(name + of_layer, actor, beat)
+            for name, of_layer, beat, actor in zip(
+                names_of_actors(runtime),
+                _of_layers(processes, blocks) + [""] * services,
+                beats + [None] * services,
+                runtime._messaging_infrastructure.actors,
+                strict=True,
             )
-        time.sleep(POLL_SECONDS)
+        ]
+
+    def built(self, words: list[Any]) -> None:
+        """Wait until every process is built; take from `words` what each raised, or None.
+
+        Raises
+        ------
+        HungBackendError
+            If one raised or died, or did not get ready in time.
+        """
+        doing = "while the network was built"
+        while words:
+            word = words.pop()  # and with it its pipe
+            self._wait(lambda word=word: not word.empty(), doing)
+            error = word.get()
+            if error is not None:
+                raise HungBackendError(
+                    f"backend 'lava': {self.actors[len(words)].name} died {doing}: "
+                    f"{type(error).__name__}: {error}; all were stopped"
+                ) from error
+
+    def wait(self, ports: Iterable[Any], ready: Callable[[Iterable[bool]], bool] = any) -> None:
+        """Wait until any (or all) of these ports have a message.
+
+        Raises
+        ------
+        HungBackendError
+            If a process has died, or none of our models gave a sign for `timeout` seconds.
+        """
+        ports = list(ports)
+        for port in ports:
+            port.observer = self._awake.set
+        try:
+            self._wait(lambda: ready(port.probe() for port in ports))
+        finally:
+            for port in ports:
+                port.observer = None
+
+    def finish(self, runtime: Any) -> None:
+        """Wait until the runtime service says that the run is done.
+
+        Raises
+        ------
+        HungBackendError
+            As `wait`; or if a process raised in a run's last step.
+        """
+        from lava.magma.runtime.mgmt_token_enums import MGMT_RESPONSE, enum_equal
+
+        self.wait(runtime.service_to_runtime, all)
+        for port in runtime.service_to_runtime:
+            if not enum_equal(port.recv(), MGMT_RESPONSE.DONE):
+                self._wait(lambda: False)
+        runtime._is_running = False
+
+    def _wait(self, ready: Callable[[], bool], doing: str = "") -> None:
+        start = time.monotonic()
+        while not ready():
+            if not all(actor.is_alive for actor in self.actors) and not ready():
+                raise HungBackendError(f"backend 'lava': {self._dead(doing)}; all were stopped")
+            signs = [actor.heartbeat.read().seconds for actor in self.actors if actor.heartbeat]
+            if time.monotonic() - max([start, *signs]) > self._timeout:
+                raise HungBackendError(
+                    f"backend 'lava': {self._hung(doing)}; all were stopped; "
+                    "if the network is only slow, give a longer --timeout"
+                )
+            self._awake.wait(POLL_SECONDS)
+            self._awake.clear()
+
+    def _dead(self, doing: str) -> str:
+        """Say who died first: others end well because of it, perhaps before it is gone."""
+        end = time.monotonic() + _REASON_SECONDS
+        while True:
+            dead = [actor for actor in self.actors if not actor.is_alive]
+            first = max(dead, key=lambda actor: bool(actor.reason))
+            if first.reason or time.monotonic() > end:
+                break
+            time.sleep(POLL_SECONDS)
+        where = f" {doing}" if doing else first.where or self._meanwhile()
+        return f"{first.name} died{where}{first.reason or ' (exit code 0)'}"
+
+    def _hung(self, doing: str) -> str:
+        """Say who hangs: whoever is not merely waiting for another process."""
+        places = {actor: self._stacks.ask(actor.pid) for actor in self.actors if actor.is_alive}
+        hung = {actor: place for actor, place in places.items() if place is None or not place.waits}
+        silent = f"gave no sign for {self._timeout:g} s"
+        if not hung:
+            all_wait = "; ".join(f"{actor.name}{actor.where}" for actor in self.actors)
+            return f"its processes {silent}, each waits for another: {all_wait}"
+        parts = [
+            f"{actor.name} {silent}{f' {doing}' if doing else actor.where}, {_at(place)}"
+            for actor, place in list(hung.items())[:_MOST_NAMED]
+        ]
+        ours = doing or any(actor.heartbeat for actor in hung)
+        return "; ".join(parts) + ("" if ours else self._meanwhile())
+
+    def _meanwhile(self) -> str:
+        """Where the last one of our models stood, when another process is to blame."""
+        ours = [(actor.heartbeat.read().seconds, actor) for actor in self.actors if actor.heartbeat]
+        if not ours:
+            return ""
+        _, last = min(ours, key=lambda pair: pair[0])
+        return f" while {last.name} was{last.where}"
 
 
-def _reason(actor: Any) -> str:
-    """Last line of the traceback of a process that raised."""
-    with contextlib.suppress(Exception):
-        if actor.exception:
-            return f": {str(actor.exception[1]).strip().splitlines()[-1]}"
-    return f" (exit code {actor.exitcode})"
+def _at(place: Place | None) -> str:
+    return "answers no signal (is it stopped?)" if place is None else f"at {place}"
 
 
-def tear_down(runtime: Any, ports: list[Any]) -> None:
-    """End a network whatever state it is in; never waits for an answer.
-
-    Its processes hold nothing that is needed any more, so they are killed: asking them to
-    stop would wait for ever if one of them has died.
-    """
-    actors = runtime._messaging_infrastructure.actors
-    for actor in actors:
-        if actor.is_alive():
-            actor.kill()
-    for actor in actors:
-        with contextlib.suppress(Exception):
-            actor.join()
-    for port in [*runtime._open_ports, *ports]:
-        with contextlib.suppress(Exception):
-            port.join()
-    runtime._open_ports.clear()
-    with contextlib.suppress(Exception):
-        runtime._messaging_infrastructure.smm.shutdown()
-    with contextlib.suppress(Exception):
-        runtime._watchdog_manager.stop()
-    runtime._is_running = runtime._is_started = False
+def _of_layers(processes: list[Any], blocks: dict[str, Any]) -> list[str]:
+    """' of layer N' for each process that a block has; '' for others."""
+    of_layer = {
+        id(part): f" of layer {number}"
+        for number, block in blocks.items()
+        for part in vars(block).values()
+    }
+    return [of_layer.get(id(process), "") for process in processes]

@@ -182,7 +182,10 @@ def test_a_model_that_cannot_be_built_leaves_nothing_behind(make_network, monkey
     monkeypatch.setattr(models.PyPoissonNeuronFixed, "__init__", broken)
     network = make_network()
     before = shared_memory()
-    with pytest.raises(HungBackendError, match="could not be built"):
+    with pytest.raises(
+        HungBackendError,
+        match="PoissonNeuron.* died while the network was built: ZeroD.*while building",
+    ):
         LavaRunner(network, 5)
     assert shared_memory() == before
     assert multiprocessing.active_children() == []
@@ -220,7 +223,7 @@ def test_a_stopped_process_ends_the_run_in_time(make_network):
     b = drive(network, network.test_images)[0]
     runner = LavaRunner(network, 5000, timeout=1.5)
     os.kill(actor_named(runner, "Dense").pid, signal.SIGSTOP)
-    with pytest.raises(HungBackendError, match="no answer for 1.5 s"):
+    with pytest.raises(HungBackendError, match="Dense.* gave no sign for 1.5 s.*stopped"):
         runner.run_image({"1": b}, random_source.image_key(0, 0))
 
 

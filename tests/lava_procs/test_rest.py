@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ipvae.lava_procs.heartbeat import Heartbeat
 from ipvae.lava_procs.importing import import_lava
 from ipvae.lava_procs.schedule import Schedule
 from ipvae.network.record import EVERYTHING
@@ -37,6 +38,7 @@ def model(kinds):
         "layer": layer,
         "schedule": Schedule(3, 10, 2, 1, 0),
         "record": EVERYTHING.of_layer("1", 6),
+        "heartbeat": Heartbeat(),
     }
     made: Any = PyGradedNeuronFixed(parameters)
     made.a_in, made.s_out = Notes([400, -400, 9, 8, 7, 6]), Notes()

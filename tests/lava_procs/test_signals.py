@@ -1,85 +1,102 @@
-"""A command that is interrupted leaves no process and no shared memory behind."""
+"""A command that is interrupted or killed leaves no process and no shared memory behind."""
 
+import multiprocessing.popen_fork
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ipvae.network.file import write_network
 
-pytestmark = pytest.mark.lava()
+pytestmark = [
+    pytest.mark.lava(),
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc"),
+]
+
+STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+WAYS = {
+    "SIGINT to the group": (os.killpg, signal.SIGINT),
+    "SIGINT to the parent": (os.kill, signal.SIGINT),
+    "SIGTERM to the parent": (os.kill, signal.SIGTERM),
+    "SIGTERM to the group": (os.killpg, signal.SIGTERM),
+}
+FORKS = 4  # keeper of the shared memory, neuron, Dense, runtime service
 
 
-def processes_of_session(session: int) -> list[int]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, _, its_session = path.read_text().rsplit(")", 1)[1].split()[:4]
-        except OSError:  # it has ended meanwhile
-            continue
-        if int(its_session) == session and state != "Z":
-            found.append(int(path.parent.name))
-    return found
-
-
-def steps_are_run(parent: int) -> bool:
-    """Whether some child has computed for two seconds: the neurons, in mid-run."""
-    children = set(processes_of_session(parent)) - {parent}
-    return any(processor_time(pid) > 2 * os.sysconf("SC_CLK_TCK") for pid in children)
-
-
-def processor_time(pid: int) -> int:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except OSError:
-        return 0
-    return int(fields[11]) + int(fields[12])
-
-
-def shared_memory_of_session(session: int) -> set[Path]:
-    """Files of shared memory that a session's processes have mapped."""
-    found = set()
-    for pid in processes_of_session(session):
-        try:
-            maps = Path(f"/proc/{pid}/maps").read_text()
-        except OSError:
-            continue
-        found |= {Path(name) for name in re.findall(r"/dev/shm/\S+", maps)}
-    return found
-
-
-def wait_for(condition, seconds):
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.1)
-    return condition()
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signal_to_the_parent_alone_leaves_nothing_behind(tmp_path, make_network, number, status):
+@pytest.fixture
+def words(tmp_path, make_network):
     write_network(tmp_path / "net.h5", make_network())
-    command = [sys.executable, "-m", "ipvae.cli.main", "run", str(tmp_path / "net.h5")]
-    options = ["--backend", "lava", "--samples", "5", "--steps", "200000"]
-    running = subprocess.Popen(
-        [*command, *options], start_new_session=True, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        assert wait_for(lambda: steps_are_run(running.pid), 120)
-        shared = shared_memory_of_session(running.pid)
-        assert shared
-        os.kill(running.pid, number)
-        _, error = running.communicate(timeout=30)
-        assert running.returncode == status
-        assert "Traceback" not in error
-        assert wait_for(lambda: processes_of_session(running.pid) == [], 5)
-        assert not [path for path in shared if path.exists()]
-    finally:
-        for pid in processes_of_session(running.pid):
-            os.kill(pid, signal.SIGKILL)
-        running.wait()
+    return ["run", tmp_path / "net.h5", "--backend", "lava", "--samples", 5, "--steps", 200000]
+
+
+def require_quiet_end(command, number):
+    status, output = command.finished(20)
+    assert status == STATUS[number]
+    assert "Traceback" not in output, output
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_signal_in_mid_run_leaves_nothing_behind(words, started, until, way):
+    send, number = WAYS[way]
+    command = started(*words)
+    assert until(command.session.steps_are_run, 60)
+    send(command.session.pid, number)
+    require_quiet_end(command, number)
+    command.session.require_gone()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_signal_while_models_are_built_leaves_nothing_behind(words, started, until, way):
+    def slow():
+        from ipvae.lava_procs.procs.poisson_neuron.models import PyPoissonNeuronFixed
+
+        model: Any = PyPoissonNeuronFixed
+        model.__init__ = lambda *_: time.sleep(1000)
+
+    send, number = WAYS[way]
+    command = started(*words, change=slow)
+    assert until(lambda: len(command.session.children()) > FORKS, 60)  # and the resource tracker
+    send(command.session.pid, number)
+    require_quiet_end(command, number)
+    command.session.require_gone()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("fork", range(FORKS))
+def test_a_signal_right_after_a_fork_leaves_nothing_behind(words, started, way, fork):
+    send, number = WAYS[way]
+
+    def interrupted():
+        process: Any = multiprocessing.popen_fork.Popen
+        launch, forks = process._launch, []
+
+        def changed(*arguments):
+            launch(*arguments)
+            forks.append(arguments)
+            if len(forks) == fork + 1:
+                send(os.getpid(), number)
+
+        process._launch = changed
+
+    command = started(*words, change=interrupted)
+    require_quiet_end(command, number)
+    command.session.require_gone(early=True)
+
+
+def test_nothing_outlives_a_parent_that_was_killed(words, session, until):
+    """In an interpreter of its own, as the one that forks here has more children."""
+    command = [sys.executable, "-m", "ipvae.cli.main", *map(str, words)]
+    with subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL) as running:
+        processes = session(running.pid)
+        try:
+            assert until(processes.steps_are_run, 120)
+            running.kill()
+            running.wait()
+            processes.require_gone()
+        finally:
+            processes.kill()

@@ -53,6 +53,7 @@ class PyPoissonNeuronFixed(PyActingNeuron):
             self._draw(t)
 
     def _draw(self, t: int) -> None:
+        self._heartbeat.mark("drawing")
         neuron_a, neuron_b = self._neuron_key
         image_key = self.image_key[:1].astype(np.uint32), self.image_key[1:].astype(np.uint32)
 
@@ -67,6 +68,7 @@ class PyPoissonNeuronFixed(PyActingNeuron):
         """Take a recorded count; receive the next message of them when it is due."""
         row = t % self.draws.shape[0]
         if row == 0:
+            self._heartbeat.mark("waiting for draws")
             self._replayed = self.draws.recv().astype(np.int32)
         self.z = self._replayed[row].copy()
 
