@@ -137,7 +137,7 @@ def test_verify_notices_one_change_and_says_where(command, net, monkeypatch, kin
     network = read_network(net)
     truth = reference(network, network.test_images[:4], 20, 0)
 
-    def altered(name, network, images, steps, seed, _):
+    def altered(name, network, images, steps, seed, *_):
         if name == "emulator":
             return reference(network, images, steps, seed)
         with monkeypatch.context() as patch:

@@ -15,6 +15,17 @@ import pytest
 from ipvae.lava_procs.importing import import_lava
 
 
+@pytest.fixture(autouse=True)
+def shared_memory(monkeypatch):
+    """Function that returns the files of shared memory that this process has made.
+
+    They bear its number, as other tests may run on the same machine.
+    """
+    prefix = f"p{os.getpid()}_"
+    monkeypatch.setattr("multiprocessing.shared_memory._SHM_NAME_PREFIX", f"/{prefix}")
+    return lambda: set(Path("/dev/shm").glob(f"{prefix}*"))
+
+
 class Session:
     """A session of processes that a command has started.
 

@@ -5,7 +5,6 @@ import os
 import signal
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -150,9 +149,9 @@ def test_drives_of_all_layers_are_asked_for(kinds):
 
 
 @pytest.mark.parametrize("part", ["GradedNeuron", "PoissonNeuron", "Dense"])
-def test_a_killed_process_ends_the_run_by_name(kinds, part):
+def test_a_killed_process_ends_the_run_by_name(kinds, shared_memory, part):
     network = kinds.networks(0)["errors + 2 read-outs"]
-    before = set(Path("/dev/shm").iterdir())
+    before = shared_memory()
     b = {name: d[0] for name, d in drives(network, network.test_images).items()}
     runner = LavaRunner(network, 20000)
     names = names_of_actors(runner._runtime)
@@ -163,7 +162,7 @@ def test_a_killed_process_ends_the_run_by_name(kinds, part):
     with pytest.raises(HungBackendError, match=f"{part}.* died"):
         runner.run_image(b, random_source.image_key(0, 0))
     assert time.monotonic() - start < 20
-    assert set(Path("/dev/shm").iterdir()) == before
+    assert shared_memory() == before
     assert multiprocessing.active_children() == []
 
 

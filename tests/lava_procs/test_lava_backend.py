@@ -1,5 +1,6 @@
 """The Lava backend against the emulator: every variable, every step."""
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -141,11 +142,7 @@ def children():
     return multiprocessing.active_children()
 
 
-def shared_memory():
-    return set(Path("/dev/shm").iterdir())
-
-
-def test_runs_leave_no_process_memory_or_descriptor_behind(make_network):
+def test_runs_leave_no_process_memory_or_descriptor_behind(make_network, shared_memory):
     network = make_network()
     run(network, network.test_images[:1], 3, 0)  # what Lava keeps from a first run
     before = len(children()), shared_memory(), len(os.listdir("/proc/self/fd"))
@@ -162,7 +159,9 @@ def test_builds_add_no_log_handlers(make_network):
     assert logging.root.handlers == before
 
 
-def test_a_process_that_dies_after_the_last_image_does_not_hang_the_end(make_network):
+def test_a_process_that_dies_after_the_last_image_does_not_hang_the_end(
+    make_network, shared_memory
+):
     network = make_network()
     before = shared_memory()
     with LavaRunner(network, 5) as runner:
@@ -173,7 +172,9 @@ def test_a_process_that_dies_after_the_last_image_does_not_hang_the_end(make_net
     assert shared_memory() == before
 
 
-def test_a_model_that_cannot_be_built_leaves_nothing_behind(make_network, monkeypatch):
+def test_a_model_that_cannot_be_built_leaves_nothing_behind(
+    make_network, shared_memory, monkeypatch
+):
     from ipvae.lava_procs.procs.poisson_neuron import models
 
     def broken(self, params):
@@ -201,7 +202,7 @@ def actor_named(runner, part):
 
 
 @pytest.mark.parametrize("part", ["PoissonNeuron", "Dense", "runtime service"])
-def test_a_killed_process_ends_the_run_by_name(make_network, part):
+def test_a_killed_process_ends_the_run_by_name(make_network, shared_memory, part):
     network = make_network()
     before = shared_memory()
     b = drive(network, network.test_images)[0]
@@ -225,6 +226,57 @@ def test_a_stopped_process_ends_the_run_in_time(make_network):
     os.kill(actor_named(runner, "Dense").pid, signal.SIGSTOP)
     with pytest.raises(HungBackendError, match="Dense.* gave no sign for 1.5 s.*stopped"):
         runner.run_image({"1": b}, random_source.image_key(0, 0))
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan")])
+def test_a_timeout_that_never_ends_or_ends_at_once_is_refused(make_network, timeout):
+    with pytest.raises(InputError, match="timeout: found .* s, allowed above 0"):
+        LavaRunner(make_network(), 5, timeout=timeout)
+
+
+def test_a_network_that_nobody_closes_ends_with_its_last_reference(make_network, shared_memory):
+    before = shared_memory()
+    runner = LavaRunner(make_network(), 5)
+    assert shared_memory() > before
+    assert children()
+    del runner
+    gc.collect()
+    assert shared_memory() == before
+    assert children() == []
+
+
+def test_a_network_in_another_thread_outlives_it(make_network):
+    """The kernel takes the end of a thread for that of the parent; ours must not."""
+    network, made = make_network(), []
+    thread = threading.Thread(target=lambda: made.append(LavaRunner(network, 5)))
+    thread.start()
+    thread.join()
+    time.sleep(0.2)
+    with made[0] as runner:
+        b = drive(network, network.test_images)[0]
+        assert runner.run_image({"1": b}, random_source.image_key(0, 0))
+
+
+def test_an_error_in_the_last_step_after_the_trace_is_reported(make_network, monkeypatch):
+    from ipvae.lava_procs.event_driven import PyDenseEventDriven
+
+    class Broken:
+        def __init__(self, run_spk):
+            self.run_spk, self.calls = run_spk, 0
+
+    broken = Broken(PyDenseEventDriven.run_spk)
+
+    def at_the_end(self):
+        broken.run_spk(self)
+        broken.calls += 1
+        if broken.calls == 11:
+            time.sleep(0.3)
+            raise ZeroDivisionError("at the end")
+
+    monkeypatch.setattr(PyDenseEventDriven, "run_spk", at_the_end)
+    network = make_network()
+    with pytest.raises(HungBackendError, match="Dense 'synapse' of layer 1 died.*at the end"):
+        run(network, network.test_images[:1], 10, 0)
 
 
 def test_an_exception_in_a_model_is_reported(make_network, monkeypatch):
