@@ -85,14 +85,14 @@ def fail(message: object, status: int) -> int:
 
 def run_command(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    command = typer.main.get_command(app)
     given = sys.argv[1:] if arguments is None else arguments
     flags = [word for word in given if word in GLOBAL_FLAGS]  # allowed after the command too
     words = flags + completed([word for word in given if word not in GLOBAL_FLAGS])
-    if not given:
-        command.main(["--help"], prog_name="ipvae", standalone_mode=False)
-        return 2
     try:
+        command = typer.main.get_command(app)
+        if not given:
+            command.main(["--help"], prog_name="ipvae", standalone_mode=False)
+            return 2
         return command.main(words, prog_name="ipvae", standalone_mode=False) or 0
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -245,6 +246,19 @@ def test_a_network_that_nobody_closes_ends_with_its_last_reference(make_network,
     assert children() == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_shared_memory_is_freed_though_its_keeper_is_gone(make_network, shared_memory, number):
+    before = shared_memory()
+    with LavaRunner(make_network(), 5) as runner:
+        keeper = runner._runtime._messaging_infrastructure.smm._manager._process
+        os.kill(keeper.pid, number)
+        time.sleep(0.1)
+        start = time.monotonic()
+    assert time.monotonic() - start < 5
+    assert shared_memory() == before
+    assert children() == []
+
+
 def test_a_network_in_another_thread_outlives_it(make_network):
     """The kernel takes the end of a thread for that of the parent; ours must not."""
     network, made = make_network(), []
@@ -260,20 +274,17 @@ def test_a_network_in_another_thread_outlives_it(make_network):
 def test_an_error_in_the_last_step_after_the_trace_is_reported(make_network, monkeypatch):
     from ipvae.lava_procs.event_driven import PyDenseEventDriven
 
-    class Broken:
-        def __init__(self, run_spk):
-            self.run_spk, self.calls = run_spk, 0
-
-    broken = Broken(PyDenseEventDriven.run_spk)
+    model: Any = PyDenseEventDriven
+    run_spk, steps = model.run_spk, []
 
     def at_the_end(self):
-        broken.run_spk(self)
-        broken.calls += 1
-        if broken.calls == 11:
+        run_spk(self)
+        steps.append(len(steps))
+        if steps[-1] == 10:
             time.sleep(0.3)
             raise ZeroDivisionError("at the end")
 
-    monkeypatch.setattr(PyDenseEventDriven, "run_spk", at_the_end)
+    monkeypatch.setattr(model, "run_spk", at_the_end)
     network = make_network()
     with pytest.raises(HungBackendError, match="Dense 'synapse' of layer 1 died.*at the end"):
         run(network, network.test_images[:1], 10, 0)
