@@ -102,7 +102,8 @@ def test_verify_two_names_for_equal_runs(command, net, monkeypatch):
     monkeypatch.setattr(backends, "BACKENDS", ("emulator", "twin"))
     run_backend = backends.run_backend
     monkeypatch.setattr(
-        "ipvae.cli.verify.run_backend", lambda _, *rest: run_backend("emulator", *rest)
+        "ipvae.cli.verify.run_backend",
+        lambda _, *rest, **options: run_backend("emulator", *rest, **options),
     )
     status, found, _ = command(
         "verify", net, "--backends", "emulator,twin", "--samples", 4, "--steps", 7, "--json", "-"
@@ -137,7 +138,7 @@ def test_verify_notices_one_change_and_says_where(command, net, monkeypatch, kin
     network = read_network(net)
     truth = reference(network, network.test_images[:4], 20, 0)
 
-    def altered(name, network, images, steps, seed, *_):
+    def altered(name, network, images, steps, seed, *_, **__):
         if name == "emulator":
             return reference(network, images, steps, seed)
         with monkeypatch.context() as patch:
