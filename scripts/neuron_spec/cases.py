@@ -1,0 +1,106 @@
+"""Vectors: one step of one neuron each, computed by network/ and never by the program."""
+
+from typing import Any
+
+import numpy as np
+
+from ipvae.network.arithmetic import SELF_MAX, TERM_MAX
+from ipvae.network.layers import Layer
+
+Values = dict[str, int]
+Case = tuple[str, str, Values]
+"""Branch, what it is about, and what differs from the usual values."""
+
+COMMON: Values = {
+    "a_in": 37,
+    "drive": 500,
+    "received": 0,
+    "step": 5,
+    "row": 5,
+    "next": 5,
+    "weight_exp": 6,
+    "sign": -1,
+    "period": 1,
+    "phase": 0,
+    "lag": 1,
+}
+
+
+def with_derived(values: Values) -> Values:
+    """Add the constants that follow from others."""
+    e = values["weight_exp"]
+    high = TERM_MAX >> max(e, 0)
+    found = {
+        **values,
+        "left": max(e, 0),
+        "right": max(-e, 0),
+        "input_high": high,
+        "input_low": -high,
+    }
+    if "self_weight" in values:
+        found["own_limit"] = SELF_MAX // max(values["self_weight"], 1)
+    if "threshold" in values:
+        found["threshold_low"] = -values["threshold"]
+    if "shift" in values:
+        found["half"] = (1 << values["shift"]) >> 1
+    return found
+
+
+def received_parts(v: Values) -> dict[str, Any]:
+    """Arguments of a layer that all kinds have; its one neuron hears itself."""
+    return {
+        "bias": np.zeros(1, np.int32),
+        "weight_rec": np.zeros((1, 1), np.int8),
+        "weight_exp": v["weight_exp"],
+        "sign": v["sign"],
+        "source": 1,
+    }
+
+
+def stepped(v: Values, layer: Layer, update: Any, emit: Any) -> Values:
+    """One step of the chip: what `ActingNeuron` does, for one neuron.
+
+    Parameters
+    ----------
+    v : all values before
+    layer : PoissonLayer or GradedLayer
+    update : callable (layer, values) -> u
+    emit : callable (layer, values) -> z
+    """
+    del layer
+    now = dict(v)
+    if now["step"] == 0:
+        now |= {"row": 0, "next": now["phase"], "u": now.get("u_init", 0), "z": 0}
+    s_out = 0
+    if now["step"] == now["next"]:
+        now["received"] = now["a_in"] if now["row"] >= now["lag"] else 0
+        now["u"] = update(now)
+        now["z"] = s_out = emit(now)
+        now["row"] += 1
+        now["next"] += now["period"]
+    now["step"] += 1
+    return now | {"s_out": s_out}
+
+
+def vectors(cases: list[Case], usual: Values, step: Any, states: list[str]) -> list[dict]:
+    """Return the vectors of cases; `step` maps all values before to all values after."""
+    ordinary = with_derived(usual)
+    found = []
+    for branch, about, given in cases:
+        before = with_derived({**usual, **given})
+        changed = {name: n for name, n in before.items() if n != ordinary[name]}
+        after = step(before)
+        gives = {name: int(after[name]) for name in [*states, "s_out"]}
+        found.append({"branch": branch, "about": about, "given": changed, "gives": gives})
+    return found
+
+
+def size(rng: np.random.Generator, largest: int) -> int:
+    """Return a number of 0..largest, of a size drawn first."""
+    reach = int(rng.integers(1, largest.bit_length() + 1))
+    return min(int(rng.integers(2**reach)), largest)
+
+
+def signed(rng: np.random.Generator, largest: int) -> int:
+    """Return the same with either sign."""
+    return size(rng, largest) * int(rng.choice([-1, 1]))

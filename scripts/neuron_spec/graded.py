@@ -1,0 +1,108 @@
+"""The graded neuron as a program (docs/arithmetic.md, section 9)."""
+
+from typing import Any
+
+import numpy as np
+
+from ipvae.network import activations
+from ipvae.network.arithmetic import STATE_MAX, TERM_MAX
+from ipvae.network.layers import LEAK_RANGE, SHIFT_RANGE
+from neuron_spec import parts
+from neuron_spec.parts import Statement, branch, op, word
+from neuron_spec.poisson import ROWS_MAX, STEPS_MAX
+
+
+def tables() -> dict[str, np.ndarray]:
+    """Tables that the program reads, by name."""
+    return {"swish": activations.swish_table()}
+
+
+def states() -> list[dict[str, Any]]:
+    """What a neuron keeps from one step of the chip to the next."""
+    host = "host, before an image's first step"
+    return [
+        word("u", -2 * TERM_MAX, 2 * TERM_MAX, var="u", written="every row"),
+        word("z", -STATE_MAX, STATE_MAX, var="z", written="every row"),
+        word("received", -STATE_MAX, STATE_MAX, var="received", written="every row"),
+        word("drive", -TERM_MAX, TERM_MAX, var="drive", written=host),
+        word("step", 0, STEPS_MAX, var="step", written=f"every step; 0 by the {host}"),
+        word("row", 0, ROWS_MAX, written="every row; not read by the host"),
+        word("next", 0, STEPS_MAX, written="every row; not read by the host"),
+    ]
+
+
+def constants() -> list[dict[str, Any]]:
+    """What all neurons of a layer share."""
+    neuron = "layer/LAYER/neuron"
+    return [
+        *parts.layer_constants("layer/LAYER"),
+        word("leak", *LEAK_RANGE, source=f"{neuron}/leak"),
+        word("swish_on", 0, 1, source=f"1 if {neuron}/activation is swish"),
+        word("threshold", 0, TERM_MAX, source=f"{neuron}/threshold"),
+        word("threshold_low", -TERM_MAX, 0, source="-threshold"),
+        word("shift", *SHIFT_RANGE, source=f"{neuron}/shift"),
+        word("half", 0, 1 << (SHIFT_RANGE[1] - 1), source="(1 << shift) >> 1"),
+        word("z_min", -STATE_MAX, 0, source=f"{neuron}/zMin"),
+        word("z_max", 0, STATE_MAX, source=f"{neuron}/zMax"),
+    ]
+
+
+def neuron_constants() -> list[dict[str, Any]]:
+    """Nothing: what neurons of a layer have of their own is their drive."""
+    return []
+
+
+def program() -> list[Statement]:
+    """The whole neuron."""
+    leaky = [
+        op("way", "sub", "total", "u"),
+        op("way", "shr", "way", "leak"),
+        op("u", "add", "u", "way"),
+    ]
+    act = [
+        *parts.total_input(),
+        branch(
+            "leak",
+            ["gt", "leak", 0],
+            [branch("update", ["gt", "row", 0], leaky)],
+            [op("u", "copy", "total")],
+            fixed=True,
+        ),
+        *output(),
+    ]
+    return parts.acting([op("u", "copy", 0), op("z", "copy", 0)], act)
+
+
+def output() -> list[Statement]:
+    """`ipvae.network.neurons.graded_output`."""
+    n = len(activations.swish_table())
+    return [
+        op("y", "copy", "u"),
+        branch(
+            "swish",
+            ["eq", "swish_on", 1],
+            [
+                op("distance", "abs", "u"),
+                *parts.bump("swish", n, activations.SWISH_BITS - activations._PER_UNIT_BITS),
+                branch("negative", ["lt", "u", 0], [op("y", "copy", 0)]),
+                op("y", "sub", "y", "bump"),
+            ],
+            fixed=True,
+        ),
+        branch(
+            "past_threshold",
+            ["gt", "y", "threshold"],
+            [op("y", "sub", "y", "threshold")],
+            [
+                branch(
+                    "past_negative",
+                    ["lt", "y", "threshold_low"],
+                    [op("y", "sub", "y", "threshold_low")],
+                    [op("y", "copy", 0)],
+                )
+            ],
+        ),
+        op("y", "add", "y", "half"),
+        op("y", "shr", "y", "shift"),
+        op("z", "clip", "y", "z_min", "z_max"),
+    ]

@@ -1,0 +1,122 @@
+"""Vectors of the graded neuron: every branch, both ends of every range, and some at random."""
+
+import numpy as np
+
+from ipvae.network.activations import LINEAR, SWISH
+from ipvae.network.arithmetic import STATE_MAX, TERM_MAX
+from ipvae.network.layers import LEAK_RANGE, SHIFT_RANGE, WEIGHT_EXP_RANGE, GradedLayer
+from ipvae.network.neurons import graded_output, next_potential
+from neuron_spec import cases, parts
+from neuron_spec.cases import Case, Values, signed, size
+from neuron_spec.graded import program, states
+
+USUAL: Values = {
+    **cases.COMMON,
+    "u": 1000,
+    "z": 2,
+    "leak": 0,
+    "swish_on": 0,
+    "threshold": 0,
+    "shift": 4,
+    "z_min": -1000,
+    "z_max": 1000,
+}
+
+ALONE: Values = {"a_in": 0}
+"""Nothing but the drive acts."""
+
+BUMPY: Values = {**ALONE, "swish_on": 1, "shift": 0, "z_min": -STATE_MAX, "z_max": STATE_MAX}
+
+
+def chosen() -> list[Case]:
+    """At least one case for each branch."""
+    return [
+        ("begin.yes", "first step of an image", {"step": 0, "row": 9, "next": 3}),
+        ("begin.yes", "first step, acts later", {"step": 0, "phase": 2, "row": 9, "next": 3}),
+        ("begin.no", "a later step", {}),
+        ("act.yes", "row 3 of a loop of two hops", {"period": 2, "step": 6, "next": 6, "row": 3}),
+        ("act.no", "rest between rows", {"period": 2, "step": 7, "next": 8, "row": 4}),
+        ("heard.yes", "lag 0 hears at row 0", {"step": 1, "row": 0, "next": 1, "lag": 0}),
+        ("heard.no", "lag 1 does not", {"step": 0, "a_in": 999}),
+        ("left_shift.yes", "e >= 0", {"a_in": -41}),
+        ("left_shift.no", "e < 0, rounded down", {"weight_exp": -2, "a_in": -37}),
+        ("g.below", "clipped before the shift", {"a_in": -STATE_MAX, "drive": -TERM_MAX}),
+        ("g.inside", "at its limit", {"a_in": 32767, "drive": TERM_MAX}),
+        ("g.above", "clipped before the shift", {"a_in": 32768, "drive": TERM_MAX}),
+        ("g_limited.below", "after", {"weight_exp": -1, "a_in": -STATE_MAX, "drive": -TERM_MAX}),
+        ("g_limited.inside", "after the shift", {"weight_exp": -1, "a_in": -5}),
+        ("g_limited.above", "after", {"weight_exp": -1, "a_in": STATE_MAX, "drive": TERM_MAX}),
+        ("added.yes", "input is added", {"sign": 1}),
+        ("added.no", "input is subtracted", {"sign": -1}),
+        ("leak.yes", "rounded down", {**ALONE, "leak": 3, "u": -5, "drive": -6}),
+        ("leak.yes", "rounded down to nothing", {**ALONE, "leak": 3, "u": -5, "drive": 2}),
+        ("leak.no", "the potential is the input", {**ALONE, "drive": -6}),
+        ("update.yes", "row 1", {"leak": 2, "step": 1, "row": 1, "next": 1}),
+        ("update.no", "row 0: u stays 0", {"leak": 2, "step": 0, "drive": 5000}),
+        ("swish.yes", "positive", {**BUMPY, "drive": 5000}),
+        ("swish.no", "linear", {**ALONE, "drive": 5000}),
+        ("swish_far.yes", "16 units away", {**BUMPY, "drive": 65536}),
+        ("swish_far.yes", "16 units below", {**BUMPY, "drive": -65536}),
+        ("swish_far.no", "just within", {**BUMPY, "drive": 65535}),
+        ("swish_far.no", "at 0", {**BUMPY, "drive": 0}),
+        ("negative.yes", "negative", {**BUMPY, "drive": -5000}),
+        ("negative.no", "not negative", {**BUMPY, "drive": 70}),
+        ("past_threshold.yes", "above", {**ALONE, "threshold": 100, "drive": 101}),
+        ("past_threshold.no", "at it", {**ALONE, "threshold": 100, "drive": 100}),
+        ("past_negative.yes", "below", {**ALONE, "threshold": 100, "drive": -130}),
+        ("past_negative.no", "at it", {**ALONE, "threshold": 100, "drive": -100}),
+        ("z.below", "past z_min", {**ALONE, "drive": -16_009}),
+        ("z.inside", "at z_min", {**ALONE, "drive": -16_008}),
+        ("z.above", "past z_max", {**ALONE, "drive": 16_008}),
+    ]
+
+
+def at_random(n: int) -> list[Case]:
+    """Return valid values of every constant and state."""
+    rng = np.random.default_rng(9)
+    found = []
+    for _ in range(n):
+        given: Values = {
+            "a_in": signed(rng, STATE_MAX),
+            "drive": signed(rng, TERM_MAX),
+            "weight_exp": int(rng.integers(WEIGHT_EXP_RANGE[0], WEIGHT_EXP_RANGE[1] + 1)),
+            "sign": int(rng.choice([-1, 1])),
+            "leak": int(rng.integers(LEAK_RANGE[0], LEAK_RANGE[1] + 1)),
+            "swish_on": int(rng.integers(2)),
+            "threshold": size(rng, TERM_MAX),
+            "shift": int(rng.integers(SHIFT_RANGE[0], SHIFT_RANGE[1] + 1)),
+            "z_min": -size(rng, STATE_MAX),
+            "z_max": size(rng, STATE_MAX),
+            "u": signed(rng, 2 * TERM_MAX),
+        }
+        found.append(("act.yes", "at random", given))
+    return found
+
+
+def vectors() -> list[dict]:
+    """Return all vectors."""
+    every = [*chosen(), *at_random(40)]
+    missing = set(parts.branches_of(program())) - {case[0] for case in every}
+    assert not missing, missing
+    names = [state["name"] for state in states()]
+    return cases.vectors(every, USUAL, step, names)
+
+
+def step(v: Values) -> Values:
+    """One step of one neuron by the rules of network/."""
+    layer = GradedLayer(
+        **cases.received_parts(v),
+        activation=SWISH if v["swish_on"] else LINEAR,
+        **{name: v[name] for name in ("leak", "threshold", "shift", "z_min", "z_max")},
+    )
+
+    def update(now: Values) -> int:
+        if layer.memory and now["row"] == 0:
+            return now["u"]
+        u, drive, a_in = (np.array([now[n]]) for n in ("u", "drive", "received"))
+        return int(next_potential(layer, u, drive, a_in)[0])
+
+    def emit(now: Values) -> int:
+        return int(graded_output(layer, np.array([now["u"]]))[0])
+
+    return cases.stepped(v, layer, update, emit)

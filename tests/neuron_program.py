@@ -1,0 +1,202 @@
+"""Execute a neuron of docs/loihi2/*.json: nothing here knows what the neuron does.
+
+All neurons of a layer (and of several images) run at once; a statement acts where its mask says.
+Widths are enforced: a result that does not fit is an error. Branches that are taken are kept.
+"""
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "loihi2"
+COMPARISONS = {
+    "eq": np.equal,
+    "ne": np.not_equal,
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+}
+OPERATORS = {
+    "copy": lambda a: a,
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "shl": np.left_shift,
+    "shr": np.right_shift,
+    "and": np.bitwise_and,
+    "xor": np.bitwise_xor,
+    "abs": np.abs,
+    "min": np.minimum,
+    "clip": lambda a, low, high: np.minimum(np.maximum(a, low), high),
+}
+
+
+class WidthError(Exception):
+    """A result does not fit the width that its statement gives."""
+
+
+def load(name):
+    """The JSON of a neuron, `poisson_neuron` or `graded_neuron`."""
+    return json.loads((FOLDER / f"{name}.json").read_text())
+
+
+def tables(spec):
+    """Its tables, by name; their digests are checked."""
+    found = {}
+    for table in spec["tables"]:
+        with (FOLDER / table["file"]).open(newline="") as file:
+            rows = np.array([[int(n) for n in row] for row in csv.reader(file)])
+        values = rows.reshape(table["shape"]).astype(np.int64)
+        digest = hashlib.sha256(values.astype("<i4").tobytes()).hexdigest()
+        assert digest == table["sha256"], table["name"]
+        found[table["name"]] = values
+    return found
+
+
+class Program:
+    """The neurons of one layer.
+
+    Parameters
+    ----------
+    spec : dict, as `load` gives it
+    n : number of neurons
+    values : dict of name -> number or (n,) array: constants, and states where they are not 0
+    """
+
+    def __init__(self, spec, n, values):
+        self.spec, self.n = spec, n
+        known = [entry["name"] for part in ("states", "constants", "neuron_constants")
+                 for entry in spec[part]]  # fmt: skip
+        assert values.keys() <= set(known), values.keys() - set(known)
+        missing = {e["name"] for p in ("constants", "neuron_constants") for e in spec[p]} - (
+            values.keys()
+        )
+        assert not missing, missing
+        self.tables = tables(spec)
+        self.values = {name: self.array(values.get(name, 0)) for name in known}
+        self.branches = set()
+
+    def array(self, value):
+        return np.broadcast_to(np.asarray(value, dtype=np.int64), (self.n,)).copy()
+
+    def step(self, a_in):
+        """One step of the chip; what is sent, (n,) int64."""
+        kept = {entry["name"] for part in ("states", "constants", "neuron_constants")
+                for entry in self.spec[part]}  # fmt: skip
+        self.values = {name: self.values[name] for name in kept}
+        self.values["a_in"] = self.array(a_in)
+        self.run(self.spec["program"], np.ones(self.n, dtype=bool))
+        self.check_ranges()
+        return self.values["s_out"]
+
+    def run(self, statements, mask):
+        """Execute statements where the mask holds; where it still holds after them."""
+        for s in statements:
+            if not mask.any():
+                break
+            if "if" in s:
+                mask = self.choose(s, mask)
+            elif "repeat" in s:
+                self.repeat(s, mask)
+            elif "leave" in s:
+                mask = np.zeros_like(mask)
+            else:
+                self.operate(s, mask)
+        return mask
+
+    def choose(self, s, mask):
+        comparison, a, b = s["if"]
+        holds = COMPARISONS[comparison](self.operand(a), self.operand(b))
+        self.note(f"{s['name']}.yes", mask & holds)
+        self.note(f"{s['name']}.no", mask & ~holds)
+        yes = self.run(s["then"], mask & holds)
+        no = self.run(s["else"], mask & ~holds)
+        return yes | no
+
+    def repeat(self, s, mask):
+        times = self.array(self.operand(s["times"]))
+        i = 0
+        while (mask := mask & (times > i)).any():
+            self.write(s["repeat"], self.array(i), mask)
+            mask = self.run(s["do"], mask)
+            i += 1
+
+    def operate(self, s, mask):
+        name = s["op"]
+        if name == "read":
+            indices = (np.where(mask, self.operand(i), 0) for i in s["in"][1:])
+            exact = self.tables[s["in"][0]][tuple(indices)]
+        else:
+            operands = [self.operand(o) for o in s["in"]]
+            exact = OPERATORS[name](*operands)
+            self.note_operands(s, operands, mask)
+        self.write(s["out"], self.fitted(s, self.array(exact), mask), mask)
+
+    def note_operands(self, s, operands, mask):
+        out = s["out"]
+        if s["op"] == "clip":
+            a, low, high = operands
+            self.note(f"{out}.below", mask & (a < low))
+            self.note(f"{out}.inside", mask & (a >= low) & (a <= high))
+            self.note(f"{out}.above", mask & (a > high))
+        elif s["op"] == "min":
+            a, b = operands
+            self.note(f"{out}.whole", mask & (a <= b))
+            self.note(f"{out}.cut", mask & (a > b))
+
+    @staticmethod
+    def fitted(s, exact, mask):
+        width, unsigned = s["width"], s.get("unsigned", False)
+        if s.get("wraps"):
+            assert unsigned
+            return exact & ((1 << width) - 1)
+        low, high = (0, (1 << width) - 1) if unsigned else (1 - (1 << width - 1), (1 << width - 1) - 1)
+        if np.any(mask & ((exact < low) | (exact > high))):
+            raise WidthError(s)
+        return exact
+
+    def operand(self, o):
+        return o if isinstance(o, int) else self.values[o]
+
+    def write(self, name, values, mask):
+        before = self.values.get(name)
+        self.values[name] = values if before is None else np.where(mask, values, before)
+
+    def note(self, name, mask):
+        if mask.any():
+            self.branches.add(name)
+
+    def check_ranges(self):
+        for part in ("states", "constants", "neuron_constants", "inputs", "outputs"):
+            for entry in self.spec[part]:
+                v = self.values[entry["name"]]
+                if v.min() < entry["low"] or v.max() > entry["high"]:
+                    raise WidthError(entry)
+
+
+def failures(spec, vectors=None):
+    """Vectors that the program does not reproduce, or whose branch it does not reach: indices."""
+    vectors = spec["vectors"] if vectors is None else vectors
+    usual = spec["usual"]
+    columns = {name: np.array([{**usual, **v["given"]}[name] for v in vectors]) for name in usual}
+    a_in = columns.pop("a_in")
+    program = Program(spec, len(vectors), columns)
+    sent = program.step(a_in)
+    wrong = np.zeros(len(vectors), dtype=bool)
+    for name in vectors[0]["gives"]:
+        found = sent if name == "s_out" else program.values[name]
+        wrong |= found != np.array([v["gives"][name] for v in vectors])
+    return np.flatnonzero(wrong)
+
+
+def branches_reached(spec, vector):
+    """Branches that one vector takes."""
+    values = {**spec["usual"], **vector["given"]}
+    a_in = values.pop("a_in")
+    program = Program(spec, 1, values)
+    program.step(a_in)
+    return program.branches
