@@ -89,7 +89,7 @@ def chosen() -> list[Case]:
         ("d0.above", "past du_max", {**PLAIN, "drive": 901, "du_max": 900}),
         ("ceiling.yes", "bends far below it", {**BENT, "drive": 100_001}),
         ("ceiling.no", "no ceiling", {**PLAIN, "drive": 4000}),
-        ("ceiling_far.yes", "16 units below: nothing", {**BENT, "drive": -576_577}),
+        ("ceiling_far.yes", "16 units below: nothing", {**BENT, "drive": -576_576}),
         ("ceiling_far.no", "just within 16 units", {**BENT, "drive": -576_575}),
         ("bent.whole", "at the ceiling", {**BENT, "drive": 472_000}),
         ("bent.cut", "past the ceiling", {**BENT, "drive": 500_000}),
@@ -131,6 +131,37 @@ def of_counts() -> list[Case]:
     ]
 
 
+def at_thresholds(n: int) -> list[Case]:
+    """Return uniforms that equal a threshold, or lie one below, so that every bit counts.
+
+    Rows are gone through; for each, a log-rate is looked for that has such a threshold. Half of the
+    cases lie one step of the log-rate above a row of the table, where interpolation begins.
+    """
+    image, neuron = _words(USUAL, "image"), _words(USUAL, "neuron")
+    every = np.arange(poisson.LOG_RATE_MIN, poisson.SPLIT_ABOVE + 1)
+    known = [(r, poisson.interpolated_thresholds(r)) for r in (every, every[(every & 127) == 1])]
+    wanted = [(below, *some) for below in (0, 1) for some in known] * n
+    found: list[Case] = []
+    row = 0
+    while wanted:
+        row += 1
+        below, rates, thresholds = wanted[0]
+        target = int(random_source.uniforms(image, neuron, row)[0]) + below
+        hits = np.flatnonzero((thresholds == target).any(axis=1))
+        if hits.size:
+            wanted.pop(0)
+            given = {**FREE, "drive": 0, "u": int(rates[hits[0]]), "row": row}
+            about = "one below a threshold" if below else "at a threshold"
+            found.append(("missed.yes" if below else "missed.no", about, given))
+    return found
+
+
+def _words(values: Values, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the two key words of an image or a neuron."""
+    a, b = (np.array([values[f"{kind}_{end}"]], np.uint32) for end in "ab")
+    return a, b
+
+
 def at_random(n: int) -> list[Case]:
     """Return valid values of every constant and state."""
     rng = np.random.default_rng(8)
@@ -169,7 +200,7 @@ def at_random(n: int) -> list[Case]:
 
 def vectors() -> list[dict]:
     """Return all vectors."""
-    every = [*chosen(), *of_steps(), *of_counts(), *at_random(40)]
+    every = [*chosen(), *of_steps(), *of_counts(), *at_thresholds(3), *at_random(40)]
     missing = set(parts.branches_of(program())) - {case[0] for case in every}
     assert not missing, missing
     names = [state["name"] for state in states()]
@@ -198,10 +229,7 @@ def step(v: Values) -> Values:
     def emit(now: Values) -> int:
         if v["replay"]:
             return now["given"]
-        image, neuron = (
-            tuple(np.array([now[name]], np.uint32) for name in names)
-            for names in (("image_a", "image_b"), ("neuron_a", "neuron_b"))
-        )
+        image, neuron = _words(now, "image"), _words(now, "neuron")
 
         def uniform(sub_draw: int, index: np.ndarray | None) -> np.ndarray:
             del index
