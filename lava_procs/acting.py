@@ -49,6 +49,9 @@ class ActingNeuron(AbstractProcess):
         Start values.
     n_image : int
         Values that an image brings beside the drives of its frames.
+    hosted : bool
+        Whether the host serves the neurons through variables, as a board allows, in place of
+        `image` and `trace` (docs/loihi2.md).
     name, log_config : optional
         As for every Lava process.
     parameters
@@ -61,6 +64,7 @@ class ActingNeuron(AbstractProcess):
     image : (frames K + n_image,) drives, and what else an image brings, received at its first step
     trace : (rows, variables, neurons) recorded rows; an image's last message may end in
         rows that mean nothing
+    With `hosted`, in place of the last two the variable `received`: (K,) a_in of the last row.
     """
 
     _runtime = None  # Lava's __del__ asks for it even if __init__ has raised
@@ -74,6 +78,7 @@ class ActingNeuron(AbstractProcess):
         u_init: np.ndarray,
         drive: np.ndarray,
         n_image: int,
+        hosted: bool,
         name: str | None,
         log_config: LogConfig | None,
         **parameters: Any,
@@ -91,8 +96,11 @@ class ActingNeuron(AbstractProcess):
         n_frames, n_steps = (1, 1) if schedule is None else (schedule.frames, schedule.n_steps)
         self.a_in = InPort(shape=(k,))
         self.s_out = OutPort(shape=(k,))
-        self.image = InPort(shape=(n_frames * k + n_image,))
-        self.trace = OutPort(shape=trace_shape(record, n_steps))
+        if hosted:
+            self.received = Var(shape=(k,), init=0)
+        else:
+            self.image = InPort(shape=(n_frames * k + n_image,))
+            self.trace = OutPort(shape=trace_shape(record, n_steps))
         self.u = Var(shape=(k,), init=u_init)
         self.z = Var(shape=(k,), init=0)
         self.drive = Var(shape=(k,), init=drive)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "loihi2"
+KEPT = ("states", "constants", "neuron_constants")
 COMPARISONS = {
     "eq": np.equal,
     "ne": np.not_equal,
@@ -69,12 +70,9 @@ class Program:
 
     def __init__(self, spec, n, values):
         self.spec, self.n = spec, n
-        known = [entry["name"] for part in ("states", "constants", "neuron_constants")
-                 for entry in spec[part]]  # fmt: skip
+        known = [entry["name"] for part in KEPT for entry in spec[part]]
         assert values.keys() <= set(known), values.keys() - set(known)
-        missing = {e["name"] for p in ("constants", "neuron_constants") for e in spec[p]} - (
-            values.keys()
-        )
+        missing = {entry["name"] for part in KEPT[1:] for entry in spec[part]} - values.keys()
         assert not missing, missing
         self.tables = tables(spec)
         self.values = {name: self.array(values.get(name, 0)) for name in known}
@@ -85,8 +83,7 @@ class Program:
 
     def step(self, a_in):
         """One step of the chip; what is sent, (n,) int64."""
-        kept = {entry["name"] for part in ("states", "constants", "neuron_constants")
-                for entry in self.spec[part]}  # fmt: skip
+        kept = [entry["name"] for part in KEPT for entry in self.spec[part]]
         self.values = {name: self.values[name] for name in kept}
         self.values["a_in"] = self.array(a_in)
         self.run(self.spec["program"], np.ones(self.n, dtype=bool))
@@ -154,7 +151,8 @@ class Program:
         if s.get("wraps"):
             assert unsigned
             return exact & ((1 << width) - 1)
-        low, high = (0, (1 << width) - 1) if unsigned else (1 - (1 << width - 1), (1 << width - 1) - 1)
+        high = (1 << (width if unsigned else width - 1)) - 1
+        low = 0 if unsigned else -high
         if np.any(mask & ((exact < low) | (exact > high))):
             raise WidthError(s)
         return exact
@@ -171,7 +169,7 @@ class Program:
             self.branches.add(name)
 
     def check_ranges(self):
-        for part in ("states", "constants", "neuron_constants", "inputs", "outputs"):
+        for part in (*KEPT, "inputs", "outputs"):
             for entry in self.spec[part]:
                 v = self.values[entry["name"]]
                 if v.min() < entry["low"] or v.max() > entry["high"]:
@@ -200,3 +198,17 @@ def branches_reached(spec, vector):
     program = Program(spec, 1, values)
     program.step(a_in)
     return program.branches
+
+
+def main():
+    """Check both neurons; an error if a vector or a branch is missing."""
+    for name in ("poisson_neuron", "graded_neuron"):
+        spec = load(name)
+        reached = {b for v in spec["vectors"] for b in branches_reached(spec, v)}
+        if failures(spec).size or reached != set(spec["branches"]):
+            raise SystemExit(f"{name}: the program does not give its vectors")
+        print(f"{name}: {len(spec['vectors'])} vectors, all {len(reached)} branches reached")
+
+
+if __name__ == "__main__":
+    main()

@@ -99,6 +99,7 @@ class Replica:
             replay = draws is not None and stage.role == "code"
             values = dict(layer_words(layer, schedule, replay))
             values |= {name: np.tile(w, self.n) for name, w in neuron_words(layer).items()}
+            values["u"] = np.tile(getattr(layer, "u_init", np.zeros(k, np.int32)), self.n)
             values["drive"] = self.drive[stage.name].reshape(-1)
             name = "graded_neuron"
             if isinstance(layer, PoissonLayer):

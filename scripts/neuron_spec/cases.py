@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from ipvae.network.arithmetic import SELF_MAX, TERM_MAX
-from ipvae.network.layers import Layer
 
 Values = dict[str, int]
 Case = tuple[str, str, Values]
@@ -57,20 +56,18 @@ def received_parts(v: Values) -> dict[str, Any]:
     }
 
 
-def stepped(v: Values, layer: Layer, update: Any, emit: Any) -> Values:
+def stepped(v: Values, update: Any, emit: Any) -> Values:
     """One step of the chip: what `ActingNeuron` does, for one neuron.
 
     Parameters
     ----------
     v : all values before
-    layer : PoissonLayer or GradedLayer
-    update : callable (layer, values) -> u
-    emit : callable (layer, values) -> z
+    update : callable (values) -> u
+    emit : callable (values) -> z
     """
-    del layer
     now = dict(v)
     if now["step"] == 0:
-        now |= {"row": 0, "next": now["phase"], "u": now.get("u_init", 0), "z": 0}
+        now |= {"row": 0, "next": now["phase"]}
     s_out = 0
     if now["step"] == now["next"]:
         now["received"] = now["a_in"] if now["row"] >= now["lag"] else 0

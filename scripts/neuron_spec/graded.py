@@ -19,13 +19,13 @@ def tables() -> dict[str, np.ndarray]:
 
 def states() -> list[dict[str, Any]]:
     """What a neuron keeps from one step of the chip to the next."""
-    host = "host, before an image's first step"
+    host, start = "host, before an image's first step", "every row; by the host 0 before an image"
     return [
-        word("u", -2 * TERM_MAX, 2 * TERM_MAX, var="u", written="every row"),
-        word("z", -STATE_MAX, STATE_MAX, var="z", written="every row"),
+        word("u", -2 * TERM_MAX, 2 * TERM_MAX, var="u", written=start),
+        word("z", -STATE_MAX, STATE_MAX, var="z", written=start),
         word("received", -STATE_MAX, STATE_MAX, var="received", written="every row"),
         word("drive", -TERM_MAX, TERM_MAX, var="drive", written=host),
-        word("step", 0, STEPS_MAX, var="step", written=f"every step; 0 by the {host}"),
+        word("step", 0, STEPS_MAX, var="step", written="every step; by the host 0 before an image"),
         word("row", 0, ROWS_MAX, written="every row; not read by the host"),
         word("next", 0, STEPS_MAX, written="every row; not read by the host"),
     ]
@@ -70,7 +70,7 @@ def program() -> list[Statement]:
         ),
         *output(),
     ]
-    return parts.acting([op("u", "copy", 0), op("z", "copy", 0)], act)
+    return parts.acting(act)
 
 
 def output() -> list[Statement]:

@@ -119,4 +119,4 @@ def step(v: Values) -> Values:
     def emit(now: Values) -> int:
         return int(graded_output(layer, np.array([now["u"]]))[0])
 
-    return cases.stepped(v, layer, update, emit)
+    return cases.stepped(v, update, emit)

@@ -81,13 +81,13 @@ def repeat(name: str, times: Operand, do: list[Statement]) -> Statement:
 LEAVE: Statement = {"leave": True}
 
 
-def acting(begin: list[Statement], act: list[Statement]) -> list[Statement]:
+def acting(act: list[Statement]) -> list[Statement]:
     """Return a program: the start of an image, a row where one is due, else rest."""
     return [
         branch(
             "begin",
             ["eq", "step", 0],
-            [op("row", "copy", 0), op("next", "copy", "phase"), *begin],
+            [op("row", "copy", 0), op("next", "copy", "phase")],
         ),
         branch(
             "act",

@@ -30,16 +30,17 @@ def tables() -> dict[str, np.ndarray]:
 
 def states() -> list[dict[str, Any]]:
     """What a neuron keeps from one step of the chip to the next."""
-    host = "host, before an image's first step"
+    host, start = "host, before an image's first step", "every row; by the host {} before an image"
+    most = poisson.largest_draw()
     return [
-        word("u", LOW, HIGH, var="u", written="every row"),
-        word("z", 0, poisson.largest_draw(), var="z", written="every row"),
+        word("u", LOW, HIGH, var="u", written=start.format("u_init")),
+        word("z", 0, most, var="z", written=start.format(0)),
         word("received", -STATE_MAX, STATE_MAX, var="received", written="every row"),
         word("drive", -TERM_MAX, TERM_MAX, var="drive", written=host),
         word("image_a", 0, UNSIGNED_MAX, var="image_key", index=0, written=host, unsigned=True),
         word("image_b", 0, UNSIGNED_MAX, var="image_key", index=1, written=host, unsigned=True),
-        word("step", 0, STEPS_MAX, var="step", written=f"every step; 0 by the {host}"),
-        word("given", 0, poisson.largest_draw(), var="given", written="host, before a row"),
+        word("step", 0, STEPS_MAX, var="step", written="every step; by the host 0 before an image"),
+        word("given", 0, most, var="given", written="host, before a row"),
         word("row", 0, ROWS_MAX, written="every row; not read by the host"),
         word("next", 0, STEPS_MAX, written="every row; not read by the host"),
     ]
@@ -77,14 +78,13 @@ def neuron_constants() -> list[dict[str, Any]]:
 
 def program() -> list[Statement]:
     """The whole neuron."""
-    begin = [op("u", "copy", "u_init"), op("z", "copy", 0)]
     going_on = branch("update", ["gt", "row", 0], with_memory())
     act = [
         *parts.total_input(),
         branch("memory", ["eq", "memory", 1], [going_on], without_memory(), fixed=True),
         branch("replay", ["eq", "replay", 1], [op("z", "copy", "given")], draw(), fixed=True),
     ]
-    return parts.acting(begin, act)
+    return parts.acting(act)
 
 
 def with_memory() -> list[Statement]:

@@ -238,4 +238,4 @@ def step(v: Values) -> Values:
         drawn = poisson.draw(np.array([now["u"]]) >> layer.finer_bits, uniform)
         return min(int(drawn[0]), layer.count_max)
 
-    return cases.stepped(v, layer, update, emit)
+    return cases.stepped(v, update, emit)

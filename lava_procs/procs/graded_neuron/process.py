@@ -26,6 +26,8 @@ class GradedNeuron(ActingNeuron):
         Without it the neurons run on for ever, driven by the layer's bias.
     record : LayerRecord, optional
         What goes into `trace`.
+    hosted : bool
+        As for `ActingNeuron`.
     name, log_config : optional
         As for every Lava process.
 
@@ -41,6 +43,7 @@ class GradedNeuron(ActingNeuron):
         layer: GradedLayer,
         schedule: Schedule | None = None,
         record: LayerRecord | None = None,
+        hosted: bool = False,
         name: str | None = None,
         log_config: LogConfig | None = None,
     ) -> None:
@@ -51,6 +54,7 @@ class GradedNeuron(ActingNeuron):
             u_init=0 * layer.bias,
             drive=layer.bias,
             n_image=0,
+            hosted=hosted,
             name=name,
             log_config=log_config,
         )

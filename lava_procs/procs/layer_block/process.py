@@ -37,6 +37,8 @@ class LayerBlock(AbstractProcess):
         What the neurons record.
     replay : bool
         Whether Poisson neurons take recorded counts in place of drawing their own.
+    hosted : bool
+        Whether the host serves the neurons through variables.
 
     Ports
     -----
@@ -56,6 +58,7 @@ class LayerBlock(AbstractProcess):
         recurrent: bool,
         record: LayerRecord | None = None,
         replay: bool = False,
+        hosted: bool = False,
     ) -> None:
         super().__init__()
         k = layer.n_neurons
@@ -65,9 +68,11 @@ class LayerBlock(AbstractProcess):
         self.inp = InPort(shape=(n_pixels,))
         self.out = OutPort(shape=(k,))
         if isinstance(layer, PoissonLayer):
-            self.neuron = PoissonNeuron.of(layer, schedule, record, replay)
+            self.neuron = PoissonNeuron.of(layer, schedule, record, replay, hosted)
         else:
-            self.neuron = GradedNeuron(layer=layer, schedule=schedule, record=record)
+            self.neuron = GradedNeuron(
+                layer=layer, schedule=schedule, record=record, hosted=hosted
+            )
         self.neuron.s_out.connect(self.out)
         if weight_rec is None:
             return

@@ -30,6 +30,8 @@ class LayeredNetwork(Network):
         Updates that each frame of a stream drives.
     replay : bool
         Whether the neurons of the code take recorded counts in place of drawing their own.
+    hosted : bool
+        Whether the host serves all neurons through variables.
 
     Attributes
     ----------
@@ -49,10 +51,11 @@ class LayeredNetwork(Network):
         record: Record = EVERYTHING,
         hold: int | None = None,
         replay: bool = False,
+        hosted: bool = False,
     ) -> None:
         self._network = read_network(net_config)
         self._n_steps, self._record, self._hold = n_steps, record, hold
-        self._replay = replay
+        self._replay, self._hosted = replay, hosted
         super().__init__(net_config=str(net_config))
         file: Any = self.net_config.f
         file.close()  # netx leaves it open
@@ -99,6 +102,7 @@ class LayeredNetwork(Network):
             recurrent=str(layer.source) == name,
             record=self._record.of_layer(name, layer.n_neurons),
             replay=self._replay and stage.role == "code",
+            hosted=self._hosted,
         )
         kind = "Poisson" if isinstance(layer, PoissonLayer) else "Graded"
         row = self._table_str(type_str=kind, width=1, height=1, channel=layer.n_neurons)

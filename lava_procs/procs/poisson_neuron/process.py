@@ -63,6 +63,9 @@ class PoissonNeuron(ActingNeuron):
         With a schedule: what goes into `trace`.
     replay : bool
         With a schedule: whether recorded counts are sent in place of drawn ones.
+    hosted : bool
+        Whether the host serves the neurons through variables, as a board allows
+        (docs/loihi2.md); models for the CPU do not.
     name, log_config : optional
         As for every Lava process.
 
@@ -72,12 +75,14 @@ class PoissonNeuron(ActingNeuron):
     image : (frames K + 2,) drives and the image's two key words
     draws : (rows, K) counts, received before the first row that they are for; only with
         `replay`, else connected to nothing and never asked
+    With `hosted` the last three are missing.
 
     Variables
     ---------
     u, z, drive : (K,) log-rate (24 bits), last counts (24), input of each step (22)
     step : (1,) steps since the start (24)
     image_key : (2,) key of the random draws (24)
+    received, given : (K,) with `hosted`: a_in of the last row; with `replay`, counts of the next
 
     Raises
     ------
@@ -107,6 +112,7 @@ class PoissonNeuron(ActingNeuron):
         schedule: Schedule | None = None,
         record: LayerRecord | None = None,
         replay: bool = False,
+        hosted: bool = False,
         name: str | None = None,
         log_config: LogConfig | None = None,
     ) -> None:
@@ -136,12 +142,16 @@ class PoissonNeuron(ActingNeuron):
             u_init=layer.u_init,
             drive=layer.bias,
             n_image=KEY_WORDS,
+            hosted=hosted,
             name=name,
             log_config=log_config,
             replay=replay,
         )
         n_steps = 0 if schedule is None else schedule.n_steps
-        self.draws = InPort(shape=(message_rows(k, n_steps + 1), k))
+        if hosted:
+            self.given = Var(shape=(k,), init=0)
+        else:
+            self.draws = InPort(shape=(message_rows(k, n_steps + 1), k))
         self.image_key = Var(
             shape=(KEY_WORDS,), init=np.array(random_source.image_key(seed, image))
         )
@@ -153,12 +163,14 @@ class PoissonNeuron(ActingNeuron):
         schedule: Schedule,
         record: LayerRecord | None = None,
         replay: bool = False,
+        hosted: bool = False,
     ) -> "PoissonNeuron":
         """Neurons of a network's layer, which serve images."""
         given = {"weight", "weight_rec", "drive_exp", "source"}  # not of neurons
         numbers = {f.name: getattr(layer, f.name) for f in fields(layer) if f.name not in given}
         shape = (layer.n_neurons,)
-        return cls(shape=shape, schedule=schedule, record=record, replay=replay, **numbers)
+        options = {"schedule": schedule, "record": record, "replay": replay, "hosted": hosted}
+        return cls(shape=shape, **options, **numbers)
 
 
 def _values(value: int | np.ndarray, k: int) -> np.ndarray:
