@@ -1,33 +1,34 @@
-"""The Loihi 2 backend, up to the door that public Lava cannot open.
+"""The Loihi 2 backend: everything that public Lava allows, and one clear line where it ends.
 
-Needs a board and Intel's extension lava-loihi, which members of the Intel
-Neuromorphic Research Community get. Without them there is one clear line, and
-never a silent fall-back to CPU models.
+Needs a board, Intel's extension lava-loihi and a neuro-core model of each kind of neuron, which
+members of the Intel Neuromorphic Research Community get, have and write (docs/loihi2.md). There is
+never a silent fall-back to CPU models. Nobody has run it on a chip yet.
 """
+
+from typing import Any
 
 import numpy as np
 
-from ipvae.lava_procs.importing import import_lava
+from ipvae.lava_procs.hosted import HostedRunner, run_hosted
+from ipvae.lava_procs.loihi2_board import Board, find_board
+from ipvae.lava_procs.loihi2_models import configuration, models_for
+from ipvae.network import random_source
 from ipvae.network.description import IntNetwork
 from ipvae.network.draws import check_draws
-from ipvae.network.errors import BackendError
 from ipvae.network.trace import Trace
 
-EXTENSION = "lava.utils.loihi2_profiler"
-"""A module that only Intel's extension brings; public Lava's own test for it."""
+__all__ = ["require_loihi2", "run"]
 
 
-def require_loihi2() -> None:
-    """Raise BackendError unless this machine can reach a Loihi 2 through Intel's extension."""
-    import_lava()
-    from lava.utils import loihi
+def require_loihi2() -> Board:
+    """Find a board; raise BackendError unless this machine can reach one through the extension."""
+    return find_board()
 
-    if not loihi.is_installed(EXTENSION):
-        raise BackendError(
-            "backend 'loihi2': Intel's extension lava-loihi (module "
-            f"{EXTENSION}) and a Loihi 2 board are missing; members of the Intel Neuromorphic "
-            "Research Community get both. Use --backend lava for the CPU simulator"
-        )
+
+def prepared(network: IntNetwork) -> Any:
+    """Find a board and all models; return Lava's configuration for them."""
+    find_board()
+    return configuration(models_for(network), {})
 
 
 def run(
@@ -44,14 +45,14 @@ def run(
     InputError
         If recorded draws do not fit the run.
     BackendError
-        If the board or the extension is missing, or no neuro-core model of the Poisson
-        neuron is installed.
+        If the extension, a board or a neuro-core model is missing, or Lava would take a CPU
+        model in its place.
+    HungBackendError
+        If the network cannot be built or stops answering.
     """
-    del seed
+    random_source.check_steps(n_steps)
     if draws is not None:
         check_draws(draws, network, len(images), n_steps + 1)
-    require_loihi2()
-    raise BackendError(
-        "backend 'loihi2': the extension is here, but no neuro-core model of the Poisson neuron: "
-        "its microcode can only be built by members, from docs/arithmetic.md and docs/vectors"
-    )
+    made = prepared(network)
+    with HostedRunner(network, n_steps, made, replay=draws is not None) as runner:
+        return run_hosted(runner, images, seed, "loihi2", draws)

@@ -13,6 +13,9 @@ from ipvae.network.description import DRAWN
 from ipvae.network.layers import GradedLayer, PoissonLayer
 from ipvae.network.wiring import AnyLayer
 
+WORD_BITS = 24
+"""Width of every state of a neuron, sign included."""
+
 
 def layer_words(layer: AnyLayer, schedule: Schedule, replay: bool = False) -> dict[str, int]:
     """Constants that all neurons of a layer share.

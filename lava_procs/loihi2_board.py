@@ -1,0 +1,207 @@
+"""Find a Loihi 2 board the way Lava's own examples do: Intel's extension, then a host.
+
+The environment says which host: `SLURM`, `PARTITION` and `BOARD` a SLURM controller's,
+`NXSDKHOST` and `HOST_BINARY` one on the network, `NOSLURM` that it is not the former,
+`LOIHI_GEN` the chip's generation. A caller may have chosen before, with
+`lava.utils.loihi.use_slurm_host` or `use_ethernet_host`; that stands.
+"""
+
+import importlib.util
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ipvae.lava_procs.importing import import_lava
+from ipvae.network.errors import BackendError
+
+EXTENSION = "lava.utils.loihi2_profiler"
+"""A module that only Intel's extension brings; public Lava's own test for it."""
+
+PARTS = (
+    "lava.magma.core.model.nc.model",
+    "lava.magma.core.model.c.model",
+    "lava.magma.compiler.subcompilers.nc.ncproc_compiler",
+)
+"""What else of the extension a network on neuro-cores needs."""
+
+DEFAULT_GENERATION = "N3B3"
+DEFAULT_BINARY = "nxcore/bin/nx_driver_server"
+GUIDE = "docs/loihi2.md"
+
+
+@dataclass(frozen=True)
+class Board:
+    """A host that Lava will use.
+
+    Attributes
+    ----------
+    kind : 'SLURM' or 'ETHERNET', as `lava.utils.loihi.host` has it
+    where : address, node or partition; 'any partition' where SLURM chooses
+    generation : of the chip
+    """
+
+    kind: str
+    where: str
+    generation: str
+
+
+def failed(text: str) -> BackendError:
+    """Return an error of this backend."""
+    return BackendError(f"backend 'loihi2': {text}")
+
+
+def has_module(name: str) -> bool:
+    """Whether a module can be found; nothing of it is executed but its packages."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def require_extension() -> None:
+    """Raise BackendError unless Intel's extension is installed, with all parts that are needed."""
+    import_lava()
+    from lava.utils import loihi
+
+    if not loihi.is_installed(EXTENSION):
+        raise failed(
+            f"Intel's extension lava-loihi is missing (no module {EXTENSION}); members of the Intel "
+            f"Neuromorphic Research Community get it, and access to a board ({GUIDE}). "
+            "--backend lava is the CPU simulator"
+        )
+    for name in PARTS:
+        if not has_module(name):
+            raise failed(
+                f"Intel's extension lava-loihi is incomplete (no module {name}); install the "
+                f"release of it that belongs to lava-nc 0.10.0 ({GUIDE})"
+            )
+
+
+def find_board() -> Board:
+    """Choose a host and tell Lava.
+
+    Returns
+    -------
+    Board
+
+    Raises
+    ------
+    BackendError
+        If the extension is missing or in parts, or no host answers; it says which.
+    """
+    require_extension()
+    from lava.utils import loihi
+
+    generation = _generation(loihi)
+    if loihi.host is not None:
+        return Board(loihi.host, _chosen(), generation.value)
+    slurm, no_slurm = (os.environ.get(name) == "1" for name in ("SLURM", "NOSLURM"))
+    address = os.environ.get("NXSDKHOST")
+    if slurm and no_slurm:
+        raise failed("found both SLURM=1 and NOSLURM=1, allowed is one of them; unset the other")
+    if no_slurm or (address and not slurm):
+        return _ethernet(loihi, address, generation)
+    if slurm or "PARTITION" in os.environ or "BOARD" in os.environ or _controller_answers():
+        return _slurm(loihi, generation)
+    raise failed(
+        "no board: neither SLURM, PARTITION, BOARD nor NXSDKHOST is set, and no SLURM controller "
+        f"answers here (sinfo); set SLURM=1, or NXSDKHOST to the address of a host ({GUIDE})"
+    )
+
+
+def _generation(loihi: Any) -> Any:
+    """Return the chip's generation, from LOIHI_GEN."""
+    name = os.environ.get("LOIHI_GEN", DEFAULT_GENERATION)
+    allowed = [g.value for g in loihi.ChipGeneration]
+    if name not in allowed:
+        raise failed(f"LOIHI_GEN: found '{name}', allowed {', '.join(allowed)}; set one of them")
+    return loihi.ChipGeneration(name)
+
+
+def _chosen() -> str:
+    """Return where a host lies that was chosen before, by what Lava has left in the environment."""
+    for name in ("NXSDKHOST", "BOARD", "PARTITION"):
+        if name in os.environ:
+            return os.environ[name]
+    return "any partition"
+
+
+def _controller_answers() -> bool:
+    from lava.utils import slurm
+
+    return _ran(slurm.is_available)
+
+
+def _ran(command: Callable[[], bool]) -> bool:
+    """Run one of Lava's commands; it raises where the program itself is missing."""
+    try:
+        return bool(command())
+    except OSError:
+        return False
+
+
+def _ethernet(loihi: Any, address: str | None, generation: Any) -> Board:
+    """Use a host on the network."""
+    if not address:
+        raise failed(
+            "NOSLURM=1 without NXSDKHOST: set NXSDKHOST to the address of the board's host"
+        )
+    binary = os.environ.get("HOST_BINARY", DEFAULT_BINARY)
+    try:
+        loihi.use_ethernet_host(address, binary, generation)
+    except (ValueError, OSError) as error:
+        raise failed(
+            f"host NXSDKHOST={address} does not answer a ping within a second; check the address "
+            "and the network"
+        ) from error
+    return Board("ETHERNET", address, generation.value)
+
+
+def _slurm(loihi: Any, generation: Any) -> Board:
+    """Use a SLURM controller, and the partition or node that is named."""
+    from lava.utils import slurm
+
+    if not _ran(slurm.is_available):
+        raise failed(
+            "SLURM, PARTITION or BOARD is set, but no SLURM controller answers here (sinfo); log "
+            "in where sinfo lists the boards, or set NXSDKHOST in their place"
+        )
+    partition, board = os.environ.get("PARTITION"), os.environ.get("BOARD")
+    with _readable_sinfo():
+        _require_up("PARTITION", partition, {p.name: p.state for p in slurm.get_partitions()})
+        _require_up("BOARD", board, {b.nodename: b.state for b in slurm.get_boards()})
+        try:
+            loihi.use_slurm_host(partition, board, generation)
+        except ValueError as error:
+            raise failed(
+                f"BOARD={board} is not in PARTITION={partition} ({error}); set one of them"
+            ) from error
+    return Board("SLURM", board or partition or "any partition", generation.value)
+
+
+@contextmanager
+def _readable_sinfo() -> Iterator[None]:
+    """Keep from Lava the empty line at the end of what sinfo prints: it fails with IndexError."""
+    from lava.utils import slurm
+
+    run = slurm.try_run_command
+    slurm.try_run_command = lambda command: [line for line in run(command) if line.strip()]
+    try:
+        yield
+    finally:
+        slurm.try_run_command = run
+
+
+def _require_up(variable: str, name: str | None, states: dict[str, str]) -> None:
+    """Raise BackendError unless sinfo lists what a variable names, and not as down."""
+    if name is None or "down" not in states.get(name, "down"):
+        return
+    found = "is down" if name in states else "is not there"
+    up = [n for n, state in states.items() if "down" not in state]
+    default = " (* marks the default: unset PARTITION for it)" if any("*" in n for n in up) else ""
+    raise failed(
+        f"{variable}={name} {found}, allowed {', '.join(up) or 'none, all are down'}{default}; "
+        "see sinfo"
+    )
