@@ -1,0 +1,1 @@
+"""Stand-in: public Lava takes the extension for installed where this module is."""
