@@ -39,6 +39,7 @@ from ipvae.network.description import IntNetwork
 from ipvae.network.draws import only_draws
 from ipvae.network.errors import InputError
 from ipvae.network.file import read_network
+from ipvae.network.random_source import STEP_LIMIT
 from ipvae.network.record import EVERYTHING
 from ipvae.network.stream import frames, stream_drives
 from ipvae.network.trace import VARIABLES, Trace, write_trace
@@ -63,6 +64,10 @@ def run(
     neurons: NeuronsOption = None,
     hold: HoldOption = None,
     timeout: TimeoutOption = TIMEOUT_SECONDS,
+    profile: Annotated[
+        Path | None,
+        typer.Option(help="Measure time and energy on the board too, write them here (CSV)."),
+    ] = None,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
     json: JsonOption = None,
@@ -70,8 +75,15 @@ def run(
     """Run images on the emulator, on Lava's CPU simulator or on Loihi 2."""
     require_json_target(json)
     require_known(backend)
+    if profile is not None and backend != "loihi2":
+        raise InputError(f"--profile: found --backend {backend}, allowed is loihi2: a board's own")
     require_distinct(
-        {"--trace": trace, "--record-draws": record_draws, "--json": json},
+        {
+            "--trace": trace,
+            "--record-draws": record_draws,
+            "--profile": profile,
+            "--json": json,
+        },
         {"NET.h5": net, "--replay-draws": replay_draws, "--images": images},
     )
     network = read_network(net)
@@ -81,13 +93,19 @@ def run(
     found = network_images(network, needed, data_dir, images).pixels
     pixels = as_samples(found, samples, hold)
     draws, seed = replayed_draws(replay_draws, network, samples, steps, seed)
-    for output in (trace, record_draws):
+    for output in (trace, record_draws, profile):
         if output is not None:
             require_writable_file(output)
     start = time.perf_counter()
     with working(f"running {samples} images for {steps} steps on {backend}"):
         recorded = run_backend(backend, network, pixels, steps, seed, draws, record, hold, timeout)
     seconds = time.perf_counter() - start
+    if profile is not None:
+        from ipvae.lava_procs.loihi2_profile import measure, write_profile
+
+        with working("measuring time and energy"):
+            n_steps = min(samples * steps, STEP_LIMIT - 1)
+            write_profile(profile, measure(network, found[0], n_steps, seed))
     if trace is not None:
         write_trace(trace, recorded)
     if record_draws is not None:

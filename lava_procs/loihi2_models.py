@@ -181,6 +181,11 @@ def check_model(model: Any, where: str) -> None:
     _check_variables(model, process, where)
 
 
+def _shown(value: Any) -> str:
+    """Return a class by its name, anything else as Python shows it, shortened."""
+    return value.__name__ if inspect.isclass(value) else repr(value)[:60]
+
+
 def _check_variables(model: type, process: type, where: str) -> None:
     """Check the variables that a model declares against the neuron's specification."""
     for name in hosted_variables(process):
