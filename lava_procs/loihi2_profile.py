@@ -19,6 +19,7 @@ from ipvae.network import random_source
 from ipvae.network.atomic import replacing
 from ipvae.network.description import IntNetwork
 from ipvae.network.drive import drives
+from ipvae.network.profiler_columns import STEPS
 
 PROBES = {
     "execution_time_probe": (
@@ -73,7 +74,7 @@ def measure(
     b = {name: of_layer[0] for name, of_layer in drives(network, image[None]).items()}
     start = start_of(network, b, random_source.image_key(seed, 0))
     chip_steps = network.wiring.chip_steps(n_steps)
-    columns: dict[str, int | float] = {"num_steps": chip_steps}
+    columns: dict[str, int | float] = {STEPS: chip_steps}
     for probe, names in PROBES.items():
         made = prepared(network)
         profiler = profiler_for(made)

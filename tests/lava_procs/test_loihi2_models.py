@@ -16,6 +16,7 @@ from ipvae.lava_procs.hosted import HostedRunner
 from ipvae.lava_procs.importing import import_lava
 from ipvae.lava_procs.loihi2_models import configuration, models_for, registered_models
 from ipvae.network.errors import BackendError, HungBackendError
+from ipvae.network.profiler_columns import COLUMNS
 
 pytestmark = pytest.mark.lava()
 
@@ -213,7 +214,8 @@ def test_hosted_variables_are_those_of_the_process_and_the_specification(make_ne
         (GradedNeuron, graded, "graded_neuron"),
     ):
         spec = json.loads((docs / f"{name}.json").read_text())
-        made = process(layer=of, schedule=Schedule(3, 4), hosted=True)
+        build = process.of if process is PoissonNeuron else process
+        made = build(layer=of, schedule=Schedule(3, 4), hosted=True)
         declared = {var.name for var in made.vars}
         assert declared == set(loihi2_models.hosted_variables(process))
         assert declared == {state["var"] for state in spec["states"] if "var" in state}
@@ -229,6 +231,12 @@ def test_without_the_extension_there_is_no_profiler():
 
     with line(r"no profiler \(NotImplementedError: .*no implementation of the profiler"):
         loihi2_profile.profiler_for(Loihi2HwCfg())
+
+
+def test_columns_are_those_that_a_report_reads():
+    names = [name for of_probe in loihi2_profile.PROBES.values() for name in of_probe]
+    assert set(names) <= COLUMNS.keys()
+    assert len(set(names)) == len(names) == 16
 
 
 def test_a_profiler_without_a_probe_or_a_number_is_named():

@@ -15,6 +15,7 @@ import pytest
 from ipvae.lava_procs.loihi2_models import GROUP
 from ipvae.network.draws import read_draws
 from ipvae.network.file import read_network
+from ipvae.network.profiler_columns import COLUMNS
 
 pytestmark = pytest.mark.lava()
 
@@ -83,6 +84,7 @@ def test_run_writes_trace_and_profile(call, tmp_path):
     assert row["num_steps"] == "7"  # the profiler's numbers are the stand-in's constants
     assert {row["execution_time"], row["power"], row["num_alloc_chips"]} == {"3e-06", "0.25", "1"}
     assert "vdd_power" not in row
+    assert row.keys() <= COLUMNS.keys()
 
 
 def test_conformance_tests_run_on_the_target(call):
