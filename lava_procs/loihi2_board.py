@@ -67,8 +67,8 @@ def require_extension() -> None:
 
     if not loihi.is_installed(EXTENSION):
         raise failed(
-            f"Intel's extension lava-loihi is missing (no module {EXTENSION}); members of the Intel "
-            f"Neuromorphic Research Community get it, and access to a board ({GUIDE}). "
+            f"Intel's extension lava-loihi is missing (no module {EXTENSION}); members of the "
+            f"Intel Neuromorphic Research Community get it, and access to a board ({GUIDE}). "
             "--backend lava is the CPU simulator"
         )
     for name in PARTS:

@@ -169,14 +169,16 @@ def check_model(model: Any, where: str) -> None:
         )
     if not on_neuro_core(model):
         raise failed(
-            f"{where}: {model.__name__} is no neuro-core model (it needs @requires(Loihi2NeuroCore) "
-            "and AbstractNcProcessModel as its base); CPU models are never used on a board"
+            f"{where}: {model.__name__} is no neuro-core model (it needs "
+            "@requires(Loihi2NeuroCore) and AbstractNcProcessModel as its base); CPU models "
+            "are never used on a board"
         )
     if process is Dense:
         return
     if TAG not in model.tags:
         raise failed(
-            f"{where}: {model.__name__} has the tags {model.tags}, needed '{TAG}'; add @tag('{TAG}')"
+            f"{where}: {model.__name__} has the tags {model.tags}, needed '{TAG}'; add "
+            f"@tag('{TAG}')"
         )
     _check_variables(model, process, where)
 
@@ -265,4 +267,3 @@ def refuse_cpu(process: Any, model: type, models: dict[type, type]) -> None:
             "is no neuro-core model; a CPU model in its place would prove nothing, so the run "
             f"is refused ({GUIDE})"
         )
-

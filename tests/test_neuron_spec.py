@@ -81,7 +81,9 @@ def test_words_have_the_names_and_ranges_of_the_specification(name, layered, mak
             entries = {entry["name"]: entry for entry in SPECS[name][part]}
             assert entries.keys() == words.keys()
             for key, value in words.items():
-                assert np.min(value) >= entries[key]["low"] and np.max(value) <= entries[key]["high"]
+                assert (
+                    np.min(value) >= entries[key]["low"] and np.max(value) <= entries[key]["high"]
+                )
 
 
 class Replica:

@@ -1,5 +1,7 @@
 """Vectors of the graded neuron: every branch, both ends of every range, and some at random."""
 
+from typing import Any
+
 import numpy as np
 
 from ipvae.network.activations import LINEAR, SWISH
@@ -104,10 +106,11 @@ def vectors() -> list[dict]:
 
 def step(v: Values) -> Values:
     """One step of one neuron by the rules of network/."""
+    numbers: dict[str, Any] = {
+        name: v[name] for name in ("leak", "threshold", "shift", "z_min", "z_max")
+    }
     layer = GradedLayer(
-        **cases.received_parts(v),
-        activation=SWISH if v["swish_on"] else LINEAR,
-        **{name: v[name] for name in ("leak", "threshold", "shift", "z_min", "z_max")},
+        **cases.received_parts(v), activation=SWISH if v["swish_on"] else LINEAR, **numbers
     )
 
     def update(now: Values) -> int:

@@ -33,8 +33,8 @@ READING = {
     "statements in order. A name is a state, a constant, an input, or what a statement above "
     "has written; a number is itself.",
     "out, op, in": "out = op(in...); the exact result fits `width` bits: signed and symmetric "
-    "(24: +-(2**23 - 1)), or `unsigned` from 0. With `wraps` it is taken modulo 2**width. `rounds_down`: toward "
-    "minus infinity; no other operation loses bits.",
+    "(24: +-(2**23 - 1)), or `unsigned` from 0. With `wraps` it is taken modulo 2**width. "
+    "`rounds_down`: toward minus infinity; no other operation loses bits.",
     "if, then, else": "a condition [comparison, a, b]. With `fixed` it depends on constants of "
     "the layer alone, so that one side need not be built.",
     "repeat, times, do": "the statements under `do`, with the name under `repeat` from 0 to "

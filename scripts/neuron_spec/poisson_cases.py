@@ -1,6 +1,9 @@
 """Vectors of the Poisson neuron: every branch, the steps of docs/vectors, and some at random."""
 
+from typing import Any
+
 import numpy as np
+from vectors import counts, steps
 
 from ipvae.network import poisson, random_source
 from ipvae.network.arithmetic import CHANGE_MAX, SELF_MAX, STATE_MAX, TERM_MAX
@@ -10,7 +13,6 @@ from ipvae.network.neurons import next_log_rate
 from neuron_spec import cases, parts
 from neuron_spec.cases import Case, Values, signed, size
 from neuron_spec.poisson import program, states
-from vectors import counts, steps
 
 IMAGE = random_source.image_key(7, 3)
 _A, _B = random_source.neuron_keys(DRAWN, 6)
@@ -209,6 +211,7 @@ def vectors() -> list[dict]:
 
 def step(v: Values) -> Values:
     """One step of one neuron by the rules of network/."""
+    limits: dict[str, Any] = {name: v[name] for name in ("u_min", "u_max", "du_min", "du_max")}
     layer = PoissonLayer(
         **cases.received_parts(v),
         self_weight=np.array([v["self_weight"]], np.int32),
@@ -217,7 +220,7 @@ def step(v: Values) -> Values:
         payload_bits=v["z_max"].bit_length(),
         memory=bool(v["memory"]),
         ceiling=bool(v["ceiling_on"]),
-        **{name: v[name] for name in ("u_min", "u_max", "du_min", "du_max")},
+        **limits,
     )
 
     def update(now: Values) -> int:
@@ -231,7 +234,7 @@ def step(v: Values) -> Values:
             return now["given"]
         image, neuron = _words(now, "image"), _words(now, "neuron")
 
-        def uniform(sub_draw: int, index: np.ndarray | None) -> np.ndarray:
+        def uniform(sub_draw: int | np.ndarray, index: np.ndarray | None) -> np.ndarray:
             del index
             return random_source.uniforms(image, neuron, now["row"], sub_draw)
 

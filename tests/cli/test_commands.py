@@ -278,7 +278,10 @@ DIGITS = ["train", "--preset", "digits", "--out", "{tmp}"]
         (["run", "{net}", "--images", "none.npy"], "none.npy"),
         (["run", "{net}", "--data-dir", "none"], "no data set"),
         (["run", "{net}", "--backend", "loihi2", "--samples", "2"], "Intel's extension lava-loihi"),
-        (["run", "{net}", "--profile", "log.csv"], "--profile: found --backend emulator, allowed is"),
+        (
+            ["run", "{net}", "--profile", "log.csv"],
+            "--profile: found --backend emulator, allowed is",
+        ),
         (["verify", "{net}", "--backends", "emulator"], "two or more"),
         (["verify", "{net}", "--backends", "emulator,x"], "allowed emulator"),
         (["check", "{net}", "--target", "loihi9"], "allowed loihi2, kapoho-point, hala-point"),

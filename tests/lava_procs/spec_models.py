@@ -4,7 +4,7 @@ They stand in for the neuro-core models that members write from the same files.
 """
 
 # pyright: reportAssignmentType=false, reportAttributeAccessIssue=false
-# pyright: reportOptionalMemberAccess=false
+# pyright: reportOptionalMemberAccess=false, reportOptionalSubscript=false
 
 import importlib.util
 import sys

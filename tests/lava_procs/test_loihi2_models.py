@@ -3,10 +3,13 @@
 The stand-in lies in tests/lava_procs/stand_in; nothing of this has run on a chip.
 """
 
+# pyright: reportMissingImports=false
+
 import sys
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,9 +77,7 @@ def names(models):
 
 
 def test_registered_classes_are_found_and_dense_is_the_extensions(register, make_network, layered):
-    register(
-        "member-stand-in", poisson="member_models:NcPoisson", graded="member_models:NcGraded"
-    )
+    register("member-stand-in", poisson="member_models:NcPoisson", graded="member_models:NcGraded")
     assert names(models_for(make_network())) == {
         "PoissonNeuron": "NcPoisson",
         "Dense": "NcModelDense",
@@ -109,7 +110,9 @@ def test_a_dense_of_ones_own_goes_before_the_extensions(register, tmp_path, make
 
 
 def test_without_a_registration_it_says_what_to_write(stand_in, make_network, layered):
-    with line("no neuro-core model of PoissonNeuron is registered; write one from .*poisson_neuron"):
+    with line(
+        "no neuro-core model of PoissonNeuron is registered; write one from .*poisson_neuron"
+    ):
         models_for(make_network())
     with line("no neuro-core model of GradedNeuron is registered; write one from .*graded_neuron"):
         models_for(layered(1)["sparse/0"])
@@ -214,7 +217,7 @@ def test_hosted_variables_are_those_of_the_process_and_the_specification(make_ne
         (GradedNeuron, graded, "graded_neuron"),
     ):
         spec = json.loads((docs / f"{name}.json").read_text())
-        build = process.of if process is PoissonNeuron else process
+        build: Any = process.of if process is PoissonNeuron else process
         made = build(layer=of, schedule=Schedule(3, 4), hosted=True)
         declared = {var.name for var in made.vars}
         assert declared == set(loihi2_models.hosted_variables(process))

@@ -88,7 +88,15 @@ def test_run_writes_trace_and_profile(call, tmp_path):
 
 
 def test_conformance_tests_run_on_the_target(call):
-    words = ["--target", "loihi2", "-q", "-k", "odd or sparse or there_are", "-p", "no:cacheprovider"]
+    words = [
+        "--target",
+        "loihi2",
+        "-q",
+        "-k",
+        "odd or sparse or there_are",
+        "-p",
+        "no:cacheprovider",
+    ]
     done = call("-m", "pytest", str(ROOT / "hw_tests"), *words, entries=MODELS)
     assert done.returncode == 0, done.stdout
     assert "4 passed" in done.stdout

@@ -70,9 +70,7 @@ class LayerBlock(AbstractProcess):
         if isinstance(layer, PoissonLayer):
             self.neuron = PoissonNeuron.of(layer, schedule, record, replay, hosted)
         else:
-            self.neuron = GradedNeuron(
-                layer=layer, schedule=schedule, record=record, hosted=hosted
-            )
+            self.neuron = GradedNeuron(layer=layer, schedule=schedule, record=record, hosted=hosted)
         self.neuron.s_out.connect(self.out)
         if weight_rec is None:
             return

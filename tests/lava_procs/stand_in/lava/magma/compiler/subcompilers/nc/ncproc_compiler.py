@@ -1,5 +1,7 @@
 """Stand-in for the compiler of neuro-core models: it runs their CPU stand-ins."""
 
+# pyright: reportAttributeAccessIssue=false
+
 from lava.magma.compiler.subcompilers.py.pyproc_compiler import PyProcCompiler
 
 
