@@ -236,7 +236,7 @@ def configuration(models: dict[type, type], selected: dict[str, type]) -> Any:
     """
     from lava.magma.core.run_configs import Loihi2HwCfg
 
-    made = Loihi2HwCfg(exception_proc_model_map=dict(models))
+    made: Any = Loihi2HwCfg(exception_proc_model_map=dict(models))
     of_lava = made.select
 
     def select(process: Any, found: list[type]) -> type:
