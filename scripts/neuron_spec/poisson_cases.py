@@ -234,8 +234,7 @@ def step(v: Values) -> Values:
             return now["given"]
         image, neuron = _words(now, "image"), _words(now, "neuron")
 
-        def uniform(sub_draw: int | np.ndarray, index: np.ndarray | None) -> np.ndarray:
-            del index
+        def uniform(_: np.ndarray, sub_draw: np.ndarray) -> np.ndarray:
             return random_source.uniforms(image, neuron, now["row"], sub_draw)
 
         drawn = poisson.draw(np.array([now["u"]]) >> layer.finer_bits, uniform)
