@@ -131,6 +131,9 @@ class HostedRunner:
                 lambda: all(a.probe() for a in answers), runtime, self.timeout, f"in {n} steps"
             )
             runtime.wait()
+        except HungBackendError as error:
+            self.close()
+            raise HungBackendError(str(error).replace("'lava'", "'loihi2'")) from error
         except BaseException:
             self.close()
             raise

@@ -5,6 +5,8 @@ Nothing of this has run on a chip. Models come from tests/lava_procs/spec_models
 
 import importlib.util
 import multiprocessing
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -97,3 +99,14 @@ def test_a_variable_that_holds_no_integer_is_an_error(make_network, configuratio
         monkeypatch.setattr(runner.neurons["1"].u, "get", lambda: np.full(16, 0.5))
         with pytest.raises(HungBackendError, match="variable u of layer 1 holds"):
             run_hosted(runner, network.test_images[:1], 0, "hosted")
+
+
+def test_a_process_that_dies_ends_the_run(make_network, configuration):
+    with HostedRunner(make_network(), 3, configuration) as runner:
+        actors = runner._process.runtime._messaging_infrastructure.actors
+        os.kill(actors[0].pid, signal.SIGKILL)
+        with pytest.raises(HungBackendError, match="^backend 'loihi2': .* died in 2 steps"):
+            runner.advance(2)
+        with pytest.raises(HungBackendError, match="was stopped; build it again"):
+            runner.advance(1)
+    assert multiprocessing.active_children() == []
