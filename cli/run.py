@@ -100,16 +100,16 @@ def run(
     with working(f"running {samples} images for {steps} steps on {backend}"):
         recorded = run_backend(backend, network, pixels, steps, seed, draws, record, hold, timeout)
     seconds = time.perf_counter() - start
+    if trace is not None:
+        write_trace(trace, recorded)
+    if record_draws is not None:
+        write_trace(record_draws, only_draws(recorded, network))
     if profile is not None:
         from ipvae.lava_procs.loihi2_profile import measure, write_profile
 
         with working("measuring time and energy"):
             n_steps = min(samples * steps, STEP_LIMIT - 1)
             write_profile(profile, measure(network, found[0], n_steps, seed))
-    if trace is not None:
-        write_trace(trace, recorded)
-    if record_draws is not None:
-        write_trace(record_draws, only_draws(recorded, network))
     result = {
         "backend": backend,
         "samples": samples,
