@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -103,7 +104,8 @@ def test_a_variable_that_holds_no_integer_is_an_error(make_network, configuratio
 
 def test_a_process_that_dies_ends_the_run(make_network, configuration):
     with HostedRunner(make_network(), 3, configuration) as runner:
-        actors = runner._process.runtime._messaging_infrastructure.actors
+        runtime: Any = runner._process.runtime
+        actors = runtime._messaging_infrastructure.actors
         os.kill(actors[0].pid, signal.SIGKILL)
         with pytest.raises(HungBackendError, match="^backend 'loihi2': .* died in 2 steps"):
             runner.advance(2)
