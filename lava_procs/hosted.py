@@ -7,17 +7,20 @@ processes is needed, only `Var.set`, `Var.get` and `run`. It is slow: it is for 
 
 import logging
 import tempfile
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ipvae.lava_procs.children import Stacks
 from ipvae.lava_procs.importing import import_lava
+from ipvae.lava_procs.watch import Watch
 from ipvae.network import random_source
 from ipvae.network.bounds import require_proved
 from ipvae.network.description import IntNetwork
 from ipvae.network.drive import drives
-from ipvae.network.errors import HungBackendError, ToolchainError
+from ipvae.network.errors import BackendError, HungBackendError
 from ipvae.network.file import checksum, write_network
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.trace import VARIABLES, Trace
@@ -74,7 +77,7 @@ class HostedRunner:
         from ipvae.lava_procs.procs.layered_network.process import LayeredNetwork
 
         self.network, self.n_steps, self.timeout, self.replay = network, n_steps, timeout, replay
-        self._usable = True
+        self._end: Finalize | None = None
         handlers = list(logging.root.handlers)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "net.h5"
@@ -90,12 +93,19 @@ class HostedRunner:
             self.advance(1)
 
     def _build(self, configuration: Any) -> None:
-        """Compile and start the processes; leave nothing behind if that fails."""
+        """Compile and start the processes; leave nothing behind if that fails, or at the end."""
+        from ipvae.lava_procs.starting import compiled, start, tear_down
+
         try:
-            self._process.create_runtime(configuration)
+            runtime, stacks = compiled(self._process, configuration), Stacks()
+            self._end = Finalize(self, tear_down, (self._process, [], stacks), exitpriority=1)
+            start(runtime, stacks)
+            blocks = dict(zip(self.network.layers, self._process.layers, strict=True))
+            self._watch = Watch(runtime, blocks, stacks, self.timeout)
+            self._watch.built(runtime.words)
         except BaseException as error:
             self.close()
-            if isinstance(error, Exception) and not isinstance(error, ToolchainError):
+            if isinstance(error, Exception) and not isinstance(error, BackendError):
                 reason = " ".join(str(error).split())
                 raise HungBackendError(
                     f"backend 'loihi2': Lava could not build the network "
@@ -119,18 +129,11 @@ class HostedRunner:
         """
         from lava.magma.core.run_conditions import RunSteps
 
-        from ipvae.lava_procs.watch import wait_until
-
-        if not self._usable:
+        if self._end is None or not self._end.still_active():
             raise HungBackendError("backend 'loihi2': this network was stopped; build it again")
         try:
             self._process.run(RunSteps(n, blocking=False))
-            runtime: Any = self._process.runtime
-            answers = runtime.service_to_runtime
-            wait_until(
-                lambda: all(a.probe() for a in answers), runtime, self.timeout, f"in {n} steps"
-            )
-            runtime.wait()
+            self._watch.finish(self._process.runtime)
         except HungBackendError as error:
             self.close()
             raise HungBackendError(str(error).replace("'lava'", "'loihi2'")) from error
@@ -200,12 +203,8 @@ class HostedRunner:
 
     def close(self) -> None:
         """End all processes and free the shared memory, in whatever state they are."""
-        from ipvae.lava_procs.watch import tear_down
-
-        if self._usable:
-            self._usable = False
-            if self._process.runtime is not None:
-                tear_down(self._process.runtime, [])
+        if self._end is not None:
+            self._end()
 
 
 def start_of(
