@@ -50,7 +50,7 @@ def run_plain(
     timeout : float, seconds
         Longest time without a message from any layer.
     stock : bool
-        Whether Lava's own model of a convolution runs; ours is bit-exact to it and faster.
+        Whether Lava's own models of synapses run; ours are bit-exact to them and faster.
 
     Yields
     ------
@@ -123,10 +123,11 @@ class _Stream:
         from lava.proc.conv.process import Conv
         from lava.proc.dense.process import Dense
 
-        from ipvae.lava_procs.procs.exact_dense.models import PyIntegerDense
+        from ipvae.lava_procs.procs.exact_dense.models import PyIntegerDense, PyIntegerDenseStock
         from ipvae.lava_procs.procs.netx_network.models import PyFastConv
 
-        models: Any = {Dense: PyIntegerDense} | ({} if stock else {Conv: PyFastConv})
+        ours: Any = {Dense: PyIntegerDense, Conv: PyFastConv}
+        models: Any = {Dense: PyIntegerDenseStock} if stock else ours
         try:
             self._process.create_runtime(
                 Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map=models)

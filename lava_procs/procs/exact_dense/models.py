@@ -1,4 +1,4 @@
-"""The block is the sum of its parts; and a model of Lava's Dense for its messages."""
+"""The block is the sum of its parts; and models of Lava's Dense for its messages."""
 
 # Lava declares ports by assigning a LavaPyType to them.
 # pyright: reportAssignmentType=false
@@ -13,6 +13,7 @@ from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from lava.proc.dense.models import AbstractPyDenseModelBitAcc
 from lava.proc.dense.process import Dense
 
+from ipvae.lava_procs.event_driven import PyDenseEventDriven
 from ipvae.lava_procs.procs.exact_dense.process import ExactDense
 
 
@@ -24,11 +25,20 @@ class PyExactDenseModel(AbstractPyBlockModel):
 @implements(proc=Dense, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("bit_accurate_loihi", "fixed_pt")
-class PyIntegerDense(AbstractPyDenseModelBitAcc):
-    """Lava's model, hearing integers.
+class PyIntegerDense(PyDenseEventDriven):
+    """Our event-driven model, hearing integers.
 
     Lava declares what its Dense hears as true or false, and a pipe from outside, which takes the
     type of the port it feeds, would turn every message into that.
     """
+
+    s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
+
+
+@implements(proc=Dense, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("bit_accurate_loihi", "fixed_pt")
+class PyIntegerDenseStock(AbstractPyDenseModelBitAcc):
+    """Lava's own model, hearing integers."""
 
     s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
