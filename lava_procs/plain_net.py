@@ -13,14 +13,16 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain, islice, repeat
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ipvae.lava_procs.children import Stacks
 from ipvae.lava_procs.importing import import_lava
 from ipvae.lava_procs.netx_file import write_for_netx
-from ipvae.lava_procs.runner import TIMEOUT_SECONDS
+from ipvae.lava_procs.watch import TIMEOUT_SECONDS, Watch
 from ipvae.network.errors import HungBackendError
 from ipvae.network.plain_net import ConvSynapses, PlainLayer, PlainNetwork
 
@@ -104,16 +106,15 @@ class _Stream:
         blocks = self._process.blocks
         self._entry: Any = blocks[0].synapse.s_in
         taps = [block.neuron.s_out for block in blocks]
-        for port in [self._entry, *taps]:
+        self._pipes = [self._entry, *taps]
+        for port in self._pipes:
             bytes_each = 4 * int(np.prod(port.shape))
             depth = max(2, min(PIPE_MESSAGES, PIPE_BYTES // bytes_each))
             port.flag_external_pipe(buffer_size=depth)
-        self._open_ports: list[Any] = []
-        self._ended = False
+        self._end: Finalize | None = None
         self._build(stock)
         self._send = self._entry.external_pipe_csp_send_port
         self._receive = [port.external_pipe_csp_recv_port for port in taps]
-        self._open_ports = [self._send, *self._receive]
         self._rows: list[deque[np.ndarray]] = [deque() for _ in taps]
         self._left = [self._chip_steps] * len(taps)
 
@@ -125,21 +126,28 @@ class _Stream:
 
         from ipvae.lava_procs.procs.exact_dense.models import PyIntegerDense, PyIntegerDenseStock
         from ipvae.lava_procs.procs.netx_network.models import PyFastConv
+        from ipvae.lava_procs.starting import compiled, start, tear_down
 
         ours: Any = {Dense: PyIntegerDense, Conv: PyFastConv}
         models: Any = {Dense: PyIntegerDenseStock} if stock else ours
+        configuration = Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map=models)
         try:
-            self._process.create_runtime(
-                Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map=models)
+            runtime, stacks = compiled(self._process, configuration), Stacks()
+            self._end = Finalize(
+                self, tear_down, (self._process, self._pipes, stacks), exitpriority=1
             )
+            start(runtime, stacks)
+            names = [layer.name for layer in self._network.layers]
+            blocks = dict(zip(names, self._process.blocks, strict=True))
+            self._watch = Watch(runtime, blocks, stacks, self._timeout)
+            self._watch.built(runtime.words)
         except BaseException as error:
             self.close()
-            if isinstance(error, Exception):
-                raise HungBackendError(
-                    f"backend 'lava': the network could not be built "
-                    f"({type(error).__name__}: {error})"
-                ) from error
-            raise
+            if not isinstance(error, Exception) or isinstance(error, HungBackendError):
+                raise
+            raise HungBackendError(
+                f"backend 'lava': the network could not be built ({type(error).__name__}: {error})"
+            ) from error
 
     def run(self, samples: Iterator[np.ndarray]) -> Iterator[Record]:
         """Run the network once for all samples; yield each as soon as all layers are done."""
@@ -159,16 +167,14 @@ class _Stream:
                 for i, layer in layers
             }
         self._exchange(lambda: self._next is None and not any(self._left))
-        answers = self._process.runtime.service_to_runtime
-        self._wait(lambda: all(answer.probe() for answer in answers))
-        self._process.runtime.wait()
+        self._watch.finish(self._process.runtime)
 
     def _exchange(self, done: Callable[[], bool]) -> None:
         """Send and receive, whatever comes first: a full pipe would stop its layer, then all."""
         while not done():
             ports = [p for p, left in zip(self._receive, self._left, strict=True) if left]
             ports += [] if self._next is None else [self._send]
-            self._wait(lambda ports=ports: any(port.probe() for port in ports))
+            self._watch.wait(ports)
             if self._next is not None and self._send.probe():
                 self._send.send(self._next)
                 self._next = next(self._outgoing, None)
@@ -200,15 +206,7 @@ class _Stream:
         """Rows of (W, H, C) as (rows, C H W)."""
         return np.stack([row.transpose().reshape(layer.n_neurons) for row in rows])
 
-    def _wait(self, ready: Callable[[], bool]) -> None:
-        from ipvae.lava_procs.watch import wait_until
-
-        wait_until(ready, self._process.runtime, self._timeout, "while samples ran")
-
     def close(self) -> None:
         """End all processes and free the shared memory, in whatever state they are."""
-        from ipvae.lava_procs.watch import tear_down
-
-        if self._process.runtime is not None and not self._ended:
-            self._ended = True
-            tear_down(self._process.runtime, self._open_ports)
+        if self._end is not None:
+            self._end()

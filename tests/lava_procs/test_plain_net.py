@@ -322,7 +322,7 @@ def test_a_hang_ends_run_plain_with_all_its_processes(make_plain, plain_nets, mo
 
     monkeypatch.setattr(models.PyLifResetModelBitAcc, "scale_threshold", broken)
     network = make_plain(plain_nets.random_layers(rng, "CUBA"))
-    with pytest.raises(HungBackendError, match="LIFReset.* died .*in mid-run"):
+    with pytest.raises(HungBackendError, match="LIFReset.* of layer . died: .*in mid-run"):
         list(run_plain(network, np.zeros((1, 4, network.input.size), np.int32), 4, 1))
     assert multiprocessing.active_children() == []
 
@@ -349,7 +349,9 @@ def test_a_model_that_cannot_be_built_leaves_nothing_behind(
 
     monkeypatch.setattr(models.PyLifResetModelBitAcc, "__init__", broken)
     network = make_plain(plain_nets.random_layers(rng, "CUBA"))
-    with pytest.raises(HungBackendError, match="could not be built"):
+    with pytest.raises(
+        HungBackendError, match="layer 1 died while the network was built.*while building"
+    ):
         next(run_plain(network, np.zeros((1, 4, network.input.size), np.int32), 4, 1))
     assert multiprocessing.active_children() == []
 
