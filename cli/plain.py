@@ -9,6 +9,7 @@ from ipvae.cli.backends import require_known
 from ipvae.cli.output import emit, json_data, table, working
 from ipvae.energy.models import MODELS
 from ipvae.energy.plain_counts import LayerCounts, PlainCounter, fan_out
+from ipvae.lava_procs.watch import TIMEOUT_SECONDS
 from ipvae.network.atomic import replacing, require_writable_folder
 from ipvae.network.errors import InputError
 from ipvae.network.plain_file import read_plain
@@ -34,6 +35,7 @@ def run_plain_net(
     samples: int,
     steps: int,
     seed: int,
+    timeout: float,
     images: Path | None,
     json: str | None,
     refused: dict[str, object],
@@ -51,7 +53,7 @@ def run_plain_net(
             f"backend: found '{backend}', allowed for a lava-dl network is lava: add --backend lava"
         )
     network, frames = _inputs(net, samples, steps, seed, images, refused)
-    counter, seconds = _count(network, frames, steps)
+    counter, seconds = _count(network, frames, steps, timeout)
     counts = counter.total(_host_products(network, frames))
     result = {
         "backend": backend,
@@ -86,7 +88,7 @@ def report_plain_net(
     """Count the operations of a run and model its energy: `ipvae report` of a lava-dl network."""
     network, frames = _inputs(net, samples, steps, seed, images, refused)
     require_writable_folder(out)
-    counter, _ = _count(network, frames, steps)
+    counter, _ = _count(network, frames, steps, TIMEOUT_SECONDS)
     counts = counter.total(_host_products(network, frames))
     layers = counter.layers()
     result = {
@@ -152,7 +154,9 @@ def _inputs(
     return network, frames.first(samples)
 
 
-def _count(network: PlainNetwork, frames: Frames, steps: int) -> tuple[PlainCounter, float]:
+def _count(
+    network: PlainNetwork, frames: Frames, steps: int, timeout: float
+) -> tuple[PlainCounter, float]:
     """Run all samples; return their counts and the seconds of the run."""
     from ipvae.lava_procs.importing import import_lava
     from ipvae.lava_procs.plain_net import run_plain
@@ -162,7 +166,7 @@ def _count(network: PlainNetwork, frames: Frames, steps: int) -> tuple[PlainCoun
     start = time.perf_counter()
     with working(f"running {n} images for {steps} steps on lava"):
         sent = (messages(network.input, values, steps) for values in frames.values)
-        with contextlib.closing(run_plain(network, sent, steps, n)) as records:
+        with contextlib.closing(run_plain(network, sent, steps, n, timeout)) as records:
             for values, record in zip(frames.values, records, strict=True):
                 counter.add(messages(network.input, values, steps), record)
     return counter, time.perf_counter() - start

@@ -100,7 +100,7 @@ def run(
             "--hold": hold,
             "--data-dir": data_dir,
         }
-        run_plain_net(net, backend, samples, steps, seed, images, json, refused)
+        run_plain_net(net, backend, samples, steps, seed, timeout, images, json, refused)
         return
     network = read_network(net)
     require_trace(variables, every, layers, neurons, trace, record_draws)
