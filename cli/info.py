@@ -7,6 +7,7 @@ import typer
 
 from ipvae.cli.inputs import training_errors
 from ipvae.cli.output import JsonOption, emit, table
+from ipvae.cli.plain import PLAIN_COLUMNS, describe_plain, plain_rows
 from ipvae.evaluation.readouts import readout_names
 from ipvae.network import poisson, random_source
 from ipvae.network.bounds import bounds
@@ -14,6 +15,7 @@ from ipvae.network.description import IntNetwork
 from ipvae.network.fields import version_of
 from ipvae.network.file import checksum, read_network
 from ipvae.network.layers import GradedLayer, PoissonLayer
+from ipvae.network.plain_file import is_plain
 from ipvae.network.wiring import Stage
 
 COLUMNS = ["", "neurons", "number", "hears", "synapses", "sends"]
@@ -24,7 +26,11 @@ def info(
     json: JsonOption = None,
 ) -> None:
     """Describe a network file or a trained model."""
-    described = describe_network(path) if path.suffix == ".h5" else describe_model(path)
+    plain = is_plain(path)
+    if plain:
+        described = describe_plain(path)
+    else:
+        described = describe_network(path) if path.suffix == ".h5" else describe_model(path)
     layers = described.get("layers", [])
     rows = [
         [key, str(value)]
@@ -32,7 +38,9 @@ def info(
         if not isinstance(value, dict) and value is not layers
     ]
     text: list = [table(str(path), ["", ""], rows)]
-    if layers:
+    if plain:
+        text.append(table("layers", PLAIN_COLUMNS, plain_rows(described)))
+    elif layers:
         text.append(table("layers", COLUMNS, [_row(layer) for layer in layers]))
     emit(described, json, text)
 

@@ -17,6 +17,7 @@ from ipvae.cli.inputs import (
 )
 from ipvae.cli.measured import MeasuredOption, add_measured, measured_tables, read_measured
 from ipvae.cli.output import JsonOption, emit, json_data, require_json_target, table, working
+from ipvae.cli.plain import report_plain_net
 from ipvae.emulator import run
 from ipvae.energy.counts import count
 from ipvae.energy.models import MODELS
@@ -24,6 +25,7 @@ from ipvae.evaluation.metrics import quality
 from ipvae.network.atomic import replacing, require_writable_folder
 from ipvae.network.file import checksum, read_network
 from ipvae.network.pixels import to_real
+from ipvae.network.plain_file import is_plain
 
 STATUS = "No Loihi 2 was measured: counts come from the emulator, energies are modelled."
 
@@ -41,6 +43,10 @@ def report(
 ) -> None:
     """Count the operations of a run, model its energy, judge its reconstructions."""
     require_json_target(json)
+    if is_plain(net):
+        refused: dict[str, object] = {"--data-dir": data_dir, "--measured": measured}
+        report_plain_net(net, out, samples, steps, seed, images, json, refused)
+        return
     log = read_measured(measured)
     network = read_network(net)
     pixels = network_images(network, samples, data_dir, images).pixels

@@ -22,6 +22,7 @@ from ipvae.cli.inputs import (
     require_distinct,
 )
 from ipvae.cli.output import JsonOption, emit, require_json_target, table, working
+from ipvae.cli.plain import run_plain_net
 from ipvae.cli.recording import (
     EveryOption,
     HoldOption,
@@ -39,6 +40,7 @@ from ipvae.network.description import IntNetwork
 from ipvae.network.draws import only_draws
 from ipvae.network.errors import InputError
 from ipvae.network.file import read_network
+from ipvae.network.plain_file import is_plain
 from ipvae.network.random_source import STEP_LIMIT
 from ipvae.network.record import EVERYTHING
 from ipvae.network.stream import frames, stream_drives
@@ -86,6 +88,20 @@ def run(
         },
         {"NET.h5": net, "--replay-draws": replay_draws, "--images": images},
     )
+    if is_plain(net):
+        refused: dict[str, object] = {
+            "--trace": trace,
+            "--record-draws": record_draws,
+            "--replay-draws": replay_draws,
+            "--variables": variables,
+            "--every": every if every > 1 else None,
+            "--layers": layers,
+            "--neurons": neurons,
+            "--hold": hold,
+            "--data-dir": data_dir,
+        }
+        run_plain_net(net, backend, samples, steps, seed, timeout, images, json, refused)
+        return
     network = read_network(net)
     require_trace(variables, every, layers, neurons, trace, record_draws)
     record = chosen_record(network, variables, every, layers, neurons)

@@ -59,6 +59,7 @@ def read_datasets(
     *,
     most: int,
     gzip: bool = False,
+    singles: bool = False,
     trusted: bool = False,
 ) -> dict[str, np.ndarray]:
     """Read all datasets of a file.
@@ -75,6 +76,8 @@ def read_datasets(
         Largest number of datasets and groups.
     gzip : bool
         Allow compressed datasets.
+    singles : bool
+        Allow single values that are true or false (read as 1 and 0) or text of any length.
     trusted : bool
         This process wrote the bytes: read them here.
 
@@ -89,7 +92,13 @@ def read_datasets(
     """
     size = require_regular(path)
     seconds = SECONDS + size / BYTES_PER_SECOND
-    wanted = {"attributes": attributes, "most": most, "gzip": gzip, "seconds": seconds}
+    wanted = {
+        "attributes": attributes,
+        "most": most,
+        "gzip": gzip,
+        "singles": singles,
+        "seconds": seconds,
+    }
     try:
         fields = (
             _read_here(path, wanted, approve) if trusted else _read_in_child(path, wanted, approve)

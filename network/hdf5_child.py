@@ -26,6 +26,8 @@ GZIP_RATIO = 1032
 MAX_DEPTH = 4
 FEW = 256
 _MAX_CHUNK = 16 << 20
+TEXT_BYTES = 64
+"""Text is cut here where HDF5 allows any length."""
 _PLAIN_FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE}
 
 
@@ -39,7 +41,9 @@ def shown(text: object) -> str:
     return "".join(kept)[:200]
 
 
-def list_datasets(group: Any, most: int, gzip: bool) -> dict[str, tuple[np.dtype, tuple]]:
+def list_datasets(
+    group: Any, most: int, gzip: bool, singles: bool = False
+) -> dict[str, tuple[np.dtype, tuple]]:
     """Find all datasets below a group. None is kept open: each would take 95 kB.
 
     Parameters
@@ -49,6 +53,8 @@ def list_datasets(group: Any, most: int, gzip: bool) -> dict[str, tuple[np.dtype
         Largest number of datasets and groups.
     gzip : bool
         Allow chunked datasets compressed with gzip.
+    singles : bool
+        Allow single values that are true or false, or text of any length up to TEXT_BYTES.
 
     Returns
     -------
@@ -78,12 +84,12 @@ def list_datasets(group: Any, most: int, gzip: bool) -> dict[str, tuple[np.dtype
             if isinstance(item, h5py.Group):
                 waiting.append(full + "/")
             elif isinstance(item, h5py.Dataset):
-                require_plain(full, item, gzip)
+                require_plain(full, item, gzip, singles)
                 place = h5py.h5o.get_info(item.id).addr  # pyright: ignore[reportAttributeAccessIssue]
                 if gzip and place in places:
                     raise RefusedError(f"/{shown(full)} is another name of a dataset before it")
                 places.add(place)
-                found[full] = item.dtype, item.shape
+                found[full] = streamed_type(item.dtype), item.shape
             else:
                 raise RefusedError(f"/{shown(full)} is not a plain contiguous dataset")
     return found
@@ -95,7 +101,7 @@ def require_hard_link(parent: Any, name: str, full: str) -> None:
         raise RefusedError(f"/{shown(full)} is a soft or external link, allowed are none")
 
 
-def require_plain(name: str, dataset: Any, gzip: bool) -> None:
+def require_plain(name: str, dataset: Any, gzip: bool, singles: bool = False) -> None:
     """Raise RefusedError unless a dataset holds, in this file, just what it declares."""
     creation = dataset.id.get_create_plist()
     layout = creation.get_layout()
@@ -105,9 +111,12 @@ def require_plain(name: str, dataset: Any, gzip: bool) -> None:
     kind = dataset.id.get_type()
     if not (chunked or contiguous) or dataset.external or kind.committed():
         raise RefusedError(f"/{shown(name)} is not a plain contiguous dataset")
-    if dataset.shape is None or not plain_type(dataset.dtype):
+    single = singles and dataset.size == 1 and streamed_type(dataset.dtype) != dataset.dtype
+    if dataset.shape is None or not (single or plain_type(dataset.dtype)):
         raise RefusedError(f"/{shown(name)} holds neither plain numbers nor plain strings")
     declared, stored = dataset.size * dataset.dtype.itemsize, dataset.id.get_storage_size()
+    if dataset.dtype.kind == "O":  # text of any length lies elsewhere; here is where
+        return
     if contiguous and declared != stored:
         raise RefusedError(f"dataset /{shown(name)} stores less or more than it declares")
     if chunked:
@@ -122,6 +131,15 @@ def plain_type(dtype: np.dtype) -> bool:
         text = h5py.check_string_dtype(dtype)
         return text is None or text.encoding == "ascii"
     return dtype.kind in "iuf" and h5py.check_enum_dtype(dtype) is None
+
+
+def streamed_type(dtype: np.dtype) -> np.dtype:
+    """Type in which contents leave this process: true and false as 1 and 0, any text as bytes."""
+    if dtype.kind == "b":
+        return np.dtype(np.uint8)
+    if dtype.kind == "O" and h5py.check_string_dtype(dtype) is not None:
+        return np.dtype(f"S{TEXT_BYTES}")
+    return dtype
 
 
 def read_attributes(file: Any, wanted: dict[str, list[str]]) -> dict[str, dict[str, Any]]:
@@ -154,7 +172,7 @@ def describe(file: Any, wanted: dict) -> dict:
     """What `hdf5.py` asks of a file, as JSON data."""
     # Attributes first: a newer version is then called newer, whatever it holds.
     attributes = read_attributes(file, wanted["attributes"])
-    datasets = list_datasets(file, wanted["most"], wanted["gzip"])
+    datasets = list_datasets(file, wanted["most"], wanted["gzip"], wanted.get("singles", False))
     listed = {name: [dtype.str, list(shape)] for name, (dtype, shape) in datasets.items()}
     return {"datasets": listed, "attributes": attributes}
 
@@ -191,7 +209,8 @@ def read_contents(path: str, names: list[str]) -> Iterator[np.ndarray]:
         with h5py.File(path, "r") as opened:
             file: Any = opened
             for name in names[first : first + FEW]:
-                yield file[name][...]
+                contents = np.asarray(file[name][...])
+                yield contents.astype(streamed_type(contents.dtype), copy=False)
 
 
 def main() -> None:

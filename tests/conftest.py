@@ -91,6 +91,12 @@ def adversary():
 
 
 @pytest.fixture(scope="session")
+def plain_nets():
+    """Plain lava-dl networks and their slow oracle, tests/plain_nets.py."""
+    return module_from(ROOT / "tests" / "plain_nets.py")
+
+
+@pytest.fixture(scope="session")
 def stream_script():
     """scripts/random_stream.py as a module."""
     return module_from(ROOT / "scripts" / "random_stream.py")

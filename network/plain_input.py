@@ -1,0 +1,170 @@
+"""From a user's images to the messages that the input of a plain lava-dl network sends.
+
+lava-dl's networks begin with an input layer whose neurons turn a pixel into messages. Its dynamics
+are computed here, on the host, bit for bit as Lava's LIF and Delta processes do.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ipvae.network.errors import InputError
+from ipvae.network.plain_net import (
+    BIAS_MAX,
+    BIAS_MIN,
+    DECAY_UNITY,
+    SIGMA_END,
+    SIGMA_SHIFT,
+    SPIKE_EXP,
+    STATE_LIMIT,
+    STATE_SHIFT,
+    CubaNeuron,
+    PlainInput,
+    PlainNetwork,
+    SigmaDeltaNeuron,
+)
+
+_DECAY_BITS = 12
+MESSAGE_END = 2**15
+"""Messages that come from no neuron of ours are 16 bits wide with their sign."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """A user's images: one for all steps of a sample, or one for each step.
+
+    Attributes
+    ----------
+    values : (N, 1 or steps, n_inputs) int32
+        What an input neuron takes, or the messages themselves where there is none.
+    real : bool
+        Whether the user gave real numbers, which the network's own transform scaled.
+    """
+
+    values: np.ndarray
+    real: bool
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def first(self, n: int) -> "Frames":
+        """Return the first n samples."""
+        return Frames(self.values[:n], self.real)
+
+
+def load_frames(path: str | Path, network: PlainNetwork, n_steps: int) -> Frames:
+    """Read images from an .npy file.
+
+    Images are (N, C, H, W), or (N, n), or flat; with one image for each step, (N, steps, ...).
+    Integers are what an input neuron takes (Lava's bias of a CUBA neuron, the signal of a Delta
+    neuron). Real numbers x are lava-dl's inputs: weight * x + bias of the input layer, toward zero.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or its images do not fit the network.
+    """
+    try:
+        images = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: not an .npy file of numbers ({error})") from error
+    if not isinstance(images, np.ndarray) or images.dtype.kind not in "biuf" or images.ndim < 2:
+        raise InputError(f"{path}: holds no array of images, allowed are (n, ...) numbers")
+    if images.dtype.kind == "f" and not np.isfinite(images).all():
+        raise InputError(f"{path}: holds values that are not finite numbers")
+    return _frames(_in_steps(images, network.input, n_steps, str(path)), network, str(path))
+
+
+def _in_steps(images: np.ndarray, entry: PlainInput, n_steps: int, where: str) -> np.ndarray:
+    """Images as (N, 1 or n_steps, n_inputs)."""
+    n, size = len(images), entry.size
+    if n and images[0].size == size:
+        return images.reshape(n, 1, size)
+    frames = images.shape[1]
+    if not n or not frames or images[0, 0].size != size:
+        raise InputError(
+            f"{where}: shape {images.shape}, the network takes one or more images of {size} "
+            f"values, {entry.shape}, or with one for each step (n, steps, ...)"
+        )
+    if frames < n_steps:
+        raise InputError(
+            f"--steps: found {n_steps}, allowed up to {frames}, the steps of each sample in {where}"
+        )
+    return images.reshape(n, frames, size)[:, :n_steps]
+
+
+def _frames(images: np.ndarray, network: PlainNetwork, where: str) -> Frames:
+    neuron, real = network.input.neuron, images.dtype.kind == "f"
+    if neuron is None:
+        if real and (images != np.rint(images)).any():
+            raise InputError(
+                f"{where}: holds fractions; without input neurons allowed are messages"
+            )
+        low, high = (-MESSAGE_END, MESSAGE_END - 1) if network.sigma_delta else (0, 1)
+        real = False
+    else:
+        if real:
+            images = np.trunc(network.input.weight * images.astype(np.float64) + network.input.bias)
+        cuba = isinstance(neuron, CubaNeuron)
+        low, high = (BIAS_MIN, BIAS_MAX) if cuba else (-SIGMA_END, SIGMA_END - 1)
+    if images.size and (images.min() < low or images.max() > high):
+        raise InputError(
+            f"{where}: holds {images.min():g}..{images.max():g} for the input neurons, allowed "
+            f"{low}..{high}" + ("; scale the images as in training" if neuron is not None else "")
+        )
+    return Frames(images.astype(np.int32), real)
+
+
+def messages(entry: PlainInput, frames: np.ndarray, n_steps: int) -> np.ndarray:
+    """Messages of one sample.
+
+    Parameters
+    ----------
+    entry : PlainInput
+    frames : (1 or n_steps, n_inputs) int
+    n_steps : int
+
+    Returns
+    -------
+    (n_steps, n_inputs) int32
+    """
+    if isinstance(entry.neuron, CubaNeuron):
+        return _cuba(entry.neuron, frames, n_steps)
+    if isinstance(entry.neuron, SigmaDeltaNeuron):
+        return _delta(entry.neuron, frames, n_steps)
+    return np.broadcast_to(frames, (n_steps, frames.shape[1])).astype(np.int32)
+
+
+def _cuba(neuron: CubaNeuron, frames: np.ndarray, n_steps: int) -> np.ndarray:
+    """Spikes of Lava's LIF (`PyLifModelBitAcc`) whose bias is the image and whose a_in is 0.
+
+    v = clip(toward zero(v (4096 - vDecay) / 4096) + 64 image); spike and v = 0 if v > 64 vThMant.
+    """
+    sent = np.empty((n_steps, frames.shape[1]), dtype=np.int32)
+    v = np.zeros(frames.shape[1], dtype=np.int64)
+    for t in range(n_steps):
+        decayed = v * (DECAY_UNITY - neuron.voltage_decay)
+        decayed = np.sign(decayed) * (np.abs(decayed) >> _DECAY_BITS)
+        bias = frames[t % len(frames)].astype(np.int64) << STATE_SHIFT
+        v = np.clip(decayed + bias, 1 - STATE_LIMIT, STATE_LIMIT - 1)
+        sent[t] = v > (neuron.threshold << STATE_SHIFT)
+        v[sent[t] != 0] = 0
+    return sent
+
+
+def _delta(neuron: SigmaDeltaNeuron, frames: np.ndarray, n_steps: int) -> np.ndarray:
+    """Changes that Lava's Delta (`PyDeltaModelFixed`) sends of the image.
+
+    With the image and vThMant shifted up by 12: delta = image - the image before + residue; sent is
+    delta >> 6 if |delta| >= vThMant, else nothing, and delta becomes the residue.
+    """
+    sent = np.zeros((n_steps, frames.shape[1]), dtype=np.int32)
+    before, residue = np.zeros((2, frames.shape[1]), dtype=np.int64)
+    for t in range(n_steps):
+        image = frames[t % len(frames)].astype(np.int64) << SIGMA_SHIFT
+        delta = image - before + residue
+        passes = np.abs(delta) >= neuron.threshold << SIGMA_SHIFT
+        sent[t] = np.where(passes, delta, 0) >> (SIGMA_SHIFT - SPIKE_EXP)
+        residue, before = np.where(passes, 0, delta), image
+    return sent

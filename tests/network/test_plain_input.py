@@ -1,0 +1,157 @@
+"""Images of plain lava-dl networks: what is accepted, and the messages that they become."""
+
+import numpy as np
+import pytest
+
+from ipvae.network.errors import InputError
+from ipvae.network.plain_input import load_frames, messages
+from ipvae.network.plain_net import (
+    CubaNeuron,
+    DenseSynapses,
+    PlainInput,
+    PlainLayer,
+    PlainNetwork,
+    SigmaDeltaNeuron,
+)
+
+
+def network(entry):
+    neuron = entry.neuron if entry.neuron is not None else CubaNeuron(1, 1, 1)
+    layer = PlainLayer("1", DenseSynapses(np.ones((2, entry.size))), neuron)
+    return PlainNetwork(entry, (layer,))
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(entry, array, n_steps=3, net=None):
+        np.save(tmp_path / "x.npy", array)
+        return load_frames(tmp_path / "x.npy", net or network(entry), n_steps)
+
+    return load
+
+
+CUBA = PlainInput((1, 2, 2), CubaNeuron(25, 4096, 1024), 36.0, 34.0)
+DELTA = PlainInput((4,), SigmaDeltaNeuron(3))
+BARE = PlainInput((4,))
+
+
+def test_integers_are_currents_and_reals_go_through_the_networks_transform(load):
+    given = np.array([[1, -2, 3, 4095]])
+    frames = load(CUBA, given)
+    assert frames.values.tolist() == [given.tolist()] and not frames.real
+    frames = load(CUBA, np.array([[0.0, 1.0, -1.0, 0.49]]))
+    assert frames.values.tolist() == [[[34, 70, -2, 51]]] and frames.real
+    frames = load(DELTA, np.array([[0.5, -0.99, 1.0, 0.0]]))
+    assert frames.values.tolist() == [[[32, -63, 64, 0]]]
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 2, 2), (3, 4), (3, 2, 2)])
+def test_one_image_stands_for_all_steps(load, shape):
+    assert load(CUBA, np.ones(shape, np.int16)).values.shape == (3, 1, 4)
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 1, 2, 2), (3, 5, 4)])
+def test_or_one_image_for_each_step(load, shape):
+    given = np.arange(np.prod(shape)).reshape(shape)
+    frames = load(CUBA, given, n_steps=2)
+    np.testing.assert_array_equal(frames.values, given.reshape(3, 5, 4)[:, :2])
+    with pytest.raises(InputError, match="--steps: found 6, allowed up to 5, the steps of each"):
+        load(CUBA, given, n_steps=6)
+
+
+@pytest.mark.parametrize(
+    ("entry", "array", "message"),
+    [
+        (CUBA, np.ones((3, 5)), r"shape \(3, 5\), the network takes .* images of 4 values"),
+        (CUBA, np.ones((0, 4)), r"shape \(0, 4\), the network takes one or more images"),
+        (CUBA, np.ones(4), "holds no array of images"),
+        (CUBA, np.array([["a", "b"]]), "holds no array of images"),
+        (CUBA, np.array([[np.nan, 0, 0, 0]]), "not finite numbers"),
+        (CUBA, np.array([[4096, 0, 0, 0]]), r"0\.\.4096 for the input neurons, allowed -4096\.\."),
+        (CUBA, np.array([[1e3, 0, 0, 0]]), r"34\.\.36034 .*scale the images as in training"),
+        (DELTA, np.array([[2048, 0, 0, 0]]), r"0\.\.2048 for the input neurons, allowed -2048\."),
+        (BARE, np.array([[2, 0, 0, 1]]), r"holds 0\.\.2 .*allowed 0\.\.1$"),
+        (BARE, np.array([[0.5, 0, 0, 1]]), "fractions; without input neurons allowed are messages"),
+    ],
+)
+def test_images_that_do_not_fit_are_refused(load, entry, array, message):
+    with pytest.raises(InputError, match=message):
+        load(entry, array)
+
+
+def test_what_is_no_npy_file_is_refused(tmp_path):
+    (tmp_path / "x.npy").write_bytes(b"text")
+    for name in ("x.npy", "none.npy"):
+        with pytest.raises(InputError, match=f"{name}: not an .npy file of numbers"):
+            load_frames(tmp_path / name, network(CUBA), 3)
+
+
+def test_messages_without_input_neurons_are_the_images(load):
+    frames = load(BARE, np.array([[[0, 1, 1, 0], [1.0, 0, 0, 0]]]), n_steps=2)
+    assert not frames.real
+    assert messages(BARE, frames.values[0], 2).tolist() == [[0, 1, 1, 0], [1, 0, 0, 0]]
+    assert messages(BARE, frames.values[0][:1], 2).tolist() == [[0, 1, 1, 0]] * 2
+    graded = PlainNetwork(BARE, (PlainLayer("1", DenseSynapses(np.eye(4)), SigmaDeltaNeuron(0)),))
+    frames = load(BARE, np.array([[-32768, 32767, 5, 0]]), net=graded)
+    assert messages(BARE, frames.values[0], 1).tolist() == [[-32768, 32767, 5, 0]]
+
+
+def test_cuba_input_spikes_by_hand():
+    """Threshold 25, half of the potential decays, the currents are 30, 13, -5 and 20."""
+    entry = PlainInput((4,), CubaNeuron(25, 4096, 2048))
+    sent = messages(entry, np.array([[30, 13, -5, 20]]), 4)
+    # potentials / 64: 30 | 13 19.5 22.75 24.375 | .. | 20 30 20 30
+    assert sent.T.tolist() == [[1, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0], [0, 1, 0, 1]]
+
+
+def test_cuba_potentials_decay_toward_zero_and_stay_in_24_bits():
+    whole = PlainInput((1,), CubaNeuron(2**18, 4096, 0))
+    assert messages(whole, np.array([[4095]]), 100).sum() == 0  # 2^18 is out of reach
+    # -1 current: v = -64, then -64 * 4095 >> 12 would be -64, toward zero it is -63
+    entry = PlainInput((1,), CubaNeuron(0, 4096, 1))
+    frames = np.array([[-1], [0], [0], [1]])
+    sent = messages(entry, frames, 4)
+    assert sent.T.tolist() == [[0, 0, 0, 1]]  # -64, -63, -62, +2
+
+
+def test_delta_input_sends_changes_and_keeps_what_it_did_not_send():
+    entry = PlainInput((2,), SigmaDeltaNeuron(3))
+    frames = np.array([[5, 2], [5, 4], [3, 4], [1, -9]])
+    sent = messages(entry, frames, 4)
+    assert sent.T.tolist() == [[5 * 64, 0, 0, -4 * 64], [0, 4 * 64, 0, -13 * 64]]
+    assert messages(entry, frames[:1], 3).T.tolist() == [[320, 0, 0], [0, 0, 0]]
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("seed", range(2))
+def test_messages_equal_those_of_lavas_own_processes(seed):
+    from ipvae.lava_procs.importing import import_lava
+
+    import_lava()
+    from lava.magma.core.run_conditions import RunSteps
+    from lava.magma.core.run_configs import Loihi2SimCfg
+    from lava.proc.io.sink import RingBuffer as Sink
+    from lava.proc.io.source import RingBuffer as Source
+    from lava.proc.lif.process import LIF
+    from lava.proc.sdn.process import Delta
+
+    rng, n, n_steps = np.random.default_rng(seed), 40, 25
+    decay, threshold = int(rng.integers(0, 4097)), int(rng.integers(5, 90))
+    currents = rng.integers(-4096, 4096, n)
+    signal = rng.integers(-2048, 2048, (n_steps, n))
+    lif = LIF(shape=(n,), bias_mant=currents, bias_exp=6, vth=threshold, du=4095, dv=decay)
+    delta = Delta(shape=(n,), vth=threshold, spike_exp=6, state_exp=6)
+    source = Source(data=signal.T)
+    source.s_out.connect(delta.a_in)
+    found = []
+    for process in (lif, delta):
+        sink = Sink(shape=(n,), buffer=n_steps)
+        process.s_out.connect(sink.a_in)
+        process.run(RunSteps(n_steps), run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
+        found.append(sink.data.get().T)
+        process.stop()
+    cuba = PlainInput((n,), CubaNeuron(threshold, 4096, decay))
+    np.testing.assert_array_equal(messages(cuba, currents[None], n_steps), found[0])
+    sigma_delta = PlainInput((n,), SigmaDeltaNeuron(threshold))
+    np.testing.assert_array_equal(messages(sigma_delta, signal, n_steps), found[1])
+    assert found[0].any() and found[1].any()
