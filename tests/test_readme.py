@@ -6,8 +6,10 @@ import re
 import shlex
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ipvae.cli.main import run_command
@@ -66,6 +68,24 @@ def test_commands_of_the_documents_run_in_order_and_succeed(tmp_path):
     assert (len(programs(README)), len(programs(LAVA))) == (1, 2)
     for program in programs(README) + programs(LAVA):
         subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, check=True)
+
+
+@pytest.mark.lava
+def test_commands_on_plain_networks_succeed(tmp_path):
+    """With the MNIST network that lava-dl's wheel brings."""
+    script = Path(sys.executable).parent / "ipvae"
+    packages = Path(sysconfig.get_path("purelib"))
+    net = packages / "tests" / "lava" / "lib" / "dl" / "netx" / "mnist.net"
+    np.save(tmp_path / "images.npy", np.zeros((2, 784), np.int16))
+    lines = [line for block in LAVA for line in block if line.startswith("ipvae ")]
+    assert len(lines) == 3
+    given = {"FILE.net": str(net), "IMAGES.npy": "images.npy", "N": "2", "T": "4", "DIR": "out"}
+    for line in lines:
+        words = [given.get(word, word) for word in shlex.split(line)[1:]]
+        done = subprocess.run(
+            [str(script), *words], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, (line, done.stderr)
 
 
 def test_commands_of_the_training_guide_succeed_if_shortened(tmp_path):
