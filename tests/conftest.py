@@ -77,11 +77,30 @@ def kinds():
 
 
 @pytest.fixture(scope="session")
+def exported():
+    """Networks by our exporters, tests/exported.py."""
+    return module_from(ROOT / "tests" / "exported.py")
+
+
+@pytest.fixture(scope="session")
+def random_networks():
+    """Strategy for networks of any wiring, tests/random_networks.py."""
+    return module_from(ROOT / "tests" / "random_networks.py")
+
+
+@pytest.fixture(scope="session")
 def oracle():
     """The slow independent implementation, tests/oracle.py and oracle_layers.py beside it."""
     module = module_from(ROOT / "tests" / "oracle.py")
     module_from(ROOT / "tests" / "oracle_layers.py")
     return module
+
+
+@pytest.fixture(scope="session")
+def agree(oracle, tmp_path_factory):
+    """Function that asserts that all backends agree, tests/agreement.py."""
+    agreement = module_from(ROOT / "tests" / "agreement.py")
+    return agreement.Agreement(oracle, tmp_path_factory.mktemp("agree"))
 
 
 @pytest.fixture(scope="session")

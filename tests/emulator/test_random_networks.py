@@ -1,0 +1,8 @@
+"""Property: whatever the network, as long as it is proved to run, emulator and oracle agree."""
+
+import numpy as np
+
+
+def test_emulator_and_oracle_agree(agree, random_networks):
+    alive = random_networks.agree_on_examples(agree, 150, with_lava=False)
+    assert np.mean(alive) > 0.25
