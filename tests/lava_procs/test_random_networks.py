@@ -13,5 +13,5 @@ def test_lava_agrees_with_emulator_and_oracle(agree, random_networks):
 @pytest.mark.long
 @pytest.mark.timeout(0)
 def test_lava_agrees_on_many(agree, random_networks):
-    alive = random_networks.agree_on_examples(agree, 400)
+    alive = random_networks.agree_on_examples(agree, 200)
     assert np.mean(alive) > 0.25
