@@ -20,6 +20,10 @@ EXACT_IN_FLOAT32 = 2**24
 """Integers up to this size, and sums of them in any order, are exact in float32."""
 
 
+WHOLE_ABOVE = 7
+"""If more than one input in so many is active, the product with all columns is faster."""
+
+
 @implements(proc=Dense, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("bit_accurate_loihi", "fixed_pt")
@@ -58,10 +62,13 @@ class PyDenseEventDriven(AbstractPyDenseModelBitAcc):
         """Weights times a message: (n_in,) int or bool -> (n_out,) int32."""
         active = received.nonzero()[0]
         values = received[active].astype(np.int64)
-        if self._reach * int(np.abs(values).sum()) <= EXACT_IN_FLOAT32:
+        if self._reach * int(np.abs(values).sum()) > EXACT_IN_FLOAT32:
+            return self.weights[:, active] @ values.astype(np.int32)
+        if WHOLE_ABOVE * len(active) > len(received):
+            sums = received.astype(np.float32) @ self._columns
+        else:
             sums = values.astype(np.float32) @ self._columns[active]
-            return sums.astype(np.int32)
-        return self.weights[:, active] @ values.astype(np.int32)
+        return sums.astype(np.int32)
 
     def _shifted(self, sums: np.ndarray) -> np.ndarray:
         if self.weight_exp > 0:

@@ -44,7 +44,8 @@ def shift(value: np.ndarray, exponent: int) -> np.ndarray:
 
 def clip(value: np.ndarray, low: int, high: int) -> np.ndarray:
     """Limit to [low, high]; int64 array."""
-    return np.clip(np.asarray(value, dtype=np.int64), low, high)
+    # Two calls cost a third of np.clip's one at the size of a layer.
+    return np.minimum(np.maximum(np.asarray(value, dtype=np.int64), low), high)
 
 
 def scale_input(a_in: np.ndarray, exponent: int) -> np.ndarray:
