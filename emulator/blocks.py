@@ -34,11 +34,11 @@ _nothing = types.void
 
 
 def mixed(h: Lanes, shift: int, kept: Lanes | int) -> Lanes:
-    """h ^ (h >> shift) of words of 24 bits that may have anything above them."""
+    """H ^ (h >> shift) of words of 24 bits that may have anything above them."""
     return h ^ (h.unsigned_shift(shift) & kept)
 
 
-def uniform(c: Code, start: Lanes, nb: Lanes, y: Lanes, mix: list[Lanes]) -> Lanes:
+def uniform(start: Lanes, nb: Lanes, y: Lanes, mix: list[Lanes]) -> Lanes:
     """Uniforms of section 4 from na + ia + c * 0x9E3779, nb and y."""
     m1, m2, m3, m4, m5, k12, k13, k11, k14, k10, word = mix[:11]
     h = mixed(start, 12, k12) * m1
@@ -67,7 +67,7 @@ def sub_draws(c: Code, na: Any, nb: Any, starts: Any, ys: Any, mix: Any, out: An
     """Write 16 uniforms of a neuron."""
     words = c.constants(mix, len(MIX))
     start = c.load(starts) + c.lanes(na)
-    c.store(uniform(c, start, c.lanes(nb), c.load(ys), words), out)
+    c.store(uniform(start, c.lanes(nb), c.load(ys), words), out)
 
 
 @kernel(_nothing, _count, *[ADDRESS] * 8)
@@ -83,7 +83,7 @@ def update_log_rates(
     given: Any,
     saturated: Any,
 ) -> None:
-    """u = clip(start + clip(drive + scale * clip(a_in >> right) - own)), own = 0.
+    """U = clip(start + clip(drive + scale * clip(a_in >> right) - own)), own = 0.
 
     `given` holds right, limit, scale, dmin, dmax, umin, umax. `real` is 1 for neurons, 0 for what
     fills the last block. `saturated` gets the number of clipped inputs and of u = umax added.
@@ -135,7 +135,7 @@ def draw(
     number = c.variable(c.numbers())
     with c.loop(n) as i:
         start = c.load(c.offset(na, i, BYTES)) + ia
-        drawn = uniform(c, start, c.load(c.offset(nb, i, BYTES)), y, words)
+        drawn = uniform(start, c.load(c.offset(nb, i, BYTES)), y, words)
         c.store(drawn, c.offset(uniforms, i, BYTES))
         v = c.load(c.offset(u, i, BYTES))
         may = (top - drawn).float_bits().is_("<=", (v << finer) + one)
@@ -235,7 +235,7 @@ def add_shorts(c: Code, n: Any, offsets: Any, values: Any, weights: Any, total: 
 def update_potentials(
     c: Code, n: Any, a_in: Any, u: Any, drive: Any, real: Any, given: Any, saturated: Any
 ) -> None:
-    """u moves to drive + scale * clip(a_in >> right), 2**-leak of the way, or is that.
+    """U moves to drive + scale * clip(a_in >> right), 2**-leak of the way, or is that.
 
     `given` holds right, limit, scale, leak, and a mask: 0 starts from 0 in place of u.
     """
@@ -256,7 +256,7 @@ def update_potentials(
 
 @kernel(_nothing, _count, *[ADDRESS] * 4)
 def send_graded(c: Code, n: Any, z: Any, real: Any, given: Any, saturated: Any) -> None:
-    """z = clip((soft(z) + half) >> shift) and count those at a limit.
+    """Z = clip((soft(z) + half) >> shift) and count those at a limit.
 
     `given` holds threshold, half, shift, zmin, zmax, and the zmin that counts.
     """

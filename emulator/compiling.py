@@ -14,7 +14,11 @@ def say_if_compiling(parts: tuple[Part, ...], tell: Callable[[str], None] | None
     if tell is None:
         return
     poisson = [isinstance(part.rules, PoissonRules) for part in parts]
-    needed = [k for k, n in ((kernels.run_poisson, any(poisson)), (kernels.run_graded, not all(poisson))) if n]
+    needed = [
+        k
+        for k, n in ((kernels.run_poisson, any(poisson)), (kernels.run_graded, not all(poisson)))
+        if n
+    ]
     if not all(_ready(kernel) for kernel in needed):
         tell(NOTE)
 

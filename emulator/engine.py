@@ -18,8 +18,8 @@ from ipvae.network.bounds import require_proved
 from ipvae.network.description import IntNetwork
 from ipvae.network.draws import check_draws
 from ipvae.network.errors import InputError
-from ipvae.network.totals import LayerTotals, Totals
 from ipvae.network.stream import frame, stream_drives
+from ipvae.network.totals import LayerTotals, Totals
 from ipvae.network.trace import VARIABLES
 
 Tell = Callable[[str], None]
@@ -217,7 +217,9 @@ class Emulator:
             )
         kept = {
             step: {
-                name: _joined([t.kept[step][name] for t in tiles], self.network.layers[name].n_neurons)
+                name: _joined(
+                    [t.kept[step][name] for t in tiles], self.network.layers[name].n_neurons
+                )
                 for name in self.shown
             }
             for step in wanted

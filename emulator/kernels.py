@@ -298,7 +298,11 @@ def run_poisson(fixed, given, synapses, heard, state, messages, work, sums, reco
     """
     n, width = state.u.shape
     layer, scratch = neurons_of(fixed), scratch_of(work)
-    sizes, numbers, saturated = start_of(sums.sizes), start_of(sums.messages), start_of(sums.saturated)
+    sizes, numbers, saturated = (
+        start_of(sums.sizes),
+        start_of(sums.messages),
+        start_of(sums.saturated),
+    )
     all_a_in, all_u, all_drive = start_of(state.a_in), start_of(state.u), start_of(state.drive)
     all_own, all_sent, all_keys = start_of(state.own), start_of(state.sent), start_of(state.keys)
     draw, replayed = start_of(given.draw), recorded.shape[1] > 0
@@ -358,7 +362,11 @@ def run_graded(fixed, given, synapses, heard, state, messages, sums, rows):
     """Let a layer of graded neurons act for rows[0] <= t < rows[1]; as `run_poisson`."""
     n, width = state.u.shape
     layer = neurons_of(fixed)
-    sizes, numbers, saturated = start_of(sums.sizes), start_of(sums.messages), start_of(sums.saturated)
+    sizes, numbers, saturated = (
+        start_of(sums.sizes),
+        start_of(sums.messages),
+        start_of(sums.saturated),
+    )
     all_a_in, all_u, all_drive = start_of(state.a_in), start_of(state.u), start_of(state.drive)
     all_z = start_of(messages.z)
     potential, output = start_of(given.potential), start_of(given.output)

@@ -275,34 +275,49 @@ def _constant(values: list[int]) -> Any:
     )
 
 
+def _pointers(result: Callable[..., Any], write: Callable[..., Any]) -> Callable[..., Any]:
+    """Codegen of an intrinsic whose type follows from those of its arguments."""
+
+    def typed(*kinds: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            return write(context, builder, signature, *values)
+
+        return result(*kinds)(*kinds), codegen
+
+    return typed
+
+
+_start_of = _pointers(
+    lambda array: types.CPointer(array.dtype),
+    lambda context, builder, signature, array: (
+        context.make_array(signature.args[0])(context, builder, array).data
+    ),
+)
+_moved = _pointers(
+    lambda pointer, _: pointer,
+    lambda _c, builder, _s, pointer, elements: builder.gep(pointer, [elements]),
+)
+_address = _pointers(
+    lambda _: types.int64, lambda _c, builder, _s, pointer: builder.ptrtoint(pointer, _I64)
+)
+
+
 @intrinsic
-def start_of(typingctx, array):  # noqa: ANN001, ANN201, D103
+def start_of(typingctx: Any, array: Any) -> Any:  # noqa: ARG001
     """Pointer to an array's first element: no bounds, no counting of references."""
-
-    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return context.make_array(signature.args[0])(context, builder, values[0]).data
-
-    return types.CPointer(array.dtype)(array), codegen
+    return _start_of(array)
 
 
 @intrinsic
-def moved(typingctx, pointer, elements):  # noqa: ANN001, ANN201, D103
+def moved(typingctx: Any, pointer: Any, elements: Any) -> Any:  # noqa: ARG001
     """Pointer to a later element."""
-
-    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return builder.gep(values[0], [values[1]])
-
-    return pointer(pointer, types.int64), codegen
+    return _moved(pointer, elements)
 
 
 @intrinsic
-def address(typingctx, pointer):  # noqa: ANN001, ANN201, D103
+def address(typingctx: Any, pointer: Any) -> Any:  # noqa: ARG001
     """Address of what a pointer points to."""
-
-    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return builder.ptrtoint(values[0], _I64)
-
-    return types.int64(pointer), codegen
+    return _address(pointer)
 
 
 def zero() -> Any:

@@ -295,7 +295,9 @@ def new_messages(part: Part, n: int) -> Messages:
 
 def new_sums(part: Part) -> Sums:
     """Sums of a layer, nothing yet."""
-    return Sums(np.zeros(part.width, np.int64), np.zeros(part.width, np.int64), np.zeros(3, np.int64))
+    return Sums(
+        np.zeros(part.width, np.int64), np.zeros(part.width, np.int64), np.zeros(3, np.int64)
+    )
 
 
 def new_work(width: int) -> Work:

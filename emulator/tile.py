@@ -83,12 +83,12 @@ class Tile:
         before = (part.fixed, part.rules, part.synapses, heard, self._states[name])
         sent, sums = self._messages[name], self.sums[name]
         if isinstance(part.rules, PoissonRules):
-            draws = NO_DRAWS if self._draws is None else self._replayed(part, first, last)
+            draws = NO_DRAWS if self._draws is None else self._replayed(first, last)
             kernels.run_poisson(*before, sent, self._work, sums, draws, rows)
         else:
             kernels.run_graded(*before, sent, sums, rows)
 
-    def _replayed(self, part: Part, first: int, last: int) -> np.ndarray:
+    def _replayed(self, first: int, last: int) -> np.ndarray:
         assert self._draws is not None
         return np.ascontiguousarray(self._draws[:, first:last], dtype=np.int32)
 

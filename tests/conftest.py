@@ -89,6 +89,12 @@ def random_networks():
 
 
 @pytest.fixture(scope="session")
+def plain():
+    """A readable run from the functions of ipvae.network, tests/plain.py."""
+    return module_from(ROOT / "tests" / "plain.py")
+
+
+@pytest.fixture(scope="session")
 def oracle():
     """The slow independent implementation, tests/oracle.py and oracle_layers.py beside it."""
     module = module_from(ROOT / "tests" / "oracle.py")
