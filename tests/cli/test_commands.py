@@ -145,7 +145,7 @@ def test_verify_notices_one_change_and_says_where(command, net, monkeypatch, pla
             return reference(one_weight(network), images, steps, seed)
         if kind == "draw":
             draws = truth.stacked("1", "z").copy()
-            draws[2, 11, 6] += 1
+            draws[2, 11, 6] ^= 1
             return reference(network, images, steps, seed, draws=draws)
         with monkeypatch.context() as patch:  # toward zero in place of toward minus infinity
             original = neurons.scale_input
