@@ -100,13 +100,35 @@ class Emulator:
         InputError, DescriptionError
             When the first step is asked for.
         """
-        given = _Given(np.asarray(images), n_steps, seed, first_image, draws, hold)
-        self._require(given)
-        tiles = [self._tile(given, part) for part in self._slices(len(images))]
+        tiles = self.tiles(images, n_steps, seed, first_image, draws, hold)
         with self._workers(len(tiles)) as for_each:
             for _ in range(n_steps + 1):
                 for_each(lambda tile: tile.advance(1), tiles)
                 yield {name: self._step(name, tiles) for name in self.network.layers}
+
+    def tiles(
+        self,
+        images: np.ndarray,
+        n_steps: int,
+        seed: int,
+        first_image: int = 0,
+        draws: np.ndarray | None = None,
+        hold: int | None = None,
+    ) -> list[Tile]:
+        """Images after a reset, in tiles that advance when they are told to; as `rows`.
+
+        Raises
+        ------
+        InputError, DescriptionError
+        """
+        given = _Given(np.asarray(images), n_steps, seed, first_image, draws, hold)
+        self._require(given)
+        return [self._tile(given, part) for part in self._slices(len(images))]
+
+    def advance(self, tiles: list[Tile], rows: int) -> None:
+        """Let tiles act at their next rows, in this emulator's threads."""
+        with self._workers(len(tiles)) as for_each:
+            for_each(lambda tile: tile.advance(rows), tiles)
 
     def steps(
         self,

@@ -217,6 +217,16 @@ def further_draws(fixed, work, u, n_split, finer, key_a, key_b, counter):
 
 
 @njit(nogil=True)
+def drawn(fixed, work, u, k, finer):
+    """Count of a neuron: of its first uniform, and of the further ones, which it clears."""
+    v = np.int64(u[k]) >> finer
+    octaves = max((v - SPLIT + 4095) >> 12, 0)
+    z = single(fixed.table, v - (octaves << 12) + LOWEST, work.uniforms[k]) + work.extra[k]
+    work.extra[k] = 0
+    return z
+
+
+@njit(nogil=True)
 def send_count(fixed, work, own, sent, sizes, messages, k, z):
     """Let a neuron send a count."""
     own[k] = fixed.self_weight[k] * min(z, np.int64(fixed.own_most[k]))
@@ -250,11 +260,7 @@ def draw_counts(fixed, work, u, own, sent, sizes, messages, rules, width, draw, 
     largest = 0
     for m in range(n):
         k = work.active[m]
-        v = np.int64(u[k]) >> finer
-        octaves = max((v - SPLIT + 4095) >> 12, 0)
-        z = single(fixed.table, v - (octaves << 12) + LOWEST, work.uniforms[k]) + work.extra[k]
-        work.extra[k] = 0
-        z = min(z, count_max) * fixed.real[k]
+        z = min(drawn(fixed, work, u, k, finer), count_max) * fixed.real[k]
         largest += z >= count_max
         send_count(fixed, work, own, sent, sizes, messages, k, z)
     return largest

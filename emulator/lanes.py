@@ -123,6 +123,8 @@ class Code:
             return value
         if isinstance(value, int):
             return Lanes(self, _constant([value] * LANES))
+        if value.type == _VECTOR:
+            return Lanes(self, value)
         blank = ir.Constant(_VECTOR, ir.Undefined)
         first = self.builder.insert_element(blank, value, ir.Constant(_I32, 0))
         return Lanes(self, self.builder.shuffle_vector(first, blank, _constant([0] * LANES)))

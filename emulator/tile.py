@@ -100,6 +100,10 @@ class Tile:
         """Log-rates or potentials after the last row: (N, n) int32."""
         return self._states[layer].u[:, :n].copy()
 
+    def whole_u(self, layer: str) -> np.ndarray:
+        """Log-rates or potentials with what fills the last block, (N, K) int32: the state."""
+        return self._states[layer].u
+
     def z(self, layer: str, n: int) -> np.ndarray:
         """What was sent at the last row: (N, n) int32."""
         return sent(self._messages[layer], self._states[layer].u.shape)[:, :n].copy()
