@@ -59,9 +59,7 @@ def products(weights, offsets, values, total, repeats):
         rows = address(start_of(weights)) + block * size
         to = address(moved(start_of(total), block * blocks.BLOCK))
         for _ in range(repeats):
-            blocks.add_bytes(
-                pairs, address(start_of(offsets)), address(start_of(values)), rows, to
-            )
+            blocks.add_bytes(pairs, address(start_of(offsets)), address(start_of(values)), rows, to)
 
 
 @njit(nogil=True)

@@ -162,9 +162,25 @@ def fill(c: Code, value: Any, out: Any) -> None:
     c.store(c.lanes(value), out)
 
 
+@kernel(_nothing, _count, ADDRESS)
+def clear(c: Code, n: Any, out: Any) -> None:
+    """Write zeros to `n` vectors."""
+    nothing = c.lanes(0)
+    with c.loop(n) as i:
+        c.store(nothing, c.offset(out, i, BYTES))
+
+
+@kernel(_nothing, ADDRESS)
+def times_256(c: Code, sums: Any) -> None:
+    """Multiply half a block's sums."""
+    for part in range(2):
+        at = c.offset(sums, part * LANES)
+        c.store(c.load(at) << 8, at)
+
+
 @kernel(_count, _count, _count, ADDRESS, ADDRESS, ADDRESS)
 def list_quads(c: Code, first: Any, n: Any, sent: Any, offsets: Any, values: Any) -> Any:
-    """List what 4 neighbours sent, a byte each, where it is not 0, and clear it.
+    """List what 4 neighbours sent, a byte each, where it is not 0.
 
     `n` vectors of 16 quads; the list is filled up with nothing to an even number.
     """
@@ -172,9 +188,7 @@ def list_quads(c: Code, first: Any, n: Any, sent: Any, offsets: Any, values: Any
     clear = c.lanes(0)
     number = c.variable((c.numbers() + c.lanes(c.builder.trunc(first, ir.IntType(32)))) * QUAD)
     with c.loop(n) as i:
-        at = c.offset(sent, i, BYTES)
-        value = c.load(at)
-        c.store(clear, at)
+        value = c.load(c.offset(sent, i, BYTES))
         mask = value.is_("!=", 0)
         place = count.get()
         c.append(mask, number.get(), c.offset(offsets, place))

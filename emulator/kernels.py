@@ -12,12 +12,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from ipvae.emulator import blocks, lanes
+from ipvae.emulator import blocks, lanes, matrix
 from ipvae.emulator.blocks import BLOCK, COUNTED
 from ipvae.emulator.lanes import LANES, address, moved, start_of
 
 BYTES, SHORTS, WIDE = 0, 1, 2
 """What messages are listed as: 4 unsigned bytes, 4 signed shorts, or not at all."""
+
+DENSE = 8
+"""A whole product pays from this part of all quads on: it takes an eighth of a list's time."""
 
 SPLIT, LOWEST = 12288, 49152
 _WORD = np.uint64(0xFFFFFF)
@@ -29,7 +32,7 @@ _BYTE, _SHORT = 255, 32767
 
 def _sources() -> str:
     """Digest of all that is compiled: numba looks at one file before it takes its cache."""
-    files = (__file__, blocks.__file__, lanes.__file__)
+    files = (__file__, blocks.__file__, lanes.__file__, matrix.__file__)
     return hashlib.sha256(b"".join(Path(f).read_bytes() for f in files)).hexdigest()[:12]
 
 
@@ -114,29 +117,77 @@ def scratch_of(work):
 
 
 @njit(nogil=True)
-def receive(weights, heard, a_in):
-    """a_in = weights times what was sent, section 3: (N, K) int32."""
-    n, width = a_in.shape
-    a_in[:] = 0
+def receive(weights, heard, a_in, n):
+    """a_in = weights times what was sent by `n` images, section 3: (N, K) int32."""
+    parts = heard.ends.shape[1] - 1
     if heard.kind == WIDE:
+        a_in[:] = 0
         receive_wide(weights, heard.z, a_in)
-        return
+    elif heard.matrix and dense(heard, n, weights.shape[1]):
+        multiply(weights, heard, a_in)
+        if heard.kind == BYTES:  # what did not fit a byte
+            receive_lists(weights, heard, a_in, n, parts - 1)
+    else:
+        a_in[:] = 0
+        receive_lists(weights, heard, a_in, n, 0)
+
+
+@njit(nogil=True)
+def dense(heard, n, quads):
+    """Whether so much was sent that a whole product is the faster way."""
+    listed, last = 0, heard.ends.shape[1] - 1
+    for i in range(n):
+        listed += heard.ends[i, last]
+    return listed * DENSE > heard.low.shape[0] * quads
+
+
+@njit(nogil=True)
+def receive_lists(weights, heard, a_in, n, first_part):
+    """Add what lists hold to the sums, from a part on."""
+    width = a_in.shape[1]
     total, rows = address(start_of(a_in)), address(start_of(weights))
     offsets, values = address(start_of(heard.offsets)), address(start_of(heard.values))
     ends, parts = start_of(heard.ends), heard.ends.shape[1] - 1
     per_image, wide = heard.offsets.shape[1] * 4, 1 if heard.kind == BYTES else 2
     for block in range(width // BLOCK):
-        for part in range(parts):
+        for part in range(first_part, parts):
             for i in range(n):
                 end = moved(ends, i * (parts + 1) + part)
                 at = i * per_image + end[0] * 4
                 to = total + (i * width + block * BLOCK) * 4
                 pairs = (end[1] - end[0]) >> 1
+                if pairs == 0:
+                    continue
                 if wide == 1:
                     blocks.add_bytes(pairs, offsets + at, values + at, rows, to)
                 else:
                     blocks.add_shorts(pairs, offsets + at, values + 2 * at, rows, to)
         rows += weights.shape[1] * weights.shape[2]
+
+
+@njit(nogil=True)
+def multiply(weights, heard, a_in):
+    """a_in = weights times all that was sent: `receive` in matrix registers."""
+    total, rows = address(start_of(a_in)), address(start_of(weights))
+    low, high = address(start_of(heard.low)), address(start_of(heard.high))
+    width, n = heard.low.shape[1], weights.shape[1] // 16
+    stride, signed = a_in.shape[1] * 4, heard.high.shape[0] > 0
+    matrix.configure(address(start_of(matrix.SHAPES)))
+    for block in range(a_in.shape[1] // BLOCK):
+        for half in range(0, 2):
+            of_half = rows + half * (blocks.QUAD // 2)
+            for i in range(0, a_in.shape[0], matrix.IMAGES):
+                to = total + i * stride + (block * BLOCK + half * BLOCK // 2) * 4
+                at = i * width
+                if signed:
+                    matrix.multiply_signed(n, high + at, width, of_half, to, stride)
+                    for j in range(matrix.IMAGES):
+                        blocks.times_256(to + j * stride)
+                    matrix.multiply_more(n, low + at, width, of_half, to, stride)
+                else:
+                    matrix.multiply(n, low + at, width, of_half, to, stride)
+        rows += weights.shape[1] * weights.shape[2]
+    matrix.release()
 
 
 @njit(nogil=True)
@@ -274,7 +325,7 @@ def list_counts(sent, width, work, messages, i):
     offsets, values = moved(offsets, i * length), moved(values, i * length)
     ends = moved(start_of(messages.ends), i * (parts + 1))
     vectors, end = width >> 6, 0
-    for part in range(parts):
+    for part in range(parts - 1):
         first = part * messages.vectors
         n = min(messages.vectors, vectors - first)
         at = address(moved(sent, first * 64))
@@ -310,12 +361,12 @@ def run_poisson(fixed, given, synapses, heard, state, messages, work, sums, reco
         start_of(sums.saturated),
     )
     all_a_in, all_u, all_drive = start_of(state.a_in), start_of(state.u), start_of(state.drive)
-    all_own, all_sent, all_keys = start_of(state.own), start_of(state.sent), start_of(state.keys)
+    all_own, all_sent, all_keys = start_of(state.own), start_of(messages.low), start_of(state.keys)
     draw, replayed = start_of(given.draw), recorded.shape[1] > 0
     rules = (given.finer, given.count_max)
     for t in range(rows[0], rows[1]):
         if t >= rows[2]:
-            receive(synapses.weights, heard, state.a_in)
+            receive(synapses.weights, heard, state.a_in, n)
         # At row 0 nothing changes a log-rate that has memory.
         limits = start_of(given.still if given.memory and t == 0 else given.limits)
         if given.ceiling:
@@ -336,6 +387,7 @@ def run_poisson(fixed, given, synapses, heard, state, messages, work, sums, reco
             )
             if given.ceiling:
                 saturated[1] += bend(layer, u, width, given.limits[5], given.limits[6])
+            blocks.clear(width >> 6, address(sent))
             largest = 0
             if replayed:
                 for k in range(recorded.shape[2]):
@@ -378,7 +430,7 @@ def run_graded(fixed, given, synapses, heard, state, messages, sums, rows):
     potential, output = start_of(given.potential), start_of(given.output)
     for t in range(rows[0], rows[1]):
         if t >= rows[2]:
-            receive(synapses.weights, heard, state.a_in)
+            receive(synapses.weights, heard, state.a_in, n)
         for i in range(n):
             row = i * width
             u, z = moved(all_u, row), moved(all_z, row)
@@ -408,6 +460,12 @@ def run_graded(fixed, given, synapses, heard, state, messages, sums, rows):
                 numbers[k] += size > 0
             if messages.kind == SHORTS:
                 list_shorts(z, width, messages, i)
+                if messages.matrix:
+                    low = moved(start_of(messages.low), row)
+                    high = moved(start_of(messages.high), row)
+                    for k in range(width):
+                        low[k] = np.uint8(z[k] & 255)
+                        high[k] = np.uint8((z[k] >> 8) & 255)
 
 
 @njit(nogil=True)

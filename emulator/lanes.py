@@ -109,13 +109,17 @@ class Lanes:
         return self.code.call("llvm.vector.reduce.add.v16i32", _I32, self.value)
 
 
+def features_of(context: Any) -> list[str]:
+    """Names of what the processor has, with a + before, that numba compiles for."""
+    return context.codegen().magic_tuple()[2].split(",")
+
+
 class Code:
     """Writes instructions at the builder's place."""
 
     def __init__(self, context: Any, builder: Any) -> None:
         self.builder = builder
-        features = context.codegen().magic_tuple()[2].split(",")
-        self._has = {name: f"+{name}" in features for name in ("avx512f", "avx512vnni")}
+        self.features = {f[1:] for f in features_of(context) if f.startswith("+")}
 
     def lanes(self, value: "Lanes | int | Any") -> Lanes:
         """Take lanes as they are; put a number into all of them."""
@@ -190,7 +194,7 @@ class Code:
 
     def append(self, mask: Any, vector: Lanes, address: Any) -> None:
         """Write the lanes that a mask chooses next to each other; up to 16 elements change."""
-        if self._has["avx512f"]:
+        if "avx512f" in self.features:
             blank = ir.Constant(_VECTOR, ir.Undefined)
             packed = self.call(
                 "llvm.x86.avx512.mask.compress.v16i32", _VECTOR, vector.value, blank, mask
@@ -207,7 +211,7 @@ class Code:
 
     def dot_bytes(self, total: Lanes, values: Any, weights: Lanes) -> Lanes:
         """Add to each lane the products of its 4 signed bytes with 4 unsigned ones, an int32."""
-        if self._has["avx512vnni"]:
+        if "avx512vnni" in self.features:
             name = "llvm.x86.avx512.vpdpbusd.512"
             every = self.lanes(values).value
             return Lanes(self, self.call(name, _VECTOR, total.value, every, weights.value))
@@ -232,7 +236,7 @@ class Code:
     def _pairs(self, total: Lanes, a: Any, b: Any) -> Lanes:
         """Add to each lane the products of its two pairs of shorts."""
         builder = self.builder
-        if self._has["avx512vnni"]:
+        if "avx512vnni" in self.features:
             words = [builder.bitcast(v, _VECTOR) for v in (a, b)]
             name = "llvm.x86.avx512.vpdpwssd.512"
             return Lanes(self, self.call(name, _VECTOR, total.value, *words))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ipvae.emulator import blocks, kernels
+from ipvae.emulator import blocks, kernels, matrix
 from ipvae.emulator.blocks import BLOCK, COUNTED
 from ipvae.network import random_source
 from ipvae.network.activations import SWISH, ceiling_table, swish_table
@@ -62,13 +62,15 @@ class GradedRules(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a tile's images keep of a layer, (N, K) int32; `sent` bytes, `keys` (N, 2) uint32."""
+    """What a tile's images keep of a layer, (N, K) int32; `keys` (N, 2) uint32.
+
+    `a_in` is filled up to whole products of `ipvae.emulator.matrix`.
+    """
 
     a_in: np.ndarray
     u: np.ndarray
     drive: np.ndarray
     own: np.ndarray
-    sent: np.ndarray
     keys: np.ndarray
 
 
@@ -85,6 +87,11 @@ class Messages(NamedTuple):
         Where a quad's weights stand in a block.
     values : (N, n) or (N, 2 n) int32
     ends : (N, parts + 1) int64
+        The last part of counts is what did not fit a byte.
+    matrix : bool
+        Whether a layer that hears this may use matrix registers.
+    low, high : (N, K) uint8
+        Bytes of what was sent, for them, filled up; counts have no `high`.
     z : (N, K) int32
         Of graded neurons.
     """
@@ -94,6 +101,9 @@ class Messages(NamedTuple):
     offsets: np.ndarray
     values: np.ndarray
     ends: np.ndarray
+    matrix: bool
+    low: np.ndarray
+    high: np.ndarray
     z: np.ndarray
 
 
@@ -257,11 +267,10 @@ def new_state(part: Part, drive: np.ndarray, keys: np.ndarray) -> State:
     n, width = len(drive), part.width
     poisson = isinstance(part.rules, PoissonRules)
     state = State(
-        a_in=aligned((n, width), np.int32),
+        a_in=aligned((_products(n), width), np.int32),
         u=aligned((n, width), np.int32),
         drive=aligned((n, width), np.int32),
         own=aligned((n if poisson else 0, width), np.int32),
-        sent=aligned((n if poisson else 0, width), np.uint8),
         keys=keys,
     )
     state.u[:] = part.fixed.u_init
@@ -269,12 +278,17 @@ def new_state(part: Part, drive: np.ndarray, keys: np.ndarray) -> State:
     return state
 
 
+def _products(n: int) -> int:
+    """Images, filled up to whole products of matrix registers."""
+    return -(-n // matrix.IMAGES) * matrix.IMAGES
+
+
 def new_messages(part: Part, n: int) -> Messages:
     """Messages of a tile's `n` images of a layer, none yet."""
     poisson = isinstance(part.rules, PoissonRules)
     low, high = part.layer.sent
     quads = part.width // 4
-    n_parts = -(-quads // CACHED_QUADS)
+    n_parts = -(-quads // CACHED_QUADS) + poisson
     length = quads + 2 * n_parts + blocks.LANES
     kind = kernels.BYTES
     if poisson:
@@ -289,6 +303,9 @@ def new_messages(part: Part, n: int) -> Messages:
         offsets=np.zeros((n, length), np.int32),
         values=np.zeros((n, length if poisson else 2 * length), np.int32),
         ends=np.zeros((n, n_parts + 1), np.int64),
+        matrix=matrix.available() and kind != kernels.WIDE,
+        low=aligned((_products(n), part.width), np.uint8),
+        high=aligned((0 if poisson else _products(n), part.width), np.uint8),
         z=np.zeros((n, 0 if poisson else part.width), np.int32),
     )
 

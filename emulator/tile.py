@@ -94,7 +94,7 @@ class Tile:
 
     def a_in(self, layer: str, n: int) -> np.ndarray:
         """What the first `n` neurons received at the last row: (N, n) int32."""
-        return self._states[layer].a_in[:, :n].copy()
+        return self._states[layer].a_in[: self.n, :n].copy()
 
     def u(self, layer: str, n: int) -> np.ndarray:
         """Log-rates or potentials after the last row: (N, n) int32."""
