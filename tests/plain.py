@@ -64,9 +64,8 @@ def _acted(
     words = random_source.neuron_keys(DRAWN, layer.n_neurons)
     image = np.array([key.a], np.uint32), np.array([key.b], np.uint32)
 
-    def uniform(sub_draw: int | np.ndarray, index: np.ndarray | None) -> np.ndarray:
-        these = words if index is None else (words[0][index], words[1][index])
-        return random_source.uniforms(image, these, t, sub_draw)
+    def uniform(index: np.ndarray, sub_draw: np.ndarray) -> np.ndarray:
+        return random_source.uniforms(image, (words[0][index], words[1][index]), t, sub_draw)
 
     counts = draw(u >> layer.finer_bits, uniform)
     return {"a_in": a_in, "u": u, "z": np.minimum(counts, layer.count_max)}

@@ -70,6 +70,19 @@ PROCESSORS = {
 }
 
 
+@pytest.mark.parametrize(
+    "name", ["recurrent", "errors, 16 bits + 2 read-outs", "lca", "two hidden"]
+)
+def test_lists_and_whole_products_agree(monkeypatch, kinds, plain, name):
+    """A processor with matrix registers takes whole products in busy rows, else lists."""
+    network = kinds.networks(7)[name]
+    images = images_of(network, 70)
+    expected = expected_rows(plain, network, images)
+    assert_same_rows(expected, rows_of(Emulator(network), images))
+    monkeypatch.setattr(program.matrix, "available", lambda: False)
+    assert_same_rows(expected, rows_of(Emulator(network), images))
+
+
 @pytest.mark.skipif(
     "machine" not in dir(os.uname()) or os.uname().machine != "x86_64", reason="names of x86"
 )
