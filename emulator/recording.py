@@ -1,15 +1,18 @@
 """Runs that are recorded: in memory, or to disk as they go."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
 from ipvae.emulator.engine import Emulator, Row, Tell
+from ipvae.emulator.tile import IMAGES
 from ipvae.network.description import IntNetwork
 from ipvae.network.draws import check_draws
 from ipvae.network.file import checksum
 from ipvae.network.record import EVERYTHING, LayerRecord, Record
 from ipvae.network.trace import Trace
+from ipvae.network.trace_stream import CHUNK_ROWS, open_trace
 
 BATCH = 256
 """Images that `run` advances together; results do not depend on it."""
@@ -54,17 +57,76 @@ def run(
     ------
     InputError, DescriptionError, UnprovedOverflowError
     """
-    emulator = Emulator(network, tell=tell)
     record.require_fits(network)
-    if draws is not None:
-        check_draws(draws, network, len(images), n_steps + 1)
+    emulator = Emulator(network, tell=tell)
     samples: list[Sample] = []
+    for first, rows in _batches(emulator, images, n_steps, seed, batch, draws, hold):
+        n_images = len(images[first : first + batch])
+        layers = _chosen(network, record)
+        whole = _blank(layers, n_images, n_steps // record.every + 1)
+        for row, part in _parts(layers, rows, n_images, record.every):
+            for name, variable, values in part:
+                whole[name][variable][:, row : row + values.shape[1]] = values
+        samples += [_image(whole, i) for i in range(n_images)]
+    return record.trace("emulator", seed, checksum(network), samples)
+
+
+def run_to_file(
+    path: str | Path,
+    network: IntNetwork,
+    images: np.ndarray,
+    n_steps: int,
+    seed: int,
+    batch: int = IMAGES,
+    draws: np.ndarray | None = None,
+    record: Record = EVERYTHING,
+    hold: int | None = None,
+    tell: Tell | None = None,
+) -> None:
+    """Record like `run`, but write the trace file as it goes.
+
+    Memory holds 64 rows of a batch of images, however many images and steps there are.
+
+    Parameters
+    ----------
+    path : str or Path
+        Holds the old file until the whole new one is there.
+    network, images, n_steps, seed, batch, draws, record, hold, tell
+        As `run`.
+
+    Raises
+    ------
+    InputError, DescriptionError, UnprovedOverflowError
+    """
+    record.require_fits(network)
+    emulator = Emulator(network, tell=tell)
+    layers = _chosen(network, record)
+    header = record.trace("emulator", seed, checksum(network), [])
+    with open_trace(path, header, n_steps // record.every + 1) as file:
+        for first, rows in _batches(emulator, images, n_steps, seed, batch, draws, hold):
+            n_images = len(images[first : first + batch])
+            for row, part in _parts(layers, rows, n_images, record.every):
+                for name, variable, values in part:
+                    for i in range(n_images):
+                        file.write(first + i, name, variable, row, values[i])
+
+
+def _batches(
+    emulator: Emulator,
+    images: np.ndarray,
+    n_steps: int,
+    seed: int,
+    batch: int,
+    draws: np.ndarray | None,
+    hold: int | None,
+) -> Iterator[tuple[int, Iterator[Row]]]:
+    """Index of the first image and rows, batch for batch."""
+    if draws is not None:
+        check_draws(draws, emulator.network, len(images), n_steps + 1)
     for first in range(0, len(images), batch):
         part = slice(first, first + batch)
         replayed = None if draws is None else draws[part]
-        rows = emulator.rows(images[part], n_steps, seed, first, replayed, hold)
-        samples += _recorded(_chosen(network, record), rows, len(images[part]), n_steps)
-    return record.trace("emulator", seed, checksum(network), samples)
+        yield first, emulator.rows(images[part], n_steps, seed, first, replayed, hold)
 
 
 def _chosen(network: IntNetwork, record: Record) -> dict[str, LayerRecord]:
@@ -72,23 +134,39 @@ def _chosen(network: IntNetwork, record: Record) -> dict[str, LayerRecord]:
     return {name: part for name, part in layers.items() if part is not None}
 
 
-def _recorded(
-    layers: dict[str, LayerRecord], rows: Iterator[Row], n_images: int, n_steps: int
-) -> list[Sample]:
-    """What is recorded of a batch's images, (rows, neurons) int32 each."""
-    whole = {
-        name: {
-            v: np.empty((n_images, part.rows(n_steps), part.width), np.int32)
-            for v in part.variables
-        }
+def _parts(
+    layers: dict[str, LayerRecord], rows: Iterator[Row], n_images: int, every: int
+) -> Iterator[tuple[int, list[tuple[str, str, np.ndarray]]]]:
+    """Recorded rows, some at a time: place of the first, then layer, variable, (N, rows, K)."""
+    first, n = 0, 0
+    held = _blank(layers, n_images, CHUNK_ROWS)
+
+    def taken() -> tuple[int, list[tuple[str, str, np.ndarray]]]:
+        return first, [(name, v, a[:, :n]) for name, of in held.items() for v, a in of.items()]
+
+    for t, row in enumerate(rows):
+        if t % every:
+            continue
+        for name, part in layers.items():
+            for v in part.variables:
+                held[name][v][:, n] = getattr(row[name], v)[:, part.index]
+        n += 1
+        if n == CHUNK_ROWS:
+            yield taken()
+            first, n = first + n, 0
+    if n:
+        yield taken()
+
+
+def _blank(
+    layers: dict[str, LayerRecord], n_images: int, n_rows: int
+) -> dict[str, dict[str, np.ndarray]]:
+    """Memory for recorded rows: layer, variable, (N, rows, K) int32."""
+    return {
+        name: {v: np.empty((n_images, n_rows, part.width), np.int32) for v in part.variables}
         for name, part in layers.items()
     }
-    for t, row in enumerate(rows):
-        for name, part in layers.items():
-            if t % part.every == 0:
-                for v, values in whole[name].items():
-                    values[:, t // part.every] = getattr(row[name], v)[:, part.index]
-    return [
-        {name: {v: values[i] for v, values in of.items()} for name, of in whole.items()}
-        for i in range(n_images)
-    ]
+
+
+def _image(whole: dict[str, dict[str, np.ndarray]], image: int) -> Sample:
+    return {name: {v: values[image] for v, values in of.items()} for name, of in whole.items()}
