@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba import njit
 from numba.core import types
 
-from ipvae.emulator import blocks, kernels, program
+from ipvae.emulator import blocks, drawing, program
 from ipvae.emulator.lanes import ADDRESS, LANES, Code, address, kernel, moved, start_of
 from ipvae.emulator.tile import Tile
 
@@ -65,14 +65,14 @@ def products(weights, offsets, values, total, repeats):
 @njit(nogil=True)
 def draws(fixed, given, work, u, keys, z, repeats):
     """Draw counts of log-rates that stay: random source and sampler, nothing else."""
-    layer, scratch = kernels.neurons_of(fixed), kernels.scratch_of(work)
+    layer, scratch = drawing.neurons_of(fixed), drawing.scratch_of(work)
     n, width = u.shape
     draw = start_of(given.draw)
     for row in range(repeats):
         for i in range(n):
             of_image = moved(start_of(u), i * width)
             a, b = keys[i, 0], keys[i, 1]
-            ia, y = kernels.image_words(a, b, 32 * row)
+            ia, y = drawing.image_words(a, b, 32 * row)
             draw[2], draw[3] = np.int32(ia), np.int32(y)
             found, split = blocks.draw(
                 width >> 4,
@@ -85,10 +85,10 @@ def draws(fixed, given, work, u, keys, z, repeats):
                 address(scratch.active),
                 address(scratch.split),
             )
-            kernels.further_draws(layer, scratch, of_image, split, given.finer, a, b, 32 * row)
+            drawing.further_draws(layer, scratch, of_image, split, given.finer, a, b, 32 * row)
             for m in range(found):
                 k = scratch.active[m]
-                z[k] = kernels.drawn(layer, scratch, of_image, k, given.finer)
+                z[k] = drawing.drawn(layer, scratch, of_image, k, given.finer)
 
 
 def _best(run: Callable[[], Any], repeats: int) -> float:
@@ -111,6 +111,7 @@ class Roofline:
         z = tile.z(name, layer.n_neurons)
         self.n, self.active = len(z), float((z != 0).mean() * layer.n_neurons)
         self.weights = program.aligned((k, -(-k // 256) * 256), np.int8)
+        assert layer.weight_rec is not None
         self.weights[: layer.n_neurons, : layer.n_neurons] = layer.weight_rec.T
         self.rows = np.zeros((self.n, k), np.int32)
         self.counts = (z != 0).sum(axis=1)
@@ -123,7 +124,8 @@ class Roofline:
         quads = np.arange(k // 4, dtype=np.int32)
         self.offsets, self.values = quads * blocks.QUAD, np.ones(k // 4, np.int32)
         self.z = np.zeros(k, np.int64)
-        self.add_seconds(1), self.draw_seconds(1), self.product_rate(1)
+        for compiles in (self.add_seconds, self.draw_seconds, self.product_rate):
+            compiles(1)
 
     def add_seconds(self, repeats: int = 12, rows: int = 20) -> float:
         """Seconds that the additions of an image-step take at the rate of `adds`."""

@@ -308,22 +308,26 @@ _address = _pointers(
 )
 
 
-@intrinsic
-def start_of(typingctx: Any, array: Any) -> Any:  # noqa: ARG001
-    """Pointer to an array's first element: no bounds, no counting of references."""
+def _first(typingctx: Any, array: Any) -> Any:  # noqa: ARG001
     return _start_of(array)
 
 
-@intrinsic
-def moved(typingctx: Any, pointer: Any, elements: Any) -> Any:  # noqa: ARG001
-    """Pointer to a later element."""
+def _later(typingctx: Any, pointer: Any, elements: Any) -> Any:  # noqa: ARG001
     return _moved(pointer, elements)
 
 
-@intrinsic
-def address(typingctx: Any, pointer: Any) -> Any:  # noqa: ARG001
-    """Address of what a pointer points to."""
+def _number(typingctx: Any, pointer: Any) -> Any:  # noqa: ARG001
     return _address(pointer)
+
+
+start_of: Any = intrinsic(_first)
+"""Pointer to an array's first element: no bounds, no counting of references."""
+
+moved: Any = intrinsic(_later)
+"""Pointer to an element that lies a number of elements behind."""
+
+address: Any = intrinsic(_number)
+"""Address of what a pointer points to, as blocks take it."""
 
 
 def zero() -> Any:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ipvae.emulator import blocks, kernels, matrix
+from ipvae.emulator import blocks, drawing, matrix, messages
 from ipvae.emulator.blocks import BLOCK, COUNTED
 from ipvae.network import random_source
 from ipvae.network.activations import SWISH, ceiling_table, swish_table
@@ -80,7 +80,7 @@ class Messages(NamedTuple):
     Attributes
     ----------
     kind : int
-        BYTES, SHORTS or WIDE of `ipvae.emulator.kernels`.
+        BYTES, SHORTS or WIDE of `ipvae.emulator.messages`.
     vectors : int
         Vectors of 16 quads to a part.
     offsets : (N, n) int32
@@ -250,7 +250,7 @@ def _rules(layer: AnyLayer) -> PoissonRules | GradedRules:
         limits=_numbers([*received, *changes, *ends]),
         still=_numbers([*received, 0, 0, *ends]),
         unlimited=_numbers([*received, *changes, -(2**30), 2**30]),
-        draw=_numbers([11 - layer.finer_bits, (kernels.SPLIT + 1 << layer.finer_bits) - 1, 0, 0]),
+        draw=_numbers([11 - layer.finer_bits, (drawing.SPLIT + 1 << layer.finer_bits) - 1, 0, 0]),
         finer=layer.finer_bits,
         count_max=layer.count_max,
         memory=layer.memory,
@@ -290,12 +290,12 @@ def new_messages(part: Part, n: int) -> Messages:
     quads = part.width // 4
     n_parts = -(-quads // CACHED_QUADS) + poisson
     length = quads + 2 * n_parts + blocks.LANES
-    kind = kernels.BYTES
+    kind = messages.BYTES
     if poisson:
         length += part.layer.n_neurons * (high // 255)
     else:
-        kind = kernels.SHORTS if max(-low, high) < 2**15 else kernels.WIDE
-    if kind == kernels.WIDE:
+        kind = messages.SHORTS if max(-low, high) < 2**15 else messages.WIDE
+    if kind == messages.WIDE:
         length = 0
     return Messages(
         kind=kind,
@@ -303,7 +303,7 @@ def new_messages(part: Part, n: int) -> Messages:
         offsets=np.zeros((n, length), np.int32),
         values=np.zeros((n, length if poisson else 2 * length), np.int32),
         ends=np.zeros((n, n_parts + 1), np.int64),
-        matrix=matrix.available() and kind != kernels.WIDE,
+        matrix=matrix.available() and kind != messages.WIDE,
         low=aligned((_products(n), part.width), np.uint8),
         high=aligned((0 if poisson else _products(n), part.width), np.uint8),
         z=np.zeros((n, 0 if poisson else part.width), np.int32),

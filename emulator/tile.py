@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ipvae.emulator import kernels, program
+from ipvae.emulator.messages import BYTES
 from ipvae.emulator.program import Messages, Part, PoissonRules, Sums
 
 IMAGES = 64
@@ -109,9 +110,9 @@ class Tile:
         return sent(self._messages[layer], self._states[layer].u.shape)[:, :n].copy()
 
 
-def sent(messages: Messages, shape: tuple[int, int]) -> np.ndarray:
+def sent(messages: Messages, shape: tuple[int, ...]) -> np.ndarray:
     """Numbers of a layer's last messages, (N, K) int32."""
-    if messages.kind != kernels.BYTES:
+    if messages.kind != BYTES:
         return messages.z
     z = np.empty(shape, np.int32)
     kernels.counts_of(messages.offsets, messages.values, messages.ends, z)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ipvae.emulator import Emulator, kernels, program, run
+from ipvae.emulator import Emulator, messages, program, run
 from ipvae.network.description import IntNetwork
 from ipvae.network.file import read_network, write_network
 from ipvae.network.layers import GradedLayer, PoissonLayer
@@ -166,12 +166,11 @@ def errors_network(rng, z_most, shift, pixels=600, k=130):
 
 @pytest.mark.parametrize(
     ("z_most", "shift", "kind"),
-    [(2**13, 0, kernels.SHORTS), (2**15 - 1, 1, kernels.SHORTS), (2**15, 0, kernels.WIDE)],
+    [(2**13, 0, messages.SHORTS), (2**15 - 1, 1, messages.SHORTS), (2**15, 0, messages.WIDE)],
 )
 def test_dense_signed_messages_of_any_width(rng, plain, z_most, shift, kind):
     network = errors_network(rng, z_most, shift)
-    messages = program.new_messages(program.parts(network)[1], 1)
-    assert messages.kind == kind
+    assert program.new_messages(program.parts(network)[1], 1).kind == kind
     expected = expected_rows(plain, network, network.test_images)
     z = expected[-1]["1", "z"]
     assert (z != 0).mean() > 0.9 and z.min() < 0 < z.max()
