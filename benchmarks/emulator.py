@@ -1,6 +1,6 @@
 """Image-steps per second of the emulator, beside Lava, PyTorch and what the processor allows.
 
-    python benchmarks/emulator.py [--net NET.h5] [--batch 256] [--settle 1000] [--rounds 7]
+    python benchmarks/emulator.py [--net NET.h5] [--batch 256] [--settle 1000] [--rounds 15]
                                   [--no-lava] [--scaling OUT.png]
 
 NET.h5 is models/mnist at 8 bits if not given: with the data of IPVAE_DATA where that is set, else
@@ -32,8 +32,8 @@ from ipvae.network.file import read_network
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 1
 THREADS = (1, 2)
-ROWS = 20
-"""Steps of one timing."""
+ROWS, TORCH_ROWS = 60, 4
+"""Steps of one timing: about as long for both, so that a busy machine disturbs both alike."""
 
 
 def shipped(folder: Path, layout: str = "recurrent") -> Path:
@@ -82,8 +82,7 @@ class Ours:
 
     def measure(self) -> float:
         """Image-steps per second, from the state in which the last call left off."""
-        rows = 4 * ROWS
-        return best_rate(self.n * rows, lambda: self.emulator.advance(self.tiles, rows))
+        return best_rate(self.n * ROWS, lambda: self.emulator.advance(self.tiles, ROWS))
 
     def activity(self, network: IntNetwork) -> float:
         """Share of neurons of the code that sent something at the last step."""
@@ -116,13 +115,13 @@ class Torch:
         def run() -> None:
             rate, change = torch.empty_like(self.u), torch.empty_like(self.u)
             with torch.inference_mode():
-                for _ in range(ROWS):
+                for _ in range(TORCH_ROWS):
                     torch.exp(self.u, out=rate)
                     z = torch.poisson(rate)
                     torch.addmm(self.b, z, self.gram, alpha=-1, out=change)
                     self.u.add_(change.clamp_(*self.changes)).clamp_(*self.limits)
 
-        return best_rate(self.n * ROWS, run)
+        return best_rate(self.n * TORCH_ROWS, run)
 
 
 def lava_rate(net: Path) -> float | None:
@@ -151,12 +150,15 @@ def measure(net: Path, batch: int, settle: int, rounds: int, lava: bool) -> dict
     def note(name: str, value: float) -> None:
         found.setdefault(name, []).append(value)
 
+    for n in THREADS:
+        torch.measure(n)
     for _ in range(rounds):
         for n in THREADS:
             note(f"emulator {n}", ours[n].measure())
             note(f"torch {n}", torch.measure(n))
         note("adds", 1 / roof.add_seconds())
         note("draws", 1 / roof.draw_seconds())
+        note("sums", 1 / roof.sum_seconds())
         note("products", roof.product_rate())
     for name, values in found.items():
         print(f"{name}: {max(values):,.0f}/s, median {np.median(values):,.0f}", flush=True)
@@ -181,16 +183,18 @@ def measure(net: Path, batch: int, settle: int, rounds: int, lava: bool) -> dict
 def roofline(roof: Roofline, best: dict[str, float]) -> dict:
     """Both sides of the bound in seconds of an image-step in one thread, and the fractions."""
     took = 1 / best["emulator 1"]
-    adds, draws = 1 / best["adds"], 1 / best["draws"]
+    adds, draws, sums = (1 / best[name] for name in ("adds", "draws", "sums"))
     products = roof.active * roof.part.layer.n_neurons / best["products"]
     return {
         "roofline_fraction": (adds + draws) / took,
+        "roofline_fraction_sums": (sums + draws) / took,
         "roofline_fraction_products": (products + draws) / took,
-        "roofline_fraction_without_sampler": adds / took,
+        "roofline_fraction_without_sampler": sums / took,
         "seconds": {
             "image_step": took,
             "adds": adds,
             "draws": draws,
+            "sums": sums,
             "products": products,
         },
         "rates": {
@@ -212,7 +216,7 @@ def main() -> None:
     parser.add_argument("--net", type=Path)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--settle", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--no-lava", action="store_true")
     parser.add_argument("--scaling", type=Path)
     given = parser.parse_args()
@@ -220,7 +224,7 @@ def main() -> None:
         if given.scaling is not None:
             from scaling import draw_scaling
 
-            found = draw_scaling(given.scaling, shipped(Path(folder), "errors"))
+            found = draw_scaling(given.scaling, shipped(Path(folder), "error-units"))
         else:
             net = given.net or shipped(Path(folder))
             found = measure(net, given.batch, given.settle, given.rounds, not given.no_lava)

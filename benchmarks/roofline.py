@@ -14,6 +14,7 @@ from numba.core import types
 
 from ipvae.emulator import blocks, drawing, program
 from ipvae.emulator.lanes import ADDRESS, LANES, Code, address, kernel, moved, start_of
+from ipvae.emulator.messages import receive
 from ipvae.emulator.tile import Tile
 
 _VECTORS = 16
@@ -60,6 +61,13 @@ def products(weights, offsets, values, total, repeats):
         to = address(moved(start_of(total), block * blocks.BLOCK))
         for _ in range(repeats):
             blocks.add_bytes(pairs, address(start_of(offsets)), address(start_of(values)), rows, to)
+
+
+@njit(nogil=True)
+def sums(weights, heard, a_in, n, repeats):
+    """What a tile's images receive, by the way that the emulator takes; nothing else."""
+    for _ in range(repeats):
+        receive(weights, heard, a_in, n)
 
 
 @njit(nogil=True)
@@ -117,6 +125,7 @@ class Roofline:
         self.counts = (z != 0).sum(axis=1)
         for i, of_image in enumerate(z):
             self.rows[i, : self.counts[i]] = np.flatnonzero(of_image)
+        self.heard, self.a_in = tile.last_messages(name), tile.whole_a_in(name).copy()
         self.total = program.aligned((self.weights.shape[1],), np.int32)
         self.u = tile.whole_u(name)
         self.keys = np.arange(2 * self.n, dtype=np.uint32).reshape(-1, 2) * 7919
@@ -124,7 +133,7 @@ class Roofline:
         quads = np.arange(k // 4, dtype=np.int32)
         self.offsets, self.values = quads * blocks.QUAD, np.ones(k // 4, np.int32)
         self.z = np.zeros(k, np.int64)
-        for compiles in (self.add_seconds, self.draw_seconds, self.product_rate):
+        for compiles in (self.add_seconds, self.draw_seconds, self.product_rate, self.sum_seconds):
             compiles(1)
 
     def add_seconds(self, repeats: int = 12, rows: int = 20) -> float:
@@ -141,6 +150,11 @@ class Roofline:
         weights = self.part.synapses.weights
         args = (weights, self.offsets, self.values, self.total, 100)
         return 100 * weights.size / _best(lambda: products(*args), repeats)
+
+    def sum_seconds(self, repeats: int = 12, rows: int = 20) -> float:
+        """Seconds of an image-step's sums by the emulator's own way."""
+        args = (self.part.synapses.weights, self.heard, self.a_in, self.n, rows)
+        return _best(lambda: sums(*args), repeats) / (rows * self.n)
 
     def draw_seconds(self, repeats: int = 12, rows: int = 20) -> float:
         """Seconds of the draws of an image-step."""

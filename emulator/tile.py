@@ -101,6 +101,14 @@ class Tile:
         """Log-rates or potentials after the last row: (N, n) int32."""
         return self._states[layer].u[:, :n].copy()
 
+    def last_messages(self, layer: str) -> Messages:
+        """What was sent at the last row, as the kernels keep it."""
+        return self._messages[layer]
+
+    def whole_a_in(self, layer: str) -> np.ndarray:
+        """What was received, with what fills the last products: the state."""
+        return self._states[layer].a_in
+
     def whole_u(self, layer: str) -> np.ndarray:
         """Log-rates or potentials with what fills the last block, (N, K) int32: the state."""
         return self._states[layer].u
