@@ -4,7 +4,6 @@ The networks are random and their log-rates do not move, so that activity is wha
 more is models/mnist as error units, settled.
 """
 
-import os
 import time
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from ipvae.emulator import Emulator
+from ipvae.emulator.engine import processors
 from ipvae.network.description import InputFormat, IntNetwork
 from ipvae.network.file import read_network
 from ipvae.network.layers import PoissonLayer
@@ -23,7 +23,7 @@ SEED = 3
 SIZES = (128, 256, 512, 1024, 2048, 4096)
 BATCHES = (1, 4, 16, 64, 256, 1024)
 ACTIVITIES = (0.01, 0.03, 0.1, 0.3, 0.9)
-USUAL = {"k": 512, "batch": 256, "activity": 0.14, "threads": len(os.sched_getaffinity(0))}
+USUAL = {"k": 512, "batch": 256, "activity": 0.14, "threads": processors()}
 SECONDS = 0.4
 """Of one timing, about."""
 RUNS = 5

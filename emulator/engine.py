@@ -1,10 +1,11 @@
 """Run an integer network on many images at once, bit for bit as docs/arithmetic.md says."""
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ class Emulator:
     ) -> None:
         require_proved(network)
         self.network = network
-        self.threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or processors()
         self.tile = tile
         self._parts = program.parts(network)
         self._tell = tell
@@ -182,7 +183,7 @@ class Emulator:
             return found
 
         slices = list(self._slices(len(images)))
-        with self._workers(len(slices)) as for_each:
+        with self._workers(len(slices), given.halt) as for_each:
             return self._together(for_each(finish, slices), len(images), n_steps, wanted)
 
     def _require(self, given: "_Given") -> None:
@@ -207,12 +208,13 @@ class Emulator:
             np.array(keys, dtype=np.uint32).reshape(-1, 2),
             None if given.draws is None else given.draws[part],
             None if hold is None else lambda row, lag: frame(row, lag, n_steps, hold),
+            given.halt,
         )
 
-    def _workers(self, n_tiles: int) -> Any:
+    def _workers(self, n_tiles: int, halt: threading.Event | None = None) -> Any:
         """Context that gives a `map` over threads, or over this one where one is enough."""
         n = min(self.threads, n_tiles)
-        return nullcontext(_in_turn) if n <= 1 else _Threads(n)
+        return nullcontext(_in_turn) if n <= 1 else _Threads(n, halt or threading.Event())
 
     def _step(self, name: str, tiles: list[Tile]) -> Step:
         n = self.network.layers[name].n_neurons
@@ -264,6 +266,15 @@ class _Given:
     first_image: int
     draws: np.ndarray | None
     hold: int | None
+    halt: threading.Event = field(default_factory=threading.Event)
+    """Set when an error or Ctrl-C ends the run while threads are at work."""
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class _Finished:
@@ -302,11 +313,14 @@ def _in_turn(act: Callable[[Any], Any], items: Iterable) -> list:
 class _Threads:
     """Threads for kernels, which hold no interpreter lock."""
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, halt: threading.Event) -> None:
         self._pool = ThreadPoolExecutor(n)
+        self._halt = halt
 
     def __enter__(self) -> Callable[[Callable[[Any], Any], Iterable], list]:
         return lambda act, items: list(self._pool.map(act, items))
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self._halt.set()
         self._pool.shutdown(cancel_futures=True)

@@ -1,5 +1,6 @@
 """A tile: images that advance together through all layers, row by row."""
 
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -11,8 +12,8 @@ from ipvae.emulator.program import Messages, Part, PoissonRules, Sums
 IMAGES = 64
 """Images of a tile, at most; results do not depend on it."""
 
-ROWS = 4096
-"""Rows of one call of a kernel, at most."""
+ROWS = 256
+"""Rows of one call of a kernel, at most; between calls a run can be halted."""
 
 NO_DRAWS = np.zeros((0, 0, 0), np.int32)
 
@@ -39,6 +40,8 @@ class Tile:
         Counts to replay in place of the sampler's.
     frame : callable, optional
         Which frame drives a row; the first one if not given.
+    halt : threading.Event, optional
+        Once set, no further row is run.
     """
 
     def __init__(
@@ -48,11 +51,13 @@ class Tile:
         keys: np.ndarray,
         draws: np.ndarray | None = None,
         frame: Frame | None = None,
+        halt: threading.Event | None = None,
     ) -> None:
         self.n = len(keys)
         self.row = 0
         self._parts = parts
         self._draws = draws
+        self._halt = halt or threading.Event()
         self.drives = drives
         self._frame = frame or _first
         # A layer that hears itself, or nothing, needs no other between its rows.
@@ -67,7 +72,7 @@ class Tile:
     def advance(self, rows: int) -> None:
         """Let every layer act at the next rows."""
         end = self.row + rows
-        while self.row < end:
+        while self.row < end and not self._halt.is_set():
             last = min(end, self.row + self._together)
             for part in self._parts:
                 self._act(part, self.row, last)

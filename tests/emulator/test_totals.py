@@ -1,5 +1,8 @@
 """Totals are the sums of the trace, at any step, for every kind of network."""
 
+import signal
+import threading
+
 import numpy as np
 import pytest
 
@@ -108,3 +111,17 @@ def test_progress_adds_up_to_all_images(make_network):
     network, seen = make_network(), []
     Emulator(network, threads=2, tile=2).totals(network.test_images, 3, 0, progress=seen.append)
     assert sum(seen) == len(network.test_images) and len(seen) > 1
+
+
+@pytest.mark.timeout(60)
+def test_an_interrupted_run_does_not_go_on_in_its_threads(make_network):
+    """Half a million steps of many images would take many minutes."""
+    network = make_network(k=64, n_images=2)
+    images = np.resize(network.test_images, (256, network.n_pixels))
+    main = threading.main_thread().ident
+    assert main is not None
+    timer = threading.Timer(1.0, lambda: signal.pthread_kill(main, signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        Emulator(network, threads=2).totals(images, 2**19 - 1, 0)
+    timer.join()
