@@ -23,6 +23,8 @@ MIX = (*MULTIPLIERS[1:], *(WORD >> s for s in (12, 13, 11, 14, 10)), WORD, _TOP,
 
 BLOCK = 64
 """Receiving neurons of a block of weights: four vectors, each with 4 senders to the lane."""
+HALF = LANES // 2
+
 QUAD = 4 * BLOCK
 """Bytes of a block's weights from 4 senders."""
 
@@ -52,9 +54,11 @@ def uniform(start: Lanes, nb: Lanes, y: Lanes, mix: list[Lanes]) -> Lanes:
 
 @kernel(_nothing, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
 def sub_draw_words(c: Code, ia: Any, ib: Any, counter: Any, starts: Any, ys: Any) -> None:
-    """Write ia + c * 0x9E3779 and y of the 32 counters that follow one."""
-    for first in (0, LANES):
-        number = c.numbers() + c.lanes(c.builder.trunc(counter, ir.IntType(32))) + first
+    """Write ia + c * 0x9E3779 and y of 32 counters from one on, then of the first 8 twice."""
+    numbers = (c.numbers(), c.numbers() + LANES, c.numbers() & (HALF - 1))
+    for part, of_part in enumerate(numbers):
+        first = part * LANES
+        number = c.lanes(c.builder.trunc(counter, ir.IntType(32))) + of_part
         a, b = (c.lanes(c.builder.trunc(word, ir.IntType(32))) for word in (ia, ib))
         y = number * WEYL_B + b
         y = mixed(mixed(y, 12, WORD >> 12) * MULTIPLIERS[0], 11, WORD >> 11)
@@ -68,6 +72,40 @@ def sub_draws(c: Code, na: Any, nb: Any, starts: Any, ys: Any, mix: Any, out: An
     words = c.constants(mix, len(MIX))
     start = c.load(starts) + c.lanes(na)
     c.store(uniform(start, c.lanes(nb), c.load(ys), words), out)
+
+
+@kernel(_nothing, *[_int] * 8, *[ADDRESS] * 5)
+def sub_draws_of_two(
+    c: Code,
+    na: Any,
+    nb: Any,
+    n: Any,
+    position: Any,
+    other_na: Any,
+    other_nb: Any,
+    other_n: Any,
+    other_position: Any,
+    starts: Any,
+    ys: Any,
+    mix: Any,
+    out: Any,
+    places: Any,
+) -> None:
+    """Append the uniforms of two neurons, at most 8 each, and as often their positions.
+
+    `starts` and `ys` hold 8 counters' words twice.
+    """
+    words = c.constants(mix, len(MIX))
+    first = c.numbers().is_("<", HALF)
+
+    def either(one: Any, other: Any) -> Lanes:
+        return c.lanes(one).where(first, c.lanes(other))
+
+    start = c.load(starts) + either(na, other_na)
+    drawn = uniform(start, either(nb, other_nb), c.load(ys), words)
+    wanted = (c.numbers() & (HALF - 1)).is_("<", either(n, other_n))
+    c.append(wanted, drawn, out)
+    c.append(wanted, either(position, other_position), places)
 
 
 @kernel(_nothing, _count, *[ADDRESS] * 8)

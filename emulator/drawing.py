@@ -74,7 +74,7 @@ def scratch_of(work):
         start_of(work.split),
         start_of(work.last),
         address(start_of(work.words)),
-        address(start_of(work.words)) + 2 * LANES * 4,
+        address(start_of(work.words)) + 3 * LANES * 4,
         start_of(work.further),
         start_of(work.positions),
         start_of(work.sums),
@@ -106,28 +106,56 @@ def single(table, position, value):
 
 
 @njit(nogil=True)
+def split_neuron(work, u, m, finer):
+    """Return a neuron that draws more than once, its halvings and its position in the table."""
+    k = work.split[m]
+    v = np.int64(u[k]) >> finer
+    octaves = (v - SPLIT + 4095) >> 12
+    return k, octaves, v - (octaves << 12) + LOWEST
+
+
+@njit(nogil=True)
 def further_draws(fixed, work, u, n_split, finer, key_a, key_b, counter):
     """Sum the counts of sub-draws 1.. of neurons that have them, into work.extra."""
     uniforms, places = address(work.further), address(work.positions)
     if n_split:
         blocks.sub_draw_words(np.int64(key_a), np.int64(key_b), counter + 1, work.starts, work.ys)
-    drawn = 0
-    for m in range(n_split):
-        k = work.split[m]
-        v = np.int64(u[k]) >> finer
-        octaves = (v - SPLIT + 4095) >> 12
-        na, nb = np.int32(fixed.na[k]), np.int32(fixed.nb[k])
-        position = np.int32(v - (octaves << 12) + LOWEST)
-        at = drawn * 4
-        blocks.sub_draws(na, nb, work.starts, work.ys, fixed.mix, uniforms + at)
-        blocks.fill(position, places + at)
-        if octaves == 5:
-            at += LANES * 4
-            starts, ys = work.starts + LANES * 4, work.ys + LANES * 4
-            blocks.sub_draws(na, nb, starts, ys, fixed.mix, uniforms + at)
-            blocks.fill(position, places + at)
-        drawn += (1 << octaves) - 1
-        work.last[m] = drawn
+    drawn, m = 0, 0
+    while m < n_split:
+        k, octaves, position = split_neuron(work, u, m, finer)
+        na, nb, n, at = fixed.na[k], fixed.nb[k], (1 << octaves) - 1, drawn * 4
+        if octaves > 3:
+            for part in range(0, n, LANES):
+                starts, ys = work.starts + part * 4, work.ys + part * 4
+                blocks.sub_draws(na, nb, starts, ys, fixed.mix, uniforms + at + part * 4)
+                blocks.fill(position, places + at + part * 4)
+            drawn += n
+            work.last[m] = drawn
+            m += 1
+            continue
+        other, octaves, other_position = split_neuron(work, u, m + 1, finer)
+        others = (1 << octaves) - 1 if octaves <= 3 and m + 1 < n_split else 0
+        blocks.sub_draws_of_two(
+            na,
+            nb,
+            n,
+            position,
+            fixed.na[other],
+            fixed.nb[other],
+            others,
+            other_position,
+            work.starts + 2 * LANES * 4,
+            work.ys + 2 * LANES * 4,
+            fixed.mix,
+            uniforms + at,
+            places + at,
+        )
+        work.last[m] = drawn + n
+        drawn += n + others
+        m += 1
+        if others:
+            work.last[m] = drawn
+            m += 1
     total = 0
     for m in range(drawn):
         total += single(fixed.table, np.int64(work.positions[m]), work.further[m])

@@ -325,7 +325,7 @@ def new_work(width: int) -> Work:
         active=np.zeros(width + blocks.LANES, np.int32),
         split=np.zeros(width + blocks.LANES, np.int32),
         last=np.zeros(width, np.int64),
-        words=aligned((2, 2 * blocks.LANES), np.int32),
+        words=aligned((2, 3 * blocks.LANES), np.int32),
         further=np.zeros(further, np.int32),
         positions=np.zeros(further, np.int32),
         sums=np.zeros(further + 1, np.int64),
