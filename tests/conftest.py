@@ -89,9 +89,9 @@ def random_networks():
 
 
 @pytest.fixture(scope="session")
-def plain():
-    """A readable run from the functions of ipvae.network, tests/plain.py."""
-    return module_from(ROOT / "tests" / "plain.py")
+def stepwise():
+    """A readable run from the functions of ipvae.network, tests/stepwise.py."""
+    return module_from(ROOT / "tests" / "stepwise.py")
 
 
 @pytest.fixture(scope="session")

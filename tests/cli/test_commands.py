@@ -132,7 +132,7 @@ def sound(network):
 
 
 @pytest.mark.parametrize("kind", ["weight", "rounding", "draw"])
-def test_verify_notices_one_change_and_says_where(command, net, monkeypatch, plain, kind):
+def test_verify_notices_one_change_and_says_where(command, net, monkeypatch, stepwise, kind):
     """One weight, one rounding or one draw of the second backend differs."""
     reference = emulator.run
     network = read_network(net)
@@ -150,7 +150,7 @@ def test_verify_notices_one_change_and_says_where(command, net, monkeypatch, pla
         with monkeypatch.context() as patch:  # toward zero in place of toward minus infinity
             original = neurons.scale_input
             patch.setattr(neurons, "scale_input", lambda a, e: original(a + (a < 0), e))
-            return plain.run(network, images, steps, seed)
+            return stepwise.run(network, images, steps, seed)
 
     monkeypatch.setattr("ipvae.cli.verify.run_backend", altered)
     status, found, _ = command(

@@ -1,4 +1,4 @@
-"""All ways through the kernels give the same bits, and those of a plain run."""
+"""All ways through the kernels give the same bits, and those of a run step by step."""
 
 import os
 import subprocess
@@ -37,18 +37,18 @@ def assert_same_rows(expected, found):
             np.testing.assert_array_equal(a[name], b[name], f"row {t}, {name}")
 
 
-def expected_rows(plain, network, images):
-    trace = plain.run(network, images, STEPS, SEED)
+def expected_rows(stepwise, network, images):
+    trace = stepwise.run(network, images, STEPS, SEED)
     return [
         {(n, v): trace.stacked(n, v)[:, t] for n in network.layers for v in VARIABLES}
         for t in range(STEPS + 1)
     ]
 
 
-def test_tiles_and_threads_do_not_matter(network_kind, kinds, plain):
+def test_tiles_and_threads_do_not_matter(network_kind, kinds, stepwise):
     network = kinds.networks(3)[network_kind]
     images = images_of(network, 9)
-    expected = expected_rows(plain, network, images)
+    expected = expected_rows(stepwise, network, images)
     for threads, tile in ((1, 64), (1, 4), (3, 2), (2, 1)):
         assert_same_rows(expected, rows_of(Emulator(network, threads, tile), images))
 
@@ -73,11 +73,11 @@ PROCESSORS = {
 @pytest.mark.parametrize(
     "name", ["recurrent", "errors, 16 bits + 2 read-outs", "lca", "two hidden"]
 )
-def test_lists_and_whole_products_agree(monkeypatch, kinds, plain, name):
+def test_lists_and_whole_products_agree(monkeypatch, kinds, stepwise, name):
     """A processor with matrix registers takes whole products in busy rows, else lists."""
     network = kinds.networks(7)[name]
     images = images_of(network, 70)
-    expected = expected_rows(plain, network, images)
+    expected = expected_rows(stepwise, network, images)
     assert_same_rows(expected, rows_of(Emulator(network), images))
     monkeypatch.setattr(program.matrix, "available", lambda: False)
     assert_same_rows(expected, rows_of(Emulator(network), images))
@@ -106,7 +106,7 @@ def test_other_processors_get_the_same_bits(tmp_path, layered, processor):
         assert compare(expected, found).first_divergence is None
 
 
-def test_layers_wider_than_a_cached_part_and_counts_beyond_a_byte(make_network, plain):
+def test_layers_wider_than_a_cached_part_and_counts_beyond_a_byte(make_network, stepwise):
     """Lists in three parts, and counts that take several entries of a list."""
     rng = np.random.default_rng(4)
     k = 2 * 4 * program.CACHED_QUADS + 37
@@ -120,7 +120,7 @@ def test_layers_wider_than_a_cached_part_and_counts_beyond_a_byte(make_network, 
         u_init=rng.choice([-30000, 0, 9000, 32768], k).astype(np.int32),
         payload_bits=10,
     )
-    expected = expected_rows(plain, network, network.test_images)
+    expected = expected_rows(stepwise, network, network.test_images)
     assert max(row["1", "z"].max() for row in expected) > 255
     for tile in (1, 64):
         assert_same_rows(expected, rows_of(Emulator(network, 1, tile), network.test_images))
@@ -168,20 +168,20 @@ def errors_network(rng, z_most, shift, pixels=600, k=130):
     ("z_most", "shift", "kind"),
     [(2**13, 0, messages.SHORTS), (2**15 - 1, 1, messages.SHORTS), (2**15, 0, messages.WIDE)],
 )
-def test_dense_signed_messages_of_any_width(rng, plain, z_most, shift, kind):
+def test_dense_signed_messages_of_any_width(rng, stepwise, z_most, shift, kind):
     network = errors_network(rng, z_most, shift)
     assert program.new_messages(program.parts(network)[1], 1).kind == kind
-    expected = expected_rows(plain, network, network.test_images)
+    expected = expected_rows(stepwise, network, network.test_images)
     z = expected[-1]["1", "z"]
     assert (z != 0).mean() > 0.9 and z.min() < 0 < z.max()
     assert_same_rows(expected, rows_of(Emulator(network, 1), network.test_images))
 
 
-def test_a_wide_message_reaches_its_limit(rng, plain):
+def test_a_wide_message_reaches_its_limit(rng, stepwise):
     network = errors_network(rng, 2**15, 0)
     large = replace(network.hidden[0], bias=np.full(600, 2**20, np.int32))
     network = replace(network, hidden=(large,))
-    expected = expected_rows(plain, network, network.test_images)
+    expected = expected_rows(stepwise, network, network.test_images)
     assert (expected[-1]["1", "z"] == 2**15).all()
     assert_same_rows(expected, rows_of(Emulator(network, 1), network.test_images))
 

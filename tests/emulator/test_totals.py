@@ -77,11 +77,11 @@ def test_replayed_draws_give_the_same_totals(make_network):
 
 
 @pytest.mark.parametrize("hold", [1, 3, 4, 20])
-def test_streams_of_frames_agree_with_a_plain_run(network_kind, kinds, plain, hold):
+def test_streams_of_frames_agree_with_a_run_step_by_step(network_kind, kinds, stepwise, hold):
     network = kinds.networks(2)[network_kind]
     n_frames = frames(STEPS, hold)
     streams = np.resize(network.test_images, (2, n_frames, network.n_pixels))
-    expected = plain.run(network, streams, STEPS, SEED, hold=hold)
+    expected = stepwise.run(network, streams, STEPS, SEED, hold=hold)
     trace = run(network, streams, STEPS, SEED, hold=hold)
     assert compare(expected, trace).first_divergence is None
     found = Emulator(network).totals(streams, STEPS, SEED, hold=hold)

@@ -84,4 +84,4 @@ def run(
                 for name in network.layers
             }
         )
-    return Trace("plain", seed, "", samples)
+    return Trace("stepwise", seed, "", samples)
