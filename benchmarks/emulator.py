@@ -55,7 +55,8 @@ def enlarged_digits() -> np.ndarray:
     """scikit-learn's digits at MNIST's size: (1797, 784) float32 in [0, 1]."""
     from sklearn.datasets import load_digits
 
-    small = np.asarray(load_digits().images) / 16.0
+    pixels = np.asarray(load_digits(return_X_y=True)[0])
+    small = pixels.reshape(-1, 8, 8) / 16.0
     large = np.pad(small.repeat(3, axis=1).repeat(3, axis=2), ((0, 0), (2, 2), (2, 2)))
     return large.reshape(len(large), -1).astype(np.float32)
 
