@@ -1,30 +1,29 @@
 """Run an integer network on many images at once, bit for bit as docs/arithmetic.md says."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from ipvae.emulator.kernels import draw_counts
+from ipvae.emulator import program
+from ipvae.emulator.compiling import say_if_compiling
+from ipvae.emulator.tile import IMAGES, Tile
 from ipvae.network import random_source
+from ipvae.network.arithmetic import TERM_MAX
 from ipvae.network.bounds import require_proved
-from ipvae.network.description import DRAWN, IntNetwork
+from ipvae.network.description import IntNetwork
 from ipvae.network.draws import check_draws
-from ipvae.network.file import checksum
-from ipvae.network.layers import GradedLayer, PoissonLayer
-from ipvae.network.neurons import graded_output, next_log_rate, next_potential
-from ipvae.network.poisson import thresholds
-from ipvae.network.record import EVERYTHING, LayerRecord, Record
+from ipvae.network.errors import InputError
 from ipvae.network.stream import frame, stream_drives
-from ipvae.network.trace import Trace
-from ipvae.network.wiring import Stage
+from ipvae.network.totals import LayerTotals, Totals
+from ipvae.network.trace import VARIABLES
 
-BATCH = 64
-"""Images that advance together; results do not depend on it."""
-
-
-Counts = Callable[[np.ndarray, int], np.ndarray]
-"""Log-rates (N, K) and step -> counts (N, K) int64."""
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -43,22 +42,35 @@ Row = dict[str, Step]
 class Emulator:
     """A network ready to run.
 
+    Parameters
+    ----------
+    network : IntNetwork
+    threads : int, optional
+        As many as there are processors if not given; results do not depend on it.
+    tile : int
+        Images that advance together in one thread; results do not depend on it.
+    tell : callable, optional
+        Gets a line of text before something takes seconds: the first run on a machine compiles.
+
     Raises
     ------
     UnprovedOverflowError
         If a variable of the network may leave its range.
     """
 
-    def __init__(self, network: IntNetwork) -> None:
+    def __init__(
+        self,
+        network: IntNetwork,
+        threads: int | None = None,
+        tile: int = IMAGES,
+        tell: Tell | None = None,
+    ) -> None:
         require_proved(network)
         self.network = network
-        self._neuron_key = random_source.neuron_keys(DRAWN, network.n_neurons)
-        # Sums stay below 2**23, so a float32 product is exact whatever its order.
-        self._weights = {
-            name: np.ascontiguousarray(layer.weight_rec.T, dtype=np.float32)
-            for name, layer in network.layers.items()
-            if layer.weight_rec is not None
-        }
+        self.threads = threads or processors()
+        self.tile = tile
+        self._parts = program.parts(network)
+        self._tell = tell
 
     def rows(
         self,
@@ -89,24 +101,35 @@ class Emulator:
         InputError, DescriptionError
             When the first step is asked for.
         """
-        random_source.check_steps(n_steps)
-        streams = stream_drives(self.network, images, n_steps, hold)
-        b = {name: d.astype(np.int64) for name, d in streams.items()}
-        if draws is None:
-            count = self._sampled(seed, first_image, len(images))
-        else:
-            count = self._replayed(draws, len(images), n_steps)
-        last: Row = {}
-        for t in range(n_steps + 1):
-            row: Row = {}
-            for stage in self.network.wiring.stages:
-                source = (last if stage.lag else row).get(str(stage.layer.source))
-                a_in = self._received(stage, source, len(images))
-                before = last.get(stage.name)
-                drive = b[stage.name][:, frame(t, stage.lag, n_steps, hold)]
-                row[stage.name] = _acted(stage, before, drive, a_in, count, t)
-            yield row
-            last = row
+        tiles = self.tiles(images, n_steps, seed, first_image, draws, hold)
+        with self._workers(len(tiles)) as for_each:
+            for _ in range(n_steps + 1):
+                for_each(lambda tile: tile.advance(1), tiles)
+                yield {name: self._step(name, tiles) for name in self.network.layers}
+
+    def tiles(
+        self,
+        images: np.ndarray,
+        n_steps: int,
+        seed: int,
+        first_image: int = 0,
+        draws: np.ndarray | None = None,
+        hold: int | None = None,
+    ) -> list[Tile]:
+        """Images after a reset, in tiles that advance when they are told to; as `rows`.
+
+        Raises
+        ------
+        InputError, DescriptionError
+        """
+        given = _Given(np.asarray(images), n_steps, seed, first_image, draws, hold)
+        self._require(given)
+        return [self._tile(given, part) for part in self._slices(len(images))]
+
+    def advance(self, tiles: list[Tile], rows: int) -> None:
+        """Let tiles act at their next rows, in this emulator's threads."""
+        with self._workers(len(tiles)) as for_each:
+            for_each(lambda tile: tile.advance(rows), tiles)
 
     def steps(
         self,
@@ -120,118 +143,184 @@ class Emulator:
         for row in self.rows(images, n_steps, seed, first_image, draws):
             yield row[self.network.code]
 
-    def _received(self, stage: Stage, source: Step | None, n_images: int) -> np.ndarray:
-        """What synapses bring, (N, K) int64; nothing at an image's first step over a lag."""
-        if source is None or stage.name not in self._weights:
-            return np.zeros((n_images, stage.layer.n_neurons), dtype=np.int64)
-        return (source.z.astype(np.float32) @ self._weights[stage.name]).astype(np.int64)
+    def totals(
+        self,
+        images: np.ndarray,
+        n_steps: int,
+        seed: int,
+        first_image: int = 0,
+        draws: np.ndarray | None = None,
+        hold: int | None = None,
+        at: Sequence[int] = (),
+        progress: Callable[[int], None] | None = None,
+    ) -> Totals:
+        """Run without a trace: the fastest way.
 
-    def _replayed(self, draws: np.ndarray, n_images: int, n_steps: int) -> Counts:
-        """Take recorded counts, whatever the log-rates are."""
-        check_draws(draws, self.network, n_images, n_steps + 1)
-        recorded = draws.astype(np.int64)
-        return lambda _, step: recorded[:, step]
+        Parameters
+        ----------
+        images, n_steps, seed, first_image, draws, hold
+            As `rows`.
+        at : ints in [0, n_steps]
+            Steps whose potentials and outputs are kept, of the code and the read-outs.
+        progress : callable, optional
+            Gets the number of images that each finished tile had, from several threads.
 
-    def _sampled(self, seed: int, first_image: int, n_images: int) -> Counts:
-        """Draw counts with the images' random keys."""
-        keys = [random_source.image_key(seed, first_image + i) for i in range(n_images)]
-        image_key = (
-            np.array([key.a for key in keys], dtype=np.uint32),
-            np.array([key.b for key in keys], dtype=np.uint32),
+        Raises
+        ------
+        InputError, DescriptionError
+        """
+        given = _Given(np.asarray(images), n_steps, seed, first_image, draws, hold)
+        self._require(given)
+        wanted = sorted(set(at))
+        if wanted and not 0 <= wanted[0] <= wanted[-1] <= n_steps:
+            raise InputError(f"steps to keep: found {wanted}, allowed 0 to {n_steps}")
+
+        def finish(part: slice) -> "_Finished":
+            tile = self._tile(given, part)
+            found = _Finished(self, tile, n_steps, wanted)
+            if progress is not None:
+                progress(tile.n)
+            return found
+
+        slices = list(self._slices(len(images)))
+        with self._workers(len(slices), given.halt) as for_each:
+            return self._together(for_each(finish, slices), len(images), n_steps, wanted)
+
+    def _require(self, given: "_Given") -> None:
+        random_source.check_steps(given.n_steps)
+        if given.draws is not None:
+            check_draws(given.draws, self.network, len(given.images), given.n_steps + 1)
+        say_if_compiling(self._parts, self._tell)
+
+    def _slices(self, n_images: int) -> Iterator[slice]:
+        """Tiles: as large as allowed, but enough of them to keep all threads busy."""
+        size = max(1, min(self.tile, -(-n_images // self.threads)))
+        for first in range(0, n_images, size):
+            yield slice(first, min(first + size, n_images))
+
+    def _tile(self, given: "_Given", part: slice) -> Tile:
+        first, n_steps, hold = given.first_image, given.n_steps, given.hold
+        indices = range(first + part.start, first + part.stop)
+        keys = [random_source.image_key(given.seed, i) for i in indices]
+        return Tile(
+            self._parts,
+            stream_drives(self.network, given.images[part], n_steps, hold),
+            np.array(keys, dtype=np.uint32).reshape(-1, 2),
+            None if given.draws is None else given.draws[part],
+            None if hold is None else lambda row, lag: frame(row, lag, n_steps, hold),
+            given.halt,
         )
-        return lambda u, step: self._draw(u, image_key, step)
 
-    def _draw(
-        self, u: np.ndarray, image_key: tuple[np.ndarray, np.ndarray], step: int
-    ) -> np.ndarray:
-        """Counts (N, K) int64 at log-rates u, the layer's unit."""
-        layer = self.network.layer
-        assert isinstance(layer, PoissonLayer)  # no other draws
-        counts = np.empty(u.shape, dtype=np.int64)
-        most, u = layer.count_max, u >> layer.finer_bits
-        draw_counts(u, image_key, self._neuron_key, step, thresholds(), most, counts)
-        return counts
+    def _workers(self, n_tiles: int, halt: threading.Event | None = None) -> Any:
+        """Context that gives a `map` over threads, or over this one where one is enough."""
+        n = min(self.threads, n_tiles)
+        return nullcontext(_in_turn) if n <= 1 else _Threads(n, halt or threading.Event())
 
+    def _step(self, name: str, tiles: list[Tile]) -> Step:
+        n = self.network.layers[name].n_neurons
+        found = ([getattr(tile, v)(name, n) for tile in tiles] for v in VARIABLES)
+        return Step(*(np.concatenate(values) for values in found))
 
-def _acted(
-    stage: Stage, before: Step | None, drive: np.ndarray, a_in: np.ndarray, count: Counts, t: int
-) -> Step:
-    """Let a layer update and send."""
-    layer = stage.layer
-    if isinstance(layer, GradedLayer):
-        start = np.zeros_like(drive)
-        if layer.memory and before is None:
-            u = start
-        else:
-            u = next_potential(layer, start if before is None else before.u, drive, a_in)
-        return _step(a_in, u, graded_output(layer, u))
-    first = np.broadcast_to(layer.u_init.astype(np.int64), drive.shape)
-    if layer.memory and before is None:
-        u = first
-    else:
-        z = np.zeros_like(drive) if before is None else before.z
-        u = next_log_rate(layer, first if before is None else before.u, z, drive, a_in)
-    return _step(a_in, u, count(u, t))
+    def _together(
+        self, tiles: "list[_Finished]", n_images: int, n_steps: int, wanted: list[int]
+    ) -> Totals:
+        layers = {}
+        for name, layer in self.network.layers.items():
+            k, sums = layer.n_neurons, [tile.sums[name] for tile in tiles]
+            saturated = sum((s.saturated for s in sums), np.zeros(3, np.int64))
+            u, z = _joined([tile.last[name] for tile in tiles], k)
+            layers[name] = LayerTotals(
+                messages=sum((s.messages[:k] for s in sums), np.zeros(k, np.int64)),
+                sizes=sum((s.sizes[:k] for s in sums), np.zeros(k, np.int64)),
+                saturations={
+                    "drive": sum(tile.drives_at_limit[name] for tile in tiles),
+                    **dict(zip(VARIABLES, map(int, saturated), strict=True)),
+                },
+                u=u,
+                z=z,
+            )
+        kept = {
+            step: {
+                name: _joined(
+                    [t.kept[step][name] for t in tiles], self.network.layers[name].n_neurons
+                )
+                for name in self.shown
+            }
+            for step in wanted
+        }
+        return Totals(n_images, n_steps, layers, kept)
 
-
-def _step(*variables: np.ndarray) -> Step:
-    return Step(*(v.astype(np.int32) for v in variables))
-
-
-def run(
-    network: IntNetwork,
-    images: np.ndarray,
-    n_steps: int,
-    seed: int,
-    batch: int = BATCH,
-    draws: np.ndarray | None = None,
-    record: Record = EVERYTHING,
-    hold: int | None = None,
-) -> Trace:
-    """Run images and record every variable at every step, or what `record` chooses.
-
-    Parameters
-    ----------
-    network : IntNetwork
-    images : (N, M) int; (N, frames, M) with `hold`
-    n_steps : int in [1, 2**19)
-    seed : int in [0, 2**48)
-    batch : int
-        Images per batch; the result does not depend on it.
-    draws : (N, n_steps + 1, K) int, optional
-        Counts to replay in place of the sampler's; the seed is then only a name in the trace.
-    record : Record
-    hold : int, optional
-        Updates that each frame of a stream drives.
-
-    Returns
-    -------
-    Trace
-
-    Raises
-    ------
-    InputError, DescriptionError, UnprovedOverflowError
-    """
-    emulator = Emulator(network)
-    record.require_fits(network)
-    layers = {n: record.of_layer(n, layer.n_neurons) for n, layer in network.layers.items()}
-    recorded = {name: part for name, part in layers.items() if part is not None}
-    if draws is not None:
-        check_draws(draws, network, len(images), n_steps + 1)
-    samples: list[dict[str, dict[str, np.ndarray]]] = []
-    for first in range(0, len(images), batch):
-        part = slice(first, first + batch)
-        replayed = None if draws is None else draws[part]
-        steps = emulator.rows(images[part], n_steps, seed, first, replayed, hold)
-        rows = [row for t, row in enumerate(steps) if t % record.every == 0]
-        for i in range(len(images[part])):
-            samples.append({name: _of_image(rows, name, i, p) for name, p in recorded.items()})
-    return record.trace("emulator", seed, checksum(network), samples)
+    @property
+    def shown(self) -> list[str]:
+        """Code and read-outs."""
+        return [s.stage.name for s in self._parts if s.stage.role != "hidden"]
 
 
-def _of_image(rows: list[Row], layer: str, image: int, part: LayerRecord) -> dict[str, np.ndarray]:
-    """What is recorded of a layer for one image of a batch, (rows, neurons) int32 each."""
-    return {
-        v: np.stack([getattr(row[layer], v)[image, part.index] for row in rows])
-        for v in part.variables
-    }
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """What a run is asked for; see `Emulator.rows`."""
+
+    images: np.ndarray
+    n_steps: int
+    seed: int
+    first_image: int
+    draws: np.ndarray | None
+    hold: int | None
+    halt: threading.Event = field(default_factory=threading.Event)
+    """Set when an error or Ctrl-C ends the run while threads are at work."""
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _Finished:
+    """What is left of a tile that has run."""
+
+    def __init__(self, emulator: Emulator, tile: Tile, n_steps: int, wanted: list[int]) -> None:
+        layers = emulator.network.layers
+        self.kept: dict[int, dict] = {}
+        for step in wanted:
+            tile.advance(step + 1 - tile.row)
+            self.kept[step] = {
+                name: _after(tile, name, layers[name].n_neurons) for name in emulator.shown
+            }
+        tile.advance(n_steps + 1 - tile.row)
+        self.last = {name: _after(tile, name, layer.n_neurons) for name, layer in layers.items()}
+        self.sums = tile.sums
+        self.drives_at_limit = {
+            name: int((np.abs(drive) >= TERM_MAX).sum()) for name, drive in tile.drives.items()
+        }
+
+
+def _after(tile: Tile, name: str, n: int) -> tuple[np.ndarray, np.ndarray]:
+    return tile.u(name, n), tile.z(name, n)
+
+
+def _joined(pairs: list[tuple[np.ndarray, np.ndarray]], n: int) -> tuple[np.ndarray, np.ndarray]:
+    if not pairs:
+        return np.zeros((0, n), np.int32), np.zeros((0, n), np.int32)
+    return np.concatenate([u for u, _ in pairs]), np.concatenate([z for _, z in pairs])
+
+
+def _in_turn(act: Callable[[Any], Any], items: Iterable) -> list:
+    return [act(item) for item in items]
+
+
+class _Threads:
+    """Threads for kernels, which hold no interpreter lock."""
+
+    def __init__(self, n: int, halt: threading.Event) -> None:
+        self._pool = ThreadPoolExecutor(n)
+        self._halt = halt
+
+    def __enter__(self) -> Callable[[Callable[[Any], Any], Iterable], list]:
+        return lambda act, items: list(self._pool.map(act, items))
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self._halt.set()
+        self._pool.shutdown(cancel_futures=True)

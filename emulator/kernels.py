@@ -1,81 +1,186 @@
-"""Compiled functions of the emulator (numba); docs/arithmetic.md, sections 4 and 5.
+"""Compiled functions of the emulator (numba): a tile of images, one layer, some rows.
 
-They stand in one file because numba looks at no other before it takes a function from its cache.
-`ipvae.network.poisson.draw` and `ipvae.network.random_source.uniforms` are the same, readable.
+Steps of docs/arithmetic.md in the order of its sections; what is done 16 neurons at a time stands
+in `ipvae.emulator.blocks`.
 """
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import njit
 
-_MASK = np.uint32(0xFFFFFF)
-_WEYL_A, _WEYL_B = np.uint32(0x9E3779), np.uint32(0xD80165)
-_M0, _M1, _M2 = np.uint32(0xB5297B), np.uint32(0xD35A2D), np.uint32(0xC9E635)
-_M3, _M4, _M5 = np.uint32(0xF3864B), np.uint32(0xD6D9AB), np.uint32(0xF30E65)
-_S10, _S11, _S12, _S13, _S14 = (np.uint32(n) for n in (10, 11, 12, 13, 14))
-_SPLIT, _LOWEST, _LAST_ROW = 12288, 49152, 480
+from ipvae.emulator import blocks, drawing, lanes, matrix, messages
+from ipvae.emulator.blocks import QUAD
+from ipvae.emulator.drawing import draw_counts, neurons_of, scratch_of, send_count
+from ipvae.emulator.lanes import address, moved, start_of
+from ipvae.emulator.messages import SHORTS, list_counts, list_shorts, receive
+
+_COMPILED = (blocks, drawing, lanes, matrix, messages)
+"""Modules whose functions are part of the kernels below."""
 
 
-def _kernel(function: Callable[..., Any]) -> Any:
+def _sources() -> str:
+    """Digest of all that is compiled: numba looks at one file before it takes its cache."""
+    files = [__file__, *(str(module.__file__) for module in _COMPILED)]
+    return hashlib.sha256(b"".join(Path(f).read_bytes() for f in files)).hexdigest()[:12]
+
+
+_DIGEST = _sources()
+
+
+def compiled(function: Callable[..., Any]) -> Any:
     """Compile without the interpreter lock, cached where there is a folder for it."""
+    function.__qualname__ = f"{function.__name__}_{_DIGEST}"
     try:
         return njit(nogil=True, cache=True)(function)
     except RuntimeError:  # neither the source's folder nor a home can be written
         return njit(nogil=True)(function)
 
 
-@_kernel
-def draw_counts(
-    u: np.ndarray,
-    image_key: tuple[np.ndarray, np.ndarray],
-    neuron_key: tuple[np.ndarray, np.ndarray],
-    step: int,
-    table: np.ndarray,
-    count_max: int,
-    out: np.ndarray,
-) -> None:
-    """Draw the counts of a step.
+@njit(nogil=True)
+def bump(table, distance, bits):
+    """Section 9: interpolate at a distance of 0 or more; 0 from 16 units on."""
+    if distance >= 16 << bits:
+        return 0
+    shift = bits - 4
+    i, f = distance >> shift, distance & ((1 << shift) - 1)
+    low = np.int64(table[i])
+    return low + (((np.int64(table[i + 1]) - low) * f) >> shift)
 
-    Parameters
-    ----------
-    u : (N, K) int64, Q11.12 octaves
-    image_key : two (N,) uint32
-    neuron_key : two (K,) uint32
-    step : the row
-    table : (481, 27) int32, thresholds
-    count_max : of the payload
-    out : (N, K) int64, written
+
+@compiled
+def run_poisson(fixed, given, synapses, heard, state, sent, work, sums, recorded, rows):
+    """Let a layer of Poisson neurons act for rows[0] <= t < rows[1].
+
+    `rows[2]` is the first row at which it hears something. `recorded` (N, rows, K) replaces the
+    sampler if it holds anything; it starts at rows[0].
     """
-    width = table.shape[1]
-    base = np.uint32(32 * step)
-    for i in range(u.shape[0]):
-        ia, ib = image_key[0][i], image_key[1][i]
-        for k in range(u.shape[1]):
-            v = u[i, k]
-            octaves = 0 if v <= _SPLIT else (v - _SPLIT + 4095) >> 12
-            position = v - (octaves << 12) + _LOWEST
-            row, fraction = position >> 7, position & 127
-            above = min(row + 1, _LAST_ROW)  # the fraction is 0 on the last row
-            total = 0
-            for sub_draw in range(1 << octaves):
-                c = base + np.uint32(sub_draw)
-                y = (ib + c * _WEYL_B) & _MASK
-                y = ((y ^ (y >> _S12)) * _M0) & _MASK
-                y = y ^ (y >> _S11)
-                h = (neuron_key[0][k] + ia + c * _WEYL_A) & _MASK
-                h = ((h ^ (h >> _S12)) * _M1) & _MASK
-                h = ((h ^ (h >> _S13)) * _M2) & _MASK
-                h = h ^ (h >> _S11)
-                h = (h + (neuron_key[1][k] ^ y)) & _MASK
-                h = (h * _M3) & _MASK
-                h = ((h ^ (h >> _S14)) * _M4) & _MASK
-                h = ((h ^ (h >> _S10)) * _M5) & _MASK
-                uniform = np.int64(h ^ (h >> _S12))
-                for n in range(width):
-                    low = np.int64(table[row, n])
-                    if uniform < low + (((np.int64(table[above, n]) - low) * fraction) >> 7):
-                        break
-                    total += 1
-            out[i, k] = min(total, count_max)
+    n, width = state.u.shape
+    layer, scratch = neurons_of(fixed), scratch_of(work)
+    sizes, numbers, saturated = (
+        start_of(sums.sizes),
+        start_of(sums.messages),
+        start_of(sums.saturated),
+    )
+    all_a_in, all_u, all_drive = start_of(state.a_in), start_of(state.u), start_of(state.drive)
+    all_own, all_sent, all_keys = start_of(state.own), start_of(sent.low), start_of(state.keys)
+    draw, replayed = start_of(given.draw), recorded.shape[1] > 0
+    rules = (given.finer, given.count_max)
+    for t in range(rows[0], rows[1]):
+        if t >= rows[2]:
+            receive(synapses.weights, heard, state.a_in, n)
+        # At row 0 nothing changes a log-rate that has memory.
+        limits = start_of(given.still if given.memory and t == 0 else given.limits)
+        if given.ceiling:
+            limits = start_of(given.unlimited)
+        for i in range(n):
+            row = i * width
+            u, own, counts = moved(all_u, row), moved(all_own, row), moved(all_sent, row)
+            blocks.update_log_rates(
+                width >> 4,
+                address(moved(all_a_in, row)),
+                address(u if given.memory else layer.u_init),
+                address(u),
+                address(moved(all_drive, row)),
+                address(own),
+                address(layer.real),
+                address(limits),
+                address(saturated),
+            )
+            if given.ceiling:
+                saturated[1] += bend(layer, u, width, given.limits[5], given.limits[6])
+            blocks.clear(width >> 6, address(counts))
+            largest = 0
+            if replayed:
+                for k in range(recorded.shape[2]):
+                    z = np.int64(recorded[i, t - rows[0], k])
+                    largest += z >= rules[1]
+                    send_count(layer, scratch, own, counts, sizes, numbers, k, z)
+            else:
+                keys = moved(all_keys, 2 * i)
+                largest = draw_counts(
+                    layer, scratch, u, own, counts, sizes, numbers, rules, width, draw, keys, 32 * t
+                )
+            saturated[2] += largest
+            list_counts(counts, width, scratch, sent, i)
+
+
+@njit(nogil=True)
+def bend(layer, u, width, low, high):
+    """Bring log-rates below a soft ceiling, section 9; how many are at the limit then."""
+    found, top = 0, np.int64(high)
+    for k in range(width):
+        v = np.int64(u[k])
+        v = min(v, top) - bump(layer.bend, abs(top - v), 16)
+        u[k] = np.int32(min(max(v, np.int64(low)), top))
+        found += (v >= top) * layer.real[k]
+    return found
+
+
+@compiled
+def run_graded(fixed, given, synapses, heard, state, sent, sums, rows):
+    """Let a layer of graded neurons act for rows[0] <= t < rows[1]; as `run_poisson`."""
+    n, width = state.u.shape
+    layer = neurons_of(fixed)
+    sizes, numbers, saturated = (
+        start_of(sums.sizes),
+        start_of(sums.messages),
+        start_of(sums.saturated),
+    )
+    all_a_in, all_u, all_drive = start_of(state.a_in), start_of(state.u), start_of(state.drive)
+    all_z = start_of(sent.z)
+    potential, output = start_of(given.potential), start_of(given.output)
+    for t in range(rows[0], rows[1]):
+        if t >= rows[2]:
+            receive(synapses.weights, heard, state.a_in, n)
+        for i in range(n):
+            row = i * width
+            u, z = moved(all_u, row), moved(all_z, row)
+            blocks.update_potentials(
+                width >> 4,
+                address(moved(all_a_in, row)),
+                address(u),
+                address(moved(all_drive, row)),
+                address(layer.real),
+                address(potential),
+                address(saturated),
+            )
+            for k in range(width):
+                v = np.int64(u[k])
+                if given.memory and t == 0:
+                    v = 0
+                    u[k] = 0
+                if given.swish:
+                    v = max(v, 0) - bump(layer.bend, abs(v), 12)
+                z[k] = np.int32(v)
+            blocks.send_graded(
+                width >> 4, address(z), address(layer.real), address(output), address(saturated)
+            )
+            for k in range(width):
+                size = abs(np.int64(z[k])) * layer.real[k]
+                sizes[k] += size
+                numbers[k] += size > 0
+            if sent.kind == SHORTS:
+                list_shorts(z, width, sent, i)
+                if sent.matrix:
+                    low = moved(start_of(sent.low), row)
+                    high = moved(start_of(sent.high), row)
+                    for k in range(width):
+                        low[k] = np.uint8(z[k] & 255)
+                        high[k] = np.uint8((z[k] >> 8) & 255)
+
+
+@compiled
+def counts_of(offsets, values, ends, z):
+    """Write listed counts out: (N, K) int32."""
+    z[:] = 0
+    for i in range(z.shape[0]):
+        for m in range(ends[i, ends.shape[1] - 1]):
+            quad = (offsets[i, m] // QUAD) * 4
+            for j in range(4):
+                byte = (values[i, m] >> (8 * j)) & 255
+                if byte:
+                    z[i, quad + j] += byte

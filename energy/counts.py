@@ -1,10 +1,11 @@
-"""Operations of a run, counted from its trace; each count is defined in docs/energy.md."""
+"""Operations of a run, counted from its trace or totals; each is defined in docs/energy.md."""
 
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from ipvae.network.description import IntNetwork
+from ipvae.network.totals import Totals
 from ipvae.network.trace import Trace
 
 
@@ -62,30 +63,71 @@ def count(network: IntNetwork, trace: Trace) -> Counts:
     Counts
         Means over the images of the trace.
     """
-    code = network.code
+    sent = {}
+    for name in _counted(network):
+        z = np.abs(trace.stacked(name, "z").astype(np.int64))
+        sent[name] = _Sent((z > 0).sum(axis=(0, 1)), z.sum(axis=(0, 1)), z[:, -1])
+    return _count(network, sent, len(trace.samples), trace.steps)
+
+
+def count_totals(network: IntNetwork, totals: Totals) -> Counts:
+    """Count the operations of a run from its totals; the same as from its trace.
+
+    Parameters
+    ----------
+    network : IntNetwork
+        The network that ran.
+    totals : Totals
+        Of at least one image.
+    """
+    sent = {}
+    for name in _counted(network):
+        layer = totals.layers[name]
+        sent[name] = _Sent(layer.messages, layer.sizes, np.abs(layer.z.astype(np.int64)))
+    return _count(network, sent, totals.images, totals.steps)
+
+
+@dataclass(frozen=True, eq=False)
+class _Sent:
+    """What a layer sent in the rows 0..T: messages and sizes (K,) int64, sizes of T (N, K)."""
+
+    messages: np.ndarray
+    sizes: np.ndarray
+    last: np.ndarray
+
+
+def _counted(network: IntNetwork) -> set[str]:
+    """The code, and layers that are heard."""
+    stages = network.wiring.stages
+    heard = {str(s.layer.source) for s in stages if s.layer.weight_rec is not None}
+    return {network.code} | heard
+
+
+def _count(network: IntNetwork, sent: dict[str, _Sent], n_images: int, n_steps: int) -> Counts:
     weighed, effective, hardware, messages = 0, 0, 0, 0
     for stage in network.wiring.stages:
         weights = stage.layer.weight_rec
         if weights is None:
             continue
-        sent = np.abs(trace.stacked(str(stage.layer.source), "z").astype(np.int64))
-        received = sent[:, : sent.shape[1] - stage.lag]
-        by_sender = (received > 0).sum(axis=(0, 1))
+        source = sent[str(stage.layer.source)]
+        # What was sent at step T is received by nobody over a lag.
+        by_sender = source.messages - stage.lag * (source.last > 0).sum(axis=0)
+        sizes = int(source.sizes.sum()) - stage.lag * int(source.last.sum())
         messages += int(by_sender.sum())
         hardware += int(by_sender.sum()) * stage.layer.n_neurons
-        weighed += int(received.sum()) * stage.layer.n_neurons
+        weighed += sizes * stage.layer.n_neurons
         effective += int(by_sender @ (weights != 0).sum(axis=0))
-    z = np.abs(trace.stacked(code, "z").astype(np.int64))
-    n_images, rows = z.shape[:2]
+    code = sent[network.code]
+    neurons = sum(layer.n_neurons for layer in network.layers.values())
     return Counts(
         synaptic_ops=hardware / n_images,
         count_weighted_ops=weighed / n_images,
         effective_macs=effective / n_images,
         messages=messages / n_images,
-        spikes=int(z[:, :-1].sum()) / n_images,
-        neuron_updates=float(rows * sum(layer.n_neurons for layer in network.layers.values())),
+        spikes=int(code.sizes.sum() - code.last.sum()) / n_images,
+        neuron_updates=float((n_steps + 1) * neurons),
         drive_macs=float(
             sum(layer.weight.size for layer in network.layers.values() if layer.weight is not None)
         ),
-        readout_ops=int((z[:, -1] > 0).sum()) * network.n_pixels / n_images,
+        readout_ops=int((code.last > 0).sum()) * network.n_pixels / n_images,
     )

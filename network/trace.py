@@ -137,17 +137,22 @@ def _names(*samples: dict) -> list[tuple[str, str]]:
     return sorted(pairs, key=lambda p: (p[0], rank.get(p[1], len(rank)), p[1]))
 
 
+def write_header(f: h5py.File, trace: Trace, steps: int) -> None:
+    """Write what a trace file says beside its samples; `steps` is the last that is recorded."""
+    f.attrs["backend"] = trace.backend
+    f.attrs["seed"] = trace.seed
+    f.attrs["network_checksum"] = trace.checksum
+    f.attrs["steps"] = steps
+    if trace.every > 1:
+        f.attrs[EVERY] = trace.every
+    for layer, chosen in trace.neurons.items():
+        f[f"neurons/{layer}"] = chosen.astype(np.int32)
+
+
 def write_trace(path: str | Path, trace: Trace) -> None:
     """Write a trace file; the path holds either the old file or the whole new one."""
     with replacing(path) as temporary, h5py.File(temporary, "w") as f:
-        f.attrs["backend"] = trace.backend
-        f.attrs["seed"] = trace.seed
-        f.attrs["network_checksum"] = trace.checksum
-        f.attrs["steps"] = trace.steps
-        if trace.every > 1:
-            f.attrs[EVERY] = trace.every
-        for layer, chosen in trace.neurons.items():
-            f[f"neurons/{layer}"] = chosen.astype(np.int32)
+        write_header(f, trace, trace.steps)
         for i, sample in enumerate(trace.samples):
             for layer, variables in sample.items():
                 for name, values in variables.items():

@@ -89,6 +89,12 @@ def random_networks():
 
 
 @pytest.fixture(scope="session")
+def stepwise():
+    """A readable run from the functions of ipvae.network, tests/stepwise.py."""
+    return module_from(ROOT / "tests" / "stepwise.py")
+
+
+@pytest.fixture(scope="session")
 def oracle():
     """The slow independent implementation, tests/oracle.py and oracle_layers.py beside it."""
     module = module_from(ROOT / "tests" / "oracle.py")

@@ -23,7 +23,7 @@ ALLOWED = {
 THIRD_PARTY = {
     "network": {"numpy", "h5py"},
     "evaluation": {"numpy", "scipy", "sklearn"},
-    "emulator": {"numpy", "numba"},
+    "emulator": {"numpy", "numba", "llvmlite"},
     "energy": {"numpy"},
     "report": {"numpy", "matplotlib"},
 }

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from ipvae import emulator
 from ipvae.cli import backends
-from ipvae.emulator import engine
 from ipvae.network import neurons
 from ipvae.network.file import read_network, write_network
 from ipvae.network.trace import read_trace
@@ -132,31 +132,25 @@ def sound(network):
 
 
 @pytest.mark.parametrize("kind", ["weight", "rounding", "draw"])
-def test_verify_notices_one_change_and_says_where(command, net, monkeypatch, kind):
+def test_verify_notices_one_change_and_says_where(command, net, monkeypatch, stepwise, kind):
     """One weight, one rounding or one draw of the second backend differs."""
-    reference = engine.run
+    reference = emulator.run
     network = read_network(net)
     truth = reference(network, network.test_images[:4], 20, 0)
 
     def altered(name, network, images, steps, seed, *_, **__):
         if name == "emulator":
             return reference(network, images, steps, seed)
-        with monkeypatch.context() as patch:
-            if kind == "rounding":  # toward zero in place of toward minus infinity
-                original = neurons.scale_input
-                patch.setattr(neurons, "scale_input", lambda a, e: original(a + (a < 0), e))
-            if kind == "draw":
-                draw = engine.Emulator._draw
-
-                def one_more(self, u, key, step):
-                    z = draw(self, u, key, step)
-                    if step == 11:
-                        z[2, 6] += 1
-                    return z
-
-                patch.setattr(engine.Emulator, "_draw", one_more)
-            used = one_weight(network) if kind == "weight" else network
-            return reference(used, images, steps, seed)
+        if kind == "weight":
+            return reference(one_weight(network), images, steps, seed)
+        if kind == "draw":
+            draws = truth.stacked("1", "z").copy()
+            draws[2, 11, 6] ^= 1
+            return reference(network, images, steps, seed, draws=draws)
+        with monkeypatch.context() as patch:  # toward zero in place of toward minus infinity
+            original = neurons.scale_input
+            patch.setattr(neurons, "scale_input", lambda a, e: original(a + (a < 0), e))
+            return stepwise.run(network, images, steps, seed)
 
     monkeypatch.setattr("ipvae.cli.verify.run_backend", altered)
     status, found, _ = command(

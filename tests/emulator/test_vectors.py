@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ipvae.emulator import Emulator, run
+from ipvae.emulator import kernels, program, run
+from ipvae.emulator.tile import Tile
 from ipvae.network.arithmetic import TERM_MAX, input_clipped, scale_input, self_inhibition
 from ipvae.network.drive import drive
 from ipvae.network.fields import version_of
@@ -118,15 +119,46 @@ def single_step(row, make_network):
     return network, [row["last_count"], *divmod(abs(row["a_in"]), 127)]
 
 
-def test_emulator_takes_the_single_steps(make_network, monkeypatch):
-    """The sampler is replaced, so that every row's counts occur."""
+def next_log_rate(network, counts, row):
+    """Log-rate of neuron 0 after one update, from what the row says it was and received."""
+    (part,) = program.parts(network)
+    drives = {"1": np.array([[[row["b"], 0, 0]]], np.int32)}
+    draws = np.array([[[counts[0], 0, 0], [0, 0, 0]]])
+    tile = Tile((part,), drives, np.zeros((1, 2), np.uint32), draws)
+    tile.advance(1)
+    state, messages = tile._states["1"], tile._messages["1"]
+    assert state.u[0, 0] == row["u"]
+    state.a_in[0, 0] = row["a_in"]
+    never, after = 2**31, np.zeros((1, 1, 3), np.int32)
+    before = (part.fixed, part.rules, part.synapses, messages, state, messages)
+    kernels.run_poisson(*before, tile._work, tile.sums["1"], after, (1, 2, never))
+    return state.u[0, 0]
+
+
+def test_emulator_takes_the_single_steps(make_network):
+    """The received input is set, so that every row occurs; its sums are tested below."""
     with (ROOT / "docs/vectors/steps.csv").open(newline="") as file:
         texts = list(csv.DictReader(file))
     rows = [{c: int(v) for c, v in row.items() if c != "branch"} for row in texts]
     for row in rows:
-        network, counts = single_step(row, make_network)
-        monkeypatch.setattr(Emulator, "_draw", lambda *_, z=counts: np.array([z]))
-        trace = run(network, network.test_images, 1, 0)
-        a_in, u = (trace.stacked("1", name)[0, :, 0].tolist() for name in ("a_in", "u"))
-        assert a_in == [0, row["a_in"]]
-        assert u == [row["u"], row["u_next"]], row
+        assert next_log_rate(*single_step(row, make_network), row) == row["u_next"], row
+
+
+def test_emulator_receives_what_the_single_steps_ask_for(make_network):
+    with (ROOT / "docs/vectors/steps.csv").open(newline="") as file:
+        wanted = sorted({int(row["a_in"]) for row in csv.DictReader(file)})
+    reached = [a for a in wanted if abs(a) < 127 * 864]
+    for a_in in reached:
+        weight, n = (127, 1) if a_in >= 0 else (-127, -1)
+        network = make_network(
+            k=3,
+            m=1,
+            n_images=1,
+            weight_rec=np.array([[0, weight, n], [0, 0, 0], [0, 0, 0]], np.int8),
+            payload_bits=23,
+        )
+        draws = np.zeros((1, 2, 3), int)
+        draws[0, 0] = [0, *divmod(abs(a_in), 127)]
+        trace = run(network, network.test_images, 1, 0, draws=draws)
+        assert trace.stacked("1", "a_in")[0, :, 0].tolist() == [0, a_in]
+    assert len(reached) > 10

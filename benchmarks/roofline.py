@@ -1,0 +1,162 @@
+"""Parts of the emulator's work by themselves, for benchmarks/emulator.py: docs/performance.md.
+
+Each runs in one thread, on arrays laid out as the emulator lays them out.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit
+from numba.core import types
+
+from ipvae.emulator import blocks, drawing, program
+from ipvae.emulator.lanes import ADDRESS, LANES, Code, address, kernel, moved, start_of
+from ipvae.emulator.messages import receive
+from ipvae.emulator.tile import Tile
+
+_VECTORS = 16
+"""Accumulators of 16 int32 that one pass over the rows keeps in registers."""
+
+
+@kernel(types.void, types.int64, types.int64, *[ADDRESS] * 3)
+def add_rows(c: Code, n: Any, row_bytes: Any, rows: Any, weights: Any, total: Any) -> None:
+    """Add up `n` rows of int8 weights, 256 receivers at a time: nothing but the additions."""
+    sums = [c.variable(c.lanes(0)) for _ in range(_VECTORS)]
+    signed = ir.VectorType(ir.IntType(8), LANES)
+    with c.loop(n) as i:
+        number = c.builder.zext(c.number(c.offset(rows, i)), ir.IntType(64))
+        row = c.builder.add(weights, c.builder.mul(number, row_bytes))
+        for part, found in enumerate(sums):
+            pointer = c.builder.inttoptr(c.offset(row, part * LANES, 1), signed.as_pointer())
+            weight = c.builder.load(pointer, align=1)
+            wide = ir.VectorType(ir.IntType(32), LANES)
+            found.set(found.get() + c.lanes(c.builder.sext(weight, wide)))
+    for part, found in enumerate(sums):
+        c.store(found.get(), c.offset(total, part * LANES))
+
+
+@njit(nogil=True)
+def adds(weights, rows, counts, total, repeats):
+    """Sums of each image's rows (N, n) of weights (J, K) int8."""
+    width = weights.shape[1]
+    for _ in range(repeats):
+        for i in range(rows.shape[0]):
+            listed = address(moved(start_of(rows), i * rows.shape[1]))
+            for first in range(0, width, _VECTORS * LANES):
+                part = address(moved(start_of(weights), first))
+                to = address(moved(start_of(total), first))
+                add_rows(counts[i], width, listed, part, to)
+
+
+@njit(nogil=True)
+def products(weights, offsets, values, total, repeats):
+    """Products of every quad with every block, weights of a block in the nearest cache."""
+    pairs = len(offsets) >> 1
+    size = weights.shape[1] * weights.shape[2]
+    for block in range(weights.shape[0]):
+        rows = address(start_of(weights)) + block * size
+        to = address(moved(start_of(total), block * blocks.BLOCK))
+        for _ in range(repeats):
+            blocks.add_bytes(pairs, address(start_of(offsets)), address(start_of(values)), rows, to)
+
+
+@njit(nogil=True)
+def sums(weights, heard, a_in, n, repeats):
+    """What a tile's images receive, by the way that the emulator takes; nothing else."""
+    for _ in range(repeats):
+        receive(weights, heard, a_in, n)
+
+
+@njit(nogil=True)
+def draws(fixed, given, work, u, keys, z, repeats):
+    """Draw counts of log-rates that stay: random source and sampler, nothing else."""
+    layer, scratch = drawing.neurons_of(fixed), drawing.scratch_of(work)
+    n, width = u.shape
+    draw = start_of(given.draw)
+    for row in range(repeats):
+        for i in range(n):
+            of_image = moved(start_of(u), i * width)
+            a, b = keys[i, 0], keys[i, 1]
+            ia, y = drawing.image_words(a, b, 32 * row)
+            draw[2], draw[3] = np.int32(ia), np.int32(y)
+            found, split = blocks.draw(
+                width >> 4,
+                address(of_image),
+                address(layer.na),
+                address(layer.nb),
+                address(draw),
+                layer.mix,
+                address(scratch.uniforms),
+                address(scratch.active),
+                address(scratch.split),
+            )
+            drawing.further_draws(layer, scratch, of_image, split, given.finer, a, b, 32 * row)
+            for m in range(found):
+                k = scratch.active[m]
+                z[k] = drawing.drawn(layer, scratch, of_image, k, given.finer)
+
+
+def _best(run: Callable[[], Any], repeats: int) -> float:
+    """Seconds of the fastest of some runs."""
+    found = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        found.append(time.perf_counter() - start)
+    return min(found)
+
+
+class Roofline:
+    """What a settled tile's rows need at least, one thread."""
+
+    def __init__(self, part: program.Part, tile: Tile) -> None:
+        self.part = part
+        k, layer = part.width, part.layer
+        name = part.stage.name
+        z = tile.z(name, layer.n_neurons)
+        self.n, self.active = len(z), float((z != 0).mean() * layer.n_neurons)
+        self.weights = program.aligned((k, -(-k // 256) * 256), np.int8)
+        assert layer.weight_rec is not None
+        self.weights[: layer.n_neurons, : layer.n_neurons] = layer.weight_rec.T
+        self.rows = np.zeros((self.n, k), np.int32)
+        self.counts = (z != 0).sum(axis=1)
+        for i, of_image in enumerate(z):
+            self.rows[i, : self.counts[i]] = np.flatnonzero(of_image)
+        self.heard, self.a_in = tile.last_messages(name), tile.whole_a_in(name).copy()
+        self.total = program.aligned((self.weights.shape[1],), np.int32)
+        self.u = tile.whole_u(name)
+        self.keys = np.arange(2 * self.n, dtype=np.uint32).reshape(-1, 2) * 7919
+        self.work = program.new_work(k)
+        quads = np.arange(k // 4, dtype=np.int32)
+        self.offsets, self.values = quads * blocks.QUAD, np.ones(k // 4, np.int32)
+        self.z = np.zeros(k, np.int64)
+        for compiles in (self.add_seconds, self.draw_seconds, self.product_rate, self.sum_seconds):
+            compiles(1)
+
+    def add_seconds(self, repeats: int = 12, rows: int = 20) -> float:
+        """Seconds that the additions of an image-step take at the rate of `adds`."""
+        args = (self.weights, self.rows, self.counts, self.total, rows)
+        return _best(lambda: adds(*args), repeats) / (rows * self.n)
+
+    def add_rate(self, seconds: float) -> float:
+        """Additions per second, from seconds of an image-step."""
+        return self.active * self.part.layer.n_neurons / seconds
+
+    def product_rate(self, repeats: int = 12) -> float:
+        """Products of a weight and a count per second, all quads listed."""
+        weights = self.part.synapses.weights
+        args = (weights, self.offsets, self.values, self.total, 100)
+        return 100 * weights.size / _best(lambda: products(*args), repeats)
+
+    def sum_seconds(self, repeats: int = 12, rows: int = 20) -> float:
+        """Seconds of an image-step's sums by the emulator's own way."""
+        args = (self.part.synapses.weights, self.heard, self.a_in, self.n, rows)
+        return _best(lambda: sums(*args), repeats) / (rows * self.n)
+
+    def draw_seconds(self, repeats: int = 12, rows: int = 20) -> float:
+        """Seconds of the draws of an image-step."""
+        args = (self.part.fixed, self.part.rules, self.work, self.u, self.keys, self.z, rows)
+        return _best(lambda: draws(*args), repeats) / (rows * self.n)

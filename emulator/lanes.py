@@ -1,0 +1,335 @@
+"""Vectors of 16 integers of 32 bits inside compiled functions, which numba has not by itself.
+
+`Code` writes LLVM instructions through numba's builder; `Lanes` is a value of 16 lanes with
+Python's operators. What a processor has no instruction for is composed of others here, so that
+every kernel runs on every processor that numba knows, with the same bits.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+LANES = 16
+BYTES = 4 * LANES
+ADDRESS = types.int64
+"""How kernels pass memory: the address of an array's first element."""
+
+_I1, _I16, _I32, _I64 = (ir.IntType(n) for n in (1, 16, 32, 64))
+_VECTOR = ir.VectorType(_I32, LANES)
+_SHORTS = ir.VectorType(_I16, 2 * LANES)
+_FLOATS = ir.VectorType(ir.FloatType(), LANES)
+
+Body = Callable[..., Any]
+
+
+def kernel(result: types.Type, *arguments: types.Type) -> Callable[[Body], Any]:
+    """Make a function of compiled code from a Python function that writes its instructions.
+
+    The function gets a `Code` and LLVM values, and returns a value, several, or None.
+    """
+
+    def decorate(write: Body) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            found = write(Code(context, builder), *values)
+            if found is None:
+                return context.get_dummy_value()
+            if isinstance(found, tuple):
+                return context.make_tuple(builder, signature.return_type, found)
+            return found
+
+        names = ", ".join(f"a{i}" for i in range(len(arguments)))
+        space: dict[str, Any] = {"given": (result(*arguments), codegen)}
+        exec(f"def typed(typingctx, {names}): return given", space)  # numba counts parameters
+        return intrinsic(space["typed"])
+
+    return decorate
+
+
+class Lanes:
+    """16 integers of 32 bits; sums and products are modulo 2**32."""
+
+    def __init__(self, code: "Code", value: Any) -> None:
+        self.code, self.value = code, value
+
+    def _with(self, name: str, other: "Lanes | int") -> "Lanes":
+        made = getattr(self.code.builder, name)(self.value, self.code.lanes(other).value)
+        return Lanes(self.code, made)
+
+    def __add__(self, other: "Lanes | int") -> "Lanes":
+        return self._with("add", other)
+
+    def __sub__(self, other: "Lanes | int") -> "Lanes":
+        return self._with("sub", other)
+
+    def __mul__(self, other: "Lanes | int") -> "Lanes":
+        return self._with("mul", other)
+
+    def __xor__(self, other: "Lanes | int") -> "Lanes":
+        return self._with("xor", other)
+
+    def __and__(self, other: "Lanes | int") -> "Lanes":
+        return self._with("and_", other)
+
+    def __lshift__(self, other: "Lanes | int") -> "Lanes":
+        return self._with("shl", other)
+
+    def __rshift__(self, other: "Lanes | int") -> "Lanes":
+        """Shift, rounding toward minus infinity."""
+        return self._with("ashr", other)
+
+    def unsigned_shift(self, other: "Lanes | int") -> "Lanes":
+        """Shift in zeros."""
+        return self._with("lshr", other)
+
+    def is_(self, relation: str, other: "Lanes | int") -> Any:
+        """Compare as signed numbers: a mask of 16 bits."""
+        return self.code.builder.icmp_signed(relation, self.value, self.code.lanes(other).value)
+
+    def where(self, mask: Any, other: "Lanes | int") -> "Lanes":
+        """Lanes of this where the mask is set, else of the other."""
+        other = self.code.lanes(other)
+        return Lanes(self.code, self.code.builder.select(mask, self.value, other.value))
+
+    def clip(self, low: "Lanes", high: "Lanes") -> "Lanes":
+        """Limit to [low, high]."""
+        above = low.where(self.is_("<", low), self)
+        return high.where(above.is_(">", high), above)
+
+    def float_bits(self) -> "Lanes":
+        """Bits of the float32 nearest to each integer."""
+        builder = self.code.builder
+        return Lanes(self.code, builder.bitcast(builder.sitofp(self.value, _FLOATS), _VECTOR))
+
+    def total(self) -> Any:
+        """Sum of the lanes."""
+        return self.code.call("llvm.vector.reduce.add.v16i32", _I32, self.value)
+
+
+def features_of(context: Any) -> list[str]:
+    """Names of what the processor has, with a + before, that numba compiles for."""
+    return context.codegen().magic_tuple()[2].split(",")
+
+
+class Code:
+    """Writes instructions at the builder's place."""
+
+    def __init__(self, context: Any, builder: Any) -> None:
+        self.builder = builder
+        self.features = {f[1:] for f in features_of(context) if f.startswith("+")}
+
+    def lanes(self, value: "Lanes | int | Any") -> Lanes:
+        """Take lanes as they are; put a number into all of them."""
+        if isinstance(value, Lanes):
+            return value
+        if isinstance(value, int):
+            return Lanes(self, _constant([value] * LANES))
+        if value.type == _VECTOR:
+            return Lanes(self, value)
+        blank = ir.Constant(_VECTOR, ir.Undefined)
+        first = self.builder.insert_element(blank, value, ir.Constant(_I32, 0))
+        return Lanes(self, self.builder.shuffle_vector(first, blank, _constant([0] * LANES)))
+
+    def numbers(self) -> Lanes:
+        """0, 1, .. 15."""
+        return Lanes(self, _constant(list(range(LANES))))
+
+    def offset(self, address: Any, elements: Any, size: int = 4) -> Any:
+        """Address of an element."""
+        if isinstance(elements, int):
+            return self.builder.add(address, ir.Constant(_I64, elements * size))
+        return self.builder.add(address, self.builder.mul(elements, ir.Constant(_I64, size)))
+
+    def load(self, address: Any) -> Lanes:
+        """16 integers of an int32 array."""
+        pointer = self.builder.inttoptr(address, _VECTOR.as_pointer())
+        return Lanes(self, self.builder.load(pointer, align=4))
+
+    def store(self, vector: Lanes, address: Any) -> None:
+        """Write 16 integers."""
+        pointer = self.builder.inttoptr(address, _VECTOR.as_pointer())
+        self.builder.store(vector.value, pointer, align=4)
+
+    def number(self, address: Any, index: int = 0) -> Any:
+        """One integer of an int32 array."""
+        pointer = self.builder.inttoptr(self.offset(address, index), _I32.as_pointer())
+        return self.builder.load(pointer, align=4)
+
+    def constants(self, address: Any, count: int) -> list[Lanes]:
+        """The first integers of an int32 array, each in all lanes.
+
+        The compiler keeps these in registers; constants of its own it would fetch every time.
+        """
+        return [self.lanes(self.number(address, i)) for i in range(count)]
+
+    def add_to(self, value: Any, address: Any, index: int) -> None:
+        """Add an int32 to an element of an int64 array."""
+        pointer = self.builder.inttoptr(self.offset(address, index, 8), _I64.as_pointer())
+        wide = self.builder.sext(value, _I64)
+        self.builder.store(self.builder.add(self.builder.load(pointer), wide), pointer)
+
+    def variable(self, start: Any) -> "Variable":
+        """Return a number or lanes that a loop changes."""
+        return Variable(self, start)
+
+    @contextmanager
+    def loop(self, count: Any) -> Iterator[Any]:
+        """Repeat what is written inside; gives the index."""
+        with cgutils.for_range(self.builder, count) as found:
+            yield found.index
+
+    def call(self, name: str, result: Any, *values: Any) -> Any:
+        """Call an instruction of LLVM by name."""
+        kind = ir.FunctionType(result, [v.type for v in values])
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        return self.builder.call(function, values)
+
+    def ones(self, mask: Any) -> Any:
+        """How many bits of a mask are set, int64."""
+        bits = self.builder.bitcast(mask, _I16)
+        return self.builder.zext(self.builder.ctpop(bits), _I64)
+
+    def append(self, mask: Any, vector: Lanes, address: Any) -> None:
+        """Write the lanes that a mask chooses next to each other; up to 16 elements change."""
+        if "avx512f" in self.features:
+            blank = ir.Constant(_VECTOR, ir.Undefined)
+            packed = self.call(
+                "llvm.x86.avx512.mask.compress.v16i32", _VECTOR, vector.value, blank, mask
+            )
+            return self.store(Lanes(self, packed), address)
+        place = address
+        for i in range(LANES):
+            index = ir.Constant(_I32, i)
+            pointer = self.builder.inttoptr(place, _I32.as_pointer())
+            self.builder.store(self.builder.extract_element(vector.value, index), pointer, align=4)
+            bit = self.builder.extract_element(mask, index)
+            place = self.offset(place, self.builder.zext(bit, _I64))
+        return None
+
+    def dot_bytes(self, total: Lanes, values: Any, weights: Lanes) -> Lanes:
+        """Add to each lane the products of its 4 signed bytes with 4 unsigned ones, an int32."""
+        if "avx512vnni" in self.features:
+            name = "llvm.x86.avx512.vpdpbusd.512"
+            every = self.lanes(values).value
+            return Lanes(self, self.call(name, _VECTOR, total.value, every, weights.value))
+        low = ir.Constant(_I32, 0x00FF00FF)
+        even = self.builder.and_(values, low)
+        odd = self.builder.and_(self.builder.lshr(values, ir.Constant(_I32, 8)), low)
+        return self.dot_shorts(total, even, odd, weights)
+
+    def dot_shorts(self, total: Lanes, even: Any, odd: Any, weights: Lanes) -> Lanes:
+        """Add to each lane the products of its 4 signed bytes with 4 signed shorts.
+
+        `even` holds those of bytes 0 and 2, `odd` those of bytes 1 and 3, an int32 each.
+        """
+        builder, eight = self.builder, ir.Constant(_SHORTS, [ir.Constant(_I16, 8)] * 2 * LANES)
+        shorts = builder.bitcast(weights.value, _SHORTS)
+        halves = (builder.ashr(builder.shl(shorts, eight), eight), builder.ashr(shorts, eight))
+        for values, half in zip((even, odd), halves, strict=True):
+            every = self.lanes(values).value
+            total = self._pairs(total, builder.bitcast(every, _SHORTS), half)
+        return total
+
+    def _pairs(self, total: Lanes, a: Any, b: Any) -> Lanes:
+        """Add to each lane the products of its two pairs of shorts."""
+        builder = self.builder
+        if "avx512vnni" in self.features:
+            words = [builder.bitcast(v, _VECTOR) for v in (a, b)]
+            name = "llvm.x86.avx512.vpdpwssd.512"
+            return Lanes(self, self.call(name, _VECTOR, total.value, *words))
+        wide = ir.VectorType(_I32, 2 * LANES)
+        product = builder.mul(builder.sext(a, wide), builder.sext(b, wide))
+        blank = ir.Constant(wide, ir.Undefined)
+        parts = [
+            builder.shuffle_vector(product, blank, _constant(list(range(first, 2 * LANES, 2))))
+            for first in (0, 1)
+        ]
+        return total + Lanes(self, builder.add(*parts))
+
+
+class Variable:
+    """A value that changes in a loop."""
+
+    def __init__(self, code: Code, start: Any) -> None:
+        self.code = code
+        self.lanes = isinstance(start, Lanes)
+        value = start.value if self.lanes else start
+        self.slot = cgutils.alloca_once(code.builder, value.type)
+        code.builder.store(value, self.slot)
+
+    def get(self) -> Any:
+        """Return its value now."""
+        value = self.code.builder.load(self.slot)
+        return Lanes(self.code, value) if self.lanes else value
+
+    def set(self, value: Any) -> None:
+        """Change it."""
+        self.code.builder.store(value.value if self.lanes else value, self.slot)
+
+    def add(self, value: Any) -> None:
+        """Add a number, or lanes."""
+        old = self.get()
+        self.set(old + value if self.lanes else self.code.builder.add(old, value))
+
+
+def _constant(values: list[int]) -> Any:
+    return ir.Constant(
+        ir.VectorType(_I32, len(values)), [ir.Constant(_I32, v & 0xFFFFFFFF) for v in values]
+    )
+
+
+def _pointers(result: Callable[..., Any], write: Callable[..., Any]) -> Callable[..., Any]:
+    """Codegen of an intrinsic whose type follows from those of its arguments."""
+
+    def typed(*kinds: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            return write(context, builder, signature, *values)
+
+        return result(*kinds)(*kinds), codegen
+
+    return typed
+
+
+_start_of = _pointers(
+    lambda array: types.CPointer(array.dtype),
+    lambda context, builder, signature, array: (
+        context.make_array(signature.args[0])(context, builder, array).data
+    ),
+)
+_moved = _pointers(
+    lambda pointer, _: pointer,
+    lambda _c, builder, _s, pointer, elements: builder.gep(pointer, [elements]),
+)
+_address = _pointers(
+    lambda _: types.int64, lambda _c, builder, _s, pointer: builder.ptrtoint(pointer, _I64)
+)
+
+
+def _first(typingctx: Any, array: Any) -> Any:  # noqa: ARG001
+    return _start_of(array)
+
+
+def _later(typingctx: Any, pointer: Any, elements: Any) -> Any:  # noqa: ARG001
+    return _moved(pointer, elements)
+
+
+def _number(typingctx: Any, pointer: Any) -> Any:  # noqa: ARG001
+    return _address(pointer)
+
+
+start_of: Any = intrinsic(_first)
+"""Pointer to an array's first element: no bounds, no counting of references."""
+
+moved: Any = intrinsic(_later)
+"""Pointer to an element that lies a number of elements behind."""
+
+address: Any = intrinsic(_number)
+"""Address of what a pointer points to, as blocks take it."""
+
+
+def zero() -> Any:
+    """Return the number 0 of 64 bits."""
+    return ir.Constant(_I64, 0)

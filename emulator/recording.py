@@ -1,0 +1,172 @@
+"""Runs that are recorded: in memory, or to disk as they go."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ipvae.emulator.engine import Emulator, Row, Tell
+from ipvae.emulator.tile import IMAGES
+from ipvae.network.description import IntNetwork
+from ipvae.network.draws import check_draws
+from ipvae.network.file import checksum
+from ipvae.network.record import EVERYTHING, LayerRecord, Record
+from ipvae.network.trace import Trace
+from ipvae.network.trace_stream import CHUNK_ROWS, open_trace
+
+BATCH = 256
+"""Images that `run` advances together; results do not depend on it."""
+
+Sample = dict[str, dict[str, np.ndarray]]
+
+
+def run(
+    network: IntNetwork,
+    images: np.ndarray,
+    n_steps: int,
+    seed: int,
+    batch: int = BATCH,
+    draws: np.ndarray | None = None,
+    record: Record = EVERYTHING,
+    hold: int | None = None,
+    tell: Tell | None = None,
+) -> Trace:
+    """Run images and record every variable at every step, or what `record` chooses.
+
+    Parameters
+    ----------
+    network : IntNetwork
+    images : (N, M) int; (N, frames, M) with `hold`
+    n_steps : int in [1, 2**19)
+    seed : int in [0, 2**48)
+    batch : int
+        Images per batch; the result does not depend on it.
+    draws : (N, n_steps + 1, K) int, optional
+        Counts to replay in place of the sampler's; the seed is then only a name in the trace.
+    record : Record
+    hold : int, optional
+        Updates that each frame of a stream drives.
+    tell : callable, optional
+        Gets a line of text before something takes seconds (`Emulator`).
+
+    Returns
+    -------
+    Trace
+
+    Raises
+    ------
+    InputError, DescriptionError, UnprovedOverflowError
+    """
+    record.require_fits(network)
+    emulator = Emulator(network, tell=tell)
+    samples: list[Sample] = []
+    for first, rows in _batches(emulator, images, n_steps, seed, batch, draws, hold):
+        n_images = len(images[first : first + batch])
+        layers = _chosen(network, record)
+        whole = _blank(layers, n_images, n_steps // record.every + 1)
+        for row, part in _parts(layers, rows, n_images, record.every):
+            for name, variable, values in part:
+                whole[name][variable][:, row : row + values.shape[1]] = values
+        samples += [_image(whole, i) for i in range(n_images)]
+    return record.trace("emulator", seed, checksum(network), samples)
+
+
+def run_to_file(
+    path: str | Path,
+    network: IntNetwork,
+    images: np.ndarray,
+    n_steps: int,
+    seed: int,
+    batch: int = IMAGES,
+    draws: np.ndarray | None = None,
+    record: Record = EVERYTHING,
+    hold: int | None = None,
+    tell: Tell | None = None,
+) -> None:
+    """Record like `run`, but write the trace file as it goes.
+
+    Memory holds 64 rows of a batch of images, however many images and steps there are.
+
+    Parameters
+    ----------
+    path : str or Path
+        Holds the old file until the whole new one is there.
+    network, images, n_steps, seed, batch, draws, record, hold, tell
+        As `run`.
+
+    Raises
+    ------
+    InputError, DescriptionError, UnprovedOverflowError
+    """
+    record.require_fits(network)
+    emulator = Emulator(network, tell=tell)
+    layers = _chosen(network, record)
+    header = record.trace("emulator", seed, checksum(network), [])
+    with open_trace(path, header, n_steps // record.every + 1) as file:
+        for first, rows in _batches(emulator, images, n_steps, seed, batch, draws, hold):
+            n_images = len(images[first : first + batch])
+            for row, part in _parts(layers, rows, n_images, record.every):
+                for name, variable, values in part:
+                    for i in range(n_images):
+                        file.write(first + i, name, variable, row, values[i])
+
+
+def _batches(
+    emulator: Emulator,
+    images: np.ndarray,
+    n_steps: int,
+    seed: int,
+    batch: int,
+    draws: np.ndarray | None,
+    hold: int | None,
+) -> Iterator[tuple[int, Iterator[Row]]]:
+    """Index of the first image and rows, batch for batch."""
+    if draws is not None:
+        check_draws(draws, emulator.network, len(images), n_steps + 1)
+    for first in range(0, len(images), batch):
+        part = slice(first, first + batch)
+        replayed = None if draws is None else draws[part]
+        yield first, emulator.rows(images[part], n_steps, seed, first, replayed, hold)
+
+
+def _chosen(network: IntNetwork, record: Record) -> dict[str, LayerRecord]:
+    layers = {n: record.of_layer(n, layer.n_neurons) for n, layer in network.layers.items()}
+    return {name: part for name, part in layers.items() if part is not None}
+
+
+def _parts(
+    layers: dict[str, LayerRecord], rows: Iterator[Row], n_images: int, every: int
+) -> Iterator[tuple[int, list[tuple[str, str, np.ndarray]]]]:
+    """Recorded rows, some at a time: place of the first, then layer, variable, (N, rows, K)."""
+    first, n = 0, 0
+    held = _blank(layers, n_images, CHUNK_ROWS)
+
+    def taken() -> tuple[int, list[tuple[str, str, np.ndarray]]]:
+        return first, [(name, v, a[:, :n]) for name, of in held.items() for v, a in of.items()]
+
+    for t, row in enumerate(rows):
+        if t % every:
+            continue
+        for name, part in layers.items():
+            for v in part.variables:
+                held[name][v][:, n] = getattr(row[name], v)[:, part.index]
+        n += 1
+        if n == CHUNK_ROWS:
+            yield taken()
+            first, n = first + n, 0
+    if n:
+        yield taken()
+
+
+def _blank(
+    layers: dict[str, LayerRecord], n_images: int, n_rows: int
+) -> dict[str, dict[str, np.ndarray]]:
+    """Memory for recorded rows: layer, variable, (N, rows, K) int32."""
+    return {
+        name: {v: np.empty((n_images, n_rows, part.width), np.int32) for v in part.variables}
+        for name, part in layers.items()
+    }
+
+
+def _image(whole: dict[str, dict[str, np.ndarray]], image: int) -> Sample:
+    return {name: {v: values[image] for v, values in of.items()} for name, of in whole.items()}

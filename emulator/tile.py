@@ -1,0 +1,132 @@
+"""A tile: images that advance together through all layers, row by row."""
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+from ipvae.emulator import kernels, program
+from ipvae.emulator.messages import BYTES
+from ipvae.emulator.program import Messages, Part, PoissonRules, Sums
+
+IMAGES = 64
+"""Images of a tile, at most; results do not depend on it."""
+
+ROWS = 256
+"""Rows of one call of a kernel, at most; between calls a run can be halted."""
+
+NO_DRAWS = np.zeros((0, 0, 0), np.int32)
+
+Frame = Callable[[int, int], int]
+"""Row and lag of a layer -> number of the frame that drives it."""
+
+
+def _first(*_: int) -> int:
+    """Images that are no streams have one frame."""
+    return 0
+
+
+class Tile:
+    """Images with their state in every layer; a reset is a new tile.
+
+    Parameters
+    ----------
+    parts : layers in the order in which they act
+    drives : dict of layer -> (N, F, K) int32
+        Of each frame.
+    keys : (N, 2) uint32
+        Random keys of the images.
+    draws : (N, rows, K) int32, optional
+        Counts to replay in place of the sampler's.
+    frame : callable, optional
+        Which frame drives a row; the first one if not given.
+    halt : threading.Event, optional
+        Once set, no further row is run.
+    """
+
+    def __init__(
+        self,
+        parts: tuple[Part, ...],
+        drives: dict[str, np.ndarray],
+        keys: np.ndarray,
+        draws: np.ndarray | None = None,
+        frame: Frame | None = None,
+        halt: threading.Event | None = None,
+    ) -> None:
+        self.n = len(keys)
+        self.row = 0
+        self._parts = parts
+        self._draws = draws
+        self._halt = halt or threading.Event()
+        self.drives = drives
+        self._frame = frame or _first
+        # A layer that hears itself, or nothing, needs no other between its rows.
+        self._together = ROWS if len(parts) == 1 and frame is None else 1
+        self._states = {
+            p.stage.name: program.new_state(p, drives[p.stage.name][:, 0], keys) for p in parts
+        }
+        self._messages = {p.stage.name: program.new_messages(p, self.n) for p in parts}
+        self.sums: dict[str, Sums] = {p.stage.name: program.new_sums(p) for p in parts}
+        self._work = program.new_work(max(p.width for p in parts))
+
+    def advance(self, rows: int) -> None:
+        """Let every layer act at the next rows."""
+        end = self.row + rows
+        while self.row < end and not self._halt.is_set():
+            last = min(end, self.row + self._together)
+            for part in self._parts:
+                self._act(part, self.row, last)
+            self.row = last
+
+    def _act(self, part: Part, first: int, last: int) -> None:
+        name, lag = part.stage.name, part.stage.lag
+        frame = self._frame(first, lag)
+        if first and frame != self._frame(first - 1, lag):
+            drive = self.drives[name][:, frame]
+            self._states[name].drive[:, : drive.shape[1]] = drive
+        heard = self._messages.get(str(part.layer.source), self._messages[name])
+        rows = (first, last, part.first_heard)
+        before = (part.fixed, part.rules, part.synapses, heard, self._states[name])
+        sent, sums = self._messages[name], self.sums[name]
+        if isinstance(part.rules, PoissonRules):
+            draws = NO_DRAWS if self._draws is None else self._replayed(first, last)
+            kernels.run_poisson(*before, sent, self._work, sums, draws, rows)
+        else:
+            kernels.run_graded(*before, sent, sums, rows)
+
+    def _replayed(self, first: int, last: int) -> np.ndarray:
+        assert self._draws is not None
+        return np.ascontiguousarray(self._draws[:, first:last], dtype=np.int32)
+
+    def a_in(self, layer: str, n: int) -> np.ndarray:
+        """What the first `n` neurons received at the last row: (N, n) int32."""
+        return self._states[layer].a_in[: self.n, :n].copy()
+
+    def u(self, layer: str, n: int) -> np.ndarray:
+        """Log-rates or potentials after the last row: (N, n) int32."""
+        return self._states[layer].u[:, :n].copy()
+
+    def last_messages(self, layer: str) -> Messages:
+        """What was sent at the last row, as the kernels keep it."""
+        return self._messages[layer]
+
+    def whole_a_in(self, layer: str) -> np.ndarray:
+        """What was received, with what fills the last products: the state."""
+        return self._states[layer].a_in
+
+    def whole_u(self, layer: str) -> np.ndarray:
+        """Log-rates or potentials with what fills the last block, (N, K) int32: the state."""
+        return self._states[layer].u
+
+    def z(self, layer: str, n: int) -> np.ndarray:
+        """What was sent at the last row: (N, n) int32."""
+        return sent(self._messages[layer], self._states[layer].u.shape)[:, :n].copy()
+
+
+def sent(messages: Messages, shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers of a layer's last messages, (N, K) int32."""
+    if messages.kind != BYTES:
+        return messages.z
+    z = np.empty(shape, np.int32)
+    kernels.counts_of(messages.offsets, messages.values, messages.ends, z)
+    return z

@@ -1,0 +1,57 @@
+"""Totals of a run: what counting and judging need of it, without a trace."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class LayerTotals:
+    """Totals of one layer over images and the rows 0..T, and what it is left with.
+
+    Attributes
+    ----------
+    messages : (K,) int64
+        Nonzero outputs of each neuron.
+    sizes : (K,) int64
+        Sum of their magnitudes; spikes of Poisson neurons.
+    saturations : dict of int
+        As `ipvae.network.bounds.layer_saturations`.
+    u, z : (N, K) int32
+        Log-rates or potentials, and outputs, of the row T.
+    """
+
+    messages: np.ndarray
+    sizes: np.ndarray
+    saturations: dict[str, int]
+    u: np.ndarray
+    z: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Totals:
+    """Totals of a run.
+
+    Attributes
+    ----------
+    images : int
+    steps : int
+        Updates after step 0 (T).
+    layers : dict of LayerTotals by number
+    kept : dict of step -> layer -> (u, z), (N, K) int32 each
+        Of the steps that were asked for; code and read-outs.
+    """
+
+    images: int
+    steps: int
+    layers: dict[str, LayerTotals]
+    kept: dict[int, dict[str, tuple[np.ndarray, np.ndarray]]] = field(default_factory=dict)
+
+    @property
+    def saturations(self) -> dict[str, int]:
+        """Sums over layers."""
+        found: dict[str, int] = {}
+        for layer in self.layers.values():
+            for name, number in layer.saturations.items():
+                found[name] = found.get(name, 0) + number
+        return found
