@@ -73,6 +73,7 @@ class LavaRunner:
         if not timeout > 0:
             raise InputError(f"timeout: found {timeout:g} s, allowed above 0; 120 is the default")
         import_lava()
+        from ipvae.lava_procs.count_kernel import prepare
         from ipvae.lava_procs.procs.layered_network.process import LayeredNetwork
 
         chosen = configuration(dense)
@@ -97,6 +98,8 @@ class LavaRunner:
         for port in self._pipes:
             port.flag_external_pipe(buffer_size=PIPE_BUFFER)
         self._draw_rows = code.draws.shape[0] if replay else 0
+        if network.draws:
+            prepare()
         self._build(chosen)
         self._send: dict[str, Any] = {
             name: neuron.image.external_pipe_csp_send_port for name, neuron in neurons.items()

@@ -306,7 +306,7 @@ def frame(t: int, lag: int, n_frames: int, hold: int) -> int:
 
 
 def run_image(
-    net: Network, stream: list[list[int]], n_steps: int, seed: int, index: int, hold: int
+    net: Network, stream: list[list[int]], n_steps: int, seed: int, index: int, hold: int = 2**19
 ) -> Sample:
     """One stream from reset to step `n_steps`; an image is a stream of one frame."""
     K = len(net.bias)

@@ -36,9 +36,9 @@ def at_call(number, function, then):
 
 def in_the_neuron(then):
     def change():
-        from ipvae.network import poisson
+        from ipvae.lava_procs.procs.poisson_neuron import models
 
-        poisson.draw = at_call(AT, poisson.draw, then)
+        models.draw_counts = at_call(AT, models.draw_counts, then)
 
     return change
 

@@ -277,7 +277,7 @@ def test_a_broken_file_would_really_overflow_in_its_second_step(oracle):
     parts = {**BROKEN["many neurons, narrow payload"], "u_init": np.full(300, 32768, np.int32)}
     network = with_layer(small_layer(300, np.zeros((300, 1), np.int16), np.zeros(300), **parts))
     with pytest.raises(AssertionError, match=r"-8\d{6}"):
-        oracle.run_image(plain(oracle, network), [0], 1, 0, 0)
+        oracle.run_image(plain(oracle, network), [[0]], 1, 0, 0)
 
 
 LONG_EXAMPLES = 4000

@@ -45,7 +45,7 @@ def counted_by_the_oracle(oracle, path):
     found = {"drive": 0, "a_in": 0, "u": 0, "z": 0}
     for index, x in enumerate(net.images):
         found["drive"] += sum(b in (-L, L) for b in oracle.drive(net, x))
-        sample = oracle.run_image(net, x, STEPS, SEED, index)
+        sample = oracle.run_image(net, [x], STEPS, SEED, index)
         for a_in in chain.from_iterable(sample["a_in"]):
             acts, limit = (a_in, L >> net.e) if net.e >= 0 else (a_in >> -net.e, L)
             found["a_in"] += not -limit <= acts <= limit

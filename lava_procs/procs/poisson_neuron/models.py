@@ -13,10 +13,12 @@ from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
 from ipvae.lava_procs.acting import PyActingNeuron
+from ipvae.lava_procs.count_kernel import draw_counts
 from ipvae.lava_procs.procs.poisson_neuron.process import KEY_WORDS, PoissonNeuron
-from ipvae.network import poisson, random_source
+from ipvae.network import random_source
 from ipvae.network.description import DRAWN
 from ipvae.network.neurons import next_log_rate
+from ipvae.network.poisson import thresholds
 
 
 @implements(proc=PoissonNeuron, protocol=LoihiProtocol)
@@ -54,15 +56,10 @@ class PyPoissonNeuronFixed(PyActingNeuron):
 
     def _draw(self, t: int) -> None:
         self._heartbeat.mark("drawing")
-        neuron_a, neuron_b = self._neuron_key
-        image_key = self.image_key[:1].astype(np.uint32), self.image_key[1:].astype(np.uint32)
-
-        def uniform(index: np.ndarray, sub_draw: np.ndarray) -> np.ndarray:
-            keys = neuron_a[index], neuron_b[index]
-            return random_source.uniforms(image_key, keys, t, sub_draw)
-
-        count = poisson.draw(self.u >> self._layer.finer_bits, uniform)
-        self.z = np.minimum(count, self._layer.count_max).astype(np.int32)
+        image_a, image_b = self.image_key.astype(np.uint32)
+        u = self.u >> self._layer.finer_bits
+        most = self._layer.count_max
+        self.z = draw_counts(u, image_a, image_b, *self._neuron_key, t, thresholds(), most)
 
     def _replay(self, t: int) -> None:
         """Take a recorded count; receive the next message of them when it is due."""
