@@ -2,5 +2,15 @@
 
 from ipvae.emulator.engine import Emulator, Row, Step
 from ipvae.emulator.recording import run, run_to_file
+from ipvae.emulator.settling import Stopped, StopRule, run_until_settled
 
-__all__ = ["Emulator", "Row", "Step", "run", "run_to_file"]
+__all__ = [
+    "Emulator",
+    "Row",
+    "Step",
+    "StopRule",
+    "Stopped",
+    "run",
+    "run_to_file",
+    "run_until_settled",
+]

@@ -1,7 +1,7 @@
 """A network as the kernels take it: arrays in blocks, and the memory of a tile of images."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -105,6 +105,9 @@ class Messages(NamedTuple):
     low: np.ndarray
     high: np.ndarray
     z: np.ndarray
+
+
+Kept = TypeVar("Kept", State, Messages)
 
 
 class Sums(NamedTuple):
@@ -308,6 +311,21 @@ def new_messages(part: Part, n: int) -> Messages:
         high=aligned((0 if poisson else _products(n), part.width), np.uint8),
         z=np.zeros((n, 0 if poisson else part.width), np.int32),
     )
+
+
+def kept(tile: Kept, images: np.ndarray) -> Kept:
+    """State or messages of some images of a tile, indices in increasing order."""
+    n = len(images)
+
+    def rows(name: str, value: Any) -> Any:
+        if not isinstance(value, np.ndarray) or not len(value):
+            return value
+        filled_up = _products(n) if name in ("a_in", "low", "high") else n
+        made = aligned((filled_up, *value.shape[1:]), value.dtype.type)
+        made[:n] = value[images]
+        return made
+
+    return tile._replace(**{name: rows(name, value) for name, value in tile._asdict().items()})
 
 
 def new_sums(part: Part) -> Sums:

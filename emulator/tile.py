@@ -78,6 +78,14 @@ class Tile:
                 self._act(part, self.row, last)
             self.row = last
 
+    def keep(self, images: np.ndarray) -> None:
+        """Go on with these images of the tile alone, indices in increasing order."""
+        self._states = {n: program.kept(state, images) for n, state in self._states.items()}
+        self._messages = {n: program.kept(sent, images) for n, sent in self._messages.items()}
+        self.drives = {name: drive[images] for name, drive in self.drives.items()}
+        self._draws = None if self._draws is None else self._draws[images]
+        self.n = len(images)
+
     def _act(self, part: Part, first: int, last: int) -> None:
         name, lag = part.stage.name, part.stage.lag
         frame = self._frame(first, lag)

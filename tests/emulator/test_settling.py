@@ -1,0 +1,81 @@
+"""Images that stop alone: their numbers are those of a longer run, their steps the rule's."""
+
+import numpy as np
+import pytest
+
+from ipvae.emulator import Emulator, StopRule, run, run_until_settled
+from ipvae.network.errors import InputError
+
+BUDGET, SEED, EVERY, WINDOW = 90, 6, 4, 3
+NAMES = ("recurrent", "errors + 2 read-outs", "loop of three", "two hidden", "lca")
+
+
+def figure_of(u, z):
+    """Anything that depends on both, differs between images and falls with time."""
+    return z.mean(axis=-1) + u.mean(axis=-1) / 2000.0
+
+
+def expected_stop(u, z, tolerance):
+    """Step at which the rule holds first, from whole runs u and z (T + 1, K); else the budget."""
+    figures = figure_of(u, z)[EVERY::EVERY]
+    for n in range(2 * WINDOW, len(figures) + 1):
+        late, early = figures[n - WINDOW : n].mean(), figures[n - 2 * WINDOW : n - WINDOW].mean()
+        if abs(late - early) <= tolerance:
+            return n * EVERY, True
+    return BUDGET, False
+
+
+@pytest.fixture
+def images(rng):
+    return rng.integers(-128, 128, (23, 6)).astype(np.int16)
+
+
+@pytest.mark.parametrize("tile", [1, 5, 64])
+@pytest.mark.parametrize("name", NAMES)
+def test_each_image_stops_where_the_rule_says(kinds, images, name, tile):
+    network = kinds.networks(2)[name]
+    whole = run(network, images, BUDGET, SEED)
+    u, z = (whole.stacked(network.code, variable) for variable in "uz")
+    changes = [np.ptp(figure_of(u[i], z[i])[EVERY::EVERY]) for i in range(len(images))]
+    tolerance = float(np.median(changes)) / 20
+    rule = StopRule(lambda _, a, b: figure_of(a, b), tolerance, EVERY, WINDOW)
+    emulator = Emulator(network, threads=2, tile=tile)
+    found = run_until_settled(emulator, images, BUDGET, SEED, rule)
+    wanted = [expected_stop(u[i], z[i], tolerance) for i in range(len(images))]
+    np.testing.assert_array_equal(found.steps, [step for step, _ in wanted])
+    np.testing.assert_array_equal(found.settled, [settled for _, settled in wanted])
+    assert len(set(found.steps.tolist())) > 3
+    for i, step in enumerate(found.steps):
+        np.testing.assert_array_equal(found.u[i], u[i, step])
+        np.testing.assert_array_equal(found.z[i], z[i, step])
+
+
+def test_a_figure_gets_the_images_that_still_run(kinds, images):
+    asked = []
+
+    def figure(indices, u, z):
+        asked.append(indices.tolist())
+        assert len(indices) == len(u) == len(z)
+        return np.where(indices % 2 == 0, 1.0, 1.0 + len(asked))
+
+    network = kinds.networks(2)["recurrent"]
+    rule = StopRule(figure, 0.5, EVERY, 1)
+    found = run_until_settled(Emulator(network, tile=64), images[:6], 22, SEED, rule)
+    np.testing.assert_array_equal(found.steps, [8, 22, 8, 22, 8, 22])
+    assert asked == [[0, 1, 2, 3, 4, 5]] * 2 + [[1, 3, 5]] * 3
+    assert found.settled.tolist() == [True, False] * 3
+
+
+def test_a_budget_alone_is_a_run(kinds, images):
+    network = kinds.networks(2)["recurrent"]
+    rule = StopRule(lambda i, u, _: np.arange(len(i)) + u.sum(axis=1) * 1e9, 0.0)
+    found = run_until_settled(Emulator(network), images, 10, SEED, rule, first_image=0)
+    expected = run(network, images, 10, SEED)
+    assert (found.steps == 10).all() and not found.settled.any()
+    np.testing.assert_array_equal(found.z, expected.stacked("1", "z")[:, -1])
+
+
+@pytest.mark.parametrize(("every", "window", "tolerance"), [(0, 1, 0), (1, 0, 0), (1, 1, -1e-9)])
+def test_rules_that_never_hold_are_refused(every, window, tolerance):
+    with pytest.raises(InputError, match="stop rule: found every"):
+        StopRule(lambda *given: given[1], tolerance, every, window)
