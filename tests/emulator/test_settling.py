@@ -60,7 +60,7 @@ def test_a_figure_gets_the_images_that_still_run(kinds, images):
 
     network = kinds.networks(2)["recurrent"]
     rule = StopRule(figure, 0.5, EVERY, 1)
-    found = run_until_settled(Emulator(network, tile=64), images[:6], 22, SEED, rule)
+    found = run_until_settled(Emulator(network, threads=1), images[:6], 22, SEED, rule)
     np.testing.assert_array_equal(found.steps, [8, 22, 8, 22, 8, 22])
     assert asked == [[0, 1, 2, 3, 4, 5]] * 2 + [[1, 3, 5]] * 3
     assert found.settled.tolist() == [True, False] * 3
