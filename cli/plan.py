@@ -81,6 +81,8 @@ def _activity(network: IntNetwork, path: Path | None, proved: bool) -> Activity:
                 f"--trace: {path} is of the network {trace.checksum[:12]}..., NET.h5 is "
                 f"{checksum(network)[:12]}...; record one with 'ipvae run NET.h5 --trace'"
             )
+        if not trace.complete:
+            raise InputError(f"--trace: {path} holds chosen steps or neurons; record it whole")
         missing = [
             source
             for source in {str(s.layer.source) for s in network.wiring.stages} - {"0"}

@@ -22,7 +22,7 @@ import numpy as np
 from ipvae.lava_procs.children import Stacks
 from ipvae.lava_procs.importing import import_lava
 from ipvae.lava_procs.netx_file import write_for_netx
-from ipvae.lava_procs.watch import TIMEOUT_SECONDS, Watch
+from ipvae.lava_procs.watch import TIMEOUT_SECONDS, Watch, require_timeout
 from ipvae.network.errors import HungBackendError
 from ipvae.network.plain_net import ConvSynapses, PlainLayer, PlainNetwork
 
@@ -65,10 +65,13 @@ def run_plain(
     ------
     BackendError
         If Lava is not installed.
+    InputError
+        If the timeout is not above 0.
     HungBackendError
         If a process died or stopped answering; all are then ended. They are ended too when
         the caller stops early.
     """
+    require_timeout(timeout)
     import_lava()
     samples = iter(samples)
     per_build = 1 if network.sigma_delta else n_samples

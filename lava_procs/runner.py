@@ -11,7 +11,7 @@ import numpy as np
 from ipvae.lava_procs.children import Stacks
 from ipvae.lava_procs.configuration import EVENT_DRIVEN, configuration
 from ipvae.lava_procs.importing import import_lava
-from ipvae.lava_procs.watch import TIMEOUT_SECONDS, Watch
+from ipvae.lava_procs.watch import TIMEOUT_SECONDS, Watch, require_timeout
 from ipvae.network import random_source
 from ipvae.network.arithmetic import TERM_MAX
 from ipvae.network.bounds import require_proved
@@ -70,8 +70,7 @@ class LavaRunner:
     ) -> None:
         require_proved(network)
         record.require_fits(network)
-        if not timeout > 0:
-            raise InputError(f"timeout: found {timeout:g} s, allowed above 0; 120 is the default")
+        require_timeout(timeout)
         import_lava()
         from ipvae.lava_procs.count_kernel import prepare
         from ipvae.lava_procs.procs.layered_network.process import LayeredNetwork

@@ -12,7 +12,7 @@ from typing import Any
 
 from ipvae.lava_procs.children import Place, Stacks
 from ipvae.lava_procs.heartbeat import Heartbeat
-from ipvae.network.errors import HungBackendError
+from ipvae.network.errors import HungBackendError, InputError
 
 TIMEOUT_SECONDS = 120.0
 """Longest time without a sign of life before a network counts as hung."""
@@ -22,6 +22,12 @@ POLL_SECONDS = 0.02
 
 _REASON_SECONDS = 1.0
 _MOST_NAMED = 3
+
+
+def require_timeout(seconds: float) -> None:
+    """Raise InputError unless a network can be watched with this time limit."""
+    if not seconds > 0:
+        raise InputError(f"timeout: found {seconds:g} s, allowed above 0; 120 is the default")
 
 
 def names_of_actors(runtime: Any) -> list[str]:
@@ -195,12 +201,12 @@ class Watch:
         return "; ".join(parts) + ("" if ours else self._meanwhile())
 
     def _meanwhile(self) -> str:
-        """Where the last one of our models stood, when another process is to blame."""
+        """Where that model of ours stood which was silent longest, when another is to blame."""
         ours = [(actor.heartbeat.read().seconds, actor) for actor in self.actors if actor.heartbeat]
         if not ours:
             return ""
-        _, last = min(ours, key=lambda pair: pair[0])
-        return f" while {last.name} was{last.where}"
+        _, silent = min(ours, key=lambda pair: pair[0])
+        return f" while {silent.name} was{silent.where}"
 
 
 def _at(place: Place | None) -> str:

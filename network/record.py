@@ -7,6 +7,7 @@ import numpy as np
 
 from ipvae.network.description import IntNetwork
 from ipvae.network.errors import InputError
+from ipvae.network.random_source import STEP_LIMIT
 from ipvae.network.trace import VARIABLES, Trace
 
 
@@ -39,8 +40,8 @@ class Record:
                 f"record: variables {', '.join(self.variables) or 'none'}, allowed one or more "
                 f"of {', '.join(VARIABLES)}, each once"
             )
-        if self.every < 1:
-            raise InputError(f"record: every {self.every} steps, allowed 1 and above")
+        if not 1 <= self.every < STEP_LIMIT:
+            raise InputError(f"record: every {self.every} steps, allowed 1 to {STEP_LIMIT - 1}")
         if self.layers is not None and not self.layers:
             raise InputError("record: no layers, allowed one or more")
         for name in {*(self.layers or ()), *self.neurons} - network.layers.keys():

@@ -124,6 +124,8 @@ def test_what_makes_no_sense_is_one_clear_line(command, small, tmp_path):
     assert_error(command(*lava, *good, "--seed", 3), "--seed: found 3", "nothing is drawn")
     assert_error(command(*lava), "holds no images", "--images FILE.npy, (n, 2, 5, 4)")
     assert_error(command(*lava, *good[:2]), "--samples: found 16, allowed up to 3")
+    for timeout in (0, -1, "nan"):
+        assert_error(command(*lava, *good, "--timeout", timeout), f"timeout: found {timeout} s")
     report = ("report", path, "--out", tmp_path / "rep")
     assert_error(command(*report), "holds no images")
     for option in ("--data-dir", "--measured"):

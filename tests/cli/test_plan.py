@@ -131,3 +131,12 @@ def test_a_trace_without_counts_of_a_layer_that_is_heard_is_refused(command, net
     write_trace(tmp_path / "t.h5", trace)
     status, _, err = command("check", net, "--plan", "--trace", tmp_path / "t.h5")
     assert status == 2 and "no z of layer 1" in err
+
+
+@pytest.mark.parametrize("chosen", [("--neurons", "0-3"), ("--every", 4)])
+def test_a_trace_of_chosen_steps_or_neurons_is_refused(command, net, tmp_path, chosen):
+    words = ("--samples", 1, "--steps", 8, "--trace", tmp_path / "t.h5")
+    assert command("run", net, *words, *chosen)[0] == 0
+    status, out, err = command("check", net, "--plan", "--trace", tmp_path / "t.h5")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "holds chosen steps or neurons; record it whole" in err
