@@ -175,6 +175,8 @@ def _slurm(loihi: Any, generation: Any) -> Board:
         try:
             loihi.use_slurm_host(partition, board, generation)
         except ValueError as error:
+            if not board:
+                raise failed(f"SLURM has no host for Loihi ({error}); see sinfo") from error
             raise failed(
                 f"BOARD={board} is not in PARTITION={partition} ({error}); set one of them"
             ) from error
@@ -183,13 +185,24 @@ def _slurm(loihi: Any, generation: Any) -> Board:
 
 @contextmanager
 def _readable_sinfo() -> Iterator[None]:
-    """Keep from Lava the empty line at the end of what sinfo prints: it fails with IndexError."""
+    """Keep from Lava the empty line at the end of what sinfo prints: it fails with IndexError.
+
+    Raises
+    ------
+    BackendError
+        If a line has fewer columns than Lava reads.
+    """
     from lava.utils import slurm
 
     run = slurm.try_run_command
     slurm.try_run_command = lambda command: [line for line in run(command) if line.strip()]
     try:
         yield
+    except IndexError as error:
+        raise failed(
+            "what sinfo prints has fewer columns than Lava reads; log in where sinfo lists the "
+            f"boards, or set NXSDKHOST in its place ({GUIDE})"
+        ) from error
     finally:
         slurm.try_run_command = run
 

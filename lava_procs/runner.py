@@ -52,8 +52,8 @@ class LavaRunner:
     HungBackendError
         If it could not be built.
     InputError
-        If the record does not fit the network, the model of Dense is unknown, or the timeout is
-        not above 0.
+        If the record does not fit the network, the model of Dense is unknown, the steps cannot
+        be keyed, the timeout is not above 0 or `hold` is below 1.
     UnprovedOverflowError
         If a variable of the network may leave its range.
     """
@@ -69,6 +69,7 @@ class LavaRunner:
         dense: str = EVENT_DRIVEN,
     ) -> None:
         require_proved(network)
+        random_source.check_steps(n_steps)
         record.require_fits(network)
         require_timeout(timeout)
         import_lava()
@@ -195,12 +196,14 @@ class LavaRunner:
                 "them; take them from ipvae.network.drive"
             )
         for name, layer in layers.items():
-            drive, k = found[name], layer.n_neurons
+            drive, k = np.asarray(found[name]), layer.n_neurons
             shapes = ((self._frames, k), (k,)) if self._frames == 1 else ((self._frames, k),)
-            if np.shape(drive) not in shapes or np.abs(drive).max() > TERM_MAX:
+            whole = drive.dtype.kind in "iu"
+            if drive.shape not in shapes or not whole or np.abs(drive).max() > TERM_MAX:
                 raise InputError(
-                    f"drive of layer {name}: shape {np.shape(drive)}, allowed {shapes[-1]} within "
-                    f"+-{TERM_MAX}; take it from ipvae.network.drive"
+                    f"drive of layer {name}: shape {drive.shape} of {drive.dtype}, allowed "
+                    f"{shapes[-1]} of integers within +-{TERM_MAX}; take it from "
+                    "ipvae.network.drive"
                 )
 
     def _collect(self, draws: np.ndarray | None) -> dict[str, np.ndarray]:

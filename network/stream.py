@@ -8,7 +8,15 @@ from ipvae.network.errors import InputError
 
 
 def frames(n_steps: int, hold: int | None) -> int:
-    """Frames of a stream of n_steps updates; 1 where an image is a single frame."""
+    """Frames of a stream of n_steps updates; 1 where an image is a single frame.
+
+    Raises
+    ------
+    InputError
+        If `hold` is below 1.
+    """
+    if hold is not None and hold < 1:
+        raise InputError(f"--hold: found {hold}, allowed 1 and above")
     return 1 if hold is None else -(-n_steps // hold)
 
 
@@ -35,14 +43,13 @@ def as_frames(images: np.ndarray, n_steps: int, hold: int | None) -> np.ndarray:
     Raises
     ------
     InputError
-        If the images have another number of frames than the steps ask for.
+        If the images have another number of frames than the steps ask for, or `hold` is
+        below 1.
     """
     if hold is None:
         if images.ndim != 2:
             raise InputError(f"images: shape {images.shape}, allowed (images, pixels)")
         return images[:, None]
-    if hold < 1:
-        raise InputError(f"--hold: found {hold}, allowed 1 and above")
     wanted = frames(n_steps, hold)
     if images.ndim != 3 or images.shape[1] != wanted:
         raise InputError(

@@ -235,6 +235,30 @@ def test_a_timeout_that_never_ends_or_ends_at_once_is_refused(make_network, time
         LavaRunner(make_network(), 5, timeout=timeout)
 
 
+@pytest.mark.parametrize(
+    ("n_steps", "hold", "message"),
+    [
+        (0, None, "--steps: found 0, allowed 1 to 524287"),
+        (2**19, None, "--steps: found 524288, allowed 1 to 524287"),
+        (5, 0, "--hold: found 0, allowed 1 and above"),
+        (5, -1, "--hold: found -1, allowed 1 and above"),
+    ],
+)
+def test_steps_and_frames_that_cannot_be_are_refused(make_network, n_steps, hold, message):
+    with pytest.raises(InputError, match=message):
+        LavaRunner(make_network(), n_steps, hold=hold)
+
+
+def test_a_drive_that_is_no_integer_is_refused(make_network):
+    network = make_network()
+    b = drive(network, network.test_images)[0]
+    with LavaRunner(network, 2) as runner:
+        for wrong in (b.astype(float), b * np.nan):
+            with pytest.raises(InputError, match="of float64, allowed .* of integers"):
+                runner.run_image({"1": wrong}, random_source.image_key(0, 0))
+        assert runner.run_image({"1": b}, random_source.image_key(0, 0))["1"]["z"].shape[0] == 3
+
+
 def test_a_network_that_nobody_closes_ends_with_its_last_reference(make_network, shared_memory):
     before = shared_memory()
     runner = LavaRunner(make_network(), 5)

@@ -183,6 +183,20 @@ def test_what_a_controller_does_not_have(extension, monkeypatch, environment, ma
         find_board()
 
 
+@pytest.mark.parametrize(
+    ("printed", "match"),
+    [
+        ("NODELIST NODES\nncl-og-01 1", "what sinfo prints has fewer columns than Lava reads"),
+        ("", "SLURM has no host for Loihi"),
+    ],
+)
+def test_what_sinfo_should_not_print(extension, monkeypatch, printed, match):
+    extension("sinfo", f"#!/bin/sh\necho '{printed}'\n")
+    monkeypatch.setenv("SLURM", "1")
+    with line(match):
+        find_board()
+
+
 def test_lava_alone_stumbles_over_what_sinfo_prints(extension, monkeypatch):
     """The repair is needed: an empty line at the end, and Lava takes it for a partition."""
     from lava.utils import slurm
