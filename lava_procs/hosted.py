@@ -28,6 +28,9 @@ from ipvae.network.trace import VARIABLES, Trace
 TIMEOUT_SECONDS = 600.0
 """Longest wait for a step: a board that is shared may take its time to be given."""
 
+IF_SLOW = "see whether the board is free (docs/loihi2.md)"
+"""What to do where a board gave no sign in time."""
+
 READ = dict(zip(VARIABLES, ("received", "u", "z"), strict=True))
 """Variable of the neurons that holds a variable of a trace."""
 
@@ -101,11 +104,12 @@ class HostedRunner:
             self._end = Finalize(self, tear_down, (self._process, [], stacks), exitpriority=1)
             start(runtime, stacks)
             blocks = dict(zip(self.network.layers, self._process.layers, strict=True))
-            self._watch = Watch(runtime, blocks, stacks, self.timeout)
+            self._watch = Watch(runtime, blocks, stacks, self.timeout, "loihi2", IF_SLOW)
             self._watch.built(runtime.words)
         except BaseException as error:
             self.close()
-            if isinstance(error, Exception) and not isinstance(error, BackendError):
+            ours = isinstance(error, (BackendError, HungBackendError))
+            if isinstance(error, Exception) and not ours:
                 reason = " ".join(str(error).split())
                 raise HungBackendError(
                     f"backend 'loihi2': Lava could not build the network "
@@ -134,9 +138,6 @@ class HostedRunner:
         try:
             self._process.run(RunSteps(n, blocking=False))
             self._watch.finish(self._process.runtime)
-        except HungBackendError as error:
-            self.close()
-            raise HungBackendError(str(error).replace("'lava'", "'loihi2'")) from error
         except BaseException:
             self.close()
             raise

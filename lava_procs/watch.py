@@ -86,12 +86,23 @@ class Watch:
     stacks : Stacks
     timeout : float, seconds
         Longest time without a sign of life.
+    backend : str
+        Its name in messages.
+    advice : str
+        What to do where a network is only slow.
     """
 
     def __init__(
-        self, runtime: Any, blocks: dict[str, Any], stacks: Stacks, timeout: float
+        self,
+        runtime: Any,
+        blocks: dict[str, Any],
+        stacks: Stacks,
+        timeout: float,
+        backend: str = "lava",
+        advice: str = "if the network is only slow, give a longer --timeout",
     ) -> None:
         self._stacks, self._timeout = stacks, timeout
+        self._backend, self._advice = backend, advice
         self._awake = threading.Event()
         processes = list(runtime._executable.proc_builders)
         services = len(runtime._executable.runtime_service_builders)
@@ -122,7 +133,7 @@ class Watch:
             error = word.get()
             if error is not None:
                 raise HungBackendError(
-                    f"backend 'lava': {self.actors[len(words)].name} died {doing}: "
+                    f"backend '{self._backend}': {self.actors[len(words)].name} died {doing}: "
                     f"{type(error).__name__}: {error}; all were stopped"
                 ) from error
 
@@ -163,15 +174,15 @@ class Watch:
         start = time.monotonic()
         while not ready():
             if not all(actor.is_alive for actor in self.actors) and not ready():
-                raise HungBackendError(f"backend 'lava': {self._dead(doing)}; all were stopped")
+                raise self._ended(self._dead(doing))
             signs = [actor.heartbeat.read().seconds for actor in self.actors if actor.heartbeat]
             if time.monotonic() - max([start, *signs]) > self._timeout:
-                raise HungBackendError(
-                    f"backend 'lava': {self._hung(doing)}; all were stopped; "
-                    "if the network is only slow, give a longer --timeout"
-                )
+                raise self._ended(self._hung(doing), f"; {self._advice}")
             self._awake.wait(POLL_SECONDS)
             self._awake.clear()
+
+    def _ended(self, what: str, advice: str = "") -> HungBackendError:
+        return HungBackendError(f"backend '{self._backend}': {what}; all were stopped{advice}")
 
     def _dead(self, doing: str) -> str:
         """Say who died first: others end well because of it, perhaps before it is gone."""

@@ -102,6 +102,17 @@ def test_a_variable_that_holds_no_integer_is_an_error(make_network, configuratio
             run_hosted(runner, network.test_images[:1], 0, "hosted")
 
 
+def test_a_board_that_gives_no_sign_ends_the_run(make_network, configuration):
+    """The advice names nothing that this backend does not have."""
+    with HostedRunner(make_network(), 3, configuration, timeout=20) as runner:
+        runner._watch._timeout = 1.5
+        runtime: Any = runner._process.runtime
+        os.kill(runtime._messaging_infrastructure.actors[0].pid, signal.SIGSTOP)
+        with pytest.raises(HungBackendError, match="gave no sign for 1.5 s.*board is free") as info:
+            runner.advance(2)
+    assert str(info.value).startswith("backend 'loihi2': ") and "--timeout" not in str(info.value)
+
+
 def test_a_process_that_dies_ends_the_run(make_network, configuration):
     with HostedRunner(make_network(), 3, configuration) as runner:
         runtime: Any = runner._process.runtime
