@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ipvae.cli.output import note
 from ipvae.lava_procs.watch import TIMEOUT_SECONDS
 from ipvae.network.description import IntNetwork
 from ipvae.network.errors import InputError
@@ -48,7 +49,7 @@ def run_backend(
     if name == "emulator":
         from ipvae.emulator import run
 
-        return run(network, images, n_steps, seed, draws=draws, record=record, hold=hold)
+        return run(network, images, n_steps, seed, draws=draws, record=record, hold=hold, tell=note)
     if name in LAVA:
         from ipvae.lava_procs.runner import run as run_lava
 

@@ -100,8 +100,9 @@ def evaluate(
             f"{fitted[0]}: the images of {subject.preset} have no labels; leave it out, or "
             "evaluate a model of images that have"
         )
-    with working(f"evaluating {len(pixels)} images to step {wanted[-1]}"):
-        states = subject.states(pixels, wanted)
+    message = f"evaluating {len(pixels)} images to step {wanted[-1]}"
+    with working(message, len(pixels)) as progress:
+        states = subject.states(pixels, wanted, progress)
     counts = {step: z for step, (z, _) in states.items()}
     points = curve(subject.real(pixels), counts, subject.decoder)
     last = dict(points[-1])
@@ -162,8 +163,9 @@ def _codes(
             f"{subject.preset})"
         )
     train = data.train_pixels[: PROBE_IMAGES if most is None else most].astype(np.int16)
-    with working(f"running {len(train)} training images to step {step}"):
-        features = subject.states(train, [step])[step][1]
+    message = f"running {len(train)} training images to step {step}"
+    with working(message, len(train)) as progress:
+        features = subject.states(train, [step], progress)[step][1]
     return Codes(features, data.train_labels[: len(train)], test, labels)
 
 

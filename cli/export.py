@@ -19,7 +19,15 @@ from ipvae.cli.inputs import (
     training_errors,
 )
 from ipvae.cli.integers import integers
-from ipvae.cli.output import JsonOption, emit, json_data, require_json_target, table, working
+from ipvae.cli.output import (
+    JsonOption,
+    emit,
+    json_data,
+    note,
+    require_json_target,
+    table,
+    working,
+)
 from ipvae.cli.wish import LAYOUTS, Wish
 from ipvae.network.atomic import require_writable_file
 from ipvae.network.check import check
@@ -109,7 +117,7 @@ def export(
     with working("quantizing"):
         network = integers(checkpoint, wish, before, train, test, pixels)
     with working("calibrating"):
-        after = calibrate(network, calibration.pixels, wish.steps, seed)
+        after = calibrate(network, calibration.pixels, wish.steps, seed, note)
     real = before.figures
     require_small_loss(real, after, most_loss, str(model), wish.advice)
     layers = layer_facts(network, after)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from ipvae.cli.float_states import FloatStates, activity
 from ipvae.cli.inputs import LabelledImages
+from ipvae.cli.output import note
 from ipvae.cli.wish import Wish
 from ipvae.evaluation.readouts import DECODER
 from ipvae.network.description import InputFormat, IntNetwork
@@ -30,12 +31,12 @@ def integers(
 
     network = _without_readouts(checkpoint, wish, before, train, test, pixels)
     if wish.refit:
-        network = refit_decoder(network, train.pixels[:REFIT_IMAGES], wish.seed)
+        network = refit_decoder(network, train.pixels[:REFIT_IMAGES], wish.seed, note)
     for name in wish.readouts:
         if name == DECODER:
             network = with_decoder(network, wish.weight_bits)
         else:
-            codes = averaged_code(network, train.pixels, 2 * wish.steps[0], wish.seed)
+            codes = averaged_code(network, train.pixels, 2 * wish.steps[0], wish.seed, note)
             network = with_classes(network, codes, train.labels, wish.weight_bits)
     return network
 

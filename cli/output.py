@@ -4,8 +4,9 @@ import json
 import math
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,20 +89,39 @@ def note(message: str) -> None:
         _status.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
+Progress = Callable[[int], None]
+"""Takes how much more is done, from any thread."""
+
+
 @contextmanager
-def working(message: str) -> Iterator[None]:
+def working(message: str, total: int = 0) -> Iterator[Progress]:
     """Show that something is under way: a spinner on a terminal, nothing in a pipe.
 
-    With --verbose, say afterwards how long it took.
+    Gives a callable that takes how much more of `total` is done, which is then shown too. With
+    --verbose, say afterwards how long it took.
     """
     start = time.perf_counter()
     if settings.quiet or not _status.is_terminal:
-        yield
+        yield lambda _: None
     else:
-        with _status.status(message):
-            yield
+        with _status.status(message) as status:
+            yield _Counter(message, total, status.update)
     if settings.verbose:
         note(f"{message}: {time.perf_counter() - start:.2f} s")
+
+
+class _Counter:
+    """Adds up what is done and shows it behind a message."""
+
+    def __init__(self, message: str, total: int, show: Callable[[str], None]) -> None:
+        self._message, self._total, self._show = message, total, show
+        self._done = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, more: int) -> None:
+        with self._lock:
+            self._done += more
+            self._show(f"{self._message}: {self._done:,} of {self._total:,}")
 
 
 def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:

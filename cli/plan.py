@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from ipvae.cli.inputs import require_distinct
-from ipvae.cli.output import json_data, require_json_target, table, working
+from ipvae.cli.output import json_data, note, require_json_target, table, working
 from ipvae.emulator import run
 from ipvae.network.activity import Activity, full_activity, traced_activity
 from ipvae.network.atomic import replacing
@@ -96,7 +96,7 @@ def _activity(network: IntNetwork, path: Path | None, proved: bool) -> Activity:
     if not proved or not len(pixels):
         return full_activity(layer_shapes(network))
     with working(f"running {len(pixels)} images to see how busy the cores are"):
-        trace = run(network, pixels, STEPS, 0)
+        trace = run(network, pixels, STEPS, 0, tell=note)
     return traced_activity(
         network, trace, f"{len(pixels)} images of the file, {STEPS} updates, in the emulator"
     )

@@ -16,10 +16,18 @@ from ipvae.cli.inputs import (
     network_images,
 )
 from ipvae.cli.measured import MeasuredOption, add_measured, measured_tables, read_measured
-from ipvae.cli.output import JsonOption, emit, json_data, require_json_target, table, working
+from ipvae.cli.output import (
+    JsonOption,
+    emit,
+    json_data,
+    note,
+    require_json_target,
+    table,
+    working,
+)
 from ipvae.cli.plain import report_plain_net
-from ipvae.emulator import run
-from ipvae.energy.counts import count
+from ipvae.emulator import Emulator, run
+from ipvae.energy.counts import count_totals
 from ipvae.energy.models import MODELS
 from ipvae.evaluation.metrics import quality
 from ipvae.network.atomic import replacing, require_writable_folder
@@ -51,9 +59,10 @@ def report(
     network = read_network(net)
     pixels = network_images(network, samples, data_dir, images).pixels
     require_writable_folder(out)
-    with working(f"running {samples} images for {steps} steps"):
-        trace = run(network, pixels, steps, seed)
-    counts = count(network, trace)
+    emulator = Emulator(network, tell=note)
+    with working(f"running {samples} images for {steps} steps", samples) as progress:
+        totals = emulator.totals(pixels, steps, seed, progress=progress)
+    counts = count_totals(network, totals)
     result = {
         "status": STATUS,
         "network": str(net),
@@ -64,10 +73,12 @@ def report(
         "counts": counts.as_dict(),
         "energy": [model(counts).as_dict() for model in MODELS],
         "quality": quality(
-            to_real(pixels, network.input), trace.stacked(network.code, "z")[:, -1], network.decoder
+            to_real(pixels, network.input), totals.layers[network.code].z, network.decoder
         ),
     }
     if log is not None:
+        with working("counting what each core does"):
+            trace = run(network, pixels, steps, seed)
         add_measured(result, log, network, trace)
     with replacing(out / "report.json") as temporary:
         temporary.write_text(json_module.dumps(json_data(result), indent=2) + "\n")

@@ -8,6 +8,7 @@ import numpy as np
 import typer
 
 from ipvae.cli.backends import require_known, run_backend
+from ipvae.cli.emulated import Run, draws_alone
 from ipvae.cli.inputs import (
     DataDirOption,
     ImagesOption,
@@ -42,7 +43,7 @@ from ipvae.network.errors import InputError
 from ipvae.network.file import read_network
 from ipvae.network.plain_file import is_plain
 from ipvae.network.random_source import STEP_LIMIT
-from ipvae.network.record import EVERYTHING
+from ipvae.network.record import EVERYTHING, Record
 from ipvae.network.stream import frames, stream_drives
 from ipvae.network.trace import VARIABLES, Trace, write_trace
 
@@ -112,14 +113,11 @@ def run(
     for output in (trace, record_draws, profile):
         if output is not None:
             require_writable_file(output)
-    start = time.perf_counter()
-    with working(f"running {samples} images for {steps} steps on {backend}"):
-        recorded = run_backend(backend, network, pixels, steps, seed, draws, record, hold, timeout)
-    seconds = time.perf_counter() - start
-    if trace is not None:
-        write_trace(trace, recorded)
-    if record_draws is not None:
-        write_trace(record_draws, only_draws(recorded, network))
+    job = Run(network, pixels, steps, seed, draws, hold)
+    if backend == "emulator":
+        seconds, counted = _emulate(job, record, trace, record_draws)
+    else:
+        seconds, counted = _simulate(backend, job, record, trace, record_draws, timeout)
     if profile is not None:
         from ipvae.lava_procs.loihi2_profile import measure, write_profile
 
@@ -140,8 +138,8 @@ def run(
         ["images x steps", f"{samples} x {steps}"],
         ["time", f"{seconds:.2f} s, {result['image_steps_per_second']:.0f} image-steps/s"],
     ]
-    if record == EVERYTHING:
-        result |= figures(network, recorded, stream_drives(network, pixels, steps, hold))
+    if counted is not None:
+        result |= counted
         rows += [
             ["spikes", f"{result['spikes']} ({result['zeros']:.1%} of the counts are zero)"],
             ["saturations", str(result["saturations"])],
@@ -150,6 +148,43 @@ def run(
         result |= dict.fromkeys(("spikes", "zeros", "saturations", "saturations_by_variable"))
         rows.append(["spikes, saturations", "not counted: part of the run was recorded"])
     emit(result, json, table(f"{net} on {backend}", ["", ""], rows))
+
+
+def _emulate(
+    job: Run, record: Record, trace: Path | None, record_draws: Path | None
+) -> tuple[float, dict[str, Any]]:
+    """Seconds and figures of a run on the emulator, which never holds a whole trace."""
+    seconds, counted = job.timed()
+    if trace is not None:
+        job.write(trace, record)
+    if record_draws is not None:
+        job.write(record_draws, draws_alone(job.network))
+    return seconds, counted
+
+
+def _simulate(
+    backend: str,
+    job: Run,
+    record: Record,
+    trace: Path | None,
+    record_draws: Path | None,
+    timeout: float,
+) -> tuple[float, dict[str, Any] | None]:
+    """Seconds of a run on another backend; its figures if everything was recorded."""
+    network, images, hold = job.network, job.images, job.hold
+    start = time.perf_counter()
+    with working(f"running {len(images)} images for {job.n_steps} steps on {backend}"):
+        recorded = run_backend(
+            backend, network, images, job.n_steps, job.seed, job.draws, record, hold, timeout
+        )
+    seconds = time.perf_counter() - start
+    if trace is not None:
+        write_trace(trace, recorded)
+    if record_draws is not None:
+        write_trace(record_draws, only_draws(recorded, network))
+    if record != EVERYTHING:
+        return seconds, None
+    return seconds, figures(network, recorded, stream_drives(network, images, job.n_steps, hold))
 
 
 def require_trace(

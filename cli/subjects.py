@@ -7,6 +7,7 @@ import numpy as np
 
 from ipvae.cli.export import pixel_format
 from ipvae.cli.inputs import network_images, network_preset, preset_images, training_errors
+from ipvae.cli.output import Progress, note
 from ipvae.evaluation.prior import prior_samples
 from ipvae.evaluation.readouts import judge, readout_names
 from ipvae.network.description import IntNetwork
@@ -16,10 +17,8 @@ from ipvae.network.layers import PoissonLayer
 from ipvae.network.pixels import load_pixels, to_real
 
 if TYPE_CHECKING:
-    from ipvae.emulator.engine import Row, Step
     from ipvae.train.infer import State
 
-BATCH = 256
 METRICS = "metrics.jsonl"
 STEPS = 64
 INFERENCES = ("model", "lca")
@@ -67,8 +66,13 @@ class Subject(Protocol):
         """Real values of integer pixels."""
         ...
 
-    def states(self, pixels: np.ndarray, steps: list[int]) -> States:
-        """Codes and features after each of some rising numbers of steps."""
+    def states(
+        self, pixels: np.ndarray, steps: list[int], progress: Progress | None = None
+    ) -> States:
+        """Codes and features after each of some rising numbers of steps.
+
+        `progress` gets numbers of images that are done, if the subject can tell.
+        """
         ...
 
     def prior_images(self, n: int, seed: int) -> np.ndarray:
@@ -146,34 +150,25 @@ class NetworkSubject(Subject):
         """Real values of integer pixels."""
         return to_real(pixels, self.network.input)
 
-    def states(self, pixels: np.ndarray, steps: list[int]) -> States:
+    def states(
+        self, pixels: np.ndarray, steps: list[int], progress: Progress | None = None
+    ) -> States:
         """Counts and rates after each number of steps."""
         from ipvae.emulator import Emulator
 
-        emulator, code = Emulator(self.network), self.network.code
-        readouts = list(readout_names(self.network))
-        kept: dict[int, list] = {step: [] for step in steps}
-        shown: dict[str, list] = {name: [] for name in readouts}
-        for first in range(0, len(pixels), BATCH):
-            batch = pixels[first : first + BATCH]
-            row: Row = {}
-            for t, row in enumerate(emulator.rows(batch, steps[-1], self.seed, first)):
-                if t in kept:
-                    kept[t].append((row[code].z, self._features(row[code])))
-            for name in readouts:
-                shown[name].append(row[name].z)
-        self._shown = {name: np.concatenate(parts) for name, parts in shown.items()}
-        return {
-            t: (np.concatenate([z for z, _ in parts]), np.concatenate([r for _, r in parts]))
-            for t, parts in kept.items()
-        }
+        emulator = Emulator(self.network, tell=note)
+        totals = emulator.totals(pixels, steps[-1], self.seed, at=steps, progress=progress)
+        last = totals.kept[steps[-1]]
+        self._shown = {name: last[name][1] for name in readout_names(self.network)}
+        kept = {step: totals.kept[step][self.network.code] for step in steps}
+        return {step: (z, self._features(u, z)) for step, (u, z) in kept.items()}
 
-    def _features(self, step: "Step") -> np.ndarray:
+    def _features(self, u: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Rates; a code that is not drawn is its own feature."""
         layer = self.network.layer
         if not isinstance(layer, PoissonLayer):
-            return step.z.astype(np.float64)
-        return np.exp(_nats(step.u, layer.frac_bits))
+            return z.astype(np.float64)
+        return np.exp(_nats(u, layer.frac_bits))
 
     def prior_images(self, n: int, seed: int) -> np.ndarray:
         """Images of the prior."""
@@ -232,7 +227,12 @@ class ModelSubject(Subject):
         """Real values of integer pixels."""
         return to_real(pixels, pixel_format(self.checkpoint))
 
-    def states(self, pixels: np.ndarray, steps: list[int]) -> States:
+    def states(
+        self,
+        pixels: np.ndarray,
+        steps: list[int],
+        progress: Progress | None = None,  # noqa: ARG002
+    ) -> States:
         """Codes and features after each number of steps."""
         from ipvae.train.infer import infer
 
@@ -295,7 +295,12 @@ class LcaSubject(ModelSubject):
         self.counts = False
         self.facts |= {"inference": "lca", "threshold": threshold, "nonnegative": nonnegative}
 
-    def states(self, pixels: np.ndarray, steps: list[int]) -> States:
+    def states(
+        self,
+        pixels: np.ndarray,
+        steps: list[int],
+        progress: Progress | None = None,  # noqa: ARG002
+    ) -> States:
         """Codes, which are their own features, after each number of steps."""
         from ipvae.train.lca import lca_codes
 

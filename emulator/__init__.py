@@ -1,6 +1,6 @@
 """The fast bit-exact engine: images by the tile, threads over tiles. See docs/performance.md."""
 
-from ipvae.emulator.engine import Emulator, Row, Step
+from ipvae.emulator.engine import Emulator, Row, Step, Tell
 from ipvae.emulator.recording import run, run_to_file
 from ipvae.emulator.settling import Stopped, StopRule, run_until_settled
 
@@ -10,6 +10,7 @@ __all__ = [
     "Step",
     "StopRule",
     "Stopped",
+    "Tell",
     "run",
     "run_to_file",
     "run_until_settled",

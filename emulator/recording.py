@@ -1,6 +1,6 @@
 """Runs that are recorded: in memory, or to disk as they go."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +82,7 @@ def run_to_file(
     record: Record = EVERYTHING,
     hold: int | None = None,
     tell: Tell | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> None:
     """Record like `run`, but write the trace file as it goes.
 
@@ -93,6 +94,8 @@ def run_to_file(
         Holds the old file until the whole new one is there.
     network, images, n_steps, seed, batch, draws, record, hold, tell
         As `run`.
+    progress : callable, optional
+        Gets the number of images of each batch that is written.
 
     Raises
     ------
@@ -109,6 +112,8 @@ def run_to_file(
                 for name, variable, values in part:
                     for i in range(n_images):
                         file.write(first + i, name, variable, row, values[i])
+            if progress is not None:
+                progress(n_images)
 
 
 def _batches(

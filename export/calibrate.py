@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ipvae.emulator import Emulator
+from ipvae.emulator import Emulator, Tell
 from ipvae.evaluation.metrics import curve
 from ipvae.network.bounds import layer_saturations
 from ipvae.network.description import IntNetwork
@@ -14,7 +14,13 @@ from ipvae.network.pixels import to_real
 from ipvae.network.wiring import AnyLayer
 
 
-def calibrate(network: IntNetwork, images: np.ndarray, steps: Sequence[int], seed: int) -> dict:
+def calibrate(
+    network: IntNetwork,
+    images: np.ndarray,
+    steps: Sequence[int],
+    seed: int,
+    tell: Tell | None = None,
+) -> dict:
     """Measure ranges and quality of an integer network.
 
     Parameters
@@ -23,6 +29,8 @@ def calibrate(network: IntNetwork, images: np.ndarray, steps: Sequence[int], see
     images : (N, M) int
     steps : rising numbers of updates after which to judge; the last ends the run
     seed : int
+    tell : callable, optional
+        As `ipvae.emulator.Emulator`.
 
     Returns
     -------
@@ -36,7 +44,7 @@ def calibrate(network: IntNetwork, images: np.ndarray, steps: Sequence[int], see
     b = drives(network, images)
     layers = {name: _Record(layer.n_neurons) for name, layer in network.layers.items()}
     counts = {}
-    for t, row in enumerate(Emulator(network).rows(images, steps[-1], seed)):
+    for t, row in enumerate(Emulator(network, tell=tell).rows(images, steps[-1], seed)):
         for name, record in layers.items():
             step = {"a_in": row[name].a_in, "u": row[name].u, "z": row[name].z}
             record.add(network.layers[name], step, b[name], judged=t <= steps[0])

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ipvae.emulator import Emulator
+from ipvae.emulator import Emulator, Tell
 from ipvae.export.grid import to_grid, within
 from ipvae.export.losses import grid_facts
 from ipvae.network.arithmetic import STATE_MAX, TERM_MAX
@@ -61,13 +61,16 @@ def with_decoder(network: IntNetwork, weight_bits: int = 8) -> IntNetwork:
     return _with(network, layer, grid_facts(real, integers, exponent, weight_bits))
 
 
-def averaged_code(network: IntNetwork, images: np.ndarray, n_steps: int, seed: int) -> np.ndarray:
+def averaged_code(
+    network: IntNetwork, images: np.ndarray, n_steps: int, seed: int, tell: Tell | None = None
+) -> np.ndarray:
     """Return the running mean of the code that the classifier hears after n_steps: (N, K)."""
+    emulator = Emulator(network, tell=tell)
     parts = []
     for first in range(0, len(images), 256):
         batch = images[first : first + 256]
         mean = np.zeros((len(batch), network.n_neurons))
-        for t, step in enumerate(Emulator(network).steps(batch, n_steps, seed, first)):
+        for t, step in enumerate(emulator.steps(batch, n_steps, seed, first)):
             if t:
                 mean += (step.z - mean) * 2.0**-AVERAGING
         parts.append(mean)

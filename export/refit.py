@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ipvae.emulator import Emulator
+from ipvae.emulator import Emulator, Tell
 from ipvae.evaluation.metrics import r2
 from ipvae.network.description import IntNetwork
 from ipvae.network.errors import QuantizationError
@@ -19,11 +19,12 @@ STEPS = (16, 32, 64, 128, 256, 512)
 
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 HELD_OUT = 0.2
-BATCH = 256
 LEAST_IMAGES = 10
 
 
-def refit_decoder(network: IntNetwork, images: np.ndarray, seed: int) -> IntNetwork:
+def refit_decoder(
+    network: IntNetwork, images: np.ndarray, seed: int, tell: Tell | None = None
+) -> IntNetwork:
     """Return the network with a decoder of least squared error on training images.
 
     Ridge regression towards the decoder that is there, its strength chosen on images that were
@@ -37,6 +38,8 @@ def refit_decoder(network: IntNetwork, images: np.ndarray, seed: int) -> IntNetw
         Training images.
     seed : int
         Of the network's draws.
+    tell : callable, optional
+        As `ipvae.emulator.Emulator`.
 
     Raises
     ------
@@ -52,7 +55,7 @@ def refit_decoder(network: IntNetwork, images: np.ndarray, seed: int) -> IntNetw
         raise QuantizationError(
             f"--refit-decoder: found {len(images)} image(s), allowed {LEAST_IMAGES} or more"
         )
-    codes = _codes(network, images, seed)
+    codes = _codes(network, images, seed, tell)
     real = to_real(images, network.input)
     n = max(1, int(len(images) * (1.0 - HELD_OUT)))
     prior = network.decoder.astype(np.float64).T
@@ -67,16 +70,10 @@ def refit_decoder(network: IntNetwork, images: np.ndarray, seed: int) -> IntNetw
     return replace(network, decoder=decoder, provenance={**network.provenance, "refit": refit})
 
 
-def _codes(network: IntNetwork, images: np.ndarray, seed: int) -> np.ndarray:
+def _codes(network: IntNetwork, images: np.ndarray, seed: int, tell: Tell | None) -> np.ndarray:
     """What is sent at each of STEPS: (steps, N, K) float64."""
-    codes = np.empty((len(STEPS), len(images), network.n_neurons))
-    emulator = Emulator(network)
-    for first in range(0, len(images), BATCH):
-        part = slice(first, first + BATCH)
-        for t, step in enumerate(emulator.steps(images[part], STEPS[-1], seed, first)):
-            if t in STEPS:
-                codes[STEPS.index(t), part] = step.z
-    return codes
+    totals = Emulator(network, tell=tell).totals(images, STEPS[-1], seed, at=STEPS)
+    return np.stack([totals.kept[step][network.code][1] for step in STEPS]).astype(np.float64)
 
 
 def _ridge(codes: np.ndarray, images: np.ndarray, prior: np.ndarray, strength: float) -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
 from ipvae.emulator import run
 from ipvae.evaluation.metrics import mse, r2
 from ipvae.export.quantize import Images, quantize
-from ipvae.export.refit import STEPS, STRENGTHS, refit_decoder
+from ipvae.export.refit import STEPS, STRENGTHS, _codes, refit_decoder
 from ipvae.network.description import FloatNetwork, InputFormat
 
 M, K = 16, 6
@@ -52,6 +52,14 @@ def test_a_perturbed_decoder_is_mended(network, images, rng):
     assert before[0] > 2.5 * right[0]
     assert after[0] < 1.1 * right[0]
     assert mended.provenance["refit"]["strength"] < 1.0  # that decoder is not held on to
+
+
+def test_it_is_fitted_to_what_a_trace_has_at_these_steps(network, images):
+    pixels, _ = images
+    z = run(network, pixels[:70], STEPS[-1], 3).stacked("1", "z")
+    codes = _codes(network, pixels[:70], 3, None)
+    assert codes.dtype == np.float64
+    np.testing.assert_array_equal(codes, z[:, STEPS].transpose(1, 0, 2))
 
 
 def test_a_right_decoder_is_hardly_changed(network, images):
