@@ -7,6 +7,7 @@ import typer
 from ipvae.cli.backends import run_backend
 from ipvae.cli.inputs import network_images
 from ipvae.cli.output import working
+from ipvae.cli.recording import as_samples, images_needed
 from ipvae.cli.verdict import describe, verdict
 from ipvae.network.description import IntNetwork
 from ipvae.network.draws import draws_of, integers_of
@@ -43,9 +44,13 @@ def verify_trace(
     draws = draws_of(recorded, network, str(path))
     samples, steps = len(draws), draws.shape[1] - 1
     held = _held(network, recorded, path)
-    pixels = network_images(network, samples, data_dir, images, asked_by=f"images of {path}").pixels
+    needed = images_needed(samples, steps, recorded.hold)
+    pixels = network_images(network, needed, data_dir, images, asked_by=f"images of {path}").pixels
+    pixels = as_samples(pixels, samples, recorded.hold)
     with working(f"replaying {samples} images for {steps} steps on the emulator"):
-        reference = run_backend("emulator", network, pixels, steps, recorded.seed, draws)
+        reference = run_backend(
+            "emulator", network, pixels, steps, recorded.seed, draws, hold=recorded.hold
+        )
     pair = [_only(trace, held) for trace in (reference, recorded)]
     result = verdict(network, pair, samples, steps, recorded.seed, held)
     with working(f"testing {draws.size} draws"):
@@ -92,7 +97,7 @@ def _only(trace: Trace, variables: dict[str, list[str]]) -> Trace:
         {layer: {name: s[layer][name] for name in names} for layer, names in variables.items()}
         for s in trace.samples
     ]
-    return Trace(shown(trace.backend), trace.seed, trace.checksum, samples)
+    return Trace(shown(trace.backend), trace.seed, trace.checksum, samples, hold=trace.hold)
 
 
 def describe_trace(result: dict) -> str:

@@ -68,7 +68,7 @@ def run(
             for name, variable, values in part:
                 whole[name][variable][:, row : row + values.shape[1]] = values
         samples += [_image(whole, i) for i in range(n_images)]
-    return record.trace("emulator", seed, checksum(network), samples)
+    return record.trace("emulator", seed, checksum(network), samples, hold)
 
 
 def run_to_file(
@@ -104,7 +104,7 @@ def run_to_file(
     record.require_fits(network)
     emulator = Emulator(network, tell=tell)
     layers = _chosen(network, record)
-    header = record.trace("emulator", seed, checksum(network), [])
+    header = record.trace("emulator", seed, checksum(network), [], hold)
     with open_trace(path, header, n_steps // record.every + 1) as file:
         for first, rows in _batches(emulator, images, n_steps, seed, batch, draws, hold):
             n_images = len(images[first : first + batch])

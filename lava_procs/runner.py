@@ -308,4 +308,4 @@ def run(
             of_image = {name: of_layer[i] for name, of_layer in b.items()}
             samples.append(runner.run_image(of_image, key, counts))
     name = "lava" if dense == EVENT_DRIVEN else "lava-stock"
-    return record.trace(name, seed, checksum(network), samples)
+    return record.trace(name, seed, checksum(network), samples, hold)

@@ -19,7 +19,7 @@ def only_draws(trace: Trace, network: IntNetwork) -> Trace:
     """Leave away everything but the counts of the code."""
     code = network.code
     samples = [{code: {"z": sample[code]["z"]}} for sample in trace.samples]
-    return Trace(trace.backend, trace.seed, trace.checksum, samples)
+    return Trace(trace.backend, trace.seed, trace.checksum, samples, hold=trace.hold)
 
 
 def read_draws(

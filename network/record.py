@@ -72,11 +72,16 @@ class Record:
         return LayerRecord(ordered, self.every, n_neurons, indices)
 
     def trace(
-        self, backend: str, seed: int, checksum: str, samples: list[dict[str, dict]]
+        self,
+        backend: str,
+        seed: int,
+        checksum: str,
+        samples: list[dict[str, dict]],
+        hold: int | None = None,
     ) -> Trace:
         """Trace of samples that were recorded so."""
         neurons = {name: np.array(chosen, np.int32) for name, chosen in self.neurons.items()}
-        return Trace(backend, seed, checksum, samples, self.every, neurons)
+        return Trace(backend, seed, checksum, samples, self.every, neurons, hold)
 
 
 EVERYTHING = Record()
@@ -127,4 +132,4 @@ def select(trace: Trace, record: Record) -> Trace:
             if part is not None:
                 chosen[name] = {v: variables[v][:: part.every, part.index] for v in part.variables}
         samples.append(chosen)
-    return record.trace(trace.backend, trace.seed, trace.checksum, samples)
+    return record.trace(trace.backend, trace.seed, trace.checksum, samples, trace.hold)

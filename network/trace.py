@@ -21,6 +21,8 @@ from ipvae.network.hdf5_child import shown
 ATTRIBUTES = {"backend": str, "seed": int, "network_checksum": str, "steps": int}
 EVERY = "every"
 """Attribute of a trace of every n-th step; without it there are all."""
+HOLD = "hold"
+"""Attribute of a trace of streams: updates that each frame drives; without it of images."""
 MOST_DATASETS = 2**20
 VARIABLES = ("a_in", "u", "z")
 """Recorded at every step: input received, log-rate after the update, count drawn."""
@@ -42,6 +44,8 @@ class Trace:
         rows of the steps 0, every, 2 every, ...
     neurons : dict of layer -> (n,) int32
         Neurons that are recorded of a layer, where not all are.
+    hold : int, optional
+        Of streams (`ipvae.network.stream`): updates that each frame drives.
     """
 
     backend: str
@@ -50,6 +54,7 @@ class Trace:
     samples: list[dict[str, dict[str, np.ndarray]]]
     every: int = 1
     neurons: dict[str, np.ndarray] = field(default_factory=dict)
+    hold: int | None = None
 
     @property
     def steps(self) -> int:
@@ -145,6 +150,8 @@ def write_header(f: h5py.File, trace: Trace, steps: int) -> None:
     f.attrs["steps"] = steps
     if trace.every > 1:
         f.attrs[EVERY] = trace.every
+    if trace.hold is not None:
+        f.attrs[HOLD] = trace.hold
     for layer, chosen in trace.neurons.items():
         f[f"neurons/{layer}"] = chosen.astype(np.int32)
 
@@ -185,12 +192,15 @@ def read_trace(path: str | Path) -> Trace:
                     f"{path}: attribute {name} is {type(attributes[name]).__name__}, allowed is "
                     f"{kind.__name__}"
                 )
-        every = attributes.get(EVERY, 1)
-        if not isinstance(every, int) or every < 1:
-            raise FormatError(f"{path}: attribute {EVERY} is {shown(every)}, allowed 1 and above")
-        _check_datasets(path, datasets, attributes["steps"], every)
+        for name in (EVERY, HOLD):
+            value = attributes.get(name, 1)
+            if not isinstance(value, int) or value < 1:
+                raise FormatError(
+                    f"{path}: attribute {name} is {shown(value)}, allowed 1 and above"
+                )
+        _check_datasets(path, datasets, attributes["steps"], attributes.get(EVERY, 1))
 
-    wanted = {"/": [*sorted(ATTRIBUTES), EVERY]}
+    wanted = {"/": [*sorted(ATTRIBUTES), EVERY, HOLD]}
     datasets = read_datasets(path, approve, wanted, most=MOST_DATASETS, gzip=True)
     samples: dict[int, dict] = {}
     neurons = {name.split("/")[1]: v for name, v in datasets.items() if _CHOSEN.fullmatch(name)}
@@ -206,6 +216,7 @@ def read_trace(path: str | Path) -> Trace:
         [samples[i] for i in sorted(samples)],
         attributes.get(EVERY, 1),
         neurons,
+        attributes.get(HOLD),
     )
 
 

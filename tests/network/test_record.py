@@ -121,6 +121,7 @@ def attribute(value):
         (attribute(0), "attribute every is 0, allowed 1 and above"),
         (attribute("2"), "attribute every is 2, allowed 1 and above"),
         (attribute(5), "every 5th of them"),
+        (lambda f: f.attrs.create("hold", 0), "attribute hold is 0, allowed 1 and above"),
         (lambda f: f.move("neurons/2", "neurons/1"), "has 6 neurons, /neurons/1 names 2"),
         (lambda f: f.create_dataset("neurons/3", data=np.zeros((1, 1), "i4")), "allowed int32"),
         (lambda f: f.create_dataset("neurons/3", data=np.zeros(2, "i8")), "allowed int32"),
