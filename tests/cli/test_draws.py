@@ -242,3 +242,16 @@ def test_draws_that_do_not_fit_end_with_one_line(command, net, files, words, par
     assert err.startswith("ipvae: ") and err.count("\n") == 1
     assert part in err
     assert sorted(files.rglob("*")) == before
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_trace_of_streams_is_verified_as_streams(command, net, tmp_path, changed):
+    words = ["--samples", 2, "--steps", 8, "--hold", 4, "--trace", tmp_path / "t.h5"]
+    assert command("run", net, *words)[0] == 0
+    if changed:
+        with h5py.File(tmp_path / "t.h5", "r+") as file:
+            file["samples/1/1/u"][5, 3] += 1  # type: ignore[index]
+    status, out, err = command("verify", net, "--trace", tmp_path / "t.h5")
+    assert (status, err) == (int(changed), "")
+    assert ("step 5" in out) == changed
+    assert read_trace(tmp_path / "t.h5").hold == 4
