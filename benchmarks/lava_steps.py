@@ -12,7 +12,6 @@ The last line is JSON: `ours`, `stock`, `ratio`, and `ours_stock_dense`, `activi
 
 import argparse
 import json
-import logging
 import statistics
 import subprocess
 import sys
@@ -126,7 +125,6 @@ def stock_network(k: int, activity: float, n_steps: int) -> tuple[Any, Any]:
     PyRecurrentDense.__module__ = process.__name__  # Lava looks for it there
     process.PyRecurrentDense = PyRecurrentDense  # type: ignore[attr-defined]
 
-    handlers = list(logging.root.handlers)
     rng = np.random.default_rng(0)
     recurrent: Any = process.RecurrentDense
     block = recurrent(
@@ -148,7 +146,6 @@ def stock_network(k: int, activity: float, n_steps: int) -> tuple[Any, Any]:
     sink = Sink(shape=(k,), buffer=n_steps)
     source.s_out.connect(block.inp)
     block.out.connect(sink.a_in)
-    logging.root.handlers[:] = handlers
     block.run(RunSteps(num_steps=1), Loihi2SimCfg(select_tag="fixed_pt"))
     return block, sink
 

@@ -60,6 +60,11 @@ def images_needed(samples: int, steps: int, hold: int | None) -> int:
     return samples * frames(steps, hold)
 
 
+def asked_by(samples: int, hold: int | None) -> str:
+    """Options that ask for so many images, for messages."""
+    return "--samples" if hold is None else f"images of --samples {samples} with --hold {hold}"
+
+
 def as_samples(pixels: np.ndarray, samples: int, hold: int | None) -> np.ndarray:
     """Images (N, M), or streams (N, frames, M): each takes the images that follow one another."""
     return pixels if hold is None else pixels.reshape(samples, -1, pixels.shape[1])

@@ -31,6 +31,7 @@ from ipvae.cli.recording import (
     NeuronsOption,
     VariablesOption,
     as_samples,
+    asked_by,
     chosen_record,
     images_needed,
 )
@@ -107,7 +108,7 @@ def run(
     require_trace(variables, every, layers, neurons, trace, record_draws)
     record = chosen_record(network, variables, every, layers, neurons)
     needed = images_needed(samples, steps, hold)
-    found = network_images(network, needed, data_dir, images).pixels
+    found = network_images(network, needed, data_dir, images, asked_by(samples, hold)).pixels
     pixels = as_samples(found, samples, hold)
     draws, seed = replayed_draws(replay_draws, network, samples, steps, seed)
     for output in (trace, record_draws, profile):

@@ -19,7 +19,7 @@ from ipvae.cli.inputs import (
     replayed_draws,
 )
 from ipvae.cli.output import JsonOption, emit, require_json_target, working
-from ipvae.cli.recording import HoldOption, as_samples, images_needed
+from ipvae.cli.recording import HoldOption, as_samples, asked_by, images_needed
 from ipvae.cli.verdict import describe, verdict
 from ipvae.cli.verify_trace import describe_trace, refuse_beside_trace, verify_trace
 from ipvae.lava_procs.watch import TIMEOUT_SECONDS
@@ -65,7 +65,7 @@ def verify(
         raise InputError(f"--backends: found '{backends}', allowed two or more different ones")
     network = read_network(net)
     needed = images_needed(samples, steps, hold)
-    pixels = network_images(network, needed, data_dir, images).pixels
+    pixels = network_images(network, needed, data_dir, images, asked_by(samples, hold)).pixels
     pixels = as_samples(pixels, samples, hold)
     draws, seed = replayed_draws(replay_draws, network, samples, steps, seed)
     traces = []

@@ -5,22 +5,19 @@ time, and the host reads what each row has left in the neurons. No message of La
 processes is needed, only `Var.set`, `Var.get` and `run`. It is slow: it is for proof.
 """
 
-import logging
 import tempfile
-from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ipvae.lava_procs.children import Stacks
+from ipvae.lava_procs.built import BuiltNetwork, log_handlers_kept
 from ipvae.lava_procs.importing import import_lava
-from ipvae.lava_procs.watch import Watch
 from ipvae.network import random_source
 from ipvae.network.bounds import require_proved
 from ipvae.network.description import IntNetwork
 from ipvae.network.drive import drives
-from ipvae.network.errors import BackendError, HungBackendError
+from ipvae.network.errors import HungBackendError
 from ipvae.network.file import checksum, write_network
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.trace import VARIABLES, Trace
@@ -80,42 +77,20 @@ class HostedRunner:
         from ipvae.lava_procs.procs.layered_network.process import LayeredNetwork
 
         self.network, self.n_steps, self.timeout, self.replay = network, n_steps, timeout, replay
-        self._end: Finalize | None = None
-        handlers = list(logging.root.handlers)
-        with tempfile.TemporaryDirectory() as folder:
+        with log_handlers_kept(), tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "net.h5"
             write_network(path, network)
             self._process = LayeredNetwork(path, n_steps=n_steps, replay=replay, hosted=True)
-        logging.root.handlers[:] = handlers  # each of Lava's processes adds one
         self.neurons: dict[str, Any] = self._process.neurons
         for layer, values in (start or {}).items():
             for name, value in values.items():
                 getattr(self.neurons[layer], name).init = value
-        self._build(configuration)
+        blocks = dict(zip(network.layers, self._process.layers, strict=True))
+        self._built = BuiltNetwork(
+            self._process, configuration, [], blocks, timeout, "loihi2", IF_SLOW
+        )
         if start is None:
             self.advance(1)
-
-    def _build(self, configuration: Any) -> None:
-        """Compile and start the processes; leave nothing behind if that fails, or at the end."""
-        from ipvae.lava_procs.starting import compiled, start, tear_down
-
-        try:
-            runtime, stacks = compiled(self._process, configuration), Stacks()
-            self._end = Finalize(self, tear_down, (self._process, [], stacks), exitpriority=1)
-            start(runtime, stacks)
-            blocks = dict(zip(self.network.layers, self._process.layers, strict=True))
-            self._watch = Watch(runtime, blocks, stacks, self.timeout, "loihi2", IF_SLOW)
-            self._watch.built(runtime.words)
-        except BaseException as error:
-            self.close()
-            ours = isinstance(error, (BackendError, HungBackendError))
-            if isinstance(error, Exception) and not ours:
-                reason = " ".join(str(error).split())
-                raise HungBackendError(
-                    f"backend 'loihi2': Lava could not build the network "
-                    f"({type(error).__name__}: {reason}); docs/loihi2.md"
-                ) from error
-            raise
 
     def __enter__(self) -> "HostedRunner":
         return self
@@ -131,13 +106,10 @@ class HostedRunner:
         HungBackendError
             If a process died or stopped answering; the network is then ended.
         """
-        from lava.magma.core.run_conditions import RunSteps
-
-        if self._end is None or not self._end.still_active():
-            raise HungBackendError("backend 'loihi2': this network was stopped; build it again")
+        self._built.require_usable()
         try:
-            self._process.run(RunSteps(n, blocking=False))
-            self._watch.finish(self._process.runtime)
+            self._built.start(n)
+            self._built.finish()
         except BaseException:
             self.close()
             raise
@@ -204,8 +176,7 @@ class HostedRunner:
 
     def close(self) -> None:
         """End all processes and free the shared memory, in whatever state they are."""
-        if self._end is not None:
-            self._end()
+        self._built.close()
 
 
 def start_of(

@@ -8,22 +8,19 @@ Sigma-delta neurons have no reset in netx: every sample gets a network built ane
 """
 
 import contextlib
-import logging
 import tempfile
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain, islice, repeat
-from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ipvae.lava_procs.children import Stacks
+from ipvae.lava_procs.built import BuiltNetwork, log_handlers_kept
 from ipvae.lava_procs.importing import import_lava
 from ipvae.lava_procs.netx_file import write_for_netx
-from ipvae.lava_procs.watch import TIMEOUT_SECONDS, Watch, require_timeout
-from ipvae.network.errors import HungBackendError
+from ipvae.lava_procs.watch import TIMEOUT_SECONDS, require_timeout
 from ipvae.network.plain_net import ConvSynapses, PlainLayer, PlainNetwork
 
 PIPE_BYTES, PIPE_MESSAGES = 2**22, 64
@@ -93,11 +90,10 @@ class _Stream:
     ) -> None:
         from ipvae.lava_procs.procs.netx_network.process import NetxNetwork
 
-        self._network, self._n_steps, self._timeout = network, n_steps, timeout
+        self._network, self._n_steps = network, n_steps
         self._n_samples = n_samples
         self._chip_steps = n_samples * n_steps + network.depth
-        handlers = list(logging.root.handlers)
-        with tempfile.TemporaryDirectory() as folder:
+        with log_handlers_kept(), tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "plain.net"
             write_for_netx(path, network)
             self._process: Any = NetxNetwork(
@@ -105,58 +101,24 @@ class _Stream:
                 graded=network.sigma_delta,
                 reset_interval=None if network.sigma_delta else n_steps,
             )
-        logging.root.handlers[:] = handlers  # each of Lava's processes adds one
         blocks = self._process.blocks
         self._entry: Any = blocks[0].synapse.s_in
         taps = [block.neuron.s_out for block in blocks]
-        self._pipes = [self._entry, *taps]
-        for port in self._pipes:
+        pipes = [self._entry, *taps]
+        for port in pipes:
             bytes_each = 4 * int(np.prod(port.shape))
             depth = max(2, min(PIPE_MESSAGES, PIPE_BYTES // bytes_each))
             port.flag_external_pipe(buffer_size=depth)
-        self._end: Finalize | None = None
-        self._build(stock)
+        named = dict(zip((layer.name for layer in network.layers), blocks, strict=True))
+        self._built = BuiltNetwork(self._process, _configuration(stock), pipes, named, timeout)
         self._send = self._entry.external_pipe_csp_send_port
         self._receive = [port.external_pipe_csp_recv_port for port in taps]
         self._rows: list[deque[np.ndarray]] = [deque() for _ in taps]
         self._left = [self._chip_steps] * len(taps)
 
-    def _build(self, stock: bool) -> None:
-        """Compile and start the processes; leave nothing behind if that fails."""
-        from lava.magma.core.run_configs import Loihi2SimCfg
-        from lava.proc.conv.process import Conv
-        from lava.proc.dense.process import Dense
-
-        from ipvae.lava_procs.procs.exact_dense.models import PyIntegerDense, PyIntegerDenseStock
-        from ipvae.lava_procs.procs.netx_network.models import PyFastConv
-        from ipvae.lava_procs.starting import compiled, start, tear_down
-
-        ours: Any = {Dense: PyIntegerDense, Conv: PyFastConv}
-        models: Any = {Dense: PyIntegerDenseStock} if stock else ours
-        configuration = Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map=models)
-        try:
-            runtime, stacks = compiled(self._process, configuration), Stacks()
-            self._end = Finalize(
-                self, tear_down, (self._process, self._pipes, stacks), exitpriority=1
-            )
-            start(runtime, stacks)
-            names = [layer.name for layer in self._network.layers]
-            blocks = dict(zip(names, self._process.blocks, strict=True))
-            self._watch = Watch(runtime, blocks, stacks, self._timeout)
-            self._watch.built(runtime.words)
-        except BaseException as error:
-            self.close()
-            if not isinstance(error, Exception) or isinstance(error, HungBackendError):
-                raise
-            raise HungBackendError(
-                f"backend 'lava': the network could not be built ({type(error).__name__}: {error})"
-            ) from error
-
     def run(self, samples: Iterator[np.ndarray]) -> Iterator[Record]:
         """Run the network once for all samples; yield each as soon as all layers are done."""
-        from lava.magma.core.run_conditions import RunSteps
-
-        self._process.run(RunSteps(self._chip_steps, blocking=False))
+        self._built.start(self._chip_steps)
         silence = repeat(np.zeros(self._entry.shape, np.int32), self._network.depth)
         self._outgoing = chain(self._arranged(samples), silence)
         self._next = next(self._outgoing)
@@ -170,14 +132,14 @@ class _Stream:
                 for i, layer in layers
             }
         self._exchange(lambda: self._next is None and not any(self._left))
-        self._watch.finish(self._process.runtime)
+        self._built.finish()
 
     def _exchange(self, done: Callable[[], bool]) -> None:
         """Send and receive, whatever comes first: a full pipe would stop its layer, then all."""
         while not done():
             ports = [p for p, left in zip(self._receive, self._left, strict=True) if left]
             ports += [] if self._next is None else [self._send]
-            self._watch.wait(ports)
+            self._built.wait(ports)
             if self._next is not None and self._send.probe():
                 self._send.send(self._next)
                 self._next = next(self._outgoing, None)
@@ -211,5 +173,18 @@ class _Stream:
 
     def close(self) -> None:
         """End all processes and free the shared memory, in whatever state they are."""
-        if self._end is not None:
-            self._end()
+        self._built.close()
+
+
+def _configuration(stock: bool) -> Any:
+    """Run configuration of Lava with our models of synapses, or its own."""
+    from lava.magma.core.run_configs import Loihi2SimCfg
+    from lava.proc.conv.process import Conv
+    from lava.proc.dense.process import Dense
+
+    from ipvae.lava_procs.procs.exact_dense.models import PyIntegerDense, PyIntegerDenseStock
+    from ipvae.lava_procs.procs.netx_network.models import PyFastConv
+
+    ours: Any = {Dense: PyIntegerDense, Conv: PyFastConv}
+    models: Any = {Dense: PyIntegerDenseStock} if stock else ours
+    return Loihi2SimCfg(select_tag="fixed_pt", exception_proc_model_map=models)

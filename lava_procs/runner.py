@@ -1,23 +1,21 @@
 """Run images through a network on Lava's CPU simulator and record everything."""
 
-import logging
 import tempfile
-from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ipvae.lava_procs.children import Stacks
+from ipvae.lava_procs.built import BuiltNetwork, log_handlers_kept
 from ipvae.lava_procs.configuration import EVENT_DRIVEN, configuration
 from ipvae.lava_procs.importing import import_lava
-from ipvae.lava_procs.watch import TIMEOUT_SECONDS, Watch, require_timeout
+from ipvae.lava_procs.watch import TIMEOUT_SECONDS, require_timeout
 from ipvae.network import random_source
 from ipvae.network.arithmetic import TERM_MAX
 from ipvae.network.bounds import require_proved
 from ipvae.network.description import IntNetwork
 from ipvae.network.draws import check_draws
-from ipvae.network.errors import HungBackendError, InputError
+from ipvae.network.errors import InputError
 from ipvae.network.file import checksum, write_network
 from ipvae.network.record import EVERYTHING, Record
 from ipvae.network.stream import frames, stream_drives
@@ -79,28 +77,26 @@ class LavaRunner:
         chosen = configuration(dense)
         self.network, self.n_steps, self.timeout = network, n_steps, timeout
         self._frames = frames(n_steps, hold)
-        self._end: Finalize | None = None
-        handlers = list(logging.root.handlers)
-        with tempfile.TemporaryDirectory() as folder:
+        with log_handlers_kept(), tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "net.h5"
             write_network(path, network)
             self._process = LayeredNetwork(
                 path, n_steps=n_steps, record=record, hold=hold, replay=replay
             )
-        logging.root.handlers[:] = handlers  # each of Lava's processes adds one
         neurons: dict[str, Any] = self._process.neurons
         parts = {n: record.of_layer(n, layer.n_neurons) for n, layer in network.layers.items()}
         self._recorded = {name: part for name, part in parts.items() if part is not None}
         code = neurons[network.code]
         pipes = [neuron.image for neuron in neurons.values()]
         pipes += [neurons[name].trace for name in self._recorded]
-        self._pipes = [*pipes, code.draws] if replay else pipes
-        for port in self._pipes:
+        pipes += [code.draws] if replay else []
+        for port in pipes:
             port.flag_external_pipe(buffer_size=PIPE_BUFFER)
         self._draw_rows = code.draws.shape[0] if replay else 0
         if network.draws:
             prepare()
-        self._build(chosen)
+        blocks = dict(zip(network.layers, self._process.layers, strict=True))
+        self._built = BuiltNetwork(self._process, chosen, pipes, blocks, timeout)
         self._send: dict[str, Any] = {
             name: neuron.image.external_pipe_csp_send_port for name, neuron in neurons.items()
         }
@@ -108,27 +104,6 @@ class LavaRunner:
             name: neurons[name].trace.external_pipe_csp_recv_port for name in self._recorded
         }
         self._send_draws: Any = code.draws.external_pipe_csp_send_port if replay else None
-
-    def _build(self, configuration: Any) -> None:
-        """Compile and start the processes; leave nothing behind if that fails, or at the end."""
-        from ipvae.lava_procs.starting import compiled, start, tear_down
-
-        try:
-            runtime, stacks = compiled(self._process, configuration), Stacks()
-            self._end = Finalize(
-                self, tear_down, (self._process, self._pipes, stacks), exitpriority=1
-            )
-            start(runtime, stacks)
-            blocks = dict(zip(self.network.layers, self._process.layers, strict=True))
-            self._watch = Watch(runtime, blocks, stacks, self.timeout)
-            self._watch.built(runtime.words)
-        except BaseException as error:
-            self.close()
-            if not isinstance(error, Exception) or isinstance(error, HungBackendError):
-                raise
-            raise HungBackendError(
-                f"backend 'lava': the network could not be built ({type(error).__name__}: {error})"
-            ) from error
 
     def __enter__(self) -> "LavaRunner":
         return self
@@ -164,12 +139,9 @@ class LavaRunner:
         HungBackendError
             If a process died or stopped answering; the network is then ended.
         """
-        from lava.magma.core.run_conditions import RunSteps
-
         if (draws is None) != (self._send_draws is None):
             raise ValueError("run_image: give draws if and only if built with replay=True")
-        if self._end is None or not self._end.still_active():
-            raise HungBackendError("backend 'lava': this network was stopped; build it again")
+        self._built.require_usable()
         self._check_drives(drives_of_image)
         try:
             for name, pipe in self._send.items():
@@ -177,9 +149,9 @@ class LavaRunner:
                 drive = np.ravel(drives_of_image[name])
                 pipe.send(np.concatenate([drive, key] if drawn else [drive]).astype(np.int32))
             chip_steps = self.network.wiring.chip_steps(self.n_steps)
-            self._process.run(RunSteps(chip_steps, blocking=False))
+            self._built.start(chip_steps)
             records = self._collect(draws)
-            self._watch.finish(self._runtime)
+            self._built.finish()
         except BaseException:
             self.close()
             raise
@@ -221,7 +193,7 @@ class LavaRunner:
             pipes = [self._receive[name] for name in waiting]
             if draws is not None and len(draws):
                 pipes.append(self._send_draws)
-            self._watch.wait(pipes)
+            self._built.wait(pipes)
             for name in [name for name in waiting if self._receive[name].probe()]:
                 first = waiting.pop(name)
                 part = np.asarray(self._receive[name].recv())[: len(records[name]) - first]
@@ -242,12 +214,11 @@ class LavaRunner:
 
     @property
     def _runtime(self) -> Any:
-        return self._process.runtime
+        return self._built.runtime
 
     def close(self) -> None:
         """End all processes and free the shared memory, in whatever state they are."""
-        if self._end is not None:
-            self._end()
+        self._built.close()
 
 
 def run(

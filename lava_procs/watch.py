@@ -20,6 +20,9 @@ TIMEOUT_SECONDS = 120.0
 POLL_SECONDS = 0.02
 """How often the processes are looked after; messages end the wait at once."""
 
+IF_SLOW = "if the network is only slow, give a longer --timeout"
+"""Advice about a network that gave no sign, where the user can give a time limit."""
+
 _REASON_SECONDS = 1.0
 _MOST_NAMED = 3
 
@@ -99,7 +102,7 @@ class Watch:
         stacks: Stacks,
         timeout: float,
         backend: str = "lava",
-        advice: str = "if the network is only slow, give a longer --timeout",
+        advice: str = IF_SLOW,
     ) -> None:
         self._stacks, self._timeout = stacks, timeout
         self._backend, self._advice = backend, advice

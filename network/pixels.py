@@ -23,18 +23,40 @@ def load_pixels(path: str | Path, fmt: InputFormat) -> np.ndarray:
     InputError
         If the file cannot be read or its images do not fit the format.
     """
-    try:
-        images = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: not an .npy file of numbers ({error})") from error
-    if not isinstance(images, np.ndarray) or images.dtype.kind not in "iuf" or images.ndim < 2:
-        raise InputError(f"{path}: holds no array of images, allowed (n, {fmt.size}) numbers")
+    images = load_array(path, "iuf", f"(n, {fmt.size})")
     if len(images) == 0 or images[0].size != fmt.size:
         raise InputError(
             f"{path}: shape {images.shape}, the network takes one or more images of "
             f"{fmt.size} pixels"
         )
     return to_pixels(images.reshape(len(images), fmt.size), fmt, str(path))
+
+
+def load_array(path: str | Path, kinds: str, allowed: str) -> np.ndarray:
+    """Read an .npy file that holds images, (N, ...) of at least two dimensions.
+
+    Parameters
+    ----------
+    path : str or Path
+    kinds : str
+        NumPy's letters of the kinds of numbers that are taken.
+    allowed : str
+        Shape that a message names.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or holds something else or numbers that are not finite.
+    """
+    try:
+        images = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: not an .npy file of numbers ({error})") from error
+    if not isinstance(images, np.ndarray) or images.dtype.kind not in kinds or images.ndim < 2:
+        raise InputError(f"{path}: holds no array of images, allowed {allowed} numbers")
+    if images.dtype.kind == "f" and not np.isfinite(images).all():
+        raise InputError(f"{path}: holds values that are not finite numbers")
+    return images
 
 
 def to_pixels(images: np.ndarray, fmt: InputFormat, where: str = "images") -> np.ndarray:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ipvae.network.errors import InputError
+from ipvae.network.pixels import load_array
 from ipvae.network.plain_net import (
     BIAS_MAX,
     BIAS_MIN,
@@ -65,14 +66,7 @@ def load_frames(path: str | Path, network: PlainNetwork, n_steps: int) -> Frames
     InputError
         If the file cannot be read or its images do not fit the network.
     """
-    try:
-        images = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: not an .npy file of numbers ({error})") from error
-    if not isinstance(images, np.ndarray) or images.dtype.kind not in "biuf" or images.ndim < 2:
-        raise InputError(f"{path}: holds no array of images, allowed are (n, ...) numbers")
-    if images.dtype.kind == "f" and not np.isfinite(images).all():
-        raise InputError(f"{path}: holds values that are not finite numbers")
+    images = load_array(path, "biuf", "(n, ...)")
     return _frames(_in_steps(images, network.input, n_steps, str(path)), network, str(path))
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ipvae.network.arithmetic import SELF_MAX, TERM_MAX
+from ipvae.network.arithmetic import SELF_MAX, STATE_MAX, TERM_MAX
 
 Values = dict[str, int]
 Case = tuple[str, str, Values]
@@ -23,6 +23,28 @@ COMMON: Values = {
     "phase": 0,
     "lag": 1,
 }
+
+
+RECEIVING: list[Case] = [
+    ("begin.yes", "first step of an image", {"step": 0, "row": 9, "next": 3}),
+    ("begin.yes", "first step, acts later", {"step": 0, "phase": 2, "row": 9, "next": 3}),
+    ("begin.no", "a later step", {}),
+    ("act.yes", "row 3 of a loop of two hops", {"period": 2, "step": 6, "next": 6, "row": 3}),
+    ("act.no", "rest between rows", {"period": 2, "step": 7, "next": 8, "row": 4}),
+    ("heard.yes", "lag 0 hears at row 0", {"step": 1, "row": 0, "next": 1, "lag": 0}),
+    ("heard.no", "lag 1 does not", {"step": 0, "a_in": 999}),
+    ("left_shift.yes", "e >= 0", {"a_in": -41}),
+    ("left_shift.no", "e < 0, rounded down", {"weight_exp": -2, "a_in": -37}),
+    ("g.below", "clipped before the shift", {"a_in": -STATE_MAX, "drive": -TERM_MAX}),
+    ("g.inside", "at its limit", {"a_in": 32767, "drive": TERM_MAX}),
+    ("g.above", "clipped before the shift", {"a_in": 32768, "drive": TERM_MAX}),
+    ("g_limited.below", "after", {"weight_exp": -1, "a_in": -STATE_MAX, "drive": -TERM_MAX}),
+    ("g_limited.inside", "after the shift", {"weight_exp": -1, "a_in": -5}),
+    ("g_limited.above", "after", {"weight_exp": -1, "a_in": STATE_MAX, "drive": TERM_MAX}),
+    ("added.yes", "input is added", {"sign": 1}),
+    ("added.no", "input is subtracted", {"sign": -1}),
+]
+"""Branches that both kinds of neuron have: rounds, and what is received."""
 
 
 def with_derived(values: Values) -> Values:

@@ -89,7 +89,7 @@ def test_a_model_of_the_simulator_cannot_serve_it(make_network):
     """It asks for the ports that a hosted neuron does not have: nothing is left behind."""
     from lava.magma.core.run_configs import Loihi2SimCfg
 
-    with pytest.raises(HungBackendError, match="Lava could not build the network"):
+    with pytest.raises(HungBackendError, match="the network could not be built"):
         HostedRunner(make_network(), 3, Loihi2SimCfg(select_tag="fixed_pt"))
     assert multiprocessing.active_children() == []
 
@@ -105,7 +105,7 @@ def test_a_variable_that_holds_no_integer_is_an_error(make_network, configuratio
 def test_a_board_that_gives_no_sign_ends_the_run(make_network, configuration):
     """The advice names nothing that this backend does not have."""
     with HostedRunner(make_network(), 3, configuration, timeout=20) as runner:
-        runner._watch._timeout = 1.5
+        runner._built.watch._timeout = 1.5
         runtime: Any = runner._process.runtime
         os.kill(runtime._messaging_infrastructure.actors[0].pid, signal.SIGSTOP)
         with pytest.raises(HungBackendError, match="gave no sign for 1.5 s.*board is free") as info:
