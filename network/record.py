@@ -119,17 +119,3 @@ class LayerRecord:
     def rows(self, n_steps: int) -> int:
         """Rows that are recorded of the steps 0..n_steps."""
         return n_steps // self.every + 1
-
-
-def select(trace: Trace, record: Record) -> Trace:
-    """Take from a trace of everything what a record chooses."""
-    samples = []
-    for sample in trace.samples:
-        chosen = {}
-        for name, variables in sample.items():
-            width = next(iter(variables.values())).shape[1]
-            part = record.of_layer(name, width)
-            if part is not None:
-                chosen[name] = {v: variables[v][:: part.every, part.index] for v in part.variables}
-        samples.append(chosen)
-    return record.trace(trace.backend, trace.seed, trace.checksum, samples, trace.hold)

@@ -7,7 +7,7 @@ import pytest
 from ipvae import emulator
 from ipvae.network.draws import read_draws
 from ipvae.network.errors import FormatError, InputError
-from ipvae.network.record import EVERYTHING, Record, select
+from ipvae.network.record import EVERYTHING, Record
 from ipvae.network.trace import compare, read_trace, write_trace
 
 STEPS = 11
@@ -18,6 +18,20 @@ CHOICES = [
     Record(layers=("3",)),
     Record(("z",), every=100, neurons={"1": (5,), "3": (1, 2)}, layers=("1", "3")),
 ]
+
+
+def select(trace, record):
+    """Take from a trace of everything what a record chooses."""
+    samples = []
+    for sample in trace.samples:
+        chosen = {}
+        for name, variables in sample.items():
+            width = next(iter(variables.values())).shape[1]
+            part = record.of_layer(name, width)
+            if part is not None:
+                chosen[name] = {v: variables[v][:: part.every, part.index] for v in part.variables}
+        samples.append(chosen)
+    return record.trace(trace.backend, trace.seed, trace.checksum, samples, trace.hold)
 
 
 @pytest.fixture
