@@ -143,3 +143,23 @@ def draw_statistics():
 def weak_sources():
     """tests/network/weak_sources.py: generators that the tests must tell apart."""
     return module_from(ROOT / "tests" / "network" / "weak_sources.py")
+
+
+@pytest.fixture(scope="session")
+def select():
+    def select(trace, record):
+        """Take from a trace of everything what a record chooses."""
+        samples = []
+        for sample in trace.samples:
+            chosen = {}
+            for name, variables in sample.items():
+                width = next(iter(variables.values())).shape[1]
+                part = record.of_layer(name, width)
+                if part is not None:
+                    chosen[name] = {
+                        v: variables[v][:: part.every, part.index] for v in part.variables
+                    }
+            samples.append(chosen)
+        return record.trace(trace.backend, trace.seed, trace.checksum, samples, trace.hold)
+
+    return select

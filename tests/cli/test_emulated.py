@@ -20,7 +20,7 @@ from ipvae.evaluation.readouts import judge, readout_names
 from ipvae.network.draws import only_draws
 from ipvae.network.file import read_network, write_network
 from ipvae.network.pixels import to_real
-from ipvae.network.record import Record, select
+from ipvae.network.record import Record
 from ipvae.network.stream import stream_drives
 from ipvae.network.trace import compare, read_trace, write_trace
 
@@ -112,7 +112,7 @@ def assert_same_file(path, trace, folder):
     )
 
 
-def test_a_chosen_part_of_a_stream_is_written_and_all_of_it_counted(command, net, tmp_path):
+def test_a_chosen_part_of_a_stream_is_written_and_all_of_it_counted(command, net, tmp_path, select):
     words = ("--samples", 2, "--steps", 6, "--hold", 3, "--json", "-")
     part = ("--trace", tmp_path / "t.h5", "--variables", "u", "--every", 2, "--neurons", "1,4-6")
     status, found, _ = command("run", net, *words, *part)

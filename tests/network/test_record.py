@@ -20,20 +20,6 @@ CHOICES = [
 ]
 
 
-def select(trace, record):
-    """Take from a trace of everything what a record chooses."""
-    samples = []
-    for sample in trace.samples:
-        chosen = {}
-        for name, variables in sample.items():
-            width = next(iter(variables.values())).shape[1]
-            part = record.of_layer(name, width)
-            if part is not None:
-                chosen[name] = {v: variables[v][:: part.every, part.index] for v in part.variables}
-        samples.append(chosen)
-    return record.trace(trace.backend, trace.seed, trace.checksum, samples, trace.hold)
-
-
 @pytest.fixture
 def network(kinds):
     return kinds.networks(3)["errors + 2 read-outs"]
@@ -45,7 +31,7 @@ def whole(network):
 
 
 @pytest.mark.parametrize("record", CHOICES, ids=range(len(CHOICES)))
-def test_a_record_is_the_whole_trace_thinned_out(tmp_path, network, whole, record):
+def test_a_record_is_the_whole_trace_thinned_out(tmp_path, network, whole, record, select):
     found = emulator.run(network, network.test_images, STEPS, 2, record=record)
     layers = record.layers or tuple(network.layers)
     assert tuple(found.samples[1]) == layers
@@ -68,12 +54,12 @@ def test_a_record_is_the_whole_trace_thinned_out(tmp_path, network, whole, recor
     assert (back.every, back.complete) == (record.every, found.complete)
 
 
-def test_everything_is_everything(network, whole):
+def test_everything_is_everything(network, whole, select):
     assert whole.complete
     assert compare(whole, select(whole, EVERYTHING)).first_divergence is None
 
 
-def test_a_divergence_is_named_by_step_and_neuron(network, whole):
+def test_a_divergence_is_named_by_step_and_neuron(network, whole, select):
     record = Record(every=4, neurons={"2": (1, 5)})
     one, other = select(whole, record), select(whole, record)
     changed = other.samples[1]["2"]["u"].copy()
@@ -85,7 +71,7 @@ def test_a_divergence_is_named_by_step_and_neuron(network, whole):
 
 
 @pytest.mark.parametrize("other", [Record(every=5), Record(every=4), Record(neurons={"2": (1, 3)})])
-def test_traces_of_other_choices_are_not_compared(whole, other):
+def test_traces_of_other_choices_are_not_compared(whole, other, select):
     one = select(whole, Record(every=4, neurons={"2": (1, 2)}))
     with pytest.raises(InputError, match="other steps or neurons; record both"):
         compare(one, select(whole, other))
@@ -114,7 +100,7 @@ def test_what_does_not_exist_cannot_be_recorded(network, record, message):
         emulator.run(network, network.test_images, 3, 0, record=record)
 
 
-def test_a_part_cannot_be_replayed(tmp_path, network, whole):
+def test_a_part_cannot_be_replayed(tmp_path, network, whole, select):
     for record in (Record(every=2), Record(neurons={"2": (0, 1)})):
         write_trace(tmp_path / "part.h5", select(whole, record))
         with pytest.raises(InputError, match="chosen steps or neurons; a replay needs"):
@@ -141,7 +127,7 @@ def attribute(value):
         (lambda f: f.create_dataset("neurons/3", data=np.zeros(2, "i8")), "allowed int32"),
     ],
 )
-def test_a_damaged_choice_is_refused(tmp_path, whole, damage, message):
+def test_a_damaged_choice_is_refused(tmp_path, whole, damage, message, select):
     path = tmp_path / "trace.h5"
     write_trace(path, select(whole, Record(every=2, neurons={"2": (0, 1)})))
     with h5py.File(path, "r+") as f:
