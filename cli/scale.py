@@ -33,6 +33,7 @@ IMAGES = 128
 
 CONNECT_SECONDS = 10
 INSTALL = "pip install 'ipvae-loihi[scale]'"
+LOGGERS = ("distributed", "distributed.client")  # Dask gives both a level of their own
 GRAPH_WARNING = "distributed.admin.large-graph-warning-threshold"
 
 SchedulerOption = Annotated[
@@ -250,13 +251,15 @@ def _interrupts_held() -> Iterator[None]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Dask's log from the terminal: what ends the run is said in one line."""
-    logger = logging.getLogger("distributed")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 @contextmanager
@@ -276,6 +279,6 @@ def _one_line(scheduler: str, distributed: Any) -> Iterator[None]:
         ) from error
     except (OSError, distributed.CancelledError) as error:
         raise HungBackendError(
-            f"--scheduler {scheduler}: the scheduler was lost while shards ran ({error}); start it "
-            "and run again"
+            f"--scheduler {scheduler}: the scheduler was lost while shards ran; start it and "
+            "run again"
         ) from error
