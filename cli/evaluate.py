@@ -21,6 +21,7 @@ from ipvae.cli.inputs import (
 )
 from ipvae.cli.output import JsonOption, emit, require_json_target, table, working
 from ipvae.cli.pictures import draw_pictures, require_pictures
+from ipvae.cli.scale import SchedulerOption
 from ipvae.cli.subjects import THRESHOLD, Subject, require_inference, subject_of
 from ipvae.evaluation.metrics import curve, spikes
 from ipvae.network.errors import InputError
@@ -69,6 +70,7 @@ def evaluate(
     ] = None,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
+    scheduler: SchedulerOption = None,
     json: JsonOption = None,
 ) -> None:
     """Evaluate a trained model (float) or a network file (integers) on test images."""
@@ -92,7 +94,7 @@ def evaluate(
         )
     if pictures is not None:
         require_pictures(pictures)
-    subject = subject_of(path, seed, inference, threshold)
+    subject = subject_of(path, seed, inference, threshold, scheduler)
     wanted = wanted or [subject.steps]
     pixels, labels = subject.test_images(samples, data_dir, images)
     if fitted and (labels < 0).all():

@@ -20,13 +20,14 @@ from ipvae.cli.output import (
     JsonOption,
     emit,
     json_data,
-    note,
     require_json_target,
     table,
     working,
 )
 from ipvae.cli.plain import report_plain_net
-from ipvae.emulator import Emulator, run
+from ipvae.cli.scale import SchedulerOption
+from ipvae.cli.scale import totals as run_totals
+from ipvae.emulator import run
 from ipvae.energy.counts import count_totals
 from ipvae.energy.models import MODELS
 from ipvae.evaluation.metrics import quality
@@ -47,21 +48,25 @@ def report(
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
     measured: MeasuredOption = None,
+    scheduler: SchedulerOption = None,
     json: JsonOption = None,
 ) -> None:
     """Count the operations of a run, model its energy, judge its reconstructions."""
     require_json_target(json)
     if is_plain(net):
-        refused: dict[str, object] = {"--data-dir": data_dir, "--measured": measured}
+        refused: dict[str, object] = {
+            "--data-dir": data_dir,
+            "--measured": measured,
+            "--scheduler": scheduler,
+        }
         report_plain_net(net, out, samples, steps, seed, images, json, refused)
         return
     log = read_measured(measured)
     network = read_network(net)
     pixels = network_images(network, samples, data_dir, images).pixels
     require_writable_folder(out)
-    emulator = Emulator(network, tell=note)
     with working(f"running {samples} images for {steps} steps", samples) as progress:
-        totals = emulator.totals(pixels, steps, seed, progress=progress)
+        totals = run_totals(network, pixels, steps, seed, scheduler, progress=progress)
     counts = count_totals(network, totals)
     result = {
         "status": STATUS,

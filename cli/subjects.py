@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from ipvae.cli import scale
 from ipvae.cli.export import pixel_format
 from ipvae.cli.inputs import network_images, network_preset, preset_images, training_errors
-from ipvae.cli.output import Progress, note
+from ipvae.cli.output import Progress
 from ipvae.evaluation.prior import prior_samples
 from ipvae.evaluation.readouts import judge, readout_names
 from ipvae.network.description import IntNetwork
@@ -84,10 +85,14 @@ class Subject(Protocol):
         ...
 
 
-def subject_of(path: Path, seed: int, inference: str, threshold: float | None) -> Subject:
-    """Read a network file (.h5) or a model."""
+def subject_of(
+    path: Path, seed: int, inference: str, threshold: float | None, scheduler: str | None = None
+) -> Subject:
+    """Read a network file (.h5), which may run on a cluster, or a model."""
     if path.suffix == ".h5":
-        return NetworkSubject(path, seed)
+        return NetworkSubject(path, seed, scheduler)
+    if scheduler is not None:
+        raise InputError(f"--scheduler: runs network files (.h5), {path} is none; leave it away")
     if inference == "lca":
         return LcaSubject(path, seed, THRESHOLD if threshold is None else threshold)
     return ModelSubject(path, seed)
@@ -124,7 +129,8 @@ def _said(readout: dict) -> str:
 class NetworkSubject(Subject):
     """An integer network, evaluated by the emulator."""
 
-    def __init__(self, path: Path, seed: int) -> None:
+    def __init__(self, path: Path, seed: int, scheduler: str | None = None) -> None:
+        self._scheduler = scheduler
         self.network: IntNetwork = read_network(path)
         self.decoder = self.network.decoder
         self.preset = network_preset(self.network)
@@ -154,10 +160,9 @@ class NetworkSubject(Subject):
         self, pixels: np.ndarray, steps: list[int], progress: Progress | None = None
     ) -> States:
         """Counts and rates after each number of steps."""
-        from ipvae.emulator import Emulator
-
-        emulator = Emulator(self.network, tell=note)
-        totals = emulator.totals(pixels, steps[-1], self.seed, at=steps, progress=progress)
+        totals = scale.totals(
+            self.network, pixels, steps[-1], self.seed, self._scheduler, steps, progress
+        )
         last = totals.kept[steps[-1]]
         self._shown = {name: last[name][1] for name in readout_names(self.network)}
         kept = {step: totals.kept[step][self.network.code] for step in steps}

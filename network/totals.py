@@ -1,5 +1,6 @@
 """Totals of a run: what counting and judging need of it, without a trace."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,3 +56,37 @@ class Totals:
             for name, number in layer.saturations.items():
                 found[name] = found.get(name, 0) + number
         return found
+
+
+def joined(parts: Sequence[Totals]) -> Totals:
+    """Totals of a run from those of its ranges of images, in their order.
+
+    Parameters
+    ----------
+    parts : one or more Totals
+        Of one network, with the same steps and the same kept steps.
+    """
+    first = parts[0]
+    layers = {name: _joined_layer([part.layers[name] for part in parts]) for name in first.layers}
+    kept = {
+        step: {name: _rows([part.kept[step][name] for part in parts]) for name in first.kept[step]}
+        for step in first.kept
+    }
+    return Totals(sum(part.images for part in parts), first.steps, layers, kept)
+
+
+def _joined_layer(parts: list[LayerTotals]) -> LayerTotals:
+    u, z = _rows([(part.u, part.z) for part in parts])
+    return LayerTotals(
+        messages=np.sum([part.messages for part in parts], axis=0, dtype=np.int64),
+        sizes=np.sum([part.sizes for part in parts], axis=0, dtype=np.int64),
+        saturations={
+            name: sum(part.saturations[name] for part in parts) for name in parts[0].saturations
+        },
+        u=u,
+        z=z,
+    )
+
+
+def _rows(pairs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    return np.concatenate([u for u, _ in pairs]), np.concatenate([z for _, z in pairs])

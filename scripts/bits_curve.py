@@ -94,6 +94,8 @@ def measured(export: Export, chosen: argparse.Namespace) -> Row:
         if not figures.exists():
             options = ("--steps", chosen.steps, "--seed", seed, *data, "--json", figures)
             some = ("--samples", chosen.samples) if chosen.samples else ()
+            if export.bits and chosen.scheduler:
+                some += ("--scheduler", chosen.scheduler)
             ipvae("--quiet", "evaluate", subject, *options, *some)
         found.append(json.loads(figures.read_text(encoding="utf-8")))
     return {
@@ -186,6 +188,7 @@ def main() -> None:
     parser.add_argument("--steps", default="64,1000")
     parser.add_argument("--samples", type=int, help="test images, the first ones; else all")
     parser.add_argument("--seeds", type=int, default=3, help="of the rows that are held to a bar")
+    parser.add_argument("--scheduler", help="Dask cluster for integers: its address, or local")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     require_same_settings(chosen)

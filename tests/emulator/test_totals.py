@@ -13,6 +13,7 @@ from ipvae.network.bounds import layer_saturations
 from ipvae.network.drive import drives
 from ipvae.network.errors import InputError
 from ipvae.network.stream import frames, stream_drives
+from ipvae.network.totals import joined
 from ipvae.network.trace import VARIABLES, compare
 
 STEPS, SEED = 9, 5
@@ -74,6 +75,28 @@ def test_replayed_draws_give_the_same_totals(make_network):
     found = Emulator(network, tile=2).totals(network.test_images, STEPS, 0, draws=draws)
     np.testing.assert_array_equal(found.layers["1"].u, trace.stacked("1", "u")[:, -1])
     np.testing.assert_array_equal(found.layers["1"].sizes, draws.sum(axis=(0, 1)))
+
+
+def test_totals_of_ranges_of_images_join_to_those_of_the_run(network_kind, kinds):
+    network = kinds.networks(2)[network_kind]
+    images = np.resize(network.test_images, (9, network.n_pixels))
+    emulator = Emulator(network)
+    expected = emulator.totals(images, STEPS, SEED, at=(3, STEPS))
+    parts = [
+        emulator.totals(images[first:end], STEPS, SEED, first, at=(3, STEPS))
+        for first, end in ((0, 2), (2, 3), (3, 9))
+    ]
+    found = joined(parts)
+    assert (found.images, found.steps, list(found.kept)) == (9, STEPS, [3, STEPS])
+    for name, layer in expected.layers.items():
+        other = found.layers[name]
+        assert other.saturations == layer.saturations
+        for part in ("messages", "sizes", "u", "z"):
+            np.testing.assert_array_equal(getattr(other, part), getattr(layer, part))
+            assert getattr(other, part).dtype == getattr(layer, part).dtype
+    for step, layers in expected.kept.items():
+        for name, pair in layers.items():
+            np.testing.assert_array_equal(found.kept[step][name], pair)
 
 
 @pytest.mark.parametrize("hold", [1, 3, 4, 20])
