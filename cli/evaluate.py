@@ -22,6 +22,7 @@ from ipvae.cli.inputs import (
 from ipvae.cli.output import JsonOption, emit, require_json_target, table, working
 from ipvae.cli.pictures import draw_pictures, require_pictures
 from ipvae.cli.scale import SchedulerOption
+from ipvae.cli.stopping import StopOption, ToleranceOption, stop_choice
 from ipvae.cli.subjects import THRESHOLD, Subject, require_inference, subject_of
 from ipvae.evaluation.metrics import curve, spikes
 from ipvae.network.errors import InputError
@@ -70,6 +71,8 @@ def evaluate(
     ] = None,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
+    stop: StopOption = None,
+    tolerance: ToleranceOption = None,
     scheduler: SchedulerOption = None,
     json: JsonOption = None,
 ) -> None:
@@ -94,7 +97,12 @@ def evaluate(
         )
     if pictures is not None:
         require_pictures(pictures)
-    subject = subject_of(path, seed, inference, threshold, scheduler)
+    choice = stop_choice(
+        stop,
+        tolerance,
+        {"--pictures": pictures is not None, "several --steps": len(wanted or ()) > 1},
+    )
+    subject = subject_of(path, seed, inference, threshold, scheduler, choice)
     wanted = wanted or [subject.steps]
     pixels, labels = subject.test_images(samples, data_dir, images)
     if fitted and (labels < 0).all():
@@ -119,7 +127,8 @@ def evaluate(
     found: list[tuple[dict, str]] = [subject.figures(pixels, labels)]
     if subject.counts:
         mean = spikes(counts[wanted[-1]])
-        found.append(({"spikes": mean}, f"{mean:.2f} spikes an image at step {wanted[-1]}"))
+        at = f"step {wanted[-1]}" if choice is None else "its last step"
+        found.append(({"spikes": mean}, f"{mean:.2f} spikes an image at {at}"))
     if sparsity:
         found.append(sparsity_figures(states[wanted[-1]][0]))
     if fitted:
@@ -137,8 +146,9 @@ def evaluate(
         )
     for keys, _ in found:
         result |= keys
+    most = "" if choice is None else "up to "
     rows = [
-        [str(int(p["step"])), f"{p['mse']:.3e}", f"{p['r2']:.4f}", f"{p['zeros']:.4f}"]
+        [most + str(int(p["step"])), f"{p['mse']:.3e}", f"{p['r2']:.4f}", f"{p['zeros']:.4f}"]
         for p in points
     ]
     text: list = [

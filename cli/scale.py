@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -18,8 +19,10 @@ import typer
 
 from ipvae import __version__
 from ipvae.cli.output import Progress, note
-from ipvae.emulator import Emulator
+from ipvae.cli.stopping import StopChoice
+from ipvae.emulator import Emulator, Stopped
 from ipvae.emulator.engine import processors
+from ipvae.emulator.settling import joined_stops
 from ipvae.network.description import IntNetwork
 from ipvae.network.errors import BackendError, HungBackendError, InputError
 from ipvae.network.totals import Totals, joined
@@ -27,9 +30,12 @@ from ipvae.network.totals import Totals, joined
 if TYPE_CHECKING:
     from dask.distributed import Client
 
-LOCAL = "local"
+LOCAL, NONE = "local", "none"
 IMAGES = 128
 """Of a shard: small enough to keep a cluster busy, large enough for the emulator's tiles."""
+
+LARGE = 50_000_000
+"""Image-steps from which a run goes to workers of this machine by default: about a minute."""
 
 CONNECT_SECONDS = 10
 INSTALL = "pip install 'ipvae-loihi[scale]'"
@@ -39,8 +45,9 @@ GRAPH_WARNING = "distributed.admin.large-graph-warning-threshold"
 SchedulerOption = Annotated[
     str | None,
     typer.Option(
-        metavar=f"ADDRESS|{LOCAL}",
-        help=f"Run on a Dask cluster: this scheduler's, or workers of this machine ({LOCAL}).",
+        metavar=f"ADDRESS|{LOCAL}|{NONE}",
+        help=f"Run on a Dask cluster: this scheduler's, or workers of this machine ({LOCAL}, the "
+        f"default of runs of {LARGE // 10**6} million image-steps); {NONE}: in this process.",
     ),
 ]
 
@@ -64,7 +71,7 @@ def totals(
     network, images, n_steps, seed, at
         As there.
     scheduler : str, optional
-        As `spread`; without it the run is this process's.
+        As `spread`, or 'none'; without it large runs are spread over this machine, others not.
     progress : callable, optional
         Gets the number of images that each finished shard had.
 
@@ -74,13 +81,59 @@ def totals(
         As `spread`; and what `Emulator.totals` raises.
     """
     emulator = Emulator(network, tell=note)
+    scheduler = _where(scheduler, len(images), n_steps)
     if scheduler is None:
         return emulator.totals(images, n_steps, seed, at=at, progress=progress)
-    bare = replace(network, test_images=images[:0], test_labels=network.test_labels[:0])
+    act = _Run(_bare(network), n_steps, seed, tuple(at))
+    return joined(_shards(act, images, scheduler, progress))
+
+
+def stopped(
+    network: IntNetwork,
+    images: np.ndarray,
+    budget: int,
+    seed: int,
+    scheduler: str | None,
+    choice: StopChoice,
+    progress: Progress | None = None,
+) -> Stopped:
+    """Run until each image has settled, to the same numbers, here or on a cluster; as `totals`."""
+    emulator = Emulator(network, tell=note)
+    choice.rule(network, images[:0])  # a rule that does not fit the network is told here
+    scheduler = _where(scheduler, len(images), budget)
+    if scheduler is None:
+        return choice.run(emulator, images, budget, seed, progress=progress)
+    act = _RunUntilSettled(_bare(network), budget, seed, choice)
+    return joined_stops(_shards(act, images, scheduler, progress))
+
+
+def _where(scheduler: str | None, n_images: int, n_steps: int) -> str | None:
+    """Cluster of a run, or None for this process."""
+    if scheduler is not None:
+        return None if scheduler == NONE else scheduler
+    large = n_images * n_steps >= LARGE and n_images > IMAGES
+    if large and processors() > 1 and find_spec("distributed") is not None:
+        note(
+            f"{n_images} images x {n_steps} steps: run by worker processes of this machine; "
+            f"--scheduler {NONE} keeps them here"
+        )
+        return LOCAL
+    return None
+
+
+def _bare(network: IntNetwork) -> IntNetwork:
+    """Return the network without the images in its file, which no shard needs."""
+    return replace(
+        network, test_images=network.test_images[:0], test_labels=network.test_labels[:0]
+    )
+
+
+def _shards(
+    act: "Callable[[_Images], R]", images: np.ndarray, scheduler: str, progress: Progress | None
+) -> "list[R]":
     shards = [_Images(i, images[i : i + IMAGES]) for i in range(0, len(images), IMAGES)]
-    act = _Run(bare, n_steps, seed, tuple(at))
     tell = None if progress is None else (lambda shard: progress(len(shard.pixels)))
-    return joined(spread(act, shards, scheduler, tell))
+    return spread(act, shards, scheduler, tell)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +156,20 @@ class _Run:
     def __call__(self, shard: _Images) -> Totals:
         emulator = Emulator(self.network, threads=1)  # a worker for each processor
         return emulator.totals(shard.pixels, self.n_steps, self.seed, shard.first, at=self.at)
+
+
+@dataclass(frozen=True, eq=False)
+class _RunUntilSettled:
+    """The same where images stop alone."""
+
+    network: IntNetwork
+    budget: int
+    seed: int
+    choice: StopChoice
+
+    def __call__(self, shard: _Images) -> Stopped:
+        emulator = Emulator(self.network, threads=1)
+        return self.choice.run(emulator, shard.pixels, self.budget, self.seed, shard.first)
 
 
 def spread(

@@ -9,8 +9,11 @@ from ipvae.cli import scale
 from ipvae.cli.export import pixel_format
 from ipvae.cli.inputs import network_images, network_preset, preset_images, training_errors
 from ipvae.cli.output import Progress
+from ipvae.cli.stopping import StopChoice, stop_figures
+from ipvae.emulator import Stopped
 from ipvae.evaluation.prior import prior_samples
 from ipvae.evaluation.readouts import judge, readout_names
+from ipvae.network.arithmetic import to_nats
 from ipvae.network.description import IntNetwork
 from ipvae.network.errors import InputError
 from ipvae.network.file import read_network
@@ -86,13 +89,19 @@ class Subject(Protocol):
 
 
 def subject_of(
-    path: Path, seed: int, inference: str, threshold: float | None, scheduler: str | None = None
+    path: Path,
+    seed: int,
+    inference: str,
+    threshold: float | None,
+    scheduler: str | None = None,
+    stop: StopChoice | None = None,
 ) -> Subject:
-    """Read a network file (.h5), which may run on a cluster, or a model."""
+    """Read a network file (.h5), which may run on a cluster and stop images alone, or a model."""
     if path.suffix == ".h5":
-        return NetworkSubject(path, seed, scheduler)
-    if scheduler is not None:
-        raise InputError(f"--scheduler: runs network files (.h5), {path} is none; leave it away")
+        return NetworkSubject(path, seed, scheduler, stop)
+    for option, given in (("--scheduler", scheduler), ("--stop", stop)):
+        if given is not None:
+            raise InputError(f"{option}: runs network files (.h5), {path} is none; leave it away")
     if inference == "lca":
         return LcaSubject(path, seed, THRESHOLD if threshold is None else threshold)
     return ModelSubject(path, seed)
@@ -111,11 +120,6 @@ def require_inference(inference: str, threshold: float | None, path: Path) -> No
         )
 
 
-def _nats(log_rate: np.ndarray, frac_bits: int) -> np.ndarray:
-    """Log-rates in nats, from octaves with some fraction bits."""
-    return log_rate * (np.log(2.0) / 2**frac_bits)
-
-
 def _said(readout: dict) -> str:
     """One read-out in words."""
     said = f"read-out {readout['layer']} ({readout['name']})"
@@ -129,8 +133,16 @@ def _said(readout: dict) -> str:
 class NetworkSubject(Subject):
     """An integer network, evaluated by the emulator."""
 
-    def __init__(self, path: Path, seed: int, scheduler: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        seed: int,
+        scheduler: str | None = None,
+        stop: StopChoice | None = None,
+    ) -> None:
         self._scheduler = scheduler
+        self._stop = stop
+        self._stopped: Stopped | None = None
         self.network: IntNetwork = read_network(path)
         self.decoder = self.network.decoder
         self.preset = network_preset(self.network)
@@ -160,6 +172,8 @@ class NetworkSubject(Subject):
         self, pixels: np.ndarray, steps: list[int], progress: Progress | None = None
     ) -> States:
         """Counts and rates after each number of steps."""
+        if self._stop is not None:
+            return self._states_at_rest(self._stop, pixels, steps[-1], progress)
         totals = scale.totals(
             self.network, pixels, steps[-1], self.seed, self._scheduler, steps, progress
         )
@@ -168,26 +182,44 @@ class NetworkSubject(Subject):
         kept = {step: totals.kept[step][self.network.code] for step in steps}
         return {step: (z, self._features(u, z)) for step, (u, z) in kept.items()}
 
+    def _states_at_rest(
+        self, stop: StopChoice, pixels: np.ndarray, budget: int, progress: Progress | None
+    ) -> States:
+        """Counts and rates after each image's own number of steps."""
+        self._stopped = found = scale.stopped(
+            self.network, pixels, budget, self.seed, self._scheduler, stop, progress
+        )
+        layers = found.totals.layers
+        self._shown = {name: layers[name].z for name in readout_names(self.network)}
+        code = layers[self.network.code]
+        return {budget: (code.z, self._features(code.u, code.z))}
+
     def _features(self, u: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Rates; a code that is not drawn is its own feature."""
         layer = self.network.layer
         if not isinstance(layer, PoissonLayer):
             return z.astype(np.float64)
-        return np.exp(_nats(u, layer.frac_bits))
+        return np.exp(to_nats(u, layer.frac_bits))
 
     def prior_images(self, n: int, seed: int) -> np.ndarray:
         """Images of the prior."""
         layer = self.network.layer
         if not isinstance(layer, PoissonLayer):
             return np.zeros((n, self.network.n_pixels))  # a sparse code starts with nothing
-        return prior_samples(_nats(layer.u_init, layer.frac_bits), self.decoder, n, seed)
+        return prior_samples(to_nats(layer.u_init, layer.frac_bits), self.decoder, n, seed)
 
     def figures(self, pixels: np.ndarray, labels: np.ndarray) -> tuple[dict[str, Any], str]:
-        """What its read-outs show; its likelihood was left behind at export."""
-        if not self._shown:
-            return {}, ""
-        found = judge(self.network, self._shown, self.real(pixels), labels)
-        return {"readouts": found}, "; ".join(map(_said, found))
+        """Where images stopped, and what its read-outs show; it has no likelihood any more."""
+        keys: dict[str, Any] = {}
+        said = []
+        if self._stop is not None and self._stopped is not None:
+            keys, line = stop_figures(self.network, self._stop, self._stopped)
+            said.append(line)
+        if self._shown:
+            found = judge(self.network, self._shown, self.real(pixels), labels)
+            keys["readouts"] = found
+            said += map(_said, found)
+        return keys, "; ".join(said)
 
 
 class ModelSubject(Subject):

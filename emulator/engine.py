@@ -226,19 +226,9 @@ class Emulator:
     ) -> Totals:
         layers = {}
         for name, layer in self.network.layers.items():
-            k, sums = layer.n_neurons, [tile.sums[name] for tile in tiles]
-            saturated = sum((s.saturated for s in sums), np.zeros(3, np.int64))
-            u, z = _joined([tile.last[name] for tile in tiles], k)
-            layers[name] = LayerTotals(
-                messages=sum((s.messages[:k] for s in sums), np.zeros(k, np.int64)),
-                sizes=sum((s.sizes[:k] for s in sums), np.zeros(k, np.int64)),
-                saturations={
-                    "drive": sum(tile.drives_at_limit[name] for tile in tiles),
-                    **dict(zip(VARIABLES, map(int, saturated), strict=True)),
-                },
-                u=u,
-                z=z,
-            )
+            last = _joined([tile.last[name] for tile in tiles], layer.n_neurons)
+            at_limit = sum(tile.drives_at_limit[name] for tile in tiles)
+            layers[name] = layer_totals([tile.sums[name] for tile in tiles], at_limit, *last)
         kept = {
             step: {
                 name: _joined(
@@ -291,9 +281,30 @@ class _Finished:
         tile.advance(n_steps + 1 - tile.row)
         self.last = {name: _after(tile, name, layer.n_neurons) for name, layer in layers.items()}
         self.sums = tile.sums
-        self.drives_at_limit = {
-            name: int((np.abs(drive) >= TERM_MAX).sum()) for name, drive in tile.drives.items()
-        }
+        self.drives_at_limit = drives_at_limit(tile)
+
+
+def drives_at_limit(tile: Tile) -> dict[str, int]:
+    """Drives of each layer that are clipped."""
+    return {name: int((np.abs(drive) >= TERM_MAX).sum()) for name, drive in tile.drives.items()}
+
+
+def layer_totals(
+    sums: Sequence[program.Sums], at_limit: int, u: np.ndarray, z: np.ndarray
+) -> LayerTotals:
+    """Add up what tiles counted of a layer, whose last row is u and z (N, K)."""
+    k = u.shape[1]
+    saturated = sum((s.saturated for s in sums), np.zeros(3, np.int64))
+    return LayerTotals(
+        messages=sum((s.messages[:k] for s in sums), np.zeros(k, np.int64)),
+        sizes=sum((s.sizes[:k] for s in sums), np.zeros(k, np.int64)),
+        saturations={
+            "drive": at_limit,
+            **dict(zip(VARIABLES, map(int, saturated), strict=True)),
+        },
+        u=u,
+        z=z,
+    )
 
 
 def _after(tile: Tile, name: str, n: int) -> tuple[np.ndarray, np.ndarray]:

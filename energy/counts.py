@@ -73,6 +73,8 @@ def count(network: IntNetwork, trace: Trace) -> Counts:
 def count_totals(network: IntNetwork, totals: Totals) -> Counts:
     """Count the operations of a run from its totals; the same as from its trace.
 
+    Where images stopped alone, each counts up to its own last step.
+
     Parameters
     ----------
     network : IntNetwork
@@ -84,7 +86,7 @@ def count_totals(network: IntNetwork, totals: Totals) -> Counts:
     for name in _counted(network):
         layer = totals.layers[name]
         sent[name] = _Sent(layer.messages, layer.sizes, np.abs(layer.z.astype(np.int64)))
-    return _count(network, sent, totals.images, totals.steps)
+    return _count(network, sent, totals.images, totals.mean_steps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +105,7 @@ def _counted(network: IntNetwork) -> set[str]:
     return {network.code} | heard
 
 
-def _count(network: IntNetwork, sent: dict[str, _Sent], n_images: int, n_steps: int) -> Counts:
+def _count(network: IntNetwork, sent: dict[str, _Sent], n_images: int, n_steps: float) -> Counts:
     weighed, effective, hardware, messages = 0, 0, 0, 0
     for stage in network.wiring.stages:
         weights = stage.layer.weight_rec

@@ -106,3 +106,12 @@ def to_octaves(nats: float, frac_bits: int = FRAC_BITS) -> int:
     4096
     """
     return round(nats / math.log(2.0) * 2**frac_bits)
+
+
+def to_nats(octaves: np.ndarray, frac_bits: int = FRAC_BITS) -> np.ndarray:
+    """Convert octaves with some fraction bits to natural-log values, float64.
+
+    >>> float(to_nats(np.array(4096))) == math.log(2.0)
+    True
+    """
+    return octaves * (math.log(2.0) / 2**frac_bits)

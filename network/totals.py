@@ -37,16 +37,24 @@ class Totals:
     ----------
     images : int
     steps : int
-        Updates after step 0 (T).
+        Updates after step 0 (T); where images stopped alone, the most that they were allowed.
     layers : dict of LayerTotals by number
     kept : dict of step -> layer -> (u, z), (N, K) int32 each
         Of the steps that were asked for; code and read-outs.
+    steps_of_each : (N,) int64, optional
+        Updates of each image, where images stopped alone: its row T is its own last one.
     """
 
     images: int
     steps: int
     layers: dict[str, LayerTotals]
     kept: dict[int, dict[str, tuple[np.ndarray, np.ndarray]]] = field(default_factory=dict)
+    steps_of_each: np.ndarray | None = None
+
+    @property
+    def mean_steps(self) -> float:
+        """Updates of an image, mean over images."""
+        return float(self.steps if self.steps_of_each is None else self.steps_of_each.mean())
 
     @property
     def saturations(self) -> dict[str, int]:
@@ -64,7 +72,7 @@ def joined(parts: Sequence[Totals]) -> Totals:
     Parameters
     ----------
     parts : one or more Totals
-        Of one network, with the same steps and the same kept steps.
+        Of one network, with the same steps and the same kept steps, by the same stop rule if any.
     """
     first = parts[0]
     layers = {name: _joined_layer([part.layers[name] for part in parts]) for name in first.layers}
@@ -72,7 +80,14 @@ def joined(parts: Sequence[Totals]) -> Totals:
         step: {name: _rows([part.kept[step][name] for part in parts]) for name in first.kept[step]}
         for step in first.kept
     }
-    return Totals(sum(part.images for part in parts), first.steps, layers, kept)
+    each = [part.steps_of_each for part in parts if part.steps_of_each is not None]
+    return Totals(
+        sum(part.images for part in parts),
+        first.steps,
+        layers,
+        kept,
+        np.concatenate(each) if each else None,
+    )
 
 
 def _joined_layer(parts: list[LayerTotals]) -> LayerTotals:

@@ -93,6 +93,30 @@ def test_a_report_in_shards_counts_the_same(command, net, cluster, tmp_path):
 
 
 @needs_dask
+def test_images_that_stop_alone_stop_there_too(command, net, cluster):
+    words = ("evaluate", net, "--steps", 200, "--stop", "free-energy", "--json", "-")
+    expected = command(*words)
+    assert expected[0] == 0 and len(set(expected[1]["stop"]["steps_of_each"])) > 2
+    assert command(*words, "--scheduler", cluster.scheduler_address) == expected
+
+
+@needs_dask
+def test_a_large_run_is_spread_over_this_machine_unless_told_otherwise(command, net, monkeypatch):
+    asked, words = [], ("evaluate", net, "--steps", 4, "--json", "-")
+    expected = command(*words)
+    spread = scale.spread
+    monkeypatch.setattr(scale, "LARGE", 4 * IMAGES)
+    monkeypatch.setattr(scale, "processors", lambda: 2)
+    monkeypatch.setattr(scale, "spread", lambda *given: asked.append(given[2]) or spread(*given))
+    assert command(*words, "--scheduler", "none") == expected and not asked
+    status, found, err = command(*words)
+    assert (status, found, asked) == (*expected[:2], ["local"])
+    assert "--scheduler none keeps them here" in err
+    command("evaluate", net, "--steps", 3, "--json", "-")
+    assert asked == ["local"]
+
+
+@needs_dask
 def test_a_worker_with_another_version_is_named(command, net, cluster, monkeypatch):
     monkeypatch.setattr(scale, "__version__", "99.0")
     status, out, err = command("evaluate", net, "--scheduler", cluster.scheduler_address)

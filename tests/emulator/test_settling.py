@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ipvae.emulator import Emulator, StopRule, run, run_until_settled
+from ipvae.energy.counts import count_totals
 from ipvae.network.errors import InputError
 
 BUDGET, SEED, EVERY, WINDOW = 90, 6, 4, 3
@@ -46,8 +47,27 @@ def test_each_image_stops_where_the_rule_says(kinds, images, name, tile):
     np.testing.assert_array_equal(found.settled, [settled for _, settled in wanted])
     assert len(set(found.steps.tolist())) > 3
     for i, step in enumerate(found.steps):
-        np.testing.assert_array_equal(found.u[i], u[i, step])
-        np.testing.assert_array_equal(found.z[i], z[i, step])
+        for layer, totals in found.totals.layers.items():
+            np.testing.assert_array_equal(totals.u[i], whole.stacked(layer, "u")[i, step])
+            np.testing.assert_array_equal(totals.z[i], whole.stacked(layer, "z")[i, step])
+    assert_counted_alone(network, images, found)
+
+
+def assert_counted_alone(network, images, found):
+    """Totals and counts are those of each image run by itself for its own steps."""
+    alone = [
+        Emulator(network, threads=1).totals(images[i : i + 1], int(step), SEED, first_image=i)
+        for i, step in enumerate(found.steps)
+    ]
+    for name, layer in found.totals.layers.items():
+        for part in ("messages", "sizes"):
+            expected = np.sum([getattr(one.layers[name], part) for one in alone], axis=0)
+            np.testing.assert_array_equal(getattr(layer, part), expected)
+        for variable, number in layer.saturations.items():
+            assert number == sum(one.layers[name].saturations[variable] for one in alone)
+    counts = [count_totals(network, one).as_dict() for one in alone]
+    for key, value in count_totals(network, found.totals).as_dict().items():
+        assert value == pytest.approx(np.mean([count[key] for count in counts]), rel=1e-12)
 
 
 def test_a_figure_gets_the_images_that_still_run(kinds, images):
@@ -72,10 +92,28 @@ def test_a_budget_alone_is_a_run(kinds, images):
     found = run_until_settled(Emulator(network), images, 10, SEED, rule, first_image=0)
     expected = run(network, images, 10, SEED)
     assert (found.steps == 10).all() and not found.settled.any()
-    np.testing.assert_array_equal(found.z, expected.stacked("1", "z")[:, -1])
+    np.testing.assert_array_equal(found.totals.layers["1"].z, expected.stacked("1", "z")[:, -1])
 
 
-@pytest.mark.parametrize(("every", "window", "tolerance"), [(0, 1, 0), (1, 0, 0), (1, 1, -1e-9)])
+def test_a_relative_tolerance_is_a_share_of_the_mean():
+    rule = StopRule(lambda *_: np.zeros(2), 0.01, 1, 1, relative=True)
+    figures = np.array([[-1000.0, -1.0], [-1009.0, -1.009]])
+    assert rule.settled(figures).tolist() == [True, True]
+    assert rule.settled(figures - np.array([[0, 0], [2, 0.002]])).tolist() == [False, False]
+
+
+def test_progress_tells_of_every_image_once(kinds, images):
+    told = []
+    network = kinds.networks(2)["recurrent"]
+    rule = StopRule(lambda _, a, b: figure_of(a, b), 0.05, EVERY, WINDOW)
+    run_until_settled(Emulator(network), images, BUDGET, SEED, rule, progress=told.append)
+    assert sum(told) == len(images) and len(told) > 1
+
+
+@pytest.mark.parametrize(
+    ("every", "window", "tolerance"),
+    [(0, 1, 0), (1, 0, 0), (1, 1, -1e-9), (1, 1, float("nan")), (1, 1, float("inf"))],
+)
 def test_rules_that_never_hold_are_refused(every, window, tolerance):
     with pytest.raises(InputError, match="stop rule: found every"):
         StopRule(lambda *given: given[1], tolerance, every, window)

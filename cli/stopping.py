@@ -1,0 +1,116 @@
+"""`--stop`: images that stop alone, once a figure of theirs has settled."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from ipvae.cli.output import Progress
+from ipvae.emulator import Emulator, Stopped, StopRule, run_until_settled
+from ipvae.energy.counts import count_totals
+from ipvae.evaluation.stopping import EnergyOfEach, FitOfEach
+from ipvae.network.description import IntNetwork
+from ipvae.network.errors import InputError
+
+TOLERANCES = {"r2": 0.002, "free-energy": 0.005}
+"""Rules, and the change that counts as none: of R2, and as a share of the free energy."""
+
+StopOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="|".join(TOLERANCES),
+        help="Stop each image alone once this has settled; --steps is then the most it gets.",
+    ),
+]
+ToleranceOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Change of --stop's figure that counts as settled; else .002 of R2, .5 % of the free "
+        "energy."
+    ),
+]
+
+
+@dataclass(frozen=True)
+class StopChoice:
+    """A rule that a user chose.
+
+    Attributes
+    ----------
+    figure : 'r2' or 'free-energy'
+    tolerance : float
+    """
+
+    figure: str
+    tolerance: float
+
+    def rule(self, network: IntNetwork, pixels: np.ndarray) -> StopRule:
+        """Rule for a run of these images."""
+        if self.figure == "r2":
+            return StopRule(FitOfEach(network, pixels), self.tolerance)
+        return StopRule(EnergyOfEach(network, pixels), self.tolerance, relative=True)
+
+    def run(
+        self,
+        emulator: Emulator,
+        pixels: np.ndarray,
+        budget: int,
+        seed: int,
+        first_image: int = 0,
+        progress: Progress | None = None,
+    ) -> Stopped:
+        """Run images until each has settled, or for `budget` updates."""
+        rule = self.rule(emulator.network, pixels)
+        return run_until_settled(emulator, pixels, budget, seed, rule, first_image, progress)
+
+
+def stop_choice(
+    stop: str | None, tolerance: float | None, others: dict[str, bool]
+) -> StopChoice | None:
+    """Check the options; `others` says which options that do not go with --stop were given."""
+    if stop is None:
+        if tolerance is not None:
+            raise InputError("--tolerance: belongs to --stop; give both or neither")
+        return None
+    if stop not in TOLERANCES:
+        raise InputError(f"--stop: found '{stop}', allowed {' and '.join(TOLERANCES)}")
+    for option, given in others.items():
+        if given:
+            raise InputError(f"--stop: does not go with {option}; leave one of them out")
+    if tolerance is None:
+        return StopChoice(stop, TOLERANCES[stop])
+    if not 0 <= tolerance < float("inf"):
+        raise InputError(f"--tolerance: found {tolerance}, allowed 0 and above")
+    return StopChoice(stop, tolerance)
+
+
+def stop_figures(
+    network: IntNetwork, choice: StopChoice, found: Stopped
+) -> tuple[dict[str, Any], str]:
+    """JSON keys and a line of text: steps that images took, and what they cost."""
+    steps, images, settled = found.steps, len(found.steps), int(found.settled.sum())
+    counts = count_totals(network, found.totals)
+    rule = choice.rule(network, network.test_images[:0])
+    keys = {
+        "rule": choice.figure,
+        "tolerance": choice.tolerance,
+        "every": rule.every,
+        "window": rule.window,
+        "budget": found.totals.steps,
+        "settled": settled,
+        "steps": {
+            "mean": float(steps.mean()),
+            "median": float(np.median(steps)),
+            "min": int(steps.min()),
+            "max": int(steps.max()),
+        },
+        "steps_of_each": steps.tolist(),
+        "counts": counts.as_dict(),
+    }
+    text = (
+        f"stopped by {choice.figure}: {settled} of {images} images settled; steps "
+        f"{steps.min()} to {steps.max()}, mean {steps.mean():.1f}; "
+        f"{counts.synaptic_ops:,.0f} synaptic operations an image"
+    )
+    return {"stop": keys}, text

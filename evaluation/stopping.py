@@ -1,0 +1,81 @@
+"""Figures of single images at one step, by which a run can tell that an image has settled."""
+
+import numpy as np
+
+from ipvae.network.arithmetic import to_nats
+from ipvae.network.description import IntNetwork
+from ipvae.network.drive import drive
+from ipvae.network.errors import InputError
+from ipvae.network.layers import PoissonLayer
+from ipvae.network.pixels import to_real
+
+
+class FitOfEach:
+    """R2 of each image from what the code sent at a step, x^ = Phi z.
+
+    An image whose pixels are all equal has nothing to explain: its figure is always 0.
+
+    Parameters
+    ----------
+    network : IntNetwork
+    pixels : (N, M) int
+        All images of the run.
+    """
+
+    def __init__(self, network: IntNetwork, pixels: np.ndarray) -> None:
+        self._images = to_real(pixels, network.input).astype(np.float32)
+        self._phi = network.decoder.T.astype(np.float32)
+        self._variation = np.square(
+            self._images - self._images.mean(axis=1, keepdims=True), dtype=np.float64
+        ).sum(axis=1)
+
+    def __call__(self, images: np.ndarray, u: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Figure (n,) of some images by their indices (n,), from u and z (n, K)."""
+        del u
+        residual = z.astype(np.float32) @ self._phi - self._images[images]
+        squares = np.square(residual, dtype=np.float64).sum(axis=1)
+        variation = self._variation[images]
+        explained = 1.0 - squares / np.where(variation > 0, variation, 1.0)
+        return np.where(variation > 0, explained, 0.0)
+
+
+class EnergyOfEach:
+    """Free energy of each image at a step, in nats times the model's step size.
+
+    F(z) = z' G z / 2 - b' z, whose negative gradient is the update of the log-rates, with the
+    self-inhibition as G's diagonal: the squared error, weighed by the pixels' precisions, plus
+    the price of a spike, less what does not depend on z (arXiv 2410.19315, Gram form).
+
+    Parameters
+    ----------
+    network : IntNetwork
+        A Poisson code that hears itself.
+    pixels : (N, M) int
+        All images of the run.
+
+    Raises
+    ------
+    InputError
+        If the network is of another kind.
+    """
+
+    def __init__(self, network: IntNetwork, pixels: np.ndarray) -> None:
+        layer = network.layer
+        heard = layer.weight_rec
+        if not isinstance(layer, PoissonLayer) or str(layer.source) != network.code:
+            raise InputError(
+                "free energy: its terms are known of a Poisson code that hears itself only; found "
+                f"is a {layer.title} {network.code} that hears {layer.source}; stop by r2"
+            )
+        assert heard is not None
+        self._gram = np.ldexp(heard * (-1.0 * layer.sign), layer.weight_exp)
+        self._gram[np.diag_indices_from(self._gram)] += layer.self_weight
+        self._drive = drive(network, pixels)
+        self._frac_bits = layer.frac_bits
+
+    def __call__(self, images: np.ndarray, u: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Figure (n,) of some images by their indices (n,), from u and z (n, K)."""
+        del u
+        counts = z.astype(np.float64)
+        force = counts @ self._gram.T / 2 - self._drive[images]
+        return to_nats((counts * force).sum(axis=1), self._frac_bits)
