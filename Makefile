@@ -1,6 +1,8 @@
 # make demo   install, then the whole chain on scikit-learn's digits
 # make test   install, then all tests
 # make test-long  the statistical batteries, fuzzing and searches that take minutes to hours
+# make site   the reference of the Python API as web pages, build/site/index.html
+# make tutorial  run docs/tutorial.ipynb and keep what it shows
 # make certificate  print the certificate of the sampler, docs/sampler.md
 # make check  install, then all that CI checks: lint, format, types, import rules, docs, tests
 
@@ -12,7 +14,7 @@ PACKAGES := network evaluation train emulator export lava_procs energy report cl
 CODE := $(PACKAGES) hw_tests tests scripts benchmarks ipvae/__init__.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long certificate check lint types lock clean
+.PHONY: help setup demo test test-long site tutorial certificate check lint types lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -30,6 +32,12 @@ test: $(STAMP)
 
 test-long: $(STAMP)
 	$(BIN)/python -m pytest -m long --timeout 0 tests
+
+site: $(STAMP)
+	$(BIN)/python scripts/build_site.py build/site
+
+tutorial: $(STAMP)
+	$(BIN)/jupyter execute --inplace docs/tutorial.ipynb
 
 certificate: $(STAMP)
 	@$(BIN)/python scripts/certify_sampler.py
