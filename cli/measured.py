@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ipvae.cli.energy_rows import replace_modelled
 from ipvae.cli.output import table
 from ipvae.energy.measured import lay_beside
 from ipvae.energy.profiler_log import ProfilerLog, read_log
@@ -28,7 +29,7 @@ def add_measured(result: dict, log: ProfilerLog, network: IntNetwork, trace: Tra
     """Add to a report's result what a log says beside the run of `trace`."""
     measured = lay_beside(log, network, trace)
     result["status"] = measured.status
-    result["energy"] += [row.as_dict() for row in measured.energy]
+    replace_modelled(result, measured.energy, measured.times)
     result["measured"] = measured.as_dict()
 
 

@@ -6,6 +6,13 @@ from typing import Annotated
 
 import typer
 
+from ipvae.cli.energy_rows import (
+    SanafeOption,
+    add_energy,
+    energy_tables,
+    require_simulator,
+    this_machine,
+)
 from ipvae.cli.inputs import (
     DataDirOption,
     ImagesOption,
@@ -29,14 +36,16 @@ from ipvae.cli.scale import SchedulerOption
 from ipvae.cli.scale import totals as run_totals
 from ipvae.emulator import run
 from ipvae.energy.counts import count_totals
-from ipvae.energy.models import MODELS
 from ipvae.evaluation.metrics import quality
 from ipvae.network.atomic import replacing, require_writable_folder
 from ipvae.network.file import checksum, read_network
 from ipvae.network.pixels import to_real
 from ipvae.network.plain_file import is_plain
 
-STATUS = "No Loihi 2 was measured: counts come from the emulator, energies are modelled."
+STATUS = (
+    "No Loihi 2 was measured: counts come from the emulator, energies are modelled where a row "
+    "does not say measured."
+)
 
 
 def report(
@@ -49,6 +58,7 @@ def report(
     images: ImagesOption = None,
     measured: MeasuredOption = None,
     scheduler: SchedulerOption = None,
+    sanafe: SanafeOption = False,
     json: JsonOption = None,
 ) -> None:
     """Count the operations of a run, model its energy, judge its reconstructions."""
@@ -58,14 +68,19 @@ def report(
             "--data-dir": data_dir,
             "--measured": measured,
             "--scheduler": scheduler,
+            "--sanafe": sanafe or None,
         }
         report_plain_net(net, out, samples, steps, seed, images, json, refused)
         return
+    require_simulator(sanafe)
     log = read_measured(measured)
     network = read_network(net)
     pixels = network_images(network, samples, data_dir, images).pixels
     require_writable_folder(out)
-    with working(f"running {samples} images for {steps} steps", samples) as progress:
+    with (
+        this_machine(scheduler) as machine,
+        working(f"running {samples} images for {steps} steps", samples) as progress,
+    ):
         totals = run_totals(network, pixels, steps, seed, scheduler, progress=progress)
     counts = count_totals(network, totals)
     result = {
@@ -76,11 +91,11 @@ def report(
         "steps": steps,
         "seed": seed,
         "counts": counts.as_dict(),
-        "energy": [model(counts).as_dict() for model in MODELS],
         "quality": quality(
             to_real(pixels, network.input), totals.layers[network.code].z, network.decoder
         ),
     }
+    add_energy(result, network, totals, pixels, machine, sanafe)
     if log is not None:
         with working("counting what each core does"):
             trace = run(network, pixels, steps, seed)
@@ -93,26 +108,12 @@ def report(
 def screen(result: dict) -> list:
     """Tables of a report."""
     counts = [[name, f"{value:,.1f}"] for name, value in result["counts"].items()]
-    energy = [
-        [
-            row["model"],
-            row["kind"],
-            row["part"],
-            _band(row["low_j"], row["high_j"]),
-        ]
-        for row in result["energy"]
-    ]
     figures = result["quality"]
     return [
         result["status"],
         f"R2 {figures['r2']:.4f}, MSE {figures['mse']:.3e}, zeros {figures['zeros']:.1%} "
         f"({result['samples']} images after {result['steps']} steps)",
         table("per image", ["counts (docs/energy.md)", ""], counts),
-        table("energy per image", ["model", "kind", "part", "microjoules"], energy),
-        *dict.fromkeys(f"{row['model']}: {row['source']}" for row in result["energy"]),
+        *energy_tables(result),
         *measured_tables(result),
     ]
-
-
-def _band(low_j: float, high_j: float) -> str:
-    return f"{low_j * 1e6:.3g}" + (f" to {high_j * 1e6:.3g}" if high_j != low_j else "")

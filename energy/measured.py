@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from ipvae.energy.core_counts import CoreCounts, core_counts
-from ipvae.energy.models import EnergyRow
+from ipvae.energy.models import EnergyRow, TimeRow
 from ipvae.energy.profiler_log import ProfilerLog
 from ipvae.network.activity import traced_activity
 from ipvae.network.core_memory import CONSERVATIVE, READINGS, layer_shapes
@@ -22,6 +22,8 @@ ENERGY = {
     "dynamic": ("dynamic_energy", ("dynamic_power",)),
 }
 """For each part of the energy: the column that holds it, and those of the power."""
+
+LOGGED_CHIP = "Loihi 2 (as logged)"
 
 _BY_POWER = " x time per step"
 
@@ -75,6 +77,7 @@ class Measured:
     rows: list[Compared]
     cores: list[dict]
     energy: list[EnergyRow]
+    times: list[TimeRow]
     notes: list[str]
 
     @property
@@ -139,7 +142,7 @@ def lay_beside(log: ProfilerLog, network: IntNetwork, trace: Trace) -> Measured:
         notes.append("no energy: the log has power, but no time per step to multiply it by")
     if any(row.part == "dynamic" and row.low_j < 0 for row in energy):
         notes.append(NEGATIVE)
-    return Measured(log, rows, cores, energy, notes)
+    return Measured(log, rows, cores, energy, _times(log, per_image), notes)
 
 
 def _counts(
@@ -218,6 +221,15 @@ def _core_by_core(
     ]
 
 
+def _times(log: ProfilerLog, per_image: int) -> list[TimeRow]:
+    """Time of an image, where the log has the time of a step."""
+    if log.step_time_us is None:
+        return []
+    seconds = log.step_time_us * 1e-6 * per_image
+    source = f"{log.path}, {per_image} chip steps an image; origin not checked"
+    return [TimeRow("profiler log", "measured", LOGGED_CHIP, seconds, seconds, source)]
+
+
 def _energy(log: ProfilerLog, per_image: int, steps: float) -> tuple[list[EnergyRow], list[str]]:
     """Energy of an image, total, static and dynamic, as far as the log has them; and how."""
     found: dict[str, tuple[float, str]] = {}
@@ -243,7 +255,7 @@ def _energy(log: ProfilerLog, per_image: int, steps: float) -> tuple[list[Energy
             model="profiler log",
             kind="measured",
             part=part,
-            chip="Loihi 2 (as logged)",
+            chip=LOGGED_CHIP,
             low_j=joules,
             high_j=joules,
             source=source,

@@ -24,7 +24,7 @@ THIRD_PARTY = {
     "network": {"numpy", "h5py"},
     "evaluation": {"numpy", "scipy", "sklearn"},
     "emulator": {"numpy", "numba", "llvmlite"},
-    "energy": {"numpy"},
+    "energy": {"numpy", "sanafe"},
     "report": {"numpy", "matplotlib"},
 }
 TORCH = {"train", "lava_procs"}

@@ -1,8 +1,7 @@
-"""Energy from counts: one small function per cost model, every constant with its source."""
-
-from dataclasses import asdict, dataclass
+"""Loihi 1 by the constants that Intel published."""
 
 from ipvae.energy.counts import Counts
+from ipvae.energy.models.row import PICO, EnergyRow
 
 LOIHI1_SYNAPTIC_OP_PJ = 23.6
 LOIHI1_UPDATE_ACTIVE_PJ = 81.0
@@ -11,36 +10,11 @@ LOIHI1_SOURCE = (
     "Davies et al., IEEE Micro 38(1), 2018, table 2: pre-silicon estimates at 0.75 V; "
     "minimum per synaptic operation; spike transport, static power and I/O are left out"
 )
-
-_PICO = 1e-12
-
-
-@dataclass(frozen=True)
-class EnergyRow:
-    """One line of the energy table, per image, in joules.
-
-    Attributes
-    ----------
-    model : str
-    kind : 'measured' or 'modelled'
-    part : 'dynamic', 'static' or 'total'
-    chip : str
-    low_j, high_j : float
-        A band; equal where the model gives one figure.
-    source : str
-    """
-
-    model: str
-    kind: str
-    part: str
-    chip: str
-    low_j: float
-    high_j: float
-    source: str
-
-    def as_dict(self) -> dict:
-        """JSON data."""
-        return asdict(self)
+LOIHI1_ASSUMPTIONS = (
+    "low: all neuron updates inactive; high: all active",
+    "left out: spike transport, barriers, static power, host and I/O, drive, read-out, the draw",
+    "Loihi 1 has neither graded spikes nor our neurons: what the counts weigh in its currency",
+)
 
 
 def loihi1(counts: Counts) -> EnergyRow:
@@ -56,11 +30,8 @@ def loihi1(counts: Counts) -> EnergyRow:
         kind="modelled",
         part="dynamic",
         chip="Loihi 1",
-        low_j=low * _PICO,
-        high_j=high * _PICO,
+        low_j=low * PICO,
+        high_j=high * PICO,
         source=LOIHI1_SOURCE,
+        assumptions=LOIHI1_ASSUMPTIONS,
     )
-
-
-MODELS = (loihi1,)
-"""All cost models, in the order in which a report lists them."""

@@ -1,0 +1,196 @@
+"""Energy and time of a report: what is modelled, what this machine took, what SANA-FE says."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from ipvae.cli.output import note, table, working
+from ipvae.cli.scale import LOCAL
+from ipvae.emulator import run
+from ipvae.energy.counts import count
+from ipvae.energy.models import EnergyRow, TimeRow
+from ipvae.energy.models.loihi2 import CHIP as LOIHI2
+from ipvae.energy.models.table import left_out, model_table
+from ipvae.energy.rapl import Meter, metered, processor_name
+from ipvae.energy.sanafe import require_sanafe, simulate
+from ipvae.energy.work import work_of
+from ipvae.network.description import IntNetwork
+from ipvae.network.totals import Totals
+
+SANAFE_IMAGES = 4
+
+SanafeOption = Annotated[
+    bool,
+    typer.Option("--sanafe", help="Simulate the same spikes in SANA-FE too (if it is installed)."),
+]
+
+
+def require_simulator(sanafe: bool) -> None:
+    """Refuse --sanafe where it is not installed, before any work."""
+    if sanafe:
+        require_sanafe()
+
+
+@dataclass
+class ThisMachine:
+    """What a run took here; filled in when it ends.
+
+    Attributes
+    ----------
+    meter : Meter
+    seconds : float
+    """
+
+    meter: Meter
+    seconds: float = 0.0
+
+
+@contextmanager
+def this_machine(scheduler: str | None) -> Iterator[ThisMachine]:
+    """Watch the clock and the energy counters while the emulator runs.
+
+    Where the run is on a cluster its energy is not this machine's, and none is given.
+    """
+    with metered() as meter:
+        machine = ThisMachine(meter)
+        start = time.perf_counter()
+        yield machine
+        machine.seconds = time.perf_counter() - start
+    if scheduler not in (None, LOCAL):
+        meter.joules, meter.missing = {}, "its energy was not read: the run was on a cluster"
+
+
+def add_energy(
+    result: dict,
+    network: IntNetwork,
+    totals: Totals,
+    pixels: np.ndarray,
+    machine: ThisMachine,
+    sanafe: bool,
+) -> None:
+    """Add to a report's result its tables of energy and time, per image.
+
+    Parameters
+    ----------
+    result : dict
+        With `seed`; gets `energy`, `time`, `energy_notes` and, if asked for, `sanafe`.
+    network : IntNetwork
+    totals : Totals
+        Of the run of `pixels`.
+    machine : ThisMachine
+        What the run took.
+    sanafe : bool
+        Whether to simulate the first images in SANA-FE.
+    """
+    work = work_of(network, totals)
+    energy, times = model_table(network, work)
+    notes = left_out(work)
+    chip = processor_name()
+    measured = machine.meter.row(totals.images, chip)
+    if measured is None:
+        notes.append(f"this machine: {machine.meter.missing}")
+    else:
+        energy.append(measured)
+    times.append(_emulated(machine.seconds / totals.images, chip))
+    if sanafe:
+        result["sanafe"] = _simulated(network, pixels, totals.steps, result["seed"], energy, times)
+    result["energy"] = [row.as_dict() for row in energy]
+    result["time"] = [row.as_dict() for row in times]
+    result["energy_notes"] = notes
+
+
+def _emulated(seconds: float, chip: str) -> TimeRow:
+    assumed = (
+        "the whole run divided by its images; compilation is in it where the emulator compiled",
+    )
+    source = "clock of this machine around the run"
+    return TimeRow("the emulator", "measured", chip, seconds, seconds, source, assumed)
+
+
+def _simulated(
+    network: IntNetwork,
+    pixels: np.ndarray,
+    steps: int,
+    seed: int,
+    energy: list[EnergyRow],
+    times: list[TimeRow],
+) -> dict:
+    """Run the first images in SANA-FE, add its rows, and lay its counts beside ours."""
+    with working("simulating in SANA-FE"):
+        trace = run(network, pixels[:SANAFE_IMAGES], steps, seed, tell=note)
+        found = simulate(network, trace)
+    row, of_time = found.rows()
+    energy.append(row)
+    times.append(of_time)
+    ours = count(network, trace)
+    return {
+        "version": found.version,
+        "images": found.images,
+        "synaptic_events": found.synaptic_events / found.images,
+        "synaptic_ops": ours.synaptic_ops,
+        "equal": found.synaptic_events == round(ours.synaptic_ops * found.images),
+    }
+
+
+def replace_modelled(result: dict, energy: list[EnergyRow], times: list[TimeRow]) -> None:
+    """Put what a log measured on Loihi 2 in the place of the modelled band.
+
+    Parameters
+    ----------
+    result : dict
+    energy, times : list of EnergyRow, list of TimeRow
+        The log's. If it has energies, no modelled energy of Loihi 2 stays; times likewise.
+    """
+    for name, rows in {"energy": energy, "time": times}.items():
+        if rows:
+            result[name] = [*_without_band(result[name]), *(row.as_dict() for row in rows)]
+            result["energy_notes"].append(f"no Loihi 2 band of {name}: the log has its own")
+
+
+def _without_band(rows: list[dict]) -> list[dict]:
+    return [row for row in rows if (row["chip"], row["kind"]) != (LOIHI2, "modelled")]
+
+
+def energy_tables(result: dict) -> list:
+    """Show energies, times and what is to be said of them."""
+    heads = ["model", "chip", "kind", "part", "microjoules"]
+    names = ("model", "chip", "kind", "part")
+    energy = [
+        [*(row[name] for name in names), _band(row["low_j"], row["high_j"])]
+        for row in result["energy"]
+    ]
+    times = [
+        [*(row[name] for name in names[:3]), _band(row["low_s"], row["high_s"])]
+        for row in result["time"]
+    ]
+    shown: list = [
+        table("energy per image (sources and assumptions: report.json)", heads, energy),
+        table("time per image", [*heads[:3], "microseconds"], times),
+        *result["energy_notes"],
+    ]
+    if "sanafe" in result:
+        shown.append(_said(result["sanafe"]))
+    return shown
+
+
+def _said(found: dict) -> str:
+    return (
+        f"SANA-FE {found['version']}: {found['synaptic_events']:,.1f} synaptic events per image of "
+        f"the first {found['images']}, {'equal to' if found['equal'] else 'NOT equal to'} our "
+        f"{found['synaptic_ops']:,.1f} synaptic operations"
+    )
+
+
+def _band(low: float, high: float) -> str:
+    return _micro(low) + (f" to {_micro(high)}" if high != low else "")
+
+
+def _micro(value: float) -> str:
+    """Three digits of a millionth, in plain notation."""
+    micro = value * 1e6
+    return f"{micro:,.0f}" if abs(micro) >= 1000 else f"{micro:.3g}"

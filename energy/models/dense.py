@@ -1,0 +1,198 @@
+"""The same inference done densely, in int8 and float32, on a CPU and on GPUs."""
+
+from dataclasses import dataclass
+
+from ipvae.energy.models.row import PICO, EnergyRow, TimeRow
+from ipvae.energy.work import Work
+
+DRAWN_UPDATE = (9, 51)
+GRADED_UPDATE = (1, 11)
+"""Multiplications and other operations of a neuron's update: docs/arithmetic.md, section 7; a
+Poisson neuron draws, at a rate below 1."""
+INSTRUCTION_PJ = 70.0
+DRAM_PJ_PER_BYTE = 2600.0 / 8
+"""Upper end of 1.3 to 2.6 nJ for 64 bits."""
+HOROWITZ = (
+    "Horowitz, Computing's energy problem, ISSCC 2014, figure 1.1.9: rough costs at 45 nm and 0.9 V"
+)
+A100_W = 400.0
+A100_BYTES_PER_S = 1555e9
+A100 = (
+    "NVIDIA A100 datasheet, 2020, SXM 40 GB: 400 W, 1,555 GB/s, dense peaks 624e12 int8 operations "
+    "and 19.5e12 float32 operations per second (a product and its sum are two)"
+)
+DEGNAN = (
+    "Degnan, Marr, Hasler, IEEE Trans. VLSI 24(1):58-66, 2015, as KerasSpiking reads it "
+    "(keras_spiking/model_energy.py)"
+)
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Constants of a number format.
+
+    Attributes
+    ----------
+    name : str
+    n_bytes : int
+        Of a weight.
+    mac_pj : float
+        A product and its sum (HOROWITZ): int8 0.2 + int32 0.1; float32 3.7 + 0.9.
+    multiply_pj, add_pj : float
+        Of a neuron's state: 32 bits of the same kind (HOROWITZ).
+    a100_ops : float
+        Operations per second (A100).
+    """
+
+    name: str
+    n_bytes: int
+    mac_pj: float
+    multiply_pj: float
+    add_pj: float
+    a100_ops: float
+
+
+INT8 = Precision("int8", 1, 0.2 + 0.1, 3.1, 0.1, 624e12)
+FLOAT32 = Precision("float32", 4, 3.7 + 0.9, 3.7, 0.9, 19.5e12)
+PRECISIONS = (INT8, FLOAT32)
+
+MAC_NJ = {"Intel i7-4960X": 8.6, "NVIDIA GTX Titan Black": 0.3}
+"""Per product and its sum, float32 (DEGNAN)."""
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Dense work of one image.
+
+    Attributes
+    ----------
+    drive, loop, readout : float
+        Products and sums: M K of the drive; every weight at every row at which a layer hears
+        another; M K of one reconstruction.
+    multiplications, others : float
+        Operations of all neuron updates.
+    """
+
+    drive: float
+    loop: float
+    readout: float
+    multiplications: float
+    others: float
+
+    @property
+    def macs(self) -> float:
+        """Products and sums of drive, loop and read-out."""
+        return self.drive + self.loop + self.readout
+
+    @property
+    def said(self) -> str:
+        """What it is made of."""
+        return (
+            f"{self.drive:,.0f} products of the drive, {self.loop:,.0f} of the loop (every weight "
+            f"at every step), {self.readout:,.0f} of the reconstruction; "
+            f"{self.multiplications + self.others:,.0f} operations of neuron updates and draws "
+            "at rates below 1"
+        )
+
+
+def dense_work(work: Work, code: str, pixels: int) -> Dense:
+    """Work of the same inference where nothing is skipped.
+
+    Parameters
+    ----------
+    work : Work
+    code : str
+        Name of the layer that is decoded.
+    pixels : int
+        M.
+    """
+    updates = [
+        (layer.shape.neurons * layer.rows, DRAWN_UPDATE if layer.shape.draws else GRADED_UPDATE)
+        for layer in work.layers
+    ]
+    return Dense(
+        drive=work.counts.drive_macs,
+        loop=float(sum(la.shape.neurons * la.shape.fan_in * la.heard_rows for la in work.layers)),
+        readout=float(sum(la.shape.neurons * pixels for la in work.layers if la.shape.name == code)),
+        multiplications=float(sum(n * each[0] for n, each in updates)),
+        others=float(sum(n * each[1] for n, each in updates)),
+    )
+
+
+def dense_baselines(dense: Dense) -> tuple[list[EnergyRow], list[TimeRow]]:
+    """Energy and time of one image by each published figure.
+
+    Parameters
+    ----------
+    dense : Dense
+
+    Returns
+    -------
+    list of EnergyRow, list of TimeRow
+        A CPU's arithmetic, dynamic; whole GPUs and a whole CPU, total.
+    """
+    gpu = [_a100(dense, precision) for precision in PRECISIONS]
+    rows = [
+        *(_arithmetic(dense, precision) for precision in PRECISIONS),
+        *(energy for energy, _ in gpu),
+        *(_keras_spiking(dense, chip, mac_nj) for chip, mac_nj in MAC_NJ.items()),
+    ]
+    return rows, [time for _, time in gpu]
+
+
+def _arithmetic(dense: Dense, precision: Precision) -> EnergyRow:
+    low = (
+        dense.macs * precision.mac_pj
+        + dense.multiplications * precision.multiply_pj
+        + dense.others * precision.add_pj
+    )
+    instructions = dense.macs + dense.multiplications + dense.others
+    high = low + instructions * INSTRUCTION_PJ + dense.macs * precision.n_bytes * DRAM_PJ_PER_BYTE
+    return EnergyRow(
+        f"dense {precision.name}",
+        "modelled",
+        "dynamic",
+        "CPU, 45 nm",
+        low * PICO,
+        high * PICO,
+        HOROWITZ,
+        (
+            dense.said,
+            "low: arithmetic alone, operands in registers, instructions shared by so many lanes "
+            "that they cost nothing; no memory traffic",
+            "high: an instruction of 70 pJ for each operation, each weight from DRAM at each use; "
+            "caches lie between (64 bits: 10 pJ from 8 KB, 100 pJ from 1 MB)",
+            "left out: static power, other traffic, exponentials",
+        ),
+    )
+
+
+def _a100(dense: Dense, precision: Precision) -> tuple[EnergyRow, TimeRow]:
+    updates_s = (dense.multiplications + dense.others) / FLOAT32.a100_ops
+    low_s = 2 * dense.macs / precision.a100_ops + updates_s
+    high_s = max(low_s, dense.macs * precision.n_bytes / A100_BYTES_PER_S)
+    model, chip = f"dense {precision.name}", "NVIDIA A100"
+    assumed = (
+        dense.said,
+        "400 W all the time",
+        "low: peak rate of arithmetic, which only large batches come near",
+        "high: one image at a time, each weight from memory at each use at peak bandwidth, "
+        "nothing kept in the 40 MB cache",
+        "left out: launches of kernels, the host",
+    )
+    low_j, high_j = A100_W * low_s, A100_W * high_s
+    return (
+        EnergyRow(model, "modelled", "total", chip, low_j, high_j, A100, assumed),
+        TimeRow(model, "modelled", chip, low_s, high_s, A100, assumed),
+    )
+
+
+def _keras_spiking(dense: Dense, chip: str, mac_nj: float) -> EnergyRow:
+    joules = (dense.macs + dense.multiplications) * mac_nj * 1e-9
+    assumed = (
+        dense.said,
+        f"{mac_nj} nJ per product and its sum, from performance per watt of the whole chip under "
+        "full load, large batches",
+        "left out: operations that are not multiplications, transfers, the host",
+    )
+    return EnergyRow("dense float32", "modelled", "total", chip, joules, joules, DEGNAN, assumed)

@@ -1,0 +1,144 @@
+"""A band for Loihi 2: powers of published runs times a modelled time.
+
+No energy per operation of Loihi 2 has been published, so no such constant stands here.
+"""
+
+from ipvae.energy.models.row import EnergyRow, TimeRow
+from ipvae.energy.work import LayerWork, Work
+from ipvae.network.limits import Line
+from ipvae.network.partition import Placement
+
+MODEL = "Loihi 2 band"
+CHIP = "Loihi 2"
+
+FLOOR_S = 1.164e-6
+"""A step of a chip with 2 neurons and 1 synapse (NECOTIS)."""
+STATIC_W = (0.213, 0.232)
+"""Of one chip: NECOTIS; PilotNet."""
+EMPTY_DYNAMIC_W = (0.023, 0.038)
+"""Of a chip with 2 neurons and 1 synapse, in its 19 settings; +-0.02, so as much noise (NECOTIS)."""
+CORE_DYNAMIC_W = 0.447 / 74
+"""Of one busy core (PilotNet: 0.447 W on 74 cores)."""
+SYNAPTIC_OP_S = 0.66e-9
+NEURON_PASS_S = 4e-9
+"""One pass of one neuron's microcode."""
+CHIPS_BARRIER_S = 10e-6
+"""Barrier of a step over several chips."""
+PASSES_LOW = 1
+PASSES_DRAWN, PASSES_GRADED = 60, 2
+"""High reading: docs/arithmetic.md, section 7, a pass for each operation at rates below 1; a
+sigma-delta ReLU takes 2 (script)."""
+
+NECOTIS = (
+    "floor and static power: NECOTIS, TemporalLearningInRSNNs, loihi_experiment/res.json "
+    "(measured, Oheo Gulch, 2 neurons, 1e7 steps)"
+)
+PILOTNET = (
+    "static and dynamic power: lava-dl, tutorials/lava/lib/dl/netx/pilotnet_snn/benchmark.ipynb "
+    "(measured, 74 cores)"
+)
+PACE = (
+    "pace: 0.66 ns per synaptic operation, 4 ns per neuron and pass, 10 us per barrier over chips: "
+    "a public benchmark script without a named author, not confirmed by Intel"
+)
+SOURCE = f"{NECOTIS}; {PILOTNET}; {PACE}"
+
+_TIMES = (
+    "a step lasts as long as the busiest core takes for its mean load (steps vary: the mean of the "
+    "slowest is longer), and 1.164 us at least",
+    "low: spread over all cores of the chips that it needs, synapses and neurons work side by side, "
+    "one pass of microcode per neuron",
+    "high: the fewest cores that hold it (the slower reading of the memory model), synapses and neurons one after the other and after the "
+    "floor, 60 passes per Poisson neuron (one for each operation) and 2 per graded neuron; how "
+    "many its microcode would take is unknown, nobody has compiled it",
+    "left out: links between cores and chips, embedded processors, host and I/O, drive, read-out",
+)
+_STATIC = ("0.213 to 0.232 W per chip that holds a part of the network, idle chips left out",)
+_DYNAMIC = (
+    "not a bound: the energy per operation is unknown",
+    "low: the dynamic power of an all but empty chip, 0.023 W",
+    "high: 6.0 mW per core that is used, as in PilotNet, and 0.038 W per chip at least",
+)
+
+
+def loihi2_band(work: Work) -> tuple[list[EnergyRow], list[TimeRow]]:
+    """Static energy, dynamic energy and time of one image; static and dynamic never added.
+
+    Parameters
+    ----------
+    work : Work
+
+    Returns
+    -------
+    list of EnergyRow, list of TimeRow
+        Empty where the network fits no board by one reading of the memory model.
+    """
+    packed, loose, spread = work.packed, work.loose, work.spread
+    if isinstance(packed, Line) or isinstance(loose, Line) or isinstance(spread, Line):
+        return [], []
+    low_s = _quickest(work, spread)
+    high = [(_slowest(work, placement), placement) for placement in (packed, loose)]
+    rows = [
+        _row(
+            "static",
+            STATIC_W[0] * spread.chips * low_s,
+            max(STATIC_W[1] * placement.chips * time_s for time_s, placement in high),
+            _STATIC,
+        ),
+        _row(
+            "dynamic",
+            EMPTY_DYNAMIC_W[0] * spread.chips * low_s,
+            max(_busy_w(placement) * time_s for time_s, placement in high),
+            _DYNAMIC,
+        ),
+    ]
+    high_s = max(time_s for time_s, _ in high)
+    return rows, [TimeRow(MODEL, "modelled", CHIP, low_s, high_s, SOURCE, _TIMES)]
+
+
+def _busy_w(placement: Placement) -> float:
+    """Dynamic power, high reading, in watts."""
+    return max(CORE_DYNAMIC_W * placement.total_cores, EMPTY_DYNAMIC_W[1] * placement.chips)
+
+
+def _row(part: str, low_j: float, high_j: float, assumed: tuple[str, ...]) -> EnergyRow:
+    return EnergyRow(MODEL, "modelled", part, CHIP, low_j, high_j, SOURCE, (*assumed, *_TIMES))
+
+
+def busiest_load(layer: LayerWork, neurons: int) -> float:
+    """Synaptic operations of a core with so many neurons of a layer, in one row, on average."""
+    return layer.received / layer.rows * neurons
+
+
+def _quickest(work: Work, placement: Placement) -> float:
+    """Seconds of an image where everything overlaps that can."""
+    steps = _steps(work, placement, PASSES_LOW, PASSES_LOW)
+    slots = [max(FLOOR_S, *(max(pair) for pair in slot)) for slot in steps]
+    idle = work.chip_steps - work.rows * len(slots)
+    return work.rows * sum(slots) + idle * FLOOR_S + _barriers(work, placement)
+
+
+def _slowest(work: Work, placement: Placement) -> float:
+    """Seconds of an image where nothing overlaps."""
+    steps = _steps(work, placement, PASSES_DRAWN, PASSES_GRADED)
+    slots = [FLOOR_S + max(sum(pair) for pair in slot) for slot in steps]
+    idle = work.chip_steps - work.rows * len(slots)
+    return work.rows * sum(slots) + idle * FLOOR_S + _barriers(work, placement)
+
+
+def _steps(
+    work: Work, placement: Placement, drawn: int, graded: int
+) -> list[list[tuple[float, float]]]:
+    """Of each chip step in which layers act: seconds of synapses and of neurons, by layer."""
+    slots: dict[int, list[tuple[float, float]]] = {}
+    for i, layer in enumerate(work.layers):
+        neurons = placement.largest(i)
+        passes = drawn if layer.shape.draws else graded
+        slots.setdefault(layer.slot, []).append(
+            (busiest_load(layer, neurons) * SYNAPTIC_OP_S, neurons * passes * NEURON_PASS_S)
+        )
+    return list(slots.values())
+
+
+def _barriers(work: Work, placement: Placement) -> float:
+    return work.chip_steps * CHIPS_BARRIER_S if placement.chips > 1 else 0.0

@@ -1,0 +1,84 @@
+"""Loihi 1 by the constants that SANA-FE's authors fitted to measured boards."""
+
+import math
+
+from ipvae.energy.models.row import PICO, EnergyRow
+from ipvae.energy.work import Work
+from ipvae.network.partition import Placement
+
+DENSE_SYNAPSE_PJ = 35.5
+"""One event of a dense synapse."""
+SOMA_ACCESS_PJ = 51.2
+SOMA_UPDATE_PJ = 21.6
+SPIKE_OUT_PJ = 69.3
+"""One spike of a soma."""
+AXON_OUT_PJ = 111.0
+"""One message to one core."""
+HOP_EAST_WEST_PJ = 3.0
+HOP_NORTH_SOUTH_PJ = 4.2
+TILE_CORES, MESH_HEIGHT = 4, 4
+SANAFE_SOURCE = (
+    "SANA-FE 2.2.9, architecture loihi.yaml (Boyle et al., IEEE TCAD 2025, doi "
+    "10.1109/TCAD.2025.3537971): constants fitted to measured Loihi 1 boards"
+)
+SANAFE_ASSUMPTIONS = (
+    "Loihi 1 class: a Loihi 2 differs in process, neurons and spikes",
+    "dense synapses; every neuron is accessed and updated at every row",
+    "low: cores of the tight reading of the memory model, all in one tile; high: cores of the "
+    "wide reading, every message crosses all tiles that they fill, row by row of a mesh 4 high",
+    "left out: static power, barriers, host and I/O, drive, read-out, the draw",
+)
+
+
+def sanafe_constants(work: Work) -> EnergyRow | None:
+    """Dynamic energy of one image with SANA-FE's constants for Loihi 1.
+
+    Parameters
+    ----------
+    work : Work
+
+    Returns
+    -------
+    EnergyRow or None
+        None where the network fits no board: how many cores a message goes to is unknown.
+    """
+    if not (isinstance(work.packed, Placement) and isinstance(work.loose, Placement)):
+        return None
+    counts, sent = work.counts, sum(layer.sent for layer in work.layers)
+    base = (
+        counts.synaptic_ops * DENSE_SYNAPSE_PJ
+        + counts.neuron_updates * (SOMA_ACCESS_PJ + SOMA_UPDATE_PJ)
+        + sent * SPIKE_OUT_PJ
+    )
+    ends = [
+        _deliveries(work, work.packed) * AXON_OUT_PJ,
+        _deliveries(work, work.loose) * (AXON_OUT_PJ + farthest_pj(work.loose.total_cores)),
+    ]
+    return EnergyRow(
+        model="SANA-FE's Loihi constants",
+        kind="modelled",
+        part="dynamic",
+        chip="Loihi 1",
+        low_j=(base + min(ends)) * PICO,
+        high_j=(base + max(ends)) * PICO,
+        source=SANAFE_SOURCE,
+        assumptions=SANAFE_ASSUMPTIONS,
+    )
+
+
+def farthest_pj(cores: int) -> float:
+    """Energy of the hops between the farthest tiles that so many cores fill, in pJ.
+
+    Tiles fill columns of the mesh, as SANA-FE numbers them; a mesh is as wide as it takes.
+    """
+    tiles = math.ceil(cores / TILE_CORES)
+    columns, rows = math.ceil(tiles / MESH_HEIGHT), min(tiles, MESH_HEIGHT)
+    return (columns - 1) * HOP_EAST_WEST_PJ + (rows - 1) * HOP_NORTH_SOUTH_PJ
+
+
+def _deliveries(work: Work, placement: Placement) -> float:
+    """Messages of one image, once for each core that receives them."""
+    return sum(
+        layer.received * cores
+        for layer, cores in zip(work.layers, placement.n_cores, strict=True)
+    )

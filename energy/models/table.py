@@ -1,0 +1,36 @@
+"""All models that need a network: the tables of energy and time of a report."""
+
+from ipvae.energy.models.dense import dense_baselines, dense_work
+from ipvae.energy.models.loihi1 import loihi1
+from ipvae.energy.models.loihi2 import loihi2_band
+from ipvae.energy.models.row import EnergyRow, TimeRow
+from ipvae.energy.models.sanafe import sanafe_constants
+from ipvae.energy.work import Work
+from ipvae.network.description import IntNetwork
+from ipvae.network.limits import Line
+
+
+def model_table(network: IntNetwork, work: Work) -> tuple[list[EnergyRow], list[TimeRow]]:
+    """Every modelled row of one image.
+
+    Parameters
+    ----------
+    network : IntNetwork
+    work : Work
+        Of a run of it.
+    """
+    constants = sanafe_constants(work)
+    band, band_times = loihi2_band(work)
+    dense, dense_times = dense_baselines(dense_work(work, network.code, network.n_pixels))
+    rows = [loihi1(work.counts), *([] if constants is None else [constants]), *band, *dense]
+    return rows, [*band_times, *dense_times]
+
+
+def left_out(work: Work) -> list[str]:
+    """Say which models could not be applied, and why."""
+    return [
+        f"no Loihi 2 band and no row of SANA-FE's constants: the memory model does not fit the "
+        f"network ({found.rule} {found.found:,} of {found.allowed:,}, {found.where})"
+        for found in (work.packed, work.loose)
+        if isinstance(found, Line)
+    ][:1]

@@ -1,0 +1,227 @@
+"""The same connectivity and spikes in SANA-FE's simulator of Loihi: its counts, its energy.
+
+SANA-FE (the package `sanafe`, GPL, not installed with us) knows binary spikes and its own neurons.
+What each layer hears is therefore replayed to it by input neurons, a spike for each message
+whatever its size; the layer's neurons receive them and never fire.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ipvae.energy.models.row import EnergyRow, TimeRow
+from ipvae.energy.models.sanafe import SPIKE_OUT_PJ
+from ipvae.network.activity import received_messages, traced_activity
+from ipvae.network.core_memory import CONSERVATIVE, layer_shapes
+from ipvae.network.description import IntNetwork
+from ipvae.network.errors import BackendError, InputError
+from ipvae.network.limits import TARGETS, Line
+from ipvae.network.partition import Placement, place
+from ipvae.network.trace import Trace
+
+INSTALL = "pip install 'ipvae-loihi[sanafe]'"
+NEVER = 1e30
+"""A threshold that no potential reaches."""
+TILE_CORES = 4
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What SANA-FE counted, over all images of the trace.
+
+    Attributes
+    ----------
+    version : str
+    images : int
+    synaptic_events : int
+    spikes : int
+        Of the neurons that replay.
+    packets : int
+        Messages, once for each core that receives them.
+    updates : int
+        Of neurons, those that replay left out.
+    energy_j : dict of str -> float
+        By unit of the core: synapse, dendrite, soma, network; and total.
+    seconds : float
+        Simulated time.
+    """
+
+    version: str
+    images: int
+    synaptic_events: int
+    spikes: int
+    packets: int
+    updates: int
+    energy_j: dict[str, float]
+    seconds: float
+
+    def rows(self) -> tuple[EnergyRow, TimeRow]:
+        """Energy and time of one image."""
+        model, chip = f"SANA-FE {self.version} simulation", "Loihi 1"
+        source = f"SANA-FE {self.version}, its architecture loihi.yaml, {self.images} images"
+        joules, seconds = self.energy_j["total"] / self.images, self.seconds / self.images
+        assumed = (
+            "dense synapses, every neuron accessed and updated at every row; one time step per row",
+            "neurons that replay cost nothing, so the soma's "
+            f"{SPIKE_OUT_PJ} pJ per spike are left out: "
+            f"{self.spikes * SPIKE_OUT_PJ * 1e-6 / self.images:.3g} uJ per image",
+            "cores by the wide reading of the memory model, two to a tile, each beside the core "
+            "that replays its neurons",
+            "left out: static power, host and I/O, drive, read-out, the draw",
+        )
+        return (
+            EnergyRow(model, "modelled", "dynamic", chip, joules, joules, source, assumed),
+            TimeRow(model, "modelled", chip, seconds, seconds, source, assumed),
+        )
+
+
+def require_sanafe() -> ModuleType:
+    """Import SANA-FE.
+
+    Raises
+    ------
+    BackendError
+        If it is not installed, or does not start.
+    """
+    try:
+        import sanafe
+    except ImportError as error:
+        raise BackendError(
+            f"--sanafe: SANA-FE cannot be imported ({error}); install it with {INSTALL}"
+        ) from error
+    return sanafe
+
+
+def simulate(network: IntNetwork, trace: Trace) -> Simulated:
+    """Run what a trace sent through SANA-FE's Loihi.
+
+    Parameters
+    ----------
+    network : IntNetwork
+        The network that ran.
+    trace : Trace
+        With `z` of every layer that is heard, at every step.
+
+    Raises
+    ------
+    BackendError
+        If SANA-FE is not installed.
+    InputError
+        If its Loihi is too small for the network.
+    """
+    sanafe = require_sanafe()
+    arch = sanafe.load_loihi()
+    placement = _placed(network, trace, len(arch.cores()))
+    with _quiet_stdout():
+        chip = sanafe.SpikingChip(arch)
+        try:
+            chip.load(_build(sanafe, arch, network, trace, placement))
+        except sanafe.HardwareMappingError as error:
+            raise InputError(
+                f"--sanafe: SANA-FE cannot place the network ({error}); leave it out"
+            ) from error
+        found = chip.sim(len(trace.samples) * (trace.steps + 1), timing_model="detailed")
+    return Simulated(
+        version=_version(),
+        images=len(trace.samples),
+        synaptic_events=found["spikes"],
+        spikes=found["neurons_fired"],
+        packets=found["packets_sent"],
+        updates=found["neurons_updated"] - found["neurons_fired"],
+        energy_j=dict(found["energy"]),
+        seconds=found["sim_time"],
+    )
+
+
+def _placed(network: IntNetwork, trace: Trace, cores: int) -> Placement:
+    received = traced_activity(network, trace, "").received
+    found = place(layer_shapes(network), TARGETS["hala-point"], CONSERVATIVE, received)
+    if isinstance(found, Line):
+        raise InputError(
+            f"--sanafe: the memory model does not fit the network ({found.rule} {found.found:,} of "
+            f"{found.allowed:,}, {found.where}); leave it out"
+        )
+    if found.total_cores > cores // 2:
+        raise InputError(
+            f"--sanafe: the network takes {found.total_cores} cores, SANA-FE's Loihi has room for "
+            f"{cores // 2} beside those that replay; leave it out"
+        )
+    return found
+
+
+def _build(
+    sanafe: ModuleType, arch: Any, network: IntNetwork, trace: Trace, placement: Placement
+) -> Any:
+    """Network of SANA-FE: a group for each layer, and one for what it hears."""
+    net = sanafe.Network()
+    free = [0] * placement.total_cores
+    for stage in network.wiring.stages:
+        layer = stage.layer
+        listeners = net.create_neuron_group(
+            f"layer{stage.name}",
+            layer.n_neurons,
+            model_attributes={"threshold": NEVER, "force_update": True},
+            soma_hw_name="loihi_lif",
+            default_synapse_hw_name="loihi_dense_synapse",
+            default_dendrite_hw_name="loihi_dendrites",
+        )
+        for neuron, core in zip(listeners.neurons, _homes(placement, stage.name), strict=True):
+            neuron.map_to_core(_core(arch, core, replays=False))
+        if layer.weight_rec is None:
+            continue
+        source = str(layer.source)
+        heard = received_messages(trace, source, stage.lag)
+        # A row without spikes before what is heard over a lag: time steps are the listener's rows.
+        spikes = np.pad(heard, ((0, 0), (stage.lag, 0), (0, 0))).reshape(-1, heard.shape[2])
+        senders = net.create_neuron_group(f"heard{stage.name}", heard.shape[2])
+        homes = _homes(placement, source)
+        for neuron, core, train in zip(senders.neurons, homes, spikes.T, strict=True):
+            neuron.set_attributes(
+                soma_hw_name=f"loihi_inputs[{free[core]}]",
+                model_attributes={"spikes": train.tolist()},
+            )
+            neuron.map_to_core(_core(arch, core, replays=True))
+            free[core] += 1
+        weights = layer.weight_rec.T.astype(float).ravel().tolist()
+        senders.connect_neurons_dense(listeners, {"weight": weights})
+    return net
+
+
+def _homes(placement: Placement, name: str) -> list[int]:
+    """Core of each neuron of a layer, counted through the placement."""
+    return [
+        i for i, core in enumerate(placement.cores) if core.layer.name == name
+        for _ in range(core.neurons)
+    ]
+
+
+def _core(arch: Any, core: int, replays: bool) -> Any:
+    """Core of SANA-FE for one of the placement; beside it the one that replays its neurons."""
+    tile, first = divmod(2 * core, TILE_CORES)
+    return arch.tiles[tile].cores[first + replays]
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("sanafe")
+
+
+@contextmanager
+def _quiet_stdout() -> Iterator[None]:
+    """Keep what compiled code prints out of our output."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)

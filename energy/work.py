@@ -1,0 +1,130 @@
+"""What a run asks of a chip, per image, layer by layer: what cost models start from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ipvae.energy.counts import Counts, count_totals
+from ipvae.network.core_memory import CONSERVATIVE, OPTIMISTIC, LayerShape, layer_shapes
+from ipvae.network.description import IntNetwork
+from ipvae.network.limits import TARGETS, USABLE_CORES, Line
+from ipvae.network.partition import Placement, place
+from ipvae.network.totals import Totals
+from ipvae.network.wiring import Stage
+
+
+@dataclass(frozen=True)
+class LayerWork:
+    """One layer and one image, means over the images of a run.
+
+    Attributes
+    ----------
+    shape : LayerShape
+    slot : int
+        Chip step, of the period of an update, at which it acts.
+    rows : int
+        Times that it acts: T + 1.
+    heard_rows : int
+        Rows at which it hears its source; 0 if it hears nothing.
+    received : float
+        Messages that arrive.
+    sent : float
+        Nonzero outputs of its neurons, whoever hears them.
+    """
+
+    shape: LayerShape
+    slot: int
+    rows: int
+    heard_rows: int
+    received: float
+    sent: float
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """A run.
+
+    Attributes
+    ----------
+    counts : Counts
+    layers : tuple of LayerWork
+        In rising order.
+    period, chip_steps : int
+        Chip steps of an update, and of an image.
+    packed, loose : Placement or Line
+        On the fewest cores, by the optimistic and by the conservative reading of the memory
+        model; the limit that does not hold where no board is large enough.
+    """
+
+    counts: Counts
+    layers: tuple[LayerWork, ...]
+    period: int
+    chip_steps: int
+    packed: Placement | Line
+    loose: Placement | Line
+
+    @property
+    def rows(self) -> int:
+        """Rows of every layer: T + 1."""
+        return self.layers[0].rows
+
+    @property
+    def received(self) -> dict[str, float]:
+        """Messages that each layer receives in one update, on average."""
+        return {layer.shape.name: layer.received / layer.rows for layer in self.layers}
+
+    @property
+    def shapes(self) -> tuple[LayerShape, ...]:
+        """All layers."""
+        return tuple(layer.shape for layer in self.layers)
+
+    @property
+    def spread(self) -> Placement | Line:
+        """Placement with the least busy busiest core on the chips of `packed`."""
+        if isinstance(self.packed, Line):
+            return self.packed
+        cores = self.packed.chips * USABLE_CORES
+        return place(self.shapes, self.packed.target, OPTIMISTIC, self.received, cores)
+
+
+def work_of(network: IntNetwork, totals: Totals) -> Work:
+    """Work of one image of a run.
+
+    Parameters
+    ----------
+    network : IntNetwork
+        The network that ran.
+    totals : Totals
+        Of at least one image.
+    """
+    shapes = {shape.name: shape for shape in layer_shapes(network)}
+    layers = tuple(
+        _layer(stage, shapes[stage.name], network.wiring.period, totals)
+        for stage in sorted(network.wiring.stages, key=lambda stage: int(stage.name))
+    )
+    received = {layer.shape.name: layer.received / layer.rows for layer in layers}
+    board = TARGETS["hala-point"]
+    packed, loose = (
+        place(tuple(shapes.values()), board, reading, received)
+        for reading in (OPTIMISTIC, CONSERVATIVE)
+    )
+    return Work(
+        counts=count_totals(network, totals),
+        layers=layers,
+        period=network.wiring.period,
+        chip_steps=network.wiring.chip_steps(totals.steps),
+        packed=packed,
+        loose=loose,
+    )
+
+
+def _layer(stage: Stage, shape: LayerShape, period: int, totals: Totals) -> LayerWork:
+    rows, received, heard_rows = totals.steps + 1, 0.0, 0
+    if shape.fan_in:
+        source = totals.layers[shape.source]
+        # What was sent at step T is received by nobody over a lag.
+        unheard = stage.lag * int(np.count_nonzero(source.z))
+        received = (int(source.messages.sum()) - unheard) / totals.images
+        heard_rows = rows - stage.lag
+    sent = int(totals.layers[stage.name].messages.sum()) / totals.images
+    return LayerWork(shape, stage.phase % period, rows, heard_rows, received, sent)
