@@ -1,9 +1,7 @@
 """Energy and time of a report: what is modelled, what this machine took, what SANA-FE says."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -36,31 +34,14 @@ def require_simulator(sanafe: bool) -> None:
         require_sanafe()
 
 
-@dataclass
-class ThisMachine:
-    """What a run took here; filled in when it ends.
-
-    Attributes
-    ----------
-    meter : Meter
-    seconds : float
-    """
-
-    meter: Meter
-    seconds: float = 0.0
-
-
 @contextmanager
-def this_machine(scheduler: str | None) -> Iterator[ThisMachine]:
-    """Watch the clock and the energy counters while the emulator runs.
+def this_machine(scheduler: str | None) -> Iterator[Meter]:
+    """Watch the energy counters while the emulator runs.
 
     Where the run is on a cluster its energy is not this machine's, and none is given.
     """
     with metered() as meter:
-        machine = ThisMachine(meter)
-        start = time.perf_counter()
-        yield machine
-        machine.seconds = time.perf_counter() - start
+        yield meter
     if scheduler not in (None, LOCAL):
         meter.joules, meter.missing = {}, "its energy was not read: the run was on a cluster"
 
@@ -70,7 +51,7 @@ def add_energy(
     network: IntNetwork,
     totals: Totals,
     pixels: np.ndarray,
-    machine: ThisMachine,
+    machine: Meter,
     sanafe: bool,
 ) -> None:
     """Add to a report's result its tables of energy and time, per image.
@@ -82,7 +63,7 @@ def add_energy(
     network : IntNetwork
     totals : Totals
         Of the run of `pixels`.
-    machine : ThisMachine
+    machine : Meter
         What the run took.
     sanafe : bool
         Whether to simulate the first images in SANA-FE.
@@ -90,26 +71,16 @@ def add_energy(
     work = work_of(network, totals)
     energy, times = model_table(network, work)
     notes = left_out(work)
-    chip = processor_name()
-    measured = machine.meter.row(totals.images, chip)
+    measured = machine.row(totals.images, processor_name())
     if measured is None:
-        notes.append(f"this machine: {machine.meter.missing}")
+        notes.append(f"this machine: {machine.missing}")
     else:
         energy.append(measured)
-    times.append(_emulated(machine.seconds / totals.images, chip))
     if sanafe:
         result["sanafe"] = _simulated(network, pixels, totals.steps, result["seed"], energy, times)
     result["energy"] = [row.as_dict() for row in energy]
     result["time"] = [row.as_dict() for row in times]
     result["energy_notes"] = notes
-
-
-def _emulated(seconds: float, chip: str) -> TimeRow:
-    assumed = (
-        "the whole run divided by its images; compilation is in it where the emulator compiled",
-    )
-    source = "clock of this machine around the run"
-    return TimeRow("the emulator", "measured", chip, seconds, seconds, source, assumed)
 
 
 def _simulated(

@@ -5,10 +5,8 @@ What each layer hears is therefore replayed to it by input neurons, a spike for 
 whatever its size; the layer's neurons receive them and never fire.
 """
 
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import io
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -118,7 +116,7 @@ def simulate(network: IntNetwork, trace: Trace) -> Simulated:
     sanafe = require_sanafe()
     arch = sanafe.load_loihi()
     placement = _placed(network, trace, len(arch.cores()))
-    with _quiet_stdout():
+    with redirect_stdout(io.StringIO()):  # it shows its progress
         chip = sanafe.SpikingChip(arch)
         try:
             chip.load(_build(sanafe, arch, network, trace, placement))
@@ -126,7 +124,8 @@ def simulate(network: IntNetwork, trace: Trace) -> Simulated:
             raise InputError(
                 f"--sanafe: SANA-FE cannot place the network ({error}); leave it out"
             ) from error
-        found = chip.sim(len(trace.samples) * (trace.steps + 1), timing_model="detailed")
+        n_steps = len(trace.samples) * (trace.steps + 1)
+        found = chip.sim(n_steps, timing_model="detailed", processing_threads=1)
     return Simulated(
         version=_version(),
         images=len(trace.samples),
@@ -196,7 +195,9 @@ def _build(
 def _homes(placement: Placement, name: str) -> list[int]:
     """Core of each neuron of a layer, counted through the placement."""
     return [
-        i for i, core in enumerate(placement.cores) if core.layer.name == name
+        i
+        for i, core in enumerate(placement.cores)
+        if core.layer.name == name
         for _ in range(core.neurons)
     ]
 
@@ -211,17 +212,3 @@ def _version() -> str:
     from importlib.metadata import version
 
     return version("sanafe")
-
-
-@contextmanager
-def _quiet_stdout() -> Iterator[None]:
-    """Keep what compiled code prints out of our output."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 1)
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)

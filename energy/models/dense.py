@@ -113,7 +113,9 @@ def dense_work(work: Work, code: str, pixels: int) -> Dense:
     return Dense(
         drive=work.counts.drive_macs,
         loop=float(sum(la.shape.neurons * la.shape.fan_in * la.heard_rows for la in work.layers)),
-        readout=float(sum(la.shape.neurons * pixels for la in work.layers if la.shape.name == code)),
+        readout=float(
+            sum(la.shape.neurons * pixels for la in work.layers if la.shape.name == code)
+        ),
         multiplications=float(sum(n * each[0] for n, each in updates)),
         others=float(sum(n * each[1] for n, each in updates)),
     )

@@ -16,7 +16,7 @@ FLOOR_S = 1.164e-6
 STATIC_W = (0.213, 0.232)
 """Of one chip: NECOTIS; PilotNet."""
 EMPTY_DYNAMIC_W = (0.023, 0.038)
-"""Of a chip with 2 neurons and 1 synapse, in its 19 settings; +-0.02, so as much noise (NECOTIS)."""
+"""Of a chip with 2 neurons and 1 synapse; +-0.02, so as much noise (NECOTIS)."""
 CORE_DYNAMIC_W = 0.447 / 74
 """Of one busy core (PilotNet: 0.447 W on 74 cores)."""
 SYNAPTIC_OP_S = 0.66e-9
@@ -46,11 +46,12 @@ SOURCE = f"{NECOTIS}; {PILOTNET}; {PACE}"
 _TIMES = (
     "a step lasts as long as the busiest core takes for its mean load (steps vary: the mean of the "
     "slowest is longer), and 1.164 us at least",
-    "low: spread over all cores of the chips that it needs, synapses and neurons work side by side, "
-    "one pass of microcode per neuron",
-    "high: the fewest cores that hold it (the slower reading of the memory model), synapses and neurons one after the other and after the "
-    "floor, 60 passes per Poisson neuron (one for each operation) and 2 per graded neuron; how "
-    "many its microcode would take is unknown, nobody has compiled it",
+    "low: spread over all cores of the chips that it needs, synapses and neurons work side by "
+    "side, one pass of microcode per neuron",
+    "high: the fewest cores that hold it, by the slower reading of the memory model; synapses and "
+    "neurons one after the other and after the floor; 60 passes per Poisson neuron (one for each "
+    "operation) and 2 per graded neuron: how many its microcode would take is unknown, nobody has "
+    "compiled it",
     "left out: links between cores and chips, embedded processors, host and I/O, drive, read-out",
 )
 _STATIC = ("0.213 to 0.232 W per chip that holds a part of the network, idle chips left out",)

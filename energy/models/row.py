@@ -35,7 +35,9 @@ class EnergyRow:
     assumptions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        assert self.kind in KINDS and self.part in PARTS and self.low_j <= self.high_j
+        assert self.kind in KINDS
+        assert self.part in PARTS
+        assert self.low_j <= self.high_j
 
     def as_dict(self) -> dict:
         """JSON data."""
@@ -55,7 +57,8 @@ class TimeRow:
     assumptions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        assert self.kind in KINDS and self.low_s <= self.high_s
+        assert self.kind in KINDS
+        assert self.low_s <= self.high_s
 
     def as_dict(self) -> dict:
         """JSON data."""

@@ -79,6 +79,5 @@ def farthest_pj(cores: int) -> float:
 def _deliveries(work: Work, placement: Placement) -> float:
     """Messages of one image, once for each core that receives them."""
     return sum(
-        layer.received * cores
-        for layer, cores in zip(work.layers, placement.n_cores, strict=True)
+        layer.received * cores for layer, cores in zip(work.layers, placement.n_cores, strict=True)
     )

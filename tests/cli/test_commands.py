@@ -207,8 +207,11 @@ def test_report_has_counts_energy_and_quality(command, net, tmp_path):
         "drive_macs",
         "readout_ops",
     }
+    names = {"model", "kind", "chip", "source", "assumptions"}
     for row in found["energy"]:
-        assert set(row) == {"model", "kind", "part", "chip", "low_j", "high_j", "source"}
+        assert set(row) == names | {"part", "low_j", "high_j"}
+    for row in found["time"]:
+        assert set(row) == names | {"low_s", "high_s"}
     assert set(found["quality"]) == {"mse", "r2", "zeros"}
     assert json.loads((tmp_path / "report" / "report.json").read_text()) == found
     assert "No Loihi 2 was measured" in found["status"]

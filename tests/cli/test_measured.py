@@ -32,11 +32,20 @@ def test_a_report_lays_a_log_beside_its_counts(command, net, log, tmp_path):
     assert status == 0
     assert json.loads((tmp_path / "r" / "report.json").read_text()) == found
     assert found["counts"] == plain["counts"]
-    assert [row for row in found["energy"] if row["kind"] == "modelled"] == plain["energy"]
-    measured = [row for row in found["energy"] if row["kind"] == "measured"]
+    band = [row for row in plain["energy"] if row["model"] == "Loihi 2 band"]
+    modelled = [row for row in plain["energy"] if row["kind"] == "modelled"]
+    assert [row["part"] for row in band] == ["static", "dynamic"]
+    assert [row for row in found["energy"] if row["kind"] == "modelled"] == [
+        row for row in modelled if row not in band
+    ]
+    measured = [row for row in found["energy"] if row["model"] == "profiler log"]
+    assert {row["kind"] for row in measured} == {"measured"}
     assert [row["part"] for row in measured] == ["total", "static", "dynamic"]
     assert measured[-1]["low_j"] == pytest.approx(-0.1 * 3e-6 * 7)
     assert all(set(row) == set(plain["energy"][0]) for row in measured)
+    (time,) = [row for row in found["time"] if row["chip"].startswith("Loihi 2")]
+    assert (time["kind"], time["low_s"]) == ("measured", pytest.approx(3e-6 * 7))
+    assert "no Loihi 2 band of energy: the log has its own" in found["energy_notes"]
     assert found["measured"]["columns_left_out"] == ["host"]
     (ops,) = [
         row
@@ -58,6 +67,15 @@ def test_the_status_line_tells_the_truth(command, net, log, tmp_path):
     assert "measured beside modelled" in out
     assert "dynamic energy is below zero" in out
     assert "columns left out, not known: 'host'" in out
+
+
+def test_a_log_of_counts_alone_leaves_the_band(command, net, tmp_path):
+    (tmp_path / "log.csv").write_text("syn_ops\n700\n")
+    words = ("report", net, "--out", tmp_path / "r", "--samples", 5, "--steps", 6)
+    status, found, _ = command(*words, "--measured", tmp_path / "log.csv", "--json", "-")
+    assert status == 0
+    for name in ("energy", "time"):
+        assert "Loihi 2 band" in {row["model"] for row in found[name]}
 
 
 @pytest.mark.parametrize(

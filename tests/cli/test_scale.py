@@ -89,7 +89,11 @@ def test_a_report_in_shards_counts_the_same(command, net, cluster, tmp_path):
     words = ("report", net, "--samples", IMAGES, "--steps", 9, "--json", "-", "--out", tmp_path)
     expected = command(*words)
     assert expected[0] == 0
-    assert command(*words, "--scheduler", cluster.scheduler_address) == expected
+    found = command(*words, "--scheduler", cluster.scheduler_address)
+    for _, result, _ in (expected, found):  # energy of this machine is measured in one of them
+        result["energy"] = [row for row in result["energy"] if row["kind"] == "modelled"]
+        del result["energy_notes"]
+    assert found == expected
 
 
 @needs_dask

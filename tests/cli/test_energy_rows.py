@@ -1,0 +1,129 @@
+"""Energy and time in `ipvae report`: this machine's counters, SANA-FE, one screen."""
+
+import json
+import sys
+
+import pytest
+
+from ipvae.cli import energy_rows
+from ipvae.energy import rapl
+from ipvae.network.file import write_network
+
+
+@pytest.fixture
+def net(tmp_path, make_network):
+    write_network(tmp_path / "net.h5", make_network())
+    return tmp_path / "net.h5"
+
+
+@pytest.fixture
+def words(net, tmp_path):
+    return ("report", net, "--out", tmp_path / "r", "--samples", 5, "--steps", 6)
+
+
+@pytest.fixture
+def counters(tmp_path, monkeypatch):
+    """A kernel whose counter is 7 J further at each reading."""
+    zone = tmp_path / "powercap" / "intel-rapl:0"
+    zone.mkdir(parents=True)
+    (zone / "name").write_text("package-0\n")
+    (zone / "max_energy_range_uj").write_text("99000000\n")
+    read = rapl._read
+
+    def later(root):
+        energy = zone / "energy_uj"
+        energy.write_text(str(int(energy.read_text()) + 7_000_000 if energy.exists() else 1))
+        return read(zone.parent)
+
+    monkeypatch.setattr(rapl, "_read", later)
+
+
+def test_a_report_has_every_model_and_says_what_is_missing(command, words, tmp_path, monkeypatch):
+    metered = energy_rows.metered
+    monkeypatch.setattr(energy_rows, "metered", lambda: metered(tmp_path / "none"))
+    status, found, _ = command(*words, "--json", "-")
+    assert status == 0
+    assert [(row["model"], row["chip"]) for row in found["energy"]] == [
+        ("Loihi 1 constants", "Loihi 1"),
+        ("SANA-FE's Loihi constants", "Loihi 1"),
+        ("Loihi 2 band", "Loihi 2"),
+        ("Loihi 2 band", "Loihi 2"),
+        ("dense int8", "CPU, 45 nm"),
+        ("dense float32", "CPU, 45 nm"),
+        ("dense int8", "NVIDIA A100"),
+        ("dense float32", "NVIDIA A100"),
+        ("dense float32", "Intel i7-4960X"),
+        ("dense float32", "NVIDIA GTX Titan Black"),
+    ]
+    (said,) = found["energy_notes"]
+    assert said.startswith(f"this machine: no energy counter ({tmp_path / 'none'}")
+    assert [row["chip"] for row in found["time"]] == ["Loihi 2", "NVIDIA A100", "NVIDIA A100"]
+    assert "sanafe" not in found
+
+
+def test_counters_of_this_machine_become_a_measured_row(command, words, counters):
+    status, found, _ = command(*words, "--json", "-")
+    assert status == 0 and found["energy_notes"] == []
+    (row,) = [row for row in found["energy"] if row["kind"] == "measured"]
+    assert (row["model"], row["part"]) == ("this machine (RAPL)", "total")
+    assert row["low_j"] == row["high_j"] == pytest.approx(7 / 5)
+    assert any("idle power not subtracted" in said for said in row["assumptions"])
+    assert command(*words)[1].startswith("No Loihi 2 was measured")
+
+
+def test_a_cluster_has_no_energy_of_this_machine(counters):
+    with energy_rows.this_machine("tcp://elsewhere:1") as meter:
+        pass
+    assert meter.row(1, "") is None
+    assert "the run was on a cluster" in meter.missing
+    with energy_rows.this_machine("local") as meter:
+        pass
+    assert meter.row(1, "") is not None
+
+
+def test_the_text_fits_one_screen(command, words):
+    status, out, _ = command(*words)
+    assert status == 0
+    assert len(out.splitlines()) <= 40
+    assert max(map(len, out.splitlines())) <= 115
+    for part in ("Loihi 2 band", "45 nm", "microjoules", "assumptions: report.json"):
+        assert part in out
+
+
+def test_sanafe_stands_beside_our_counts(command, words, tmp_path):
+    pytest.importorskip("sanafe", reason="SANA-FE is not installed: pip install sanafe")
+    status, found, _ = command(*words, "--sanafe", "--json", "-")
+    assert status == 0
+    assert json.loads((tmp_path / "r" / "report.json").read_text()) == found
+    beside = found["sanafe"]
+    assert beside["equal"] and beside["images"] == energy_rows.SANAFE_IMAGES
+    assert beside["synaptic_events"] == beside["synaptic_ops"] > 0
+    row, of_time = found["energy"][-1], found["time"][-1]
+    assert row["model"] == of_time["model"] == f"SANA-FE {beside['version']} simulation"
+    assert (row["kind"], row["part"]) == ("modelled", "dynamic")
+    _, out, _ = command(*words, "--sanafe")
+    assert "equal to our" in out and "NOT" not in out
+
+
+def test_sanafe_that_counts_otherwise_is_said():
+    found = {"version": "9", "images": 4, "synaptic_events": 3.0, "synaptic_ops": 2.0}
+    assert "3.0 synaptic events" in energy_rows._said({**found, "equal": False})
+    assert "NOT equal to our 2.0" in energy_rows._said({**found, "equal": False})
+
+
+def test_sanafe_that_is_not_installed_is_one_line_before_any_work(
+    command, words, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "sanafe", None)
+    status, out, err = command(*words, "--sanafe")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "pip install 'ipvae-loihi[sanafe]'" in err
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    ("joules", "said"),
+    [((1e-6, 1e-6), "1"), ((1.2345e-3, 0.02), "1,234 to 20,000"), ((1e-9, 2e-7), "0.001 to 0.2")],
+)
+def test_bands_are_plain_numbers(joules, said):
+    assert energy_rows._band(*joules) == said

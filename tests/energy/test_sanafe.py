@@ -1,0 +1,118 @@
+"""SANA-FE's own counters on the same connectivity and spikes."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from ipvae.emulator import Emulator, run
+from ipvae.energy import sanafe as ours
+from ipvae.energy.counts import count
+from ipvae.energy.models.sanafe import sanafe_constants
+from ipvae.energy.work import work_of
+from ipvae.network.core_memory import CONSERVATIVE, layer_shapes
+from ipvae.network.errors import BackendError, InputError
+from ipvae.network.limits import TARGETS, Line
+from ipvae.network.partition import Placement
+
+STEPS = 5
+
+
+@pytest.fixture
+def simulator():
+    return pytest.importorskip("sanafe", reason="SANA-FE is not installed: pip install sanafe")
+
+
+@pytest.mark.parametrize(
+    "kind", ["recurrent", "errors + 2 read-outs", "loop of three", "two hidden + 1 read-out", "lca"]
+)
+def test_synaptic_events_equal_our_operations(simulator, kinds, kind):
+    network = kinds.networks(2)[kind]
+    trace = run(network, network.test_images, STEPS, 0)
+    found, counts = ours.simulate(network, trace), count(network, trace)
+    images = len(trace.samples)
+    assert found.images == images
+    assert found.synaptic_events == round(counts.synaptic_ops * images)
+    assert found.spikes == round(counts.messages * images)
+    assert found.updates == counts.neuron_updates * images
+
+
+def test_a_layer_on_several_cores(simulator, make_network):
+    """512 neurons on 6 cores: each message goes to all of them."""
+    network = make_network(k=512, m=12, n_images=2)
+    trace = run(network, network.test_images, STEPS, 0)
+    found, counts = ours.simulate(network, trace), count(network, trace)
+    assert counts.messages > 100
+    assert found.synaptic_events == counts.synaptic_ops * 2
+    assert found.packets == counts.messages * 2 * 6
+
+
+def test_its_energy_is_our_model_of_its_constants(simulator, make_network):
+    """One core: no hops; what it does not charge is the soma's part of a spike."""
+    network = make_network(k=16)
+    trace = run(network, network.test_images, STEPS, 0)
+    work = work_of(network, Emulator(network).totals(network.test_images, STEPS, 0))
+    row, time = ours.simulate(network, trace).rows()
+    model = sanafe_constants(work)
+    assert model is not None and model.low_j == model.high_j
+    sent = sum(layer.sent for layer in work.layers)
+    assert row.low_j == pytest.approx(model.low_j - sent * 69.3e-12)
+    assert (row.kind, row.part, row.chip) == ("modelled", "dynamic", "Loihi 1")
+    assert row.model.startswith("SANA-FE 2.")
+    assert time.low_s > 0
+
+
+def test_it_gets_our_weights(simulator, make_network):
+    """Potentials of its neurons add up what they receive: rows of G, a spike for each message."""
+    weight = np.random.default_rng(0).integers(-9, 10, (6, 6)).astype(np.int8)
+    network = make_network(k=6, m=4, n_images=1, weight_rec=weight)
+    trace = run(network, network.test_images, STEPS, 0)
+    arch = simulator.load_loihi()
+    placement = ours._placed(network, trace, 128)
+    net = ours._build(simulator, arch, network, trace, placement)
+    for neuron in net.groups["layer1"].neurons:
+        neuron.set_attributes(log_potential=True, model_attributes={"leak_decay": 1.0})
+    chip = simulator.SpikingChip(arch)
+    chip.load(net)
+    found = chip.sim(STEPS + 1, potential_trace=True)["potential_trace"]
+    heard = trace.stacked("1", "z")[0, :STEPS] != 0
+    expected = np.cumsum(heard @ weight.T.astype(int), axis=0)
+    # Row t of its trace is what neurons have before step t, of ours before they hear z of t - 1.
+    np.testing.assert_array_equal(np.asarray(found)[2:, :6], expected[:-1])
+    assert not np.asarray(found)[:2].any()
+    assert np.abs(expected).max() > 0
+
+
+def test_nothing_is_printed(simulator, make_network, capfd):
+    network = make_network()
+    ours.simulate(network, run(network, network.test_images, 2, 0))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_where_it_is_not_installed_one_line_says_how(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sanafe", None)
+    with pytest.raises(BackendError, match=r"pip install 'ipvae-loihi\[sanafe\]'"):
+        ours.require_sanafe()
+
+
+def test_what_its_chip_cannot_hold_is_refused(simulator, make_network, monkeypatch):
+    network = make_network(k=24)
+    trace = run(network, network.test_images, 1, 0)
+    with pytest.raises(InputError, match="takes 1 cores, SANA-FE's Loihi has room for 0 beside"):
+        ours._placed(network, trace, 1)
+    monkeypatch.setattr(ours, "place", lambda *_: Line("cores", 9, 5, "all layers"))
+    with pytest.raises(InputError, match="does not fit the network .cores 9 of 5, all layers"):
+        ours.simulate(network, trace)
+
+
+def test_what_its_mapping_refuses_is_one_line(simulator, make_network, monkeypatch):
+    """Its cores hold 1,024 neurons."""
+    quiet = np.zeros(1100, np.int32)
+    network = make_network(
+        k=1100, m=4, n_images=1, weight_rec=None, source=0, memory=False, self_weight=quiet
+    )
+    trace = run(network, network.test_images, 1, 0)
+    crowded = Placement(TARGETS["loihi2"], CONSERVATIVE, layer_shapes(network), (1,))
+    monkeypatch.setattr(ours, "place", lambda *_: crowded)
+    with pytest.raises(InputError, match="cannot place the network .*neurons per core"):
+        ours.simulate(network, trace)
