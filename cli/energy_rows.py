@@ -59,7 +59,7 @@ def add_energy(
     Parameters
     ----------
     result : dict
-        With `seed`; gets `energy`, `time`, `energy_notes` and, if asked for, `sanafe`.
+        With `seed` and `status`; gets `energy`, `time`, `energy_notes` and, if asked for, `sanafe`.
     network : IntNetwork
     totals : Totals
         Of the run of `pixels`.
@@ -76,6 +76,7 @@ def add_energy(
         notes.append(f"this machine: {machine.missing}")
     else:
         energy.append(measured)
+        result["status"] += " This machine's own was measured."
     if sanafe:
         result["sanafe"] = _simulated(network, pixels, totals.steps, result["seed"], energy, times)
     result["energy"] = [row.as_dict() for row in energy]

@@ -42,10 +42,7 @@ from ipvae.network.file import checksum, read_network
 from ipvae.network.pixels import to_real
 from ipvae.network.plain_file import is_plain
 
-STATUS = (
-    "No Loihi 2 was measured: counts come from the emulator, energies are modelled where a row "
-    "does not say measured."
-)
+STATUS = "No Loihi 2 was measured: counts come from the emulator, energies are modelled."
 
 
 def report(

@@ -79,7 +79,7 @@ def metered(root: Path = POWERCAP) -> Iterator[Meter]:
     meter = Meter()
     try:
         before = _read(root)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         before = {}
         meter.missing = f"no energy counter ({_why(error, root)})"
     yield meter
@@ -88,7 +88,7 @@ def metered(root: Path = POWERCAP) -> Iterator[Meter]:
         return
     try:
         after = _read(root)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         meter.missing = f"no energy counter ({_why(error, root)})"
         return
     for zone, counter in before.items():
@@ -114,7 +114,9 @@ def _read(root: Path) -> dict[str, Counter]:
     return found
 
 
-def _why(error: OSError, root: Path) -> str:
+def _why(error: OSError | ValueError, root: Path) -> str:
+    if isinstance(error, ValueError):
+        return f"{root}: a counter is not a number"
     path = error.filename or root
     if isinstance(error, PermissionError):
         return f"{path} may not be read; 'sudo chmod a+r {path}' allows it until the next start"

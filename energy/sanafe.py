@@ -22,6 +22,7 @@ from ipvae.network.errors import BackendError, InputError
 from ipvae.network.limits import TARGETS, Line
 from ipvae.network.partition import Placement, place
 from ipvae.network.trace import Trace
+from ipvae.network.wiring import Stage
 
 INSTALL = "pip install 'ipvae-loihi[sanafe]'"
 NEVER = 1e30
@@ -159,37 +160,51 @@ def _build(
 ) -> Any:
     """Network of SANA-FE: a group for each layer, and one for what it hears."""
     net = sanafe.Network()
-    free = [0] * placement.total_cores
+    used = [0] * placement.total_cores
     for stage in network.wiring.stages:
-        layer = stage.layer
-        listeners = net.create_neuron_group(
-            f"layer{stage.name}",
-            layer.n_neurons,
-            model_attributes={"threshold": NEVER, "force_update": True},
-            soma_hw_name="loihi_lif",
-            default_synapse_hw_name="loihi_dense_synapse",
-            default_dendrite_hw_name="loihi_dendrites",
-        )
-        for neuron, core in zip(listeners.neurons, _homes(placement, stage.name), strict=True):
-            neuron.map_to_core(_core(arch, core, replays=False))
-        if layer.weight_rec is None:
-            continue
-        source = str(layer.source)
-        heard = received_messages(trace, source, stage.lag)
-        # A row without spikes before what is heard over a lag: time steps are the listener's rows.
-        spikes = np.pad(heard, ((0, 0), (stage.lag, 0), (0, 0))).reshape(-1, heard.shape[2])
-        senders = net.create_neuron_group(f"heard{stage.name}", heard.shape[2])
-        homes = _homes(placement, source)
-        for neuron, core, train in zip(senders.neurons, homes, spikes.T, strict=True):
-            neuron.set_attributes(
-                soma_hw_name=f"loihi_inputs[{free[core]}]",
-                model_attributes={"spikes": train.tolist()},
-            )
-            neuron.map_to_core(_core(arch, core, replays=True))
-            free[core] += 1
-        weights = layer.weight_rec.T.astype(float).ravel().tolist()
-        senders.connect_neurons_dense(listeners, {"weight": weights})
+        listeners = _listeners(net, arch, stage, placement)
+        if stage.layer.weight_rec is not None:
+            senders = _replay(net, arch, stage, trace, placement, used)
+            weights = stage.layer.weight_rec.T.astype(float).ravel().tolist()
+            senders.connect_neurons_dense(listeners, {"weight": weights})
     return net
+
+
+def _listeners(net: Any, arch: Any, stage: Stage, placement: Placement) -> Any:
+    """Neurons of a layer, which are updated at every step and never fire."""
+    group = net.create_neuron_group(
+        f"layer{stage.name}",
+        stage.layer.n_neurons,
+        model_attributes={"threshold": NEVER, "force_update": True},
+        soma_hw_name="loihi_lif",
+        default_synapse_hw_name="loihi_dense_synapse",
+        default_dendrite_hw_name="loihi_dendrites",
+    )
+    for neuron, core in zip(group.neurons, _homes(placement, stage.name), strict=True):
+        neuron.map_to_core(_core(arch, core, replays=False))
+    return group
+
+
+def _replay(
+    net: Any, arch: Any, stage: Stage, trace: Trace, placement: Placement, used: list[int]
+) -> Any:
+    """Input neurons that send what a layer hears, image after image.
+
+    Time steps are the rows of the layer: over a lag, the first of an image is silent.
+    `used` counts the input neurons of each core.
+    """
+    source = str(stage.layer.source)
+    heard = received_messages(trace, source, stage.lag)
+    spikes = np.pad(heard, ((0, 0), (stage.lag, 0), (0, 0))).reshape(-1, heard.shape[2])
+    group = net.create_neuron_group(f"heard{stage.name}", heard.shape[2])
+    for neuron, core, train in zip(group.neurons, _homes(placement, source), spikes.T, strict=True):
+        neuron.set_attributes(
+            soma_hw_name=f"loihi_inputs[{used[core]}]",
+            model_attributes={"spikes": train.tolist()},
+        )
+        neuron.map_to_core(_core(arch, core, replays=True))
+        used[core] += 1
+    return group
 
 
 def _homes(placement: Placement, name: str) -> list[int]:

@@ -1,11 +1,13 @@
 """Energy and time in `ipvae report`: this machine's counters, SANA-FE, one screen."""
 
 import json
+import os
 import sys
+from pathlib import Path
 
 import pytest
 
-from ipvae.cli import energy_rows
+from ipvae.cli import energy_rows, report
 from ipvae.energy import rapl
 from ipvae.network.file import write_network
 
@@ -68,7 +70,8 @@ def test_counters_of_this_machine_become_a_measured_row(command, words, counters
     assert (row["model"], row["part"]) == ("this machine (RAPL)", "total")
     assert row["low_j"] == row["high_j"] == pytest.approx(7 / 5)
     assert any("idle power not subtracted" in said for said in row["assumptions"])
-    assert command(*words)[1].startswith("No Loihi 2 was measured")
+    first = command(*words)[1].splitlines()[0]
+    assert first == f"{report.STATUS} This machine's own was measured."
 
 
 def test_a_cluster_has_no_energy_of_this_machine(counters):
@@ -127,3 +130,17 @@ def test_sanafe_that_is_not_installed_is_one_line_before_any_work(
 )
 def test_bands_are_plain_numbers(joules, said):
     assert energy_rows._band(*joules) == said
+
+
+def test_sanafe_counts_what_we_count_on_digits_of_mnist(command, tmp_path):
+    """models/mnist, 512 neurons at 8 bits, one image and 16 steps."""
+    pytest.importorskip("sanafe", reason="SANA-FE is not installed: pip install sanafe")
+    data = Path(os.environ.get("IPVAE_DATA", ""))
+    if not (data / "MNIST").is_dir():
+        pytest.skip("IPVAE_DATA names no folder with MNIST")
+    net, model = tmp_path / "net.h5", Path(__file__).parents[2] / "models" / "mnist"
+    assert command("export", model, "--data-dir", data, "--out", net)[0] == 0
+    words = ("--samples", 1, "--steps", 16, "--sanafe", "--json", "-")
+    status, found, _ = command("report", net, "--out", tmp_path / "r", *words)
+    assert status == 0 and found["sanafe"]["equal"]
+    assert found["sanafe"]["synaptic_events"] == found["counts"]["synaptic_ops"] > 1_000_000

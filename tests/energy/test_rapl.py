@@ -56,6 +56,10 @@ def test_no_folder_and_no_package_are_said(tmp_path, zone):
         pass
     assert meter.row(1, "") is None
     assert meter.missing == f"no energy counter ({tmp_path} has no package's)"
+    zone("intel-rapl:0", "package-0", "")
+    with metered(tmp_path) as meter:
+        pass
+    assert meter.missing == f"no energy counter ({tmp_path}: a counter is not a number)"
 
 
 @pytest.mark.parametrize("before", [True, False])
