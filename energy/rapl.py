@@ -47,19 +47,22 @@ class Meter:
 
     Attributes
     ----------
+    root : Path
+        Where the counters lie.
     joules : dict of package -> float
         Empty where there are no counters, or none that may be read.
     missing : str
         Why there are none; empty where there are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path) -> None:
+        self.root = root
         self.joules: dict[str, float] = {}
         self.missing = ""
 
     def row(self, images: int, chip: str) -> EnergyRow | None:
         """Energy per image of all packages, if it was measured."""
-        source = f"{POWERCAP}, counters of {', '.join(self.joules)}"
+        source = f"{self.root}, counters of {', '.join(self.joules)}"
         rows = [
             EnergyRow(MODEL, "measured", "total", chip, each, each, source, ASSUMPTIONS)
             for each in (joules / images for joules in self.joules.values())
@@ -76,7 +79,7 @@ def metered(root: Path = POWERCAP) -> Iterator[Meter]:
     root : Path
         Folder of the kernel's power capping framework.
     """
-    meter = Meter()
+    meter = Meter(root)
     try:
         before = _read(root)
     except (OSError, ValueError) as error:

@@ -45,7 +45,7 @@ SOURCE = f"{NECOTIS}; {PILOTNET}; {PACE}"
 
 _TIMES = (
     "a step lasts as long as the busiest core takes for its mean load (steps vary: the mean of the "
-    "slowest is longer), and 1.164 us at least",
+    "slowest is longer), and 1.164 us at least; layers cost time in the steps in which they act",
     "low: spread over all cores of the chips that it needs, synapses and neurons work side by "
     "side, one pass of microcode per neuron",
     "high: the fewest cores that hold it, by the slower reading of the memory model; synapses and "

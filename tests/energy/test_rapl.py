@@ -35,7 +35,7 @@ def test_packages_are_added_and_what_overlaps_is_not(tmp_path, zone):
     assert row is not None
     assert (row.kind, row.part, row.chip) == ("measured", "total", "a chip")
     assert row.low_j == row.high_j == pytest.approx(0.3)
-    assert "package-0, package-1" in row.source
+    assert row.source == f"{tmp_path}, counters of package-0, package-1"
     assert meter.missing == ""
 
 
