@@ -19,6 +19,7 @@ from ipvae.cli.inputs import (
     training_errors,
 )
 from ipvae.cli.integers import integers
+from ipvae.cli.nir import NIR, export_nir, require_no_others
 from ipvae.cli.output import (
     JsonOption,
     emit,
@@ -49,8 +50,9 @@ NEURONS = (("silent neurons", "silent_neurons"), ("saturated neurons", "saturate
 
 
 def export(
+    context: typer.Context,
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Trained model.")],
-    out: Annotated[Path, typer.Option(help="Network file to write.")],
+    out: Annotated[Path, typer.Option(help="Network file to write; *.nir for NIR.")],
     weight_bits: Annotated[int, typer.Option(help="Bits of a weight, 2 to 8.")] = 8,
     layout: Annotated[
         str, typer.Option(help="Of an iterative model: recurrent (K x K) or error-units (2 M K).")
@@ -78,6 +80,8 @@ def export(
 ) -> None:
     """Quantize a trained model, calibrate it on training images and write the network file.
 
+    To a file *.nir its float model is written, as far as NIR can say it (docs/nir.md).
+
     Exit 1, and nothing is written, if the network is worse than the model by more than
     --most-loss.
     """
@@ -93,6 +97,10 @@ def export(
     )
     if images is not None and data_dir is not None:
         raise InputError("--images and --data-dir: give one of them")
+    if out.suffix == NIR:
+        require_no_others(context, "export", out)
+        export_nir(model, out, inference, threshold, json)
+        return
     with training_errors():
         checkpoint = load_checkpoint(model)
     wish = Wish.of(

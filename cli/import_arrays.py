@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from ipvae.cli.inputs import training_errors
+from ipvae.cli.nir import NIR, import_nir, require_no_others
 from ipvae.cli.output import JsonOption, emit, note, working
 from ipvae.network.errors import InputError
 
@@ -25,10 +26,12 @@ MAX_SHAPE_TEXT = 40
 
 
 def import_model(
+    context: typer.Context,
     source: Annotated[
         Path,
         typer.Argument(
-            metavar="CHECKPOINT.pt|ARRAYS.npz", help="IterativeVAE's checkpoint, or your arrays."
+            metavar="CHECKPOINT.pt|ARRAYS.npz|NET.nir",
+            help="IterativeVAE's checkpoint, your arrays, or a model that was exported to NIR.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
@@ -75,6 +78,10 @@ def import_model(
     from ipvae.train.checkpoint import Checkpoint, save_checkpoint
     from ipvae.train.data import DataInfo
 
+    if source.suffix == NIR:
+        require_no_others(context, "import", source)
+        import_nir(source, out, json)
+        return
     options = {"steps": steps, "clamp": clamp, "inner_iterations": inner_iterations}
     pixels: dict[str, Any] = PIXELS
     trained: dict[str, float] = {}
@@ -103,8 +110,8 @@ def import_model(
         params = to_parameters(from_arrays(source))
     else:
         raise InputError(
-            f"{source}: allowed are .pt files of IterativeVAE, and .npz files with the arrays "
-            "phi, sigma, step_size, bias and u0"
+            f"{source}: allowed are .pt files of IterativeVAE, .npz files with the arrays phi, "
+            "sigma, step_size, bias and u0, and .nir files that `ipvae export` wrote"
         )
     m, k = params["phi"].shape
     data = DataInfo(

@@ -60,6 +60,7 @@ def read_datasets(
     most: int,
     gzip: bool = False,
     singles: bool = False,
+    texts: int = 1,
     trusted: bool = False,
 ) -> dict[str, np.ndarray]:
     """Read all datasets of a file.
@@ -78,6 +79,8 @@ def read_datasets(
         Allow compressed datasets.
     singles : bool
         Allow single values that are true or false (read as 1 and 0) or text of any length.
+    texts : int
+        Largest number of such texts in one dataset.
     trusted : bool
         This process wrote the bytes: read them here.
 
@@ -97,6 +100,7 @@ def read_datasets(
         "most": most,
         "gzip": gzip,
         "singles": singles,
+        "texts": texts,
         "seconds": seconds,
     }
     try:

@@ -42,7 +42,7 @@ def shown(text: object) -> str:
 
 
 def list_datasets(
-    group: Any, most: int, gzip: bool, singles: bool = False
+    group: Any, most: int, gzip: bool, singles: bool = False, texts: int = 1
 ) -> dict[str, tuple[np.dtype, tuple]]:
     """Find all datasets below a group. None is kept open: each would take 95 kB.
 
@@ -55,6 +55,8 @@ def list_datasets(
         Allow chunked datasets compressed with gzip.
     singles : bool
         Allow single values that are true or false, or text of any length up to TEXT_BYTES.
+    texts : int
+        Largest number of such texts in one dataset.
 
     Returns
     -------
@@ -84,7 +86,7 @@ def list_datasets(
             if isinstance(item, h5py.Group):
                 waiting.append(full + "/")
             elif isinstance(item, h5py.Dataset):
-                require_plain(full, item, gzip, singles)
+                require_plain(full, item, gzip, texts if singles else 0)
                 place = h5py.h5o.get_info(item.id).addr  # pyright: ignore[reportAttributeAccessIssue]
                 if gzip and place in places:
                     raise RefusedError(f"/{shown(full)} is another name of a dataset before it")
@@ -101,8 +103,12 @@ def require_hard_link(parent: Any, name: str, full: str) -> None:
         raise RefusedError(f"/{shown(full)} is a soft or external link, allowed are none")
 
 
-def require_plain(name: str, dataset: Any, gzip: bool, singles: bool = False) -> None:
-    """Raise RefusedError unless a dataset holds, in this file, just what it declares."""
+def require_plain(name: str, dataset: Any, gzip: bool, texts: int = 0) -> None:
+    """Raise RefusedError unless a dataset holds, in this file, just what it declares.
+
+    With `texts` it may also be a single value that is true or false, or up to so many texts of
+    any length.
+    """
     creation = dataset.id.get_create_plist()
     layout = creation.get_layout()
     filters = {creation.get_filter(i)[0] for i in range(creation.get_nfilters())}
@@ -111,7 +117,9 @@ def require_plain(name: str, dataset: Any, gzip: bool, singles: bool = False) ->
     kind = dataset.id.get_type()
     if not (chunked or contiguous) or dataset.external or kind.committed():
         raise RefusedError(f"/{shown(name)} is not a plain contiguous dataset")
-    single = singles and dataset.size == 1 and streamed_type(dataset.dtype) != dataset.dtype
+    most = texts if dataset.dtype.kind == "O" else min(texts, 1)
+    few = dataset.size is not None and 0 < dataset.size <= most
+    single = few and streamed_type(dataset.dtype) != dataset.dtype
     if dataset.shape is None or not (single or plain_type(dataset.dtype)):
         raise RefusedError(f"/{shown(name)} holds neither plain numbers nor plain strings")
     declared, stored = dataset.size * dataset.dtype.itemsize, dataset.id.get_storage_size()
@@ -172,7 +180,9 @@ def describe(file: Any, wanted: dict) -> dict:
     """What `hdf5.py` asks of a file, as JSON data."""
     # Attributes first: a newer version is then called newer, whatever it holds.
     attributes = read_attributes(file, wanted["attributes"])
-    datasets = list_datasets(file, wanted["most"], wanted["gzip"], wanted.get("singles", False))
+    datasets = list_datasets(
+        file, wanted["most"], wanted["gzip"], wanted.get("singles", False), wanted.get("texts", 1)
+    )
     listed = {name: [dtype.str, list(shape)] for name, (dtype, shape) in datasets.items()}
     return {"datasets": listed, "attributes": attributes}
 

@@ -94,18 +94,8 @@ def save_checkpoint(run: str | Path, checkpoint: Checkpoint, *, half: bool = Fal
     run = Path(run)
     weights, description = run / "model.safetensors", run / "model.json"
     check_params(checkpoint.params, checkpoint.data, str(weights), checkpoint.model)
-    tensors = [*checkpoint.member.tensors, *checkpoint.member.rounded]
-    tensors = [name for name in tensors if name in checkpoint.params]
-    config = checkpoint.config
-    content: dict[str, Any] = {
-        "kind": KIND,
-        "version": VERSION,
-        "config": None if config is None else config.to_json(),
-        "data": asdict(checkpoint.data),
-        "metrics": checkpoint.metrics,
-    }
-    if checkpoint.start is not None:
-        content["start"] = checkpoint.start
+    tensors = _in_order(checkpoint)
+    content = _content(checkpoint)
     dtype = np.float16 if half else np.float32
     with np.errstate(over="ignore"):
         arrays = {name: np.array(checkpoint.params[name], dtype, order="C") for name in tensors}
@@ -114,9 +104,7 @@ def save_checkpoint(run: str | Path, checkpoint: Checkpoint, *, half: bool = Fal
             f"{weights}: a parameter is beyond float16's 65504; only float32 can hold it. Save it "
             "whole."
         )
-    digest = hashlib.sha256(dumps(content).encode())
-    digest.update(b"".join(arrays[name].tobytes() for name in tensors))
-    content["pair"] = digest.hexdigest()
+    content["pair"] = _mark(content, arrays)
     try:
         run.mkdir(parents=True, exist_ok=True)
         write_whole(weights, to_safetensors(arrays, metadata={"pair": content["pair"]}))
@@ -152,6 +140,66 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     )
 
 
+def to_text(checkpoint: Checkpoint) -> str:
+    """Return what model.json says of a checkpoint whose tensors are kept elsewhere, as float32."""
+    check_params(checkpoint.params, checkpoint.data, "model", checkpoint.model)
+    content = _content(checkpoint)
+    arrays = {name: checkpoint.params[name] for name in _in_order(checkpoint)}
+    return dumps({**content, "pair": _mark(content, arrays)})
+
+
+def from_text(text: bytes, params: dict[str, np.ndarray], where: Path) -> Checkpoint:
+    """Join the text of `to_text` with its tensors.
+
+    Raises
+    ------
+    CheckpointError
+        If either is damaged, or they do not belong together.
+    """
+    content = _parse(text, where)
+    config, data = _read_header(content, where)
+    check_params(params, data, str(where), model_of(config))
+    start = content.get("start")
+    found = Checkpoint(
+        params, config, data, content["metrics"], start if isinstance(start, str) else None
+    )
+    unmarked = {key: value for key, value in content.items() if key != "pair"}
+    if _mark(unmarked, {name: params[name] for name in _in_order(found)}) != content["pair"]:
+        raise CheckpointError(
+            f"{where}: its parameters do not belong to its description (their marks differ). "
+            "Write or copy the file again."
+        )
+    return found
+
+
+def _content(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What model.json holds, without the mark."""
+    config = checkpoint.config
+    content: dict[str, Any] = {
+        "kind": KIND,
+        "version": VERSION,
+        "config": None if config is None else config.to_json(),
+        "data": asdict(checkpoint.data),
+        "metrics": checkpoint.metrics,
+    }
+    if checkpoint.start is not None:
+        content["start"] = checkpoint.start
+    return content
+
+
+def _in_order(checkpoint: Checkpoint) -> list[str]:
+    """Names of the tensors in the order of the file."""
+    names = [*checkpoint.member.tensors, *checkpoint.member.rounded]
+    return [name for name in names if name in checkpoint.params]
+
+
+def _mark(content: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
+    """Digest of a description and its tensors."""
+    digest = hashlib.sha256(dumps(content).encode())
+    digest.update(b"".join(array.tobytes() for array in arrays.values()))
+    return digest.hexdigest()
+
+
 def _locate(path: Path) -> tuple[Path, Path]:
     if path.is_dir():
         path = path / "model.safetensors"
@@ -177,13 +225,23 @@ def _read_json(path: Path) -> dict[str, Any]:
                 f"{path}: {path.stat().st_size} bytes, at most {_MAX_JSON_BYTES} are allowed. "
                 "It is no model description."
             )
-        content = json.loads(path.read_bytes())
-    except CheckpointError:
-        raise
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(
-            f"{path}: not readable as JSON ({error}). Train or copy the model again."
-        ) from error
+        text = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return _parse(text, path)
+
+
+def _unreadable(path: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: not readable as JSON ({error}). Train or copy the model again."
+    )
+
+
+def _parse(text: bytes, path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(path, error) from error
     if not isinstance(content, dict) or content.get("kind") != KIND:
         found = content.get("kind") if isinstance(content, dict) else type(content).__name__
         raise CheckpointError(

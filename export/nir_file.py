@@ -1,0 +1,211 @@
+"""Files of NIR: written for other tools, with all that we need to read our model back.
+
+What NIR's nodes cannot say stands in the graph's metadata: the trained parameters bit for bit,
+what describes them, and in words what another tool loses (docs/nir.md).
+"""
+
+from pathlib import Path
+
+import nir
+import numpy as np
+
+from ipvae.export.nir_graph import Graph, graph_of
+from ipvae.network.atomic import replacing
+from ipvae.network.errors import FormatError, InputError
+from ipvae.network.hdf5 import read_datasets
+from ipvae.network.hdf5_child import declared_bytes, shown
+from ipvae.train.checkpoint import Checkpoint, from_text, to_text
+from ipvae.train.errors import TrainingError
+
+FORMAT, VERSION = "ipvae-loihi float model", 1
+
+MOST_DATASETS = 512
+MOST_BYTES = 2**31
+"""Of all arrays together."""
+MOST_EDGES = 64
+TOLERANCE = 1e-5
+"""Of a node's weights, relative to the largest: they are computed anew when read."""
+
+_META = "node/metadata/"
+_PARAMETERS = _META + "parameters/"
+
+Fields = dict[str, np.ndarray]
+
+
+def write_nir(
+    path: str | Path, checkpoint: Checkpoint, threshold: float | None = None, writer: str = ""
+) -> Graph:
+    """Write a model as NIR, or LCA on its dictionary where a threshold is given.
+
+    Parameters
+    ----------
+    path : str or Path
+    checkpoint : Checkpoint
+    threshold : above 0, pixel units; LCA's
+    writer : what the file says wrote it
+
+    Returns
+    -------
+    Graph
+        What was written; its `lost` stands in the file too.
+
+    Raises
+    ------
+    InputError
+        If NIR has no nodes for the model, or the file cannot be written.
+    """
+    graph = graph_of(checkpoint, threshold)
+    metadata = {
+        "format": FORMAT,
+        "format_version": VERSION,
+        "written_by": writer,
+        "lost": "\n".join(graph.lost),
+        "model": np.array([to_text(checkpoint).encode("ascii")]),
+        "parameters": {name: np.atleast_1d(a) for name, a in checkpoint.params.items()},
+    }
+    if threshold is not None:
+        metadata["lca_threshold"] = threshold
+    whole = nir.NIRGraph(graph.nodes, graph.edges, metadata=metadata)
+    with replacing(path) as temporary:
+        nir.write(temporary, whole)
+    return graph
+
+
+def read_nir(path: str | Path) -> tuple[Checkpoint, float | None]:
+    """Read a model back, in a child process with limits on time and memory.
+
+    Returns
+    -------
+    the checkpoint as it was exported, and LCA's threshold where it was exported for that
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged, foreign, newer, or its nodes are not those of its parameters.
+    """
+    path = Path(path)
+    fields = read_datasets(
+        path,
+        lambda datasets, _: _approve(path, datasets),
+        {},
+        most=MOST_DATASETS,
+        gzip=True,
+        singles=True,
+        texts=2 * MOST_EDGES,
+    )
+    _require_ours(path, fields)
+    try:
+        checkpoint = from_text(_text(path, fields), _parameters(fields), path)
+        threshold = _threshold(path, fields)
+        graph = graph_of(checkpoint, threshold)
+    except (TrainingError, InputError) as error:
+        message = str(error) if str(path) in str(error) else f"{path}: {error}"
+        raise FormatError(message) from error
+    _require_same(path, fields, graph)
+    return checkpoint, threshold
+
+
+def _approve(path: Path, datasets: dict) -> None:
+    """Refuse what is not ours, and what is too much, before any content is read."""
+    if "version" not in datasets or "node/type" not in datasets:
+        raise FormatError(
+            f"{path}: no file of NIR (it has no /version and /node/type); pass one that "
+            "`ipvae export MODEL --out NET.nir` wrote"
+        )
+    if not {_META + "format", _META + "format_version", _META + "model"} <= set(datasets):
+        raise FormatError(
+            f"{path}: a graph of NIR without a model of ours in its metadata; NIR itself has no "
+            "Poisson neuron, so only what `ipvae export MODEL --out NET.nir` wrote can be read"
+        )
+    total = sum(declared_bytes(*kind) for kind in datasets.values())
+    if total > MOST_BYTES:
+        raise FormatError(f"{path}: {total} bytes of arrays, allowed are up to {MOST_BYTES}")
+
+
+def _require_ours(path: Path, fields: Fields) -> None:
+    found, version = (fields[_META + name] for name in ("format", "format_version"))
+    if found.dtype.kind != "S" or found.ravel()[:1].tolist() != [FORMAT.encode()]:
+        text = shown(found.ravel()[:1].tolist())
+        raise FormatError(f"{path}: format is {text}, allowed is '{FORMAT}'; export the model anew")
+    if version.dtype.kind not in "iu" or version.ravel()[:1].tolist() != [VERSION]:
+        text = shown(version.ravel()[:1].tolist())
+        raise FormatError(
+            f"{path}: format version {text}, this ipvae reads {VERSION}; use the ipvae that wrote "
+            "it, or export the model anew"
+        )
+
+
+def _text(path: Path, fields: Fields) -> bytes:
+    text = fields[_META + "model"]
+    if text.dtype.kind != "S" or text.size != 1:
+        raise FormatError(f"{path}: its description of the model is no text; export it anew")
+    return text.ravel()[0]
+
+
+def _parameters(fields: Fields) -> Fields:
+    """Trained parameters by name; a single number has no axes."""
+    found = {
+        name.removeprefix(_PARAMETERS): np.array(array)
+        for name, array in fields.items()
+        if name.startswith(_PARAMETERS)
+    }
+    scalars = {name for name in found if name.startswith("log_lr")}
+    return {
+        name: array.reshape(()) if name in scalars and array.size == 1 else array
+        for name, array in found.items()
+    }
+
+
+def _threshold(path: Path, fields: Fields) -> float | None:
+    found = fields.get(_META + "lca_threshold")
+    if found is None:
+        return None
+    if found.dtype.kind != "f" or found.size != 1:
+        raise FormatError(f"{path}: lca_threshold is no single number; export the model anew")
+    return float(found.ravel()[0])
+
+
+def _require_same(path: Path, fields: Fields, graph: Graph) -> None:
+    """Refuse a graph that another tool has changed: its changes would be lost in silence."""
+    expected = _arrays(graph)
+    found = {name: array for name, array in fields.items() if _is_of_node(name)}
+    names = [{name.split("/")[2] for name in each} for each in (found, expected)]
+    edges = fields.get("node/edges", np.empty((0, 2), "S1"))
+    changed = sorted(n for n in set(found) & set(expected) if not _same(found[n], expected[n]))
+    if names[0] != names[1]:
+        changed.append("its nodes")
+    if edges.ndim != 2 or {tuple(edge) for edge in edges.tolist()} != _encoded(graph):
+        changed.append("its edges")
+    if changed:
+        raise FormatError(
+            f"{path}: another tool changed {', '.join(shown(n) for n in changed[:3])}; what is "
+            "read is the model that was exported, so the change would be lost. Export it anew"
+        )
+
+
+def _is_of_node(name: str) -> bool:
+    parts = name.split("/")
+    return len(parts) == 4 and parts[:2] == ["node", "nodes"]
+
+
+def _arrays(graph: Graph) -> Fields:
+    """What a graph's nodes hold, by its place in the file."""
+    return {
+        f"node/nodes/{name}/{key}": np.asarray(value.encode() if key == "type" else value)
+        for name, node in graph.nodes.items()
+        for key, value in node.to_dict().items()
+        if key != "metadata"
+    }
+
+
+def _encoded(graph: Graph) -> set[tuple[bytes, bytes]]:
+    return {(a.encode(), b.encode()) for a, b in graph.edges}
+
+
+def _same(found: np.ndarray, expected: np.ndarray) -> bool:
+    if found.shape != expected.shape or (found.dtype.kind == "S") != (expected.dtype.kind == "S"):
+        return False
+    if expected.dtype.kind == "S":
+        return bool((found == expected).all())
+    largest = float(np.abs(expected).max(initial=0.0))
+    return bool((np.abs(found - expected) <= TOLERANCE * largest).all())
