@@ -14,6 +14,7 @@ from ipvae.cli import (
     check,
     demo,
     diff,
+    doctor,
     evaluate,
     export,
     import_arrays,
@@ -51,6 +52,7 @@ for name, command in {
     "info": info.info,
     "diff": diff.diff,
     "demo": demo.demo,
+    "doctor": doctor.doctor,
 }.items():
     app.command(name)(command)
 

@@ -112,8 +112,8 @@ def iterative_graph(params: Mapping[str, np.ndarray]) -> Graph:
     lost = (
         _DRAW,
         "u: where it starts (metadata 'start'); NIR's integrator starts anywhere",
-        f"u: the clamp of its change and of itself, {low:g} to softly {high:g}; without both it does "
-        "not reconstruct images",
+        f"u: the clamp of its change and of itself, {low:g} to softly {high:g}; without counts and "
+        "clamp it does not reconstruct images",
         _STEP,
         _REAL,
     )

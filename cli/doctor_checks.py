@@ -1,0 +1,340 @@
+"""What of the toolchain works on this machine. Needs Python's own modules only, nothing of ours.
+
+Whatever may fail is tried in child processes (`doctor_child.py`), side by side, so that the answer
+comes in seconds and no broken package can do harm. Nothing is asked over the network.
+"""
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+
+OK, MISSING, BROKEN = "ok", "missing", "broken"
+PACKAGE = "ipvae-loihi"
+PYTHONS = ((3, 10), (3, 13))
+LAVA_PYTHON = (3, 10)
+SECONDS = 30.0
+"""For one step; with Lava's run three times as long."""
+
+NEEDED = {
+    "numpy": "numpy",
+    "h5py": "h5py",
+    "scipy": "scipy",
+    "scikit-learn": "sklearn",
+    "matplotlib": "matplotlib",
+    "typer": "typer",
+    "rich": "rich",
+    "jinja2": "jinja2",
+    "safetensors": "safetensors",
+    "nir": "nir",
+    "numba": "numba",
+    "torch": "torch",
+}
+"""Packages of the core chain, with the modules to import."""
+
+OPTIONAL = {
+    "dask": ("dask.distributed", "many workers", f"pip install '{PACKAGE}[scale]'"),
+    "sanafe": ("sanafe", "its counts and energy beside ours", "pip install sanafe"),
+    "lava-nc": ("lava.magma.core.process.process", "--backend lava", "make setup"),
+    "lava-dl": ("lava.lib.dl.netx.hdf5", "--backend lava", "make setup"),
+}
+"""Packages with the module to import, what they are for, and how to get them."""
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "firefox")
+
+Step = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the answer.
+
+    Attributes
+    ----------
+    name : what was looked at
+    state : OK, MISSING or BROKEN
+    needed : whether the core chain (train, export, check, run, report) needs it
+    found : what was found
+    advice : what to do, empty where nothing need be done
+    """
+
+    name: str
+    state: str
+    needed: bool
+    found: str
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What children said of each step; a step that was never tried is absent."""
+
+    of: dict[Step, dict]
+
+    def finding(self, step: Step, name: str, needed: bool, missing: str, broken: str) -> Finding:
+        """Turn an answer into a line; `missing` and `broken` are advice."""
+        answer = self.of[step]
+        if "found" in answer:
+            return Finding(name, OK, needed, answer["found"])
+        gone = answer["missing"]
+        whole = {"import": step[1], "loihi2": "lava"}.get(step[0], "")
+        if gone and (step[0] == "loihi2" or whole == gone or whole.startswith(gone + ".")):
+            return Finding(name, MISSING, needed, answer["error"], missing)
+        return Finding(name, BROKEN, needed, answer["error"], broken)
+
+
+def diagnose(thorough: bool = False) -> list[Finding]:
+    """Look at everything; takes seconds, with `thorough` some more for a run of Lava."""
+    streams: list[list[Step]] = [
+        [("import", "torch"), ("torch", "")],
+        [("import", NEEDED[name]) for name in NEEDED if name != "torch"] + [("numba", "")],
+        [("import", OPTIONAL[name][0]) for name in ("dask", "sanafe")],
+    ]
+    if sys.version_info[:2] == LAVA_PYTHON:
+        lava = [("import", OPTIONAL[name][0]) for name in ("lava-nc", "lava-dl")]
+        streams.append([*lava, ("loihi2", ""), *([("lava", "")] if thorough else [])])
+    answers = Answers(_tried(streams))
+    found = [_python(), *_needed(answers), *_optional(answers), *_lava(answers, thorough)]
+    return [*found, _browser(), _rapl(), _data(), _machine()]
+
+
+def works(findings: list[Finding]) -> bool:
+    """Whether the core chain has all it needs, and nothing that is installed is broken."""
+    return not any(f.state == BROKEN or (f.needed and f.state != OK) for f in findings)
+
+
+def as_dict(findings: list[Finding]) -> dict:
+    """JSON data of `ipvae doctor`."""
+    return {"ok": works(findings), "checks": [asdict(f) for f in findings]}
+
+
+def lines(findings: list[Finding]) -> list[str]:
+    """Text, a line for each finding and one for all."""
+    rows = [
+        f"{f.state:8}{f.name:13}{f.found}{f'; {f.advice}' if f.advice else ''}" for f in findings
+    ]
+    end = "the core chain works here" if works(findings) else "not all of it works here: see above"
+    return [*rows, end]
+
+
+def _tried(streams: list[list[Step]]) -> dict[Step, dict]:
+    """Answers of all steps; streams run side by side."""
+    answers: dict[Step, dict] = {}
+    threads = [threading.Thread(target=_try_all, args=(s, answers)) for s in streams]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def _try_all(steps: list[Step], answers: dict[Step, dict]) -> None:
+    """Have steps tried in a child, and in another from where one ended early."""
+    while steps:
+        told, why = _child(steps)
+        answers.update(zip(steps, told, strict=False))
+        steps = steps[len(told) :]
+        if steps:
+            answers[steps[0]] = {"error": why, "missing": None}
+            steps = steps[1:]
+
+
+def _child(steps: list[Step]) -> tuple[list[dict], str]:
+    """Answers of one child, and why there are no more."""
+    script = str(Path(__file__).with_name("doctor_child.py"))
+    words = [sys.executable, script, json.dumps([sys.path, steps])]
+    quiet = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    told: list[dict] = []
+    with subprocess.Popen(words, stdout=subprocess.PIPE, **quiet) as child:
+        alive = _Watch(child, steps)
+        for line in child.stdout or ():
+            told.append(json.loads(line))
+            alive.step(len(told))
+        alive.end()
+    if alive.late:
+        return told, f"did not answer in {alive.late:.0f} s"
+    return told, f"its process ended, status {child.returncode}"
+
+
+class _Watch:
+    """Kills a child that takes too long over a step."""
+
+    def __init__(self, child: subprocess.Popen, steps: list[Step]) -> None:
+        self._child, self._steps, self.late = child, steps, 0.0
+        self._timer: threading.Timer | None = None
+        self.step(0)
+
+    def step(self, number: int) -> None:
+        """Begin to wait for a step."""
+        self.end()
+        if number < len(self._steps):
+            seconds = SECONDS * (3 if self._steps[number][0] == "lava" else 1)
+            self._timer = threading.Timer(seconds, self._kill, (seconds,))
+            self._timer.start()
+
+    def end(self) -> None:
+        """Wait no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _kill(self, seconds: float) -> None:
+        self.late = seconds
+        self._child.kill()
+
+
+def _python() -> Finding:
+    low, high = PYTHONS
+    found, here = f"{platform.python_version()}, {sys.executable}", sys.version_info[:2]
+    if low <= here <= high:
+        return Finding("Python", OK, True, found)
+    allowed = f"allowed are {low[0]}.{low[1]} to {high[0]}.{high[1]}; install one of them"
+    return Finding("Python", BROKEN, True, found, allowed)
+
+
+def _needed(answers: Answers) -> list[Finding]:
+    """Packages of the core chain, with what else of numba and torch must work."""
+    rules, found = requirements(), []
+    again = f"install the toolchain again (pip install '{PACKAGE}')"
+    for name, module in NEEDED.items():
+        finding = answers.finding(("import", module), name, True, again, again)
+        found.append(_versioned(finding, name, rules.get(name, "")))
+    for name in ("numba", "torch"):
+        at = list(NEEDED).index(name)
+        if found[at].state == OK:
+            advice = "make its cache writable, or set NUMBA_CACHE_DIR" if name == "numba" else again
+            tried = answers.finding((name, ""), name, True, again, advice)
+            said = f"{found[at].found}; {tried.found}"
+            found[at] = Finding(name, tried.state, True, said, tried.advice or found[at].advice)
+    return found
+
+
+def _versioned(finding: Finding, name: str, rule: str) -> Finding:
+    """Add the version of an imported package, and refuse it if it is not allowed."""
+    if finding.state != OK:
+        return finding
+    try:
+        version = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        version = finding.found or "no version"
+    if allows(rule, version):
+        return Finding(name, OK, finding.needed, version)
+    advice = f"allowed is {rule}; pip install '{name}{rule}'"
+    return Finding(name, BROKEN, finding.needed, version, advice)
+
+
+def requirements() -> dict[str, str]:
+    """Allowed versions by package, as the installed toolchain says; none where it is not one."""
+    try:
+        listed = metadata.requires(PACKAGE) or []
+    except metadata.PackageNotFoundError:
+        return {}
+    parsed = (re.match(r"([\w.-]+)(?:\[[\w,]*\])?\s*([^;]*)", line) for line in listed)
+    return {m[1].lower(): m[2].strip().strip("()") for m in parsed if m}
+
+
+def allows(rule: str, version: str) -> bool:
+    """Whether a version satisfies a rule such as '<3,>=1.26'; numbers count, suffixes do not."""
+    for part in filter(None, rule.split(",")):
+        match = re.match(r"(<=|>=|==|!=|<|>)([\d.]+)", part.strip())
+        if match is None:
+            continue
+        a, b = _numbers(version), _numbers(match[2])
+        size = max(len(a), len(b))
+        a, b = (x + [0] * (size - len(x)) for x in (a, b))
+        held = {"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b, "==": a == b, "!=": a != b}
+        if not held[match[1]]:
+            return False
+    return True
+
+
+def _numbers(version: str) -> list[int]:
+    match = re.match(r"\d+(?:\.\d+)*", version)
+    return [int(n) for n in match[0].split(".")] if match else []
+
+
+def _optional(answers: Answers) -> list[Finding]:
+    rules, found = requirements(), []
+    for name in ("dask", "sanafe"):
+        module, purpose, how = OPTIONAL[name]
+        advice = f"only for {purpose}: {how}"
+        finding = answers.finding(("import", module), name, False, advice, f"{how} again")
+        found.append(_versioned(finding, name, rules.get(name, "")))
+    return found
+
+
+def _lava(answers: Answers, thorough: bool) -> list[Finding]:
+    """Lava and what needs it."""
+    if sys.version_info[:2] != LAVA_PYTHON:
+        where = "exists for Python 3.10 only; the emulator gives the same bits anywhere"
+        return [Finding(name, MISSING, False, where) for name in ("lava-nc", "lava-dl", "Loihi 2")]
+    rules, found = requirements(), []
+    for name in ("lava-nc", "lava-dl"):
+        module, purpose, how = OPTIONAL[name]
+        advice = f"only for {purpose}: {how}"
+        finding = answers.finding(("import", module), name, False, advice, f"{how} again")
+        found.append(_versioned(finding, name, rules.get(name, "")))
+    if thorough and all(f.state == OK for f in found):
+        found.append(answers.finding(("lava", ""), "Lava run", False, "", "make setup again"))
+    advice = "only for --backend loihi2: Intel's extension and a board, docs/loihi2.md"
+    found.append(answers.finding(("loihi2", ""), "Loihi 2", False, advice, advice))
+    return found
+
+
+def _browser() -> Finding:
+    for name in BROWSERS:
+        place = shutil.which(name)
+        if place:
+            return Finding("browser", OK, False, place)
+    advice = "only to look at reports here, and to test them: install chromium"
+    return Finding("browser", MISSING, False, f"none of {', '.join(BROWSERS)}", advice)
+
+
+def _rapl() -> Finding:
+    """Energy counters of the processor, as the kernel shows them."""
+    counters = sorted(Path("/sys/class/powercap").glob("intel-rapl:*/energy_uj"))
+    readable = [c for c in counters if os.access(c, os.R_OK)]
+    if readable:
+        return Finding("RAPL", OK, False, f"{len(readable)} energy counters can be read")
+    found = f"{len(counters)} energy counters, none can be read" if counters else "no counters here"
+    advice = "energy is modelled, not measured"
+    return Finding("RAPL", MISSING, False, found, advice + ("; run as root" if counters else ""))
+
+
+def _data() -> Finding:
+    """MNIST where tests and users keep it; the other presets bring their own data."""
+    folder = os.environ.get("IPVAE_DATA")
+    raw = Path(folder or "") / "MNIST" / "raw"
+    if folder and any(raw.glob("*-ubyte*")):
+        return Finding("data", OK, False, f"MNIST in {folder} (IPVAE_DATA)")
+    found = f"no {raw}" if folder else "IPVAE_DATA is not set"
+    advice = "only for tests on MNIST: a folder with MNIST/raw/*-ubyte; commands take --data-dir"
+    return Finding("data", MISSING, False, found, advice)
+
+
+def _machine() -> Finding:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    memory = ""
+    if Path("/proc/meminfo").exists():
+        match = re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text())
+        memory = f", {int(match[1]) / 2**20:.1f} GiB of memory free" if match else ""
+    return Finding("machine", OK, False, f"{cores} cores{memory}, {platform.platform()}")
+
+
+def main(words: list[str]) -> int:
+    """Answer without the command line's own packages, which may be what is broken."""
+    started = time.monotonic()
+    findings = diagnose("--thorough" in words)
+    as_json = "--json" in words or "--json=-" in words
+    text = json.dumps(as_dict(findings), indent=2) if as_json else "\n".join(lines(findings))
+    print(text)
+    if "--verbose" in words:
+        print(f"looked for {time.monotonic() - started:.1f} s", file=sys.stderr)
+    return 0 if works(findings) else 1

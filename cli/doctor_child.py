@@ -1,0 +1,125 @@
+"""Try parts of the toolchain, one after another, in a process of its own.
+
+Run as a script by `doctor_checks.py`, since what is broken may print, exit, crash or hang when it
+is imported. Imports nothing but Python's own modules; each step answers one JSON line.
+"""
+
+import os
+import sys
+
+if __name__ == "__main__":  # our folder, a script's first place, holds modules of plain names
+    sys.path[:] = [p for p in sys.path if os.path.abspath(p) != os.path.dirname(__file__)]
+
+import importlib
+import importlib.util
+import json
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def imports(name: str) -> str:
+    """Import a module; its version, if it says one."""
+    return str(getattr(importlib.import_module(name), "__version__", ""))
+
+
+def numba_kernel(_: str) -> str:
+    """Compile a kernel, and find out where compiled kernels of the emulator are kept."""
+    numba = importlib.import_module("numba")
+    if numba.njit(lambda a: a + 1)(1) != 2:
+        raise RuntimeError("a compiled kernel gives a wrong sum")
+    kernels = importlib.import_module("ipvae.emulator.kernels")
+    folder = Path(kernels.run_poisson.stats.cache_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+    return f"compiles; its cache {folder} can be written"
+
+
+def torch_device(_: str) -> str:
+    """Multiply on the CPU, and on a GPU if there is one."""
+    torch = importlib.import_module("torch")
+    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    for device in devices:
+        ones = torch.ones(2, 2, device=device)
+        if float((ones @ ones).sum()) != 8.0:
+            raise RuntimeError(f"a product on {device} is wrong")
+    gpu = torch.cuda.get_device_name(0) if "cuda" in devices else "no GPU, which is not needed"
+    return f"computes on the CPU; {gpu}"
+
+
+def loihi2(_: str) -> str:
+    """Look for Intel's extension; no board is asked."""
+    board = importlib.import_module("ipvae.lava_procs.loihi2_board")
+    missing = [n for n in (board.EXTENSION, *board.PARTS) if not board.has_module(n)]
+    if missing:
+        raise ModuleNotFoundError(f"no module {missing[0]}", name=missing[0])
+    return "Intel's extension is installed; whether a board answers is seen by running on it"
+
+
+def lava_step(_: str) -> str:
+    """Run one image for one step on Lava and compare it with the emulator."""
+    np = importlib.import_module("numpy")
+    network = _small_network(np)
+    image = network.test_images[:1]
+    traces = [
+        importlib.import_module(f"ipvae.{place}").run(network, image, 1, 0)
+        for place in ("emulator", "lava_procs.runner")
+    ]
+    for variable, expected in traces[0].samples[0]["1"].items():
+        if not np.array_equal(traces[1].samples[0]["1"][variable], expected):
+            raise RuntimeError(f"{variable} differs from the emulator's")
+    return "one image and step: the emulator's bits"
+
+
+def _small_network(np: Any) -> Any:
+    description = importlib.import_module("ipvae.network.description")
+    quantizing = importlib.import_module("ipvae.export.quantize")
+    m, k = 4, 3
+    trained = description.FloatNetwork(
+        phi=np.eye(m, k), sigma=np.ones(m), step_size=0.1, bias=np.full(k, 0.1), u0=np.zeros(k)
+    )
+    pixels = description.InputFormat(0, 15, 1 / 15, (2, 2))
+    images = quantizing.Images(np.full((1, m), 9, np.int16), np.array([-1], np.int16))
+    return quantizing.quantize(trained, pixels, images, 8)
+
+
+STEPS: dict[str, Callable[[str], str]] = {
+    "import": imports,
+    "numba": numba_kernel,
+    "torch": torch_device,
+    "loihi2": loihi2,
+    "lava": lava_step,
+}
+
+
+def attempt(kind: str, name: str) -> dict:
+    """One step: what it found, or what is wrong; `missing` names a module that is not there."""
+    try:
+        return {"found": STEPS[kind](name)}
+    except ModuleNotFoundError as error:
+        text, missing = str(error), error.name
+    except BaseException as error:  # a package may even raise SystemExit
+        text, missing = f"{type(error).__name__}: {error}", None
+    return {"error": " ".join(text.split())[:300], "missing": missing}
+
+
+def main() -> None:
+    """Take sys.path and steps, [kind, name] each, as JSON."""
+    path, steps = json.loads(sys.argv[1])
+    sys.path[:] = path
+    answers = os.fdopen(os.dup(1), "w")
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, 1)
+    os.dup2(quiet, 2)
+    warnings.simplefilter("ignore")
+    for kind, name in steps:
+        answers.write(json.dumps(attempt(kind, name)) + "\n")
+        answers.flush()
+    os._exit(0)  # a package's own end may take long, or hang
+
+
+if __name__ == "__main__":
+    main()
