@@ -40,11 +40,13 @@ NEEDED = {
 }
 """Packages of the core chain, with the modules to import."""
 
+LAVA_EXTRA = f"pip install '{PACKAGE}[lava]'"
+
 OPTIONAL = {
     "dask": ("dask.distributed", "many workers", f"pip install '{PACKAGE}[scale]'"),
     "sanafe": ("sanafe", "its counts and energy beside ours", "pip install sanafe"),
-    "lava-nc": ("lava.magma.core.process.process", "--backend lava", "make setup"),
-    "lava-dl": ("lava.lib.dl.netx.hdf5", "--backend lava", "make setup"),
+    "lava-nc": ("lava.magma.core.process.process", "--backend lava", LAVA_EXTRA),
+    "lava-dl": ("lava.lib.dl.netx.hdf5", "--backend lava", LAVA_EXTRA),
 }
 """Packages with the module to import, what they are for, and how to get them."""
 
@@ -282,7 +284,7 @@ def _lava(answers: Answers, thorough: bool) -> list[Finding]:
         finding = answers.finding(("import", module), name, False, advice, f"{how} again")
         found.append(_versioned(finding, name, rules.get(name, "")))
     if thorough and all(f.state == OK for f in found):
-        found.append(answers.finding(("lava", ""), "Lava run", False, "", "make setup again"))
+        found.append(answers.finding(("lava", ""), "Lava run", False, "", f"{LAVA_EXTRA} again"))
     advice = "only for --backend loihi2: Intel's extension and a board, docs/loihi2.md"
     found.append(answers.finding(("loihi2", ""), "Loihi 2", False, advice, advice))
     return found
