@@ -1,5 +1,8 @@
 """`ipvae export MODEL --out NET.nir` and `ipvae import NET.nir`."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -99,3 +102,12 @@ def test_a_failed_export_keeps_the_file_that_is_there(command, tmp_path, trained
     assert (status, err.count("\n")) == (2, 1)
     assert net.read_bytes() == b"mine"
     assert np.array_equal([p.name for p in tmp_path.iterdir()], ["a.nir"])
+
+
+def test_commands_of_the_document_succeed(command, tmp_path, trained, monkeypatch):
+    document = Path(__file__).resolve().parents[2] / "docs" / "nir.md"
+    lines = re.findall(r"^    ipvae (.*)$", document.read_text(), re.M)
+    assert len(lines) == 2
+    monkeypatch.chdir(tmp_path)
+    for line in lines:
+        assert command(*line.replace("RUN", str(trained)).split())[0] == 0
