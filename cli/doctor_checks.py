@@ -153,11 +153,14 @@ def _child(steps: list[Step]) -> tuple[list[dict], str]:
     """Answers of one child, and why there are no more."""
     script = str(Path(__file__).with_name("doctor_child.py"))
     words = [sys.executable, script, json.dumps([sys.path, steps])]
-    quiet = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     told: list[dict] = []
-    with subprocess.Popen(words, stdout=subprocess.PIPE, **quiet) as child:
+    with subprocess.Popen(
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as child:
         alive = _Watch(child, steps)
         for line in child.stdout or ():
+            if not line.endswith(b"\n"):  # it died while it spoke
+                break
             told.append(json.loads(line))
             alive.step(len(told))
         alive.end()

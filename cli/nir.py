@@ -8,6 +8,7 @@ from ipvae import __version__
 from ipvae.cli.inputs import training_errors
 from ipvae.cli.output import emit
 from ipvae.cli.wish import Wish
+from ipvae.network.atomic import require_writable_file
 from ipvae.network.errors import InputError
 
 NIR = ".nir"
@@ -47,6 +48,7 @@ def export_nir(
     from ipvae.export.nir_file import write_nir
     from ipvae.train.checkpoint import load_checkpoint
 
+    require_writable_file(out)
     with training_errors():
         checkpoint = load_checkpoint(model)
         wish = Wish.of(

@@ -97,6 +97,7 @@ def read_nir(path: str | Path) -> tuple[Checkpoint, float | None]:
     try:
         checkpoint = from_text(_text(path, fields), _parameters(fields), path)
         threshold = _threshold(path, fields)
+        _require_loop(path, fields, checkpoint, threshold)
         graph = graph_of(checkpoint, threshold)
     except (TrainingError, InputError) as error:
         message = str(error) if str(path) in str(error) else f"{path}: {error}"
@@ -163,6 +164,20 @@ def _threshold(path: Path, fields: Fields) -> float | None:
     if found.dtype.kind != "f" or found.size != 1:
         raise FormatError(f"{path}: lca_threshold is no single number; export the model anew")
     return float(found.ravel()[0])
+
+
+def _require_loop(
+    path: Path, fields: Fields, checkpoint: Checkpoint, threshold: float | None
+) -> None:
+    """Refuse a graph without its K x K weights, before they are computed: K might be made up."""
+    if threshold is None and checkpoint.member.inference != "iterative":
+        return
+    found = fields.get("node/nodes/feedback/weight", np.empty(0)).shape
+    wanted = (checkpoint.n_latents, checkpoint.n_latents)
+    if found != wanted:
+        raise FormatError(
+            f"{path}: feedback has weights of shape {found}, allowed is {wanted}; export it anew"
+        )
 
 
 def _require_same(path: Path, fields: Fields, graph: Graph) -> None:

@@ -156,6 +156,8 @@ def from_text(text: bytes, params: dict[str, np.ndarray], where: Path) -> Checkp
     CheckpointError
         If either is damaged, or they do not belong together.
     """
+    if len(text) > _MAX_JSON_BYTES:
+        raise _unreadable(where, ValueError(f"{len(text)} bytes, allowed are {_MAX_JSON_BYTES}"))
     content = _parse(text, where)
     config, data = _read_header(content, where)
     check_params(params, data, str(where), model_of(config))
@@ -164,7 +166,11 @@ def from_text(text: bytes, params: dict[str, np.ndarray], where: Path) -> Checkp
         params, config, data, content["metrics"], start if isinstance(start, str) else None
     )
     unmarked = {key: value for key, value in content.items() if key != "pair"}
-    if _mark(unmarked, {name: params[name] for name in _in_order(found)}) != content["pair"]:
+    try:
+        mark = _mark(unmarked, {name: params[name] for name in _in_order(found)})
+    except ValueError as error:  # NaN, which JSON of ours does not say
+        raise _unreadable(where, error) from error
+    if mark != content["pair"]:
         raise CheckpointError(
             f"{where}: its parameters do not belong to its description (their marks differ). "
             "Write or copy the file again."

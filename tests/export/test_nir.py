@@ -189,6 +189,8 @@ def altered(path, name, value):
         ("node/metadata/parameters/phi", None, "missing tensors"),
         ("node/metadata/lca_threshold", np.array([1, 2]), "no single number"),
         ("node/metadata/lca_threshold", -1.0, "above 0"),
+        ("node/nodes/feedback/weight", None, r"feedback has weights of shape \(0,\), allowed"),
+        ("node/nodes/feedback/weight", np.zeros((3, 3)), "feedback has weights of shape"),
         ("node/nodes/decoder/weight", np.zeros((3, 3)), "changed node/nodes/decoder/weight"),
     ],
 )
@@ -236,3 +238,13 @@ def test_flipped_bytes_never_change_a_model_in_silence(written, rng):
         else:
             assert_same_model(found, checkpoint)
     assert refused
+
+
+def test_a_description_that_is_too_long_or_has_no_number_is_refused(written):
+    path = written[1]
+    text = nir.read(path).metadata["model"][0]
+    for other in (text.replace(b'"val_r2": 0.1', b'"val_r2": NaN'), text + b" " * 2**20):
+        altered(path, "node/metadata/model", np.array([other]))
+        with pytest.raises(FormatError, match="not readable as JSON") as caught:
+            read_nir(path)
+        assert len(str(caught.value)) < 300
