@@ -44,7 +44,7 @@ LAVA_EXTRA = f"pip install '{PACKAGE}[lava]'"
 
 OPTIONAL = {
     "dask": ("dask.distributed", "many workers", f"pip install '{PACKAGE}[scale]'"),
-    "sanafe": ("sanafe", "its counts and energy beside ours", "pip install sanafe"),
+    "sanafe": ("sanafe", "report --sanafe", f"pip install '{PACKAGE}[sanafe]'"),
     "lava-nc": ("lava.magma.core.process.process", "--backend lava", LAVA_EXTRA),
     "lava-dl": ("lava.lib.dl.netx.hdf5", "--backend lava", LAVA_EXTRA),
 }
