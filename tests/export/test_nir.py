@@ -14,7 +14,6 @@ from ipvae.network.errors import FormatError, InputError
 from ipvae.train.checkpoint import Checkpoint
 from ipvae.train.config import TrainConfig
 from ipvae.train.data import DataInfo
-from ipvae.train.infer import infer
 from ipvae.train.lca import lca, lca_codes
 from ipvae.train.zoo import MEMBERS
 
@@ -107,6 +106,9 @@ def run(graph, image, steps, code):
 
 def test_nodes_and_metadata_are_the_trained_network(rng):
     """Run with the trainer's own counts, the graph gives the trainer's log-rates."""
+    pytest.importorskip("torch")
+    from ipvae.train.infer import infer
+
     checkpoint = checkpoint_of("ipvae", rng)
     image = rng.uniform(0, 1, (1, 16)).astype(np.float32)
     states = infer(checkpoint.params, image, range(13), seed=3)
@@ -129,6 +131,7 @@ def test_sparse_coding_is_the_solver_given_its_threshold(rng):
 
 
 def test_the_constants_are_those_of_training():
+    pytest.importorskip("torch")
     from ipvae.train import dynamics, infer
 
     assert CLAMP == (dynamics.LOG_RATE_MIN, infer.LIMIT)
