@@ -116,7 +116,7 @@ def split_neuron(work, u, m, finer):
 
 @njit(nogil=True)
 def further_draws(fixed, work, u, n_split, finer, key_a, key_b, counter):
-    """Sum the counts of sub-draws 1.. of neurons that have them, into work.extra."""
+    """Sum the counts of sub-draws 1.. of neurons that have them, into work.extra; how many."""
     uniforms, places = address(work.further), address(work.positions)
     if n_split:
         blocks.sub_draw_words(np.int64(key_a), np.int64(key_b), counter + 1, work.starts, work.ys)
@@ -165,6 +165,7 @@ def further_draws(fixed, work, u, n_split, finer, key_a, key_b, counter):
         after = work.sums[work.last[m]]
         work.extra[work.split[m]] = after - before
         before = after
+    return drawn
 
 
 @njit(nogil=True)
@@ -192,7 +193,10 @@ def send_count(fixed, work, own, sent, sizes, messages, k, z):
 
 @njit(nogil=True)
 def draw_counts(fixed, work, u, own, sent, sizes, messages, rules, width, draw, keys, counter):
-    """Draw and send the counts of an image's row, section 5; how many are the largest."""
+    """Draw and send the counts of an image's row, section 5.
+
+    How many are the largest, and how many sub-draws there were beyond one for each neuron.
+    """
     finer, count_max = rules[0], rules[1]
     ia, y = image_words(keys[0], keys[1], counter)
     draw[2], draw[3] = np.int32(ia), np.int32(y)
@@ -207,11 +211,22 @@ def draw_counts(fixed, work, u, own, sent, sizes, messages, rules, width, draw, 
         address(work.active),
         address(work.split),
     )
-    further_draws(fixed, work, u, n_split, finer, keys[0], keys[1], counter)
+    further = further_draws(fixed, work, u, n_split, finer, keys[0], keys[1], counter)
     largest = 0
     for m in range(n):
         k = work.active[m]
         z = min(drawn(fixed, work, u, k, finer), count_max) * fixed.real[k]
         largest += z >= count_max
         send_count(fixed, work, own, sent, sizes, messages, k, z)
-    return largest
+    return largest, further
+
+
+@njit(nogil=True)
+def sub_draws_beyond_one(u, n, finer):
+    """Sub-draws beyond one that `n` neurons' log-rates ask for, section 5."""
+    found = 0
+    for k in range(n):
+        octaves = ((np.int64(u[k]) >> finer) - SPLIT + 4095) >> 12
+        if octaves > 0:
+            found += (1 << octaves) - 1
+    return found

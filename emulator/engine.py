@@ -304,6 +304,7 @@ def layer_totals(
         },
         u=u,
         z=z,
+        random_words=sum(int(s.words[0]) for s in sums),
     )
 
 

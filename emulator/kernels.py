@@ -14,7 +14,13 @@ from numba import njit
 
 from ipvae.emulator import blocks, drawing, lanes, matrix, messages
 from ipvae.emulator.blocks import QUAD
-from ipvae.emulator.drawing import draw_counts, neurons_of, scratch_of, send_count
+from ipvae.emulator.drawing import (
+    draw_counts,
+    neurons_of,
+    scratch_of,
+    send_count,
+    sub_draws_beyond_one,
+)
 from ipvae.emulator.lanes import address, moved, start_of
 from ipvae.emulator.messages import SHORTS, list_counts, list_shorts, receive
 
@@ -69,6 +75,9 @@ def run_poisson(fixed, given, synapses, heard, state, sent, work, sums, recorded
     all_own, all_sent, all_keys = start_of(state.own), start_of(sent.low), start_of(state.keys)
     draw, replayed = start_of(given.draw), recorded.shape[1] > 0
     rules = (given.finer, given.count_max)
+    neurons, words = 0, 0
+    for k in range(width):
+        neurons += layer.real[k]
     for t in range(rows[0], rows[1]):
         if t >= rows[2]:
             receive(synapses.weights, heard, state.a_in, n)
@@ -99,13 +108,16 @@ def run_poisson(fixed, given, synapses, heard, state, sent, work, sums, recorded
                     z = np.int64(recorded[i, t - rows[0], k])
                     largest += z >= rules[1]
                     send_count(layer, scratch, own, counts, sizes, numbers, k, z)
+                further = sub_draws_beyond_one(u, recorded.shape[2], rules[0])
             else:
                 keys = moved(all_keys, 2 * i)
-                largest = draw_counts(
+                largest, further = draw_counts(
                     layer, scratch, u, own, counts, sizes, numbers, rules, width, draw, keys, 32 * t
                 )
             saturated[2] += largest
+            words += neurons + further
             list_counts(counts, width, scratch, sent, i)
+    sums.words[0] += words
 
 
 @njit(nogil=True)

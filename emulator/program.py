@@ -111,11 +111,15 @@ Kept = TypeVar("Kept", State, Messages)
 
 
 class Sums(NamedTuple):
-    """Totals over images and rows: (K,) int64 each; saturated `a_in`, `u`, `z`."""
+    """Totals over images and rows: (K,) int64 each; saturated `a_in`, `u`, `z`.
+
+    `words` (1,) int64: uniforms that draws take.
+    """
 
     sizes: np.ndarray
     messages: np.ndarray
     saturated: np.ndarray
+    words: np.ndarray
 
 
 class Work(NamedTuple):
@@ -331,7 +335,10 @@ def kept(tile: Kept, images: np.ndarray) -> Kept:
 def new_sums(part: Part) -> Sums:
     """Sums of a layer, nothing yet."""
     return Sums(
-        np.zeros(part.width, np.int64), np.zeros(part.width, np.int64), np.zeros(3, np.int64)
+        np.zeros(part.width, np.int64),
+        np.zeros(part.width, np.int64),
+        np.zeros(3, np.int64),
+        np.zeros(1, np.int64),
     )
 
 

@@ -85,6 +85,20 @@ def octaves_above(log_rate: np.ndarray) -> np.ndarray:
     return np.maximum((excess + (1 << FRAC_BITS) - 1) >> FRAC_BITS, 0)
 
 
+def random_words(log_rate: np.ndarray) -> np.ndarray:
+    """Uniforms of 24 bits that a draw takes: 1 up to rate 8, 2 up to 16, ... 32 up to 256.
+
+    Parameters
+    ----------
+    log_rate : int array, Q11.12 octaves in [LOG_RATE_MIN, LOG_RATE_MAX]
+
+    Returns
+    -------
+    int64 array of the shape of `log_rate`
+    """
+    return np.int64(1) << octaves_above(log_rate)
+
+
 def largest_draw() -> int:
     """Largest count that can be drawn at LOG_RATE_MAX."""
     return thresholds().shape[1] << int(octaves_above(np.array(LOG_RATE_MAX)))
@@ -106,9 +120,8 @@ def draw(
     int64 array of the shape of `log_rate`
     """
     flat = np.asarray(log_rate, dtype=np.int64).reshape(-1)
-    halvings = octaves_above(flat)
-    base = flat - (halvings << FRAC_BITS)
-    draws = 1 << halvings
+    base = flat - (octaves_above(flat) << FRAC_BITS)
+    draws = random_words(flat)
     last = draws.cumsum()
     first = last - draws
     index = np.arange(flat.size).repeat(draws)

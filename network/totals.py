@@ -20,6 +20,9 @@ class LayerTotals:
         As `ipvae.network.bounds.layer_saturations`.
     u, z : (N, K) int32
         Log-rates or potentials, and outputs, of the row T.
+    random_words : int
+        Uniforms that its draws take (`ipvae.network.poisson.random_words`); replayed draws are
+        counted like those that the sampler makes.
     """
 
     messages: np.ndarray
@@ -27,6 +30,7 @@ class LayerTotals:
     saturations: dict[str, int]
     u: np.ndarray
     z: np.ndarray
+    random_words: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +59,13 @@ class Totals:
     def mean_steps(self) -> float:
         """Updates of an image, mean over images."""
         return float(self.steps if self.steps_of_each is None else self.steps_of_each.mean())
+
+    @property
+    def rows(self) -> int:
+        """Rows 0..T of all images together."""
+        if self.steps_of_each is None:
+            return self.images * (self.steps + 1)
+        return int(self.steps_of_each.sum()) + self.images
 
     @property
     def saturations(self) -> dict[str, int]:
@@ -100,6 +111,7 @@ def _joined_layer(parts: list[LayerTotals]) -> LayerTotals:
         },
         u=u,
         z=z,
+        random_words=sum(part.random_words for part in parts),
     )
 
 
