@@ -1,14 +1,15 @@
-"""Counts of a trace per core of a placement, under the names of the profiler's columns."""
+"""Counts of a run per core of a placement, under the names of the profiler's columns."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from ipvae.network.activity import received_messages
+from ipvae.energy.layer_counts import Sent, layer_sums, sent_in_totals, sent_in_trace
 from ipvae.network.core_memory import core_words
 from ipvae.network.description import IntNetwork
 from ipvae.network.limits import CORE_SHARED_WORDS
 from ipvae.network.partition import Placement
+from ipvae.network.totals import Totals
 from ipvae.network.trace import Trace
 
 
@@ -47,22 +48,30 @@ def core_counts(network: IntNetwork, trace: Trace, placement: Placement) -> Core
     network : IntNetwork
         The network that ran.
     trace : Trace
-        With `z` of every layer.
     placement : Placement
         Of the network.
+
+    Raises
+    ------
+    InputError
+        As `ipvae.energy.layer_counts.sent_in_trace`.
     """
-    arriving: dict[str, int] = {}
-    leaving: dict[str, np.ndarray] = {}
-    for stage in network.wiring.stages:
-        sent = trace.stacked(stage.name, "z") != 0
-        leaving[stage.name] = sent.sum(axis=(0, 1))
-        arriving[stage.name] = 0
-        if stage.layer.weight_rec is not None:
-            source = str(stage.layer.source)
-            arriving[stage.name] = int(received_messages(trace, source, stage.lag).sum())
-    cores = placement.cores
-    rows = len(trace.samples) * (trace.steps + 1)
-    spikes_in = np.array([arriving[core.layer.name] for core in cores], dtype=np.int64)
+    sent = {name: found.summed() for name, found in sent_in_trace(network, trace).items()}
+    return _on_cores(network, sent, placement, len(trace.samples) * (trace.steps + 1))
+
+
+def core_counts_of_totals(network: IntNetwork, totals: Totals, placement: Placement) -> CoreCounts:
+    """Count what each core does from the totals of a run; the same as from its trace."""
+    return _on_cores(network, sent_in_totals(totals), placement, totals.rows)
+
+
+def _on_cores(
+    network: IntNetwork, sent: dict[str, Sent], placement: Placement, rows: int
+) -> CoreCounts:
+    layers, cores = layer_sums(network, sent, rows), placement.cores
+    arriving = [int(layers[core.layer.name]["messages_received"].sum()) for core in cores]
+    leaving = [sent[core.layer.name].messages[:, core.own].sum() for core in cores]
+    spikes_in = np.array(arriving, dtype=np.int64)
     neurons = np.array([core.neurons for core in cores], dtype=np.int64)
     used = [
         core_words(core.layer, core.neurons, placement.reading)["shared_words_per_core"]
@@ -72,7 +81,7 @@ def core_counts(network: IntNetwork, trace: Trace, placement: Placement) -> Core
         cores=[(core.chip_idx, core.core_idx) for core in cores],
         syn_ops=spikes_in * neurons,
         dendrite_updates=neurons * rows,
-        axon_out=np.array([leaving[c.layer.name][c.own].sum() for c in cores], dtype=np.int64),
+        axon_out=np.array(leaving, dtype=np.int64),
         spikes_in=spikes_in,
         total_mpds=np.array(used) / CORE_SHARED_WORDS,
     )

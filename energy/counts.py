@@ -4,6 +4,13 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from ipvae.energy.layer_counts import (
+    Sent,
+    drive_macs,
+    layer_sums,
+    sent_in_totals,
+    sent_in_trace,
+)
 from ipvae.network.description import IntNetwork
 from ipvae.network.totals import Totals
 from ipvae.network.trace import Trace
@@ -33,6 +40,12 @@ class Counts:
         Products of the drive on the host: M K, or M where each neuron sees one pixel.
     readout_ops : float
         Products of one reconstruction from the counts of step T: M per nonzero count, on the host.
+    updates_active, updates_idle : float
+        Those of the neuron updates in which the neuron sends something, and nothing.
+    draws : float
+        Counts drawn from Poisson's law, one for each neuron with a sampler at each of its rows.
+    random_words : float
+        Uniforms of 24 bits that these take: 1 each up to rate 8, twice as many for each doubling.
     """
 
     synaptic_ops: float
@@ -43,6 +56,10 @@ class Counts:
     neuron_updates: float
     drive_macs: float
     readout_ops: float
+    updates_active: float = 0.0
+    updates_idle: float = 0.0
+    draws: float = 0.0
+    random_words: float = 0.0
 
     def as_dict(self) -> dict[str, float]:
         """JSON data."""
@@ -62,12 +79,14 @@ def count(network: IntNetwork, trace: Trace) -> Counts:
     -------
     Counts
         Means over the images of the trace.
+
+    Raises
+    ------
+    InputError
+        If the trace lacks steps or neurons, `z` of a layer, or `u` of one that draws.
     """
-    sent = {}
-    for name in _counted(network):
-        z = np.abs(trace.stacked(name, "z").astype(np.int64))
-        sent[name] = _Sent((z > 0).sum(axis=(0, 1)), z.sum(axis=(0, 1)), z[:, -1])
-    return _count(network, sent, len(trace.samples), trace.steps)
+    sums = image_sums(network, sent_in_trace(network, trace), trace.steps + 1)
+    return _mean(network, sums, len(trace.samples))
 
 
 def count_totals(network: IntNetwork, totals: Totals) -> Counts:
@@ -82,54 +101,46 @@ def count_totals(network: IntNetwork, totals: Totals) -> Counts:
     totals : Totals
         Of at least one image.
     """
-    sent = {}
-    for name in _counted(network):
-        layer = totals.layers[name]
-        sent[name] = _Sent(layer.messages, layer.sizes, np.abs(layer.z.astype(np.int64)))
-    return _count(network, sent, totals.images, totals.mean_steps)
+    sums = image_sums(network, sent_in_totals(totals), totals.rows)
+    return _mean(network, sums, totals.images)
 
 
-@dataclass(frozen=True, eq=False)
-class _Sent:
-    """What a layer sent in the rows 0..T: messages and sizes (K,) int64, sizes of T (N, K)."""
+def image_sums(network: IntNetwork, sent: dict[str, Sent], rows: int) -> dict[str, np.ndarray]:
+    """Operations of the network by group, as `Counts` has them: (G,) int64; but for the drive.
 
-    messages: np.ndarray
-    sizes: np.ndarray
-    last: np.ndarray
+    Parameters
+    ----------
+    network : IntNetwork
+    sent : dict of layer -> Sent
+    rows : int
+        Rows of a group: T + 1 times its images.
+    """
+    layers = layer_sums(network, sent, rows)
+
+    def over_layers(name: str) -> np.ndarray:
+        return np.sum([sums[name] for sums in layers.values()], axis=0)
+
+    updates = [over_layers(name) for name in ("updates_active", "updates_idle")]
+    return {
+        "synaptic_ops": over_layers("synaptic_ops"),
+        "count_weighted_ops": over_layers("count_weighted_ops"),
+        "effective_macs": over_layers("effective_macs"),
+        "messages": over_layers("messages_received"),
+        "spikes": layers[network.code]["spikes"],
+        "neuron_updates": updates[0] + updates[1],
+        "readout_ops": sent[network.code].last_messages.sum(axis=1) * network.n_pixels,
+        "updates_active": updates[0],
+        "updates_idle": updates[1],
+        "draws": over_layers("draws"),
+        "random_words": over_layers("random_words"),
+    }
 
 
-def _counted(network: IntNetwork) -> set[str]:
-    """The code, and layers that are heard."""
-    stages = network.wiring.stages
-    heard = {str(s.layer.source) for s in stages if s.layer.weight_rec is not None}
-    return {network.code} | heard
+def network_drive_macs(network: IntNetwork) -> int:
+    """Products of the drive for one image, all layers."""
+    return sum(drive_macs(layer) for layer in network.layers.values())
 
 
-def _count(network: IntNetwork, sent: dict[str, _Sent], n_images: int, n_steps: float) -> Counts:
-    weighed, effective, hardware, messages = 0, 0, 0, 0
-    for stage in network.wiring.stages:
-        weights = stage.layer.weight_rec
-        if weights is None:
-            continue
-        source = sent[str(stage.layer.source)]
-        # What was sent at step T is received by nobody over a lag.
-        by_sender = source.messages - stage.lag * (source.last > 0).sum(axis=0)
-        sizes = int(source.sizes.sum()) - stage.lag * int(source.last.sum())
-        messages += int(by_sender.sum())
-        hardware += int(by_sender.sum()) * stage.layer.n_neurons
-        weighed += sizes * stage.layer.n_neurons
-        effective += int(by_sender @ (weights != 0).sum(axis=0))
-    code = sent[network.code]
-    neurons = sum(layer.n_neurons for layer in network.layers.values())
-    return Counts(
-        synaptic_ops=hardware / n_images,
-        count_weighted_ops=weighed / n_images,
-        effective_macs=effective / n_images,
-        messages=messages / n_images,
-        spikes=int(code.sizes.sum() - code.last.sum()) / n_images,
-        neuron_updates=float((n_steps + 1) * neurons),
-        drive_macs=float(
-            sum(layer.weight.size for layer in network.layers.values() if layer.weight is not None)
-        ),
-        readout_ops=int((code.last > 0).sum()) * network.n_pixels / n_images,
-    )
+def _mean(network: IntNetwork, sums: dict[str, np.ndarray], n_images: int) -> Counts:
+    means = {name: int(values.sum()) / n_images for name, values in sums.items()}
+    return Counts(**means, drive_macs=float(network_drive_macs(network)))

@@ -33,6 +33,8 @@ class LayerCounts:
         Those of the synapses whose weight is not zero.
     neuron_updates : float
         Neuron programs run; none by an input without neurons.
+    updates_active : float
+        Those of them that sent something.
     """
 
     layer: str
@@ -45,6 +47,7 @@ class LayerCounts:
     count_weighted_ops: float
     effective_macs: float
     neuron_updates: float
+    updates_active: float
 
     def as_dict(self) -> dict[str, str | int | float]:
         """JSON data."""
@@ -100,6 +103,7 @@ class PlainCounter:
         sums["messages"] += int((sent > 0).sum())
         sums["spikes"] += int(sent.sum())
         sums["neuron_updates"] += sent.size if updated else 0
+        sums["updates_active"] += int((sent > 0).sum()) if updated else 0
 
     @property
     def zeros(self) -> float:
@@ -137,15 +141,19 @@ class PlainCounter:
             Products of the input transform per sample.
         """
         layers = self.layers()
+        updates = sum(layer.neuron_updates for layer in layers)
+        active = sum(layer.updates_active for layer in layers)
         return Counts(
             synaptic_ops=sum(layer.synaptic_ops for layer in layers),
             count_weighted_ops=sum(layer.count_weighted_ops for layer in layers),
             effective_macs=sum(layer.effective_macs for layer in layers),
             messages=sum(layer.messages for layer in layers[:-1]),
             spikes=sum(layer.spikes for layer in layers[:-1]),
-            neuron_updates=sum(layer.neuron_updates for layer in layers),
+            neuron_updates=updates,
             drive_macs=host_products,
             readout_ops=0.0,
+            updates_active=active,
+            updates_idle=updates - active,
         )
 
 

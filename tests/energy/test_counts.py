@@ -13,7 +13,8 @@ def test_counts_of_a_trace_by_hand(make_network):
     weight[0, 1] = -1
     network = make_network(k=3, m=4, weight_rec=weight)
     z = np.array([[2, 0, 0], [0, 5, 1], [9, 0, 9]], np.int32)
-    trace = Trace("by hand", 0, "", [{"1": {"z": z}}, {"1": {"z": 0 * z}}])
+    u = np.array([[0, 12288, 12289], [0, 16384, 16385], [20481, 28672, 32768]], np.int32)
+    trace = Trace("by hand", 0, "", [{"1": {"u": u, "z": z}}, {"1": {"u": 0 * u, "z": 0 * z}}])
     assert count(network, trace) == Counts(
         synaptic_ops=3 * 3 / 2,
         count_weighted_ops=8 * 3 / 2,
@@ -23,6 +24,10 @@ def test_counts_of_a_trace_by_hand(make_network):
         neuron_updates=9.0,
         drive_macs=12.0,
         readout_ops=2 * 4 / 2,
+        updates_active=5 / 2,
+        updates_idle=13 / 2,
+        draws=9.0,
+        random_words=(1 + 1 + 2 + 1 + 2 + 4 + 8 + 16 + 32 + 9) / 2,
     )
 
 

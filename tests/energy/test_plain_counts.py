@@ -80,6 +80,7 @@ def test_counts_equal_brute_force(make, plain_nets, family, seed):
         assert layer.effective_macs == expected["macs"] / 2
         assert layer.messages == expected["sent"] / 2
         assert layer.neuron_updates == len(stored) * len(record[layer.layer])
+        assert layer.updates_active == expected["sent"] / 2
     assert [layer.kind for layer in found] == ["conv", "conv", "dense", "dense"]
     assert (of_input.kind, of_input.synaptic_ops, of_input.neuron_updates) == ("input", 0, 0)
     total = counter.total(host_products=7.0)
@@ -88,6 +89,9 @@ def test_counts_equal_brute_force(make, plain_nets, family, seed):
     assert total.synaptic_ops == sum(s["hardware"] for s in sums.values()) / 2
     assert total.effective_macs == sum(s["macs"] for s in sums.values()) / 2
     assert (total.drive_macs, total.readout_ops) == (7.0, 0.0)
+    assert total.updates_active == sum(s["sent"] for s in sums.values()) / 2
+    assert total.updates_idle == total.neuron_updates - total.updates_active > 0
+    assert (total.draws, total.random_words) == (0.0, 0.0)
     assert total.synaptic_ops > 0
 
 

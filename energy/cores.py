@@ -1,0 +1,98 @@
+"""What each core of a plan does for an image, as a report lists it."""
+
+import numpy as np
+
+from ipvae.energy.busiest import NAMES
+from ipvae.energy.core_counts import CoreCounts, core_counts_of_totals
+from ipvae.energy.step_counts import RunCounts
+from ipvae.network.core_memory import CONSERVATIVE, MODEL, layer_shapes
+from ipvae.network.description import IntNetwork
+from ipvae.network.limits import TARGETS, USABLE_CORES, Line
+from ipvae.network.partition import Placement, place
+from ipvae.network.totals import Totals
+
+
+def fewest_cores(network: IntNetwork) -> Placement | Line:
+    """Place a network on as few cores as hold it, on the smallest board that does.
+
+    By the conservative reading of the memory model (`ipvae.network.core_memory`).
+
+    Returns
+    -------
+    Placement, or the Line of the limit that does not hold on the largest board
+    """
+    shapes = layer_shapes(network)
+    found: Placement | Line | None = None
+    for target in TARGETS.values():
+        found = place(shapes, target, CONSERVATIVE, {})
+        if isinstance(found, Placement):
+            return found
+    assert found is not None  # there are boards
+    return found
+
+
+def cores_as_dict(
+    network: IntNetwork, placement: Placement | Line, totals: Totals, run: RunCounts
+) -> dict:
+    """JSON data: every core, the busiest, and the busiest at a step of the chip, on average.
+
+    Parameters
+    ----------
+    network : IntNetwork
+    placement : Placement or Line
+        As `fewest_cores`.
+    totals : Totals
+        Of a run of at least one image.
+    run : RunCounts
+        Of the same run, with this placement.
+    """
+    if isinstance(placement, Line):
+        plan = (
+            f"none: {MODEL}, {CONSERVATIVE.name} reading; {placement.rule} needs "
+            f"{placement.found:,} of {placement.allowed:,} ({placement.where})"
+        )
+        return {"plan": plan, "list": [], "busiest": {}, "busiest_per_step": {}}
+    counts = core_counts_of_totals(network, totals, placement)
+    chip_steps = totals.images * network.wiring.chip_steps(totals.steps)
+    listed = _list(placement, counts, totals.images)
+    return {
+        "plan": _plan(placement),
+        "list": listed,
+        "busiest": {name: _busiest(listed, name) for name in NAMES},
+        "busiest_per_step": {name: found / chip_steps for name, found in run.busiest.items()},
+    }
+
+
+def _plan(placement: Placement) -> str:
+    on = "one chip" if placement.chips == 1 else f"{placement.chips} chips"
+    return (
+        f"{MODEL}: {placement.reading.name} reading, as few cores as hold the network: "
+        f"{placement.total_cores} on {on} of {USABLE_CORES} usable"
+    )
+
+
+def _list(placement: Placement, counts: CoreCounts, n_images: int) -> list[dict]:
+    return [
+        {
+            "chip": core.chip_idx,
+            "core": core.core_idx,
+            "layer": core.layer.name,
+            "neurons": core.neurons,
+            "spikes_in": int(counts.spikes_in[i]) / n_images,
+            "synaptic_ops": int(counts.syn_ops[i]) / n_images,
+            "neuron_updates": int(counts.dendrite_updates[i]) / n_images,
+            "messages_out": int(counts.axon_out[i]) / n_images,
+            "memory": float(counts.total_mpds[i]),
+        }
+        for i, core in enumerate(placement.cores)
+    ]
+
+
+def _busiest(listed: list[dict], name: str) -> dict:
+    """Most of one load, the mean over cores, and the first core that has most."""
+    most = max(listed, key=lambda core: core[name])
+    return {
+        "max": most[name],
+        "mean": float(np.mean([core[name] for core in listed])),
+        "core": f"chip {most['chip']}, core {most['core']}",
+    }
