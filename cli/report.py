@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ipvae.cli.details import detail_tables, details
 from ipvae.cli.energy_rows import (
     SanafeOption,
     add_energy,
@@ -93,6 +94,8 @@ def report(
         ),
     }
     add_energy(result, network, totals, pixels, machine, sanafe)
+    with working("counting by layer, step, image and core", samples) as progress:
+        result |= details(network, pixels, totals, seed, scheduler, progress)
     if log is not None:
         with working("counting what each core does"):
             trace = run(network, pixels, steps, seed)
@@ -111,6 +114,7 @@ def screen(result: dict) -> list:
         f"R2 {figures['r2']:.4f}, MSE {figures['mse']:.3e}, zeros {figures['zeros']:.1%} "
         f"({result['samples']} images after {result['steps']} steps)",
         table("per image", ["counts (docs/energy.md)", ""], counts),
+        *detail_tables(result),
         *energy_tables(result),
         *measured_tables(result),
     ]

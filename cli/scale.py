@@ -81,11 +81,11 @@ def totals(
         As `spread`; and what `Emulator.totals` raises.
     """
     emulator = Emulator(network, tell=note)
-    scheduler = _where(scheduler, len(images), n_steps)
+    scheduler = where(scheduler, len(images), n_steps)
     if scheduler is None:
         return emulator.totals(images, n_steps, seed, at=at, progress=progress)
-    act = _Run(_bare(network), n_steps, seed, tuple(at))
-    return joined(_shards(act, images, scheduler, progress))
+    act = _Run(without_images(network), n_steps, seed, tuple(at))
+    return joined(on_shards(act, images, scheduler, progress))
 
 
 def stopped(
@@ -100,20 +100,22 @@ def stopped(
     """Run until each image has settled, to the same numbers, here or on a cluster; as `totals`."""
     emulator = Emulator(network, tell=note)
     choice.rule(network, images[:0])  # a rule that does not fit the network is told here
-    scheduler = _where(scheduler, len(images), budget)
+    scheduler = where(scheduler, len(images), budget)
     if scheduler is None:
         return choice.run(emulator, images, budget, seed, progress=progress)
-    act = _RunUntilSettled(_bare(network), budget, seed, choice)
-    return joined_stops(_shards(act, images, scheduler, progress))
+    act = _RunUntilSettled(without_images(network), budget, seed, choice)
+    return joined_stops(on_shards(act, images, scheduler, progress))
 
 
-def _where(scheduler: str | None, n_images: int, n_steps: int) -> str | None:
-    """Cluster of a run, or None for this process."""
+def where(
+    scheduler: str | None, n_images: int, n_steps: int, tell: Callable[[str], None] = note
+) -> str | None:
+    """Cluster of a run, or None for this process; what the user did not choose is told."""
     if scheduler is not None:
         return None if scheduler == NONE else scheduler
     large = n_images * n_steps >= LARGE and n_images > IMAGES
     if large and processors() > 1 and find_spec("distributed") is not None:
-        note(
+        tell(
             f"{n_images} images x {n_steps} steps: run by worker processes of this machine; "
             f"--scheduler {NONE} keeps them here"
         )
@@ -121,24 +123,29 @@ def _where(scheduler: str | None, n_images: int, n_steps: int) -> str | None:
     return None
 
 
-def _bare(network: IntNetwork) -> IntNetwork:
+def without_images(network: IntNetwork) -> IntNetwork:
     """Return the network without the images in its file, which no shard needs."""
     return replace(
         network, test_images=network.test_images[:0], test_labels=network.test_labels[:0]
     )
 
 
-def _shards(
-    act: "Callable[[_Images], R]", images: np.ndarray, scheduler: str, progress: Progress | None
+def shards_of(images: np.ndarray) -> "list[Shard]":
+    """Split the images of a run: (N, M)."""
+    return [Shard(i, images[i : i + IMAGES]) for i in range(0, len(images), IMAGES)]
+
+
+def on_shards(
+    act: "Callable[[Shard], R]", images: np.ndarray, scheduler: str, progress: Progress | None
 ) -> "list[R]":
-    shards = [_Images(i, images[i : i + IMAGES]) for i in range(0, len(images), IMAGES)]
+    """Spread the images of a run; progress gets the number that each finished shard had."""
     tell = None if progress is None else (lambda shard: progress(len(shard.pixels)))
-    return spread(act, shards, scheduler, tell)
+    return spread(act, shards_of(images), scheduler, tell)
 
 
 @dataclass(frozen=True, eq=False)
-class _Images:
-    """A shard: pixels (N, M), and the index of the first in its run."""
+class Shard:
+    """Pixels (N, M), and the index of the first image in its run."""
 
     first: int
     pixels: np.ndarray
@@ -153,7 +160,7 @@ class _Run:
     seed: int
     at: tuple[int, ...]
 
-    def __call__(self, shard: _Images) -> Totals:
+    def __call__(self, shard: Shard) -> Totals:
         emulator = Emulator(self.network, threads=1)  # a worker for each processor
         return emulator.totals(shard.pixels, self.n_steps, self.seed, shard.first, at=self.at)
 
@@ -167,7 +174,7 @@ class _RunUntilSettled:
     seed: int
     choice: StopChoice
 
-    def __call__(self, shard: _Images) -> Stopped:
+    def __call__(self, shard: Shard) -> Stopped:
         emulator = Emulator(self.network, threads=1)
         return self.choice.run(emulator, shard.pixels, self.budget, self.seed, shard.first)
 

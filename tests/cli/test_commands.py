@@ -206,7 +206,12 @@ def test_report_has_counts_energy_and_quality(command, net, tmp_path):
         "neuron_updates",
         "drive_macs",
         "readout_ops",
+        "updates_active",
+        "updates_idle",
+        "draws",
+        "random_words",
     }
+    assert {"layers", "by_step", "by_image", "cores"} <= set(found)
     names = {"model", "kind", "chip", "source", "assumptions"}
     for row in found["energy"]:
         assert set(row) == names | {"part", "low_j", "high_j"}

@@ -201,7 +201,10 @@ class Terminal:
     ("words", "last"),
     [
         (("evaluate", "--steps", "3,8"), "evaluating 5 images to step 8: 5 of 5"),
-        (("report", "--samples", 4, "--out", "OUT"), "running 4 images for 64 steps: 4 of 4"),
+        (
+            ("report", "--samples", 4, "--out", "OUT"),
+            "counting by layer, step, image and core: 4 of 4",
+        ),
         (("run", "--samples", 4), "running 4 images for 64 steps on emulator: 4 of 4"),
         (("run", "--samples", 4, "--trace", "OUT"), "writing OUT: 4 of 4"),
     ],
