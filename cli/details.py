@@ -126,7 +126,6 @@ def _pace(cores: dict) -> str:
         return f"cores: {cores['plan']}"
     most, paced = cores["busiest"]["synaptic_ops"], cores["busiest_per_step"]["synaptic_ops"]
     return (
-        f"busiest core (modelled plan): {most['core']} of {len(cores['list'])}, "
-        f"{most['max']:,.1f} synaptic ops per image (mean core {most['mean']:,.1f}); at a step of "
-        f"the chip the busiest has {paced:,.1f}"
+        f"busiest core (modelled plan): {most['core']} of {len(cores['list'])}, {most['max']:,.0f} "
+        f"synaptic ops (mean {most['mean']:,.0f}), {paced:,.0f} at a chip step"
     )

@@ -1,6 +1,7 @@
 """`ipvae report`: what a run costs and what it buys, on one screen."""
 
 import json as json_module
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated
 
@@ -108,12 +109,14 @@ def report(
 def screen(result: dict) -> list:
     """Tables of a report."""
     counts = [[name, f"{value:,.1f}"] for name, value in result["counts"].items()]
+    half = (len(counts) + 1) // 2
+    pairs = zip_longest(counts[:half], counts[half:], fillvalue=["", ""])
     figures = result["quality"]
     return [
         result["status"],
         f"R2 {figures['r2']:.4f}, MSE {figures['mse']:.3e}, zeros {figures['zeros']:.1%} "
         f"({result['samples']} images after {result['steps']} steps)",
-        table("per image", ["counts (docs/energy.md)", ""], counts),
+        table("per image", ["counts (docs/energy.md)", "", "", ""], [[*a, *b] for a, b in pairs]),
         *detail_tables(result),
         *energy_tables(result),
         *measured_tables(result),
