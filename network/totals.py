@@ -56,11 +56,6 @@ class Totals:
     steps_of_each: np.ndarray | None = None
 
     @property
-    def mean_steps(self) -> float:
-        """Updates of an image, mean over images."""
-        return float(self.steps if self.steps_of_each is None else self.steps_of_each.mean())
-
-    @property
     def rows(self) -> int:
         """Rows 0..T of all images together."""
         if self.steps_of_each is None:
