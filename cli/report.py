@@ -34,15 +34,24 @@ from ipvae.cli.output import (
     working,
 )
 from ipvae.cli.plain import report_plain_net
+from ipvae.cli.report_data import (
+    Asked,
+    described,
+    ink,
+    looked_at,
+    page_writer,
+    require_verify,
+    run_all,
+    verified,
+)
 from ipvae.cli.scale import SchedulerOption
-from ipvae.cli.scale import totals as run_totals
 from ipvae.emulator import run
 from ipvae.energy.counts import count_totals
 from ipvae.evaluation.metrics import quality
-from ipvae.network.atomic import replacing, require_writable_folder
+from ipvae.network.atomic import require_writable_folder, write_together
 from ipvae.network.file import checksum, read_network
-from ipvae.network.pixels import to_real
 from ipvae.network.plain_file import is_plain
+from ipvae.report.verdicts import verdicts
 
 STATUS = "No Loihi 2 was measured: counts come from the emulator, energies are modelled."
 
@@ -56,32 +65,54 @@ def report(
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
     measured: MeasuredOption = None,
+    verify: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BACKENDS",
+            help="Compare the first images bit for bit with these too, such as lava.",
+        ),
+    ] = None,
     scheduler: SchedulerOption = None,
     sanafe: SanafeOption = False,
     json: JsonOption = None,
 ) -> None:
-    """Count the operations of a run, model its energy, judge its reconstructions."""
+    """Count the operations of a run, model its energy, judge its reconstructions; as a page.
+
+    Exit 1, the page written, if --verify finds a difference.
+    """
     require_json_target(json)
     if is_plain(net):
         refused: dict[str, object] = {
             "--data-dir": data_dir,
             "--measured": measured,
+            "--verify": verify,
             "--scheduler": scheduler,
             "--sanafe": sanafe or None,
         }
         report_plain_net(net, out, samples, steps, seed, images, json, refused)
         return
     require_simulator(sanafe)
+    page = page_writer()
     log = read_measured(measured)
+    backends = require_verify(verify)
     network = read_network(net)
-    pixels = network_images(network, samples, data_dir, images).pixels
+    asked = Asked(
+        net, network, network_images(network, samples, data_dir, images), steps, seed, scheduler
+    )
     require_writable_folder(out)
-    with (
-        this_machine(scheduler) as machine,
-        working(f"running {samples} images for {steps} steps", samples) as progress,
-    ):
-        totals = run_totals(network, pixels, steps, seed, scheduler, progress=progress)
+    exact = verified(asked, backends)
+    with this_machine(scheduler) as machine:
+        totals = run_all(asked)
+    ran = looked_at(asked, totals)
     counts = count_totals(network, totals)
+    run_options = {
+        "--samples": samples,
+        "--steps": steps,
+        "--seed": seed,
+        "--data-dir": data_dir,
+        "--images": images,
+    }
+    own_options = {"--measured": measured, "--verify": verify, "--sanafe": sanafe or None}
     result = {
         "status": STATUS,
         "network": str(net),
@@ -90,20 +121,30 @@ def report(
         "steps": steps,
         "seed": seed,
         "counts": counts.as_dict(),
-        "quality": quality(
-            to_real(pixels, network.input), totals.layers[network.code].z, network.decoder
-        ),
+        "quality": quality(asked.real(), totals.layers[network.code].z, network.decoder),
+        "verified": exact,
+        **described(asked, ran, source(data_dir, images), run_options, own_options),
     }
-    add_energy(result, network, totals, pixels, machine, sanafe)
+    add_energy(result, network, totals, asked.images.pixels, machine, sanafe)
     with working("counting by layer, step, image and core", samples) as progress:
-        result |= details(network, pixels, totals, seed, scheduler, progress)
+        result |= details(network, asked.images.pixels, totals, seed, scheduler, progress)
     if log is not None:
         with working("counting what each core does"):
-            trace = run(network, pixels, steps, seed)
+            trace = run(network, asked.images.pixels, steps, seed)
         add_measured(result, log, network, trace)
-    with replacing(out / "report.json") as temporary:
-        temporary.write_text(json_module.dumps(json_data(result), indent=2) + "\n")
-    emit(result, json, screen(result))
+    result = json_data(result)
+    text = json_module.dumps(result, indent=2) + "\n"
+    write_together(out, {**page(result, ink(asked, ran)), "report.json": text.encode()})
+    emit(result, json, [*screen(result), f"page: {out / 'index.html'}"])
+    if exact is not None and not exact["bit_exact"]:
+        raise typer.Exit(1)
+
+
+def source(data_dir: Path | None, images: Path | None) -> str:
+    """Where the images come from."""
+    if images is not None:
+        return f"the images in {images}"
+    return "the test images in the network file" if data_dir is None else f"test set in {data_dir}"
 
 
 def screen(result: dict) -> list:
@@ -111,11 +152,9 @@ def screen(result: dict) -> list:
     counts = [[name, f"{value:,.1f}"] for name, value in result["counts"].items()]
     half = (len(counts) + 1) // 2
     pairs = zip_longest(counts[:half], counts[half:], fillvalue=["", ""])
-    figures = result["quality"]
     return [
         result["status"],
-        f"R2 {figures['r2']:.4f}, MSE {figures['mse']:.3e}, zeros {figures['zeros']:.1%} "
-        f"({result['samples']} images after {result['steps']} steps)",
+        *(f"{found.title}: {found.text}" for found in verdicts(result)),
         table("per image", ["counts (docs/energy.md)", "", "", ""], [[*a, *b] for a, b in pairs]),
         *detail_tables(result),
         *energy_tables(result),

@@ -2,8 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ipvae.network.errors import InputError
@@ -44,6 +44,29 @@ def replacing(path: str | Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_together(folder: str | Path, files: Mapping[str, bytes]) -> None:
+    """Write files below a folder that is there: all of them, or on an error none.
+
+    Every file is written to a temporary name before the first takes its place; the last of
+    `files` comes first.
+
+    Parameters
+    ----------
+    folder : str or Path
+    files : mapping of path below the folder -> contents
+
+    Raises
+    ------
+    InputError
+        As `replacing`.
+    """
+    for inner in {Path(folder, name).parent for name in files}:
+        require_writable_folder(inner)
+    with ExitStack() as stack:
+        for name, contents in files.items():
+            stack.enter_context(replacing(Path(folder, name))).write_bytes(contents)
 
 
 def _umask() -> int:

@@ -20,8 +20,11 @@ from matplotlib.image import imread
 from ipvae.network.atomic import replacing
 
 DPI = 120
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#6B6B6B"
-"""Of Okabe and Ito's palette, which colour-blind readers tell apart."""
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#007A5A", "#6B6B6B"
+"""Of Okabe and Ito's palette, which colour-blind readers tell apart; the green is darker."""
+INK = "#1a1a1a"
+WIDE = 540
+"""Pixels of a figure of the page: its words can be read on a phone."""
 SIGNED, UNSIGNED = "RdBu_r", "gray"
 PAPER = "#ffffff"
 GAP = "#e6e6e6"
@@ -42,6 +45,8 @@ STYLE = {
     "lines.linewidth": 1.6,
     "lines.markersize": 4.0,
     "text.parse_math": False,  # a model's name may hold any sign
+    "svg.fonttype": "none",
+    "svg.hashsalt": "ipvae",
 }
 _KEPT = ("backend", "backend_fallback", "interactive", "toolbar", "timezone")
 

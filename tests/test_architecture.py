@@ -25,7 +25,7 @@ THIRD_PARTY = {
     "evaluation": {"numpy", "scipy", "sklearn"},
     "emulator": {"numpy", "numba", "llvmlite"},
     "energy": {"numpy", "sanafe"},
-    "report": {"numpy", "matplotlib"},
+    "report": {"numpy", "matplotlib", "jinja2"},
 }
 TORCH = {"train", "lava_procs"}
 LAVA = {"lava_procs", "hw_tests"}

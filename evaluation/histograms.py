@@ -1,0 +1,85 @@
+"""How a network's potentials, rates and weights are spread between their limits."""
+
+import numpy as np
+
+from ipvae.network.description import IntNetwork
+from ipvae.network.layers import PoissonLayer
+from ipvae.network.totals import Totals
+from ipvae.network.wiring import AnyLayer
+
+BINS = 64
+LEAST_RATE = 2.0**-10
+"""Per step; neurons that send less, but anything, are in the lowest bin."""
+
+
+def histograms(network: IntNetwork, totals: Totals) -> dict[str, dict]:
+    """Histograms of the code's potentials and rates and of every layer's weights; JSON data.
+
+    Parameters
+    ----------
+    network : IntNetwork
+    totals : Totals
+        Of a run of it.
+
+    Returns
+    -------
+    dict of dict
+        `potentials`, `rates`, and `weights <layer>` of each layer with synapses: `unit`, `edges`
+        (bins + 1), `counts` (bins). Of the first two `clips` (low, high) and `at_clips`, how many
+        stand at them; of rates `silent`, how many neurons sent nothing: they are in no bin.
+    """
+    code = totals.layers[network.code]
+    rows = totals.images * (totals.steps + 1)
+    found = {
+        "potentials": _potentials(network.layer, code.u),
+        "rates": _rates(network.layer, code.sizes / rows),
+    }
+    for name, layer in network.layers.items():
+        if layer.weight_rec is not None:
+            found[f"weights {name}"] = _weights(layer.weight_rec)
+    return found
+
+
+def _potentials(layer: AnyLayer, u: np.ndarray) -> dict:
+    """Of all neurons and images, (N, K) int, between the clips that the layer has."""
+    if isinstance(layer, PoissonLayer):
+        unit, scale = "octaves (log2 of the rate)", 2.0**-layer.frac_bits
+        low, high = ends = layer.u_min, layer.u_max
+    else:
+        unit, scale = "steps of what is sent", 2.0**-layer.shift
+        low, high = layer.z_min << layer.shift, layer.z_max << layer.shift
+        ends = int(u.min()), max(int(u.max()), int(u.min()) + 1)
+    counts, edges = np.histogram(u * scale, BINS, (ends[0] * scale, ends[1] * scale))
+    return {
+        **_bins(unit, edges, counts),
+        "clips": [low * scale, high * scale],
+        "at_clips": [int((u <= low).sum()), int((u >= high).sum())],
+    }
+
+
+def _rates(layer: AnyLayer, rates: np.ndarray) -> dict:
+    """Of each neuron, (K,) float64: the mean over images and steps; logarithmic bins."""
+    most = float(layer.count_max if isinstance(layer, PoissonLayer) else layer.z_max)
+    edges = np.geomspace(LEAST_RATE, max(most, 1.0), BINS + 1)
+    spoke = rates[rates > 0]
+    counts, _ = np.histogram(np.clip(spoke, edges[0], edges[-1]), edges)
+    return {
+        **_bins("mean size sent per step", edges, counts),
+        "clips": [0.0, most],
+        "at_clips": [len(rates) - len(spoke), int((rates >= most).sum())],
+        "silent": len(rates) - len(spoke),
+    }
+
+
+def _weights(weights: np.ndarray) -> dict:
+    """Of stored synapses, (K, J) int8; bins of whole numbers, all of the same width."""
+    low, high = int(weights.min()), int(weights.max())
+    width = -(-(high - low + 1) // BINS)
+    n = -(-(high - low + 1) // width)
+    edges = low - 0.5 + width * np.arange(n + 1)
+    counts, _ = np.histogram(weights, edges)
+    return _bins("integer weight", edges, counts)
+
+
+def _bins(unit: str, edges: np.ndarray, counts: np.ndarray) -> dict:
+    return {"unit": unit, "edges": edges.tolist(), "counts": counts.tolist()}

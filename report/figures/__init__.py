@@ -1,0 +1,1 @@
+"""Figures of the report's page, one a file."""

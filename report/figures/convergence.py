@@ -1,0 +1,62 @@
+"""Quality against steps, with the stop point."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
+
+from ipvae.report.canvas import BLUE, GREEN, GREY, ORANGE, WIDE, drawing
+from ipvae.report.svg import Drawn, Point, drawn
+
+PANELS = (
+    ("r2", "R²", BLUE, "o", ".4f"),
+    ("mse", "MSE per pixel", ORANGE, "s", ".3e"),
+    ("zeros", "zeros in the code", GREEN, "^", ".1%"),
+)
+
+
+def convergence(points: Sequence[Mapping[str, float]], stop: Mapping[str, float] | None) -> Drawn:
+    """Draw R2, MSE and zeros against the number of steps.
+
+    Parameters
+    ----------
+    points : `step`, `r2`, `mse` and `zeros` each; what is None leaves a gap
+    stop : `step` and `within`, marked by a line
+    """
+    steps = [point["step"] for point in points]
+    places: list[Point] = []
+    with drawing(WIDE, 640) as figure:
+        panels = figure.subplots(len(PANELS), 1, sharex=True)
+        figure.subplots_adjust(left=0.13, right=0.97, top=0.95, bottom=0.08, hspace=0.3)
+        for axes, (key, name, colour, marker, form) in zip(panels, PANELS, strict=True):
+            values = np.array([_number(point[key]) for point in points])
+            axes.plot(steps, values, marker=marker, color=colour, clip_on=False)
+            axes.set_title(name)
+            axes.set_xscale("log", base=2)
+            axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
+            if key == "zeros":
+                axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+            if stop is not None:
+                axes.axvline(stop["step"], color=GREY, linestyle="--", linewidth=1)
+            places += [
+                Point(axes, x, y, f"step {x}: {name} {y:{form}}")
+                for x, y in zip(steps, values, strict=True)
+                if np.isfinite(y)
+            ]
+        if stop is not None:
+            panels[0].set_title(f"dashed: stop point, step {stop['step']}", loc="right", color=GREY)
+        panels[-1].set_xlabel("step")
+        panels[-1].xaxis.set_major_formatter("{x:g}")
+        panels[-1].xaxis.set_minor_locator(NullLocator())
+        panels[-1].set_xlim(min(steps), max(steps[-1], 2))
+        return drawn(figure, "convergence", _alt(points, stop), places)
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _alt(points: Sequence[Mapping[str, float]], stop: Mapping[str, float] | None) -> str:
+    last = points[-1]
+    said = f"R2, MSE and zeros against steps 1 to {last['step']}."
+    return said if stop is None else f"{said} The stop point is step {stop['step']}."

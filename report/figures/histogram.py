@@ -1,0 +1,55 @@
+"""How something is spread between its clips."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.ticker import EngFormatter, NullFormatter, NullLocator
+
+from ipvae.report.canvas import BLUE, INK, ORANGE, WIDE, drawing
+from ipvae.report.svg import Drawn, drawn
+
+
+def histogram(name: str, what: str, found: Mapping[str, Any], *, ratio: bool = False) -> Drawn:
+    """Draw a histogram; clips are dashed lines, where they lie within it.
+
+    Parameters
+    ----------
+    name : str
+        Of the figure.
+    what : str
+        What is counted: of the vertical axis, which is logarithmic.
+    found : mapping
+        As `ipvae.evaluation.histograms` gives them.
+    ratio : bool
+        Whether the horizontal axis is logarithmic.
+    """
+    edges, counts = np.array(found["edges"]), np.array(found["counts"])
+    with drawing(WIDE, 340) as figure:
+        axes = figure.add_axes((0.13, 0.16, 0.84, 0.75))
+        axes.stairs(counts, edges, fill=True, color=BLUE)
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.set_ylim(0.7, max(1.6 * counts.max(initial=1), 10))
+        if ratio:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlabel(found["unit"])
+        axes.set_ylabel(what)
+        span = edges[-1] - edges[0]
+        inside = [
+            clip
+            for clip in found.get("clips", ())
+            if edges[0] - 1e-6 * span <= clip <= edges[-1] + 1e-6 * span
+        ]
+        for clip in inside:
+            axes.axvline(clip, color=ORANGE, linestyle="--", clip_on=False)
+        if inside:
+            axes.set_title("dashed: clip", loc="right", color=INK)
+        alt = (
+            f"Histogram of {counts.sum():,} {what}: {found['unit']} from {edges[0]:.4g} to "
+            f"{edges[-1]:.4g}; the table beside it has the clips."
+        )
+        return drawn(figure, name, alt)

@@ -1,0 +1,102 @@
+"""What a report says at a glance, on its page and on the terminal."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+HOLDS, FAILS, OPEN, FIGURE = "holds", "fails", "open", "figure"
+MARKS = {HOLDS: "✓", FAILS: "✗", OPEN: "?", FIGURE: "·"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is judged, how it came out, and the figures behind it: one line, ASCII."""
+
+    kind: str
+    title: str
+    text: str
+
+    @property
+    def mark(self) -> str:
+        """Sign that says the kind without colour."""
+        return MARKS[self.kind]
+
+
+def verdicts(result: Mapping[str, Any]) -> list[Verdict]:
+    """Judge a report's result; what it does not hold is left out."""
+    return [*_exact(result), *_limits(result), *_quality(result), *_cost(result)]
+
+
+def _exact(result: Mapping[str, Any]) -> Iterator[Verdict]:
+    if "verified" not in result:
+        return
+    found = result["verified"]
+    if found is None:
+        text = "not verified in this report; ipvae verify does it, or report --verify lava"
+        yield Verdict(OPEN, "Bit-exact", text)
+        return
+    extent = f"{found['samples']} images, steps 0 to {found['steps']}"
+    if found["bit_exact"]:
+        text = f"{' = '.join(found['backends'])} in {found['compared_values']:,} values ({extent})"
+        yield Verdict(HOLDS, "Bit-exact", text)
+        return
+    where = found["first_divergence"] or {}
+    text = f"{where.get('backend')} differs first at step {where.get('step')} ({extent})"
+    yield Verdict(FAILS, "Bit-exact", text)
+
+
+def _limits(result: Mapping[str, Any]) -> Iterator[Verdict]:
+    check = result.get("check")
+    if check is not None:
+        if check["ok"]:
+            low, high = check["cores_range"]
+            cores = f"{high}" if low == high else f"{low} to {high}"
+            cores += " core" if high == 1 else " cores"
+            yield Verdict(HOLDS, "Fits", f"{check['target']}, on {cores} by a model of memory")
+        else:
+            broken = ", ".join(dict.fromkeys(line["rule"] for line in check["violations"]))
+            yield Verdict(FAILS, "Fits", f"not {check['target']}: {broken} exceeded")
+        proved = check["overflow_proved"]
+        text = (
+            f"impossible: {len(check['intervals'])} intervals proved" if proved else "not excluded"
+        )
+        yield Verdict(HOLDS if proved else FAILS, "Overflow", text)
+    saturations = result.get("saturations")
+    if saturations is not None:
+        number = sum(sum(of.values()) for of in saturations.values())
+        text = f"{number:,} values stood at a clip" if number else "no value stood at a clip"
+        yield Verdict(FIGURE if number else HOLDS, "Saturation", text)
+
+
+def _quality(result: Mapping[str, Any]) -> Iterator[Verdict]:
+    figures = result["quality"]
+    r2, mse, zeros = (figures[key] for key in ("r2", "mse", "zeros"))
+    text = (
+        f"R2 {'undefined' if r2 is None else f'{r2:.4f}'}, MSE {mse:.3e}, zeros "
+        f"{zeros:.1%} ({result['samples']} images after {result['steps']} steps)"
+    )
+    yield Verdict(FIGURE, "Quality", text)
+    stop = result.get("stop")
+    if stop is not None:
+        text = f"step {stop['step']}: R2 {stop['r2']:.4f}, at most {stop['within']} below the last"
+        if stop["step"] == result["steps"]:
+            text = f"none: before the last step R2 is lower by more than {stop['within']}"
+        yield Verdict(FIGURE, "Stop point", text)
+    for readout in result.get("readouts", []):
+        if readout.get("accuracy") is not None:
+            text = f"{readout['accuracy']:.2%} by read-out layer {readout['layer']}"
+            yield Verdict(FIGURE, "Class accuracy", text)
+
+
+def _cost(result: Mapping[str, Any]) -> Iterator[Verdict]:
+    counts = result["counts"]
+    text = f"{counts['synaptic_ops']:,.0f} synaptic operations, {counts['spikes']:,.0f} spikes"
+    yield Verdict(FIGURE, "Cost of an image", text)
+    measured = [
+        row for row in result["energy"] if row["kind"] == "measured" and "Loihi" in row["chip"]
+    ]
+    for row in (measured or result["energy"])[:1]:
+        ends = dict.fromkeys((row["low_j"], row["high_j"]))
+        band = " to ".join(f"{end * 1e6:.3g}" for end in ends)
+        text = f"{band} microjoules, {row['kind']}, {row['part']} ({row['model']})"
+        yield Verdict(FIGURE, "Energy of an image", text)

@@ -1,0 +1,158 @@
+"""A report of a small network, with every key that a page can show."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ipvae.cli import energy_rows
+from ipvae.cli.main import run_command
+from ipvae.network.file import write_network
+from ipvae.report.ink import Ink
+from ipvae.report.page import drawn, files
+
+COUNTS = ("synaptic_ops", "messages", "spikes")
+LAYER = {
+    "neurons": 16,
+    "synapses": 256,
+    "spikes": 41.5,
+    "messages": 30.25,
+    "messages_received": 29.75,
+    "synaptic_ops": 476.0,
+    "count_weighted_ops": 512.5,
+    "effective_macs": 400.125,
+    "updates_active": 50.5,
+    "updates_idle": 61.5,
+    "draws": 112.0,
+    "random_words": 113.5,
+    "drive_macs": 192.0,
+}
+CORE = {"neurons": 8, "spikes_in": 29.5, "neuron_updates": 56.0, "messages_out": 15.0}
+MORE = {
+    "layers": [{"layer": "1", "role": "code", **LAYER}, {"layer": "2", "role": "readout", **LAYER}],
+    "by_step": {
+        "step": [0, 1, 2],
+        **{name: [1.5 * i, 2.5 * i, 3.5 * i] for i, name in enumerate(COUNTS, 1)},
+    },
+    "by_image": {
+        name: {"mean": 7.5, "min": 5.5, "max": 9.5, "sd": 1.25} for name in ("spikes", "messages")
+    },
+    "cores": {
+        "plan": "by a model of memory",
+        "list": [
+            {"chip": i // 2, "core": i % 2, "layer": "1", **CORE, "synaptic_ops": 7.0 * i + 1}
+            for i in range(3)
+        ],
+        "busiest": {"synaptic_ops": {"max": 15.0, "mean": 8.0, "core": "chip 1, core 0"}},
+        "busiest_per_step": {"synaptic_ops": 3.75},
+    },
+    "readouts": [
+        {"layer": "2", "name": "decoder", "mse": 0.125, "r2": 0.875},
+        {"layer": "3", "name": "classes", "accuracy": 0.9375},
+        {"layer": "4", "name": "classes", "accuracy": None},
+    ],
+    "time": [
+        {
+            "model": "a model",
+            "kind": "modelled",
+            "chip": "a chip",
+            "low_s": 0.25,
+            "high_s": 0.5,
+            "source": "a clock",
+            "assumptions": ["that it is right"],
+        }
+    ],
+    "energy_notes": ["nothing was left out"],
+    "sanafe": {
+        "version": "2.0",
+        "images": 4,
+        "synaptic_events": 476.0,
+        "synaptic_ops": 476.0,
+        "equal": True,
+    },
+    "measured": {
+        "file": "log.csv",
+        "sha256": "0" * 64,
+        "rows": [
+            {
+                "name": "syn_ops",
+                "over": "all cores",
+                "unit": "operations",
+                "found": 20.5,
+                "modelled": 18.25,
+                "ratio": 20.5 / 18.25,
+            },
+            {
+                "name": "total_power",
+                "over": "run",
+                "unit": "W",
+                "found": 0.625,
+                "modelled": None,
+                "ratio": None,
+            },
+        ],
+        "notes": ["a note"],
+    },
+}
+SOURCED = {"kind": "modelled", "part": "dynamic", "source": "somebody, 2021", "assumptions": []}
+ENERGY = [
+    {"model": "one", "chip": "a chip", "low_j": 1.5e-6, "high_j": 2.5e-4, **SOURCED},
+    {"model": "two", "chip": "other chip", "low_j": -1e-7, "high_j": 0.0, **SOURCED},
+    {"model": "three", "chip": "a chip", "low_j": 0.25, "high_j": 0.25, **SOURCED},
+]
+
+
+@pytest.fixture(scope="session")
+def still():
+    """Runs on a machine whose energy counters are not read: no two runs take the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "ipvae.cli.report.this_machine", lambda _: energy_rows.this_machine("elsewhere")
+        )
+        yield
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory, make_network, still):
+    """The folder of a report, as the command wrote it."""
+    home = tmp_path_factory.mktemp("report")
+    write_network(home / "net.h5", make_network(k=40, m=48))
+    words = ["report", home / "net.h5", "--out", home / "out", "--samples", "5", "--steps", "24"]
+    assert run_command(["--quiet", *map(str, words)]) == 0
+    return home / "out"
+
+
+@pytest.fixture(scope="session")
+def result(folder):
+    """What the report says, with every key that a page can show."""
+    found = json.loads((folder / "report.json").read_text())
+    return {**found, **MORE, "energy": [*found["energy"], *ENERGY]}
+
+
+@pytest.fixture(scope="session")
+def ink(result):
+    """Pictures to go with it."""
+    rng = np.random.default_rng(1)
+    steps = [row["step"] for row in result["reconstructions"]]
+    n = len(result["reconstructions"][0]["r2"])
+    return Ink(
+        shape=(6, 8),
+        signed=False,
+        images=rng.random((n, 48)),
+        read_out={step: rng.random((n, 48)) for step in steps},
+        phi=rng.normal(size=(48, 40)),
+        counts=rng.poisson(0.5, (5, 40)),
+        raster=rng.poisson(0.5, (25, 40)),
+    )
+
+
+@pytest.fixture(scope="session")
+def figures(result, ink):
+    """Its figures, by name."""
+    return drawn(result, ink)
+
+
+@pytest.fixture(scope="session")
+def whole(result, ink):
+    """All files of a report with every key."""
+    return files(result, ink)

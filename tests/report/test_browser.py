@@ -1,0 +1,191 @@
+"""The report's page in a browser: Debian's Chromium, headless, from a file."""
+
+import os
+import shutil
+
+import pytest
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+if not CHROMIUM:
+    pytest.skip("no browser: Chromium is not installed", allow_module_level=True)
+api = pytest.importorskip("playwright.sync_api", reason="no browser: playwright is not installed")
+
+DESK, PHONE = (1280, 900), (360, 740)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with api.sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def address(whole, tmp_path_factory):
+    """A report with every key that a page can show, as a file."""
+    home = tmp_path_factory.mktemp("page")
+    (home / "index.html").write_bytes(whole["index.html"])
+    return (home / "index.html").as_uri()
+
+
+@pytest.fixture
+def opened(browser, address):
+    """Open the page at a size; what it says on the console and asks for is refused afterwards."""
+    said, asked, pages = [], [], []
+
+    def opening(size=DESK, **options):
+        tab = browser.new_page(viewport={"width": size[0], "height": size[1]}, **options)
+        pages.append(tab)
+        tab.on("console", lambda message: said.append(message.text))
+        tab.on("pageerror", lambda error: said.append(str(error)))
+        tab.on("request", lambda request: asked.append(request.url))
+        tab.goto(address)
+        return tab
+
+    yield opening
+    for tab in pages:
+        tab.close()
+    assert said == []
+    assert [url for url in asked if not url.startswith("data:")] == [address] * len(pages)
+
+
+def visible(tab):
+    return [
+        row.get_attribute("data-said") for row in tab.locator(".step").all() if row.is_visible()
+    ]
+
+
+def test_the_slider_changes_the_picture_by_pointer_and_by_keyboard(opened):
+    tab = opened()
+    steps = tab.locator(".step").count()
+    assert visible(tab) == ["after 24 steps"]
+    pictures = [tab.locator(".step:visible img").first.get_attribute("src")]
+    slider = tab.locator("#step")
+    slider.focus()
+    tab.keyboard.press("ArrowLeft")
+    assert visible(tab) == ["after 16 steps"]
+    pictures.append(tab.locator(".step:visible img").first.get_attribute("src"))
+    tab.keyboard.press("Home")
+    assert visible(tab) == ["after 1 step"]
+    assert slider.get_attribute("aria-valuetext") == "after 1 step"
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    tab.mouse.click(box["x"] + box["width"] - 4, box["y"] + box["height"] / 2)
+    assert visible(tab) == ["after 24 steps"]
+    assert tab.locator("#step-now").inner_text() == "after 24 steps"
+    assert pictures[0] != pictures[1] and steps == 6
+
+
+def test_points_of_curves_say_their_values_on_hover_and_on_focus(opened, result):
+    tab = opened()
+    tip, point = tab.locator("#tip"), tab.locator("#figure-convergence .point").first
+    assert not tip.is_visible()
+    point.scroll_into_view_if_needed()
+    point.hover()
+    first = result["curve"][0]
+    assert tip.inner_text() == f"step 1: R² {first['r2']:.4f}"
+    tab.mouse.move(0, 0)
+    assert not tip.is_visible()
+    point.focus()
+    assert tip.is_visible()
+    tab.keyboard.press("ArrowRight")
+    assert tip.inner_text().startswith(f"step {result['curve'][1]['step']}: R²")
+    tab.keyboard.press("End")
+    assert tip.inner_text().startswith("step 24: R²")
+    tab.keyboard.press("Escape")
+    assert not tip.is_visible()
+    assert tab.locator("#figure-convergence .point[tabindex='0']").count() == 3
+
+
+def test_all_can_be_reached_by_keyboard_and_focus_is_seen(opened):
+    tab = opened()
+    reached = []
+    for _ in range(60):
+        tab.keyboard.press("Tab")
+        reached.append(
+            tab.evaluate(
+                "() => { const e = document.activeElement, s = getComputedStyle(e);"
+                " const seen = s.outlineStyle !== 'none' || s.stroke !== 'none';"
+                " return [e.className.baseVal ?? e.className, e.id || e.tagName, seen]; }"
+            )
+        )
+    assert reached[0][0] == "skip"
+    assert {"step", "SUMMARY", "A"} <= {name for _, name, _ in reached}
+    assert "point" in {of for of, _, _ in reached}
+    assert all(seen for _, name, seen in reached if name != "BODY")
+
+
+def test_a_phone_shows_all_without_scrolling_sideways(opened):
+    tab = opened(PHONE)
+    for summary in tab.locator("summary").all():
+        summary.click()
+    assert tab.evaluate("document.documentElement.scrollWidth") == PHONE[0]
+    boxes = tab.locator(".scroll").all()
+    wide = [b for b in boxes if b.evaluate("e => e.scrollWidth > e.clientWidth + 1")]
+    assert wide and all(b.get_attribute("tabindex") == "0" for b in wide)
+    small = tab.evaluate(
+        "() => [...document.querySelectorAll('figure svg text')].filter("
+        "e => e.getBoundingClientRect().height < 8).map(e => e.textContent)"
+    )
+    assert small == []
+
+
+def test_tables_and_figures_are_there(opened):
+    tab = opened()
+    assert tab.locator("table:visible").count() > 10
+    assert tab.locator("figure svg:visible").count() == 8
+    broken = tab.evaluate("() => [...document.images].filter(e => !e.naturalWidth).length")
+    assert broken == 0 and tab.locator("img").count() > 8
+    for figure in tab.locator("figure svg").all():
+        box = figure.bounding_box()
+        assert box["width"] > 200 and box["height"] > 100
+
+
+def test_paper_gets_every_step_and_nothing_that_needs_a_pointer(opened):
+    tab = opened((680, 900))
+    tab.emulate_media(media="print")
+    assert len(visible(tab)) == tab.locator(".step").count()
+    assert not tab.locator("#stepper").is_visible() and not tab.locator("nav").is_visible()
+    assert tab.evaluate("document.documentElement.scrollWidth") == 680
+    assert tab.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_without_scripts_every_step_is_shown(opened):
+    tab = opened(java_script_enabled=False)
+    assert len(visible(tab)) == tab.locator(".step").count()
+    assert not tab.locator("#stepper").is_visible()
+
+
+CONTRAST = """() => {
+  const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
+  const light = (c) => c.slice(0, 3).map((v) => v / 255)
+    .map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const under = (e) => {
+    for (; e; e = e.parentElement) {
+      const c = rgb(getComputedStyle(e).backgroundColor);
+      if (c.length < 4 || c[3] > 0) return c;
+    }
+    return [255, 255, 255];
+  };
+  const found = [];
+  for (const e of document.querySelectorAll('body *')) {
+    const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    if (!own || ['SCRIPT', 'STYLE'].includes(e.tagName)) continue;
+    const style = getComputedStyle(e);
+    const colour = e.closest('svg') ? style.fill : style.color;
+    const [a, b] = [light(rgb(colour)), light(under(e))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5 && !e.closest('#core-map-figure_1')) found.push([e.textContent, ratio]);
+  }
+  return found;
+}"""
+
+
+def test_words_stand_out_from_what_is_behind_them(opened):
+    """WCAG AA: 4.5 to 1. Words in the core map's cells lie on colours of their own."""
+    assert opened().evaluate(CONTRAST) == []
