@@ -1,7 +1,7 @@
 """Robustness, float and integers side by side: the tables of docs/robustness.md and their figure.
 
-Every number is one of `ipvae evaluate`. A measurement that is in OUT already is not made again. Float
-and integers see the same images; their draws have the same seeds but are not the same.
+Every number is one of `ipvae evaluate`. A measurement that is in OUT already is not made again.
+Float and integers see the same images; their draws have the same seeds but are not the same.
 """
 
 import argparse
@@ -20,7 +20,6 @@ from ipvae.network.atomic import replacing
 from ipvae.network.file import read_network, write_network
 
 EXPORTS = {"8 bits": ("--weight-bits", 8), "4 bits": ("--weight-bits", 4, "--refit-decoder")}
-SETS = ("faces", "photographs", "digits")
 LABELLED = ("faces", "digits")
 LISTS = {
     "rotate": "0,15,30,45,60,75,90,105,120,135,150,165,180",
@@ -29,6 +28,7 @@ LISTS = {
     "salt": "0.02,0.05,0.1,0.2",
     "contrast": "0.05,0.1,0.2,0.4,0.6,0.8,1",
 }
+ONE_EACH = ("--rotate", 90, "--shift", 2, "--noise", 0.2)
 LONGER = 10
 
 Figures = dict[str, Any]
@@ -73,11 +73,12 @@ def measured(chosen: argparse.Namespace) -> Figures:
     (set -> subject -> evaluation), `response` (network -> evaluation), `steps`
     """
     subjects = {"float": chosen.model} | {name: exported(chosen, name) for name in EXPORTS}
-    tests = ("--samples", chosen.samples)
-    tests += ("--data-dir", chosen.data_dir) if chosen.data_dir else ()
+    data = ("--data-dir", chosen.data_dir) if chosen.data_dir else ()
+    tests, fewer = (("--samples", n, *data) for n in (chosen.samples, chosen.fewer))
     lists = [word for name in LISTS for word in (f"--{name}", getattr(chosen, name))]
-    steps, last = chosen.steps, LONGER * chosen.steps
-    rising = ("--steps", f"{max(1, steps // 8)},{steps},{last}")
+    steps = chosen.steps
+    early, last = max(1, steps // 8), LONGER * steps
+    rising = ("--steps", f"{early},{steps},{last}")
     found: Figures = {"changes": {}, "longer": {}, "sets": {}, "response": {}, "steps": steps}
     for name, path in subjects.items():
         words = (*tests, "--steps", steps, *lists, "--invert", "--probe")
@@ -85,16 +86,18 @@ def measured(chosen: argparse.Namespace) -> Figures:
             evaluated(chosen, f"changes-{name}-{seed}", path, *words, "--seed", seed)
             for seed in range(chosen.seeds)
         ]
-        words = (*tests, *rising, "--rotate", 90, "--shift", 2, "--noise", 0.2)
+        words = (*fewer, *rising, *ONE_EACH, "--contrast", chosen.contrast)
         found["longer"][name] = evaluated(chosen, f"longer-{name}", path, *words)
-    for images in (framed for name in SETS for framed in (name, f"{name}-framed")):
+    for images in (
+        framed for name in chosen.sets.split(",") for framed in (name, f"{name}-framed")
+    ):
         probe = ("--probe",) if images.startswith(LABELLED) else ()
         found["sets"][images] = {
             name: evaluated(chosen, f"{images}-{name}", path, "--images", images, *rising, *probe)
             for name, path in subjects.items()
         }
-    for name, at in (("self", steps), ("drive", max(1, steps // 8))):
-        words = (*tests, "--steps", at, "--contrast", chosen.contrast)
+    for name, at in (("self", last), ("drive", early)):
+        words = (*fewer, "--steps", at, "--contrast", chosen.contrast)
         path = ablated(subjects["8 bits"], name)
         found["response"][name] = evaluated(chosen, f"response-{name}", path, *words)
     return found
@@ -137,10 +140,12 @@ def rising_table(rows: Sequence[tuple[str, dict[str, Figures]]]) -> str:
 
 
 def longer_rows(found: Figures) -> list[tuple[str, dict[str, Figures]]]:
-    """Unchanged images and the three changes that were run longer."""
+    """Unchanged images and changes that were run longer; contrasts have a table of their own."""
     subjects = found["longer"]
     rows = [("unchanged", subjects)]
     for i, change in enumerate(subjects["float"]["changes"]):
+        if change["change"] == "contrast":
+            continue
         title = f"{change['change']} {change['value']:g}"
         rows.append((title, {name: one["changes"][i] for name, one in subjects.items()}))
     return rows
@@ -148,12 +153,11 @@ def longer_rows(found: Figures) -> list[tuple[str, dict[str, Figures]]]:
 
 def response_table(found: Figures) -> str:
     """Rows of Markdown: spikes and R2 of every network at every contrast."""
-    whole = [
-        [row for row in found["changes"][name][0]["changes"] if row["change"] == "contrast"]
-        for name in ("float", "8 bits")
+    networks = found["longer"] | found["response"]
+    columns = [
+        [row for row in one["changes"] if row["change"] == "contrast"] for one in networks.values()
     ]
-    columns = [*whole, *(one["changes"] for one in found["response"].values())]
-    heads = ["float", "8 bits", *found["response"]]
+    heads = [f"{name}, {one['steps']} steps" for name, one in networks.items()]
     heads = [f"{key}, {head}" for key in ("spikes", "R2") for head in heads]
     lines = [f"| contrast | {' | '.join(heads)} |", "|" + "---|" * (len(heads) + 1)]
     for rows in zip(*columns, strict=True):
@@ -165,7 +169,9 @@ def response_table(found: Figures) -> str:
 def require_same_settings(chosen: argparse.Namespace) -> None:
     """End if OUT holds figures of another model, other images or other changes."""
     settings = {"model": str(chosen.model.resolve())}
-    settings |= {name: getattr(chosen, name) for name in ("samples", "steps", *LISTS)}
+    settings |= {
+        name: getattr(chosen, name) for name in ("samples", "fewer", "steps", "sets", *LISTS)
+    }
     file = chosen.out / "settings.json"
     if file.exists() and json.loads(file.read_text(encoding="utf-8")) != settings:
         sys.exit(f"{file}: these figures are of other settings; give another --out, or remove it")
@@ -180,8 +186,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/robustness"))
     parser.add_argument("--figure", type=Path, default=Path("docs/pictures/robustness.png"))
     parser.add_argument("--samples", type=int, default=1000, help="test images, the first ones")
+    parser.add_argument("--fewer", type=int, default=250, help="of them, to be run longer")
     parser.add_argument("--steps", type=int, default=128, help="that the model was trained with")
     parser.add_argument("--seeds", type=int, default=3, help="of the draws and of the noise")
+    parser.add_argument("--sets", default="faces,photographs,digits")
     for name, values in LISTS.items():
         parser.add_argument(f"--{name}", default=values)
     chosen = parser.parse_args()

@@ -146,6 +146,31 @@ def test_script_of_the_curve_of_bits_gives_its_table_and_figure(tmp_path):
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_script_of_robustness_gives_its_tables_and_figure(tmp_path):
+    run = tmp_path / "run"
+    tiny = ["--preset", "digits", "--latents", "16", "--epochs", "2", "--out", str(run)]
+    assert run_command(["--quiet", "train", *tiny]) == 0
+    words = [run, "--out", tmp_path / "out", "--figure", tmp_path / "robustness.png"]
+    words += ["--samples", "8", "--fewer", "4", "--steps", "2", "--seeds", "2", "--sets", "faces"]
+    words += ["--rotate", "0,90", "--shift", "1,2", "--contrast", "0.5,1"]
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "robustness.py", *words],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rows = [line.split(" | ")[0] for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert [row for row in rows if row.startswith("| rotate")] == ["| rotate 0", "| rotate 90"] + [
+        "| rotate 90"
+    ] * 3
+    assert "| invert" in rows
+    assert rows.count("| faces-framed") == 3
+    found = json.loads((tmp_path / "out" / "robustness.json").read_text())
+    assert set(found["response"]) == {"self", "drive"}
+    assert len(found["changes"]["float"]) == 2
+    assert (tmp_path / "robustness.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_make_targets_of_the_documents_exist():
     makefile = (ROOT / "Makefile").read_text()
     named = {

@@ -3,6 +3,7 @@
 from contextlib import redirect_stdout
 from dataclasses import replace
 from io import StringIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ MADE = [
 ]
 LISTS += ("--contrast", "0.5")
 STEPS = 48
+PATCHES = Path(__file__).resolve().parents[2] / "models" / "patches"
 
 
 def silent(*words):
@@ -200,14 +202,14 @@ def test_bad_use_is_one_line(command, subject, words, part):
 
 
 def test_sets_are_refused_where_pixels_are_signed(command):
-    status, _, err = command("evaluate", "models/patches", "--images", "faces", "--steps", 1)
+    status, _, err = command("evaluate", PATCHES, "--images", "faces", "--steps", 1)
     assert (status, err.count("\n")) == (2, 1)
     assert "the network's from -128 to 127; give an .npy file" in err
 
 
 def test_signed_images_are_changed_about_their_mean(command):
     words = ("--samples", 40, "--steps", 64, "--invert", "--contrast", "0.5", "--json", "-")
-    status, found, _ = command("evaluate", "models/patches", *words)
+    status, found, _ = command("evaluate", PATCHES, *words)
     assert status == 0
     invert, contrast = found["changes"]
     assert invert["r2"] > 0.7  # dark edges are as usual as light ones
