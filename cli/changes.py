@@ -5,11 +5,10 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.table import Table
 
 from ipvae.cli.figures import Codes
-from ipvae.cli.output import table, working
-from ipvae.cli.subjects import Subject
+from ipvae.cli.output import working
+from ipvae.cli.subjects import States, Subject
 from ipvae.evaluation.changes import NAMES, Change, changed
 from ipvae.evaluation.metrics import curve, r2, spikes
 from ipvae.network.errors import InputError
@@ -84,8 +83,8 @@ def change_figures(
     steps: list[int],
     seed: int,
     codes: Codes | None,
-) -> tuple[dict, Table]:
-    """Key `changes`, one object for each, and a table.
+) -> tuple[dict, tuple[list[str], list[list[str]]]]:
+    """Key `changes`, one object for each; columns and rows of a table.
 
     Parameters
     ----------
@@ -99,25 +98,25 @@ def change_figures(
     """
     rows = []
     for change in changes:
-        with working(f"{change.name} {change.value:g}", len(pixels)):
-            rows.append(_one(subject, change, pixels, steps, seed, codes))
-    return {"changes": rows}, _table(rows, steps[-1])
+        images = changed(pixels, subject.format, change, seed)
+        with working(f"{change.name} {change.value:g}", len(pixels)) as progress:
+            states = subject.states(images, steps, progress)
+        rows.append(_figures(subject, change, pixels, images, states, codes))
+    return {"changes": rows}, _table(rows)
 
 
-def _one(
+def _figures(
     subject: Subject,
     change: Change,
     pixels: np.ndarray,
-    steps: list[int],
-    seed: int,
+    images: np.ndarray,
+    states: States,
     codes: Codes | None,
 ) -> dict:
-    """Figures of one change."""
-    images = changed(pixels, subject.format, change, seed)
-    states = subject.states(images, steps)
+    """Figures of one change, which made `images` (N, M) of `pixels`."""
     real, counts = subject.real(images), {step: z for step, (z, _) in states.items()}
     points = curve(real, counts, subject.decoder)
-    last = counts[steps[-1]]
+    last = counts[max(counts)]
     found = {"change": change.name, "value": change.value, **points[-1], "curve": points}
     if subject.counts:
         found["spikes"] = spikes(last)
@@ -126,7 +125,7 @@ def _one(
         read_out = last.astype(np.float32) @ subject.decoder.T.astype(np.float32)
         found |= {"clean_r2": r2(clean, read_out), "clean_r2_of_input": r2(clean, real)}
     if codes is not None:
-        judged = states[steps[-1]][1][-len(codes.test_labels) :]
+        judged = states[max(states)][1][-len(codes.test_labels) :]
         found["accuracy"] = float(codes.reader.score(judged, codes.test_labels))
     return found
 
@@ -135,12 +134,11 @@ def _named(row: dict) -> str:
     return row["change"] if row["change"] == "invert" else f"{row['change']} {row['value']:g}"
 
 
-def _table(rows: list[dict], step: int) -> Table:
+def _table(rows: list[dict]) -> tuple[list[str], list[list[str]]]:
     forms = {"mse": ".3e", "r2": ".4f", "zeros": ".4f", "spikes": ".1f", "accuracy": ".2%"}
     shown = [key for key in forms if key in rows[0]]
     heads = {"mse": "MSE", "r2": "R2"}
-    return table(
-        f"changed images, step {step}",
+    return (
         ["change", *(heads.get(key, key) for key in shown)],
         [[_named(row), *(f"{row[key]:{forms[key]}}" for key in shown)] for row in rows],
     )

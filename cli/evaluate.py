@@ -139,9 +139,9 @@ def evaluate(
         "curve": points,
     }
     found: list[tuple[dict, str | Table]] = [subject.figures(pixels, labels)]
+    at = f"step {wanted[-1]}" if choice is None else "its last step"
     if subject.counts:
         mean = spikes(counts[wanted[-1]])
-        at = f"step {wanted[-1]}" if choice is None else "its last step"
         found.append(({"spikes": mean}, f"{mean:.2f} spikes an image at {at}"))
     if sparsity:
         found.append(sparsity_figures(states[wanted[-1]][0]))
@@ -150,8 +150,9 @@ def evaluate(
         codes = _codes(subject, states, labels, probe_images, data_dir, images)
         found += fitted_figures(codes, fitted, seed)
     if changes:
-        classified = codes if probe else None
-        found.append(change_figures(subject, changes, pixels, wanted, seed, classified))
+        readable = codes if probe else None
+        keys, shown = change_figures(subject, changes, pixels, wanted, seed, readable)
+        found.append((keys, table(f"changed images, at {at}", *shown)))
     if pictures is not None:
         files = draw_pictures(pictures, subject, pixels, wanted[-1], seed)
         found.append(

@@ -99,22 +99,23 @@ def _accuracy(axes: Axes, found: Figures) -> None:
 
 
 def _sets(axes: Axes, found: Figures) -> None:
-    """R2 of other images after an eighth of the steps, all, and ten times as many."""
-    names = list(found["sets"])
-    sizes = (3, 5, 8)
-    for place, images in enumerate(names):
+    """R2 of other images: small after few steps, larger as trained, largest after many."""
+    for place, (images, subjects) in enumerate(found["sets"].items()):
         for offset, name in enumerate(COLOURS):
-            curve = found["sets"][images][name]["curve"]
+            r2 = [point["r2"] for point in subjects[name]["curve"]]
             y = place + 0.22 * (offset - 1)
-            for size, point in zip(sizes, curve, strict=True):
-                mark = {"marker": "|" if name == "float" else MARKS[name], "linestyle": "none"}
-                hollow = {"mfc": "none"} if name == "4 bits" else {}
-                colour = COLOURS[name]
-                x = max(point["r2"], LEAST)
-                axes.plot(x, y, color=colour, markersize=size, **mark, **hollow)
-            if curve[-1]["r2"] < LEAST:
-                axes.text(LEAST + 0.04, y, f"{curve[-1]['r2']:.2f}", fontsize=7, va="center")
-    axes.set_yticks(range(len(names)), names)
+            face = COLOURS[name] if name == "8 bits" else "none"
+            axes.scatter(
+                np.maximum(r2, LEAST),
+                [y] * len(r2),
+                s=(8, 20, 45),
+                marker="|" if name == "float" else MARKS[name],
+                color=COLOURS[name],
+                facecolors=None if name == "float" else face,
+            )
+            if r2[-1] < LEAST:
+                axes.text(LEAST + 0.05, y, f"{r2[-1]:.2f}", fontsize=7, va="center")
+    axes.set_yticks(range(len(found["sets"])), list(found["sets"]))
     axes.invert_yaxis()
     axes.set_xlim(LEAST - 0.05, 1)
     axes.set_title("R² of other images")
