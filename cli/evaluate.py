@@ -27,6 +27,7 @@ from ipvae.cli.inputs import (
     DataDirOption,
     ImagesOption,
     SeedOption,
+    names_a_set,
     preset_images,
 )
 from ipvae.cli.output import JsonOption, emit, require_json_target, table, working
@@ -105,6 +106,8 @@ def evaluate(
         )
         if asked
     ]
+    if fitted and images is not None and not names_a_set(images):
+        raise InputError(f"{fitted[0]}: needs labelled images; leave --images away")
     if probe_images is not None and not fitted:
         raise InputError(
             "--probe-images: nothing is fitted; give --probe, --neighbours or --dimensionality too"

@@ -51,12 +51,10 @@ class Codes:
 def require_labelled(
     option: str, subject: Subject, labels: np.ndarray, images: Path | None, most: int | None
 ) -> None:
-    """Refuse to fit on images without labels, or on some number of training images of --images."""
+    """Refuse to fit on images without labels, or on some number of training images of a set."""
     if (labels < 0).all():
-        if images is not None:
-            raise InputError(f"{option}: needs labelled images; leave --images {images} away")
         raise InputError(
-            f"{option}: the images of {subject.preset} have no labels; leave it out, or "
+            f"{option}: the images of {images or subject.preset} have no labels; leave it out, or "
             "evaluate a model of images that have"
         )
     if images is not None and most is not None:

@@ -99,11 +99,18 @@ def preset_images(preset: str, data_dir: Path | None) -> "Images":
         return load_images(preset, data_dir)
 
 
+def names_a_set(images: Path) -> bool:
+    """Whether --images names a set, not a file."""
+    from ipvae.train.other_images import NAMES
+
+    return str(images) in NAMES
+
+
 def given_images(images: Path, fmt: InputFormat) -> LabelledImages:
     """Read an .npy file, or make the images of a set that has this name."""
     from ipvae.train.other_images import NAMES, other_images
 
-    if str(images) not in NAMES:
+    if not names_a_set(images):
         if not images.suffix and not images.exists():
             raise InputError(
                 f"--images: found {images}, allowed an .npy file or one of {', '.join(NAMES)}"

@@ -100,7 +100,7 @@ def _accuracy(axes: Axes, found: Figures) -> None:
 
 def _sets(axes: Axes, found: Figures) -> None:
     """R2 of other images: small after few steps, larger as trained, largest after many."""
-    for place, (images, subjects) in enumerate(found["sets"].items()):
+    for place, subjects in enumerate(found["sets"].values()):
         for offset, name in enumerate(COLOURS):
             r2 = [point["r2"] for point in subjects[name]["curve"]]
             y = place + 0.22 * (offset - 1)

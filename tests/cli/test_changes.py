@@ -186,7 +186,10 @@ def test_the_bound_tells_another_network_apart(run, net, tmp_path):
         (["--salt", "2"], "--salt: found '2', allowed fractions from 0 to 1"),
         (["--contrast", "nan"], "--contrast: found 'nan', allowed factors from 0 on"),
         (["--images", "cars"], "--images: found cars, allowed an .npy file or one of faces, "),
-        (["--images", "photographs", "--probe"], "--probe: needs labelled images"),
+        (
+            ["--images", "photographs", "--probe"],
+            "--probe: the images of photographs have no labels",
+        ),
         (
             ["--images", "faces", "--probe", "--probe-images", "50"],
             "--probe-images: faces are not split into training and test images",
