@@ -43,9 +43,9 @@ def programs(found):
 
 README, LAVA = (blocks((ROOT / name).read_text()) for name in ("README.md", "docs/lava.md"))
 COMMANDS = commands(README)
-HARDWARE, QUANTIZATION = (
+HARDWARE, QUANTIZATION, ROBUSTNESS = (
     commands(blocks((ROOT / "docs" / name).read_text()))
-    for name in ("hardware.md", "quantization.md")
+    for name in ("hardware.md", "quantization.md", "robustness.md")
 )
 
 
@@ -54,11 +54,12 @@ def test_commands_of_the_documents_run_in_order_and_succeed(tmp_path):
     assert len(COMMANDS) >= 8
     assert len(HARDWARE) >= 5
     assert len(QUANTIZATION) >= 8
+    assert len(ROBUSTNESS) >= 4
     assert len(commands(LAVA)) >= 5
     script = Path(sys.executable).parent / "ipvae"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     (tmp_path / "models").symlink_to(ROOT / "models")
-    for command in COMMANDS + HARDWARE + QUANTIZATION + commands(LAVA):
+    for command in COMMANDS + HARDWARE + QUANTIZATION + ROBUSTNESS + commands(LAVA):
         words = [str(script), *shlex.split(command)[1:]]
         done = subprocess.run(
             words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
