@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
 
 from ipvae.report.canvas import BLUE, GREY, ORANGE, drawing, save, title
 
@@ -63,9 +64,9 @@ def _against(axes: Axes, found: Figures, change: str, key: str, head: str, unit:
     axes.set_title(head)
     axes.set_xlabel(unit)
     axes.tick_params(colors=GREY)
+    axes.set_ylim(0.5, 1)
     if change == "rotate":
         axes.set_xticks(range(0, 181, 30))
-        axes.set_ylim(0.5, 1)
     axes.legend(loc="lower left", frameon=False)
 
 
@@ -92,10 +93,11 @@ def _accuracy(axes: Axes, found: Figures) -> None:
         axes.plot(x * scale, y, color=colour, label=f"{change}, up to {unit}")
         x, y = _line(found, "8 bits", change, "accuracy")
         axes.plot(x * scale, y, "o", color=colour)
-    axes.set_title("accuracy of a classifier fitted on unchanged images")
+    axes.set_title("accuracy, classifier of unchanged images")
     axes.set_xlabel("size of the change")
-    axes.set_ylim(0, 1)
-    axes.legend(loc="lower left", frameon=False, ncols=2)
+    axes.set_ylim(-0.55, 1)
+    axes.set_yticks(np.arange(0, 1.1, 0.2))
+    axes.legend(loc="lower left", frameon=False)
 
 
 def _sets(axes: Axes, found: Figures) -> None:
@@ -119,6 +121,9 @@ def _sets(axes: Axes, found: Figures) -> None:
     axes.invert_yaxis()
     axes.set_xlim(LEAST - 0.05, 1)
     axes.set_title("R² of other images")
+    axes.set_xlabel("larger marks: after more steps")
+    box = axes.get_position()
+    axes.set_position((box.x0 + 0.06, box.y0, box.width - 0.06, box.height))
 
 
 def _response(axes: Axes, found: Figures) -> None:
@@ -135,4 +140,7 @@ def _response(axes: Axes, found: Figures) -> None:
             axes.loglog(x, y, label=f"{name}, {one['steps']} steps", **_style(name))
     axes.set_title("spikes of an image against contrast")
     axes.set_xlabel("contrast")
-    axes.legend(frameon=False)
+    axes.set_ylim(top=axes.get_ylim()[1] * 60)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.legend(loc="upper left", frameon=False)
