@@ -125,6 +125,22 @@ def changes_table(found: Figures) -> str:
     return "\n".join(lines)
 
 
+def noise_table(found: Figures) -> str:
+    """Rows of Markdown: R2 against the images behind the noise, and that of the noisy images."""
+    subjects = found["changes"]
+    heads = [*subjects, "the noisy image itself"]
+    lines = [f"| noise | {' | '.join(heads)} |", "|" + "---|" * (len(heads) + 1)]
+    for i, change in enumerate(subjects["float"][0]["changes"]):
+        if "clean_r2" in change:
+            cells = [
+                _spread([one["changes"][i]["clean_r2"] for one in seeds], ".3f")
+                for seeds in subjects.values()
+            ]
+            cells += [f"{change['clean_r2_of_input']:.3f}"]
+            lines.append(f"| {change['change']} {change['value']:g} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def rising_table(rows: Sequence[tuple[str, dict[str, Figures]]]) -> str:
     """Rows of Markdown: R2 and zeros of each subject as steps rise, and its accuracy at the end."""
     steps = [point["step"] for point in next(iter(rows[0][1].values()))["curve"]]
@@ -199,6 +215,7 @@ def main() -> None:
     with replacing(chosen.out / "robustness.json") as temporary:
         temporary.write_text(json.dumps(found, indent=2) + "\n")
     print(changes_table(found), end="\n\n")
+    print(noise_table(found), end="\n\n")
     print(rising_table(longer_rows(found)), end="\n\n")
     print(rising_table(list(found["sets"].items())), end="\n\n")
     print(response_table(found))
