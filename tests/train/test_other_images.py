@@ -1,6 +1,7 @@
 """Faces, photographs and other handwriting: sets that no preset trains on."""
 
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,8 +35,9 @@ def test_faces_are_those_of_scikit_image_without_crops_of_one_grey():
 
 def test_digits_keep_their_labels_and_pixels():
     images, labels = other_images("digits", 8, 8)
-    np.testing.assert_array_equal(labels, load_digits().target)
-    np.testing.assert_allclose(images, load_digits().images / 16, atol=1e-12)
+    digits: Any = load_digits()
+    np.testing.assert_array_equal(labels, digits.target)
+    np.testing.assert_allclose(images, digits.images / 16, atol=1e-12)
 
 
 def test_a_frame_is_black_and_of_mnists_proportions():
