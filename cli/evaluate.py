@@ -5,25 +5,36 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from rich.table import Table
 
+from ipvae.cli.changes import (
+    ContrastOption,
+    InvertOption,
+    NoiseOption,
+    RotateOption,
+    SaltOption,
+    ShiftOption,
+    change_figures,
+    parse_changes,
+)
 from ipvae.cli.figures import (
     Codes,
-    dimension_figures,
-    neighbour_figures,
-    probe_figures,
+    fitted_figures,
+    require_labelled,
     sparsity_figures,
 )
 from ipvae.cli.inputs import (
     DataDirOption,
     ImagesOption,
     SeedOption,
+    names_a_set,
     preset_images,
 )
 from ipvae.cli.output import JsonOption, emit, require_json_target, table, working
 from ipvae.cli.pictures import draw_pictures, require_pictures
 from ipvae.cli.scale import SchedulerOption
 from ipvae.cli.stopping import StopOption, ToleranceOption, stop_choice
-from ipvae.cli.subjects import THRESHOLD, Subject, require_inference, subject_of
+from ipvae.cli.subjects import THRESHOLD, States, Subject, require_inference, subject_of
 from ipvae.evaluation.metrics import curve, spikes
 from ipvae.network.errors import InputError
 
@@ -73,6 +84,12 @@ def evaluate(
     images: ImagesOption = None,
     stop: StopOption = None,
     tolerance: ToleranceOption = None,
+    rotate: RotateOption = None,
+    shift: ShiftOption = None,
+    invert: InvertOption = False,
+    noise: NoiseOption = None,
+    salt: SaltOption = None,
+    contrast: ContrastOption = None,
     scheduler: SchedulerOption = None,
     json: JsonOption = None,
 ) -> None:
@@ -89,7 +106,7 @@ def evaluate(
         )
         if asked
     ]
-    if fitted and images is not None:
+    if fitted and images is not None and not names_a_set(images):
         raise InputError(f"{fitted[0]}: needs labelled images; leave --images away")
     if probe_images is not None and not fitted:
         raise InputError(
@@ -104,12 +121,12 @@ def evaluate(
     )
     subject = subject_of(path, seed, inference, threshold, scheduler, choice)
     wanted = wanted or [subject.steps]
+    changes = parse_changes(
+        subject, invert, rotate=rotate, shift=shift, noise=noise, salt=salt, contrast=contrast
+    )
     pixels, labels = subject.test_images(samples, data_dir, images)
-    if fitted and (labels < 0).all():
-        raise InputError(
-            f"{fitted[0]}: the images of {subject.preset} have no labels; leave it out, or "
-            "evaluate a model of images that have"
-        )
+    if fitted:
+        require_labelled(fitted[0], subject, labels, images, probe_images)
     message = f"evaluating {len(pixels)} images to step {wanted[-1]}"
     with working(message, len(pixels)) as progress:
         states = subject.states(pixels, wanted, progress)
@@ -124,21 +141,21 @@ def evaluate(
         **subject.facts,
         "curve": points,
     }
-    found: list[tuple[dict, str]] = [subject.figures(pixels, labels)]
+    found: list[tuple[dict, str | Table]] = [subject.figures(pixels, labels)]
+    at = f"step {wanted[-1]}" if choice is None else "its last step"
     if subject.counts:
         mean = spikes(counts[wanted[-1]])
-        at = f"step {wanted[-1]}" if choice is None else "its last step"
         found.append(({"spikes": mean}, f"{mean:.2f} spikes an image at {at}"))
     if sparsity:
         found.append(sparsity_figures(states[wanted[-1]][0]))
+    codes = None
     if fitted:
-        codes = _codes(subject, states[wanted[-1]][1], labels, wanted[-1], probe_images, data_dir)
-        if probe:
-            found.append(probe_figures(codes))
-        if neighbours:
-            found.append(neighbour_figures(codes, seed))
-        if dimensionality:
-            found.append(dimension_figures(codes, seed))
+        codes = _codes(subject, states, labels, probe_images, data_dir, images)
+        found += fitted_figures(codes, fitted, seed)
+    if changes:
+        readable = codes if probe else None
+        keys, shown = change_figures(subject, changes, pixels, wanted, seed, readable)
+        found.append((keys, table(f"changed images, at {at}", *shown)))
     if pictures is not None:
         files = draw_pictures(pictures, subject, pixels, wanted[-1], seed)
         found.append(
@@ -160,13 +177,17 @@ def evaluate(
 
 def _codes(
     subject: Subject,
-    test: np.ndarray,
+    states: States,
     labels: np.ndarray,
-    step: int,
     most: int | None,
     data_dir: Path | None,
+    images: Path | None,
 ) -> Codes:
-    """Run training images too, to fit on their features."""
+    """Features to fit on and to judge, at the last step; training images are run too."""
+    step = max(states)
+    test = states[step][1]
+    if images is not None:
+        return Codes.of_halves(test, labels)
     data = preset_images(subject.preset, data_dir)
     there = len(data.train_pixels)
     if most is not None and most > there:

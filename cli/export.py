@@ -14,6 +14,7 @@ from ipvae.cli.inputs import (
     ImagesOption,
     LabelledImages,
     SeedOption,
+    given_images,
     preset_images,
     require_distinct,
     training_errors,
@@ -35,7 +36,6 @@ from ipvae.network.check import check
 from ipvae.network.description import InputFormat, IntNetwork
 from ipvae.network.errors import InputError
 from ipvae.network.file import checksum, write_network
-from ipvae.network.pixels import load_pixels
 
 if TYPE_CHECKING:
     from ipvae.train.checkpoint import Checkpoint
@@ -174,7 +174,7 @@ def export_images(
     A user's own images serve as both.
     """
     if images is not None:
-        own = load_pixels(images, pixels)
+        own = given_images(images, pixels).pixels
         unknown = np.full(len(own), -1, dtype=np.int16)
         both = LabelledImages(own, unknown)
         return both.first(TRAINING_IMAGES), both.first(STORED_IMAGES)

@@ -3,15 +3,23 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ipvae.cli.output import working
+from ipvae.cli.subjects import Subject
 from ipvae.evaluation.dimensionality import participation_ratio, shattering
+from ipvae.evaluation.labelled import require_labels
 from ipvae.evaluation.neighbours import LABELS, NEIGHBOURS, neighbour_accuracy
-from ipvae.evaluation.probe import linear_probe
+from ipvae.evaluation.probe import linear_reader
 from ipvae.evaluation.sparsity import sparsity
 from ipvae.network.errors import InputError
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +35,43 @@ class Codes:
     def all(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """The four, in the order that figures take them."""
         return self.train, self.train_labels, self.test, self.test_labels
+
+    @classmethod
+    def of_halves(cls, features: np.ndarray, labels: np.ndarray) -> "Codes":
+        """Of images (N,) of a set without training images: the first half takes their place."""
+        half = len(labels) // 2
+        return cls(features[:half], labels[:half], features[half:], labels[half:])
+
+    @cached_property
+    def reader(self) -> "Pipeline":
+        """Linear classifier, fitted once."""
+        return linear_reader(self.train, self.train_labels)
+
+
+def require_labelled(
+    option: str, subject: Subject, labels: np.ndarray, images: Path | None, most: int | None
+) -> None:
+    """Refuse to fit on images without labels, or on some number of training images of a set."""
+    if (labels < 0).all():
+        raise InputError(
+            f"{option}: the images of {images or subject.preset} have no labels; leave it out, or "
+            "evaluate a model of images that have"
+        )
+    if images is not None and most is not None:
+        raise InputError(
+            f"--probe-images: {images} are not split into training and test images, their first "
+            "half is fitted on; leave it out"
+        )
+
+
+def fitted_figures(codes: Codes, options: list[str], seed: int) -> list[tuple[dict, str]]:
+    """Keys and text of those of --probe, --neighbours and --dimensionality that were given."""
+    figures = {
+        "--probe": lambda: probe_figures(codes),
+        "--neighbours": lambda: neighbour_figures(codes, seed),
+        "--dimensionality": lambda: dimension_figures(codes, seed),
+    }
+    return [figures[option]() for option in options]
 
 
 @contextmanager
@@ -60,10 +105,11 @@ def probe_figures(codes: Codes) -> tuple[dict, str]:
         asked_by("--probe"),
         working(f"fitting a classifier on {len(codes.train)} training images"),
     ):
-        found = linear_probe(*codes.all)
-    result = {"accuracy": found.accuracy, "probe_train_images": found.train_images}
+        require_labels(*codes.all)
+        accuracy = float(codes.reader.score(codes.test, codes.test_labels))
+    result = {"accuracy": accuracy, "probe_train_images": len(codes.train)}
     return result, (
-        f"accuracy {found.accuracy:.2%} (classifier fitted on {found.train_images} training images)"
+        f"accuracy {accuracy:.2%} (classifier fitted on {len(codes.train)} training images)"
     )
 
 

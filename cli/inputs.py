@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
-from ipvae.network.description import IntNetwork
+from ipvae.network.description import InputFormat, IntNetwork
 from ipvae.network.draws import read_draws
 from ipvae.network.errors import InputError
 from ipvae.network.hdf5_child import shown
@@ -26,7 +26,11 @@ DataDirOption = Annotated[
     Path | None, typer.Option(help="Folder with the data set (torchvision's layout).")
 ]
 ImagesOption = Annotated[
-    Path | None, typer.Option(help="Images of your own: an .npy file, (n, pixels).")
+    Path | None,
+    typer.Option(
+        help="Images of your own: an .npy file, (n, pixels). Or those of a set: faces, "
+        "photographs, digits; faces-framed and so on: smaller, with background around them."
+    ),
 ]
 TimeoutOption = Annotated[
     float,
@@ -95,6 +99,37 @@ def preset_images(preset: str, data_dir: Path | None) -> "Images":
         return load_images(preset, data_dir)
 
 
+def names_a_set(images: Path) -> bool:
+    """Whether --images names a set, not a file."""
+    from ipvae.train.other_images import NAMES
+
+    return str(images) in NAMES
+
+
+def given_images(images: Path, fmt: InputFormat) -> LabelledImages:
+    """Read an .npy file, or make the images of a set that has this name."""
+    from ipvae.train.other_images import NAMES, other_images
+
+    if not names_a_set(images):
+        if not images.suffix and not images.exists():
+            raise InputError(
+                f"--images: found {images}, allowed an .npy file or one of {', '.join(NAMES)}"
+            )
+        pixels = load_pixels(images, fmt)
+        return LabelledImages(pixels, np.full(len(pixels), -1))
+    if fmt.minimum != 0:
+        raise InputError(
+            f"--images {images}: its pixels go from black to white, the network's from "
+            f"{fmt.minimum} to {fmt.maximum}; give an .npy file of images that were prepared as "
+            "those of the training were"
+        )
+    with training_errors():
+        found, labels = other_images(str(images), *fmt.shape)
+    return LabelledImages(
+        np.rint(found * fmt.maximum).astype(np.int16).reshape(len(found), -1), labels
+    )
+
+
 def network_images(
     network: IntNetwork,
     samples: int | None,
@@ -112,8 +147,7 @@ def network_images(
     if images is not None and data_dir is not None:
         raise InputError("--images and --data-dir: give one of them")
     if images is not None:
-        pixels = load_pixels(images, network.input)
-        found = LabelledImages(pixels, np.full(len(pixels), -1))
+        found = given_images(images, network.input)
         where = str(images)
     elif data_dir is not None:
         from ipvae.train.config import PRESETS

@@ -7,18 +7,24 @@ import numpy as np
 
 from ipvae.cli import scale
 from ipvae.cli.export import pixel_format
-from ipvae.cli.inputs import network_images, network_preset, preset_images, training_errors
+from ipvae.cli.inputs import (
+    given_images,
+    network_images,
+    network_preset,
+    preset_images,
+    training_errors,
+)
 from ipvae.cli.output import Progress
 from ipvae.cli.stopping import StopChoice, stop_figures
 from ipvae.emulator import Stopped
 from ipvae.evaluation.prior import prior_samples
 from ipvae.evaluation.readouts import judge, readout_names
 from ipvae.network.arithmetic import to_nats
-from ipvae.network.description import IntNetwork
+from ipvae.network.description import InputFormat, IntNetwork
 from ipvae.network.errors import InputError
 from ipvae.network.file import read_network
 from ipvae.network.layers import PoissonLayer
-from ipvae.network.pixels import load_pixels, to_real
+from ipvae.network.pixels import to_real
 
 if TYPE_CHECKING:
     from ipvae.train.infer import State
@@ -39,6 +45,7 @@ class Subject(Protocol):
     ----------
     name : for titles
     preset : data set
+    format : range, scale and shape of its pixels
     decoder : (M, K) Phi, real pixel units
     shape : height and width of an image
     signed : whether pixels are below 0 too
@@ -51,6 +58,7 @@ class Subject(Protocol):
 
     name: str
     preset: str
+    format: InputFormat
     decoder: np.ndarray
     shape: tuple[int, int]
     signed: bool
@@ -148,8 +156,8 @@ class NetworkSubject(Subject):
         self.preset = network_preset(self.network)
         self.seed = seed
         self.name = path.stem
-        self.shape = self.network.input.shape
-        self.signed = self.network.input.minimum < 0
+        self.format = self.network.input
+        self.shape, self.signed = self.format.shape, self.format.minimum < 0
         self.trained_steps = None
         self.metrics = None
         self.steps = STEPS
@@ -166,7 +174,7 @@ class NetworkSubject(Subject):
 
     def real(self, pixels: np.ndarray) -> np.ndarray:
         """Real values of integer pixels."""
-        return to_real(pixels, self.network.input)
+        return to_real(pixels, self.format)
 
     def states(
         self, pixels: np.ndarray, steps: list[int], progress: Progress | None = None
@@ -235,8 +243,8 @@ class ModelSubject(Subject):
         self.seed = seed
         folder = path if path.is_dir() else path.parent
         self.name = folder.resolve().name
-        self.shape = self.checkpoint.data.image_shape
-        self.signed = self.checkpoint.data.pixel_min < 0
+        self.format = pixel_format(self.checkpoint)
+        self.shape, self.signed = self.format.shape, self.format.minimum < 0
         config = self.checkpoint.config
         self.trained_steps = None if config is None else config.steps
         self.metrics = folder / METRICS
@@ -251,8 +259,8 @@ class ModelSubject(Subject):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Integer pixels and labels."""
         if images is not None:
-            pixels = load_pixels(images, pixel_format(self.checkpoint))
-            labels = np.full(len(pixels), -1)
+            own = given_images(images, self.format)
+            pixels, labels = own.pixels, own.labels
         else:
             data = preset_images(self.preset, data_dir)
             pixels, labels = data.test_pixels.astype(np.int16), data.test_labels
@@ -262,7 +270,7 @@ class ModelSubject(Subject):
 
     def real(self, pixels: np.ndarray) -> np.ndarray:
         """Real values of integer pixels."""
-        return to_real(pixels, pixel_format(self.checkpoint))
+        return to_real(pixels, self.format)
 
     def states(
         self,

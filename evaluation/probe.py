@@ -1,10 +1,14 @@
 """How much of the class a linear reader finds in the rates."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ipvae.evaluation.labelled import require_labels
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,16 @@ class Probe:
     accuracy: float
     train_images: int
     test_images: int
+
+
+def linear_reader(features: np.ndarray, labels: np.ndarray) -> "Pipeline":
+    """Fit the logistic regression of `linear_probe` on features (N, K) and labels (N,)."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    reader = make_pipeline(StandardScaler(with_mean=False), LogisticRegression(max_iter=2000))
+    return reader.fit(features, labels)
 
 
 def linear_probe(
@@ -50,12 +64,7 @@ def linear_probe(
     ----------
     arXiv 2410.19315: scikit-learn's LogisticRegression on exp(u).
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     require_labels(train_features, train_labels, test_features, test_labels)
-    reader = make_pipeline(StandardScaler(with_mean=False), LogisticRegression(max_iter=2000))
-    reader.fit(train_features, train_labels)
+    reader = linear_reader(train_features, train_labels)
     accuracy = float(reader.score(test_features, test_labels))
     return Probe(accuracy, len(train_labels), len(test_labels))

@@ -43,9 +43,9 @@ def programs(found):
 
 README, LAVA = (blocks((ROOT / name).read_text()) for name in ("README.md", "docs/lava.md"))
 COMMANDS = commands(README)
-HARDWARE, QUANTIZATION, REPORT = (
+HARDWARE, QUANTIZATION, REPORT, ROBUSTNESS = (
     commands(blocks((ROOT / "docs" / name).read_text()))
-    for name in ("hardware.md", "quantization.md", "report.md")
+    for name in ("hardware.md", "quantization.md", "report.md", "robustness.md")
 )
 
 
@@ -54,12 +54,14 @@ def test_commands_of_the_documents_run_in_order_and_succeed(tmp_path):
     assert len(COMMANDS) >= 8
     assert len(HARDWARE) >= 5
     assert len(QUANTIZATION) >= 8
+    assert len(ROBUSTNESS) >= 4
     assert len(commands(LAVA)) >= 5
     assert len(REPORT) == 2
     script = Path(sys.executable).parent / "ipvae"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     (tmp_path / "models").symlink_to(ROOT / "models")
-    for command in COMMANDS + HARDWARE + QUANTIZATION + commands(LAVA) + REPORT:
+    rest = HARDWARE + QUANTIZATION + ROBUSTNESS + REPORT
+    for command in COMMANDS + rest + commands(LAVA):
         words = [str(script), *shlex.split(command)[1:]]
         done = subprocess.run(
             words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
@@ -145,6 +147,31 @@ def test_script_of_the_curve_of_bits_gives_its_table_and_figure(tmp_path):
     assert all(("±" in row) == row.startswith(("| float", "| 8 bits |")) for row in rows[1:4])
     assert len(json.loads((tmp_path / "curve" / "bits_curve.json").read_text())) == len(rows) - 1
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_script_of_robustness_gives_its_tables_and_figure(tmp_path):
+    run = tmp_path / "run"
+    tiny = ["--preset", "digits", "--latents", "16", "--epochs", "2", "--out", str(run)]
+    assert run_command(["--quiet", "train", *tiny]) == 0
+    words = [run, "--out", tmp_path / "out", "--figure", tmp_path / "robustness.png"]
+    words += ["--samples", "8", "--fewer", "4", "--steps", "2", "--seeds", "2", "--sets", "faces"]
+    words += ["--rotate", "0,90", "--shift", "1,2", "--contrast", "0.5,1"]
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "robustness.py", *words],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rows = [line.split(" | ")[0] for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert [row for row in rows if row.startswith("| rotate")] == ["| rotate 0", "| rotate 90"] + [
+        "| rotate 90"
+    ] * 3
+    assert "| invert" in rows
+    assert rows.count("| faces-framed") == 3
+    found = json.loads((tmp_path / "out" / "robustness.json").read_text())
+    assert set(found["response"]) == {"self", "drive"}
+    assert len(found["changes"]["float"]) == 2
+    assert (tmp_path / "robustness.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_make_targets_of_the_documents_exist():

@@ -1,0 +1,228 @@
+"""Robustness, float and integers side by side: the tables of docs/robustness.md and their figure.
+
+Every number is one of `ipvae evaluate`. A measurement that is in OUT already is not made again.
+Float and integers see the same images; their draws have the same seeds but are not the same.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from commands import ipvae
+from robustness_figure import draw
+
+from ipvae.network.atomic import replacing
+from ipvae.network.file import read_network, write_network
+
+EXPORTS = {"8 bits": ("--weight-bits", 8), "4 bits": ("--weight-bits", 4, "--refit-decoder")}
+LABELLED = ("faces", "digits")
+LISTS = {
+    "rotate": "0,15,30,45,60,75,90,105,120,135,150,165,180",
+    "shift": "1,2,3,4,6,8",
+    "noise": "0.05,0.1,0.2,0.3,0.4",
+    "salt": "0.02,0.05,0.1,0.2",
+    "contrast": "0.05,0.1,0.2,0.4,0.6,0.8,1",
+}
+ONE_EACH = ("--rotate", 90, "--shift", 2, "--noise", 0.2)
+LONGER = 10
+
+Figures = dict[str, Any]
+
+
+def exported(chosen: argparse.Namespace, name: str) -> Path:
+    """Network file of the model, exported unless it is there."""
+    file = chosen.out / f"{name.replace(' ', '-')}.h5"
+    if not file.exists():
+        data = ("--data-dir", chosen.data_dir) if chosen.data_dir else ()
+        words = ("--most-loss", 1, *EXPORTS[name], *data, "--out", file)
+        ipvae("--quiet", "export", chosen.model, *words)
+    return file
+
+
+def ablated(network: Path, name: str) -> Path:
+    """The same network without synapses between neurons; `drive`: without self-inhibition too."""
+    file = network.with_name(f"{name}.h5")
+    if not file.exists():
+        whole = read_network(network)
+        parts = {"weight_rec": np.zeros_like(whole.layer.weight_rec)}
+        if name == "drive":
+            parts["self_weight"] = np.zeros_like(whole.layer.self_weight)
+        write_network(file, replace(whole, layer=replace(whole.layer, **parts)))
+    return file
+
+
+def evaluated(chosen: argparse.Namespace, name: str, subject: Path, *words: object) -> Figures:
+    """What `ipvae evaluate` finds, unless it was found before."""
+    file = chosen.out / f"{name.replace(' ', '-')}.json"
+    if not file.exists():
+        ipvae("--quiet", "evaluate", subject, *words, "--json", file)
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def measured(chosen: argparse.Namespace) -> Figures:
+    """All of it.
+
+    Returns
+    -------
+    by key `changes` (subject -> one evaluation a seed), `longer` (subject -> evaluation), `sets`
+    (set -> subject -> evaluation), `response` (network -> evaluation), `steps`
+    """
+    subjects = {"float": chosen.model} | {name: exported(chosen, name) for name in EXPORTS}
+    data = ("--data-dir", chosen.data_dir) if chosen.data_dir else ()
+    tests, fewer = (("--samples", n, *data) for n in (chosen.samples, chosen.fewer))
+    lists = [word for name in LISTS for word in (f"--{name}", getattr(chosen, name))]
+    steps = chosen.steps
+    early, last = max(1, steps // 8), LONGER * steps
+    rising = ("--steps", f"{early},{steps},{last}")
+    found: Figures = {"changes": {}, "longer": {}, "sets": {}, "response": {}, "steps": steps}
+    for name, path in subjects.items():
+        words = (*tests, "--steps", steps, *lists, "--invert", "--probe")
+        found["changes"][name] = [
+            evaluated(chosen, f"changes-{name}-{seed}", path, *words, "--seed", seed)
+            for seed in range(chosen.seeds)
+        ]
+        words = (*fewer, *rising, *ONE_EACH, "--contrast", chosen.contrast)
+        found["longer"][name] = evaluated(chosen, f"longer-{name}", path, *words)
+    for images in (
+        framed for name in chosen.sets.split(",") for framed in (name, f"{name}-framed")
+    ):
+        probe = ("--probe",) if images.startswith(LABELLED) else ()
+        found["sets"][images] = {
+            name: evaluated(chosen, f"{images}-{name}", path, "--images", images, *rising, *probe)
+            for name, path in subjects.items()
+        }
+    for name, at in (("self", last), ("drive", early)):
+        words = (*fewer, "--steps", at, "--contrast", chosen.contrast)
+        path = ablated(subjects["8 bits"], name)
+        found["response"][name] = evaluated(chosen, f"response-{name}", path, *words)
+    return found
+
+
+def _spread(values: Sequence[float], form: str) -> str:
+    """Mean, and half the range where there are several."""
+    shown = f"{np.mean(values):{form}}"
+    return shown if len(values) == 1 else f"{shown} ± {np.ptp(values) / 2:{form}}"
+
+
+def changes_table(found: Figures) -> str:
+    """Rows of Markdown: a change each; R2, zeros and accuracy of every subject."""
+    subjects = found["changes"]
+    heads = [f"{key}, {name}" for key in ("R2", "zeros", "accuracy") for name in subjects]
+    lines = [f"| images | {' | '.join(heads)} |", "|" + "---|" * (len(heads) + 1)]
+    for i, change in enumerate(subjects["float"][0]["changes"]):
+        cells = [
+            _spread([one["changes"][i][key] for one in subjects[name]], form)
+            for key, form in (("r2", ".3f"), ("zeros", ".3f"), ("accuracy", ".3f"))
+            for name in subjects
+        ]
+        value = "" if change["change"] == "invert" else f" {change['value']:g}"
+        lines.append(f"| {change['change']}{value} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def noise_table(found: Figures) -> str:
+    """Rows of Markdown: R2 against the images behind the noise, and that of the noisy images."""
+    subjects = found["changes"]
+    heads = [*subjects, "the noisy image itself"]
+    lines = [f"| noise | {' | '.join(heads)} |", "|" + "---|" * (len(heads) + 1)]
+    for i, change in enumerate(subjects["float"][0]["changes"]):
+        if "clean_r2" in change:
+            cells = [
+                _spread([one["changes"][i]["clean_r2"] for one in seeds], ".3f")
+                for seeds in subjects.values()
+            ]
+            cells += [f"{change['clean_r2_of_input']:.3f}"]
+            lines.append(f"| {change['change']} {change['value']:g} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def rising_table(rows: Sequence[tuple[str, dict[str, Figures]]]) -> str:
+    """Rows of Markdown: R2 and zeros of each subject as steps rise, and its accuracy at the end."""
+    steps = [point["step"] for point in next(iter(rows[0][1].values()))["curve"]]
+    heads = [f"R2 at {step:g}" for step in steps] + [f"zeros at {steps[-1]:g}", "accuracy"]
+    lines = [f"| images | | {' | '.join(heads)} |", "|" + "---|" * (len(heads) + 2)]
+    for images, subjects in rows:
+        for name, one in subjects.items():
+            cells = [f"{point['r2']:.3f}" for point in one["curve"]]
+            cells += [f"{one['curve'][-1]['zeros']:.3f}"]
+            cells += [f"{one['accuracy']:.3f}" if "accuracy" in one else ""]
+            lines.append(f"| {images} | {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def longer_rows(found: Figures) -> list[tuple[str, dict[str, Figures]]]:
+    """Unchanged images and changes that were run longer; contrasts have a table of their own."""
+    subjects = found["longer"]
+    rows = [("unchanged", subjects)]
+    for i, change in enumerate(subjects["float"]["changes"]):
+        if change["change"] == "contrast":
+            continue
+        title = f"{change['change']} {change['value']:g}"
+        rows.append((title, {name: one["changes"][i] for name, one in subjects.items()}))
+    return rows
+
+
+def response_table(found: Figures) -> str:
+    """Rows of Markdown: spikes and R2 of every network at every contrast."""
+    networks = found["longer"] | found["response"]
+    columns = [
+        [row for row in one["changes"] if row["change"] == "contrast"] for one in networks.values()
+    ]
+    heads = [f"{name}, {one['steps']} steps" for name, one in networks.items()]
+    heads = [f"{key}, {head}" for key in ("spikes", "R2") for head in heads]
+    lines = [f"| contrast | {' | '.join(heads)} |", "|" + "---|" * (len(heads) + 1)]
+    for rows in zip(*columns, strict=True):
+        cells = [f"{row['spikes']:.0f}" for row in rows] + [f"{row['r2']:.2f}" for row in rows]
+        lines.append(f"| {rows[0]['value']:g} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def require_same_settings(chosen: argparse.Namespace) -> None:
+    """End if OUT holds figures of another model, other images or other changes."""
+    settings = {"model": str(chosen.model.resolve())}
+    settings |= {
+        name: getattr(chosen, name) for name in ("samples", "fewer", "steps", "sets", *LISTS)
+    }
+    file = chosen.out / "settings.json"
+    if file.exists() and json.loads(file.read_text(encoding="utf-8")) != settings:
+        sys.exit(f"{file}: these figures are of other settings; give another --out, or remove it")
+    file.write_text(json.dumps(settings) + "\n")
+
+
+def main() -> None:
+    """Measure what is not there, print the tables, draw the figure, write all figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path, help="trained iterative model of black and white")
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("build/robustness"))
+    parser.add_argument("--figure", type=Path, default=Path("docs/pictures/robustness.png"))
+    parser.add_argument("--samples", type=int, default=1000, help="test images, the first ones")
+    parser.add_argument("--fewer", type=int, default=250, help="of them, to be run longer")
+    parser.add_argument("--steps", type=int, default=128, help="that the model was trained with")
+    parser.add_argument("--seeds", type=int, default=3, help="of the draws and of the noise")
+    parser.add_argument("--sets", default="faces,photographs,digits")
+    for name, values in LISTS.items():
+        parser.add_argument(f"--{name}", default=values)
+    chosen = parser.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    require_same_settings(chosen)
+    found = measured(chosen)
+    with replacing(chosen.out / "robustness.json") as temporary:
+        temporary.write_text(json.dumps(found, indent=2) + "\n")
+    print(changes_table(found), end="\n\n")
+    print(noise_table(found), end="\n\n")
+    print(rising_table(longer_rows(found)), end="\n\n")
+    print(rising_table(list(found["sets"].items())), end="\n\n")
+    print(response_table(found))
+    chosen.figure.parent.mkdir(parents=True, exist_ok=True)
+    below = f"{chosen.model.name}, {chosen.samples} test images, {chosen.steps} steps"
+    draw(chosen.figure, found, below)
+
+
+if __name__ == "__main__":
+    main()
