@@ -64,7 +64,8 @@ def _limits(result: Mapping[str, Any]) -> Iterator[Verdict]:
     saturations = result.get("saturations")
     if saturations is not None:
         number = sum(sum(of.values()) for of in saturations.values())
-        text = f"{number:,} values stood at a clip" if number else "no value stood at a clip"
+        text = f"{number:,} values stood at a limit" if number else "no value stood at a limit"
+        text += " (log-rates: the upper one; at the lower one a neuron is silent)"
         yield Verdict(FIGURE if number else HOLDS, "Saturation", text)
 
 

@@ -316,7 +316,10 @@ def test_verdicts_tell_what_is_and_what_is_not(result):
     assert told(check=full)["Fits"] == ("fails", "not loihi2: cores exceeded")
     assert told(check=full)["Overflow"] == ("fails", "not excluded")
     clipped = {"1": {"u": 2, "z": 1}}
-    assert told(saturations=clipped)["Saturation"] == ("figure", "3 values stood at a clip")
+    assert told(saturations=clipped)["Saturation"] == (
+        "figure",
+        "3 values stood at a limit (log-rates: the upper one; at the lower one a neuron is silent)",
+    )
     last = {**result["stop"], "step": result["steps"]}
     assert told(stop=last)["Stop point"][1].startswith("none: before the last step")
     measured = {**ENERGY_ROW, "kind": "measured", "chip": "Loihi 2 (as logged)"}
