@@ -34,7 +34,7 @@ def demo(
     text = (
         f"\nFAILED: ipvae {failed[0]}"
         if failed
-        else f"\ndone: {out}/run/ (model), {out}/net.h5 (network), {out}/report/ (counts), "
+        else f"\ndone: {out}/run/ (model), {out}/net.h5 (network), {out}/report/index.html (page), "
         f"{results}/ (every result as JSON)"
     )
     emit(result, json, text)
@@ -51,7 +51,7 @@ def stages(out: Path) -> list[list[str]]:
         ["export", run, "--out", net],
         ["check", net],
         ["verify", net, *extent],
-        ["report", net, "--out", str(out / "report"), *extent],
+        ["report", net, "--out", str(out / "report"), *extent, "--verify", "lava"],
     ]
 
 
