@@ -114,7 +114,10 @@ def _memory(
             return [*lines, most], None
         assert not isinstance(fewest, Line)  # the optimistic reading asks for less
         low, high = low + fewest, high + most
-        where = f"layer {shape.name}: {shape.neurons} neurons on {fewest} to {most} cores"
+        cores = f"{most} core{'s' if most > 1 else ''}"
+        if fewest < most:
+            cores = f"{fewest} to {cores}"
+        where = f"layer {shape.name}: {shape.neurons} neurons on {cores}"
         held = core_lines(shape, -(-shape.neurons // most), CONSERVATIVE, where)
         fullest = max(held, key=lambda line: line.share)
         lines += [line for line in held if line.rule in SHOWN or line is fullest]
