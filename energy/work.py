@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ipvae.energy.counts import Counts, count_totals
+from ipvae.energy.layer_counts import LayerCounts, layer_counts
 from ipvae.network.core_memory import CONSERVATIVE, OPTIMISTIC, LayerShape, layer_shapes
 from ipvae.network.description import IntNetwork
 from ipvae.network.limits import TARGETS, USABLE_CORES, Line
@@ -98,9 +97,10 @@ def work_of(network: IntNetwork, totals: Totals) -> Work:
         Of at least one image.
     """
     shapes = {shape.name: shape for shape in layer_shapes(network)}
+    stages = {stage.name: stage for stage in network.wiring.stages}
     layers = tuple(
-        _layer(stage, shapes[stage.name], network.wiring.period, totals)
-        for stage in sorted(network.wiring.stages, key=lambda stage: int(stage.name))
+        _layer(stages[counted.layer], shapes[counted.layer], network, totals.steps + 1, counted)
+        for counted in layer_counts(network, totals)
     )
     received = {layer.shape.name: layer.received / layer.rows for layer in layers}
     board = TARGETS["hala-point"]
@@ -118,13 +118,14 @@ def work_of(network: IntNetwork, totals: Totals) -> Work:
     )
 
 
-def _layer(stage: Stage, shape: LayerShape, period: int, totals: Totals) -> LayerWork:
-    rows, received, heard_rows = totals.steps + 1, 0.0, 0
-    if shape.fan_in:
-        source = totals.layers[shape.source]
-        # What was sent at step T is received by nobody over a lag.
-        unheard = stage.lag * int(np.count_nonzero(source.z))
-        received = (int(source.messages.sum()) - unheard) / totals.images
-        heard_rows = rows - stage.lag
-    sent = int(totals.layers[stage.name].messages.sum()) / totals.images
-    return LayerWork(shape, stage.phase % period, rows, heard_rows, received, sent)
+def _layer(
+    stage: Stage, shape: LayerShape, network: IntNetwork, rows: int, counted: LayerCounts
+) -> LayerWork:
+    return LayerWork(
+        shape=shape,
+        slot=stage.phase % network.wiring.period,
+        rows=rows,
+        heard_rows=rows - stage.lag if shape.fan_in else 0,
+        received=counted.messages_received,
+        sent=counted.messages,
+    )
