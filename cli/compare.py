@@ -1,0 +1,255 @@
+"""`ipvae compare`: what networks, models and baselines cost and buy, on one set of images."""
+
+import json as json_module
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from ipvae.cli.compared import OWN, PROBE, Compared, Dense, Floats, Integers, Point
+from ipvae.cli.evaluate import PROBE_IMAGES, parse_steps
+from ipvae.cli.figures import Codes, probe_figures
+from ipvae.cli.inputs import (
+    DataDirOption,
+    SamplesOption,
+    SeedOption,
+    preset_images,
+    require_distinct,
+)
+from ipvae.cli.output import JsonOption, emit, json_data, note, require_json_target, table, working
+from ipvae.cli.report import STATUS
+from ipvae.cli.scale import SchedulerOption
+from ipvae.cli.subjects import THRESHOLD, LcaSubject, ModelSubject, NetworkSubject
+from ipvae.evaluation.early_stopping import NEAR, stopping_step
+from ipvae.network.atomic import replacing, require_writable_file
+from ipvae.network.description import InputFormat
+from ipvae.network.errors import InputError
+from ipvae.network.hdf5_child import shown
+
+ENERGY = "Loihi 1 constants"
+"""Model of `ipvae.energy.models` that table and picture show; JSON has them all."""
+STEPS = "1,2,4,8,16,32,64"
+FILES = ("compare.json", "compare.png", "compare.svg")
+HEADS = ["", "kind", "stop", "R2", "zeros", "accuracy", "synaptic ops", "products", "energy, uJ"]
+
+Subjects = dict[str, tuple[Path, Compared]]
+"""By the names that table and picture show."""
+
+
+def compare(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="NET.h5|MODEL ...", help="Networks and models.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for figures and pictures.")],
+    steps: Annotated[str, typer.Option(help="Steps to look at; one-shot models have one.")] = STEPS,
+    samples: SamplesOption = 64,
+    seed: SeedOption = 0,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Accuracy of a linear classifier on the rates.")
+    ] = False,
+    lca: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="MODEL", help="LCA in float on this model's dictionary too."),
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help=f"Of --lca, pixel units; else {THRESHOLD}.")
+    ] = None,
+    dense: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="NET.h5|MODEL", help="Least squares on this one's dictionary too."),
+    ] = None,
+    data_dir: DataDirOption = None,
+    scheduler: SchedulerOption = None,
+    json: JsonOption = None,
+) -> None:
+    """Curves of R2, zeros and accuracy against steps, operations and modelled energy."""
+    require_json_target(json)
+    inputs: dict[str, object] = {str(path): path for path in paths}
+    require_distinct({"--json": json, **{f"DIR/{name}": out / name for name in FILES}}, inputs)
+    wanted = parse_steps(steps)
+    subjects = _chosen(paths, lca or [], threshold, dense or [], seed, scheduler)
+    pixels, labels = one_set(subjects, samples, data_dir)
+    if probe and (labels < 0).all():
+        raise InputError("--probe: the images have no labels; leave it out")
+    for name in FILES:
+        require_writable_file(out / name)
+    found = []
+    for name, (path, one) in subjects.items():
+        at = [1] if one.one_shot else wanted
+        message = f"{name}: {samples} images to step {at[-1]}"
+        with working(message, samples * len(at)) as progress:
+            points = one.points(pixels, labels, at, progress)
+        if probe:
+            add_probe(one, points, pixels, labels, data_dir)
+        found.append(
+            {
+                "name": name,
+                "path": str(path),
+                "kind": one.kind,
+                "one_shot": one.one_shot,
+                **one.facts,
+                "stop": stopping_step(points),
+                "curve": points,
+            }
+        )
+    energies = [row for one in found for point in one["curve"] for row in point.get("energy", [])]
+    result = {
+        "status": STATUS,
+        "samples": samples,
+        "seed": seed,
+        "steps": wanted,
+        "near": NEAR,
+        "energy_model": ENERGY,
+        "energy_sources": {row["model"]: row.pop("source") for row in energies},
+        "subjects": found,
+    }
+    write(out, result)
+    emit(result, json, screen(result, out))
+
+
+def _chosen(
+    paths: Sequence[Path],
+    lca: Sequence[Path],
+    threshold: float | None,
+    dense: Sequence[Path],
+    seed: int,
+    scheduler: str | None,
+) -> Subjects:
+    """Read all that is to be compared."""
+    if threshold is not None and not lca:
+        raise InputError("--threshold: belongs to --lca; give both or neither")
+    if scheduler is not None and not any(path.suffix == ".h5" for path in paths):
+        raise InputError("--scheduler: runs network files (.h5), none is given; leave it away")
+    limit = THRESHOLD if threshold is None else threshold
+    found = [(path, _subject(path, seed, scheduler), "") for path in paths]
+    found += [(path, Floats(LcaSubject(path, seed, limit)), f", LCA {limit:g}") for path in lca]
+    found += [(path, Dense(_subject(path, seed, None)), ", least squares") for path in dense]
+    short = [shown(one.subject.name) + suffix for _, one, suffix in found]
+    subjects: Subjects = {}
+    for (path, one, suffix), name in zip(found, short, strict=True):
+        unique = name if short.count(name) == 1 else shown(str(path)) + suffix
+        if unique in subjects:
+            raise InputError(f"{unique}: given twice; give each once")
+        subjects[unique] = (path, one)
+    return subjects
+
+
+def _subject(path: Path, seed: int, scheduler: str | None) -> Compared:
+    """Read a network file (.h5) or a model."""
+    if path.suffix == ".h5":
+        return Integers(NetworkSubject(path, seed, scheduler), scheduler)
+    return Floats(ModelSubject(path, seed))
+
+
+def one_set(
+    subjects: Subjects, samples: int, data_dir: Path | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images (N, M) and labels (N,) that all subjects have.
+
+    Raises
+    ------
+    InputError
+        If two subjects take other pixels, or have other images.
+    """
+    (first, (_, one)), *others = subjects.items()
+    for name, (_, other) in others:
+        mine, its = _format(one.pixels), _format(other.pixels)
+        if mine != its:
+            raise InputError(
+                f"{first} and {name}: found pixels of {mine} and of {its}, allowed is one format; "
+                "compare those of one data set"
+            )
+    pixels, labels = one.subject.test_images(samples, data_dir, None)
+    for name, (_, other) in others:
+        if not np.array_equal(other.subject.test_images(samples, data_dir, None)[0], pixels):
+            raise InputError(
+                f"{first} and {name}: their first {samples} images differ (data sets "
+                f"{one.subject.preset} and {other.subject.preset}), allowed is one set; compare "
+                "those of one data set"
+            )
+    return pixels, labels
+
+
+def _format(pixels: InputFormat) -> str:
+    height, width = pixels.shape
+    return f"{height} x {width}, {pixels.minimum} to {pixels.maximum} times {pixels.scale:.9g}"
+
+
+def add_probe(
+    one: Compared,
+    points: list[Point],
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    data_dir: Path | None,
+) -> None:
+    """Fit a classifier at each step, as `ipvae evaluate --probe` does, where none is its own."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    blind = [point for point in points if "accuracy" not in point]
+    if not blind:
+        return
+    steps = [point["step"] for point in blind]
+    data = preset_images(one.subject.preset, data_dir)
+    train, known = data.train_pixels[:PROBE_IMAGES].astype(np.int16), data.train_labels
+    with working(f"running {len(train)} training images to step {steps[-1]}", len(train)) as more:
+        fitted_on = one.subject.states(train, steps, more)
+    judged_on = one.subject.states(pixels, steps)
+    for point in blind:
+        (_, features), (_, test) = fitted_on[point["step"]], judged_on[point["step"]]
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always", ConvergenceWarning)
+            found, _ = probe_figures(Codes(features, known[: len(train)], test, labels))
+        point |= {"accuracy": found["accuracy"], "accuracy_by": PROBE, "converged": not said}
+    if far := [str(point["step"]) for point in blind if not point["converged"]]:
+        name = one.subject.name
+        note(f"--probe: {name}: classifiers did not converge at steps {', '.join(far)}")
+
+
+def write(out: Path, result: dict[str, Any]) -> None:
+    """Write the figures and draw them; what was there stays if one of them fails."""
+    from ipvae.report.comparison import comparison
+
+    with (
+        replacing(out / FILES[0]) as figures,
+        replacing(out / FILES[1]) as png,
+        replacing(out / FILES[2]) as svg,
+    ):
+        figures.write_text(json_module.dumps(json_data(result), indent=2) + "\n")
+        below = f"{result['samples']} images, seed {result['seed']}"
+        comparison(png, svg, result["subjects"], below, ENERGY)
+
+
+def screen(result: dict[str, Any], out: Path) -> list:
+    """One line for each subject, at its early-stopping point."""
+    title = (
+        f"{result['samples']} images, seed {result['seed']}, at the early-stopping point: the "
+        f"least step looked at whose R2 is the last less {NEAR}, or more; per image"
+    )
+    return [
+        result["status"],
+        table(title, HEADS, [_row(subject) for subject in result["subjects"]]),
+        f"energy: {ENERGY}, modelled; none for float numbers, which no such chip adds up",
+        "accuracy: of a classifier that --probe fits to the rates; * of the network's own classes",
+        "wrote " + ", ".join(str(out / name) for name in FILES),
+    ]
+
+
+def _row(subject: dict[str, Any]) -> list[str]:
+    curve = subject["curve"]
+    point = next((p for p in curve if p["step"] == subject["stop"]), curve[-1])
+    own = "*" if point.get("accuracy_by") == OWN else ""
+    energy = [row for row in point.get("energy", []) if row["model"] == ENERGY]
+    return [
+        subject["name"],
+        subject["kind"],
+        "one shot" if subject["one_shot"] else f"{point['step']} of {curve[-1]['step']}",
+        f"{point['r2']:.4f}",
+        f"{point['zeros']:.4f}",
+        f"{point['accuracy']:.2%}{own}" if "accuracy" in point else "none",
+        f"{point['synaptic_ops']:,.0f}",
+        f"{point['drive_macs'] + point['readout_ops']:,.0f}",
+        f"{energy[0]['low_j'] * 1e6:.3g}-{energy[0]['high_j'] * 1e6:.3g}" if energy else "none",
+    ]
