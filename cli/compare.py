@@ -1,7 +1,6 @@
 """`ipvae compare`: what networks, models and baselines cost and buy, on one set of images."""
 
 import json as json_module
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,17 +8,16 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from ipvae.cli.compared import OWN, PROBE, Compared, Dense, Floats, Integers, Point
+from ipvae.cli.compared import OWN, Compared, Dense, Floats, Integers
 from ipvae.cli.evaluate import PROBE_IMAGES, parse_steps
-from ipvae.cli.figures import Codes, probe_figures
 from ipvae.cli.inputs import (
     DataDirOption,
     SamplesOption,
     SeedOption,
-    preset_images,
     require_distinct,
 )
-from ipvae.cli.output import JsonOption, emit, json_data, note, require_json_target, table, working
+from ipvae.cli.output import JsonOption, emit, json_data, require_json_target, table, working
+from ipvae.cli.probed import Probe, add_accuracy
 from ipvae.cli.report import STATUS
 from ipvae.cli.scale import SchedulerOption
 from ipvae.cli.subjects import THRESHOLD, LcaSubject, ModelSubject, NetworkSubject
@@ -50,6 +48,10 @@ def compare(
     probe: Annotated[
         bool, typer.Option("--probe", help="Accuracy of a linear classifier on the rates.")
     ] = False,
+    probe_images: Annotated[
+        int | None,
+        typer.Option(min=2, help=f"Training images to fit it on; else {PROBE_IMAGES}."),
+    ] = None,
     lca: Annotated[
         list[Path] | None,
         typer.Option(metavar="MODEL", help="LCA in float on this model's dictionary too."),
@@ -70,31 +72,19 @@ def compare(
     inputs: dict[str, object] = {str(path): path for path in paths}
     require_distinct({"--json": json, **{f"DIR/{name}": out / name for name in FILES}}, inputs)
     wanted = parse_steps(steps)
+    if probe_images is not None and not probe:
+        raise InputError("--probe-images: nothing is fitted; give --probe too")
     subjects = _chosen(paths, lca or [], threshold, dense or [], seed, scheduler)
     pixels, labels = one_set(subjects, samples, data_dir)
     if probe and (labels < 0).all():
         raise InputError("--probe: the images have no labels; leave it out")
     for name in FILES:
         require_writable_file(out / name)
-    found = []
-    for name, (path, one) in subjects.items():
-        at = [1] if one.one_shot else wanted
-        message = f"{name}: {samples} images to step {at[-1]}"
-        with working(message, samples * len(at)) as progress:
-            points = one.points(pixels, labels, at, progress)
-        if probe:
-            add_probe(one, points, pixels, labels, data_dir)
-        found.append(
-            {
-                "name": name,
-                "path": str(path),
-                "kind": one.kind,
-                "one_shot": one.one_shot,
-                **one.facts,
-                "stop": stopping_step(points),
-                "curve": points,
-            }
-        )
+    fitted = Probe(probe_images, data_dir) if probe else None
+    found = [
+        _measured(name, path, one, wanted, pixels, labels, fitted)
+        for name, (path, one) in subjects.items()
+    ]
     energies = [row for one in found for point in one["curve"] for row in point.get("energy", [])]
     result = {
         "status": STATUS,
@@ -144,6 +134,33 @@ def _subject(path: Path, seed: int, scheduler: str | None) -> Compared:
     return Floats(ModelSubject(path, seed))
 
 
+def _measured(
+    name: str,
+    path: Path,
+    one: Compared,
+    wanted: list[int],
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    fitted: Probe | None,
+) -> dict[str, Any]:
+    """All that is found of one subject; JSON data."""
+    steps = [1] if one.one_shot else wanted
+    message = f"{name}: {len(pixels)} images to step {steps[-1]}"
+    with working(message, len(pixels) * len(steps)) as progress:
+        points = one.points(pixels, labels, steps, progress)
+    if fitted is not None:
+        add_accuracy(one, points, pixels, labels, fitted)
+    return {
+        "name": name,
+        "path": str(path),
+        "kind": one.kind,
+        "one_shot": one.one_shot,
+        **one.facts,
+        "stop": stopping_step(points),
+        "curve": points,
+    }
+
+
 def one_set(
     subjects: Subjects, samples: int, data_dir: Path | None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -176,36 +193,6 @@ def one_set(
 def _format(pixels: InputFormat) -> str:
     height, width = pixels.shape
     return f"{height} x {width}, {pixels.minimum} to {pixels.maximum} times {pixels.scale:.9g}"
-
-
-def add_probe(
-    one: Compared,
-    points: list[Point],
-    pixels: np.ndarray,
-    labels: np.ndarray,
-    data_dir: Path | None,
-) -> None:
-    """Fit a classifier at each step, as `ipvae evaluate --probe` does, where none is its own."""
-    from sklearn.exceptions import ConvergenceWarning
-
-    blind = [point for point in points if "accuracy" not in point]
-    if not blind:
-        return
-    steps = [point["step"] for point in blind]
-    data = preset_images(one.subject.preset, data_dir)
-    train, known = data.train_pixels[:PROBE_IMAGES].astype(np.int16), data.train_labels
-    with working(f"running {len(train)} training images to step {steps[-1]}", len(train)) as more:
-        fitted_on = one.subject.states(train, steps, more)
-    judged_on = one.subject.states(pixels, steps)
-    for point in blind:
-        (_, features), (_, test) = fitted_on[point["step"]], judged_on[point["step"]]
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always", ConvergenceWarning)
-            found, _ = probe_figures(Codes(features, known[: len(train)], test, labels))
-        point |= {"accuracy": found["accuracy"], "accuracy_by": PROBE, "converged": not said}
-    if far := [str(point["step"]) for point in blind if not point["converged"]]:
-        name = one.subject.name
-        note(f"--probe: {name}: classifiers did not converge at steps {', '.join(far)}")
 
 
 def write(out: Path, result: dict[str, Any]) -> None:

@@ -76,7 +76,7 @@ class Made:
         folder = chosen.out / f"compare_{name}"
         if not (folder / "compare.json").exists():
             given = ("--samples", chosen.samples, "--steps", chosen.steps, *self.data)
-            ipvae("--quiet", "compare", *words, *given, "--probe", "--out", folder)
+            ipvae("--quiet", "compare", *words, *given, "--out", folder)
         shutil.copyfile(folder / "compare.png", chosen.pictures / f"compare_{name}.png")
         return json.loads((folder / "compare.json").read_text(encoding="utf-8"))
 
@@ -104,7 +104,7 @@ def _row(subject: dict[str, Any], energy: str) -> str:
         "one pass" if subject["one_shot"] else str(point["step"]),
         f"{point['r2']:.4f}",
         f"{point['zeros']:.3f}",
-        f"{100 * point['accuracy']:.1f}",
+        f"{100 * point['accuracy']:.1f}" if "accuracy" in point else "",
         _thousands(point["synaptic_ops"]),
         _thousands(point["drive_macs"] + point["readout_ops"]),
         " to ".join(ends),
@@ -126,6 +126,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, default=Path("docs/pictures"))
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--steps", default=",".join(str(2**n) for n in range(11)))
+    parser.add_argument("--probe-images", type=int, default=2000)
     parser.add_argument("--train-steps", type=int, default=64, help="of the models of each beta")
     parser.add_argument("--epochs", type=int, help="of every training; else 5 or 3")
     chosen = parser.parse_args()
@@ -140,7 +141,8 @@ def main() -> None:
     once = [made.one_shot(kind) for kind in ONE_SHOT]
     once_in_integers = made.network(once[0].name, once[0])
     baselines = (*lca, once_in_integers, model, *once, "--lca", model, "--dense", model)
-    print(table(made.compared(made.preset, bits[0], *baselines)), end="\n\n")
+    probe = ("--probe", "--probe-images", chosen.probe_images)
+    print(table(made.compared(made.preset, bits[0], *baselines, *probe)), end="\n\n")
     print(table(made.compared("bits", *bits)), end="\n\n")
     print(table(made.compared("beta", *(made.of_beta(ratio) for ratio in BETAS))))
 

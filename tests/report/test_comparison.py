@@ -12,7 +12,7 @@ from ipvae.report.comparison import COLOURS, MARKERS, comparison
 ENERGY = "a model"
 
 
-def subject(name, kind="integers", steps=(1, 4, 16), accuracy=None, stop=4):
+def subject(name, kind="integers", steps=(1, 4, 16), accuracy=None, stop: int | None = 4):
     points = []
     for i, step in enumerate(steps):
         point = {"step": step, "r2": 0.9 - 1 / step, "zeros": 0.5, "operations": 1e3 * step}
