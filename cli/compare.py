@@ -117,14 +117,19 @@ def _chosen(
     found = [(path, _subject(path, seed, scheduler), "") for path in paths]
     found += [(path, Floats(LcaSubject(path, seed, limit)), f", LCA {limit:g}") for path in lca]
     found += [(path, Dense(_subject(path, seed, None)), ", least squares") for path in dense]
-    short = [shown(one.subject.name) + suffix for _, one, suffix in found]
+    names = [_name(path, one) + suffix for path, one, suffix in found]
     subjects: Subjects = {}
-    for (path, one, suffix), name in zip(found, short, strict=True):
-        unique = name if short.count(name) == 1 else shown(str(path)) + suffix
+    for (path, one, suffix), name in zip(found, names, strict=True):
+        unique = name if names.count(name) == 1 else shown(str(path)) + suffix
         if unique in subjects:
             raise InputError(f"{unique}: given twice; give each once")
         subjects[unique] = (path, one)
     return subjects
+
+
+def _name(path: Path, one: Compared) -> str:
+    """Name of a file, or of a model's folder."""
+    return shown(path.name if path.suffix == ".h5" else one.subject.name)
 
 
 def _subject(path: Path, seed: int, scheduler: str | None) -> Compared:

@@ -1,6 +1,7 @@
 """`ipvae compare`: the figures of `evaluate` and `report`, side by side."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from ipvae.cli.compare import ENERGY, FILES
 from ipvae.cli.main import run_command
+from ipvae.cli.scale import INSTALL
 from ipvae.energy.models import MODELS
 from ipvae.evaluation.early_stopping import stopping_step
 from ipvae.network.file import write_network
@@ -62,29 +64,28 @@ def at(subject, step):
 
 
 EVALUATED = {
-    "eight": ("eight.h5",),
-    "errors": ("errors.h5",),
-    "lca": ("lca.h5",),
-    "once": ("once.h5",),
+    "eight.h5": ("eight.h5",),
+    "errors.h5": ("errors.h5",),
+    "lca.h5": ("lca.h5",),
+    "once.h5": ("once.h5",),
     "ipvae": ("ipvae",),
     "igrelu": ("igrelu",),
     "pvae-linear": ("pvae-linear",),
     "gvae-linear": ("gvae-linear",),
     "ipvae, LCA 0.2": ("ipvae", "--inference", "lca", "--threshold", 0.2),
 }
-ONE_SHOT = {"once", "pvae-linear", "gvae-linear", "eight, least squares"}
+ONE_SHOT = {"once.h5", "pvae-linear", "gvae-linear", "eight.h5, least squares"}
 
 
 def test_all_were_compared(subjects, mixed):
-    assert set(subjects) == {*EVALUATED, "eight, least squares"}
+    assert set(subjects) == {*EVALUATED, "eight.h5, least squares"}
     assert {name for name, subject in subjects.items() if subject["one_shot"]} == ONE_SHOT
     assert (mixed["samples"], mixed["seed"], mixed["steps"]) == (SAMPLES, SEED, list(STEPS))
     for name, subject in subjects.items():
         wanted = [1] if name in ONE_SHOT else list(STEPS)
         assert [point["step"] for point in subject["curve"]] == wanted
         assert subject["stop"] == stopping_step(subject["curve"])
-        exact = EVALUATED.get(name) == (f"{name}.h5",)
-        assert subject["kind"] == ("integers" if exact else "float")
+        assert subject["kind"] == ("integers" if name.endswith(".h5") else "float")
 
 
 @pytest.mark.parametrize("name", EVALUATED)
@@ -98,7 +99,7 @@ def test_figures_are_those_of_evaluate(command, here, subjects, name):
     keys = ("step", "mse", "r2", "zeros")
     assert [{key: point[key] for key in keys} for point in curve] == found["curve"]
     last = curve[-1]
-    if name == "lca":
+    if name == "lca.h5":
         assert last["accuracy"] == found["readouts"][1]["accuracy"]
         assert last["accuracy_by"] == "read-out"
     else:
@@ -106,11 +107,11 @@ def test_figures_are_those_of_evaluate(command, here, subjects, name):
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("name", ["eight", "errors", "lca", "once"])
+@pytest.mark.parametrize("name", ["eight.h5", "errors.h5", "lca.h5", "once.h5"])
 def test_counts_and_energies_are_those_of_report(command, here, subjects, mixed, name, step):
     if name in ONE_SHOT and step != 1:
         step = 1
-    words = (here / f"{name}.h5", *SAME, "--steps", step, "--out", here / "report", "--json", "-")
+    words = (here / name, *SAME, "--steps", step, "--out", here / "report", "--json", "-")
     status, found, _ = command("report", *words)
     assert status == 0
     point = at(subjects[name], step)
@@ -160,22 +161,22 @@ def test_operations_of_lca_are_those_of_its_codes(here, subjects):
 
 
 def test_one_shot_models_have_products_and_no_synaptic_operations(subjects):
-    points = {name: subjects[name]["curve"][0] for name in ONE_SHOT - {"once"}}
+    points = {name: subjects[name]["curve"][0] for name in ONE_SHOT - {"once.h5"}}
     assert all(point["synaptic_ops"] == 0 for point in points.values())
     drives = {name: point["drive_macs"] for name, point in points.items()}
     size = 64 * 16
     assert drives == {
         "pvae-linear": size,
         "gvae-linear": 2 * size,
-        "eight, least squares": size,
+        "eight.h5, least squares": size,
     }
     assert points["gvae-linear"]["readout_ops"] == size
 
 
 def test_least_squares_lose_least(subjects):
     """No code on the same dictionary has a smaller error."""
-    best = subjects["eight, least squares"]["curve"][0]
-    assert best["mse"] < min(subjects[name]["curve"][-1]["mse"] for name in ("eight", "ipvae"))
+    best = subjects["eight.h5, least squares"]["curve"][0]
+    assert best["mse"] < min(subjects[name]["curve"][-1]["mse"] for name in ("eight.h5", "ipvae"))
     assert best["zeros"] == 0.0
 
 
@@ -185,7 +186,7 @@ def test_table_has_a_line_for_each_and_names_the_model_of_energy(command, here):
     assert status == 0
     assert out.startswith("No Loihi 2 was measured")
     assert ENERGY in out
-    (eight,) = [line for line in out.splitlines() if line.startswith("eight ")]
+    (eight,) = [line for line in out.splitlines() if line.startswith("eight.h5 ")]
     (gauss,) = [line for line in out.splitlines() if line.startswith("gvae-linear ")]
     assert "of 20" in eight and "integers" in eight
     assert "one shot" in gauss and "none" in gauss
@@ -209,12 +210,14 @@ def one_line(result, *parts):
 def test_other_formats_and_other_images_are_refused_by_name(command, here, tmp_path, make_network):
     out = ("--out", tmp_path / "out")
     words = (here / "eight.h5", SHIPPED / "mnist", *out)
-    one_line(command("compare", *words), "eight and mnist", "8 x 8, 0 to 16", "28 x 28, 0 to 255")
+    one_line(
+        command("compare", *words), "eight.h5 and mnist", "8 x 8, 0 to 16", "28 x 28, 0 to 255"
+    )
     one_line(command("compare", *words[:1], "--dense", *words[1:]), "mnist, least squares")
     for seed in (1, 2):
         write_network(tmp_path / f"n{seed}.h5", make_network(seed=seed))
     nets = (tmp_path / "n1.h5", tmp_path / "n2.h5", "--samples", 3)
-    one_line(command("compare", *nets, *out), "n1 and n2", "first 3 images differ", "one set")
+    one_line(command("compare", *nets, *out), "n1.h5 and n2.h5", "first 3 images differ", "one set")
     assert not (tmp_path / "out").exists()
 
 
@@ -255,6 +258,15 @@ def test_what_was_there_survives_a_failure(command, here, tmp_path, monkeypatch)
 
 def disk_full(*_, **__):
     raise OSError(28, "No space left on device")
+
+
+@pytest.mark.skipif(find_spec("distributed") is None, reason=f"needs Dask: {INSTALL}")
+def test_networks_may_run_on_a_cluster(command, here, tmp_path):
+    words = ("compare", here / "eight.h5", here / "ipvae", "--steps", "1,2", "--samples", 3)
+    plain = command(*words, "--out", tmp_path, "--json", "-")
+    assert plain[0] == 0
+    spread = command(*words, "--out", tmp_path, "--json", "-", "--scheduler", "local")
+    assert spread[:2] == plain[:2]
 
 
 def test_files_of_one_name_are_told_apart_by_their_paths(command, here, tmp_path):
