@@ -103,7 +103,7 @@ def _look(number: int, subject: Mapping[str, Any]) -> dict[str, Any]:
         "linestyle": "none" if alone else "-" if exact else "--",
         "markerfacecolor": colour if exact else PAPER,
         "markersize": 8 if alone else 5,
-        "zorder": 3 - number / 1000,  # the first is on top
+        "zorder": 3 - exact / 2 - number / 1000,  # hollow marks on filled ones, the first on top
     }
 
 
