@@ -28,7 +28,7 @@ from ipvae.network.errors import InputError
 from ipvae.network.hdf5_child import shown
 
 ENERGY = "Loihi 1 constants"
-"""Model of `ipvae.energy.models` that table and picture show; JSON has them all."""
+"""Model that table and picture show, by its name in `ipvae.energy.models`; JSON has them all."""
 STEPS = "1,2,4,8,16,32,64"
 FILES = ("compare.json", "compare.png", "compare.svg")
 HEADS = ["", "kind", "stop", "R2", "zeros", "accuracy", "synaptic ops", "products", "energy, uJ"]
@@ -85,7 +85,6 @@ def compare(
         _measured(name, path, one, wanted, pixels, labels, fitted)
         for name, (path, one) in subjects.items()
     ]
-    energies = [row for one in found for point in one["curve"] for row in point.get("energy", [])]
     result = {
         "status": STATUS,
         "samples": samples,
@@ -93,7 +92,7 @@ def compare(
         "steps": wanted,
         "near": NEAR,
         "energy_model": ENERGY,
-        "energy_sources": {row["model"]: row.pop("source") for row in energies},
+        "energy_sources": _sources(found),
         "subjects": found,
     }
     write(out, result)
@@ -164,6 +163,12 @@ def _measured(
         "stop": stopping_step(points),
         "curve": points,
     }
+
+
+def _sources(found: list[dict[str, Any]]) -> dict[str, str]:
+    """Take the sources out of the rows of energy, and give each once."""
+    rows = [row for one in found for point in one["curve"] for row in point.get("energy", [])]
+    return {f"{row['model']}, {row['part']}, {row['chip']}": row.pop("source") for row in rows}
 
 
 def one_set(

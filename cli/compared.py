@@ -11,7 +11,8 @@ from ipvae.cli.export import pixel_format
 from ipvae.cli.output import Progress
 from ipvae.cli.subjects import LcaSubject, ModelSubject, NetworkSubject, States, Subject
 from ipvae.energy.counts import count_totals
-from ipvae.energy.models import MODELS
+from ipvae.energy.models.table import model_table
+from ipvae.energy.work import work_of
 from ipvae.evaluation.metrics import quality
 from ipvae.evaluation.readouts import judge, readout_names
 from ipvae.network.description import InputFormat
@@ -85,7 +86,7 @@ class Integers(Compared):
 
     def _point(self, step: int, totals: Totals, real: np.ndarray, labels: np.ndarray) -> Point:
         network = self.subject.network
-        counts = count_totals(network, totals)
+        counts, work = count_totals(network, totals), work_of(network, totals)
         shown = {name: totals.layers[name].z for name in readout_names(network)}
         right = [found.get("accuracy") for found in judge(network, shown, real, labels)]
         own = next((accuracy for accuracy in right if accuracy is not None), None)
@@ -95,7 +96,7 @@ class Integers(Compared):
             **({} if own is None else {"accuracy": own, "accuracy_by": OWN}),
             **_costs(counts.synaptic_ops, counts.drive_macs, counts.readout_ops),
             "counts": counts.as_dict(),
-            "energy": [model(counts).as_dict() for model in MODELS],
+            "energy": [row.as_dict() for row in model_table(network, work)[0]],
         }
 
 
