@@ -248,5 +248,10 @@ def _row(subject: dict[str, Any]) -> list[str]:
         f"{point['accuracy']:.2%}{own}" if "accuracy" in point else "none",
         f"{point['synaptic_ops']:,.0f}",
         f"{point['drive_macs'] + point['readout_ops']:,.0f}",
-        f"{energy[0]['low_j'] * 1e6:.3g}-{energy[0]['high_j'] * 1e6:.3g}" if energy else "none",
+        f"{_micro(energy[0]['low_j'])}-{_micro(energy[0]['high_j'])}" if energy else "none",
     ]
+
+
+def _micro(value: float) -> str:
+    """Millionths, in plain notation."""
+    return f"{value * 1e6:,.0f}" if value >= 1e-4 else f"{value * 1e6:.3g}"

@@ -96,7 +96,7 @@ def _row(subject: dict[str, Any], energy: str) -> str:
     curve = subject["curve"]
     last, point = curve[-1], next(p for p in curve if p["step"] == subject["stop"])
     spent = [row for row in point.get("energy", []) if row["model"] == energy]
-    ends = [f"{row[end] * 1e6:.3g}" for row in spent for end in ("low_j", "high_j")]
+    ends = [_micro(row[end]) for row in spent for end in ("low_j", "high_j")]
     later = [f"{last['r2']:.4f}", f"{last['zeros']:.3f}", _thousands(last["synaptic_ops"])]
     cells = [
         f"`{subject['name']}`",
@@ -111,6 +111,10 @@ def _row(subject: dict[str, Any], energy: str) -> str:
         *([""] * 3 if subject["one_shot"] else later),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _micro(value: float) -> str:
+    return f"{value * 1e6:,.0f}" if value >= 1e-4 else f"{value * 1e6:.3g}"
 
 
 def _thousands(value: float) -> str:
