@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -64,8 +63,7 @@ def comparison(
     foot = LINE * math.ceil((len(subjects) + 1) / LEGEND_COLUMNS) + AXIS
     height = HEAD + TALL * len(rows) + foot
     looks = [_look(i, subject) for i, subject in enumerate(subjects)]
-    fonts = {"svg.fonttype": "none", "svg.hashsalt": "ipvae"}
-    with drawing(WIDE, height) as figure, mpl.rc_context(fonts):
+    with drawing(WIDE, height) as figure:
         panels = figure.subplots(len(rows), len(columns), sharex="col", sharey="row", squeeze=False)
         figure.subplots_adjust(
             left=0.05, right=0.985, top=1 - HEAD / height, bottom=foot / height, wspace=0.06
