@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 NEAR = 0.005
-"""Of R2; the one home of this number."""
+"""What R2 may still gain behind the early-stopping point; the one home of this number."""
 
 
 def stopping_step(points: Sequence[Mapping[str, float]]) -> int | None:
