@@ -183,7 +183,7 @@ def one_set(
     """
     (first, (_, one)), *others = subjects.items()
     for name, (_, other) in others:
-        mine, its = _format(one.pixels), _format(other.pixels)
+        mine, its = _format(one.subject.format), _format(other.subject.format)
         if mine != its:
             raise InputError(
                 f"{first} and {name}: found pixels of {mine} and of {its}, allowed is one format; "

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from ipvae.cli import scale
-from ipvae.cli.export import pixel_format
 from ipvae.cli.output import Progress
 from ipvae.cli.subjects import LcaSubject, ModelSubject, NetworkSubject, States, Subject
 from ipvae.energy.counts import count_totals
@@ -15,7 +14,6 @@ from ipvae.energy.models.table import model_table
 from ipvae.energy.work import work_of
 from ipvae.evaluation.metrics import quality
 from ipvae.evaluation.readouts import judge, readout_names
-from ipvae.network.description import InputFormat
 from ipvae.network.file import checksum
 from ipvae.network.totals import Totals
 
@@ -33,14 +31,12 @@ class Compared(Protocol):
     ----------
     subject : Subject
     kind : 'integers' or 'float'
-    pixels : its input format
     one_shot : whether one pass is all there is, so that it is a point and no curve
     facts : JSON keys that say what it is
     """
 
     subject: Subject
     kind: str
-    pixels: InputFormat
     one_shot: bool
     facts: dict[str, Any]
 
@@ -63,7 +59,6 @@ class Integers(Compared):
     def __init__(self, subject: NetworkSubject, scheduler: str | None = None) -> None:
         self.subject: NetworkSubject = subject
         self._scheduler = scheduler
-        self.pixels = subject.network.input
         # Read-outs may add up what each step draws anew.
         self.one_shot = not (subject.network.layer.memory or subject.network.readouts)
         self.facts = {"checksum": checksum(subject.network)}
@@ -109,7 +104,6 @@ class Floats(Compared):
         from ipvae.train.costs import input_macs
 
         self.subject: ModelSubject = subject
-        self.pixels = pixel_format(subject.checkpoint)
         self.one_shot = subject.amortized
         self.facts = subject.facts
         m, k = subject.decoder.shape
@@ -141,7 +135,8 @@ class LeastSquares(Subject):
         self._of = of
         self.decoder = of.decoder.astype(np.float64)
         self._encoder = np.linalg.pinv(self.decoder)
-        self.name, self.preset, self.shape = of.name, of.preset, of.shape
+        self.name, self.preset = of.name, of.preset
+        self.format, self.shape = of.format, of.shape
         self.signed, self.steps, self.counts = of.signed, 1, False
         self.trained_steps = self.metrics = None
         self.facts = {}
@@ -186,7 +181,7 @@ class Dense(Compared):
 
     def __init__(self, of: Compared) -> None:
         self.subject = LeastSquares(of.subject)
-        self.pixels, self.one_shot, self.facts = of.pixels, True, {}
+        self.one_shot, self.facts = True, {}
 
     def points(
         self,
