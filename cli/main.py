@@ -12,6 +12,7 @@ import typer
 from ipvae import __version__
 from ipvae.cli import (
     check,
+    compare,
     demo,
     diff,
     doctor,
@@ -49,6 +50,7 @@ for name, command in {
     "run": run.run,
     "verify": verify.verify,
     "report": report.report,
+    "compare": compare.compare,
     "info": info.info,
     "diff": diff.diff,
     "demo": demo.demo,

@@ -18,6 +18,7 @@ from ipvae.cli.pictures import spaced
 from ipvae.cli.scale import totals as run_totals
 from ipvae.cli.verdict import verdict
 from ipvae.emulator import Emulator
+from ipvae.evaluation.early_stopping import NEAR, stopping_step
 from ipvae.evaluation.histograms import histograms
 from ipvae.evaluation.metrics import curve, r2
 from ipvae.evaluation.readouts import judge, readout_names
@@ -34,8 +35,6 @@ CURVE_IMAGES = 1024
 SHOWN = 8
 """Images whose reconstructions are shown."""
 RASTER_STEPS = 512
-WITHIN = 0.005
-"""R2 that a run may still gain behind the stop point."""
 VERIFIED_IMAGES, VERIFIED_STEPS = 2, 16
 REFERENCE = "emulator"
 EPOCH = "SOURCE_DATE_EPOCH"
@@ -180,12 +179,12 @@ def ink(asked: Asked, ran: Ran) -> Ink:
 
 
 def stop_point(points: list[dict]) -> dict | None:
-    """Smallest step of a curve whose R2 is at most WITHIN below the last; None if undefined."""
-    last = points[-1]
-    if not np.isfinite(last["r2"]):
+    """Early-stopping point of a curve (`ipvae.evaluation.early_stopping`); None if undefined."""
+    step = stopping_step(points)
+    if step is None:
         return None
-    first = next(point for point in points if last["r2"] - point["r2"] <= WITHIN)
-    return {"step": first["step"], "r2": first["r2"], "zeros": first["zeros"], "within": WITHIN}
+    first = next(point for point in points if point["step"] == step)
+    return {"step": step, "r2": first["r2"], "zeros": first["zeros"], "within": NEAR}
 
 
 def require_verify(backends: str | None) -> list[str]:

@@ -1,5 +1,7 @@
 """What `ipvae evaluate` looks at: a network by the emulator, or a trained float model."""
 
+import threading
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -230,8 +232,26 @@ class NetworkSubject(Subject):
         return keys, "; ".join(said)
 
 
+class Sent:
+    """Nonzero codes of each step, summed over images; called from any thread."""
+
+    def __init__(self) -> None:
+        self._by_step: Counter[int] = Counter()
+        self._lock = threading.Lock()
+
+    def __call__(self, step: int, codes: np.ndarray) -> None:
+        """Count some codes of a step."""
+        nonzero = int(np.count_nonzero(codes))
+        with self._lock:
+            self._by_step[step] += nonzero
+
+    def before(self, step: int) -> int:
+        """Those that had been sent when a step's update was made."""
+        return sum(n for t, n in self._by_step.items() if t < step)
+
+
 class ModelSubject(Subject):
-    """A trained float model."""
+    """A trained float model; `sent` is of the states found last."""
 
     def __init__(self, path: Path, seed: int) -> None:
         from ipvae.train.checkpoint import load_checkpoint
@@ -252,6 +272,7 @@ class ModelSubject(Subject):
         self.steps = 1 if self.amortized else STEPS
         self.counts = self.checkpoint.member.latent == "poisson"
         self.facts = {"model": self.checkpoint.model}
+        self.sent = Sent()
         self._last: State | None = None
 
     def test_images(
@@ -281,7 +302,7 @@ class ModelSubject(Subject):
         """Codes and features after each number of steps."""
         from ipvae.train.infer import infer
 
-        checkpoint = self.checkpoint
+        checkpoint, self.sent = self.checkpoint, Sent()
         with training_errors():
             found = infer(
                 checkpoint.params,
@@ -290,6 +311,7 @@ class ModelSubject(Subject):
                 seed=self.seed,
                 model=checkpoint.model,
                 image_shape=checkpoint.data.image_shape,
+                watch=self.sent,
             )
         self._last = found[steps[-1]]
         return {t: (state.counts, self._features(state.belief[0])) for t, state in found.items()}
@@ -349,8 +371,9 @@ class LcaSubject(ModelSubject):
         """Codes, which are their own features, after each number of steps."""
         from ipvae.train.lca import lca_codes
 
+        self.sent = Sent()
         with training_errors():
-            found = lca_codes(self.solver, self.real(pixels), steps)
+            found = lca_codes(self.solver, self.real(pixels), steps, self.sent)
         return {step: (codes, codes) for step, codes in found.items()}
 
     def figures(

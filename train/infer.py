@@ -1,6 +1,6 @@
 """Float inference with exact draws, for evaluation."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,9 @@ from ipvae.train.vae import VAE
 from ipvae.train.zoo import MEMBERS, PRIORS
 
 LIMIT = 10.0
+
+Watch = Callable[[int, np.ndarray], None]
+"""Gets each step's number and the codes (n, K) of some images, from any thread."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +51,7 @@ def infer(
     device: str = "cpu",
     model: str = "ipvae",
     image_shape: tuple[int, int] | None = None,
+    watch: Watch | None = None,
 ) -> dict[int, State]:
     """Run the float model and keep its state after the given numbers of updates.
 
@@ -65,6 +69,7 @@ def infer(
     device : a torch device
     model : key of `ipvae.train.zoo.MEMBERS`
     image_shape : (height, width), needed by convolutional encoders
+    watch : called at every step from 0 to the last, kept or not, of each batch
 
     Returns
     -------
@@ -111,9 +116,9 @@ def infer(
     def run(start: int) -> None:
         x = torch.from_numpy(np.asarray(images[start : start + batch_size], dtype=np.float32))
         if general is None:
-            _run(tensors, x.to(device), start, seed, states)
+            _run(tensors, x.to(device), start, seed, states, watch)
         else:
-            _run_general(general, x.to(device), start, seed, states)
+            _run_general(general, x.to(device), start, seed, states, watch)
 
     n_threads = 1 if device != "cpu" else available_cpus() if threads is None else threads
     with workers(n_threads) as for_each:
@@ -128,6 +133,7 @@ def _run(
     start: int,
     seed: int,
     states: dict[int, State],
+    watch: Watch | None,
 ) -> None:
     step_size = torch.exp(params["log_lr"])
     weighted = precision_of(params["log_sigma_raw"])[:, None] * params["phi"]
@@ -140,6 +146,8 @@ def _run(
         if t > 0:
             u = step_gram(u, drive, z @ gram, LIMIT)
         z = relaxed_poisson(u, 0.0, stream_key(seed, t), first=start * u.shape[1])
+        if watch is not None:
+            watch(t, z.cpu().numpy())
         if t in states:
             states[t].counts[rows] = z.cpu().numpy()
             states[t].log_rates[rows] = u.cpu().numpy()
@@ -147,10 +155,17 @@ def _run(
 
 @torch.no_grad()
 def _run_general(
-    model: VAE, x: torch.Tensor, start: int, seed: int, states: dict[int, State]
+    model: VAE,
+    x: torch.Tensor,
+    start: int,
+    seed: int,
+    states: dict[int, State],
+    watch: Watch | None,
 ) -> None:
     rows = slice(start, start + len(x))
     for moment in model.moments(x, max(states), LIMIT, exact_draws(seed, start)):
+        if watch is not None:
+            watch(moment.step, moment.code.cpu().numpy())
         if moment.step in states:
             state = states[moment.step]
             state.counts[rows] = moment.code.cpu().numpy()

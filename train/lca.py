@@ -1,6 +1,6 @@
 """Sparse coding of images on a given dictionary by the locally competitive algorithm."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +62,12 @@ def lca(phi: np.ndarray, threshold: float, *, nonnegative: bool = False) -> Lca:
     return Lca(phi / np.where(norms > 0, norms, 1.0), threshold, nonnegative)
 
 
-def lca_codes(solver: Lca, images: np.ndarray, steps: Iterable[int]) -> dict[int, np.ndarray]:
+def lca_codes(
+    solver: Lca,
+    images: np.ndarray,
+    steps: Iterable[int],
+    watch: Callable[[int, np.ndarray], None] | None = None,
+) -> dict[int, np.ndarray]:
     """Return codes (N, K) float64 after the given numbers of steps, from u = 0 on.
 
     u' = u + h ( A^T x - u - (A^T A - 1) a ),  a = soft threshold of u
@@ -74,6 +79,7 @@ def lca_codes(solver: Lca, images: np.ndarray, steps: Iterable[int]) -> dict[int
     solver : see `lca`
     images : (N, M), real units
     steps : 0 or more each
+    watch : gets the number and the codes of every step from 0 to the last
 
     Raises
     ------
@@ -101,6 +107,8 @@ def lca_codes(solver: Lca, images: np.ndarray, steps: Iterable[int]) -> dict[int
     u = np.zeros_like(drive)
     for step in range(wanted[-1] + 1):
         a = solver.code(u)
+        if watch is not None:
+            watch(step, a)
         if step in wanted:
             kept[step] = a
         u = u + step_size * (drive - u - a @ competition)

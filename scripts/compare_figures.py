@@ -1,0 +1,155 @@
+"""What docs/compare.md shows: train and export what is compared, compare it, print its tables.
+
+What is in OUT already is not made again. The same models give the same bytes.
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from commands import ipvae
+
+BITS = (8, 6, 4, 3)
+THRESHOLDS = (0.1, 0.4)
+BETAS = (0.25, 1, 4, 8)
+"""In units of the steps unrolled in training, which is what matters of beta."""
+ONE_SHOT = ("pvae-linear", "gvae-linear")
+KEEP_ANYTHING = 1e9
+# As the last part of models/mnist was trained, with fewer steps unrolled.
+RECIPE = {
+    "batch_size": 100,
+    "relaxation": "eat-cubic",
+    "precision": "bfloat16",
+    "ramp_fraction": 0,
+    "ramp_hold": 0,
+    "temperature_start": 0.15,
+    "temperature_end": 0.1,
+    "temperature_fraction": 1,
+    "dictionary_rate": 0.03,
+    "warmup_fraction": 0.01,
+}
+
+
+class Made:
+    """Files in OUT, made when they are asked for first."""
+
+    def __init__(self, chosen: argparse.Namespace) -> None:
+        self.chosen = chosen
+        self.data = ("--data-dir", chosen.data_dir) if chosen.data_dir else ()
+        told = json.loads((chosen.model / "model.json").read_text(encoding="utf-8"))
+        self.preset = told["data"]["preset"]
+
+    def network(self, name: str, model: Path, *options: object) -> Path:
+        """Network file of a model."""
+        path = self.chosen.out / f"{name}.h5"
+        if not path.exists():
+            words = (*options, *self.data, "--most-loss", KEEP_ANYTHING, "--out", path)
+            ipvae("--quiet", "export", model, *words)
+        return path
+
+    def model(self, name: str, epochs: int, *options: object) -> Path:
+        """Model, trained with seed 0 on one thread."""
+        path = self.chosen.out / name
+        if not (path / "model.json").exists():
+            words = (*options, "--epochs", self.chosen.epochs or epochs, *self.data)
+            ipvae("--quiet", "train", "--seed", 0, "--threads", 1, *words, "--out", path)
+        return path
+
+    def one_shot(self, kind: str) -> Path:
+        """Amortized model, of the preset's settings but for its epochs."""
+        return self.model(kind, 5, "--preset", self.preset, "--model", kind)
+
+    def of_beta(self, ratio: float) -> Path:
+        """Network at 8 bits of the model, trained on with another beta."""
+        steps = self.chosen.train_steps
+        beta = ratio * steps
+        options = ["--init-from", self.chosen.model, "--steps", steps, "--beta", beta]
+        for setting, value in RECIPE.items():
+            options += ["--set", f"{setting}={value}"]
+        return self.network(f"beta-{beta:g}", self.model(f"beta-{beta:g}", 3, *options))
+
+    def compared(self, name: str, *words: object) -> dict[str, Any]:
+        """What `ipvae compare` found; its picture is copied."""
+        chosen = self.chosen
+        folder = chosen.out / f"compare_{name}"
+        if not (folder / "compare.json").exists():
+            given = ("--samples", chosen.samples, "--steps", chosen.steps, *self.data)
+            ipvae("--quiet", "compare", *words, *given, "--out", folder)
+        shutil.copyfile(folder / "compare.png", chosen.pictures / f"compare_{name}.png")
+        return json.loads((folder / "compare.json").read_text(encoding="utf-8"))
+
+
+def table(found: dict[str, Any]) -> str:
+    """Rows of a table in Markdown: each subject where it stops, and its last R2 and zeros."""
+    lines = [
+        "| | kind | stop | R2 | zeros | accuracy, % | synaptic ops | products | energy, µJ | "
+        "last step: R2 | zeros | synaptic ops |",
+        "|" + "---|" * 12,
+    ]
+    rows = [_row(subject, found["energy_model"]) for subject in found["subjects"]]
+    return "\n".join(lines + rows)
+
+
+def _row(subject: dict[str, Any], energy: str) -> str:
+    curve = subject["curve"]
+    last, point = curve[-1], next(p for p in curve if p["step"] == subject["stop"])
+    spent = [row for row in point.get("energy", []) if row["model"] == energy]
+    ends = [_micro(row[end]) for row in spent for end in ("low_j", "high_j")]
+    later = [f"{last['r2']:.4f}", f"{last['zeros']:.3f}", _thousands(last["synaptic_ops"])]
+    cells = [
+        f"`{subject['name']}`",
+        subject["kind"],
+        "one pass" if subject["one_shot"] else str(point["step"]),
+        f"{point['r2']:.4f}",
+        f"{point['zeros']:.3f}",
+        f"{100 * point['accuracy']:.1f}" if "accuracy" in point else "",
+        _thousands(point["synaptic_ops"]),
+        _thousands(point["drive_macs"] + point["readout_ops"]),
+        " to ".join(ends),
+        *([""] * 3 if subject["one_shot"] else later),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _micro(value: float) -> str:
+    return f"{value * 1e6:,.0f}" if value >= 1e-4 else f"{value * 1e6:.3g}"
+
+
+def _thousands(value: float) -> str:
+    return f"{value / 1e3:,.0f} k" if value else "0"
+
+
+def main() -> None:
+    """Make what is not there, print three tables, copy three pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path, help="trained iP-VAE")
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("build/compare"))
+    parser.add_argument("--pictures", type=Path, default=Path("docs/pictures"))
+    parser.add_argument("--samples", type=int, default=1000)
+    parser.add_argument("--steps", default=",".join(str(2**n) for n in range(11)))
+    parser.add_argument("--probe-images", type=int, default=2000)
+    parser.add_argument("--train-steps", type=int, default=64, help="of the models of each beta")
+    parser.add_argument("--epochs", type=int, help="of every training; else 5 or 3")
+    chosen = parser.parse_args()
+    for folder in (chosen.out, chosen.pictures):
+        folder.mkdir(parents=True, exist_ok=True)
+    made, model = Made(chosen), chosen.model
+    bits = [made.network(f"bits-{n}", model, "--weight-bits", n) for n in BITS]
+    lca = [
+        made.network(f"lca-{limit}", model, "--inference", "lca", "--threshold", limit)
+        for limit in THRESHOLDS
+    ]
+    once = [made.one_shot(kind) for kind in ONE_SHOT]
+    once_in_integers = made.network(once[0].name, once[0])
+    baselines = (*lca, once_in_integers, model, *once, "--lca", model, "--dense", model)
+    probe = ("--probe", "--probe-images", chosen.probe_images)
+    print(table(made.compared(made.preset, bits[0], *baselines, *probe)), end="\n\n")
+    print(table(made.compared("bits", *bits)), end="\n\n")
+    print(table(made.compared("beta", *(made.of_beta(ratio) for ratio in BETAS))))
+
+
+if __name__ == "__main__":
+    main()

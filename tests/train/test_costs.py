@@ -1,0 +1,27 @@
+"""Products of encoders and drives against PyTorch's own counter."""
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from ipvae.train.costs import input_macs
+from ipvae.train.vae import VAE
+from ipvae.train.zoo import MEMBERS
+
+SHAPE, LATENTS = (7, 10), 5
+DRIVE = 7 * 10 * LATENTS
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_products_are_those_that_pytorch_counts(name):
+    member = MEMBERS[name]
+    counted = 0
+    if member.encoder is not None:
+        model = VAE(name, SHAPE, LATENTS)
+        with FlopCounterMode(display=False) as counter:
+            model.guess(torch.zeros(1, 70))
+        counted = counter.get_total_flops() // 2  # a product and a sum
+        assert counted > 0
+    if member.inference != "amortized":
+        counted += DRIVE
+    assert input_macs(member, SHAPE, LATENTS) == counted
