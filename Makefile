@@ -37,7 +37,7 @@ site: $(STAMP)
 	$(BIN)/python scripts/build_site.py build/site
 
 tutorial: $(STAMP)
-	$(BIN)/jupyter execute --inplace docs/tutorial.ipynb
+	$(BIN)/python scripts/run_tutorial.py
 
 certificate: $(STAMP)
 	@$(BIN)/python scripts/certify_sampler.py
