@@ -8,7 +8,7 @@ import numpy as np
 import typer
 
 from ipvae.cli.output import note, table, working
-from ipvae.cli.scale import LOCAL
+from ipvae.cli.scale import LOCAL, NONE
 from ipvae.emulator import run
 from ipvae.energy.counts import count
 from ipvae.energy.models import EnergyRow, TimeRow
@@ -19,6 +19,9 @@ from ipvae.energy.sanafe import require_sanafe, simulate
 from ipvae.energy.work import work_of
 from ipvae.network.description import IntNetwork
 from ipvae.network.totals import Totals
+
+OWN = " This machine's own was measured."
+"""Of a report's first line, where the kernel offers counters."""
 
 SANAFE_IMAGES = 4
 
@@ -42,7 +45,7 @@ def this_machine(scheduler: str | None) -> Iterator[Meter]:
     """
     with metered() as meter:
         yield meter
-    if scheduler not in (None, LOCAL):
+    if scheduler not in (None, LOCAL, NONE):
         meter.joules, meter.missing = {}, "its energy was not read: the run was on a cluster"
 
 
@@ -76,7 +79,7 @@ def add_energy(
         notes.append(f"this machine: {machine.missing}")
     else:
         energy.append(measured)
-        result["status"] += " This machine's own was measured."
+        result["status"] += OWN
     if sanafe:
         result["sanafe"] = _simulated(network, pixels, totals.steps, result["seed"], energy, times)
     result["energy"] = [row.as_dict() for row in energy]

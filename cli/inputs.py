@@ -169,7 +169,7 @@ def network_images(
     if samples is not None and samples > len(found.pixels):
         raise InputError(
             f"{asked_by}: found {samples}, allowed up to {len(found.pixels)} ({where}); "
-            "give more images with --images or --data-dir"
+            "ask for fewer, or give more, such as a data set with --data-dir"
         )
     return found.first(samples)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ipvae.cli.energy_rows import replace_modelled
+from ipvae.cli.energy_rows import OWN, replace_modelled
 from ipvae.cli.output import table
 from ipvae.energy.measured import lay_beside
 from ipvae.energy.profiler_log import ProfilerLog, read_log
@@ -28,7 +28,7 @@ def read_measured(path: Path | None) -> ProfilerLog | None:
 def add_measured(result: dict, log: ProfilerLog, network: IntNetwork, trace: Trace) -> None:
     """Add to a report's result what a log says beside the run of `trace`."""
     measured = lay_beside(log, network, trace)
-    result["status"] = measured.status
+    result["status"] = measured.status + (OWN if result["status"].endswith(OWN) else "")
     replace_modelled(result, measured.energy, measured.times)
     result["measured"] = measured.as_dict()
 

@@ -58,10 +58,16 @@ def require_json_target(target: str | None, option: str = "--json") -> None:
     Raises
     ------
     InputError
-        If its folder is missing or cannot be written, or if it is a folder itself.
+        If its folder is missing or cannot be written, if it is a folder itself, or a file there is
+        no JSON, or a model's: an input given by mistake.
     """
     if target is None or target == "-":
         return
+    if _is_input(Path(target)):
+        raise InputError(
+            f"{option}: {target} is there and is not a result of ours; give another path, or "
+            "remove it first"
+        )
     try:
         if Path(target).is_dir():
             raise InputError(f"{option}: {target or '.'} is a folder; give a file in it, or -")
@@ -72,6 +78,19 @@ def require_json_target(target: str | None, option: str = "--json") -> None:
             f"{option}: cannot write {target} ({error.strerror}); choose a folder that exists and "
             "that you may write to, or -"
         ) from error
+
+
+def _is_input(path: Path) -> bool:
+    """Tell whether a file is a model's description, or holds anything but JSON."""
+    if not path.is_file():
+        return False
+    if path.name == "model.json" and path.with_name("model.safetensors").exists():
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(64).lstrip()[:1] not in (b"", b"{", b"[")
+    except OSError:
+        return False  # what is wrong with it is said when it is written
 
 
 def json_data(value: Any) -> Any:

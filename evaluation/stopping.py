@@ -65,7 +65,7 @@ class EnergyOfEach:
         if not isinstance(layer, PoissonLayer) or str(layer.source) != network.code:
             raise InputError(
                 "free energy: its terms are known of a Poisson code that hears itself only; found "
-                f"is a {layer.title} {network.code} that hears {layer.source}; stop by r2"
+                f"{layer.title} {network.code} that hears {layer.source}; stop by r2"
             )
         assert heard is not None
         self._gram = np.ldexp(heard * (-1.0 * layer.sign), layer.weight_exp)

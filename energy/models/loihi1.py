@@ -11,7 +11,8 @@ LOIHI1_SOURCE = (
     "minimum per synaptic operation; spike transport, static power and I/O are left out"
 )
 LOIHI1_ASSUMPTIONS = (
-    "low: all neuron updates inactive; high: all active",
+    "low: all neuron updates inactive; high: all active; updates of the rows alone, not of the "
+    "chip's steps between the rows of a loop of two hops",
     "left out: spike transport, barriers, static power, host and I/O, drive, read-out, the draw",
     "Loihi 1 has neither graded spikes nor our neurons: what the counts weigh in its currency",
 )

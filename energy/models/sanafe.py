@@ -19,13 +19,14 @@ HOP_NORTH_SOUTH_PJ = 4.2
 TILE_CORES, MESH_HEIGHT = 4, 4
 SANAFE_SOURCE = (
     "SANA-FE 2.2.9, architecture loihi.yaml (Boyle et al., IEEE TCAD 2025, doi "
-    "10.1109/TCAD.2025.3537971): constants fitted to measured Loihi 1 boards"
+    "10.1109/TCAD.2025.3537971): constants fitted to measured Loihi 1 boards by the paper, taken "
+    "from Davies et al. 2018 by the file's own header"
 )
 SANAFE_ASSUMPTIONS = (
     "Loihi 1 class: a Loihi 2 differs in process, neurons and spikes",
     "dense synapses; every neuron is accessed and updated at every row",
     "low: cores of the tight reading of the memory model, all in one tile; high: cores of the "
-    "wide reading, every message crosses all tiles that they fill, row by row of a mesh 4 high",
+    "wide reading, every message crosses all tiles that they fill, by columns of a mesh 4 high",
     "left out: static power, barriers, host and I/O, drive, read-out, the draw",
 )
 
