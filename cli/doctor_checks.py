@@ -42,13 +42,18 @@ NEEDED = {
 
 LAVA_EXTRA = f"pip install '{PACKAGE}[lava]'"
 
+PATCHES = "--preset patches and --images faces, photographs or digits"
 OPTIONAL = {
     "dask": ("dask.distributed", "many workers", f"pip install '{PACKAGE}[scale]'"),
     "sanafe": ("sanafe", "report --sanafe", f"pip install '{PACKAGE}[sanafe]'"),
+    "scikit-image": ("skimage", PATCHES, f"pip install '{PACKAGE}[patches]'"),
     "lava-nc": ("lava.magma.core.process.process", "--backend lava", LAVA_EXTRA),
     "lava-dl": ("lava.lib.dl.netx.hdf5", "--backend lava", LAVA_EXTRA),
 }
 """Packages with the module to import, what they are for, and how to get them."""
+
+EXTRAS = ("dask", "sanafe", "scikit-image")
+"""Of these, what does not belong to Lava."""
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "firefox")
 
@@ -98,7 +103,7 @@ def diagnose(thorough: bool = False) -> list[Finding]:
     streams: list[list[Step]] = [
         [("import", "torch"), ("torch", "")],
         [("import", NEEDED[name]) for name in NEEDED if name != "torch"] + [("numba", "")],
-        [("import", OPTIONAL[name][0]) for name in ("dask", "sanafe")],
+        [("import", OPTIONAL[name][0]) for name in EXTRAS],
     ]
     if sys.version_info[:2] == LAVA_PYTHON:
         lava = [("import", OPTIONAL[name][0]) for name in ("lava-nc", "lava-dl")]
@@ -267,7 +272,7 @@ def _numbers(version: str) -> list[int]:
 
 def _optional(answers: Answers) -> list[Finding]:
     rules, found = requirements(), []
-    for name in ("dask", "sanafe"):
+    for name in EXTRAS:
         module, purpose, how = OPTIONAL[name]
         advice = f"only for {purpose}: {how}"
         finding = answers.finding(("import", module), name, False, advice, f"{how} again")
@@ -333,13 +338,25 @@ def _machine() -> Finding:
     return Finding("machine", OK, False, f"{cores} cores{memory}, {platform.platform()}")
 
 
+def _json_target(words: list[str]) -> str | None:
+    """Value of --json, as the command line reads it."""
+    for i, word in enumerate(words):
+        if word.startswith("--json="):
+            return word.partition("=")[2]
+        if word == "--json":
+            return words[i + 1] if i + 1 < len(words) else "-"
+    return None
+
+
 def main(words: list[str]) -> int:
     """Answer without the command line's own packages, which may be what is broken."""
     started = time.monotonic()
     findings = diagnose("--thorough" in words)
-    as_json = "--json" in words or "--json=-" in words
-    text = json.dumps(as_dict(findings), indent=2) if as_json else "\n".join(lines(findings))
-    print(text)
+    target = _json_target(words)
+    data = json.dumps(as_dict(findings), indent=2)
+    if target is not None and target != "-":
+        Path(target).write_text(data + "\n", encoding="utf-8")
+    print(data if target == "-" else "\n".join(lines(findings)))
     if "--verbose" in words:
         print(f"looked for {time.monotonic() - started:.1f} s", file=sys.stderr)
     return 0 if works(findings) else 1

@@ -16,7 +16,7 @@ def main() -> None:
 
 def _without(error: BaseException, words: list[str]) -> int:
     """Answer with Python's own modules alone; an exit status."""
-    if "doctor" in words:
+    if next((word for word in words if not word.startswith("-")), "") == "doctor":
         from ipvae.cli.doctor_checks import main as doctor
 
         return doctor(words)

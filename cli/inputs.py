@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,16 +44,27 @@ ReplayOption = Annotated[
 ]
 
 
+OF_DIGITS = ("digits", "mnist")
+"""Data sets whose classes are the digits."""
+
+
 @dataclass(frozen=True)
 class LabelledImages:
     """Integer pixels (N, M) with labels (N,), -1 where unknown."""
 
     pixels: np.ndarray
     labels: np.ndarray
+    own_classes: bool = True
+    """Whether labels name the classes of the data set on which a network was trained."""
 
     def first(self, n: int | None) -> "LabelledImages":
         """Return the first n images, or all."""
-        return LabelledImages(self.pixels[:n], self.labels[:n])
+        return LabelledImages(self.pixels[:n], self.labels[:n], self.own_classes)
+
+    @property
+    def classes(self) -> np.ndarray:
+        """Labels (N,) by which a network's own classes are judged; -1 where they mean others."""
+        return self.labels if self.own_classes else np.full_like(self.labels, -1)
 
 
 def require_distinct(outputs: dict[str, object], inputs: dict[str, object]) -> None:
@@ -148,6 +159,9 @@ def network_images(
         raise InputError("--images and --data-dir: give one of them")
     if images is not None:
         found = given_images(images, network.input)
+        if names_a_set(images):
+            digits = str(images).startswith("digits") and network_preset(network) in OF_DIGITS
+            found = replace(found, own_classes=digits)
         where = str(images)
     elif data_dir is not None:
         from ipvae.train.config import PRESETS

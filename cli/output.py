@@ -45,6 +45,7 @@ def emit(result: dict, json_target: str | None, text: "Table | str | list[Table 
         sys.stdout.write("\n")
         return
     if json_target is not None:
+        _require_no_input(json_target, "--json")
         with replacing(Path(json_target)) as temporary:
             temporary.write_text(json.dumps(result, indent=2) + "\n")
     console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
@@ -63,11 +64,7 @@ def require_json_target(target: str | None, option: str = "--json") -> None:
     """
     if target is None or target == "-":
         return
-    if _is_input(Path(target)):
-        raise InputError(
-            f"{option}: {target} is there and is not a result of ours; give another path, or "
-            "remove it first"
-        )
+    _require_no_input(target, option)
     try:
         if Path(target).is_dir():
             raise InputError(f"{option}: {target or '.'} is a folder; give a file in it, or -")
@@ -78,6 +75,14 @@ def require_json_target(target: str | None, option: str = "--json") -> None:
             f"{option}: cannot write {target} ({error.strerror}); choose a folder that exists and "
             "that you may write to, or -"
         ) from error
+
+
+def _require_no_input(target: str, option: str) -> None:
+    if _is_input(Path(target)):
+        raise InputError(
+            f"{option}: {target} is there and is not a result of ours; give another path, or "
+            "remove it first"
+        )
 
 
 def _is_input(path: Path) -> bool:

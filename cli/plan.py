@@ -52,11 +52,11 @@ def require_options(
                 raise InputError(f"{option}: belongs to --plan; give that too, or leave it out")
     if plan == json_target == "-":
         raise InputError("--plan and --json: both are -; give a file to one of them")
+    outputs: dict[str, object] = {"--plan": plan or None, "--json": json_target}
+    require_distinct(outputs, {"NET.h5": net, "--trace": trace})
     require_json_target(json_target)
     if plan not in (None, SHOW, "-"):
         require_json_target(plan, "--plan")
-    outputs: dict[str, object] = {"--plan": plan or None, "--json": json_target}
-    require_distinct(outputs, {"NET.h5": net, "--trace": trace})
 
 
 def planned(

@@ -153,7 +153,7 @@ def described(
             **_versions(),
         },
         "provenance": network.provenance,
-        "readouts": judge(network, shown, asked.real(), asked.images.labels),
+        "readouts": judge(network, shown, asked.real(), asked.images.classes),
         "curve": points,
         "curve_images": n,
         "stop": stop_point(points),

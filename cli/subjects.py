@@ -153,6 +153,7 @@ class NetworkSubject(Subject):
         self._scheduler = scheduler
         self._stop = stop
         self._stopped: Stopped | None = None
+        self._own_classes = True
         self.network: IntNetwork = read_network(path)
         self.decoder = self.network.decoder
         self.preset = network_preset(self.network)
@@ -172,6 +173,7 @@ class NetworkSubject(Subject):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Integer pixels and labels."""
         found = network_images(self.network, samples, data_dir, images)
+        self._own_classes = found.own_classes
         return found.pixels, found.labels
 
     def real(self, pixels: np.ndarray) -> np.ndarray:
@@ -226,7 +228,8 @@ class NetworkSubject(Subject):
             keys, line = stop_figures(self.network, self._stop, self._stopped)
             said.append(line)
         if self._shown:
-            found = judge(self.network, self._shown, self.real(pixels), labels)
+            classes = labels if self._own_classes else np.full_like(labels, -1)
+            found = judge(self.network, self._shown, self.real(pixels), classes)
             keys["readouts"] = found
             said += map(_said, found)
         return keys, "; ".join(said)

@@ -93,6 +93,11 @@ def _crops(height: int, width: int) -> np.ndarray:
             f"photographs: images of {height}x{width} pixels are wanted; allowed are up to "
             f"{most[0]}x{most[1]}. Take faces or digits."
         )
+    if height * width < 2:
+        raise DataError(
+            "photographs: images of one pixel are wanted, which have no contrast; allowed are two "
+            "and more. Take faces or digits."
+        )
     bits = np.random.PCG64(_SEED)
     found: list[np.ndarray] = []
     while len(found) < CROPS:

@@ -223,3 +223,24 @@ def test_constant_images_have_no_r2_in_json(command, subject):
     words = ("--samples", 3, "--steps", 2, "--contrast", "0", "--json", "-")
     status, found, _ = command("evaluate", subject, *words)
     assert (status, found["changes"][0]["r2"]) == (0, None)
+
+
+def test_labels_of_other_things_judge_no_read_out(command, tmp_path, kinds):
+    """Faces or none are not the classes of a network of digits; digits are."""
+    network = kinds.networks(2)["recurrent + 2 read-outs"]
+    told = {"data": {"preset": "digits"}, "readouts": ["classes", "classes"]}
+    write_network(
+        tmp_path / "net.h5",
+        replace(
+            network,
+            input=replace(network.input, minimum=0, maximum=127),
+            test_images=np.abs(network.test_images),
+            provenance=network.provenance | told,
+        ),
+    )
+    for name, known in (("faces", False), ("digits", True)):
+        words = ("--images", name, "--samples", 5, "--steps", 2, "--json", "-")
+        _, found, _ = command("evaluate", tmp_path / "net.h5", *words)
+        _, page, _ = command("report", tmp_path / "net.h5", *words, "--out", tmp_path / "report")
+        for readouts in (found["readouts"], page["readouts"]):
+            assert all((r["accuracy"] is not None) == known for r in readouts)

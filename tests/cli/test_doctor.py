@@ -78,6 +78,17 @@ def test_it_answers_even_where_the_command_line_does_not_start(doctor, tmp_path)
     assert (checks["numpy"]["state"], checks["rich"]["state"]) == (BROKEN, BROKEN)
     assert checks["Python"]["state"] == OK
     (tmp_path / "rich.py").unlink()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.getcwd()])}
+    for words in (["evaluate", "doctor"], ["doctor", "--json", str(tmp_path / "found.json")]):
+        done = subprocess.run(
+            [sys.executable, "-c", ENTRY, *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ("does not start" in done.stderr) == (words[0] == "evaluate")
+    assert not json.loads((tmp_path / "found.json").read_text())["ok"]
     done = subprocess.run(
         [sys.executable, "-c", ENTRY, "info", "x"],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.getcwd()])},

@@ -74,6 +74,8 @@ def test_what_cannot_be_is_refused(monkeypatch):
         other_images("cars", 8, 8)
     with pytest.raises(DataError, match="200x28 pixels are wanted; allowed are up to 75x112"):
         other_images("photographs", 200, 28)
+    with pytest.raises(DataError, match="images of one pixel are wanted, which have no contrast"):
+        other_images("photographs", 1, 1)
     monkeypatch.setitem(sys.modules, "skimage.data", None)
     with pytest.raises(DataError, match="scikit-image is not installed"):
         other_images("faces", 8, 8)
