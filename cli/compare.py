@@ -14,6 +14,7 @@ from ipvae.cli.inputs import (
     DataDirOption,
     SamplesOption,
     SeedOption,
+    not_nir,
     require_distinct,
 )
 from ipvae.cli.output import JsonOption, emit, json_data, require_json_target, table, working
@@ -133,6 +134,7 @@ def _name(path: Path, one: Compared) -> str:
 
 def _subject(path: Path, seed: int, scheduler: str | None) -> Compared:
     """Read a network file (.h5) or a model."""
+    not_nir(path)
     if path.suffix == ".h5":
         return Integers(NetworkSubject(path, seed, scheduler), scheduler)
     return Floats(ModelSubject(path, seed))

@@ -28,6 +28,7 @@ from ipvae.cli.inputs import (
     ImagesOption,
     SeedOption,
     names_a_set,
+    not_nir,
     preset_images,
 )
 from ipvae.cli.output import JsonOption, emit, require_json_target, table, working
@@ -42,7 +43,10 @@ PROBE_IMAGES = 10_000
 
 
 def evaluate(
-    path: Annotated[Path, typer.Argument(metavar="MODEL|NET.h5", help="Model or network.")],
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL|NET.h5", help="Model or network.", callback=not_nir),
+    ],
     steps: Annotated[
         str | None,
         typer.Option(

@@ -15,12 +15,14 @@ from ipvae.cli.inputs import (
     LabelledImages,
     SeedOption,
     given_images,
+    is_nir,
+    not_nir,
     preset_images,
     require_distinct,
     training_errors,
 )
 from ipvae.cli.integers import integers
-from ipvae.cli.nir import NIR, export_nir, require_no_others
+from ipvae.cli.nir import export_nir, require_no_others
 from ipvae.cli.output import (
     JsonOption,
     emit,
@@ -51,7 +53,9 @@ NEURONS = (("silent neurons", "silent_neurons"), ("saturated neurons", "saturate
 
 def export(
     context: typer.Context,
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Trained model.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Trained model.", callback=not_nir)
+    ],
     out: Annotated[Path, typer.Option(help="Network file to write; *.nir for NIR.")],
     weight_bits: Annotated[int, typer.Option(help="Bits of a weight, 2 to 8.")] = 8,
     layout: Annotated[
@@ -97,7 +101,7 @@ def export(
     )
     if images is not None and data_dir is not None:
         raise InputError("--images and --data-dir: give one of them")
-    if out.suffix == NIR:
+    if is_nir(out):
         require_no_others(context, "export", out)
         export_nir(model, out, inference, threshold, json)
         return

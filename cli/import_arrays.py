@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ipvae.cli.inputs import training_errors
-from ipvae.cli.nir import NIR, import_nir, require_no_others
+from ipvae.cli.inputs import is_nir, training_errors
+from ipvae.cli.nir import import_nir, require_no_others
 from ipvae.cli.output import JsonOption, emit, note, working
 from ipvae.network.errors import InputError
 
@@ -78,7 +78,7 @@ def import_model(
     from ipvae.train.checkpoint import Checkpoint, save_checkpoint
     from ipvae.train.data import DataInfo
 
-    if source.suffix == NIR:
+    if is_nir(source):
         require_no_others(context, "import", source)
         import_nir(source, out, json)
         return

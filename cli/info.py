@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ipvae.cli.inputs import training_errors
+from ipvae.cli.inputs import not_nir, training_errors
 from ipvae.cli.output import JsonOption, emit, table
 from ipvae.cli.plain import PLAIN_COLUMNS, describe_plain, plain_rows
 from ipvae.evaluation.readouts import readout_names
@@ -22,7 +22,10 @@ COLUMNS = ["", "neurons", "number", "hears", "synapses", "sends"]
 
 
 def info(
-    path: Annotated[Path, typer.Argument(metavar="NET.h5|MODEL", help="Network file or model.")],
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="NET.h5|MODEL", help="Network file or model.", callback=not_nir),
+    ],
     json: JsonOption = None,
 ) -> None:
     """Describe a network file or a trained model."""

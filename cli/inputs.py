@@ -18,7 +18,28 @@ from ipvae.network.pixels import load_pixels
 if TYPE_CHECKING:
     from ipvae.train.data import Images
 
-NetArgument = Annotated[Path, typer.Argument(metavar="NET.h5", help="Network file.")]
+NIR = ".nir"
+"""Suffix of files of NIR."""
+
+
+def is_nir(path: Path) -> bool:
+    """Tell whether a path is named as a file of NIR, in capitals too."""
+    return path.suffix.lower() == NIR
+
+
+def not_nir(path: Path) -> Path:
+    """Return a path; raise InputError if it is a file of NIR, which only `ipvae import` reads."""
+    if is_nir(path) and not path.is_dir():
+        raise InputError(
+            f"{path}: a NIR file, which holds a float model; import it first, with "
+            f"'ipvae import {path} --out RUN', and go on with RUN"
+        )
+    return path
+
+
+NetArgument = Annotated[
+    Path, typer.Argument(metavar="NET.h5", help="Network file.", callback=not_nir)
+]
 SamplesOption = Annotated[int, typer.Option(min=1, help="Images, the first ones in order.")]
 StepsOption = Annotated[int, typer.Option(min=1, help="Updates of each image.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of all random draws.")]

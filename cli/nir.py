@@ -11,9 +11,6 @@ from ipvae.cli.wish import Wish
 from ipvae.network.atomic import require_writable_file
 from ipvae.network.errors import InputError
 
-NIR = ".nir"
-"""Suffix of its files."""
-
 TAKEN = {
     "export": ("model", "out", "json", "inference", "threshold"),
     "import": ("source", "out", "json"),

@@ -20,16 +20,20 @@ from ipvae.train.errors import TrainingError
 FORMAT, VERSION = "ipvae-loihi float model", 1
 
 MOST_DATASETS = 512
-MOST_BYTES = 2**31
-"""Of all arrays together."""
+MOST_BYTES = 2**28
+"""Of all arrays together, and of any one of them as float64."""
 MOST_EDGES = 64
 TOLERANCE = 1e-5
 """Of a node's weights, relative to the largest: they are computed anew when read."""
 
 _META = "node/metadata/"
 _PARAMETERS = _META + "parameters/"
+_NODES = "node/nodes/"
+_FEEDBACK = _NODES + "feedback/weight"
 
 Fields = dict[str, np.ndarray]
+Kinds = dict[str, tuple[np.dtype, tuple]]
+"""Types and shapes of arrays that are not read yet."""
 
 
 def write_nir(
@@ -52,9 +56,13 @@ def write_nir(
     Raises
     ------
     InputError
-        If NIR has no nodes for the model, or the file cannot be written.
+        If NIR has no nodes for the model, it is too large, or the file cannot be written.
     """
     graph = graph_of(checkpoint, threshold)
+    arrays = _arrays(graph) | {_PARAMETERS + name: a for name, a in checkpoint.params.items()}
+    excess = _excess({name: (array.dtype, array.shape) for name, array in arrays.items()})
+    if excess:
+        raise InputError(f"{path}: the model is too large for NIR: {excess}; train a smaller one")
     metadata = {
         "format": FORMAT,
         "format_version": VERSION,
@@ -106,7 +114,7 @@ def read_nir(path: str | Path) -> tuple[Checkpoint, float | None]:
     return checkpoint, threshold
 
 
-def _approve(path: Path, datasets: dict) -> None:
+def _approve(path: Path, datasets: Kinds) -> None:
     """Refuse what is not ours, and what is too much, before any content is read."""
     if "version" not in datasets or "node/type" not in datasets:
         raise FormatError(
@@ -118,9 +126,38 @@ def _approve(path: Path, datasets: dict) -> None:
             f"{path}: a graph of NIR without a model of ours in its metadata; NIR itself has no "
             "Poisson neuron, so only what `ipvae export MODEL --out NET.nir` wrote can be read"
         )
-    total = sum(declared_bytes(*kind) for kind in datasets.values())
+    excess = _excess(datasets)
+    if excess:
+        raise FormatError(f"{path}: {excess}; export a smaller model")
+    _require_shapes(path, datasets)
+
+
+def _excess(arrays: Kinds) -> str:
+    """What is too much in a file, in words, or nothing."""
+    total = sum(declared_bytes(*kind) for kind in arrays.values())
     if total > MOST_BYTES:
-        raise FormatError(f"{path}: {total} bytes of arrays, allowed are up to {MOST_BYTES}")
+        return f"{total} bytes of arrays, allowed are up to {MOST_BYTES}"
+    real = np.dtype(np.float64)
+    for name, (_, shape) in arrays.items():
+        size = declared_bytes(real, shape)
+        if size > MOST_BYTES:
+            return f"{shown(name)} takes {size} bytes as float64, allowed are up to {MOST_BYTES}"
+    return ""
+
+
+def _require_shapes(path: Path, datasets: Kinds) -> None:
+    """Refuse weights that do not fit the dictionary, before anything is computed from it."""
+    _, shape = datasets.get(_PARAMETERS + "phi", (None, ()))
+    if len(shape) != 2:  # `from_text` says what is wrong with it
+        return
+    m, k = shape
+    for node, wanted in (("drive", (k, m)), ("decoder", (m, k)), ("feedback", (k, k))):
+        _, found = datasets.get(f"{_NODES}{node}/weight", (None, wanted))
+        if tuple(found) != wanted:
+            raise FormatError(
+                f"{path}: {node} has weights of shape {tuple(found)}, allowed is {wanted}, as its "
+                "parameter phi has it; export it anew"
+            )
 
 
 def _require_ours(path: Path, fields: Fields) -> None:
@@ -172,23 +209,19 @@ def _require_loop(
     """Refuse a graph without its K x K weights, before they are computed: K might be made up."""
     if threshold is None and checkpoint.member.inference != "iterative":
         return
-    found = fields.get("node/nodes/feedback/weight", np.empty(0)).shape
-    wanted = (checkpoint.n_latents, checkpoint.n_latents)
-    if found != wanted:
-        raise FormatError(
-            f"{path}: feedback has weights of shape {found}, allowed is {wanted}; export it anew"
-        )
+    if _FEEDBACK not in fields:
+        raise FormatError(f"{path}: {_FEEDBACK} is missing; export the model anew")
 
 
 def _require_same(path: Path, fields: Fields, graph: Graph) -> None:
     """Refuse a graph that another tool has changed: its changes would be lost in silence."""
     expected = _arrays(graph)
-    found = {name: array for name, array in fields.items() if _is_of_node(name)}
-    names = [{name.split("/")[2] for name in each} for each in (found, expected)]
+    found = {name: array for name, array in fields.items() if name.startswith(_NODES)}
+    both = found.keys() & expected.keys()
+    changed = [f"{name} (missing)" for name in sorted(expected.keys() - both)]
+    changed += [f"{name} (added)" for name in sorted(found.keys() - both)]
+    changed += sorted(name for name in both if not _same(found[name], expected[name]))
     edges = fields.get("node/edges", np.empty((0, 2), "S1"))
-    changed = sorted(n for n in set(found) & set(expected) if not _same(found[n], expected[n]))
-    if names[0] != names[1]:
-        changed.append("its nodes")
     if edges.ndim != 2 or {tuple(edge) for edge in edges.tolist()} != _encoded(graph):
         changed.append("its edges")
     if changed:
@@ -198,19 +231,16 @@ def _require_same(path: Path, fields: Fields, graph: Graph) -> None:
         )
 
 
-def _is_of_node(name: str) -> bool:
-    parts = name.split("/")
-    return len(parts) == 4 and parts[:2] == ["node", "nodes"]
-
-
 def _arrays(graph: Graph) -> Fields:
-    """What a graph's nodes hold, by its place in the file."""
-    return {
-        f"node/nodes/{name}/{key}": np.asarray(value.encode() if key == "type" else value)
-        for name, node in graph.nodes.items()
-        for key, value in node.to_dict().items()
-        if key != "metadata"
-    }
+    """What a graph's nodes and their metadata hold, by its place in the file."""
+    found = {}
+    for name, node in graph.nodes.items():
+        values = {key: value for key, value in node.to_dict().items() if key != "metadata"}
+        values |= {f"metadata/{key}": value for key, value in node.metadata.items()}
+        for key, value in values.items():
+            text = isinstance(value, str)
+            found[f"{_NODES}{name}/{key}"] = np.asarray(value.encode() if text else value)
+    return found
 
 
 def _encoded(graph: Graph) -> set[tuple[bytes, bytes]]:

@@ -34,6 +34,24 @@ def test_a_model_goes_to_nir_and_comes_back_as_the_same_files(command, tmp_path,
         assert (back / name).read_bytes() == (trained / name).read_bytes()
 
 
+def test_the_suffix_may_be_in_capitals(command, tmp_path, trained):
+    net = tmp_path / "A.NIR"
+    status, found, _ = command("export", trained, "--out", net, "--json", "-")
+    assert (status, found["graph"]) == (0, str(net))
+    assert command("import", net, "--out", tmp_path / "back")[0] == 0
+
+
+@pytest.mark.parametrize("name", ["report", "check", "evaluate", "info", "compare", "run"])
+def test_other_commands_say_that_it_is_nir(command, tmp_path, trained, name):
+    net = tmp_path / "a.NIR"
+    assert command("export", trained, "--out", net)[0] == 0
+    words = ["--out", tmp_path / "page"] if name == "compare" else []
+    status, out, err = command(name, net, *words)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert f"{net}: a NIR file" in err
+    assert f"ipvae import {net} --out RUN" in err
+
+
 def test_what_is_lost_is_said_on_the_screen_and_in_the_file(command, tmp_path, trained):
     import nir
 

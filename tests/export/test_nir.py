@@ -1,5 +1,6 @@
 """Float models as graphs of NIR, and back."""
 
+import zlib
 from typing import Any
 
 import h5py
@@ -192,9 +193,19 @@ def altered(path, name, value):
         ("node/metadata/parameters/phi", None, "missing tensors"),
         ("node/metadata/lca_threshold", np.array([1, 2]), "no single number"),
         ("node/metadata/lca_threshold", -1.0, "above 0"),
-        ("node/nodes/feedback/weight", None, r"feedback has weights of shape \(0,\), allowed"),
+        ("node/nodes/feedback/weight", None, "feedback/weight is missing"),
         ("node/nodes/feedback/weight", np.zeros((3, 3)), "feedback has weights of shape"),
-        ("node/nodes/decoder/weight", np.zeros((3, 3)), "changed node/nodes/decoder/weight"),
+        ("node/nodes/decoder/weight", np.zeros((3, 3)), "decoder has weights of shape"),
+        ("node/nodes/drive/weight", None, r"changed node/nodes/drive/weight \(missing\)"),
+        ("node/nodes/decoder/weight", None, r"changed node/nodes/decoder/weight \(missing\)"),
+        ("node/nodes/u/v_reset", np.zeros(K), r"changed node/nodes/u/v_reset \(added\)"),
+        ("node/nodes/x/type", "Scale", r"changed node/nodes/x/type \(added\)"),
+        ("node/nodes/counts/type", "CubaLIF", "changed node/nodes/counts/type"),
+        ("node/nodes/counts/metadata/link", "linear", "changed node/nodes/counts/metadata/link"),
+        ("node/nodes/counts/metadata/link", None, r"counts/metadata/link \(missing\)"),
+        ("node/nodes/counts/metadata/more", 1, r"counts/metadata/more \(added\)"),
+        ("node/nodes/u/metadata/floor", -7.0, "changed node/nodes/u/metadata/floor"),
+        ("node/nodes/u/metadata/start", np.ones(K), "changed node/nodes/u/metadata/start"),
     ],
 )
 def test_a_damaged_file_gives_one_clear_error(written, name, value, message):
@@ -223,6 +234,55 @@ def test_hostile_files_are_refused_before_they_are_read(written, tmp_path):
     for name in ("b.nir", "c.nir", "missing.nir"):
         with pytest.raises(FormatError, match=name):
             read_nir(tmp_path / name)
+
+
+def add_zeros(path, name, dtype, rows, columns):
+    """Add zeros, a compressed chunk for each row: a small file that declares much."""
+    chunk = zlib.compress(bytes(columns * np.dtype(dtype).itemsize))
+    altered(path, name, None)
+    with h5py.File(path, "r+") as file:
+        made = file.create_dataset(name, (rows, columns), dtype, chunks=(1, columns), compression=1)
+        for row in range(rows):
+            made.id.write_direct_chunk((row, 0), chunk)
+
+
+WIDE = 6000
+"""K * K float64 are more than MOST_BYTES."""
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"node/nodes/x/weight": (np.float64, 17, 2**21)}, "bytes of arrays, allowed are up to"),
+        ({"node/nodes/feedback/weight": (np.int8, WIDE, WIDE)}, "as float64, allowed are up to"),
+        (
+            {
+                "node/metadata/parameters/phi": (np.float32, 1, WIDE),
+                "node/nodes/feedback/weight": (np.int8, WIDE // 2, WIDE // 2),
+            },
+            r"drive has weights of shape \(7, 16\), allowed is \(6000, 1\)",
+        ),
+    ],
+)
+def test_small_files_that_declare_too_much_are_refused_before_anything_is_computed(
+    written, arrays, message, monkeypatch
+):
+    path = written[1]
+    for name, (dtype, rows, columns) in arrays.items():
+        add_zeros(path, name, dtype, rows, columns)
+    assert path.stat().st_size < 2**20
+    for name in ("graph_of", "from_text"):
+        monkeypatch.setattr(f"ipvae.export.nir_file.{name}", None)
+    with pytest.raises(FormatError, match=message) as caught:
+        read_nir(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_too_large_to_be_read_back_is_not_written(tmp_path, rng, monkeypatch):
+    monkeypatch.setattr("ipvae.export.nir_file.MOST_BYTES", 1000)
+    with pytest.raises(InputError, match="too large for NIR: .*allowed are up to 1000"):
+        write_nir(tmp_path / "a.nir", checkpoint_of("ipvae", rng))
+    assert not list(tmp_path.iterdir())
 
 
 def test_flipped_bytes_never_change_a_model_in_silence(written, rng):
