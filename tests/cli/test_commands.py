@@ -394,15 +394,3 @@ def test_verbose_says_how_long_each_part_took(command, net):
 
 def test_version(command):
     assert command("--version")[1].startswith("ipvae 0.")
-
-
-def test_json_never_takes_the_place_of_an_input(command, net, tmp_path):
-    before = net.read_bytes()
-    status, _, err = command("info", net, "--json", net)
-    assert status == 2 and f"--json: {net} is there and is not a result of ours" in err
-    assert net.read_bytes() == before
-    (tmp_path / "model.json").write_text("{}")
-    assert command("info", net, "--json", tmp_path / "model.json")[0] == 0
-    (tmp_path / "model.safetensors").touch()
-    status, _, err = command("info", net, "--json", tmp_path / "model.json")
-    assert status == 2 and "is not a result of ours" in err
