@@ -21,6 +21,7 @@ from ipvae.network.plain_net import (
     PlainLayer,
     PlainNetwork,
 )
+from ipvae.report.earlier import leftovers, remove
 
 STATUS = "No Loihi 2 was measured: counts come from Lava's CPU simulator, energies are modelled."
 COLUMNS = [
@@ -101,8 +102,10 @@ def report_plain_net(
         "layers": [layer.as_dict() for layer in layers],
         "energy": [model(counts).as_dict() for model in MODELS],
     }
+    earlier = leftovers(out, ["report.json"])
     with replacing(out / "report.json") as temporary:
         temporary.write_text(json_module.dumps(json_data(result), indent=2) + "\n")
+    remove(earlier)
     energy = [
         [row["model"], row["kind"], row["part"], _band(row["low_j"], row["high_j"])]
         for row in result["energy"]

@@ -51,6 +51,7 @@ from ipvae.evaluation.metrics import quality
 from ipvae.network.atomic import require_writable_folder, write_together
 from ipvae.network.file import checksum, read_network
 from ipvae.network.plain_file import is_plain
+from ipvae.report.earlier import leftovers, remove
 from ipvae.report.verdicts import verdicts
 
 STATUS = "No Loihi 2 was measured: counts come from the emulator, energies are modelled."
@@ -134,7 +135,10 @@ def report(
         add_measured(result, log, network, trace)
     result = json_data(result)
     text = json_module.dumps(result, indent=2) + "\n"
-    write_together(out, {**page(result, ink(asked, ran)), "report.json": text.encode()})
+    files = {**page(result, ink(asked, ran)), "report.json": text.encode()}
+    earlier = leftovers(out, files)
+    write_together(out, files)
+    remove(earlier)
     emit(result, json, [*screen(result), f"page: {out / 'index.html'}"])
     if exact is not None and not exact["bit_exact"]:
         raise typer.Exit(1)

@@ -25,6 +25,7 @@ from ipvae.evaluation.readouts import judge, readout_names
 from ipvae.network.check import check
 from ipvae.network.description import IntNetwork
 from ipvae.network.errors import InputError
+from ipvae.network.layers import PoissonLayer
 from ipvae.network.pixels import to_real
 from ipvae.network.plan import limit
 from ipvae.network.totals import Totals
@@ -159,6 +160,7 @@ def described(
         "stop": stop_point(points),
         "reconstructions": _reconstructions(asked, ran),
         "check": _checked(network),
+        "log_rates": any(isinstance(la, PoissonLayer) for la in network.layers.values()),
         "saturations": {name: of.saturations for name, of in ran.totals.layers.items()},
         "histograms": histograms(network, ran.totals),
     }

@@ -1,9 +1,14 @@
 """How a network's potentials, rates and weights are spread between their limits."""
 
+from bisect import bisect_left
+
 import numpy as np
 
+from ipvae.network.activations import LINEAR
+from ipvae.network.arithmetic import STATE_MAX
 from ipvae.network.description import IntNetwork
-from ipvae.network.layers import PoissonLayer
+from ipvae.network.layers import GradedLayer, PoissonLayer
+from ipvae.network.neurons import graded_output
 from ipvae.network.totals import Totals
 from ipvae.network.wiring import AnyLayer
 
@@ -26,7 +31,8 @@ def histograms(network: IntNetwork, totals: Totals) -> dict[str, dict]:
     dict of dict
         `potentials`, `rates`, and `weights <layer>` of each layer with synapses: `unit`, `edges`
         (bins + 1), `counts` (bins). Of the first two `clips` (low, high) and `at_clips`, how many
-        stand at them; of rates `silent`, how many neurons sent nothing: they are in no bin.
+        stand at them, None for a clip that the layer has not; of rates `silent`, how many neurons
+        sent nothing: they are in no bin.
     """
     code = totals.layers[network.code]
     rows = totals.images * (totals.steps + 1)
@@ -47,19 +53,37 @@ def _potentials(layer: AnyLayer, u: np.ndarray) -> dict:
         low, high = ends = layer.u_min, layer.u_max
     else:
         unit, scale = "steps of what is sent", 2.0**-layer.shift
-        low, high = layer.z_min << layer.shift, layer.z_max << layer.shift
+        low, high = _graded_clips(layer)
         ends = int(u.min()), max(int(u.max()), int(u.min()) + 1)
     counts, edges = np.histogram(u * scale, BINS, (ends[0] * scale, ends[1] * scale))
     return {
         **_bins(unit, edges, counts),
-        "clips": [low * scale, high * scale],
-        "at_clips": [int((u <= low).sum()), int((u >= high).sum())],
+        "clips": [None if clip is None else clip * scale for clip in (low, high)],
+        "at_clips": [
+            None if low is None else int((u <= low).sum()),
+            None if high is None else int((u >= high).sum()),
+        ],
     }
+
+
+def _graded_clips(layer: GradedLayer) -> tuple[int | None, int | None]:
+    """Potentials nearest 0 at which the least and the largest message are sent, if any are."""
+    ends = range(STATE_MAX + 1)
+    low = high = len(ends)
+    if layer.z_max > 0:
+        high = bisect_left(ends, layer.z_max, key=lambda u: int(graded_output(layer, np.array(u))))
+    if layer.z_min < 0 and layer.activation == LINEAR:
+        low = bisect_left(
+            ends, -layer.z_min, key=lambda u: -int(graded_output(layer, np.array(-u)))
+        )
+    return (-low if low < len(ends) else None), (high if high < len(ends) else None)
 
 
 def _rates(layer: AnyLayer, rates: np.ndarray) -> dict:
     """Of each neuron, (K,) float64: the mean over images and steps; logarithmic bins."""
-    most = float(layer.count_max if isinstance(layer, PoissonLayer) else layer.z_max)
+    most = float(
+        layer.count_max if isinstance(layer, PoissonLayer) else max(layer.z_max, -layer.z_min)
+    )
     edges = np.geomspace(LEAST_RATE, max(most, 1.0), BINS + 1)
     spoke = rates[rates > 0]
     counts, _ = np.histogram(np.clip(spoke, edges[0], edges[-1]), edges)

@@ -22,35 +22,17 @@ def replacing(path: str | Path) -> Iterator[Path]:
         the place of the file.
     """
     target = Path(path)
-    _require_regular(target)
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-        os.close(handle)
-    except OSError as error:
-        raise InputError(
-            f"{target}: cannot write there ({error.strerror}); choose a folder that exists "
-            "and that you may write to"
-        ) from error
-    temporary = Path(name)
-    try:
+    with _beside(target) as temporary:
         yield temporary
-        with temporary.open("rb") as f:
-            os.fsync(f.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
+        _settle(temporary)
         temporary.replace(target)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise InputError(f"{target}: cannot write there ({error.strerror or error})") from error
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def write_together(folder: str | Path, files: Mapping[str, bytes]) -> None:
     """Write files below a folder that is there: all of them, or on an error none.
 
-    Every file is written to a temporary name before the first takes its place; the last of
-    `files` comes first.
+    Every file lies whole on the disk under a temporary name before the first is renamed; what
+    ends the process between two renames, which takes a moment, leaves new files beside old ones.
 
     Parameters
     ----------
@@ -65,8 +47,44 @@ def write_together(folder: str | Path, files: Mapping[str, bytes]) -> None:
     for inner in {Path(folder, name).parent for name in files}:
         require_writable_folder(inner)
     with ExitStack() as stack:
+        ready = {}
         for name, contents in files.items():
-            stack.enter_context(replacing(Path(folder, name))).write_bytes(contents)
+            target = Path(folder, name)
+            ready[target] = stack.enter_context(_beside(target))
+            ready[target].write_bytes(contents)
+            _settle(ready[target])
+        for target, temporary in ready.items():
+            temporary.replace(target)
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """Yield a temporary file beside `target`; on an error it is removed."""
+    _require_regular(target)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+        os.close(handle)
+    except OSError as error:
+        raise InputError(
+            f"{target}: cannot write there ({error.strerror}); choose a folder that exists "
+            "and that you may write to"
+        ) from error
+    temporary = Path(name)
+    try:
+        yield temporary
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f"{target}: cannot write there ({error.strerror or error})") from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _settle(temporary: Path) -> None:
+    """Bring a temporary file to the disk, with the permissions of any new file."""
+    with temporary.open("rb") as f:
+        os.fsync(f.fileno())
+    os.chmod(temporary, 0o666 & ~_umask())
 
 
 def _umask() -> int:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
 
 from ipvae.report.canvas import BLUE, GREY, ORANGE, drawing, save, title
+from ipvae.report.words import number_of
 
 NEAR = 0.99
 EPOCH_PANELS = (
@@ -73,7 +74,7 @@ def convergence(
         lower.set_xlim(1, max(steps[-1], 2))
         _value(upper, fit[-1], f"{fit[-1]:.3f} at step {steps[-1]:g}", BLUE)
         _value(lower, zeros[-1], f"{zeros[-1]:.1%}", ORANGE)
-        below = f"mean over {images} images{_near(steps, fit)}"
+        below = f"mean over {number_of(images, 'image')}{_near(steps, fit)}"
         if trained is not None:
             below += f"; dashed: {trained} steps unrolled in training"
         title(figure, f"Convergence of {of}", below)

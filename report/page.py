@@ -11,9 +11,10 @@ from typing import Any
 
 import jinja2
 
+from ipvae.report.earlier import GENERATOR
 from ipvae.report.figures.by_step import by_step
 from ipvae.report.figures.convergence import convergence
-from ipvae.report.figures.core_map import core_map
+from ipvae.report.figures.core_map import MOST_CHIPS, core_map
 from ipvae.report.figures.energy import energy
 from ipvae.report.figures.histogram import histogram
 from ipvae.report.figures.raster import raster
@@ -21,6 +22,7 @@ from ipvae.report.ink import Ink
 from ipvae.report.svg import Drawn
 from ipvae.report.thumbnails import dictionary_tiles, thumbnails
 from ipvae.report.verdicts import verdicts
+from ipvae.report.words import number_of
 
 HERE = Path(__file__).parent
 PROVENANCE_SHOWN = 20_000
@@ -71,6 +73,10 @@ def page(result: Mapping[str, Any], ink: Ink, figures: Mapping[str, Drawn]) -> s
         .render(
             result=result,
             verdicts=verdicts(result),
+            stop=_stop(result),
+            log_rates=result.get("log_rates", True),
+            most_chips=MOST_CHIPS,
+            generator=GENERATOR,
             figures=figures,
             style=style,
             script=script,
@@ -92,7 +98,7 @@ def drawn(result: Mapping[str, Any], ink: Ink) -> dict[str, Drawn]:
 
 def _figures(result: Mapping[str, Any], ink: Ink) -> Iterator[Drawn]:
     if result.get("curve"):
-        yield convergence(result["curve"], result.get("stop"))
+        yield convergence(result["curve"], _stop(result))
     yield raster(ink.raster)
     for name, found in result.get("histograms", {}).items():
         what = {"potentials": "neurons x images", "rates": "neurons"}.get(name, "synapses")
@@ -107,6 +113,12 @@ def _figures(result: Mapping[str, Any], ink: Ink) -> Iterator[Drawn]:
         yield bands
 
 
+def _stop(result: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Stop point, where it is before the last step."""
+    stop = result.get("stop")
+    return stop if stop and stop["step"] < result["steps"] else None
+
+
 @functools.cache
 def _templates() -> jinja2.Environment:
     found = jinja2.Environment(
@@ -117,7 +129,7 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    found.filters |= {"shown": shown, "exact": json.dumps, "words": words}
+    found.filters |= {"shown": shown, "exact": json.dumps, "words": words, "number_of": number_of}
     return found
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ipvae.report.words import number_of
+
 HOLDS, FAILS, OPEN, FIGURE = "holds", "fails", "open", "figure"
 MARKS = {HOLDS: "✓", FAILS: "✗", OPEN: "?", FIGURE: "·"}
 
@@ -35,7 +37,7 @@ def _exact(result: Mapping[str, Any]) -> Iterator[Verdict]:
         text = "not verified in this report; ipvae verify does it, or report --verify lava"
         yield Verdict(OPEN, "Bit-exact", text)
         return
-    extent = f"{found['samples']} images, steps 0 to {found['steps']}"
+    extent = f"{number_of(found['samples'], 'image')}, steps 0 to {found['steps']}"
     if found["bit_exact"]:
         text = f"{' = '.join(found['backends'])} in {found['compared_values']:,} values ({extent})"
         yield Verdict(HOLDS, "Bit-exact", text)
@@ -50,8 +52,9 @@ def _limits(result: Mapping[str, Any]) -> Iterator[Verdict]:
     if check is not None:
         if check["ok"]:
             low, high = check["cores_range"]
-            cores = f"{high}" if low == high else f"{low} to {high}"
-            cores += " core" if high == 1 else " cores"
+            cores = number_of(high, "core")
+            if low != high:
+                cores = f"{low} to {cores}"
             yield Verdict(HOLDS, "Fits", f"{check['target']}, on {cores} by a model of memory")
         else:
             broken = ", ".join(dict.fromkeys(line["rule"] for line in check["violations"]))
@@ -64,8 +67,15 @@ def _limits(result: Mapping[str, Any]) -> Iterator[Verdict]:
     saturations = result.get("saturations")
     if saturations is not None:
         number = sum(sum(of.values()) for of in saturations.values())
-        text = f"{number:,} values stood at a limit" if number else "no value stood at a limit"
-        text += " (log-rates: the upper one; at the lower one a neuron is silent)"
+        text = (
+            f"{number_of(number, 'value')} stood at a limit"
+            if number
+            else "no value stood at a limit"
+        )
+        if result.get("log_rates", True):
+            text += " (log-rates: the upper one; at the lower one a neuron is silent)"
+        else:
+            text += " (of drives, inputs and messages; potentials have none)"
         yield Verdict(FIGURE if number else HOLDS, "Saturation", text)
 
 
@@ -74,7 +84,8 @@ def _quality(result: Mapping[str, Any]) -> Iterator[Verdict]:
     r2, mse, zeros = (figures[key] for key in ("r2", "mse", "zeros"))
     text = (
         f"R2 {'undefined' if r2 is None else f'{r2:.4f}'}, MSE {mse:.3e}, zeros "
-        f"{zeros:.1%} ({result['samples']} images after {result['steps']} steps)"
+        f"{zeros:.1%} ({number_of(result['samples'], 'image')} after "
+        f"{number_of(result['steps'], 'step')})"
     )
     yield Verdict(FIGURE, "Quality", text)
     stop = result.get("stop")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from ipvae.report.canvas import BLUE, GREEN, ORANGE, WIDE, drawing
 from ipvae.report.svg import Drawn, Point, drawn
@@ -38,9 +38,10 @@ def by_step(found: Mapping[str, Sequence[float]]) -> Drawn:
             axes.plot(steps, values, color=colour)
             axes.set_title(name)
             axes.set_ylim(0, 1.08 * max(*values, 1e-9))
-            axes.yaxis.set_major_formatter(EngFormatter())
+            axes.yaxis.set_major_formatter(EngFormatter() if max(values) >= 1000 else "{x:g}")
             pairs = list(zip(steps, values, strict=True))[::every]
             places += [Point(axes, x, y, f"step {x}: {y:,.1f} {name}") for x, y in pairs]
+        below[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         below[-1].set_xlabel("step" if block == 1 else f"step; means of {block} steps")
         alt = (
             f"Messages, spikes and synaptic operations of steps {steps[0]} to {found['step'][-1]}."

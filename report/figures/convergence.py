@@ -16,7 +16,7 @@ PANELS = (
 
 
 def convergence(points: Sequence[Mapping[str, float]], stop: Mapping[str, float] | None) -> Drawn:
-    """Draw R2, MSE and zeros against the number of steps.
+    """Draw R2, MSE and zeros against the number of steps; what is None everywhere has no panel.
 
     Parameters
     ----------
@@ -25,10 +25,11 @@ def convergence(points: Sequence[Mapping[str, float]], stop: Mapping[str, float]
     """
     steps = [point["step"] for point in points]
     places: list[Point] = []
-    with drawing(WIDE, 640) as figure:
-        panels = figure.subplots(len(PANELS), 1, sharex=True)
+    shown = [panel for panel in PANELS if any(point[panel[0]] is not None for point in points)]
+    with drawing(WIDE, 70 + 190 * len(shown)) as figure:
+        panels = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
         figure.subplots_adjust(left=0.13, right=0.97, top=0.95, bottom=0.08, hspace=0.3)
-        for axes, (key, name, colour, marker, form) in zip(panels, PANELS, strict=True):
+        for axes, (key, name, colour, marker, form) in zip(panels, shown, strict=True):
             values = np.array([_number(point[key]) for point in points])
             axes.plot(steps, values, marker=marker, color=colour, clip_on=False)
             axes.set_title(name)
@@ -49,14 +50,14 @@ def convergence(points: Sequence[Mapping[str, float]], stop: Mapping[str, float]
         panels[-1].xaxis.set_major_formatter("{x:g}")
         panels[-1].xaxis.set_minor_locator(NullLocator())
         panels[-1].set_xlim(min(steps), max(steps[-1], 2))
-        return drawn(figure, "convergence", _alt(points, stop), places)
+        return drawn(figure, "convergence", _alt(points, stop, len(shown) == len(PANELS)), places)
 
 
 def _number(value: float | None) -> float:
     return float("nan") if value is None else value
 
 
-def _alt(points: Sequence[Mapping[str, float]], stop: Mapping[str, float] | None) -> str:
+def _alt(points: Sequence[Mapping[str, float]], stop: Mapping[str, float] | None, r2: bool) -> str:
     last = points[-1]
-    said = f"R2, MSE and zeros against steps 1 to {last['step']}."
+    said = f"{'R2, ' if r2 else ''}MSE and zeros against steps 1 to {last['step']}."
     return said if stop is None else f"{said} The stop point is step {stop['step']}."

@@ -9,6 +9,7 @@ from matplotlib.patches import Rectangle
 
 from ipvae.report.canvas import GAP, GREY, INK, PAPER, WIDE, drawing
 from ipvae.report.svg import Drawn, drawn
+from ipvae.report.words import number_of
 
 ACROSS, DOWN = 12, 10
 """Cells of a chip; where its cores lie on the die is not public."""
@@ -23,7 +24,8 @@ def core_map(cores: Sequence[Mapping[str, Any]], load: str = "synaptic_ops") -> 
     cores : `chip`, `core`, `layer` and the load each
     load : key
     """
-    chips = sorted({core["chip"] for core in cores})[:MOST_CHIPS]
+    every = sorted({core["chip"] for core in cores})
+    chips = every[:MOST_CHIPS]
     most = max([core[load] for core in cores], default=0) or 1
     with drawing(WIDE, 30 + 330 * len(chips)) as figure:
         panels = figure.subplots(len(chips), 1, squeeze=False)[:, 0]
@@ -36,9 +38,9 @@ def core_map(cores: Sequence[Mapping[str, Any]], load: str = "synaptic_ops") -> 
             own = {core["core"]: core for core in cores if core["chip"] == chip}
             for place in range(ACROSS * DOWN):
                 _cell(axes, place, own.get(place), load, most)
-        alt = (
-            f"{len(cores)} cores on {len({core['chip'] for core in cores})} chips, shaded by load."
-        )
+        alt = f"{number_of(len(cores), 'core')} on {number_of(len(every), 'chip')}, shaded by load."
+        if len(chips) < len(every):
+            alt += f" The first {len(chips)} chips are drawn."
         return drawn(figure, "core-map", alt)
 
 

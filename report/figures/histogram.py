@@ -42,7 +42,7 @@ def histogram(name: str, what: str, found: Mapping[str, Any], *, ratio: bool = F
         inside = [
             clip
             for clip in found.get("clips", ())
-            if edges[0] - 1e-6 * span <= clip <= edges[-1] + 1e-6 * span
+            if clip is not None and edges[0] - 1e-6 * span <= clip <= edges[-1] + 1e-6 * span
         ]
         for clip in inside:
             axes.axvline(clip, color=ORANGE, linestyle="--", clip_on=False)

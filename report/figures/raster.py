@@ -3,10 +3,11 @@
 import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import ListedColormap, LogNorm
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from ipvae.report.canvas import WIDE, drawing
 from ipvae.report.svg import Drawn, drawn
+from ipvae.report.words import number_of
 
 MOST_NEURONS = 512
 
@@ -34,6 +35,8 @@ def raster(sent: np.ndarray) -> Drawn:
             extent=(-0.5, len(sent) - 0.5, len(order) - 0.5, -0.5),
         )
         axes.grid(False)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set_xlabel("step")
         axes.set_ylabel("neuron, most active first")
         bar = figure.add_axes((0.85, 0.09, 0.03, 0.88))
@@ -42,7 +45,7 @@ def raster(sent: np.ndarray) -> Drawn:
         bar.yaxis.set_minor_locator(NullLocator())
         bar.grid(False)
         alt = (
-            f"Messages of the first image at steps 0 to {len(sent) - 1}: {len(order)} neurons, "
-            f"{np.count_nonzero(shown):,} messages of sizes up to {most}."
+            f"Messages of the first image at steps 0 to {len(sent) - 1}: "
+            f"{number_of(len(order), 'neuron')}, {number_of(np.count_nonzero(shown), 'message')} of sizes up to {most}."
         )
         return drawn(figure, "raster", alt)

@@ -185,6 +185,15 @@ def test_a_file_in_the_way_leaves_the_earlier_report(command, net, out):
     assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
 
 
+def test_a_report_removes_figures_that_only_the_earlier_one_had(command, net, out):
+    command("report", net, "--out", out, *EXTENT)
+    for name in ("weights-7.svg", "mine.svg"):
+        (out / "figures" / name).write_text("earlier")
+    assert command("report", net, "--out", out, *EXTENT)[0] == 0
+    assert not (out / "figures" / "weights-7.svg").exists()
+    assert (out / "figures" / "mine.svg").exists() and (out / "figures" / "raster.svg").exists()
+
+
 @pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
 def test_a_package_that_is_missing_is_one_line(command, net, out, monkeypatch, package):
     for name in [n for n in sys.modules if n.startswith("ipvae.report.")]:

@@ -1,13 +1,15 @@
 """Histograms of a run: every value is in one bin, clips are the layer's."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from ipvae.emulator import Emulator
-from ipvae.evaluation.histograms import BINS, histograms
-from ipvae.network.layers import PoissonLayer
+from ipvae.evaluation.histograms import BINS, _potentials, histograms
+from ipvae.network.layers import GradedLayer, PoissonLayer
+from ipvae.network.neurons import graded_output
 
 
 def ran(network, steps=7):
@@ -56,6 +58,31 @@ def test_clips_are_those_of_the_layer(make_network):
         (u == layer.u_max).sum(),
     ]
     assert found["rates"]["clips"] == [0.0, layer.count_max]
+
+
+@pytest.mark.parametrize("z_min", [-3, 0])
+@pytest.mark.parametrize("network", ["lca"], indirect=True)
+def test_clips_of_graded_neurons_are_where_the_largest_messages_begin(network, z_min):
+    layer = replace(network.layer, z_min=z_min, z_max=4)
+    assert isinstance(layer, GradedLayer) and layer.threshold > 0 and layer.shift > 1
+    half = 1 << (layer.shift - 1)
+    high = layer.threshold + (4 << layer.shift) - half
+    low = -layer.threshold - (2 << layer.shift) - half - 1
+    u = np.concatenate([np.arange(-9000, 9000, 7), high + np.arange(-1, 2), low + np.arange(-1, 2)])
+    found = _potentials(layer, u[None])
+    z = graded_output(layer, u)
+    unit = 2.0**-layer.shift
+    assert 0 < (z == 4).sum() < len(z) / 2
+    assert found["clips"] == [low * unit if z_min else None, high * unit]
+    assert found["at_clips"] == [(z == z_min).sum() if z_min else None, (z == 4).sum()]
+
+
+@pytest.mark.parametrize("network", ["lca"], indirect=True)
+def test_neurons_at_a_clip_are_those_that_send_the_largest_message(network):
+    totals = ran(network)
+    code, layer = totals.layers[network.code], network.layer
+    found = histograms(network, totals)["potentials"]["at_clips"]
+    assert found == [(code.z == layer.z_min).sum(), (code.z == layer.z_max).sum()]
 
 
 def test_bins_of_weights_hold_whole_numbers(make_network):

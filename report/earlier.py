@@ -1,0 +1,64 @@
+"""What an earlier report left in a folder that a new one does not replace."""
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+from ipvae.network.errors import InputError
+
+GENERATOR = "ipvae-loihi report"
+PAGE = "index.html"
+_TAG = f'<meta name="generator" content="{GENERATOR}">'.encode()
+_HEAD_BYTES = 4096
+_FIGURE = re.compile(
+    r"(convergence|raster|rates|potentials|weights-\d+|by-step|core-map|energy)\.(svg|png)"
+)
+
+
+def leftovers(folder: str | Path, new: Collection[str]) -> list[Path]:
+    """Page and figures of an earlier report that are not among the new files.
+
+    Look before the new files are written: what stands beside a page that is not ours is not ours.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of the report.
+    new : paths below the folder
+        What the new report writes.
+    """
+    page = Path(folder, PAGE)
+    if not _ours(page):
+        return []
+    figures = sorted(Path(folder, "figures").glob("*"))
+    found = [page, *(path for path in figures if _FIGURE.fullmatch(path.name) and path.is_file())]
+    return [path for path in found if path.relative_to(folder).as_posix() not in new]
+
+
+def remove(paths: Collection[Path]) -> None:
+    """Remove what an earlier report left, and the folder of figures if nothing else is in it.
+
+    Raises
+    ------
+    InputError
+        If that cannot be done.
+    """
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+            if path.name != PAGE and not any(path.parent.iterdir()):
+                path.parent.rmdir()
+        except OSError as error:
+            raise InputError(
+                f"{path}: cannot remove it ({error.strerror}); the new report is written, this "
+                "file is of an earlier one: remove it by hand"
+            ) from error
+
+
+def _ours(page: Path) -> bool:
+    """Whether `ipvae report` wrote a page."""
+    try:
+        with page.open("rb") as file:
+            return _TAG in file.read(_HEAD_BYTES)
+    except OSError:
+        return False
