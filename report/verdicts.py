@@ -75,7 +75,7 @@ def _limits(result: Mapping[str, Any]) -> Iterator[Verdict]:
         if result.get("log_rates", True):
             text += " (log-rates: the upper one; at the lower one a neuron is silent)"
         else:
-            text += " (of drives, inputs and messages; potentials have none)"
+            text += " (drives, inputs, messages)"
         yield Verdict(FIGURE if number else HOLDS, "Saturation", text)
 
 

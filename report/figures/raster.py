@@ -46,6 +46,7 @@ def raster(sent: np.ndarray) -> Drawn:
         bar.grid(False)
         alt = (
             f"Messages of the first image at steps 0 to {len(sent) - 1}: "
-            f"{number_of(len(order), 'neuron')}, {number_of(np.count_nonzero(shown), 'message')} of sizes up to {most}."
+            f"{number_of(len(order), 'neuron')}, {number_of(np.count_nonzero(shown), 'message')} "
+            f"of sizes up to {most}."
         )
         return drawn(figure, "raster", alt)

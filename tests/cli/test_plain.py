@@ -14,6 +14,7 @@ import pytest
 
 from ipvae.energy.plain_counts import PlainCounter
 from ipvae.network.plain_file import read_plain
+from ipvae.report.earlier import GENERATOR
 
 
 @pytest.fixture
@@ -74,11 +75,14 @@ def test_run_shows_a_table_by_layer(command, small):
 @pytest.mark.lava
 def test_report_writes_counts_layers_and_energy(command, small):
     _, path, folder = small
+    (folder / "rep").mkdir(exist_ok=True)
+    (folder / "rep" / "index.html").write_text(f'<meta name="generator" content="{GENERATOR}">')
     status, out, _ = command(
         *("report", path, "--out", folder / "rep", "--images", folder / "real.npy"),
         *("--samples", 3, "--steps", 4),
     )
     assert status == 0 and "No Loihi 2 was measured" in out and "Loihi 1 constants" in out
+    assert not (folder / "rep" / "index.html").exists()
     found = json.loads((folder / "rep" / "report.json").read_text())
     assert found["counts"]["drive_macs"] == 40.0
     assert found["counts"]["neuron_updates"] == 4 * sum(la["neurons"] for la in found["layers"])

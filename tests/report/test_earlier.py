@@ -1,5 +1,8 @@
 """What an earlier report left in the folder."""
 
+import pytest
+
+from ipvae.network import atomic
 from ipvae.network.atomic import write_together
 from ipvae.report.earlier import leftovers, remove
 
@@ -18,3 +21,21 @@ def test_what_an_earlier_report_left_is_removed_if_it_is_ours(whole, tmp_path):
     (tmp_path / "index.html").write_text("a user's page")
     (tmp_path / "figures" / "raster.svg").write_text("a user's figure")
     assert leftovers(tmp_path, ["report.json"]) == []
+
+
+def test_an_interrupt_before_the_last_file_is_on_the_disk_leaves_all_as_they_were(
+    tmp_path, monkeypatch
+):
+    write_together(tmp_path, {"a": b"old", "b": b"old"})
+    settle, done = atomic._settle, []
+
+    def interrupted(temporary):
+        done.append(temporary)
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        settle(temporary)
+
+    monkeypatch.setattr(atomic, "_settle", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_together(tmp_path, {"a": b"new", "b": b"new"})
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"a": b"old", "b": b"old"}

@@ -13,7 +13,7 @@ def drawn(monkeypatch):
 
     def kept(figure, *_):
         figure.canvas.draw()
-        axes[:] = drawn
+        axes[:] = figure.axes
 
     for module in (by_step, convergence, raster):
         monkeypatch.setattr(module, "drawn", kept)

@@ -320,7 +320,9 @@ def test_verdicts_tell_what_is_and_what_is_not(result):
         "figure",
         "3 values stood at a limit (log-rates: the upper one; at the lower one a neuron is silent)",
     )
-    assert "potentials have none" in told(saturations=clipped, log_rates=False)["Saturation"][1]
+    assert (
+        "(drives, inputs, messages)" in told(saturations=clipped, log_rates=False)["Saturation"][1]
+    )
     last = {**result["stop"], "step": result["steps"]}
     assert told(stop=last)["Stop point"][1].startswith("none: before the last step")
     measured = {**ENERGY_ROW, "kind": "measured", "chip": "Loihi 2 (as logged)"}
