@@ -37,7 +37,7 @@ def by_step(found: Mapping[str, Sequence[float]]) -> Drawn:
             values = _means(found[key], block)
             axes.plot(steps, values, color=colour)
             axes.set_title(name)
-            axes.set_ylim(0, 1.08 * max(*values, 1e-9))
+            axes.set_ylim(0, 1.08 * max(values) or 1)
             axes.yaxis.set_major_formatter(EngFormatter() if max(values) >= 1000 else "{x:g}")
             pairs = list(zip(steps, values, strict=True))[::every]
             places += [Point(axes, x, y, f"step {x}: {y:,.1f} {name}") for x, y in pairs]

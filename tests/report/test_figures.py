@@ -43,6 +43,11 @@ def test_costs_below_a_thousand_are_plain_numbers(drawn):
     assert not any("." in text for text in labels(drawn[1].xaxis))
 
 
+def test_costs_of_nothing_are_on_an_axis_to_one(drawn):
+    by_step.by_step({"step": [0, 1], "spikes": [0.0, 0.0]})
+    assert drawn[0].get_ylim() == (0, 1)
+
+
 def test_r2_that_is_undefined_has_no_panel(drawn):
     points = [{"step": t, "r2": None, "mse": 0.5, "zeros": 0.25} for t in (1, 2, 4)]
     convergence.convergence(points, None)
