@@ -69,9 +69,10 @@ def compare(
     json: JsonOption = None,
 ) -> None:
     """Curves of R2, zeros and accuracy against steps, operations and modelled energy."""
-    require_json_target(json)
-    inputs: dict[str, object] = {str(path): path for path in paths}
+    given = [*paths, *(lca or []), *(dense or [])]
+    inputs: dict[str, object] = {str(path): path for path in given}
     require_distinct({"--json": json, **{f"DIR/{name}": out / name for name in FILES}}, inputs)
+    require_json_target(json)
     wanted = parse_steps(steps)
     if probe_images is not None and not probe:
         raise InputError("--probe-images: nothing is fitted; give --probe too")

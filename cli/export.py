@@ -93,12 +93,12 @@ def export(
     from ipvae.export.losses import layer_facts, require_small_loss
     from ipvae.train.checkpoint import load_checkpoint
 
-    require_json_target(json)
     folder = model if model.is_dir() else model.parent
     require_distinct(
         {"--out": out, "--json": json},
         {**{f"MODEL's {name}": folder / name for name in CHECKPOINT_FILES}, "--images": images},
     )
+    require_json_target(json)
     if images is not None and data_dir is not None:
         raise InputError("--images and --data-dir: give one of them")
     if is_nir(out):
