@@ -28,6 +28,11 @@ def pytest_configure():
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_make_parametrize_id(val):
+    """Functions go by their names: their addresses differ between the processes of one run."""
+    return val.__name__ if callable(val) else None
+
+
 def pytest_generate_tests(metafunc):
     """A test that asks for a `network_kind` runs once for each name of tests/kinds.py."""
     if "network_kind" in metafunc.fixturenames:
