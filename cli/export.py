@@ -19,7 +19,6 @@ from ipvae.cli.inputs import (
     not_nir,
     preset_images,
     require_distinct,
-    training_errors,
 )
 from ipvae.cli.integers import integers
 from ipvae.cli.nir import export_nir, require_no_others
@@ -105,8 +104,7 @@ def export(
         require_no_others(context, "export", out)
         export_nir(model, out, inference, threshold, json)
         return
-    with training_errors():
-        checkpoint = load_checkpoint(model)
+    checkpoint = load_checkpoint(model)
     wish = Wish.of(
         checkpoint,
         model,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ipvae.cli.inputs import training_errors
 from ipvae.cli.wish import Wish
 from ipvae.export.calibrate import judged
 from ipvae.network.arithmetic import FRAC_BITS
@@ -72,14 +71,13 @@ def float_states(
         model=checkpoint.model,
         image_shape=checkpoint.data.image_shape,
     )
-    with training_errors():
-        if amortized:  # each step of the network is a draw of its own
-            each = [run([1], seed=wish.seed + step)[1] for step in range(wish.steps[0])]
-            codes = {step: state.counts for step, state in enumerate(each, 1)}
-        else:
-            states = run({*range(wish.steps[0] + 1), *wish.steps}, seed=wish.seed)
-            codes = {step: states[step].counts for step in wish.steps}
-            each = [state for step, state in states.items() if step <= wish.steps[0]]
+    if amortized:  # each step of the network is a draw of its own
+        each = [run([1], seed=wish.seed + step)[1] for step in range(wish.steps[0])]
+        codes = {step: state.counts for step, state in enumerate(each, 1)}
+    else:
+        states = run({*range(wish.steps[0] + 1), *wish.steps}, seed=wish.seed)
+        codes = {step: states[step].counts for step in wish.steps}
+        each = [state for step, state in states.items() if step <= wish.steps[0]]
     decoder = checkpoint.params["phi"].astype(np.float64)
     top = CEILING if amortized else min(LOG_RATE_HIGH, np.log(2.0) * LOG_RATE_MAX / 2**FRAC_BITS)
     highest = np.max([s.log_rates.max(axis=0) for s in each], axis=0)
@@ -104,28 +102,26 @@ def activity(checkpoint: "Checkpoint", wish: Wish, real: np.ndarray) -> "Activit
     from ipvae.export.correction import LOG_STEPS
     from ipvae.train.infer import infer
 
-    with training_errors():
-        states = infer(
-            checkpoint.params,
-            real.astype(np.float32),
-            LOG_STEPS,
-            seed=wish.seed,
-            model=checkpoint.model,
-            image_shape=checkpoint.data.image_shape,
-        )
+    states = infer(
+        checkpoint.params,
+        real.astype(np.float32),
+        LOG_STEPS,
+        seed=wish.seed,
+        model=checkpoint.model,
+        image_shape=checkpoint.data.image_shape,
+    )
     return Activity.of(np.concatenate([state.counts for state in states.values()]))
 
 
 def _lca_states(checkpoint: "Checkpoint", wish: Wish, real: np.ndarray) -> FloatStates:
     from ipvae.train.lca import lca, lca_codes
 
-    with training_errors():
-        solver = lca(
-            checkpoint.params["phi"],
-            wish.threshold,
-            nonnegative=checkpoint.member.latent != "gaussian",
-        )
-        found = lca_codes(solver, real, sorted({*range(wish.steps[0] + 1), *wish.steps}))
+    solver = lca(
+        checkpoint.params["phi"],
+        wish.threshold,
+        nonnegative=checkpoint.member.latent != "gaussian",
+    )
+    found = lca_codes(solver, real, sorted({*range(wish.steps[0] + 1), *wish.steps}))
     codes = found[wish.steps[0]]
     sizes = np.max([np.abs(c).max(axis=0) for c in found.values()], axis=0)
     return FloatStates(

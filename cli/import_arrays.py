@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ipvae.cli.inputs import is_nir, training_errors
+from ipvae.cli.inputs import is_nir
 from ipvae.cli.nir import import_nir, require_no_others
 from ipvae.cli.output import JsonOption, emit, note, working
 from ipvae.network.errors import InputError
@@ -122,8 +122,7 @@ def import_model(
         pixels["pixel_min"] if pixel_min is None else pixel_min,
         _scale(pixels["pixel_scale"] if pixel_scale is None else pixel_scale),
     )
-    with training_errors():
-        saved = save_checkpoint(out, Checkpoint(params, None, data, trained))
+    saved = save_checkpoint(out, Checkpoint(params, None, data, trained))
     emit(
         {"model": str(saved), "pixels": m, "neurons": k, "data": data.preset, **trained},
         json,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ipvae.cli.inputs import not_nir, training_errors
+from ipvae.cli.inputs import not_nir
 from ipvae.cli.output import JsonOption, emit, table
 from ipvae.cli.plain import PLAIN_COLUMNS, describe_plain, plain_rows
 from ipvae.evaluation.readouts import readout_names
@@ -129,8 +129,7 @@ def describe_model(path: Path) -> dict:
     """Facts of a trained model."""
     from ipvae.train.checkpoint import load_checkpoint
 
-    with training_errors():
-        checkpoint = load_checkpoint(path)
+    checkpoint = load_checkpoint(path)
     config = checkpoint.config.to_json() if checkpoint.config else {}
     return {
         "kind": "trained model",

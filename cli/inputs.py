@@ -1,7 +1,5 @@
 """Options and inputs that several commands share."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -108,27 +106,11 @@ def require_distinct(outputs: dict[str, object], inputs: dict[str, object]) -> N
             seen.setdefault(place, option)
 
 
-@contextmanager
-def training_errors() -> Iterator[None]:
-    """Turn errors of the training package into the command line's."""
-    from ipvae.train.errors import DivergenceError, TrainingError
-
-    try:
-        yield
-    except DivergenceError as error:
-        failed = InputError(str(error))
-        failed.exit_status = 1
-        raise failed from error
-    except TrainingError as error:
-        raise InputError(str(error)) from error
-
-
 def preset_images(preset: str, data_dir: Path | None) -> "Images":
     """Load the images of a preset."""
     from ipvae.train.data import load_images
 
-    with training_errors():
-        return load_images(preset, data_dir)
+    return load_images(preset, data_dir)
 
 
 def names_a_set(images: Path) -> bool:
@@ -155,8 +137,7 @@ def given_images(images: Path, fmt: InputFormat) -> LabelledImages:
             f"{fmt.minimum} to {fmt.maximum}; give an .npy file of images that were prepared as "
             "those of the training were"
         )
-    with training_errors():
-        found, labels = other_images(str(images), *fmt.shape)
+    found, labels = other_images(str(images), *fmt.shape)
     return LabelledImages(
         np.rint(found * fmt.maximum).astype(np.int16).reshape(len(found), -1), labels
     )

@@ -27,7 +27,7 @@ from ipvae.cli import (
 )
 from ipvae.cli.output import settings
 from ipvae.cli.plan import completed
-from ipvae.network.errors import ToolchainError
+from ipvae.errors import IpvaeError
 
 try:  # newer typer carries click inside
     from typer._click.exceptions import ClickException
@@ -101,13 +101,13 @@ def run_command(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (ClickException, ToolchainError, MemoryError, KeyboardInterrupt, typer.Abort) as error:
+    except (ClickException, IpvaeError, MemoryError, KeyboardInterrupt, typer.Abort) as error:
         return fail(*describe(error))
 
 
 def describe(error: BaseException) -> tuple[object, int]:
     """Message and exit status of an error that a user can meet."""
-    if isinstance(error, ToolchainError):
+    if isinstance(error, IpvaeError):
         return error, error.exit_status
     if isinstance(error, ClickException):
         message = error.format_message()  # pyright: ignore[reportAttributeAccessIssue]

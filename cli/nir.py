@@ -5,7 +5,6 @@ from pathlib import Path
 import typer
 
 from ipvae import __version__
-from ipvae.cli.inputs import training_errors
 from ipvae.cli.output import emit
 from ipvae.cli.wish import Wish
 from ipvae.network.atomic import require_writable_file
@@ -46,21 +45,20 @@ def export_nir(
     from ipvae.train.checkpoint import load_checkpoint
 
     require_writable_file(out)
-    with training_errors():
-        checkpoint = load_checkpoint(model)
-        wish = Wish.of(
-            checkpoint,
-            model,
-            layout="recurrent",
-            inference=inference,
-            threshold=threshold,
-            readout=None,
-            weight_bits=8,
-            refit=False,
-            seed=0,
-        )
-        lca = wish.threshold if inference == "lca" else None
-        graph = write_nir(out, checkpoint, lca, f"ipvae-loihi {__version__}")
+    checkpoint = load_checkpoint(model)
+    wish = Wish.of(
+        checkpoint,
+        model,
+        layout="recurrent",
+        inference=inference,
+        threshold=threshold,
+        readout=None,
+        weight_bits=8,
+        refit=False,
+        seed=0,
+    )
+    lca = wish.threshold if inference == "lca" else None
+    graph = write_nir(out, checkpoint, lca, f"ipvae-loihi {__version__}")
     nodes = {name: type(node).__name__ for name, node in graph.nodes.items()}
     result = {
         "graph": str(out),
@@ -82,8 +80,7 @@ def import_nir(source: Path, out: Path, json: str | None) -> None:
     from ipvae.train.checkpoint import save_checkpoint
 
     checkpoint, threshold = read_nir(source)
-    with training_errors():
-        saved = save_checkpoint(out, checkpoint)
+    saved = save_checkpoint(out, checkpoint)
     result = {
         "model": str(saved),
         "pixels": checkpoint.n_pixels,

@@ -14,7 +14,6 @@ from ipvae.cli.inputs import (
     network_images,
     network_preset,
     preset_images,
-    training_errors,
 )
 from ipvae.cli.output import Progress
 from ipvae.cli.stopping import StopChoice, stop_figures
@@ -259,8 +258,7 @@ class ModelSubject(Subject):
     def __init__(self, path: Path, seed: int) -> None:
         from ipvae.train.checkpoint import load_checkpoint
 
-        with training_errors():
-            self.checkpoint = load_checkpoint(path)
+        self.checkpoint = load_checkpoint(path)
         self.decoder = self.checkpoint.params["phi"]
         self.preset = self.checkpoint.data.preset
         self.seed = seed
@@ -306,16 +304,15 @@ class ModelSubject(Subject):
         from ipvae.train.infer import infer
 
         checkpoint, self.sent = self.checkpoint, Sent()
-        with training_errors():
-            found = infer(
-                checkpoint.params,
-                self.real(pixels).astype(np.float32),
-                steps,
-                seed=self.seed,
-                model=checkpoint.model,
-                image_shape=checkpoint.data.image_shape,
-                watch=self.sent,
-            )
+        found = infer(
+            checkpoint.params,
+            self.real(pixels).astype(np.float32),
+            steps,
+            seed=self.seed,
+            model=checkpoint.model,
+            image_shape=checkpoint.data.image_shape,
+            watch=self.sent,
+        )
         self._last = found[steps[-1]]
         return {t: (state.counts, self._features(state.belief[0])) for t, state in found.items()}
 
@@ -358,8 +355,7 @@ class LcaSubject(ModelSubject):
 
         super().__init__(path, seed)
         nonnegative = self.checkpoint.member.latent != "gaussian"
-        with training_errors():
-            self.solver = lca(self.decoder, threshold, nonnegative=nonnegative)
+        self.solver = lca(self.decoder, threshold, nonnegative=nonnegative)
         self.decoder, self.steps, self.amortized = self.solver.atoms, STEPS, False
         self.metrics, self.trained_steps = None, None  # of the model's own inference
         self.counts = False
@@ -375,8 +371,7 @@ class LcaSubject(ModelSubject):
         from ipvae.train.lca import lca_codes
 
         self.sent = Sent()
-        with training_errors():
-            found = lca_codes(self.solver, self.real(pixels), steps, self.sent)
+        found = lca_codes(self.solver, self.real(pixels), steps, self.sent)
         return {step: (codes, codes) for step, codes in found.items()}
 
     def figures(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ipvae.cli.inputs import DataDirOption, preset_images, training_errors
+from ipvae.cli.inputs import DataDirOption, preset_images
 from ipvae.cli.output import JsonOption, emit, note, require_json_target, settings
 from ipvae.cli.pictures import FOLDER, draw_run, require_matplotlib, require_pictures
 from ipvae.cli.signals import signals_as_wish
@@ -98,41 +98,40 @@ def train(
         raise InputError("--resume and --overwrite: give one of them")
     if resume and init_from is not None:
         raise InputError("--resume and --init-from: give one of them")
-    with training_errors():
-        from ipvae.train.files import sole_writer
-        from ipvae.train.metrics_log import require_tensorboard
-        from ipvae.train.team import joined
+    from ipvae.train.files import sole_writer
+    from ipvae.train.metrics_log import require_tensorboard
+    from ipvae.train.team import joined
 
-        if tensorboard:
-            require_tensorboard()
-        if pictures:
-            require_matplotlib()
-        with joined() as team:
-            # Whether OUT holds an unfinished training is for the first process to ask: it writes.
-            begun, images = (
-                continued(out, given, options, team.size)
-                if resume
-                else fresh(
-                    out,
-                    given,
-                    options,
-                    init_from=init_from,
-                    overwrite=overwrite or not team.leads,
-                    processes=team.size,
-                )
+    if tensorboard:
+        require_tensorboard()
+    if pictures:
+        require_matplotlib()
+    with joined() as team:
+        # Whether OUT holds an unfinished training is for the first process to ask: it writes.
+        begun, images = (
+            continued(out, given, options, team.size)
+            if resume
+            else fresh(
+                out,
+                given,
+                options,
+                init_from=init_from,
+                overwrite=overwrite or not team.leads,
+                processes=team.size,
             )
-            if not team.leads:
-                return None if begun is None or images is None else helped(begun, images, team)
-            if begun is None or images is None:
-                return finished(out, given, json, pictures=pictures)
-            begun.options["tensorboard"] = tensorboard or begun.options.get("tensorboard", False)
-            begun.options["pictures"] = pictures or begun.options.get("pictures", False)
-            require_writable_folder(out)
-            if begun.options["pictures"]:
-                require_pictures(out / FOLDER)
-            require_json_target(json)  # it may be in OUT
-            with sole_writer(out):
-                return trained(out, begun, images, json, team)
+        )
+        if not team.leads:
+            return None if begun is None or images is None else helped(begun, images, team)
+        if begun is None or images is None:
+            return finished(out, given, json, pictures=pictures)
+        begun.options["tensorboard"] = tensorboard or begun.options.get("tensorboard", False)
+        begun.options["pictures"] = pictures or begun.options.get("pictures", False)
+        require_writable_folder(out)
+        if begun.options["pictures"]:
+            require_pictures(out / FOLDER)
+        require_json_target(json)  # it may be in OUT
+        with sole_writer(out):
+            return trained(out, begun, images, json, team)
 
 
 def with_settings(given: dict[str, Any], texts: list[str]) -> dict[str, Any]:
@@ -150,8 +149,7 @@ def with_settings(given: dict[str, Any], texts: list[str]) -> dict[str, Any]:
             raise InputError(
                 f"--set: no setting '{name}', allowed are {', '.join(sorted(SETTABLE))}"
             )
-        with training_errors():
-            given[name] = setting_from_text(name, value)
+        given[name] = setting_from_text(name, value)
     return given
 
 

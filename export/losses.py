@@ -2,17 +2,11 @@
 
 import numpy as np
 
+from ipvae.errors import LossError
 from ipvae.network.bounds import bounds
 from ipvae.network.description import IntNetwork
-from ipvae.network.errors import ToolchainError
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.wiring import Stage
-
-
-class LossError(ToolchainError, RuntimeError):
-    """The integer network is worse than the float model by more than is allowed."""
-
-    exit_status = 1
 
 
 def grid_facts(values: np.ndarray, integers: np.ndarray, exponent: int, bits: int) -> dict:

@@ -1,29 +1,21 @@
-"""Errors that a user of training can meet: where, what was found, what is allowed, what to do."""
+"""Errors of training, under the path that they had before `ipvae.errors`."""
 
+from ipvae.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    DivergenceError,
+    StoppedError,
+    TeamError,
+    TrainingError,
+)
 
-class TrainingError(ValueError):
-    """Anything wrong with a training's input, course or result."""
-
-
-class ConfigError(TrainingError):
-    """A training setting is unknown or outside its range."""
-
-
-class DataError(TrainingError):
-    """Training images are missing, damaged or do not fit the model."""
-
-
-class CheckpointError(TrainingError):
-    """A stored model is missing, damaged or of another kind."""
-
-
-class DivergenceError(TrainingError):
-    """Training left the finite numbers."""
-
-
-class TeamError(TrainingError):
-    """A process of a team ended before its time."""
-
-
-class StoppedError(TrainingError):
-    """Training was asked to stop, and kept its state."""
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "DataError",
+    "DivergenceError",
+    "StoppedError",
+    "TeamError",
+    "TrainingError",
+]
