@@ -8,9 +8,9 @@ import typer
 from ipvae.cli import plan as plans
 from ipvae.cli.inputs import NetArgument
 from ipvae.cli.output import JsonOption, emit, table
-from ipvae.network.check import CheckResult
-from ipvae.network.check import check as check_network
-from ipvae.network.file import read_network
+from ipvae.workflows.networks import load_network
+from ipvae.workflows.place import Check, place
+from ipvae.workflows.place import check as check_network
 
 
 def check(
@@ -36,11 +36,11 @@ def check(
 ) -> None:
     """Check weight grid, ranges, payload, neurons and memory; exit 1 if a limit is exceeded."""
     plans.require_options(net, plan, cores, trace, json)
-    network = read_network(net)
-    result = check_network(network, target)
-    data, text = result.as_dict(), [budget(result), verdict(result)]
+    network = load_network(net)
+    result = check_network(network, target=target)
+    data, text = result.to_json(), [budget(result), verdict(result)]
     if plan is not None:
-        made = plans.planned(network, target, cores, trace, result.overflow_proved)
+        made = place(network, target=target, cores=cores, trace=trace).plan
         plans.write_plan(made, plan)
         data["plan"] = made.as_dict()
         text = [*plans.screen(made, result), verdict(result)]
@@ -49,20 +49,20 @@ def check(
     raise typer.Exit(0 if result.ok else 1)
 
 
-def budget(result: CheckResult):
+def budget(check: Check):
     """Table of what is used of every limit."""
     rows = [
         [line.rule, line.where, str(line.found), str(line.allowed), "ok" if line.holds else "NO"]
-        for line in result.lines
+        for line in check.result.lines
     ]
-    return table(f"{result.target} limits", ["rule", "where", "found", "allowed", ""], rows)
+    return table(f"{check.target} limits", ["rule", "where", "found", "allowed", ""], rows)
 
 
-def verdict(result: CheckResult) -> str:
+def verdict(check: Check) -> str:
     """One line."""
     return (
-        f"fits {result.target}; overflow is impossible: {len(result.bounds)} intervals proved "
+        f"fits {check.target}; overflow is impossible: {len(check.result.bounds)} intervals proved "
         "(--json - lists them)"
-        if result.ok
-        else f"does not fit {result.target}: {len(result.violations)} limit(s) exceeded"
+        if check.ok
+        else f"does not fit {check.target}: {len(check.violations)} limit(s) exceeded"
     )

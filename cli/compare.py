@@ -10,13 +10,7 @@ import typer
 
 from ipvae.cli.compared import OWN, Compared, Dense, Floats, Integers
 from ipvae.cli.evaluate import PROBE_IMAGES, parse_steps
-from ipvae.cli.inputs import (
-    DataDirOption,
-    SamplesOption,
-    SeedOption,
-    not_nir,
-    require_distinct,
-)
+from ipvae.cli.inputs import DataDirOption, SamplesOption, SeedOption, not_nir, require_distinct
 from ipvae.cli.output import JsonOption, emit, json_data, require_json_target, table, working
 from ipvae.cli.probed import Probe, add_accuracy
 from ipvae.cli.report import STATUS

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from ipvae.cli.output import JsonOption, emit, table
-from ipvae.network.difference import RUNS, Difference, differences
-from ipvae.network.file import checksum, read_network
 from ipvae.network.hdf5_child import shown
+from ipvae.workflows.networks import NetworkDiff
+from ipvae.workflows.networks import diff as diff_networks
 
 LONGEST = 40
 
@@ -19,25 +19,20 @@ def diff(
     json: JsonOption = None,
 ) -> None:
     """Say what differs between two networks; exit 1 if anything does."""
-    networks = [read_network(path) for path in (first, second)]
-    found = differences(*networks)
-    result = {
-        "same": not found,
-        "runs_alike": not any(d.part == RUNS for d in found),
-        "checksums": [checksum(network) for network in networks],
-        "differences": [vars(d) for d in found],
-    }
-    emit(result, json, describe(first, second, found))
-    raise typer.Exit(1 if found else 0)
+    found = diff_networks(first, second)
+    assert isinstance(found, NetworkDiff)  # files of networks were read
+    emit(found.to_json(), json, describe(first, second, found))
+    raise typer.Exit(0 if found.same else 1)
 
 
-def describe(first: Path, second: Path, found: list[Difference]) -> list:
+def describe(first: Path, second: Path, diff: NetworkDiff) -> list:
     """Table of the differences, and a line that sums them up."""
-    if not found:
+    found = diff.differences
+    if diff.same:
         return [f"{first} and {second} hold the same network"]
     rows = [[shown(d.name), _short(d.first), _short(d.second), d.detail] for d in found]
     alike = "from the same images they compute the same counts"
-    if any(d.part == RUNS for d in found):
+    if not diff.runs_alike:
         alike = "from the same images they may compute different counts"
     return [
         table(f"{first} against {second}", ["", first.name, second.name, ""], rows),

@@ -23,14 +23,7 @@ from ipvae.cli.figures import (
     require_labelled,
     sparsity_figures,
 )
-from ipvae.cli.inputs import (
-    DataDirOption,
-    ImagesOption,
-    SeedOption,
-    names_a_set,
-    not_nir,
-    preset_images,
-)
+from ipvae.cli.inputs import DataDirOption, ImagesOption, SeedOption, not_nir
 from ipvae.cli.output import JsonOption, emit, require_json_target, table, working
 from ipvae.cli.pictures import draw_pictures, require_pictures
 from ipvae.cli.scale import SchedulerOption
@@ -38,6 +31,7 @@ from ipvae.cli.stopping import StopOption, ToleranceOption, stop_choice
 from ipvae.cli.subjects import THRESHOLD, States, Subject, require_inference, subject_of
 from ipvae.evaluation.metrics import curve, spikes
 from ipvae.network.errors import InputError
+from ipvae.workflows.images import names_a_set, preset_images
 
 PROBE_IMAGES = 10_000
 

@@ -12,12 +12,9 @@ from ipvae.cli.float_states import float_states
 from ipvae.cli.inputs import (
     DataDirOption,
     ImagesOption,
-    LabelledImages,
     SeedOption,
-    given_images,
     is_nir,
     not_nir,
-    preset_images,
     require_distinct,
 )
 from ipvae.cli.integers import integers
@@ -37,6 +34,7 @@ from ipvae.network.check import check
 from ipvae.network.description import InputFormat, IntNetwork
 from ipvae.network.errors import InputError
 from ipvae.network.file import checksum, write_network
+from ipvae.workflows.images import LabelledImages, given_images, preset_images
 
 if TYPE_CHECKING:
     from ipvae.train.checkpoint import Checkpoint

@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING
 
 from ipvae.cli.float_states import FloatStates, activity
-from ipvae.cli.inputs import LabelledImages
 from ipvae.cli.output import note
 from ipvae.cli.wish import Wish
 from ipvae.evaluation.readouts import DECODER
 from ipvae.network.description import InputFormat, IntNetwork
 from ipvae.network.pixels import to_real
+from ipvae.workflows.images import LabelledImages
 
 if TYPE_CHECKING:
     from ipvae.train.checkpoint import Checkpoint

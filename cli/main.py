@@ -25,7 +25,8 @@ from ipvae.cli import (
     train,
     verify,
 )
-from ipvae.cli.output import settings
+from ipvae.cli.arguments import with_options
+from ipvae.cli.output import settings, shown_on_terminal
 from ipvae.cli.plan import completed
 from ipvae.errors import IpvaeError
 
@@ -97,7 +98,8 @@ def run_command(arguments: list[str] | None = None) -> int:
         if not given:
             command.main(["--help"], prog_name="ipvae", standalone_mode=False)
             return 2
-        return command.main(words, prog_name="ipvae", standalone_mode=False) or 0
+        with shown_on_terminal():
+            return command.main(words, prog_name="ipvae", standalone_mode=False) or 0
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -108,7 +110,7 @@ def run_command(arguments: list[str] | None = None) -> int:
 def describe(error: BaseException) -> tuple[object, int]:
     """Message and exit status of an error that a user can meet."""
     if isinstance(error, IpvaeError):
-        return error, error.exit_status
+        return with_options(str(error)), error.exit_status
     if isinstance(error, ClickException):
         message = error.format_message()  # pyright: ignore[reportAttributeAccessIssue]
         return f"{message} See 'ipvae --help'.", 2

@@ -1,16 +1,14 @@
 """What a command shows: text on the terminal, JSON where it is asked for."""
 
 import json
-import math
+import logging
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -18,6 +16,8 @@ from rich.table import Table
 
 from ipvae.network.atomic import replacing
 from ipvae.network.errors import InputError
+from ipvae.workflows.progress import Advance, ProgressEvent, listening, stage
+from ipvae.workflows.results import json_data
 
 JsonOption = Annotated[
     str | None,
@@ -98,54 +98,70 @@ def _is_input(path: Path) -> bool:
         return False  # what is wrong with it is said when it is written
 
 
-def json_data(value: Any) -> Any:
-    """Give JSON data without NaN and infinity, which JSON cannot say: null in their place."""
-    if isinstance(value, dict):
-        return {key: json_data(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [json_data(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def note(message: str) -> None:
     """Say on stderr what is being done, unless --quiet."""
     if not settings.quiet:
         _status.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
-Progress = Callable[[int], None]
-"""Takes how much more is done, from any thread."""
-
-
 @contextmanager
-def working(message: str, total: int = 0) -> Iterator[Progress]:
-    """Show that something is under way: a spinner on a terminal, nothing in a pipe.
+def shown_on_terminal() -> Iterator[None]:
+    """Show the progress of what is done within, and the library's messages, on stderr.
 
-    Gives a callable that takes how much more of `total` is done, which is then shown too. With
-    --verbose, say afterwards how long it took.
+    A spinner on a terminal, nothing in a pipe; with --verbose how long each stage took.
     """
-    start = time.perf_counter()
-    if settings.quiet or not _status.is_terminal:
-        yield lambda _: None
-    else:
-        with _status.status(message) as status:
-            yield _Counter(message, total, status.update)
-    if settings.verbose:
-        note(f"{message}: {time.perf_counter() - start:.2f} s")
+    display, handler = _Display(), _Notes(logging.INFO)
+    logger = logging.getLogger("ipvae")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        with listening(display):
+            yield
+    finally:
+        display.close()
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
-class _Counter:
-    """Adds up what is done and shows it behind a message."""
+class _Notes(logging.Handler):
+    """Messages of the library as lines on stderr."""
 
-    def __init__(self, message: str, total: int, show: Callable[[str], None]) -> None:
-        self._message, self._total, self._show = message, total, show
-        self._done = 0
-        self._lock = threading.Lock()
+    def emit(self, record: logging.LogRecord) -> None:
+        note(record.getMessage())
 
-    def __call__(self, more: int) -> None:
-        with self._lock:
-            self._done += more
-            self._show(f"{self._message}: {self._done:,} of {self._total:,}")
+
+class _Display:
+    """Shows the stage that is under way; takes events from any thread."""
+
+    def __init__(self) -> None:
+        self._open = ExitStack()
+        self._update: Callable[[str], None] | None = None
+        self._message = ""
+
+    def __call__(self, event: ProgressEvent) -> None:
+        if event.seconds is not None:
+            self.close()
+            if settings.verbose:
+                note(f"{event.message}: {event.seconds:.2f} s")
+        elif settings.quiet or not _status.is_terminal:
+            return
+        elif event.message != self._message:
+            self.close()
+            self._message = event.message
+            self._update = self._open.enter_context(_status.status(event.message)).update
+        elif self._update is not None:
+            self._update(f"{event.message}: {event.done:,} of {event.total:,}")
+
+    def close(self) -> None:
+        """End what is shown."""
+        self._open.close()
+        self._message, self._update = "", None
+
+
+Progress = Advance
+working = stage
+"""Report a stage of work; see `ipvae.workflows.progress.stage`."""
 
 
 def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:

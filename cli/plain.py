@@ -5,7 +5,6 @@ import json as json_module
 import time
 from pathlib import Path
 
-from ipvae.cli.backends import require_known
 from ipvae.cli.output import emit, json_data, table, working
 from ipvae.energy.models import MODELS
 from ipvae.energy.plain_counts import LayerCounts, PlainCounter, fan_out
@@ -22,6 +21,7 @@ from ipvae.network.plain_net import (
     PlainNetwork,
 )
 from ipvae.report.earlier import leftovers, remove
+from ipvae.workflows.backends import require_known
 
 STATUS = "No Loihi 2 was measured: counts come from Lava's CPU simulator, energies are modelled."
 COLUMNS = [

@@ -5,24 +5,18 @@ import sys
 from pathlib import Path
 
 from ipvae.cli.inputs import require_distinct
-from ipvae.cli.output import json_data, note, require_json_target, table, working
-from ipvae.emulator import run
-from ipvae.network.activity import Activity, full_activity, traced_activity
+from ipvae.cli.output import json_data, require_json_target, table
+from ipvae.errors import InputError
+from ipvae.network.activity import Activity
 from ipvae.network.atomic import replacing
-from ipvae.network.check import CheckResult
-from ipvae.network.core_memory import MODEL, layer_shapes
-from ipvae.network.description import IntNetwork
-from ipvae.network.errors import InputError
-from ipvae.network.file import checksum
-from ipvae.network.limits import Target, target_named
+from ipvae.network.core_memory import MODEL
+from ipvae.network.limits import Target
 from ipvae.network.partition import Placement
-from ipvae.network.plan import Plan, between_chips, core_ops, make_plan, pace, peak_ops
-from ipvae.network.trace import read_trace
+from ipvae.network.plan import Plan, between_chips, core_ops, pace, peak_ops
+from ipvae.workflows.place import Check
 
 SHOW = ""
 """Value of --plan where no file is named: the plan is shown and nothing is written."""
-IMAGES, STEPS = 16, 64
-"""What is run to see how busy the cores are, where no trace is given."""
 
 
 def completed(words: list[str]) -> list[str]:
@@ -59,49 +53,6 @@ def require_options(
         require_json_target(plan, "--plan")
 
 
-def planned(
-    network: IntNetwork, target: str, cores: int | None, trace: Path | None, proved: bool
-) -> Plan:
-    """Plan a network.
-
-    Raises
-    ------
-    InputError
-        If the number of cores cannot be, or the trace is of another network.
-    """
-    shapes = layer_shapes(network)
-    return make_plan(shapes, target_named(target), _activity(network, trace, proved), cores)
-
-
-def _activity(network: IntNetwork, path: Path | None, proved: bool) -> Activity:
-    if path is not None:
-        trace = read_trace(path)
-        if trace.checksum != checksum(network):
-            raise InputError(
-                f"--trace: {path} is of the network {trace.checksum[:12]}..., NET.h5 is "
-                f"{checksum(network)[:12]}...; record one with 'ipvae run NET.h5 --trace'"
-            )
-        if not trace.complete:
-            raise InputError(f"--trace: {path} holds chosen steps or neurons; record it whole")
-        missing = [
-            source
-            for source in {str(s.layer.source) for s in network.wiring.stages} - {"0"}
-            if any("z" not in sample.get(source, {}) for sample in trace.samples)
-        ]
-        if missing:
-            raise InputError(f"--trace: {path} has no z of layer {min(missing)}; record it whole")
-        extent = f"{len(trace.samples)} images of {trace.steps} updates"
-        return traced_activity(network, trace, f"{extent} in {path} ({trace.backend})")
-    pixels = network.test_images[:IMAGES]
-    if not proved or not len(pixels):
-        return full_activity(layer_shapes(network))
-    with working(f"running {len(pixels)} images to see how busy the cores are"):
-        trace = run(network, pixels, STEPS, 0, tell=note)
-    return traced_activity(
-        network, trace, f"{len(pixels)} images of the file, {STEPS} updates, in the emulator"
-    )
-
-
 def write_plan(plan: Plan, target: str) -> None:
     """Write a plan as JSON to a file, or to stdout (`-`)."""
     data = json_data(plan.as_dict())
@@ -113,7 +64,7 @@ def write_plan(plan: Plan, target: str) -> None:
             temporary.write_text(json.dumps(data, indent=2) + "\n")
 
 
-def screen(plan: Plan, result: CheckResult) -> list:
+def screen(plan: Plan, check: Check) -> list:
     """Show a plan on one screen."""
     title = f"partition plan for {plan.target.name} ({_size(plan.target)})"
     columns = [_column(found, plan.activity) for found in plan.readings.values()]
@@ -133,7 +84,7 @@ def screen(plan: Plan, result: CheckResult) -> list:
         shown.append(table("more cores (--cores N), conservative, per update", heads, steps))
     shown += [
         f"exceeded: {v.rule}, found {v.found}, allowed {v.allowed} ({v.where})"
-        for v in result.violations
+        for v in check.violations
     ]
     return shown
 

@@ -2,14 +2,12 @@
 
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from ipvae.network.description import IntNetwork
 from ipvae.network.errors import InputError
 from ipvae.network.layers import MAX_NEURONS
 from ipvae.network.record import EVERYTHING, Record
-from ipvae.network.stream import frames
 from ipvae.network.trace import VARIABLES
 
 VariablesOption = Annotated[
@@ -53,18 +51,3 @@ def neuron_indices(words: str) -> tuple[int, ...]:
             )
         found.update(range(int(first), int(last) + 1))
     return tuple(sorted(found))
-
-
-def images_needed(samples: int, steps: int, hold: int | None) -> int:
-    """Images that so many samples take: streams take one for each frame."""
-    return samples * frames(steps, hold)
-
-
-def asked_by(samples: int, hold: int | None) -> str:
-    """Options that ask for so many images, for messages."""
-    return "--samples" if hold is None else f"images of --samples {samples} with --hold {hold}"
-
-
-def as_samples(pixels: np.ndarray, samples: int, hold: int | None) -> np.ndarray:
-    """Images (N, M), or streams (N, frames, M): each takes the images that follow one another."""
-    return pixels if hold is None else pixels.reshape(samples, -1, pixels.shape[1])

@@ -22,7 +22,6 @@ from ipvae.cli.inputs import (
     SamplesOption,
     SeedOption,
     StepsOption,
-    network_images,
 )
 from ipvae.cli.measured import MeasuredOption, add_measured, measured_tables, read_measured
 from ipvae.cli.output import (
@@ -53,6 +52,7 @@ from ipvae.network.file import checksum, read_network
 from ipvae.network.plain_file import is_plain
 from ipvae.report.earlier import leftovers, remove
 from ipvae.report.verdicts import verdicts
+from ipvae.workflows.images import network_images
 
 STATUS = "No Loihi 2 was measured: counts come from the emulator, energies are modelled."
 

@@ -11,12 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from ipvae import __version__
-from ipvae.cli.backends import require_known, run_backend
-from ipvae.cli.inputs import LabelledImages
 from ipvae.cli.output import note, working
 from ipvae.cli.pictures import spaced
 from ipvae.cli.scale import totals as run_totals
-from ipvae.cli.verdict import verdict
 from ipvae.emulator import Emulator
 from ipvae.evaluation.early_stopping import NEAR, stopping_step
 from ipvae.evaluation.histograms import histograms
@@ -30,6 +27,9 @@ from ipvae.network.pixels import to_real
 from ipvae.network.plan import limit
 from ipvae.network.totals import Totals
 from ipvae.report.ink import Ink
+from ipvae.workflows.backends import require_known, run_backend
+from ipvae.workflows.images import LabelledImages
+from ipvae.workflows.verify import compared
 
 CURVE_IMAGES = 1024
 """Images behind the curve, at most: their counts are held in memory at every step of it."""
@@ -227,8 +227,7 @@ def verified(asked: Asked, backends: list[str]) -> dict | None:
     for name in backends:
         with working(f"verifying {len(pixels)} images, {steps} steps on {name}"):
             traces.append(run_backend(name, asked.network, pixels, steps, asked.seed))
-    most = max(int(trace.stacked(asked.network.code, "z").max()) for trace in traces)
-    return verdict(asked.network, traces, len(pixels), steps, asked.seed) | {"max_count": most}
+    return compared(asked.network, traces, len(pixels), steps, asked.seed).to_json()
 
 
 def _command(words: list[str], options: dict[str, object]) -> str:

@@ -1,14 +1,10 @@
 """`ipvae run`: run images through a network on one backend."""
 
-import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 import typer
 
-from ipvae.cli.backends import require_known, run_backend
-from ipvae.cli.emulated import Run, draws_alone
 from ipvae.cli.inputs import (
     DataDirOption,
     ImagesOption,
@@ -18,11 +14,9 @@ from ipvae.cli.inputs import (
     SeedOption,
     StepsOption,
     TimeoutOption,
-    network_images,
-    replayed_draws,
     require_distinct,
 )
-from ipvae.cli.output import JsonOption, emit, require_json_target, table, working
+from ipvae.cli.output import JsonOption, emit, require_json_target, table
 from ipvae.cli.plain import run_plain_net
 from ipvae.cli.recording import (
     EveryOption,
@@ -30,23 +24,13 @@ from ipvae.cli.recording import (
     LayersOption,
     NeuronsOption,
     VariablesOption,
-    as_samples,
-    asked_by,
     chosen_record,
-    images_needed,
 )
-from ipvae.lava_procs.watch import TIMEOUT_SECONDS
-from ipvae.network.atomic import require_writable_file
-from ipvae.network.bounds import layer_saturations
-from ipvae.network.description import IntNetwork
-from ipvae.network.draws import only_draws
-from ipvae.network.errors import InputError
-from ipvae.network.file import read_network
-from ipvae.network.plain_file import is_plain
-from ipvae.network.random_source import STEP_LIMIT
-from ipvae.network.record import EVERYTHING, Record
-from ipvae.network.stream import frames, stream_drives
-from ipvae.network.trace import VARIABLES, Trace, write_trace
+from ipvae.errors import InputError
+from ipvae.workflows.backends import TIMEOUT_SECONDS, require_known
+from ipvae.workflows.networks import is_lava_dl, load_network
+from ipvae.workflows.run import RunResult
+from ipvae.workflows.run import run as run_network
 
 
 def run(
@@ -90,7 +74,7 @@ def run(
         },
         {"NET.h5": net, "--replay-draws": replay_draws, "--images": images},
     )
-    if is_plain(net):
+    if is_lava_dl(net):
         refused: dict[str, object] = {
             "--trace": trace,
             "--record-draws": record_draws,
@@ -104,88 +88,43 @@ def run(
         }
         run_plain_net(net, backend, samples, steps, seed, timeout, images, json, refused)
         return
-    network = read_network(net)
+    network = load_network(net)
     require_trace(variables, every, layers, neurons, trace, record_draws)
     record = chosen_record(network, variables, every, layers, neurons)
-    needed = images_needed(samples, steps, hold)
-    found = network_images(network, needed, data_dir, images, asked_by(samples, hold)).pixels
-    pixels = as_samples(found, samples, hold)
-    draws, seed = replayed_draws(replay_draws, network, samples, steps, seed)
-    for output in (trace, record_draws, profile):
-        if output is not None:
-            require_writable_file(output)
-    job = Run(network, pixels, steps, seed, draws, hold)
-    if backend == "emulator":
-        seconds, counted = _emulate(job, record, trace, record_draws)
-    else:
-        seconds, counted = _simulate(backend, job, record, trace, record_draws, timeout)
-    if profile is not None:
-        from ipvae.lava_procs.loihi2_profile import measure, write_profile
+    result = run_network(
+        network,
+        images,
+        steps=steps,
+        seed=seed,
+        backend=backend,
+        record="totals" if trace is None else record,
+        samples=samples,
+        data_dir=data_dir,
+        frame_steps=hold,
+        replay_draws=replay_draws,
+        trace_file=trace,
+        draws_file=record_draws,
+        profile_file=profile,
+        timeout=timeout,
+    )
+    show(net, result, json)
 
-        with working("measuring time and energy"):
-            n_steps = min(samples * steps, STEP_LIMIT - 1)
-            write_profile(profile, measure(network, found[0], n_steps, seed))
-    result = {
-        "backend": backend,
-        "samples": samples,
-        "steps": steps,
-        "seed": seed,
-        "draws": "sampled" if draws is None else "replayed",
-        "seconds": seconds,
-        "image_steps_per_second": samples * (steps + 1) / seconds,
-        "frames": frames(steps, hold),
-    }
+
+def show(net: Path, result: RunResult, json: str | None) -> None:
+    """Show a run: its extent, its speed, and what was counted."""
+    found = result.to_json()
     rows = [
-        ["images x steps", f"{samples} x {steps}"],
-        ["time", f"{seconds:.2f} s, {result['image_steps_per_second']:.0f} image-steps/s"],
+        ["images x steps", f"{result.images} x {result.steps}"],
+        ["time", f"{result.seconds:.2f} s, {result.image_steps_per_second:.0f} image-steps/s"],
     ]
-    if counted is not None:
-        result |= counted
+    if result.totals is not None:
         rows += [
-            ["spikes", f"{result['spikes']} ({result['zeros']:.1%} of the counts are zero)"],
-            ["saturations", str(result["saturations"])],
+            ["spikes", f"{found['spikes']} ({found['zeros']:.1%} of the counts are zero)"],
+            ["saturations", str(found["saturations"])],
         ]
     else:
-        result |= dict.fromkeys(("spikes", "zeros", "saturations", "saturations_by_variable"))
         rows.append(["spikes, saturations", "not counted: part of the run was recorded"])
-    emit(result, json, table(f"{net} on {backend}", ["", ""], rows))
-
-
-def _emulate(
-    job: Run, record: Record, trace: Path | None, record_draws: Path | None
-) -> tuple[float, dict[str, Any]]:
-    """Seconds and figures of a run on the emulator, which never holds a whole trace."""
-    seconds, counted = job.timed()
-    if trace is not None:
-        job.write(trace, record)
-    if record_draws is not None:
-        job.write(record_draws, draws_alone(job.network))
-    return seconds, counted
-
-
-def _simulate(
-    backend: str,
-    job: Run,
-    record: Record,
-    trace: Path | None,
-    record_draws: Path | None,
-    timeout: float,
-) -> tuple[float, dict[str, Any] | None]:
-    """Seconds of a run on another backend; its figures if everything was recorded."""
-    network, images, hold = job.network, job.images, job.hold
-    start = time.perf_counter()
-    with working(f"running {len(images)} images for {job.n_steps} steps on {backend}"):
-        recorded = run_backend(
-            backend, network, images, job.n_steps, job.seed, job.draws, record, hold, timeout
-        )
-    seconds = time.perf_counter() - start
-    if trace is not None:
-        write_trace(trace, recorded)
-    if record_draws is not None:
-        write_trace(record_draws, only_draws(recorded, network))
-    if record != EVERYTHING:
-        return seconds, None
-    return seconds, figures(network, recorded, stream_drives(network, images, job.n_steps, hold))
+    emit(found, json, table(f"{net} on {result.backend}", ["", ""], rows))
 
 
 def require_trace(
@@ -203,22 +142,9 @@ def require_trace(
     if not options:
         return
     if record_draws is not None:
-        raise InputError(f"--record-draws: takes all counts; leave {', '.join(options)} away")
+        raise InputError(
+            f"--record-draws records every count and cannot be combined with "
+            f"{', '.join(options)}. Omit one of them."
+        )
     if trace is None:
         raise InputError(f"{', '.join(options)}: choose what --trace holds; give --trace OUT.h5")
-
-
-def figures(network: IntNetwork, recorded: Trace, b: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Spikes and saturations of a trace of everything; JSON data."""
-    saturated: dict[str, int] = {}
-    for name, layer in network.layers.items():
-        variables = {variable: recorded.stacked(name, variable) for variable in VARIABLES}
-        for variable, number in layer_saturations(layer, variables, b[name]).items():
-            saturated[variable] = saturated.get(variable, 0) + number
-    z = recorded.stacked(network.code, "z")
-    return {
-        "spikes": int(np.abs(z).sum(dtype="int64")),
-        "zeros": float((z == 0).mean()),
-        "saturations": sum(saturated.values()),
-        "saturations_by_variable": saturated,
-    }

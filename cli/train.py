@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ipvae.cli.inputs import DataDirOption, preset_images
+from ipvae.cli.inputs import DataDirOption
 from ipvae.cli.output import JsonOption, emit, note, require_json_target, settings
 from ipvae.cli.pictures import FOLDER, draw_run, require_matplotlib, require_pictures
 from ipvae.cli.signals import signals_as_wish
 from ipvae.network.atomic import require_writable_folder
 from ipvae.network.errors import InputError
+from ipvae.workflows.images import preset_images
 
 if TYPE_CHECKING:
     from ipvae.train.config import TrainConfig

@@ -1,20 +1,66 @@
-"""Carry trained Poisson variational autoencoders onto Loihi 2, bit for bit.
+"""Carry spiking networks, Poisson variational autoencoders first, onto Loihi 2, bit for bit.
 
-Data flows one way:
+    import ipvae
 
-    train -> export -> network <- emulator, lava_procs -> energy -> report          cli wires them
+    net = ipvae.load_network("net.h5")
+    result = ipvae.run(net, steps=64, backend="emulator")
+    ipvae.verify(net, backends=("emulator", "lava")).bit_exact
+    ipvae.count_operations(net, result)
 
-- `ipvae.network`: the integer network: description, arithmetic, random source, sampler,
-  HDF5 file (`ipvae.network.file.read_network`), traces.
-- `ipvae.emulator`: runs it; `ipvae.emulator.run` gives a trace, `ipvae.emulator.Emulator`
-  totals and steps.
-- `ipvae.lava_procs`: runs it as Lava processes; the Poisson neuron for Lava networks of your own.
-- `ipvae.evaluation`: figures of merit from counts and reconstructions.
-- `ipvae.energy`: operations counted (`ipvae.energy.counts`), and what they cost.
-- `ipvae.train`: float models, their training and checkpoints.
-- `ipvae.export`: from a trained model to the integer network.
-- `ipvae.report`: pages and pictures.
-- `ipvae.cli`: the command `ipvae`.
+Every public name is loaded when it is first used. docs/api.md shows them all.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ipvae.errors import IpvaeError
+    from ipvae.workflows.count import count_operations, estimate_energy
+    from ipvae.workflows.models import load_model, shipped_models
+    from ipvae.workflows.networks import diff, load_network, load_trace
+    from ipvae.workflows.place import check, place
+    from ipvae.workflows.run import run
+    from ipvae.workflows.verify import verify, verify_trace
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "errors": ("IpvaeError",),
+    "workflows.count": ("count_operations", "estimate_energy"),
+    "workflows.models": ("load_model", "shipped_models"),
+    "workflows.networks": ("diff", "load_network", "load_trace"),
+    "workflows.place": ("check", "place"),
+    "workflows.run": ("run",),
+    "workflows.verify": ("verify", "verify_trace"),
+}
+"""Public names by the module that defines them."""
+
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "IpvaeError",
+    "check",
+    "count_operations",
+    "diff",
+    "estimate_energy",
+    "load_model",
+    "load_network",
+    "load_trace",
+    "place",
+    "run",
+    "shipped_models",
+    "verify",
+    "verify_trace",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'ipvae' has no attribute '{name}'")
+    value = getattr(import_module(f"ipvae.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -6,11 +6,12 @@ what runs. They are two types, never one object that changes dtype.
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ipvae.network.errors import DescriptionError
+from ipvae.errors import DescriptionError, InputError
 from ipvae.network.layers import GradedLayer, PoissonLayer, frozen
 from ipvae.network.wiring import AnyLayer, Wiring, wiring
 
@@ -56,7 +57,7 @@ class InputFormat:
         return self.shape[0] * self.shape[1]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class IntNetwork:
     """The integer network, all of it: what runs, and what judges the result.
 
@@ -150,6 +151,26 @@ class IntNetwork:
     def draws(self) -> bool:
         """Whether the code is drawn, from Poisson's law."""
         return isinstance(self.layer, PoissonLayer)
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the network file (docs/format.md), whole or not at all.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written, or a file is there and `overwrite` is False.
+        """
+        from ipvae.network.file import write_network
+
+        if Path(path).exists() and not overwrite:
+            raise InputError(
+                f"{path}: already exists. Pass overwrite=True to replace it, or another path."
+            )
+        write_network(path, self)
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name}: {layer.n_neurons}" for name, layer in self.layers.items())
+        return f"IntNetwork({self.n_pixels} pixels, neurons by layer {{{sizes}}})"
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,7 @@ VARIABLES = ("a_in", "u", "z")
 """Recorded at every step: input received, log-rate after the update, count drawn."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Trace:
     """What one backend recorded.
 
@@ -66,6 +66,25 @@ class Trace:
     def complete(self) -> bool:
         """Whether it holds every step and neuron of the layers that it holds."""
         return self.every == 1 and not self.neurons
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write a trace file (docs/format.md), whole or not at all.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written, or a file is there and `overwrite` is False.
+        """
+        if Path(path).exists() and not overwrite:
+            raise InputError(
+                f"{path}: already exists. Pass overwrite=True to replace it, or another path."
+            )
+        write_trace(path, self)
+
+    def __repr__(self) -> str:
+        first = self.samples[0] if self.samples else {}
+        names = ", ".join(f"{layer}/{name}" for layer, held in first.items() for name in held)
+        return f"Trace({self.backend}, {len(self.samples)} images, {names})"
 
     def stacked(self, layer: str, variable: str) -> np.ndarray:
         """One variable of all images: (N, T + 1, K) int32."""

@@ -18,6 +18,10 @@ ALLOWED = {
     "lava_procs": {"network"},
     "energy": {"network"},
     "report": {"network", "evaluation", "energy"},
+    "workflows": {
+        *("network", "evaluation", "train", "emulator", "export", "lava_procs", "energy"),
+        "report",
+    },
     "hw_tests": {"network", "lava_procs"},
 }
 EVERYBODYS = {"errors"}
@@ -100,3 +104,10 @@ def test_no_file_is_over_400_lines():
 def test_no_registry_address_is_committed():
     for file in (ROOT / "requirements").iterdir():
         assert "://" not in file.read_text(), file
+
+
+def test_workflows_neither_print_nor_know_the_command_line():
+    for file in sources("workflows"):
+        text = file.read_text()
+        assert not re.search(r"\bprint\(|sys\.argv|signal\.signal", text), file
+        assert not {n.split(".")[0] for n in imports(file)} & {"typer", "rich", "click"}, file

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ipvae.cli.inputs import preset_images
 from ipvae.cli.main import run_command
 from ipvae.cli.subjects import subject_of
 from ipvae.evaluation.changes import Change, changed
@@ -16,6 +15,7 @@ from ipvae.evaluation.metrics import r2
 from ipvae.evaluation.probe import linear_probe
 from ipvae.network.file import read_network, write_network
 from ipvae.train.other_images import other_images
+from ipvae.workflows.images import preset_images
 
 LISTS = ("--rotate", "0,90", "--shift", "-1,2", "--invert", "--noise", "0.2", "--salt", "0.1")
 MADE = [

@@ -9,10 +9,10 @@ import pytest
 from safetensors.numpy import load_file
 
 from ipvae import emulator
-from ipvae.cli import backends
 from ipvae.network import neurons
 from ipvae.network.file import read_network, write_network
 from ipvae.network.trace import read_trace
+from ipvae.workflows import backends
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_verify_two_names_for_equal_runs(command, net, monkeypatch):
     monkeypatch.setattr(backends, "BACKENDS", ("emulator", "twin"))
     run_backend = backends.run_backend
     monkeypatch.setattr(
-        "ipvae.cli.verify.run_backend",
+        "ipvae.workflows.verify.run_backend",
         lambda _, *rest, **options: run_backend("emulator", *rest, **options),
     )
     status, found, _ = command(
@@ -152,7 +152,7 @@ def test_verify_notices_one_change_and_says_where(command, net, monkeypatch, ste
             patch.setattr(neurons, "scale_input", lambda a, e: original(a + (a < 0), e))
             return stepwise.run(network, images, steps, seed)
 
-    monkeypatch.setattr("ipvae.cli.verify.run_backend", altered)
+    monkeypatch.setattr("ipvae.workflows.verify.run_backend", altered)
     status, found, _ = command(
         "verify", net, "--backends", "emulator,lava", "--samples", 4, "--steps", 20, "--json", "-"
     )

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from ipvae import emulator
-from ipvae.cli import backends, output
-from ipvae.cli.run import figures
+from ipvae.cli import output
 from ipvae.emulator import compiling
 from ipvae.energy.counts import count
 from ipvae.evaluation.metrics import curve, quality
@@ -23,6 +22,8 @@ from ipvae.network.pixels import to_real
 from ipvae.network.record import Record
 from ipvae.network.stream import stream_drives
 from ipvae.network.trace import compare, read_trace, write_trace
+from ipvae.network.trace_totals import trace_totals
+from ipvae.workflows import backends
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -93,10 +94,22 @@ def test_a_run_has_the_figures_and_the_file_of_the_trace(command, of_kind, tmp_p
     words = ("--samples", len(images), "--steps", 70, "--seed", 5, "--json", "-")
     status, found, _ = command("run", of_kind, *words, *files)
     assert status == 0
-    expected = figures(network, trace, stream_drives(network, images, 70, None))
+    expected = counted(network, trace, stream_drives(network, images, 70, None))
     assert {key: found[key] for key in expected} == expected
     assert_same_file(tmp_path / "t.h5", trace, tmp_path)
     assert_same_file(tmp_path / "d.h5", only_draws(trace, network), tmp_path)
+
+
+def counted(network, trace, drives):
+    """What a run shows, from a trace and by plain sums."""
+    z = trace.stacked(network.code, "z")
+    found = trace_totals(network, trace, drives).saturations
+    return {
+        "spikes": int(np.abs(z).sum(dtype="int64")),
+        "zeros": float((z == 0).mean()),
+        "saturations": sum(found.values()),
+        "saturations_by_variable": found,
+    }
 
 
 def assert_same_file(path, trace, folder):
@@ -123,7 +136,7 @@ def test_a_chosen_part_of_a_stream_is_written_and_all_of_it_counted(command, net
     assert_same_file(
         tmp_path / "t.h5", select(trace, Record(("u",), 2, {"1": (1, 4, 5, 6)})), tmp_path
     )
-    expected = figures(network, trace, stream_drives(network, streams, 6, 3))
+    expected = counted(network, trace, stream_drives(network, streams, 6, 3))
     assert {key: found[key] for key in expected} == expected
 
 
@@ -263,7 +276,7 @@ def test_compiling_is_said_on_stderr_by_whatever_runs_first(
     monkeypatch.setattr(backends, "BACKENDS", ("emulator", "twin"))
     run_backend = backends.run_backend
     monkeypatch.setattr(
-        "ipvae.cli.verify.run_backend",
+        "ipvae.workflows.verify.run_backend",
         lambda _, *rest, **options: run_backend("emulator", *rest, **options),
     )
     monkeypatch.setattr(compiling, "_ready", lambda _: False)

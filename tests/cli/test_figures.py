@@ -9,7 +9,6 @@ from io import StringIO
 import numpy as np
 import pytest
 
-from ipvae.cli.inputs import preset_images
 from ipvae.cli.main import run_command
 from ipvae.cli.pictures import spaced
 from ipvae.cli.subjects import subject_of
@@ -17,6 +16,7 @@ from ipvae.evaluation.dimensionality import participation_ratio
 from ipvae.evaluation.neighbours import neighbour_accuracy
 from ipvae.evaluation.sparsity import sparsity
 from ipvae.network.file import write_network
+from ipvae.workflows.images import preset_images
 
 TINY = ("--preset", "digits", "--latents", "6", "--steps", "2", "--epochs", "2")
 PICTURES = ["convergence", "dictionary", "reconstructions", "samples"]

@@ -7,7 +7,6 @@ import numpy as np
 
 from ipvae.cli.export import pixel_format
 from ipvae.cli.float_states import float_states
-from ipvae.cli.inputs import LabelledImages
 from ipvae.cli.integers import integers
 from ipvae.cli.wish import Wish
 from ipvae.export.fake_quantize import fake_quantize
@@ -16,6 +15,7 @@ from ipvae.train.checkpoint import Checkpoint
 from ipvae.train.config import preset_config
 from ipvae.train.data import load_images
 from ipvae.train.fit import new_model
+from ipvae.workflows.images import LabelledImages
 
 
 def test_export_takes_learned_rounding_for_its_own_bits_alone(rng):

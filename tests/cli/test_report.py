@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from ipvae.cli import report_data
-from ipvae.cli.backends import run_backend
 from ipvae.cli.report_data import RASTER_STEPS, doubled, stop_point
 from ipvae.evaluation.metrics import r2
 from ipvae.network.file import read_network, write_network
 from ipvae.network.pixels import to_real
+from ipvae.workflows.backends import run_backend
 
 EXTENT = ("--samples", 5, "--steps", 24)
 

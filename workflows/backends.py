@@ -1,17 +1,22 @@
 """Backends by name; each runs images and gives a trace."""
 
+import logging
+
 import numpy as np
 
-from ipvae.cli.output import note
+from ipvae.errors import InputError
 from ipvae.lava_procs.watch import TIMEOUT_SECONDS
 from ipvae.network.description import IntNetwork
-from ipvae.network.errors import InputError
 from ipvae.network.record import EVERYTHING, Record
 from ipvae.network.trace import Trace
 
 BACKENDS = ("emulator", "lava", "lava-stock", "loihi2")
 LAVA = {"lava": "event-driven", "lava-stock": "stock"}
 """Lava's CPU simulator, by the model of Lava's Dense: ours, or Lava's own."""
+
+__all__ = ["BACKENDS", "TIMEOUT_SECONDS", "require_known", "run_backend"]
+
+log = logging.getLogger("ipvae")
 
 
 def require_known(name: str) -> None:
@@ -31,10 +36,22 @@ def run_backend(
     hold: int | None = None,
     timeout: float = TIMEOUT_SECONDS,
 ) -> Trace:
-    """Run images (N, M), or streams (N, frames, M) with `hold`, for n_steps updates on a backend.
+    """Run images for n_steps updates on a backend and record a trace.
 
-    With `draws` (N, n_steps + 1, K) these counts are replayed in place of the sampler's.
-    `timeout` is the lava backend's: the longest time in seconds without a sign of life.
+    Parameters
+    ----------
+    name : one of BACKENDS
+    network : IntNetwork
+    images : (N, M) int, or (N, frames, M) with `hold`
+    n_steps : int
+    seed : int
+    draws : (N, n_steps + 1, K) int, optional
+        Counts that are replayed instead of sampled.
+    record : Record
+    hold : int, optional
+        Updates that each frame of a stream drives.
+    timeout : float, seconds
+        Of Lava's backends: longest time without a sign of life.
 
     Raises
     ------
@@ -49,7 +66,9 @@ def run_backend(
     if name == "emulator":
         from ipvae.emulator import run
 
-        return run(network, images, n_steps, seed, draws=draws, record=record, hold=hold, tell=note)
+        return run(
+            network, images, n_steps, seed, draws=draws, record=record, hold=hold, tell=log.info
+        )
     if name in LAVA:
         from ipvae.lava_procs.runner import run as run_lava
 
@@ -57,8 +76,8 @@ def run_backend(
         return run_lava(network, images, n_steps, seed, timeout, draws, record, hold, dense)
     if record != EVERYTHING or hold is not None:
         raise InputError(
-            f"backend '{name}': found a choice of what is recorded, or --hold, allowed on "
-            "emulator, lava and lava-stock; leave it away"
+            f"backend '{name}': found a choice of what is recorded, or frame_steps=, allowed on "
+            "emulator, lava and lava-stock. Omit it."
         )
     from ipvae.lava_procs.loihi2 import run as run_loihi2
 

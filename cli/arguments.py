@@ -1,0 +1,55 @@
+"""Names of the library's arguments in its messages, turned into options of the command line."""
+
+import re
+
+OPTIONS = {
+    "backend": "--backend",
+    "backends": "--backends",
+    "cores": "--cores",
+    "data_dir": "--data-dir",
+    "frame_steps": "--hold",
+    "images": "--images",
+    "labels": "--labels",
+    "layers": "--layers",
+    "neurons": "--neurons",
+    "replay_draws": "--replay-draws",
+    "samples": "--samples",
+    "seed": "--seed",
+    "steps": "--steps",
+    "target": "--target",
+    "timeout": "--timeout",
+    "trace": "--trace",
+}
+"""Argument -> option, where a message of the library may name it."""
+
+_NAMED = re.compile(r"\b(\w+)=(?=(?P<value>[\w./-]*))")
+
+
+def with_options(message: str) -> str:
+    """Return a message with options in the place of arguments.
+
+    An argument is named at the beginning, before a colon ('samples: found 20, ...'), or
+    anywhere as 'samples=' or 'samples=20'.
+
+    >>> with_options("samples: found 9, allowed up to 5; give more with data_dir=")
+    '--samples: found 9, allowed up to 5; give more with --data-dir'
+    >>> with_options("images of samples=2 with frame_steps=3: found 4")
+    'images of --samples 2 with --hold 3: found 4'
+    """
+    head, colon, rest = message.partition(":")
+    words = head.split(" and ")
+    if colon and all(word.split(" ")[0] in OPTIONS for word in words):
+        head = " and ".join(_leading(word) for word in words)
+    return _NAMED.sub(_option, head + colon + rest)
+
+
+def _leading(word: str) -> str:
+    name, space, more = word.partition(" ")
+    return OPTIONS[name] + space + more
+
+
+def _option(match: re.Match) -> str:
+    name = match.group(1)
+    if name not in OPTIONS:
+        return match.group(0)
+    return OPTIONS[name] + (" " if match.group("value") else "")

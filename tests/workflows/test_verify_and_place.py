@@ -1,0 +1,129 @@
+# pyright: reportOptionalMemberAccess=false, reportArgumentType=false, reportOptionalSubscript=false, reportAttributeAccessIssue=false, reportCallIssue=false
+"""`ipvae.verify`, `check`, `place`, `diff`, `load_model`, and how results show themselves."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import ipvae
+from ipvae.workflows import backends
+
+
+@pytest.fixture
+def net(make_network):
+    return make_network(k=16, m=12)
+
+
+@pytest.fixture
+def twin(monkeypatch):
+    """A second backend that is the emulator under another name."""
+    run_backend = backends.run_backend
+    monkeypatch.setattr(backends, "BACKENDS", ("emulator", "twin"))
+    monkeypatch.setattr(
+        "ipvae.workflows.verify.run_backend",
+        lambda _, *rest, **options: run_backend("emulator", *rest, **options),
+    )
+
+
+def test_equal_backends_are_bit_exact(net, twin):
+    result = ipvae.verify(net, steps=6, samples=3, backends=("emulator", "twin"))
+    assert result.bit_exact
+    assert result.holds
+    assert result.compared_values == 3 * 7 * 3 * 16
+    assert result.first_divergence is None
+
+
+def test_backends_must_be_two_different_ones(net):
+    for names in (("emulator",), ("emulator", "emulator")):
+        with pytest.raises(ipvae.IpvaeError, match="backends: found .*two or more different"):
+            ipvae.verify(net, backends=names)
+
+
+def test_a_trace_with_another_potential_is_not_bit_exact(net, tmp_path):
+    trace = ipvae.run(net, steps=8, record="all").trace
+    trace.save(tmp_path / "t.h5")
+    assert ipvae.verify_trace(net, tmp_path / "t.h5").bit_exact
+    u = trace.samples[2]["1"]["u"].copy()
+    u[4, 7] += 1
+    trace.samples[2]["1"]["u"] = u
+    trace.save(tmp_path / "t.h5", overwrite=True)
+    result = ipvae.verify_trace(net, tmp_path / "t.h5")
+    assert not result.bit_exact
+    where = result.first_divergence
+    assert (where["sample"], where["step"], where["variable"], where["index"]) == (2, 4, "u", 7)
+
+
+def test_check_and_place(net):
+    found = ipvae.check(net)
+    assert found.ok
+    assert found.overflow_proved
+    assert found.cores == 1
+    plan = ipvae.place(net, cores=4)
+    assert plan.fits
+    assert plan.cores == 4
+    assert plan.to_json()["readings"].keys() == {"optimistic", "conservative"}
+    with pytest.raises(ipvae.IpvaeError, match="target"):
+        ipvae.check(net, target="loihi9")
+
+
+def test_placing_takes_a_trace_of_the_same_network(net, make_network):
+    trace = ipvae.run(net, steps=4, record="all").trace
+    assert "in the trace (emulator)" in ipvae.place(net, trace=trace).plan.activity.source
+    with pytest.raises(ipvae.IpvaeError, match="trace: the trace is of the network"):
+        ipvae.place(make_network(seed=1), trace=trace)
+
+
+def test_diff_of_networks_and_of_traces(net, tmp_path):
+    net.save(tmp_path / "a.h5")
+    assert ipvae.diff(net, tmp_path / "a.h5").same
+    other = replace(net, layer=replace(net.layer, u_init=net.layer.u_init + 1))
+    found = ipvae.diff(net, other)
+    assert not found.same
+    assert not found.runs_alike
+    assert "log-rates at reset" in dict(found.rows())
+    one, two = (ipvae.run(n, steps=3, record="all").trace for n in (net, other))
+    assert ipvae.diff(one, one).same
+    assert not ipvae.diff(one, two).same
+    with pytest.raises(ipvae.IpvaeError, match="both must be networks or both traces"):
+        ipvae.diff(net, one)
+
+
+def test_a_file_is_replaced_only_where_it_is_asked_for(net, tmp_path):
+    path = tmp_path / "net.h5"
+    net.save(path)
+    with pytest.raises(ipvae.IpvaeError, match=r"already exists. Pass overwrite=True"):
+        net.save(path)
+    net.save(path, overwrite=True)
+    np.testing.assert_array_equal(ipvae.load_network(path).layer.weight_rec, net.layer.weight_rec)
+
+
+def test_shipped_models_are_found_by_name(tmp_path, monkeypatch):
+    assert set(ipvae.shipped_models()) >= {"mnist", "patches"}
+    monkeypatch.chdir(tmp_path)
+    assert ipvae.load_model("patches").data.preset == "patches"
+    with pytest.raises(ipvae.IpvaeError, match="shipped models are mnist, patches"):
+        ipvae.load_model("nothing")
+    (tmp_path / "mnist").mkdir()
+    with pytest.raises(ipvae.IpvaeError, match="mnist"):  # a path that exists wins
+        ipvae.load_model("mnist")
+
+
+def test_results_show_themselves_shortly(net):
+    run = ipvae.run(net, steps=2)
+    results = [
+        run,
+        ipvae.check(net),
+        ipvae.place(net),
+        ipvae.diff(net, net),
+        ipvae.count_operations(net, run),
+        ipvae.estimate_energy(net, run),
+    ]
+    for result in results:
+        assert repr(result).startswith(type(result).__name__ + "(")
+        assert "array" not in repr(result)
+        assert len(repr(result)) < 1500
+        assert result._repr_html_().startswith("<table>")
+        assert isinstance(result.to_json(), dict)
+    assert len(repr(net)) < 100
+    assert len(repr(ipvae.run(net, steps=2, record="all").trace)) < 200

@@ -1,0 +1,169 @@
+"""Operations of a run, and the energy and time that cost models give for them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ipvae.energy.counts import Counts, count, count_totals
+from ipvae.energy.layer_counts import LayerCounts, layer_counts
+from ipvae.energy.models import EnergyRow, TimeRow
+from ipvae.energy.models.loihi2 import CHIP as LOIHI2
+from ipvae.energy.models.table import left_out, model_table
+from ipvae.energy.work import work_of
+from ipvae.errors import InputError
+from ipvae.network.description import IntNetwork
+from ipvae.network.totals import Totals
+from ipvae.network.trace import Trace
+from ipvae.workflows.results import Result
+from ipvae.workflows.run import RunResult
+
+MICRO = 1e6
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class OperationCounts(Result):
+    """Operations per image, means over the images of a run (docs/energy.md defines each).
+
+    Attributes
+    ----------
+    total : Counts
+        Of the whole network.
+    layers : tuple of LayerCounts
+        Of each layer; empty where a trace was counted.
+    images : int
+        Images of the run.
+    """
+
+    total: Counts
+    layers: tuple[LayerCounts, ...]
+    images: int
+
+    @property
+    def synaptic_ops(self) -> float:
+        """Stored synapses of every nonzero message, per image."""
+        return self.total.synaptic_ops
+
+    @property
+    def spikes(self) -> float:
+        """Sum of the code's counts of the steps 0..T-1, per image."""
+        return self.total.spikes
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the counts per image: pairs of name and text."""
+        return [(name, f"{value:,.1f}") for name, value in self.total.as_dict().items()]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data: the counts of `ipvae report --json`, and those of each layer."""
+        return {
+            "images": self.images,
+            "counts": self.total.as_dict(),
+            "layers": [layer.as_dict() for layer in self.layers],
+        }
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class EnergyEstimate(Result):
+    """Modelled energy and time of one image.
+
+    Attributes
+    ----------
+    energy : tuple of EnergyRow
+        Joules per image: Loihi 2's band, other chips, dense baselines.
+    time : tuple of TimeRow
+        Seconds per image.
+    notes : tuple of str
+        Models that could not be applied, with the reason.
+    """
+
+    energy: tuple[EnergyRow, ...]
+    time: tuple[TimeRow, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def loihi2(self) -> tuple[EnergyRow, ...]:
+        """Rows of Loihi 2: the band, dynamic and static apart."""
+        return tuple(row for row in self.energy if row.chip == LOIHI2)
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return energies in microjoules per image, Loihi 2's band first."""
+        first = [*self.loihi2, *(row for row in self.energy if row.chip != LOIHI2)]
+        return [(f"{row.model}, {row.chip}, {row.kind}, {row.part}", _band(row)) for row in first]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data: `energy`, `time` and `energy_notes` of `ipvae report --json`."""
+        return {
+            "energy": [row.as_dict() for row in self.energy],
+            "time": [row.as_dict() for row in self.time],
+            "energy_notes": list(self.notes),
+        }
+
+
+def count_operations(
+    network: IntNetwork, result: RunResult | Trace | Totals | str | Path
+) -> OperationCounts:
+    """Count the operations of a run on any backend.
+
+    Parameters
+    ----------
+    network : IntNetwork
+        The network that ran.
+    result : RunResult, Trace, Totals, or path of a trace file
+
+    Raises
+    ------
+    InputError
+        If the run or trace lacks what is counted.
+    """
+    run = _ran(result)
+    if isinstance(run, Trace):
+        return OperationCounts(count(network, run), (), len(run.samples))
+    return OperationCounts(
+        count_totals(network, run), tuple(layer_counts(network, run)), run.images
+    )
+
+
+def estimate_energy(network: IntNetwork, result: RunResult | Totals) -> EnergyEstimate:
+    """Model what a run costs on Loihi 2, on other chips, and as dense arithmetic.
+
+    Every row names its kind (modelled), part (dynamic, static or total), source and assumptions;
+    docs/energy.md has the models.
+
+    Parameters
+    ----------
+    network : IntNetwork
+        The network that ran.
+    result : RunResult or Totals
+        Of any backend that recorded every variable.
+
+    Raises
+    ------
+    InputError
+        If the run recorded part of its variables only.
+    """
+    run = _ran(result)
+    if isinstance(run, Trace):
+        raise InputError("result: is a trace, allowed is what ipvae.run returns.")
+    work = work_of(network, run)
+    energy, time = model_table(network, work)
+    return EnergyEstimate(tuple(energy), tuple(time), tuple(left_out(work)))
+
+
+def _ran(result: object) -> Trace | Totals:
+    if isinstance(result, RunResult):
+        found = result.totals or result.trace
+        if found is not None:
+            return found
+    if isinstance(result, (Trace, Totals)):
+        return result
+    if isinstance(result, (str, Path)):
+        from ipvae.network.trace import read_trace
+
+        return read_trace(Path(result))
+    raise InputError(
+        f"result: must be what ipvae.run returns, a trace or totals, got {type(result).__name__}."
+    )
+
+
+def _band(row: EnergyRow) -> str:
+    low, high = row.low_j * MICRO, row.high_j * MICRO
+    return f"{low:.3g} uJ" if low == high else f"{low:.3g} to {high:.3g} uJ"

@@ -1,0 +1,49 @@
+"""Read trained models: the user's own, and those that ship."""
+
+from pathlib import Path
+
+import ipvae
+from ipvae.errors import InputError
+from ipvae.train.checkpoint import Checkpoint, load_checkpoint
+
+SHIPPED = "models"
+
+
+def load_model(path: str | Path) -> Checkpoint:
+    """Read a trained model.
+
+    Parameters
+    ----------
+    path : folder of a model, one of its two files, or the name of a shipped model
+        A path that exists wins over a name.
+
+    Raises
+    ------
+    CheckpointError
+        If a file is missing, damaged or of another kind.
+    InputError
+        If there is neither such a path nor a shipped model of that name.
+    """
+    if Path(path).exists():
+        return load_checkpoint(path)
+    folders = _shipped_folders()
+    if str(path) in folders:
+        return load_checkpoint(folders[str(path)])
+    raise InputError(
+        f"model: there is no folder or file '{path}', and the shipped models are "
+        f"{', '.join(sorted(folders)) or 'not installed'}. Pass a path or one of these names."
+    )
+
+
+def shipped_models() -> tuple[str, ...]:
+    """Return the names of the models that ship with this package, for `load_model`."""
+    return tuple(sorted(_shipped_folders()))
+
+
+def _shipped_folders() -> dict[str, Path]:
+    package = Path(ipvae.__file__).parent
+    for place in (package / SHIPPED, package.resolve().parent / SHIPPED):
+        found = {folder.parent.name: folder.parent for folder in place.glob("*/model.json")}
+        if found:
+            return found
+    return {}

@@ -1,0 +1,151 @@
+"""Read networks and traces, and tell what differs between two of either."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ipvae.errors import InputError
+from ipvae.network.description import IntNetwork
+from ipvae.network.difference import RUNS, Difference, differences
+from ipvae.network.file import checksum, read_network
+from ipvae.network.plain_file import is_plain
+from ipvae.network.trace import Trace, compare, read_trace
+from ipvae.workflows.results import Result
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class NetworkDiff(Result):
+    """What differs between two networks.
+
+    Attributes
+    ----------
+    differences : tuple of Difference
+        Fields with both values: `name`, `part` (runs, judged or noted), `first`, `second`,
+        `detail`.
+    checksums : tuple of str
+    """
+
+    differences: tuple[Difference, ...]
+    checksums: tuple[str, str]
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differences
+
+    @property
+    def runs_alike(self) -> bool:
+        """Whether the same images give the same counts."""
+        return not any(d.part == RUNS for d in self.differences)
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the differing fields: pairs of name and text."""
+        if self.same:
+            return [("same", "True")]
+        return [(d.name, f"{d.first} != {d.second}") for d in self.differences]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data, with the keys of `ipvae diff --json`."""
+        return {
+            "same": self.same,
+            "runs_alike": self.runs_alike,
+            "checksums": list(self.checksums),
+            "differences": [vars(d) for d in self.differences],
+        }
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TraceDiff(Result):
+    """What differs between two traces.
+
+    Attributes
+    ----------
+    compared_values : int
+        Values that both traces hold.
+    first_divergence : dict or None
+        Earliest difference: `sample`, `step`, `layer`, `variable`, `index`, `expected`, `found`.
+    """
+
+    compared_values: int
+    first_divergence: dict[str, Any] | None
+
+    @property
+    def same(self) -> bool:
+        """Whether both hold the same values."""
+        return self.first_divergence is None
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the main figures: pairs of name and text."""
+        return [
+            ("same", str(self.same)),
+            ("compared values", f"{self.compared_values:,}"),
+            ("first divergence", str(self.first_divergence)),
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data."""
+        return {
+            "same": self.same,
+            "compared_values": self.compared_values,
+            "first_divergence": self.first_divergence,
+        }
+
+
+def load_network(path: str | Path) -> IntNetwork:
+    """Read a network file; `network.save(path)` writes one.
+
+    Parameters
+    ----------
+    path : .h5 file of any version
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, damaged, foreign or newer than this version.
+    """
+    return read_network(path)
+
+
+def is_lava_dl(path: str | Path) -> bool:
+    """Return whether a file is a network of lava-dl's layout that was not written here."""
+    return is_plain(path)
+
+
+def load_trace(path: str | Path) -> Trace:
+    """Read a trace file, as `ipvae run --trace` or `trace.save(path)` writes it.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, damaged or not a trace.
+    """
+    return read_trace(Path(path))
+
+
+def diff(
+    first: IntNetwork | Trace | str | Path, second: IntNetwork | Trace | str | Path
+) -> NetworkDiff | TraceDiff:
+    """Tell what differs between two networks, or between two traces.
+
+    Parameters
+    ----------
+    first, second : networks, paths of network files, or traces
+        Both of one kind.
+
+    Raises
+    ------
+    InputError
+        If one is a network and the other one a trace.
+    FormatError
+        If a file cannot be read.
+    """
+    a, b = (read_network(x) if isinstance(x, (str, Path)) else x for x in (first, second))
+    if isinstance(a, Trace) and isinstance(b, Trace):
+        found = compare(a, b)
+        return TraceDiff(found.compared_values, found.first_divergence)
+    if isinstance(a, IntNetwork) and isinstance(b, IntNetwork):
+        return NetworkDiff(tuple(differences(a, b)), (checksum(a), checksum(b)))
+    raise InputError(
+        f"diff: both must be networks or both traces, got {type(first).__name__} and "
+        f"{type(second).__name__}."
+    )

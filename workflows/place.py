@@ -1,0 +1,202 @@
+"""Check a network against its target, and place it on the target's cores."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ipvae.errors import InputError
+from ipvae.network.activity import Activity, full_activity, traced_activity
+from ipvae.network.bounds import bounds
+from ipvae.network.check import CheckResult
+from ipvae.network.check import check as check_network
+from ipvae.network.core_memory import layer_shapes
+from ipvae.network.description import IntNetwork
+from ipvae.network.file import checksum
+from ipvae.network.limits import target_named
+from ipvae.network.partition import Placement
+from ipvae.network.plan import Plan, make_plan
+from ipvae.network.trace import Trace, read_trace
+from ipvae.workflows.progress import Listener, listening, stage
+from ipvae.workflows.results import Result
+
+IMAGES, STEPS = 16, 64
+"""What is run to see how busy the cores are, where no trace is given."""
+
+log = logging.getLogger("ipvae")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Check(Result):
+    """Whether a network fits a target.
+
+    Attributes
+    ----------
+    result : CheckResult
+        Every limit with what was found and what is allowed, and every proved interval.
+    """
+
+    result: CheckResult
+
+    @property
+    def ok(self) -> bool:
+        """Whether no limit is exceeded."""
+        return self.result.ok
+
+    @property
+    def target(self) -> str:
+        """Name of the target."""
+        return self.result.target
+
+    @property
+    def violations(self) -> list[Any]:
+        """Limits that are exceeded: `rule`, `found`, `allowed`, `where`."""
+        return self.result.violations
+
+    @property
+    def overflow_proved(self) -> bool:
+        """Whether no variable and no intermediate can leave its range."""
+        return self.result.overflow_proved
+
+    @property
+    def cores(self) -> int | None:
+        """Cores by the conservative reading of the memory model; None where they do not fit."""
+        return self.result.cores.high if self.result.cores else None
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the main figures: pairs of name and text."""
+        return [
+            ("target", self.target),
+            ("ok", str(self.ok)),
+            ("cores", str(self.cores)),
+            ("violations", "; ".join(v.rule for v in self.violations) or "none"),
+            ("overflow proved impossible", str(self.overflow_proved)),
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data, with the keys of `ipvae check --json`."""
+        return self.result.as_dict()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PlacementPlan(Result):
+    """Neurons on cores, by both readings of the memory model.
+
+    Attributes
+    ----------
+    plan : Plan
+    """
+
+    plan: Plan
+
+    @property
+    def fits(self) -> bool:
+        """Whether the network fits by the conservative reading."""
+        return self.plan.fits
+
+    @property
+    def cores(self) -> int | None:
+        """Cores by the conservative reading; None where the network does not fit."""
+        found = self.plan.conservative
+        return found.total_cores if isinstance(found, Placement) else None
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the main figures: pairs of name and text."""
+        found = self.plan.conservative
+        chips = str(found.chips) if isinstance(found, Placement) else "none"
+        return [
+            ("target", self.plan.target.name),
+            ("fits", str(self.fits)),
+            ("cores", str(self.cores)),
+            ("chips", chips),
+            ("activity", self.plan.activity.source),
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data, as `ipvae check --plan FILE` writes it."""
+        return self.plan.as_dict()
+
+
+def check(network: IntNetwork, *, target: str = "loihi2") -> Check:
+    """Check weight grid, ranges, payload, neurons and memory against a target's limits.
+
+    Parameters
+    ----------
+    network : IntNetwork
+    target : 'loihi2' (one chip), 'kapoho-point' or 'hala-point'
+
+    Raises
+    ------
+    InputError
+        If the target is not known.
+    """
+    return Check(check_network(network, target))
+
+
+def place(
+    network: IntNetwork,
+    *,
+    target: str = "loihi2",
+    cores: int | None = None,
+    trace: Trace | str | Path | None = None,
+    progress: Listener | None = None,
+) -> PlacementPlan:
+    """Place a network on the cores of a target.
+
+    Parameters
+    ----------
+    network : IntNetwork
+    target : 'loihi2' (one chip), 'kapoho-point' or 'hala-point'
+    cores : int, optional
+        Cores to spread over; without it, as few as hold the network.
+    trace : Trace or path, optional
+        Says how busy the cores are; without it the network's test images are run.
+    progress : callable, optional
+        As `ipvae.run`.
+
+    Raises
+    ------
+    InputError
+        If the number of cores cannot be, or the trace is of another network.
+    """
+    shapes, board = layer_shapes(network), target_named(target)
+    with listening(progress):
+        busy = _activity(network, trace)
+    return PlacementPlan(make_plan(shapes, board, busy, cores))
+
+
+def _activity(network: IntNetwork, given: Trace | str | Path | None) -> Activity:
+    if given is not None:
+        where = "the trace" if isinstance(given, Trace) else str(given)
+        trace = given if isinstance(given, Trace) else read_trace(Path(given))
+        require_trace_of(network, trace, where)
+        extent = f"{len(trace.samples)} images of {trace.steps} updates"
+        return traced_activity(network, trace, f"{extent} in {where} ({trace.backend})")
+    pixels = network.test_images[:IMAGES]
+    if not len(pixels) or not all(bound.holds for bound in bounds(network)):
+        return full_activity(layer_shapes(network))
+    from ipvae.emulator import run
+
+    with stage(f"running {len(pixels)} images to see how busy the cores are"):
+        trace = run(network, pixels, STEPS, 0, tell=log.info)
+    return traced_activity(
+        network, trace, f"{len(pixels)} images of the file, {STEPS} updates, in the emulator"
+    )
+
+
+def require_trace_of(network: IntNetwork, trace: Trace, where: str) -> None:
+    """Raise InputError unless a trace is of this network and holds what every layer sent."""
+    if trace.checksum != checksum(network):
+        raise InputError(
+            f"trace: {where} is of the network {trace.checksum[:12]}..., NET.h5 is "
+            f"{checksum(network)[:12]}...; record one with 'ipvae run NET.h5 --trace'"
+        )
+    if not trace.complete:
+        raise InputError(f"trace: {where} holds chosen steps or neurons; record it whole")
+    missing = [
+        source
+        for source in {str(s.layer.source) for s in network.wiring.stages} - {"0"}
+        if any("z" not in sample.get(source, {}) for sample in trace.samples)
+    ]
+    if missing:
+        raise InputError(f"trace: {where} has no z of layer {min(missing)}; record it whole")

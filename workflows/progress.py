@@ -1,0 +1,88 @@
+"""Progress of long work as events: who listens decides how it is shown."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ProgressEvent:
+    """State of one stage of a workflow.
+
+    Attributes
+    ----------
+    message : str
+        What is being done.
+    done, total : int
+        Units of work (mostly images); total is 0 where it is not known.
+    seconds : float, optional
+        Wall time of the stage; given with its last event only.
+    """
+
+    message: str
+    done: int
+    total: int
+    seconds: float | None = None
+
+
+Listener = Callable[[ProgressEvent], None]
+"""Takes events, perhaps from several threads."""
+
+Advance = Callable[[int], None]
+"""Takes how much more of a stage is done, from any thread."""
+
+_listener: ContextVar[Listener | None] = ContextVar("ipvae_progress", default=None)
+
+
+@contextmanager
+def listening(listener: Listener | None) -> Iterator[None]:
+    """Send the events of all stages within to `listener`; None keeps the present listener."""
+    if listener is None:
+        yield
+        return
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+@contextmanager
+def stage(message: str, total: int = 0) -> Iterator[Advance]:
+    """Report a stage of work: its begin, what `advance` adds to it, and its end with its time."""
+    listener = _listener.get() or _default_listener()
+    start, done, lock = time.perf_counter(), 0, threading.Lock()
+
+    def advance(more: int) -> None:
+        nonlocal done
+        with lock:
+            done += more
+            listener(ProgressEvent(message, done, total))
+
+    listener(ProgressEvent(message, 0, total))
+    yield advance
+    listener(ProgressEvent(message, done, total, time.perf_counter() - start))
+
+
+def _default_listener() -> Listener:
+    """On a terminal or in a notebook one line that is rewritten; elsewhere silence."""
+    return _show if _is_interactive() else lambda _: None
+
+
+def _is_interactive() -> bool:
+    shell = sys.modules.get("IPython")
+    kernel = shell is not None and type(shell.get_ipython()).__name__ == "ZMQInteractiveShell"
+    return kernel or (sys.stderr is not None and sys.stderr.isatty())
+
+
+def _show(event: ProgressEvent) -> None:
+    line = event.message
+    if event.total and event.done:
+        line += f": {event.done:,} of {event.total:,}"
+    end = "" if event.seconds is None else f" ({event.seconds:.1f} s)\n"
+    sys.stderr.write(f"\r{line:<78}{end}")
+    sys.stderr.flush()

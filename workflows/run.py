@@ -1,0 +1,408 @@
+"""Run images through a network on one backend."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ipvae.errors import InputError
+from ipvae.lava_procs.watch import TIMEOUT_SECONDS
+from ipvae.network.atomic import require_writable_file
+from ipvae.network.description import IntNetwork
+from ipvae.network.draws import only_draws, read_draws
+from ipvae.network.pixels import to_pixels
+from ipvae.network.random_source import STEP_LIMIT
+from ipvae.network.record import EVERYTHING, Record
+from ipvae.network.stream import frames, stream_drives
+from ipvae.network.totals import Totals
+from ipvae.network.trace import Trace, write_trace
+from ipvae.network.trace_totals import trace_totals
+from ipvae.workflows.backends import require_known, run_backend
+from ipvae.workflows.images import ImagesLike, network_images
+from ipvae.workflows.progress import Listener, listening, stage
+from ipvae.workflows.results import Result
+
+COUNTED = ("spikes", "zeros", "saturations", "saturations_by_variable")
+
+log = logging.getLogger("ipvae")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RunResult(Result):
+    """What a run gave.
+
+    Attributes
+    ----------
+    backend : str
+    images, steps, frames, seed : int
+        Images or streams, updates of each after step 0 (T), frames of a stream (1 of an image),
+        seed of all draws.
+    replayed : bool
+        Whether counts were replayed instead of sampled.
+    seconds : float
+        Wall time of the run; compiling of kernels is not included.
+    totals : Totals or None
+        Messages, spikes, saturations and last row of each layer, summed over images and steps;
+        None where a backend recorded part of its variables only.
+    trace : Trace or None
+        What was recorded; None with `record="totals"`.
+    outputs : dict of layer -> (N, n) int32
+        What the code and the read-outs sent in the last row.
+    code : str
+        Number of the layer whose counts stand for the image.
+    """
+
+    backend: str
+    images: int
+    steps: int
+    frames: int
+    seed: int
+    replayed: bool
+    seconds: float
+    totals: Totals | None
+    trace: Trace | None
+    outputs: dict[str, np.ndarray]
+    code: str
+
+    @property
+    def image_steps_per_second(self) -> float:
+        """Rows 0..T of all images, for each second."""
+        return self.images * (self.steps + 1) / self.seconds
+
+    @property
+    def activity(self) -> dict[str, Any]:
+        """Spikes, part of zeros and saturations of the run; empty where it was not counted."""
+        if self.totals is None:
+            return {}
+        code = self.totals.layers[self.code]
+        values = self.totals.rows * code.z.shape[1]
+        return {
+            "spikes": int(code.sizes.sum()),
+            "zeros": (values - int(code.messages.sum())) / values,
+            "saturations": sum(self.totals.saturations.values()),
+            "saturations_by_variable": self.totals.saturations,
+        }
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the main figures: pairs of name and text."""
+        found = [
+            ("backend", self.backend),
+            ("images x steps", f"{self.images} x {self.steps}"),
+            ("time", f"{self.seconds:.2f} s"),
+            ("speed", f"{self.image_steps_per_second:.0f} image-steps/s"),
+        ]
+        if self.totals is not None:
+            of_run = self.activity
+            found.append(("spikes", f"{of_run['spikes']} ({of_run['zeros']:.1%} zeros)"))
+            found.append(("saturations", str(of_run["saturations"])))
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data, with the keys of `ipvae run --json`."""
+        return {
+            "backend": self.backend,
+            "samples": self.images,
+            "steps": self.steps,
+            "seed": self.seed,
+            "draws": "replayed" if self.replayed else "sampled",
+            "seconds": self.seconds,
+            "image_steps_per_second": self.image_steps_per_second,
+            "frames": self.frames,
+            **(self.activity or dict.fromkeys(COUNTED)),
+        }
+
+
+def run(
+    network: IntNetwork,
+    images: ImagesLike = None,
+    *,
+    steps: int = 64,
+    seed: int = 0,
+    backend: str = "emulator",
+    record: str | Sequence[str] | Record = "totals",
+    samples: int | None = None,
+    data_dir: str | Path | None = None,
+    frame_steps: int | None = None,
+    replay_draws: str | Path | np.ndarray | None = None,
+    keep_steps: Sequence[int] = (),
+    trace_file: str | Path | None = None,
+    draws_file: str | Path | None = None,
+    profile_file: str | Path | None = None,
+    timeout: float = TIMEOUT_SECONDS,
+    progress: Listener | None = None,
+) -> RunResult:
+    """Run images through a network.
+
+    Parameters
+    ----------
+    network : IntNetwork
+    images : array, path or name of a set, optional
+        (n, M), (n, height, width), (n, 1, height, width) or (n, height, width, 1): integers are
+        pixel levels, floating-point numbers real values. With `frame_steps` an array of streams,
+        (n, frames, M). The test images inside the network without it.
+    steps : int
+        Updates of each image (T).
+    seed : int in [0, 2**48)
+        Of all draws.
+    backend : 'emulator', 'lava', 'lava-stock' or 'loihi2'
+    record : 'totals', 'all', names of variables, or Record
+        What a trace of the run holds; no trace is made with 'totals'.
+    samples : int, optional
+        Images to run, the first ones in order.
+    data_dir : path, optional
+        Folder of the network's data set, whose test images are run.
+    frame_steps : int, optional
+        Streams: updates that each frame drives, without a reset between frames.
+    replay_draws : path or (n, steps + 1, K) int array, optional
+        Counts that are replayed instead of sampled.
+    keep_steps : ints in [0, steps]
+        Steps whose potentials and outputs `totals.kept` holds.
+    trace_file, draws_file : path, optional
+        Files to which the trace, and the code's counts alone, are written instead of kept in
+        memory; `record` says what the trace holds, everything with 'totals'.
+    profile_file : path, optional
+        Of backend loihi2: file for the time and energy that the board measures (CSV).
+    timeout : float, seconds
+        Of Lava's backends: longest time without a sign of life.
+    progress : callable, optional
+        Takes each `ipvae.workflows.progress.ProgressEvent`.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used.
+    BackendError
+        If this machine does not have the backend.
+    HungBackendError
+        If it stopped answering.
+    UnprovedOverflowError
+        If a variable of the network may leave its range.
+
+    Examples
+    --------
+    >>> import ipvae
+    >>> net = ipvae.load_network("net.h5")  # doctest: +SKIP
+    >>> ipvae.run(net, steps=64).totals  # doctest: +SKIP
+    """
+    require_known(backend)
+    if profile_file is not None and backend != "loihi2":
+        raise InputError(f"profile_file: found backend={backend}, allowed is loihi2: a board's own")
+    chosen = as_record(record)
+    if chosen is not None:
+        chosen.require_fits(network)
+    pixels = run_pixels(network, images, samples, data_dir, steps, frame_steps)
+    draws, seed = replayed(replay_draws, network, len(pixels), steps, seed)
+    files = Files(*(None if f is None else Path(f) for f in (trace_file, draws_file)))
+    for path in (files.trace, files.draws, profile_file):
+        if path is not None:
+            require_writable_file(path)
+    job = Job(network, pixels, steps, seed, draws, frame_steps)
+    with listening(progress):
+        if backend == "emulator":
+            seconds, totals = job.emulate(keep_steps)
+            trace = job.record_to(files, chosen)
+        else:
+            seconds, trace = job.simulate(backend, chosen or EVERYTHING, timeout)
+            totals = job.totals_of(trace, keep_steps) if chosen in (None, EVERYTHING) else None
+            files.write(network, trace)
+        if profile_file is not None:
+            _measure(Path(profile_file), job)
+    return RunResult(
+        backend=backend,
+        images=len(pixels),
+        steps=steps,
+        frames=frames(steps, frame_steps),
+        seed=seed,
+        replayed=draws is not None,
+        seconds=seconds,
+        totals=totals,
+        trace=None if chosen is None or files.trace is not None else trace,
+        outputs=_outputs(network, totals),
+        code=network.code,
+    )
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where a trace, and the code's counts alone, are written; None for nowhere."""
+
+    trace: Path | None
+    draws: Path | None
+
+    def write(self, network: IntNetwork, trace: Trace) -> None:
+        """Write what another backend recorded."""
+        if self.trace is not None:
+            write_trace(self.trace, trace)
+        if self.draws is not None:
+            write_trace(self.draws, only_draws(trace, network))
+
+
+def _measure(path: Path, job: "Job") -> None:
+    """Measure a board's time and energy on the first image, and write them."""
+    from ipvae.lava_procs.loihi2_profile import measure, write_profile
+
+    with stage("measuring time and energy"):
+        n_steps = min(len(job.pixels) * job.steps, STEP_LIMIT - 1)
+        write_profile(path, measure(job.network, job.pixels[0], n_steps, job.seed))
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """Images (N, M), or streams (N, frames, M) with `frame_steps`, and how they are run."""
+
+    network: IntNetwork
+    pixels: np.ndarray
+    steps: int
+    seed: int
+    draws: np.ndarray | None = None
+    frame_steps: int | None = None
+
+    def emulate(self, keep_steps: Sequence[int] = ()) -> tuple[float, Totals]:
+        """Run on the emulator without a trace: seconds of the engine alone, and totals."""
+        from ipvae.emulator import Emulator
+
+        emulator = Emulator(self.network, tell=log.info)
+        pixels, n = self.pixels, len(self.pixels)
+        with stage(f"running {n} images for {self.steps} steps on emulator", n) as advance:
+            # A first step loads the kernels, or compiles them, outside of what is timed.
+            first = pixels[:1] if self.frame_steps is None else pixels[:1, 0]
+            emulator.totals(first, 1, self.seed)
+            start = time.perf_counter()
+            totals = emulator.totals(
+                pixels,
+                self.steps,
+                self.seed,
+                draws=self.draws,
+                hold=self.frame_steps,
+                at=keep_steps,
+                progress=advance,
+            )
+            return time.perf_counter() - start, totals
+
+    def record_to(self, files: Files, record: Record | None) -> Trace | None:
+        """Run on the emulator again and record: to files as it goes, or into memory."""
+        if files.trace is not None:
+            self.write(files.trace, record or EVERYTHING)
+        if files.draws is not None:
+            self.write(files.draws, draws_alone(self.network))
+        if record is None or files.trace is not None:
+            return None
+        with stage(f"recording {len(self.pixels)} images for {self.steps} steps"):
+            return run_backend(
+                "emulator",
+                self.network,
+                self.pixels,
+                self.steps,
+                self.seed,
+                self.draws,
+                record,
+                self.frame_steps,
+            )
+
+    def write(self, path: Path, record: Record) -> None:
+        """Run on the emulator and write a trace; memory holds some rows of some images."""
+        from ipvae.emulator import run_to_file
+
+        with stage(f"writing {path}", len(self.pixels)) as advance:
+            run_to_file(
+                path,
+                self.network,
+                self.pixels,
+                self.steps,
+                self.seed,
+                draws=self.draws,
+                record=record,
+                hold=self.frame_steps,
+                progress=advance,
+            )
+
+    def simulate(self, backend: str, record: Record, timeout: float) -> tuple[float, Trace]:
+        """Run on another backend: seconds, and the trace."""
+        start = time.perf_counter()
+        with stage(f"running {len(self.pixels)} images for {self.steps} steps on {backend}"):
+            trace = run_backend(
+                backend,
+                self.network,
+                self.pixels,
+                self.steps,
+                self.seed,
+                self.draws,
+                record,
+                self.frame_steps,
+                timeout,
+            )
+        return time.perf_counter() - start, trace
+
+    def totals_of(self, trace: Trace, keep_steps: Sequence[int] = ()) -> Totals:
+        """Totals of a trace of everything that another backend recorded."""
+        drives = stream_drives(self.network, self.pixels, self.steps, self.frame_steps)
+        return trace_totals(self.network, trace, drives, keep_steps)
+
+
+def as_record(record: str | Sequence[str] | Record) -> Record | None:
+    """Return the record that a name or names of variables stand for; None for totals alone."""
+    if isinstance(record, Record):
+        return record
+    if record == "totals":
+        return None
+    if record == "all":
+        return EVERYTHING
+    if isinstance(record, str):
+        raise InputError(
+            f"record: must be 'totals', 'all' or names of variables, got '{record}'. "
+            "Pass for example ('z',)."
+        )
+    return Record(variables=tuple(record))
+
+
+def run_pixels(
+    network: IntNetwork,
+    images: ImagesLike,
+    samples: int | None,
+    data_dir: str | Path | None,
+    steps: int,
+    frame_steps: int | None,
+) -> np.ndarray:
+    """Return the pixels of a run: (N, M) int16, or (N, frames, M) with `frame_steps`."""
+    if steps < 1:
+        raise InputError(f"steps: must be 1 or more, got {steps}.")
+    if frame_steps is None:
+        return network_images(network, samples, data_dir, images).pixels
+    wanted = frames(steps, frame_steps)
+    if isinstance(images, np.ndarray) and images.ndim == 3 and images.shape[1] == wanted:
+        flat = to_pixels(images.reshape(-1, images.shape[-1]), network.input)
+        return flat.reshape(images.shape)[:samples]
+    number = 1 if samples is None else samples
+    found = network_images(
+        network,
+        number * wanted,
+        data_dir,
+        images,
+        f"images of samples={number} with frame_steps={frame_steps}",
+    ).pixels
+    return found.reshape(number, -1, found.shape[1])
+
+
+def replayed(
+    draws: str | Path | np.ndarray | None, network: IntNetwork, samples: int, steps: int, seed: int
+) -> tuple[np.ndarray | None, int]:
+    """Return draws to replay, if any, and the seed that made the run's draws."""
+    if draws is None or isinstance(draws, np.ndarray):
+        return draws, seed
+    return read_draws(Path(draws), network, samples, steps)
+
+
+def draws_alone(network: IntNetwork) -> Record:
+    """Return the record of the code's counts, which can be replayed."""
+    return Record(variables=("z",), layers=(network.code,))
+
+
+def _outputs(network: IntNetwork, totals: Totals | None) -> dict[str, np.ndarray]:
+    if totals is None:
+        return {}
+    shown = [s.name for s in network.wiring.stages if s.role != "hidden"]
+    return {name: totals.layers[name].z for name in shown}

@@ -1,0 +1,302 @@
+"""Compare backends bit by bit, and traces recorded elsewhere with the emulator."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ipvae.errors import FormatError, InputError
+from ipvae.lava_procs.watch import TIMEOUT_SECONDS
+from ipvae.network.description import IntNetwork
+from ipvae.network.draws import draws_of, integers_of
+from ipvae.network.hdf5_child import shown
+from ipvae.network.layers import PoissonLayer
+from ipvae.network.stream import frames
+from ipvae.network.trace import VARIABLES, Trace, compare, read_trace
+from ipvae.workflows.backends import require_known, run_backend
+from ipvae.workflows.images import ImagesLike, network_images
+from ipvae.workflows.progress import Listener, listening, stage
+from ipvae.workflows.results import Result
+from ipvae.workflows.run import replayed, run_pixels
+
+MISSING = "not_recorded"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class VerifyResult(Result):
+    """Outcome of a comparison of backends.
+
+    Attributes
+    ----------
+    bit_exact : bool
+        Whether every value of every backend equals the first one's.
+    backends : tuple of str
+        The first is the reference.
+    variables : tuple of str
+        Compared variables as 'layer/variable'.
+    images, steps, seed : int
+    compared_values : int
+        Values of one backend that were compared with those of each other backend.
+    max_count : int
+        Largest count of the code.
+    first_divergence : dict or None
+        `backend`, `sample`, `step`, `layer`, `variable`, `index`, `expected`, `found`.
+    replayed : str or None
+        Of a recorded trace: the variable whose values were replayed.
+    not_recorded : tuple of str
+        Of a recorded trace: variables that it lacks.
+    draws : dict or None
+        Of a recorded trace: tests of its counts against the sampler's law (docs/hardware.md).
+    """
+
+    bit_exact: bool
+    backends: tuple[str, ...]
+    variables: tuple[str, ...]
+    images: int
+    steps: int
+    seed: int
+    compared_values: int
+    max_count: int
+    first_divergence: dict[str, Any] | None
+    replayed: str | None = None
+    not_recorded: tuple[str, ...] = ()
+    draws: dict[str, Any] | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether all compared values are equal and recorded counts follow the sampler's law."""
+        return self.bit_exact and (self.draws is None or bool(self.draws["follows_poisson"]))
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the main figures: pairs of name and text."""
+        return [
+            ("bit_exact", str(self.bit_exact)),
+            ("backends", " = ".join(self.backends)),
+            ("images x steps", f"{self.images} x {self.steps}"),
+            ("compared values", f"{self.compared_values:,}"),
+            ("first divergence", str(self.first_divergence)),
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data, with the keys of `ipvae verify --json`."""
+        found: dict[str, Any] = {
+            "bit_exact": self.bit_exact,
+            "backends": list(self.backends),
+            "variables": list(self.variables),
+            "samples": self.images,
+            "steps": self.steps,
+            "seed": self.seed,
+            "compared_values": self.compared_values,
+            "first_divergence": self.first_divergence,
+            "max_count": self.max_count,
+        }
+        if self.draws is not None:
+            found |= {
+                "replayed": self.replayed,
+                MISSING: list(self.not_recorded),
+                "draws": self.draws,
+            }
+        return found
+
+
+def verify(
+    network: IntNetwork,
+    images: ImagesLike = None,
+    *,
+    steps: int = 64,
+    seed: int = 0,
+    backends: Sequence[str] = ("emulator", "lava"),
+    samples: int | None = None,
+    data_dir: str | Path | None = None,
+    frame_steps: int | None = None,
+    replay_draws: str | Path | None = None,
+    timeout: float = TIMEOUT_SECONDS,
+    progress: Listener | None = None,
+) -> VerifyResult:
+    """Compare backends in every variable, neuron, step and image.
+
+    Parameters
+    ----------
+    network : IntNetwork
+    images, steps, seed, samples, data_dir, frame_steps, replay_draws, timeout, progress
+        As `ipvae.run`.
+    backends : names
+        Two or more; the first is the reference.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used.
+    BackendError, HungBackendError
+        If this machine does not have a backend, or it stopped answering.
+    """
+    names = list(backends)
+    for name in names:
+        require_known(name)
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise InputError(f"backends: found '{','.join(names)}', allowed two or more different ones")
+    pixels = run_pixels(network, images, samples, data_dir, steps, frame_steps)
+    n = len(pixels)
+    draws, seed = replayed(replay_draws, network, n, steps, seed)
+    traces = []
+    with listening(progress):
+        for name in names:
+            with stage(f"running {n} images for {steps} steps on {name}"):
+                traces.append(
+                    run_backend(
+                        name,
+                        network,
+                        pixels,
+                        steps,
+                        seed,
+                        draws,
+                        hold=frame_steps,
+                        timeout=timeout,
+                    )
+                )
+    return compared(network, traces, n, steps, seed)
+
+
+def compared(
+    network: IntNetwork,
+    traces: list[Trace],
+    images: int,
+    steps: int,
+    seed: int,
+    variables: Mapping[str, Sequence[str]] | None = None,
+    **more: Any,
+) -> VerifyResult:
+    """Compare all traces with the first one.
+
+    `compared_values` counts the values of one trace that were compared with those of every
+    other backend: images x (steps + 1) x variables x neurons, summed over layers. `variables`
+    are those of each layer, all if not given.
+    """
+    if variables is None:
+        variables = dict.fromkeys(network.layers, VARIABLES)
+    comparisons = [compare(traces[0], other) for other in traces[1:]]
+    differing = [c.first_divergence for c in comparisons if c.first_divergence]
+    values = min(c.compared_values for c in comparisons)
+    width = sum(len(names) * network.layers[n].n_neurons for n, names in variables.items())
+    complete = images * (steps + 1) * width
+    if "max_count" not in more:
+        more["max_count"] = max(int(t.stacked(network.code, "z").max()) for t in traces)
+    return VerifyResult(
+        bit_exact=not differing and values == complete,
+        backends=tuple(trace.backend for trace in traces),
+        variables=tuple(f"{layer}/{name}" for layer, names in variables.items() for name in names),
+        images=images,
+        steps=steps,
+        seed=seed,
+        compared_values=values,
+        first_divergence=differing[0] if differing else None,
+        **more,
+    )
+
+
+def verify_trace(
+    network: IntNetwork,
+    path: str | Path,
+    images: ImagesLike = None,
+    *,
+    data_dir: str | Path | None = None,
+    progress: Listener | None = None,
+) -> VerifyResult:
+    """Replay a recorded trace's counts, compare all else, and test the counts' law.
+
+    Counts are replayed, so they are not called compared: `variables` and `compared_values`
+    are of `a_in` and `u`, as far as the trace holds them.
+
+    Parameters
+    ----------
+    network : IntNetwork
+    path : trace file, of hardware whose random source may be another one
+    images, data_dir, progress
+        As `ipvae.run`; the images that the trace was recorded on.
+
+    Raises
+    ------
+    FormatError, InputError
+        If the trace cannot be read, or is not one of this network and these images.
+    """
+    from ipvae.evaluation.draws import judge
+
+    path = Path(path)
+    recorded = read_trace(path)
+    draws = draws_of(recorded, network, str(path))
+    samples, steps = len(draws), draws.shape[1] - 1
+    held = _held(network, recorded, path)
+    pixels = trace_pixels(network, recorded, path, images, data_dir, samples, steps)
+    with listening(progress):
+        with stage(f"replaying {samples} images for {steps} steps on the emulator"):
+            reference = run_backend(
+                "emulator", network, pixels, steps, recorded.seed, draws, hold=recorded.hold
+            )
+        with stage(f"testing {draws.size} draws"):
+            code = network.layer
+            assert isinstance(code, PoissonLayer)  # `draws_of` refuses others
+            log_rates = reference.stacked(network.code, "u") >> code.finer_bits
+            law = judge(log_rates, draws, code.count_reach)
+    missing = [
+        f"{layer}/{name}"
+        for layer in network.layers
+        for name in VARIABLES
+        if name not in held.get(layer, ()) and (layer, name) != (network.code, "z")
+    ]
+    return compared(
+        network,
+        [_only(trace, held) for trace in (reference, recorded)],
+        samples,
+        steps,
+        recorded.seed,
+        held,
+        max_count=int(draws.max()),
+        replayed=f"{network.code}/z",
+        not_recorded=tuple(missing),
+        draws=law.as_dict(),
+    )
+
+
+def trace_pixels(
+    network: IntNetwork,
+    recorded: Trace,
+    path: Path,
+    images: ImagesLike,
+    data_dir: str | Path | None,
+    samples: int,
+    steps: int,
+) -> np.ndarray:
+    """Return the pixels that a recorded trace was made of, as far as they were given."""
+    needed = samples * frames(steps, recorded.hold)
+    found = network_images(network, needed, data_dir, images, asked_by=f"images of {path}").pixels
+    return found if recorded.hold is None else found.reshape(samples, -1, found.shape[1])
+
+
+def _held(network: IntNetwork, recorded: Trace, path: Path) -> dict[str, list[str]]:
+    """Return the variables to compare of each layer: all that the trace holds but the code's z."""
+    held = {}
+    for layer in network.layers:
+        names = set().union(*(sample.get(layer, {}) for sample in recorded.samples))
+        if layer == network.code:
+            names -= {"z"}
+        if found := [name for name in VARIABLES if name in names]:
+            held[layer] = found
+    if not held:
+        raise FormatError(
+            f"{path}: holds z alone, needed is a_in or u as well: there is nothing to compare; "
+            "record what the board can read out"
+        )
+    for layer, names in held.items():
+        for name in names:
+            integers_of(recorded, layer, name, str(path))
+    return held
+
+
+def _only(trace: Trace, variables: dict[str, list[str]]) -> Trace:
+    samples = [
+        {layer: {name: s[layer][name] for name in names} for layer, names in variables.items()}
+        for s in trace.samples
+    ]
+    return Trace(shown(trace.backend), trace.seed, trace.checksum, samples, hold=trace.hold)
