@@ -39,7 +39,7 @@ from ipvae.network.errors import InputError
 from ipvae.network.file import checksum, write_network
 
 if TYPE_CHECKING:
-    from ipvae.train.checkpoint import Checkpoint
+    from ipvae.float_models.checkpoint import Checkpoint
 
 STORED_IMAGES = 64
 CALIBRATION_IMAGES = 256
@@ -90,7 +90,7 @@ def export(
     """
     from ipvae.export.calibrate import calibrate
     from ipvae.export.losses import layer_facts, require_small_loss
-    from ipvae.train.checkpoint import load_checkpoint
+    from ipvae.float_models.checkpoint import load_checkpoint
 
     folder = model if model.is_dir() else model.parent
     require_distinct(

@@ -166,7 +166,7 @@ def network_images(
             found = replace(found, own_classes=digits)
         where = str(images)
     elif data_dir is not None:
-        from ipvae.train.config import PRESETS
+        from ipvae.float_models.config import PRESETS
 
         preset = network_preset(network)
         if preset not in PRESETS:
