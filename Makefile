@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/stamp
 DEMO_OUT := build/demo
-PACKAGES := network evaluation train emulator export lava_procs energy report workflows cli
+PACKAGES := network evaluation float_models train emulator export lava_procs energy report workflows cli
 CODE := $(PACKAGES) hw_tests tests scripts benchmarks ipvae/__init__.py
 
 .DEFAULT_GOAL := help

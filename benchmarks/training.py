@@ -27,8 +27,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ipvae.train.checkpoint import load_checkpoint
-from ipvae.train.config import TrainConfig, preset_config
+from ipvae.float_models.checkpoint import load_checkpoint
+from ipvae.float_models.config import TrainConfig, preset_config
 from ipvae.train.data import load_images
 from ipvae.train.fit import new_optimiser, optimise
 from ipvae.train.gradient import Means, Workspace

@@ -101,7 +101,7 @@ class Floats(Compared):
     kind = "float"
 
     def __init__(self, subject: ModelSubject) -> None:
-        from ipvae.train.costs import input_macs
+        from ipvae.float_models.zoo import input_macs
 
         self.subject: ModelSubject = subject
         self.one_shot = subject.amortized

@@ -37,7 +37,7 @@ from ipvae.network.file import checksum, write_network
 from ipvae.workflows.images import LabelledImages, given_images, preset_images
 
 if TYPE_CHECKING:
-    from ipvae.train.checkpoint import Checkpoint
+    from ipvae.float_models.checkpoint import Checkpoint
 
 STORED_IMAGES = 64
 CALIBRATION_IMAGES = 256
@@ -88,7 +88,7 @@ def export(
     """
     from ipvae.export.calibrate import calibrate
     from ipvae.export.losses import layer_facts, require_small_loss
-    from ipvae.train.checkpoint import load_checkpoint
+    from ipvae.float_models.checkpoint import load_checkpoint
 
     folder = model if model.is_dir() else model.parent
     require_distinct(

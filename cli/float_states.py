@@ -1,7 +1,7 @@
 """What the float model does with calibration images, as the integer network will be run."""
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from ipvae.network.poisson import LOG_RATE_MAX
 
 if TYPE_CHECKING:
     from ipvae.export.compensation import Activity
-    from ipvae.train.checkpoint import Checkpoint
+    from ipvae.float_models.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ def float_states(
     """Run the float model on images (N, M) as the integer network will be run."""
     from ipvae.export.feedforward import CEILING
     from ipvae.export.quantize import LOG_RATE_HIGH
-    from ipvae.train.infer import infer
+    from ipvae.float_models.infer import draw_again, infer
 
     real = to_real(pixels, fmt)
     if wish.inference == "lca":
@@ -72,7 +72,9 @@ def float_states(
         image_shape=checkpoint.data.image_shape,
     )
     if amortized:  # each step of the network is a draw of its own
-        each = [run([1], seed=wish.seed + step)[1] for step in range(wish.steps[0])]
+        first = run([1], seed=wish.seed)[1]
+        seeds = range(wish.seed, wish.seed + wish.steps[0])
+        each = [replace(first, counts=draw_again(checkpoint.model, first, 1, s)) for s in seeds]
         codes = {step: state.counts for step, state in enumerate(each, 1)}
     else:
         states = run({*range(wish.steps[0] + 1), *wish.steps}, seed=wish.seed)
@@ -100,7 +102,7 @@ def activity(checkpoint: "Checkpoint", wish: Wish, real: np.ndarray) -> "Activit
     """Return what the float model sends on images (N, M), over the logarithm of time."""
     from ipvae.export.compensation import Activity
     from ipvae.export.correction import LOG_STEPS
-    from ipvae.train.infer import infer
+    from ipvae.float_models.infer import infer
 
     states = infer(
         checkpoint.params,
@@ -114,7 +116,7 @@ def activity(checkpoint: "Checkpoint", wish: Wish, real: np.ndarray) -> "Activit
 
 
 def _lca_states(checkpoint: "Checkpoint", wish: Wish, real: np.ndarray) -> FloatStates:
-    from ipvae.train.lca import lca, lca_codes
+    from ipvae.float_models.lca import lca, lca_codes
 
     solver = lca(
         checkpoint.params["phi"],

@@ -74,9 +74,9 @@ def import_model(
     """
     from ipvae.export.iterative_vae import from_iterative_vae
     from ipvae.export.model import from_arrays, to_parameters
+    from ipvae.float_models.checkpoint import Checkpoint, save_checkpoint
+    from ipvae.float_models.data import DataInfo
     from ipvae.network.hdf5_child import shown
-    from ipvae.train.checkpoint import Checkpoint, save_checkpoint
-    from ipvae.train.data import DataInfo
 
     if is_nir(source):
         require_no_others(context, "import", source)

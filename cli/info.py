@@ -127,7 +127,7 @@ def _graded(layer: GradedLayer) -> str:
 
 def describe_model(path: Path) -> dict:
     """Facts of a trained model."""
-    from ipvae.train.checkpoint import load_checkpoint
+    from ipvae.float_models.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(path)
     config = checkpoint.config.to_json() if checkpoint.config else {}

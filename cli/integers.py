@@ -11,7 +11,7 @@ from ipvae.network.pixels import to_real
 from ipvae.workflows.images import LabelledImages
 
 if TYPE_CHECKING:
-    from ipvae.train.checkpoint import Checkpoint
+    from ipvae.float_models.checkpoint import Checkpoint
 
 REFIT_IMAGES = 3000
 ACTIVITY_IMAGES = 1024

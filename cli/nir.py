@@ -42,7 +42,7 @@ def export_nir(
 ) -> None:
     """Write a model, or LCA on its dictionary, as NIR, and say what is lost."""
     from ipvae.export.nir_file import write_nir
-    from ipvae.train.checkpoint import load_checkpoint
+    from ipvae.float_models.checkpoint import load_checkpoint
 
     require_writable_file(out)
     checkpoint = load_checkpoint(model)
@@ -77,7 +77,7 @@ def export_nir(
 def import_nir(source: Path, out: Path, json: str | None) -> None:
     """Read a model back from a file of NIR that ipvae wrote."""
     from ipvae.export.nir_file import read_nir
-    from ipvae.train.checkpoint import save_checkpoint
+    from ipvae.float_models.checkpoint import save_checkpoint
 
     checkpoint, threshold = read_nir(source)
     saved = save_checkpoint(out, checkpoint)

@@ -15,7 +15,7 @@ from ipvae.network.errors import InputError
 from ipvae.network.hdf5_child import shown
 
 if TYPE_CHECKING:
-    from ipvae.train.config import TrainConfig
+    from ipvae.float_models.config import TrainConfig
     from ipvae.train.data import Images
 
 IMAGES = 256

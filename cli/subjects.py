@@ -23,7 +23,7 @@ from ipvae.network.pixels import to_real
 from ipvae.workflows.images import given_images, network_images, network_preset, preset_images
 
 if TYPE_CHECKING:
-    from ipvae.train.infer import State
+    from ipvae.float_models.infer import State
 
 METRICS = "metrics.jsonl"
 STEPS = 64
@@ -251,7 +251,7 @@ class ModelSubject(Subject):
     """A trained float model; `sent` is of the states found last."""
 
     def __init__(self, path: Path, seed: int) -> None:
-        from ipvae.train.checkpoint import load_checkpoint
+        from ipvae.float_models.checkpoint import load_checkpoint
 
         self.checkpoint = load_checkpoint(path)
         self.decoder = self.checkpoint.params["phi"]
@@ -296,7 +296,7 @@ class ModelSubject(Subject):
         progress: Progress | None = None,  # noqa: ARG002
     ) -> States:
         """Codes and features after each number of steps."""
-        from ipvae.train.infer import infer
+        from ipvae.float_models.infer import infer
 
         checkpoint, self.sent = self.checkpoint, Sent()
         found = infer(
@@ -313,11 +313,9 @@ class ModelSubject(Subject):
 
     def prior_images(self, n: int, seed: int) -> np.ndarray:
         """Images of the prior."""
-        from ipvae.train.vae import VAE
+        from ipvae.float_models.infer import sample
 
-        checkpoint = self.checkpoint
-        model = VAE.from_arrays(checkpoint.model, checkpoint.data.image_shape, checkpoint.params)
-        return model.sample(n, seed)
+        return sample(self.checkpoint.params, n, seed, self.checkpoint.model)
 
     def figures(
         self,
@@ -325,7 +323,7 @@ class ModelSubject(Subject):
         labels: np.ndarray,  # noqa: ARG002
     ) -> tuple[dict[str, Any], str]:
         """ELBO, NLL, KL and active latents."""
-        from ipvae.train.figures import figures
+        from ipvae.float_models.figures import figures
 
         assert self._last is not None
         found = figures(self.checkpoint, self.real(pixels), self._last)
@@ -346,7 +344,7 @@ class LcaSubject(ModelSubject):
     """Sparse codes on a model's dictionary, brought to columns of length 1."""
 
     def __init__(self, path: Path, seed: int, threshold: float) -> None:
-        from ipvae.train.lca import lca
+        from ipvae.float_models.lca import lca
 
         super().__init__(path, seed)
         nonnegative = self.checkpoint.member.latent != "gaussian"
@@ -363,7 +361,7 @@ class LcaSubject(ModelSubject):
         progress: Progress | None = None,  # noqa: ARG002
     ) -> States:
         """Codes, which are their own features, after each number of steps."""
-        from ipvae.train.lca import lca_codes
+        from ipvae.float_models.lca import lca_codes
 
         self.sent = Sent()
         found = lca_codes(self.solver, self.real(pixels), steps, self.sent)

@@ -17,7 +17,7 @@ from ipvae.network.errors import InputError
 from ipvae.workflows.images import preset_images
 
 if TYPE_CHECKING:
-    from ipvae.train.config import TrainConfig
+    from ipvae.float_models.config import TrainConfig
     from ipvae.train.data import Images
     from ipvae.train.resume import Unfinished
     from ipvae.train.team import Team
@@ -137,7 +137,7 @@ def train(
 
 def with_settings(given: dict[str, Any], texts: list[str]) -> dict[str, Any]:
     """Add what --set gave to the settings that have an option of their own."""
-    from ipvae.train.config import SETTABLE, setting_from_text
+    from ipvae.float_models.config import SETTABLE, setting_from_text
 
     given = dict(given)
     for text in texts:
@@ -164,7 +164,7 @@ def fresh(
     processes: int,
 ) -> "tuple[Unfinished, Images]":
     """Begin a training, unless that would destroy an unfinished one."""
-    from ipvae.train.config import PRESETS, preset_config
+    from ipvae.float_models.config import PRESETS, preset_config
     from ipvae.train.fit import new_model, require_device
     from ipvae.train.resume import NAME, Unfinished, fingerprint, is_unfinished
     from ipvae.train.start import digest, nature_of, state_from, weights_of
@@ -286,7 +286,7 @@ def trained(
 ) -> None:
     """Train to the end, save the model, show the result."""
     from ipvae.export.fake_quantize import rounding_to
-    from ipvae.train.checkpoint import save_checkpoint
+    from ipvae.float_models.checkpoint import save_checkpoint
     from ipvae.train.errors import DivergenceError, StoppedError
     from ipvae.train.fit import fit, to_checkpoint
     from ipvae.train.keeper import Keeper
@@ -346,7 +346,7 @@ def trained(
 
 def finished(out: Path, given: dict[str, Any], json: str | None, *, pictures: bool) -> None:
     """Say that the training in a folder is complete, and leave it as it is."""
-    from ipvae.train.checkpoint import load_checkpoint
+    from ipvae.float_models.checkpoint import load_checkpoint
     from ipvae.train.resume import require_same_settings
 
     model = load_checkpoint(out)

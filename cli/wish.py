@@ -8,7 +8,7 @@ from ipvae.evaluation.readouts import READOUTS
 from ipvae.network.errors import InputError
 
 if TYPE_CHECKING:
-    from ipvae.train.checkpoint import Checkpoint
+    from ipvae.float_models.checkpoint import Checkpoint
 
 LAYOUTS = ("recurrent", "error-units")
 LCA_THRESHOLD = 0.1

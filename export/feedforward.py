@@ -36,7 +36,7 @@ from ipvae.network.layers import (
 from ipvae.network.poisson import LOG_RATE_MIN
 
 CEILING = 5.0
-"""Soft ceiling of a log-rate in nats, as in training (`ipvae.train.latents.LOG_RATE_MAX`)."""
+"""Soft ceiling of a log-rate in nats, as in training (`ipvae.float_models.steps.LOG_RATE_MAX`)."""
 
 MARGIN = 1.5
 """Activations may be so much larger than those of the calibration."""

@@ -1,7 +1,7 @@
 """Checkpoints of the authors' iterative repository (hadivafaii/IterativeVAE) as our parameters.
 
 The names differ, the equations do not: their phi is (M, K) like ours, unnormalised, their images
-are taken as they are, and `ipvae.train.dynamics.step_direct` is their update. Their code draws
+are taken as they are, and `ipvae.float_models.steps.poisson_step` is their update. Their code draws
 counts twice a step, for the update and for the read-out, where ours draws once: the law of each
 step is the same.
 """
@@ -61,7 +61,7 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class Imported:
-    """Parameters by our names (`ipvae.train.checkpoint.TENSORS`), and their settings."""
+    """Parameters by our names (`ipvae.float_models.zoo.Member.tensors`), and their settings."""
 
     params: dict[str, np.ndarray]
     settings: Settings

@@ -16,7 +16,7 @@ LOG_SIGMA_LIMIT = 3.45
 
 
 def from_parameters(params: dict[str, np.ndarray]) -> FloatNetwork:
-    """Float network of a trained iP-VAE's parameters (see `ipvae.train.checkpoint`).
+    """Float network of a trained iP-VAE's parameters (see `ipvae.float_models.checkpoint`).
 
     Parameters
     ----------

@@ -9,13 +9,13 @@ from pathlib import Path
 import nir
 import numpy as np
 
+from ipvae.errors import TrainingError
 from ipvae.export.nir_graph import Graph, graph_of
+from ipvae.float_models.checkpoint import Checkpoint, from_text, to_text
 from ipvae.network.atomic import replacing
 from ipvae.network.errors import FormatError, InputError
 from ipvae.network.hdf5 import read_datasets
 from ipvae.network.hdf5_child import declared_bytes, shown
-from ipvae.train.checkpoint import Checkpoint, from_text, to_text
-from ipvae.train.errors import TrainingError
 
 FORMAT, VERSION = "ipvae-loihi float model", 1
 

@@ -21,15 +21,15 @@ import numpy as np
 
 from ipvae.export.feedforward import CEILING
 from ipvae.export.model import from_parameters
+from ipvae.float_models.checkpoint import Checkpoint
+from ipvae.float_models.lca import Lca, lca
 from ipvae.network.errors import InputError
-from ipvae.train.checkpoint import Checkpoint
-from ipvae.train.lca import Lca, lca
 
 EVEN_ODDS = math.log(math.log(2.0))
 """Log-rate in nats at which a count above 0 is as likely as 0: 1 - exp(-exp(u)) = 1/2."""
 
 CLAMP = (-8.0, 10.0)
-"""Hard floor and soft ceiling of a log-rate and of its change (`ipvae.train.dynamics`)."""
+"""Hard floor and soft ceiling of a log-rate and of its change (`ipvae.float_models.steps`)."""
 
 _STEP = "time: a step is one unit of time; other time steps than 1 give another network"
 _REAL = "pixels: their integer range, and every rule of integers; NIR holds real numbers"

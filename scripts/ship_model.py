@@ -16,8 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ipvae.train.checkpoint import load_checkpoint, save_checkpoint
-from ipvae.train.config import dumps
+from ipvae.float_models.checkpoint import load_checkpoint, save_checkpoint
+from ipvae.float_models.config import dumps
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECK = ("--samples", "200", "--steps", "256")

@@ -12,9 +12,10 @@ ROOT = Path(__file__).resolve().parent.parent
 ALLOWED = {
     "network": set(),
     "evaluation": {"network"},
-    "train": {"evaluation"},
+    "float_models": {"network"},
+    "train": {"float_models", "evaluation"},
     "emulator": {"network"},
-    "export": {"train", "network", "emulator", "evaluation"},
+    "export": {"float_models", "network", "emulator", "evaluation"},
     "lava_procs": {"network"},
     "energy": {"network"},
     "report": {"network", "evaluation", "energy"},
@@ -29,6 +30,7 @@ THIRD_PARTY = {
     "network": {"numpy", "h5py"},
     "evaluation": {"numpy", "scipy", "sklearn"},
     "emulator": {"numpy", "numba", "llvmlite"},
+    "float_models": {"numpy", "safetensors", "numba", "llvmlite"},
     "energy": {"numpy", "sanafe"},
     "report": {"numpy", "matplotlib", "jinja2"},
 }

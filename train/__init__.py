@@ -1,13 +1,12 @@
-"""Train the iterative Poisson VAE in float and keep it as safetensors + JSON.
+"""Train float models in PyTorch; `ipvae.float_models` holds what was trained, without PyTorch.
 
-Nothing is imported here but names that need no torch: `ipvae.train.checkpoint`,
-`ipvae.train.config` and `ipvae.train.data` are safe where torch is absent.
-`ipvae.train.fit`, `.model`, `.loss`, `.dynamics`, `.relaxed_poisson`, `.infer`, `.state`,
-`.resume` and `.keeper` import it.
+Nothing is imported here but names that need no torch: those of `ipvae.float_models`, and
+`ipvae.train.data`. Modules that only pass on names of `ipvae.float_models` (`.zoo`,
+`.checkpoint`, `.config`, `.lca`, `.costs`, `.figures`, `.errors`) are kept for old imports.
 """
 
-from ipvae.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from ipvae.train.config import PRESETS, TrainConfig, preset_config
+from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from ipvae.float_models.config import PRESETS, TrainConfig, preset_config
 from ipvae.train.data import DataInfo, Images, load_images
 from ipvae.train.errors import (
     CheckpointError,

@@ -9,40 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ipvae.train.errors import DataError
+from ipvae.errors import DataError
+from ipvae.float_models.data import DataInfo
 
 DIGITS_TEST = 360
 DIGITS_PIXEL_MAX = 16
 MNIST_PIXEL_MAX = 255
 _SPLIT_SEED = 20241025
 _IDX_UINT8 = 8
-
-
-@dataclass(frozen=True)
-class DataInfo:
-    """What a checkpoint says about its images.
-
-    Attributes
-    ----------
-    preset : name of the data set
-    pixel_max : largest integer pixel
-    image_shape : (height, width), their product is M
-    n_train : number of training images
-    pixel_min : smallest integer pixel
-    pixel_scale : real value of one integer step; None stands for 1 / pixel_max
-    """
-
-    preset: str
-    pixel_max: int
-    image_shape: tuple[int, int]
-    n_train: int
-    pixel_min: int = 0
-    pixel_scale: float | None = None
-
-    @property
-    def scale(self) -> float:
-        """Real value of one integer step."""
-        return 1.0 / self.pixel_max if self.pixel_scale is None else self.pixel_scale
 
 
 @dataclass(frozen=True, eq=False)

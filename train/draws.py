@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ipvae.train.arrivals import fractions
-from ipvae.train.relaxed_poisson import generator_of, relaxed_poisson, stream_key
+from ipvae.float_models.draws import normal, stream_key
+from ipvae.train.relaxed_poisson import generator_of, relaxed_poisson
 
 
 class Draws(NamedTuple):
@@ -37,17 +36,16 @@ def exact_draws(seed: int, first_image: int = 0) -> Draws:
         first = first_image * log_rate.shape[1]
         return relaxed_poisson(log_rate, 0.0, stream_key(seed, step), first=first)
 
-    def normal(like: Tensor, step: int) -> Tensor:
+    def gaussian(like: Tensor, step: int) -> Tensor:
         return keyed_normal(like, stream_key(seed, step), first=first_image * like.shape[1])
 
-    return Draws(poisson, normal)
+    return Draws(poisson, gaussian)
 
 
 def keyed_normal(like: Tensor, key: int, *, first: int = 0) -> Tensor:
     """Draw standard normal numbers of the shape, type and device of `like`; no gradient.
 
-    On the CPU element i depends on (key, first + i) alone, whatever the batch or the thread; by
-    Box and Muller's transform of 24-bit numbers, so that none is beyond 5.8 deviations.
+    On the CPU they are those of `ipvae.float_models.draws.normal`, whatever the batch or thread.
 
     Parameters
     ----------
@@ -58,7 +56,4 @@ def keyed_normal(like: Tensor, key: int, *, first: int = 0) -> Tensor:
     if like.device.type != "cpu":
         generator = generator_of(like.device, key, first)
         return torch.randn(like.shape, generator=generator, dtype=like.dtype, device=like.device)
-    size, turns = fractions(key, first, like.numel(), 2)
-    radius = np.sqrt(np.float32(-2.0) * np.log(np.float32(1.0) - size))
-    found = radius * np.cos(np.float32(2.0 * np.pi) * turns)
-    return torch.from_numpy(found.reshape(tuple(like.shape))).to(like.dtype)
+    return torch.from_numpy(normal(tuple(like.shape), key, first=first)).to(like.dtype)

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-LOG_RATE_MIN = -8.0
+from ipvae.float_models.steps import LOG_RATE_MIN
 
 
 def soft_clamp(v: Tensor, limit: float) -> Tensor:

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 Encoder = Callable[[Mapping[str, Tensor], Tensor, tuple[int, int]], Tensor]
-"""Parameters (`ipvae.train.zoo.ENCODERS`), images (B, M), (height, width) -> (B, O)."""
+"""Parameters (`ipvae.float_models.zoo.ENCODERS`), images (B, M), (height, width) -> (B, O)."""
 
 
 def linear(params: Mapping[str, Tensor], x: Tensor, _: tuple[int, int]) -> Tensor:

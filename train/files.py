@@ -1,4 +1,4 @@
-"""Files of a run: each appears whole or not at all, and one process writes in a folder."""
+"""The folder of a run: one process writes in it."""
 
 import fcntl
 import os
@@ -6,20 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ipvae.train.errors import TrainingError
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name in its folder, then put it in its place."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+from ipvae.errors import TrainingError
 
 
 @contextmanager

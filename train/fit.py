@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from ipvae.errors import ConfigError, DivergenceError
 from ipvae.evaluation.metrics import quality
-from ipvae.train.checkpoint import Checkpoint
-from ipvae.train.config import TrainConfig
+from ipvae.float_models.checkpoint import Checkpoint
+from ipvae.float_models.config import TrainConfig
+from ipvae.float_models.draws import stream_key
 from ipvae.train.data import Images
-from ipvae.train.errors import ConfigError, DivergenceError
 from ipvae.train.gradient import Means, team_gradient
 from ipvae.train.infer import infer
 from ipvae.train.model import IPVAE
 from ipvae.train.parallel import matrix_precision, workers
-from ipvae.train.relaxed_poisson import stream_key
 from ipvae.train.rounding import Rounding
 from ipvae.train.schedule import Settings, settings_at
 from ipvae.train.state import TrainState, put_state, take_state

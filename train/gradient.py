@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ipvae.train.config import TrainConfig
+from ipvae.float_models.config import TrainConfig
+from ipvae.float_models.draws import stream_key
 from ipvae.train.draws import Draws, keyed_normal
 from ipvae.train.loss import Loss
 from ipvae.train.model import IPVAE
 from ipvae.train.parallel import Run, split
-from ipvae.train.relaxed_poisson import relaxed_poisson, stream_key
+from ipvae.train.relaxed_poisson import relaxed_poisson
 from ipvae.train.rounding import Rounding
 from ipvae.train.schedule import Settings
 from ipvae.train.team import Team

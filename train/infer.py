@@ -1,43 +1,24 @@
-"""Float inference with exact draws, for evaluation."""
+"""Float inference in PyTorch, on a CPU or a GPU; `ipvae.float_models.infer` is the one without."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 
+from ipvae.float_models.draws import stream_key
+from ipvae.float_models.infer import (
+    State,
+    Watch,
+    available_cpus,
+    checked_steps,
+    empty_states,
+)
+from ipvae.float_models.steps import LIMIT
 from ipvae.train.draws import exact_draws
 from ipvae.train.dynamics import precision_of, step_gram
-from ipvae.train.errors import DataError
-from ipvae.train.parallel import available_cpus, workers
-from ipvae.train.relaxed_poisson import relaxed_poisson, stream_key
+from ipvae.train.parallel import workers
+from ipvae.train.relaxed_poisson import relaxed_poisson
 from ipvae.train.vae import VAE
-from ipvae.train.zoo import MEMBERS, PRIORS
-
-LIMIT = 10.0
-
-Watch = Callable[[int, np.ndarray], None]
-"""Gets each step's number and the codes (n, K) of some images, from any thread."""
-
-
-@dataclass(frozen=True, eq=False)
-class State:
-    """A batch after some number of updates.
-
-    Attributes
-    ----------
-    counts : (N, K) float32, what the decoder reads, drawn from the belief; Poisson: whole numbers
-    belief : one or two (N, K) float32, see `ipvae.train.latents.Belief`
-    """
-
-    counts: np.ndarray
-    belief: tuple[np.ndarray, ...]
-
-    @property
-    def log_rates(self) -> np.ndarray:
-        """Poisson: u_t, (N, K) float32."""
-        (log_rates,) = self.belief
-        return log_rates
 
 
 def infer(
@@ -60,14 +41,14 @@ def infer(
 
     Parameters
     ----------
-    params : of a checkpoint, see `ipvae.train.zoo.Member.tensors`
+    params : of a checkpoint, see `ipvae.float_models.zoo.Member.tensors`
     images : (N, M) float32, real values
     steps : numbers of updates, 0 or more each; at most 1 of an amortized model
     seed : of the draws
     batch_size : images at a time
     threads : batches at once on a CPU, None for all CPUs; the result does not depend on it
     device : a torch device
-    model : key of `ipvae.train.zoo.MEMBERS`
+    model : key of `ipvae.float_models.zoo.MEMBERS`
     image_shape : (height, width), needed by convolutional encoders
     watch : called at every step from 0 to the last, kept or not, of each batch
 
@@ -81,33 +62,9 @@ def infer(
         If the images do not have the model's M pixels, or a step is negative or beyond 1 where
         the model infers in one pass.
     """
-    wanted = sorted(set(steps))
-    n_pixels, n_latents = params["phi"].shape
-    if images.ndim != 2 or images.shape[1] != n_pixels:
-        raise DataError(
-            f"images are {images.shape}; the model needs (N, {n_pixels}). Pass images of its size."
-        )
-    if not wanted or wanted[0] < 0:
-        raise DataError(
-            f"steps are {wanted}; allowed are numbers of 0 and above. Give at least one."
-        )
-    member = MEMBERS[model]
-    if member.inference == "amortized" and wanted[-1] > 1:
-        raise DataError(
-            f"steps are {wanted}; {model} infers in one pass, allowed are 0 (its prior) and 1. "
-            "Leave the steps out, or use an iterative model."
-        )
-    if member.encoder == "conv" and image_shape is None:
-        raise DataError(
-            f"image_shape is None; {model} needs (height, width). Pass the checkpoint's "
-            "data.image_shape."
-        )
-
-    def empty() -> np.ndarray:
-        return np.empty((len(images), n_latents), dtype=np.float32)
-
-    n_parts = len(PRIORS[member.latent])
-    states = {t: State(empty(), tuple(empty() for _ in range(n_parts))) for t in wanted}
+    wanted = checked_steps(params, images, steps, model, image_shape)
+    states = empty_states(params, len(images), wanted, model)
+    n_pixels = images.shape[1]
     general = None
     if model != "ipvae":
         general = VAE.from_arrays(model, image_shape or (1, n_pixels), params).to(device)

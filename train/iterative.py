@@ -10,12 +10,11 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from ipvae.float_models.steps import MEAN_MAX, MEAN_STEP_MAX, SCALE_MAX, SCALE_STEP_MAX
 from ipvae.train.dynamics import soft_clamp
 from ipvae.train.latents import Belief, bounded
 
 _LIMIT_START, _LIMIT_END = 2.0, 10.0
-_MEAN_STEP_MAX, _SCALE_STEP_MAX = 7.0, 3.0
-_MEAN_MAX, _SCALE_MAX = 7.0, 2.0
 
 Update = Callable[[Belief, Tensor, Tensor, Mapping[str, Tensor], float], Belief]
 """Belief, z (B, K), pull (B, K), parameters, C of the soft clamp -> the next belief.
@@ -65,8 +64,8 @@ def gaussian_update(
     )
     to_scale = torch.exp(params["log_lr_scale"]) * 0.5 * noise * scale * pull
     return (
-        within(mean + within(to_mean, _MEAN_STEP_MAX), _MEAN_MAX),
-        within(log_scale + within(to_scale, _SCALE_STEP_MAX), _SCALE_MAX),
+        within(mean + within(to_mean, MEAN_STEP_MAX), MEAN_MAX),
+        within(log_scale + within(to_scale, SCALE_STEP_MAX), SCALE_MAX),
     )
 
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ipvae.train.errors import StoppedError
+from ipvae.errors import StoppedError
 from ipvae.train.fit import Progress
 from ipvae.train.metrics_log import MetricsLog
 from ipvae.train.resume import NAME, Unfinished, write_unfinished

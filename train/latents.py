@@ -1,18 +1,13 @@
 """Latent distributions: how a belief is drawn from, read out and compared with another."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from ipvae.float_models.steps import LOG_RATE_MAX, LOG_SCALE_MAX
 from ipvae.train.draws import Draws
-
-LOG_RATE_MAX = 5.0
-"""Soft ceiling of an amortized log-rate, as in the authors' P-VAE."""
-LOG_SCALE_MAX = 5.3
-"""Soft bound of an amortized log deviation, both ways."""
 
 Belief = tuple[Tensor, ...]
 """Poisson: log-rate. Gaussian: mean and logarithm of the deviation. Each (B, K)."""
@@ -28,18 +23,14 @@ class Latent:
     code : z -> what the decoder reads (B, K)
     slope : z -> derivative of `code` (B, K)
     kl : (belief, prior) -> divergence in nats (B, K), exact
-    moments : belief -> mean and variance of the code (B, K)
     shift : (prior, change) -> the belief that an encoder's output stands for
-    spread : prior -> variance of z under it (K,), the unit for activity; 1 for counts
     """
 
     draw: Callable[[Belief, Draws, int], Tensor]
     code: Callable[[Tensor], Tensor]
     slope: Callable[[Tensor], Tensor]
     kl: Callable[[Belief, Belief], Tensor]
-    moments: Callable[[Belief], tuple[Tensor, Tensor]]
     shift: Callable[[Belief, Belief], Belief]
-    spread: Callable[[Belief], Tensor]
 
 
 def ceiling(v: Tensor, limit: float) -> Tensor:
@@ -74,22 +65,6 @@ def gaussian_kl(belief: Belief, prior: Belief) -> Tensor:
     return 0.5 * (distance.square() + torch.exp(2.0 * ratio) - 1.0) - ratio
 
 
-def rectified_moments(belief: Belief) -> tuple[Tensor, Tensor]:
-    """Return mean and variance of max(z, 0) for normal z of the belief, (B, K) each.
-
-    With a = m / s: mean s (a P(a) + p(a)), second moment s^2 ((a^2 + 1) P(a) + a p(a)),
-    P and p the standard normal distribution function and density.
-    """
-    mean, log_scale = belief
-    scale = torch.exp(log_scale)
-    a = mean / scale
-    density = torch.exp(-0.5 * a.square()) / math.sqrt(2.0 * math.pi)
-    below = torch.special.ndtr(a)
-    first = scale * (a * below + density)
-    second = scale.square() * ((a.square() + 1.0) * below + a * density)
-    return first, (second - first.square()).clamp(min=0.0)
-
-
 def _gaussian_draw(belief: Belief, draws: Draws, step: int) -> Tensor:
     mean, log_scale = belief
     return mean + torch.exp(log_scale) * draws.normal(mean, step)
@@ -104,26 +79,20 @@ _POISSON = Latent(
     code=lambda z: z,
     slope=torch.ones_like,
     kl=poisson_kl,
-    moments=lambda belief: (torch.exp(belief[0]), torch.exp(belief[0])),
     shift=lambda prior, change: (ceiling(prior[0] + change[0], LOG_RATE_MAX),),
-    spread=lambda prior: torch.ones_like(prior[0]),
 )
 _GAUSSIAN = Latent(
     draw=_gaussian_draw,
     code=lambda z: z,
     slope=torch.ones_like,
     kl=gaussian_kl,
-    moments=lambda belief: (belief[0], torch.exp(2.0 * belief[1])),
     shift=lambda prior, change: (
         prior[0] + change[0],
         bounded(prior[1] + change[1], LOG_SCALE_MAX),
     ),
-    spread=lambda prior: torch.exp(2.0 * prior[1]),
 )
 LATENTS = {
     "poisson": _POISSON,
     "gaussian": _GAUSSIAN,
-    "rectified": replace(
-        _GAUSSIAN, code=torch.relu, slope=_rectified_slope, moments=rectified_moments
-    ),
+    "rectified": replace(_GAUSSIAN, code=torch.relu, slope=_rectified_slope),
 }

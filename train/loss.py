@@ -5,8 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ipvae.train.config import KL_FORMS
-from ipvae.train.errors import ConfigError
+from ipvae.errors import ConfigError
+from ipvae.float_models.config import KL_FORMS
 from ipvae.train.model import Unrolled, gaussian_nll
 
 REFERENCE_PIXELS = 256

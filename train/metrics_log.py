@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ipvae.train.errors import CheckpointError, ConfigError
-from ipvae.train.files import write_whole
+from ipvae.errors import CheckpointError, ConfigError
+from ipvae.float_models.files import write_whole
 
 NAME = "metrics.jsonl"
 

@@ -12,7 +12,7 @@ from ipvae.train.dynamics import log_sigma, step_on
 from ipvae.train.rounding import Rounding, straight_through
 
 if TYPE_CHECKING:
-    from ipvae.train.config import TrainConfig
+    from ipvae.float_models.config import TrainConfig
     from ipvae.train.draws import Draws
     from ipvae.train.loss import Loss
     from ipvae.train.schedule import Settings

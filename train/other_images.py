@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ipvae.train.errors import DataError
+from ipvae.errors import DataError
 from ipvae.train.patches import LEAST_CONTRAST, photographs
 
 SETS = ("faces", "photographs", "digits")

@@ -5,7 +5,6 @@ work a step of training was seen to take 80 times as long. Shards meet once for 
 """
 
 import itertools
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,13 +13,6 @@ from typing import Any
 import torch
 
 Run = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
-
-
-def available_cpus() -> int:
-    """Return how many CPUs this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ipvae.train.errors import DataError
+from ipvae.errors import DataError
 
 SIZE = 16
 TRAIN, TEST = 20_000, 4_000

@@ -11,18 +11,8 @@ import math
 import torch
 from torch import Tensor
 
-from ipvae.train.arrivals import fill_draws, normal_moments, stop_time
-from ipvae.train.kernels import MAX_RELAXED_RATE
-
-_MASK = (1 << 64) - 1
-
-
-def stream_key(*words: int) -> int:
-    """Hash integers (seed, iteration, step, ...) to one 64-bit key of a stream of draws."""
-    key = 0x243F6A8885A308D3
-    for word in words:
-        key = _mix((key ^ (word & _MASK)) + 0x9E3779B97F4A7C15 & _MASK)
-    return key
+from ipvae.float_models.draws import fill_draws, normal_moments, stop_time, stream_key
+from ipvae.float_models.kernels import MAX_RELAXED_RATE
 
 
 def generator_of(device: torch.device, key: int, first: int) -> torch.Generator:
@@ -31,7 +21,7 @@ def generator_of(device: torch.device, key: int, first: int) -> torch.Generator:
     Parts differ, as those of the processes of a team must; unlike on the CPU, an element's number
     depends on where its part begins.
     """
-    return torch.Generator(device).manual_seed(stream_key(key, first) & (_MASK >> 1))
+    return torch.Generator(device).manual_seed(stream_key(key, first) & ((1 << 63) - 1))
 
 
 def relaxed_poisson(
@@ -129,10 +119,3 @@ class _FusedDraw(torch.autograd.Function):
     def backward(ctx, *grads):  # pyright: ignore
         (slope,) = ctx.saved_tensors
         return grads[0] * slope, None, None, None, None
-
-
-def _mix(word: int) -> int:
-    """Finalise a word as splitmix64 does."""
-    word = (word ^ (word >> 30)) * 0xBF58476D1CE4E5B9 & _MASK
-    word = (word ^ (word >> 27)) * 0x94D049BB133111EB & _MASK
-    return word ^ (word >> 31)

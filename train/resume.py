@@ -11,13 +11,13 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
-from ipvae.train.checkpoint import check_params
-from ipvae.train.config import TrainConfig
+from ipvae.errors import CheckpointError, ConfigError, DataError
+from ipvae.float_models.checkpoint import check_params
+from ipvae.float_models.config import TrainConfig
+from ipvae.float_models.files import write_whole
+from ipvae.float_models.zoo import MEMBERS
 from ipvae.train.data import Images
-from ipvae.train.errors import CheckpointError, ConfigError, DataError
-from ipvae.train.files import write_whole
 from ipvae.train.state import TrainState
-from ipvae.train.zoo import MEMBERS
 
 NAME = "resume.safetensors"
 VERSION = 1

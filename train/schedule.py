@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from ipvae.train.config import TrainConfig
+from ipvae.float_models.config import TrainConfig
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ipvae.train.checkpoint import load_checkpoint, model_of
-from ipvae.train.config import TrainConfig
-from ipvae.train.errors import ConfigError
+from ipvae.errors import ConfigError
+from ipvae.float_models.checkpoint import load_checkpoint, model_of
+from ipvae.float_models.config import TrainConfig
+from ipvae.float_models.zoo import MEMBERS
 from ipvae.train.resume import is_unfinished, read_unfinished
 from ipvae.train.state import TrainState
 from ipvae.train.vae import Model
-from ipvae.train.zoo import MEMBERS
 
 
 def weights_of(path: Path, weight_bits: int = 0) -> tuple[str, dict[str, np.ndarray]]:

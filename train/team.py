@@ -17,7 +17,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ipvae.train.errors import ConfigError, TeamError
+from ipvae.errors import ConfigError, TeamError
 from ipvae.train.parallel import split
 
 MEETING = timedelta(minutes=10)

@@ -13,13 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ipvae.train.arrivals import draw_constants
+from ipvae.float_models.draws import draw_constants, stream_key
+from ipvae.float_models.kernels import backward, draw, forward
 from ipvae.train.dynamics import log_sigma
-from ipvae.train.kernels import backward, draw, forward
 from ipvae.train.loss import REFERENCE_PIXELS, Loss
 from ipvae.train.model import IPVAE, gaussian_nll
 from ipvae.train.parallel import Run, split
-from ipvae.train.relaxed_poisson import stream_key
 from ipvae.train.rounding import Rounding, as_it_runs
 from ipvae.train.schedule import Settings
 
@@ -31,7 +30,7 @@ class Unroll:
     Attributes
     ----------
     kl : 'official' or 'exact'
-    relaxation : one of `ipvae.train.zoo.RELAXATIONS`
+    relaxation : one of `ipvae.float_models.zoo.RELAXATIONS`
     now : steps, temperature, beta and limit
     stream : words that key the draws; step and element are added
     first_image : number of the first image; image n has the draws of elements n K on

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ipvae.train.config import TrainConfig
+from ipvae.float_models.config import TrainConfig
+from ipvae.float_models.zoo import MEMBERS, PRIORS, STEP_SIZES
 from ipvae.train.draws import Draws, exact_draws
 from ipvae.train.dynamics import log_sigma, precision_of
 from ipvae.train.encoders import ENCODE
@@ -17,7 +18,6 @@ from ipvae.train.latents import LATENTS, Belief
 from ipvae.train.loss import REFERENCE_PIXELS, Loss, poisson_kl
 from ipvae.train.model import IPVAE, gaussian_nll
 from ipvae.train.schedule import Settings
-from ipvae.train.zoo import MEMBERS, PRIORS, STEP_SIZES
 
 _PHI_SCALE = {"iterative": 1e-4, "hybrid": 1e-4, "amortized": 0.05}
 
@@ -41,7 +41,7 @@ class Moment(NamedTuple):
 
 
 class VAE(nn.Module):
-    """One model of `ipvae.train.zoo.MEMBERS`.
+    """One model of `ipvae.float_models.zoo.MEMBERS`.
 
     Parameters
     ----------

@@ -192,7 +192,7 @@ def network_images(
 
 
 def _test_set(network: IntNetwork, data_dir: str | Path) -> LabelledImages:
-    from ipvae.train.config import PRESETS
+    from ipvae.float_models.config import PRESETS
 
     preset = network_preset(network)
     if preset not in PRESETS:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import ipvae
 from ipvae.errors import InputError
-from ipvae.train.checkpoint import Checkpoint, load_checkpoint
+from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint
 
 SHIPPED = "models"
 

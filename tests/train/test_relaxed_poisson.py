@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy.stats import poisson
 
-from ipvae.train.arrivals import normal_moments, stop_time
-from ipvae.train.relaxed_poisson import relaxed_count, relaxed_poisson, stream_key
+from ipvae.float_models.draws import normal_moments, stop_time, stream_key
+from ipvae.train.relaxed_poisson import relaxed_count, relaxed_poisson
 from ipvae.train.zoo import RELAXATIONS
 
 torch.set_num_threads(1)

@@ -11,9 +11,9 @@ import pytest
 import torch
 from numba import njit
 
-from ipvae.train import kernels
+from ipvae.float_models import kernels
+from ipvae.float_models.kernels import exp32, log1p32
 from ipvae.train.dynamics import soft_clamp
-from ipvae.train.kernels import exp32, log1p32
 from ipvae.train.loss import batch_loss, poisson_kl
 from ipvae.train.model import IPVAE
 from ipvae.train.parallel import matrix_precision, split, workers
@@ -231,7 +231,7 @@ def test_compiled_functions_work_where_nothing_can_be_cached(tmp_path):
     code = (
         "import numba.core.caching as c\n"
         "c.CacheImpl._locator_classes = []\n"
-        "from ipvae.train.arrivals import fractions\n"
+        "from ipvae.float_models.draws import fractions\n"
         "print(fractions(1, 0, 3, 2).shape)\n"
     )
     done = subprocess.run(

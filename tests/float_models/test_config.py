@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from ipvae.train.config import PRESETS, TrainConfig, preset_config
-from ipvae.train.errors import ConfigError, TrainingError
+from ipvae.errors import ConfigError, TrainingError
+from ipvae.float_models.config import PRESETS, TrainConfig, preset_config
+from ipvae.float_models.zoo import MEMBERS
 from ipvae.train.schedule import settings_at
-from ipvae.train.zoo import MEMBERS
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))

@@ -1,4 +1,4 @@
-"""Arrival-time draws on the CPU, no torch. Each element has its own random numbers.
+"""Random draws on the CPU, no torch. Each element has its own random numbers.
 
 A Poisson process of rate r on [0, W] has N ~ Poisson(r W) arrivals, and these lie there
 independently and uniformly. So one number tells most elements that they have no arrival at all;
@@ -11,9 +11,18 @@ import math
 
 import numpy as np
 
-from ipvae.train.kernels import fill_fractions, fill_row
+from ipvae.float_models.kernels import draw, fill_fractions, fill_row
 
+_MASK = (1 << 64) - 1
 _TAIL = 8.0  # sigmoid: arrivals later than 1 + 8 tau add less than sigmoid(-8) = 3.4e-4 each
+
+
+def stream_key(*words: int) -> int:
+    """Hash integers (seed, iteration, step, ...) to one 64-bit key of a stream of draws."""
+    key = 0x243F6A8885A308D3
+    for word in words:
+        key = _mix((key ^ (word & _MASK)) + 0x9E3779B97F4A7C15 & _MASK)
+    return key
 
 
 def stop_time(temperature: float, relaxation: str = "eat") -> float:
@@ -72,7 +81,7 @@ def fill_draws(
     key : 64-bit stream; element i uses the numbers (key, first + i)
     first : index of the first element
     z, slope : (n,) float32, written
-    relaxation : one of `ipvae.train.zoo.RELAXATIONS`
+    relaxation : one of `ipvae.float_models.zoo.RELAXATIONS`
     """
     hot = np.empty(rate.shape[0], dtype=np.uint8)
     where = np.empty(rate.shape[0], dtype=np.int64)
@@ -85,3 +94,45 @@ def fractions(key: int, first: int, n_elements: int, n: int) -> np.ndarray:
     out = np.empty((n, n_elements), dtype=np.float32)
     fill_fractions(np.uint64(key), np.uint64(first), out)
     return out
+
+
+def poisson(log_rate: np.ndarray, key: int, *, first: int = 0) -> np.ndarray:
+    """Draw whole Poisson counts; element i depends on (key, first + i) alone.
+
+    Parameters
+    ----------
+    log_rate : any shape, float32; natural logarithm of the expected count
+    key : 64-bit stream, see `stream_key`
+    first : index of the first element within the stream
+
+    Returns
+    -------
+    same shape, float32
+    """
+    flat = np.ascontiguousarray(log_rate, dtype=np.float32).reshape(1, -1)
+    z, slope = np.empty_like(flat), np.empty_like(flat)
+    draw(flat, draw_constants(0.0, "eat"), np.uint64(key), np.uint64(first), z, slope)
+    return z.reshape(log_rate.shape)
+
+
+def normal(shape: tuple[int, ...], key: int, *, first: int = 0) -> np.ndarray:
+    """Draw standard normal numbers, float32; element i depends on (key, first + i) alone.
+
+    By Box and Muller's transform of 24-bit numbers, so that none is beyond 5.8 deviations.
+
+    Parameters
+    ----------
+    shape : of the result
+    key : 64-bit stream, see `stream_key`
+    first : index of the first element within the stream
+    """
+    size, turns = fractions(key, first, math.prod(shape), 2)
+    radius = np.sqrt(np.float32(-2.0) * np.log(np.float32(1.0) - size))
+    return (radius * np.cos(np.float32(2.0 * np.pi) * turns)).reshape(shape)
+
+
+def _mix(word: int) -> int:
+    """Finalise a word as splitmix64 does."""
+    word = (word ^ (word >> 30)) * 0xBF58476D1CE4E5B9 & _MASK
+    word = (word ^ (word >> 27)) * 0x94D049BB133111EB & _MASK
+    return word ^ (word >> 31)

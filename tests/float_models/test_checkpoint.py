@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from ipvae.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from ipvae.train.config import preset_config
-from ipvae.train.data import DataInfo
-from ipvae.train.errors import CheckpointError
+from ipvae.errors import CheckpointError
+from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from ipvae.float_models.config import preset_config
+from ipvae.float_models.data import DataInfo
 
 M, K = 6, 4
 

@@ -4,9 +4,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from ipvae.train.costs import input_macs
+from ipvae.float_models.zoo import MEMBERS, input_macs
 from ipvae.train.vae import VAE
-from ipvae.train.zoo import MEMBERS
 
 SHAPE, LATENTS = (7, 10), 5
 DRIVE = 7 * 10 * LATENTS

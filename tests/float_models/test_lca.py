@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Lasso
 
-from ipvae.train.errors import DataError
-from ipvae.train.lca import lca, lca_codes
+from ipvae.errors import DataError
+from ipvae.float_models.lca import lca, lca_codes
 
 M, K, N = 20, 35, 6
 STEPS = 20_000

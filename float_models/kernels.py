@@ -1,9 +1,9 @@
-"""All compiled functions of training: numba, no torch.
+"""All compiled functions of float models and of their training: numba, no torch.
 
-They stand in one file because numba looks at no other before it takes a function from its cache.
-Equations: `ipvae.train.dynamics`, `ipvae.train.loss`; draws: `ipvae.train.arrivals`. Exponential
-and logarithm are a few multiplications in line, which the compiler vectorises; the C library's
-are called once for each element. A row is an image's K neurons; matrix products are the caller's.
+They are in one file because numba looks at no other before it takes a function from its cache.
+Equations: `ipvae.float_models.steps`, `ipvae.train.loss`; draws: `ipvae.float_models.draws`.
+Exponential and logarithm are a few multiplications in line, which the compiler vectorises; the C
+library's are called once for each element. A row is an image's K neurons.
 """
 
 import math
@@ -121,7 +121,7 @@ def fill_row(rate, how, key, first, hot, where, z, slope):
     Parameters
     ----------
     rate : (n,) float32, expected counts
-    how : of `ipvae.train.arrivals.draw_constants`
+    how : of `ipvae.float_models.draws.draw_constants`
     key, first : uint64, stream of the draws and the index of the first element in it
     hot, where : (n,) uint8 and int64, memory to work in
     z, slope : (n,) float32, written: counts and their derivative by the log-rate
@@ -228,7 +228,7 @@ def forward(before, heard, drive, step_size, limit, how, key, first, after, z, s
     heard : (B, K) float32, R = z H of the counts before, H = Phi^T D Phi, or H as it is rounded
     drive : (B, K) float32, b
     step_size, limit : float32, a and C
-    how : of `ipvae.train.arrivals.draw_constants`
+    how : of `ipvae.float_models.draws.draw_constants`
     key, first : uint64, stream of the draws and the index of the first element in it
     after, z, slope : (B, K) float32, written: u', z' and dz'/du'
     """
@@ -258,6 +258,50 @@ def draw(log_rate, how, key, first, z, slope):
         for k in range(n):
             rate[k] = exp32(log_rate[b, k])
         fill_row(rate, how, key, first + np.uint64(b * n), hot, where, z[b], slope[b])
+
+
+@_kernel(fastmath={"contract"})
+def product(codes, matrix, out):
+    """Write codes @ matrix, skipping zeros; each row is summed in an order of its own.
+
+    So a row of the result depends on its codes alone, not on the batch, the threads or a BLAS.
+
+    Parameters
+    ----------
+    codes : (B, N) float32
+    matrix : (N, K) float32, row by row in memory
+    out : (B, K) float32, written
+    """
+    n_rows, n_codes = codes.shape
+    n = matrix.shape[1]
+    active = np.empty(n_codes, np.int64)
+    for b in range(n_rows):
+        z, total = codes[b], out[b]
+        n_active = 0
+        for i in range(n_codes):
+            active[n_active] = i
+            n_active += z[i] != _ZERO
+        for k in range(n):
+            total[k] = _ZERO
+        j = 0
+        while j + 4 <= n_active:
+            i0, i1, i2, i3 = active[j], active[j + 1], active[j + 2], active[j + 3]
+            m0, m1, m2, m3 = matrix[i0], matrix[i1], matrix[i2], matrix[i3]
+            z0, z1, z2, z3 = z[i0], z[i1], z[i2], z[i3]
+            for k in range(n):
+                total[k] += (z0 * m0[k] + z1 * m1[k]) + (z2 * m2[k] + z3 * m3[k])
+            j += 4
+        while j < n_active:
+            for k in range(n):
+                total[k] += z[active[j]] * matrix[active[j], k]
+            j += 1
+
+
+@_kernel()
+def normal_cdf(x, out):
+    """Write the standard normal distribution function of each element of x, (n,) float64."""
+    for i in range(x.shape[0]):
+        out[i] = 0.5 * math.erfc(-x[i] / math.sqrt(2.0))
 
 
 @_kernel(fastmath={"contract"})

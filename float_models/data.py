@@ -1,0 +1,30 @@
+"""Description of the images that a model was trained on."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """What a checkpoint says about its images.
+
+    Attributes
+    ----------
+    preset : name of the data set
+    pixel_max : largest integer pixel
+    image_shape : (height, width), their product is M
+    n_train : number of training images
+    pixel_min : smallest integer pixel
+    pixel_scale : real value of one integer step; None stands for 1 / pixel_max
+    """
+
+    preset: str
+    pixel_max: int
+    image_shape: tuple[int, int]
+    n_train: int
+    pixel_min: int = 0
+    pixel_scale: float | None = None
+
+    @property
+    def scale(self) -> float:
+        """Real value of one integer step."""
+        return 1.0 / self.pixel_max if self.pixel_scale is None else self.pixel_scale

@@ -1,0 +1,162 @@
+"""Every model that can be trained, as a choice of parts.
+
+A new member is one entry of `MEMBERS`: its latent, how it infers and its encoder
+(`ipvae.float_models.steps`; to train it, `ipvae.train.vae`). All have the linear decoder
+x ~ N(Phi z, sigma^2), one deviation for each pixel.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+HIDDEN = 256
+"""Width of the MLP encoder's residual block."""
+CHANNELS = 32
+"""Channels of the convolutional encoder's first layer; the second has twice as many."""
+
+RELAXATIONS = ("eat", "eat-cubic")
+"""Forms of a relaxed Poisson draw, see `ipvae.float_models.draws`."""
+
+Shape = tuple[str | int, ...]
+
+_DECODER: dict[str, Shape] = {"phi": ("M", "K")}
+_NOISE: dict[str, Shape] = {"log_sigma_raw": ("M",)}
+PRIORS: dict[str, tuple[str, ...]] = {
+    "poisson": ("u0",),
+    "gaussian": ("mean0", "log_scale0"),
+    "rectified": ("mean0", "log_scale0"),
+}
+"""Names of a latent's belief before an image is seen; each (K,), learned."""
+STEP_SIZES: dict[str, tuple[str, ...]] = {
+    "poisson": ("log_lr",),
+    "gaussian": ("log_lr_mean", "log_lr_scale"),
+    "rectified": ("log_lr_mean", "log_lr_scale"),
+}
+"""Names of the iterative updates' step sizes: scalars, logarithms."""
+_HEAD: dict[str, Shape] = {"encoder_weight": ("O", "F"), "encoder_bias": ("O",)}
+ENCODERS: dict[str, dict[str, Shape]] = {
+    "linear": _HEAD,
+    "mlp": {
+        "hidden_weight": ("H", "M"),
+        "hidden_bias": ("H",),
+        "residual_weight": ("M", "H"),
+        "residual_bias": ("M",),
+        **_HEAD,
+    },
+    "conv": {
+        "conv1_weight": ("C", 1, 3, 3),
+        "conv1_bias": ("C",),
+        "conv2_weight": ("2C", "C", 3, 3),
+        "conv2_bias": ("2C",),
+        **_HEAD,
+    },
+}
+
+
+HALVINGS = {"conv1_weight": 2, "conv2_weight": 4}
+"""By how much the layers of a convolutional encoder divide height and width."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One model.
+
+    Attributes
+    ----------
+    latent : 'poisson', 'gaussian' or 'rectified', a key of `PRIORS`
+    inference : 'iterative' (from the prior), 'amortized' (one pass of the encoder) or 'hybrid'
+        (iterative, from the encoder's belief)
+    encoder : key of `ENCODERS`, None where there is none
+    settings : those of `TrainConfig` whose defaults differ from the preset's
+    rounded : symbolic shapes of what a model trained for few bits (`weight_bits`) has besides
+    """
+
+    latent: str
+    inference: str
+    encoder: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    rounded: Mapping[str, Shape] = field(default_factory=dict)
+
+    @property
+    def tensors(self) -> dict[str, Shape]:
+        """Symbolic shapes by name, in the order of the file; see `sizes` for the symbols."""
+        prior: dict[str, Shape] = {name: ("K",) for name in PRIORS[self.latent]}
+        updates: dict[str, Shape] = {}
+        if self.inference != "amortized":
+            updates = {"log_bias": ("K",), **{name: () for name in STEP_SIZES[self.latent]}}
+        encoder = ENCODERS[self.encoder] if self.encoder else {}
+        return {**_DECODER, **prior, **updates, **_NOISE, **encoder}
+
+    def shapes(
+        self, image_shape: tuple[int, int], latents: int, *, rounded: bool = False
+    ) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each tensor.
+
+        Parameters
+        ----------
+        image_shape : (height, width), their product is M
+        latents : K
+        rounded : with those that a model trained for few bits has
+        """
+        height, width = image_shape
+        features = height * width
+        if self.encoder == "conv":
+            features = 2 * CHANNELS * -(-height // 4) * -(-width // 4)
+        size = {
+            "M": height * width,
+            "K": latents,
+            "O": latents * len(PRIORS[self.latent]),  # the encoder gives one change for each
+            "F": features,
+            "H": HIDDEN,
+            "C": CHANNELS,
+            "2C": 2 * CHANNELS,
+        }
+        return {
+            name: tuple(part if isinstance(part, int) else size[part] for part in shape)
+            for name, shape in (self.tensors | (dict(self.rounded) if rounded else {})).items()
+        }
+
+    @property
+    def belief_name(self) -> str:
+        """Tensor whose length is K."""
+        return PRIORS[self.latent][0]
+
+
+_ITERATIVE_GAUSSIAN = {"kl": "exact", "beta": 8.0, "learning_rate": 0.005}
+_AMORTIZED = {"kl": "exact", "steps": 1, "beta": 1.0, "learning_rate": 0.02}
+
+MEMBERS: dict[str, Member] = {
+    "ipvae": Member("poisson", "iterative", rounded={"recurrent_change": ("K", "K")}),
+    "igvae": Member("gaussian", "iterative", settings=_ITERATIVE_GAUSSIAN),
+    "igrelu": Member("rectified", "iterative", settings=_ITERATIVE_GAUSSIAN),
+    "iavae": Member("poisson", "hybrid", "linear"),
+    **{
+        f"{family}-{encoder}": Member(latent, "amortized", encoder, _AMORTIZED)
+        for family, latent in (("pvae", "poisson"), ("gvae", "gaussian"), ("grelu", "rectified"))
+        for encoder in ENCODERS
+    },
+}
+
+
+def input_macs(member: Member, image_shape: tuple[int, int], latents: int) -> int:
+    """Return multiply-accumulates, for one image, of the encoder and of the drive.
+
+    The encoder takes each weight once, or once for every place of a convolution's output, padding
+    included; biases and nonlinearities are not counted. Iterated updates need the drive, M K.
+
+    Parameters
+    ----------
+    member : see `ipvae.float_models.zoo.MEMBERS`
+    image_shape : (height, width), their product is M
+    latents : K
+    """
+    height, width = image_shape
+    shapes = member.shapes(image_shape, latents)
+    macs = 0 if member.inference == "amortized" else height * width * latents
+    for name in ENCODERS[member.encoder] if member.encoder else ():
+        if name.endswith("_weight"):
+            by = HALVINGS.get(name)
+            places = 1 if by is None else -(-height // by) * -(-width // by)
+            macs += places * math.prod(shapes[name])
+    return macs
