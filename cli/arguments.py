@@ -7,6 +7,13 @@ OPTIONS = {
     "backends": "--backends",
     "cores": "--cores",
     "data_dir": "--data-dir",
+    "inference": "--inference",
+    "layout": "--layout",
+    "most_loss": "--most-loss",
+    "refit_decoder": "--refit-decoder",
+    "readouts": "--readout",
+    "threshold": "--threshold",
+    "weight_bits": "--weight-bits",
     "frame_steps": "--hold",
     "images": "--images",
     "labels": "--labels",
@@ -22,19 +29,21 @@ OPTIONS = {
 }
 """Argument -> option, where a message of the library may name it."""
 
-_NAMED = re.compile(r"\b(\w+)=(?=(?P<value>[\w./-]*))")
+_NAMED = re.compile(r"\b(\w+)=(True\b)?(?=(?P<value>[\w./-]*))")
 
 
 def with_options(message: str) -> str:
     """Return a message with options in the place of arguments.
 
     An argument is named at the beginning, before a colon ('samples: found 20, ...'), or
-    anywhere as 'samples=' or 'samples=20'.
+    anywhere as 'samples=', 'samples=20' or, where it is a flag, 'overwrite=True'.
 
     >>> with_options("samples: found 9, allowed up to 5; give more with data_dir=")
     '--samples: found 9, allowed up to 5; give more with --data-dir'
     >>> with_options("images of samples=2 with frame_steps=3: found 4")
     'images of --samples 2 with --hold 3: found 4'
+    >>> with_options("fit the decoder (refit_decoder=True), or use more weight_bits=")
+    'fit the decoder (--refit-decoder), or use more --weight-bits'
     """
     head, colon, rest = message.partition(":")
     words = head.split(" and ")

@@ -1,14 +1,10 @@
 """`ipvae export`: a trained model becomes an integer network file."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
-import numpy as np
 import typer
 
-from ipvae import __version__
-from ipvae.cli.float_states import float_states
 from ipvae.cli.inputs import (
     DataDirOption,
     ImagesOption,
@@ -17,32 +13,14 @@ from ipvae.cli.inputs import (
     not_nir,
     require_distinct,
 )
-from ipvae.cli.integers import integers
 from ipvae.cli.nir import export_nir, require_no_others
-from ipvae.cli.output import (
-    JsonOption,
-    emit,
-    json_data,
-    note,
-    require_json_target,
-    table,
-    working,
-)
-from ipvae.cli.wish import LAYOUTS, Wish
+from ipvae.cli.output import JsonOption, emit, require_json_target, table
+from ipvae.errors import InputError
+from ipvae.export.options import LAYOUTS
 from ipvae.network.atomic import require_writable_file
-from ipvae.network.check import check
-from ipvae.network.description import InputFormat, IntNetwork
-from ipvae.network.errors import InputError
-from ipvae.network.file import checksum, write_network
-from ipvae.workflows.images import LabelledImages, given_images, preset_images
+from ipvae.network.description import IntNetwork
+from ipvae.workflows.quantize import MOST_LOSS, Quantized, quantize
 
-if TYPE_CHECKING:
-    from ipvae.float_models.checkpoint import Checkpoint
-
-STORED_IMAGES = 64
-CALIBRATION_IMAGES = 256
-TRAINING_IMAGES = 5000
-MOST_LOSS = 0.05
 CHECKPOINT_FILES = ("model.safetensors", "model.json")
 FIGURES = (("R2", "r2", ".4f"), ("MSE", "mse", ".3e"), ("zeros", "zeros", ".4f"))
 NEURONS = (("silent neurons", "silent_neurons"), ("saturated neurons", "saturated_neurons"))
@@ -86,10 +64,6 @@ def export(
     Exit 1, and nothing is written, if the network is worse than the model by more than
     --most-loss.
     """
-    from ipvae.export.calibrate import calibrate
-    from ipvae.export.losses import layer_facts, require_small_loss
-    from ipvae.float_models.checkpoint import load_checkpoint
-
     folder = model if model.is_dir() else model.parent
     require_distinct(
         {"--out": out, "--json": json},
@@ -102,45 +76,37 @@ def export(
         require_no_others(context, "export", out)
         export_nir(model, out, inference, threshold, json)
         return
-    checkpoint = load_checkpoint(model)
-    wish = Wish.of(
-        checkpoint,
+    readouts = tuple(name.strip() for name in readout.split(",")) if readout else ()
+    require_writable_file(out)
+    made = quantize(
         model,
+        images,
+        weight_bits=weight_bits,
         layout=layout,
         inference=inference,
         threshold=threshold,
-        readout=readout,
-        weight_bits=weight_bits,
-        refit=refit_decoder,
+        readouts=readouts,
+        refit_decoder=refit_decoder,
+        most_loss=most_loss,
+        data_dir=data_dir,
         seed=seed,
     )
-    require_writable_file(out)
-    pixels = pixel_format(checkpoint)
-    train, test = export_images(checkpoint, pixels, data_dir, images)
-    if "classes" in wish.readouts and images is not None:
-        raise InputError("--readout classes: needs labelled images; leave --images away")
-    calibration = train.first(CALIBRATION_IMAGES)
-    with working("running the float model"):
-        before = float_states(checkpoint, wish, calibration.pixels, pixels)
-    with working("quantizing"):
-        network = integers(checkpoint, wish, before, train, test, pixels)
-    with working("calibrating"):
-        after = calibrate(network, calibration.pixels, wish.steps, seed, note)
-    real = before.figures
-    require_small_loss(real, after, most_loss, str(model), wish.advice)
-    layers = layer_facts(network, after)
-    measured: dict[str, Any] = {"integer": after, "float": real}
-    network = with_provenance(network, checkpoint, wish, measured)
-    write_network(out, network)
-    checked = check(network)
-    of_code = layers[int(network.code) - 1]["grids"]
+    made.network.save(out, overwrite=True)
+    result = as_json(out, made)
+    emit(result, json, summary(out, made.network, result))
+
+
+def as_json(out: Path, made: Quantized) -> dict[str, Any]:
+    """Return the result of an export: the report's figures with those of the code's weights."""
+    network, report = made.network, made.report
+    of_code = report.layers[int(network.code) - 1]["grids"]
     grid = of_code.get("weight_rec") or of_code["weight"]
-    result = {
+    return {
         "network": str(out),
-        "checksum": checksum(network),
-        "weight_bits": weight_bits,
-        "layout": wish.layout,
-        "inference": wish.inference,
+        "checksum": report.checksum,
+        "weight_bits": report.options.weight_bits,
+        "layout": report.options.layout,
+        "inference": report.options.inference,
         "weight_exp": network.layer.weight_exp,
         "drive_exp": network.layer.drive_exp,
         "payload_bits": getattr(network.layer, "payload_bits", None),
@@ -151,66 +117,11 @@ def export(
         ),
         "clipped_weights": grid["clipped"],
         "zero_weights": grid["zeros"],
-        "loss": {key: after[key] - real[key] for key in ("r2", "mse", "zeros")},
-        "layers": layers,
-        "calibration": measured,
-        "check": checked.as_dict(),
+        "loss": report.loss,
+        "layers": report.layers,
+        "calibration": {"integer": report.integer, "float": report.real},
+        "check": report.check.as_dict(),
     }
-    emit(result, json, summary(out, network, result))
-
-
-def pixel_format(checkpoint: "Checkpoint") -> InputFormat:
-    """Integer pixels of a model's data."""
-    data = checkpoint.data
-    height, width = data.image_shape
-    return InputFormat(data.pixel_min, data.pixel_max, data.scale, (height, width))
-
-
-def export_images(
-    checkpoint: "Checkpoint", pixels: InputFormat, data_dir: Path | None, images: Path | None
-) -> tuple[LabelledImages, LabelledImages]:
-    """Training images, to calibrate and to fit classes on, and test images to store.
-
-    A user's own images serve as both.
-    """
-    if images is not None:
-        own = given_images(images, pixels).pixels
-        unknown = np.full(len(own), -1, dtype=np.int16)
-        both = LabelledImages(own, unknown)
-        return both.first(TRAINING_IMAGES), both.first(STORED_IMAGES)
-    preset = checkpoint.data.preset
-    if preset == "arrays":
-        raise InputError(
-            "this model was imported from arrays and names no data set; "
-            "give images to calibrate on with --images FILE.npy"
-        )
-    data = preset_images(preset, data_dir)
-    train, test = (
-        LabelledImages(x.astype(np.int16), y.astype(np.int16))
-        for x, y in (
-            (data.train_pixels, data.train_labels),
-            (data.test_pixels, data.test_labels),
-        )
-    )
-    return train.first(TRAINING_IMAGES), test.first(STORED_IMAGES)
-
-
-def with_provenance(
-    network: IntNetwork, checkpoint: "Checkpoint", wish: Wish, measured: dict
-) -> IntNetwork:
-    """Add how the network was made."""
-    data = checkpoint.data
-    return replace(
-        network,
-        provenance={
-            **network.provenance,
-            "ipvae": __version__,
-            "data": {"preset": data.preset, "n_train": data.n_train},
-            "training": checkpoint.config.to_json() if checkpoint.config else None,
-            **wish.as_dict(),
-            "calibration": json_data(measured),
-        },
-    )
 
 
 def summary(out: Path, network: IntNetwork, result: dict) -> list:

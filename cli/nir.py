@@ -6,7 +6,7 @@ import typer
 
 from ipvae import __version__
 from ipvae.cli.output import emit
-from ipvae.cli.wish import Wish
+from ipvae.export.options import ExportOptions
 from ipvae.network.atomic import require_writable_file
 from ipvae.network.errors import InputError
 
@@ -46,18 +46,8 @@ def export_nir(
 
     require_writable_file(out)
     checkpoint = load_checkpoint(model)
-    wish = Wish.of(
-        checkpoint,
-        model,
-        layout="recurrent",
-        inference=inference,
-        threshold=threshold,
-        readout=None,
-        weight_bits=8,
-        refit=False,
-        seed=0,
-    )
-    lca = wish.threshold if inference == "lca" else None
+    options = ExportOptions.of(checkpoint, str(model), inference=inference, threshold=threshold)
+    lca = options.threshold if inference == "lca" else None
     graph = write_nir(out, checkpoint, lca, f"ipvae-loihi {__version__}")
     nodes = {name: type(node).__name__ for name, node in graph.nodes.items()}
     result = {

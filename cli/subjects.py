@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ipvae.cli import scale
-from ipvae.cli.export import pixel_format
 from ipvae.cli.output import Progress
 from ipvae.cli.stopping import StopChoice, stop_figures
 from ipvae.emulator import Stopped
@@ -21,6 +20,7 @@ from ipvae.network.file import read_network
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.pixels import to_real
 from ipvae.workflows.images import given_images, network_images, network_preset, preset_images
+from ipvae.workflows.quantize import pixel_format
 
 if TYPE_CHECKING:
     from ipvae.float_models.infer import State

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ipvae.workflows.models import load_model, shipped_models
     from ipvae.workflows.networks import diff, load_network, load_trace
     from ipvae.workflows.place import check, place
+    from ipvae.workflows.quantize import quantize
     from ipvae.workflows.run import run
     from ipvae.workflows.verify import verify, verify_trace
 
@@ -30,6 +31,7 @@ _HOMES = {
     "workflows.models": ("load_model", "shipped_models"),
     "workflows.networks": ("diff", "load_network", "load_trace"),
     "workflows.place": ("check", "place"),
+    "workflows.quantize": ("quantize",),
     "workflows.run": ("run",),
     "workflows.verify": ("verify", "verify_trace"),
 }
@@ -47,6 +49,7 @@ __all__ = [
     "load_network",
     "load_trace",
     "place",
+    "quantize",
     "run",
     "shipped_models",
     "verify",

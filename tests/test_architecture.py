@@ -20,8 +20,8 @@ ALLOWED = {
     "energy": {"network"},
     "report": {"network", "evaluation", "energy"},
     "workflows": {
-        *("network", "evaluation", "train", "emulator", "export", "lava_procs", "energy"),
-        "report",
+        *("network", "evaluation", "float_models", "train", "emulator", "export"),
+        *("lava_procs", "energy", "report"),
     },
     "hw_tests": {"network", "lava_procs"},
 }

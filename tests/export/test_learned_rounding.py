@@ -1,21 +1,20 @@
 """Export of a model that was trained for few bits."""
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 
-from ipvae.cli.export import pixel_format
-from ipvae.cli.float_states import float_states
-from ipvae.cli.integers import integers
-from ipvae.cli.wish import Wish
+from ipvae.export.build import build_network
 from ipvae.export.fake_quantize import fake_quantize
+from ipvae.export.float_baseline import float_baseline
 from ipvae.export.model import from_parameters
+from ipvae.export.options import ExportOptions
+from ipvae.export.quantize import Images
 from ipvae.train.checkpoint import Checkpoint
 from ipvae.train.config import preset_config
 from ipvae.train.data import load_images
 from ipvae.train.fit import new_model
-from ipvae.workflows.images import LabelledImages
+from ipvae.workflows.quantize import pixel_format
 
 
 def test_export_takes_learned_rounding_for_its_own_bits_alone(rng):
@@ -27,15 +26,14 @@ def test_export_takes_learned_rounding_for_its_own_bits_alone(rng):
     plain = Checkpoint(params, dataclasses.replace(config, weight_bits=0), images.info)
     change = rng.normal(size=(12, 12)).astype(np.float32)
     learned = Checkpoint({**params, "recurrent_change": change}, config, images.info)
-    shown = LabelledImages(images.test_pixels[:20].astype(np.int16), np.zeros(20, np.int16))
+    shown = Images(images.test_pixels[:20].astype(np.int16), np.zeros(20, np.int16))
 
     def weights(checkpoint, bits):
-        given = {"layout": "recurrent", "inference": "model", "threshold": None, "readout": None}
-        rest = {"weight_bits": bits, "refit": False, "seed": 0}
-        wish = Wish.of(checkpoint, Path("RUN"), **given, **rest)
+        options = ExportOptions.of(checkpoint, weight_bits=bits)
         pixels = pixel_format(checkpoint)
-        before = float_states(checkpoint, wish, shown.pixels, pixels)
-        return np.asarray(integers(checkpoint, wish, before, shown, shown, pixels).layer.weight_rec)
+        before = float_baseline(checkpoint, options, shown.pixels, pixels)
+        made = build_network(checkpoint, options, before, shown, shown, pixels)
+        return np.asarray(made.layer.weight_rec)
 
     gram = from_parameters(params).gram()
     runs, step, _ = fake_quantize(gram, change.astype(float), 4)

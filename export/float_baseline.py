@@ -1,4 +1,4 @@
-"""What the float model does with calibration images, as the integer network will be run."""
+"""The float model on calibration images, run as the integer network will be run."""
 
 import functools
 from dataclasses import dataclass, replace
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ipvae.cli.wish import Wish
 from ipvae.export.calibrate import judged
+from ipvae.export.options import ExportOptions
 from ipvae.network.arithmetic import FRAC_BITS
 from ipvae.network.description import InputFormat
 from ipvae.network.pixels import to_real
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class FloatStates:
+class FloatBaseline:
     """What the float model did with the calibration images.
 
     Attributes
@@ -52,18 +52,18 @@ class FloatStates:
         }
 
 
-def float_states(
-    checkpoint: "Checkpoint", wish: Wish, pixels: np.ndarray, fmt: InputFormat
-) -> FloatStates:
+def float_baseline(
+    checkpoint: "Checkpoint", options: ExportOptions, pixels: np.ndarray, fmt: InputFormat
+) -> FloatBaseline:
     """Run the float model on images (N, M) as the integer network will be run."""
     from ipvae.export.feedforward import CEILING
     from ipvae.export.quantize import LOG_RATE_HIGH
     from ipvae.float_models.infer import draw_again, infer
 
     real = to_real(pixels, fmt)
-    if wish.inference == "lca":
-        return _lca_states(checkpoint, wish, real)
-    amortized = wish.layout == "feed-forward"
+    if options.inference == "lca":
+        return _lca_states(checkpoint, options, real)
+    amortized = options.layout == "feed-forward"
     run = functools.partial(
         infer,
         checkpoint.params,
@@ -72,19 +72,19 @@ def float_states(
         image_shape=checkpoint.data.image_shape,
     )
     if amortized:  # each step of the network is a draw of its own
-        first = run([1], seed=wish.seed)[1]
-        seeds = range(wish.seed, wish.seed + wish.steps[0])
+        first = run([1], seed=options.seed)[1]
+        seeds = range(options.seed, options.seed + options.steps[0])
         each = [replace(first, counts=draw_again(checkpoint.model, first, 1, s)) for s in seeds]
         codes = {step: state.counts for step, state in enumerate(each, 1)}
     else:
-        states = run({*range(wish.steps[0] + 1), *wish.steps}, seed=wish.seed)
-        codes = {step: states[step].counts for step in wish.steps}
-        each = [state for step, state in states.items() if step <= wish.steps[0]]
+        states = run({*range(options.steps[0] + 1), *options.steps}, seed=options.seed)
+        codes = {step: states[step].counts for step in options.steps}
+        each = [state for step, state in states.items() if step <= options.steps[0]]
     decoder = checkpoint.params["phi"].astype(np.float64)
     top = CEILING if amortized else min(LOG_RATE_HIGH, np.log(2.0) * LOG_RATE_MAX / 2**FRAC_BITS)
     highest = np.max([s.log_rates.max(axis=0) for s in each], axis=0)
     sent = np.sum([s.counts.sum(axis=0) for s in each], axis=0)
-    return FloatStates(
+    return FloatBaseline(
         real,
         codes,
         decoder,
@@ -98,7 +98,9 @@ def float_states(
     )
 
 
-def activity(checkpoint: "Checkpoint", wish: Wish, real: np.ndarray) -> "Activity":
+def calibration_activity(
+    checkpoint: "Checkpoint", options: ExportOptions, real: np.ndarray
+) -> "Activity":
     """Return what the float model sends on images (N, M), over the logarithm of time."""
     from ipvae.export.compensation import Activity
     from ipvae.export.correction import LOG_STEPS
@@ -108,27 +110,29 @@ def activity(checkpoint: "Checkpoint", wish: Wish, real: np.ndarray) -> "Activit
         checkpoint.params,
         real.astype(np.float32),
         LOG_STEPS,
-        seed=wish.seed,
+        seed=options.seed,
         model=checkpoint.model,
         image_shape=checkpoint.data.image_shape,
     )
     return Activity.of(np.concatenate([state.counts for state in states.values()]))
 
 
-def _lca_states(checkpoint: "Checkpoint", wish: Wish, real: np.ndarray) -> FloatStates:
+def _lca_states(
+    checkpoint: "Checkpoint", options: ExportOptions, real: np.ndarray
+) -> FloatBaseline:
     from ipvae.float_models.lca import lca, lca_codes
 
     solver = lca(
         checkpoint.params["phi"],
-        wish.threshold,
+        options.threshold,
         nonnegative=checkpoint.member.latent != "gaussian",
     )
-    found = lca_codes(solver, real, sorted({*range(wish.steps[0] + 1), *wish.steps}))
-    codes = found[wish.steps[0]]
+    found = lca_codes(solver, real, sorted({*range(options.steps[0] + 1), *options.steps}))
+    codes = found[options.steps[0]]
     sizes = np.max([np.abs(c).max(axis=0) for c in found.values()], axis=0)
-    return FloatStates(
+    return FloatBaseline(
         real,
-        {step: found[step] for step in wish.steps},
+        {step: found[step] for step in options.steps},
         solver.atoms,
         silent=int((sizes == 0).sum()),
         saturated=0,

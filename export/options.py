@@ -1,11 +1,11 @@
-"""What a user may ask of an export, and why some models have no integer network."""
+"""Options of an export, and why some models have no integer network."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ipvae.errors import InputError
 from ipvae.evaluation.readouts import READOUTS
-from ipvae.network.errors import InputError
 
 if TYPE_CHECKING:
     from ipvae.float_models.checkpoint import Checkpoint
@@ -34,8 +34,8 @@ REFUSED = {
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What the user wants of an export.
+class ExportOptions:
+    """What an export makes of a model.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Wish:
     threshold : of LCA, pixel units
     readouts : some of READOUTS
     weight_bits : int
-    refit : whether the decoder is fitted anew to what the network sends
+    refit_decoder : whether the decoder is fitted anew to what the network sends
     steps : after which figures are looked at; one where steps do not build on each other
     seed : of all random draws
     """
@@ -54,7 +54,7 @@ class Wish:
     threshold: float
     readouts: tuple[str, ...]
     weight_bits: int
-    refit: bool
+    refit_decoder: bool
     steps: tuple[int, ...]
     seed: int
 
@@ -62,50 +62,64 @@ class Wish:
     def of(
         cls,
         checkpoint: "Checkpoint",
-        path: Path,
+        where: str = "the model",
         *,
-        layout: str,
-        inference: str,
-        threshold: float | None,
-        readout: str | None,
-        weight_bits: int,
-        refit: bool,
-        seed: int,
-    ) -> "Wish":
-        """Check that the model can be exported so; InputError says why if not."""
+        layout: str = LAYOUTS[0],
+        inference: str = "model",
+        threshold: float | None = None,
+        readouts: Sequence[str] = (),
+        weight_bits: int = MOST_BITS,
+        refit_decoder: bool = False,
+        seed: int = 0,
+    ) -> "ExportOptions":
+        """Check that a model can be exported so.
+
+        Parameters
+        ----------
+        checkpoint : trained model
+        where : its name in messages
+        layout : one of LAYOUTS
+        inference : 'model' or 'lca'
+        threshold : of LCA, pixel units; LCA_THRESHOLD if not given
+        readouts : some of READOUTS
+        weight_bits, refit_decoder, seed : see the class
+
+        Raises
+        ------
+        InputError
+            If it cannot, with the reason.
+        """
         if layout not in LAYOUTS:
-            raise InputError(f"--layout: found '{layout}', allowed {', '.join(LAYOUTS)}")
+            raise InputError(f"layout: found '{layout}', allowed {', '.join(LAYOUTS)}")
         if inference not in ("model", "lca"):
-            raise InputError(f"--inference: found '{inference}', allowed model, lca")
-        names = tuple(name.strip() for name in readout.split(",")) if readout else ()
+            raise InputError(f"inference: found '{inference}', allowed model, lca")
+        names = tuple(readouts)
         if set(names) - set(READOUTS) or len(set(names)) < len(names):
-            raise InputError(f"--readout: found '{readout}', allowed {', '.join(READOUTS)} or both")
+            raise InputError(
+                f"readouts: found '{','.join(names)}', allowed {', '.join(READOUTS)} or both"
+            )
         if threshold is not None and inference != "lca":
-            raise InputError("--threshold: belongs to --inference lca; give both or neither")
+            raise InputError("threshold: belongs to inference=lca; give both or neither")
         member = checkpoint.member
         if inference == "lca":
             if layout != LAYOUTS[0]:
-                raise InputError("--layout error-units: not with --inference lca; leave one out")
+                raise InputError("layout error-units: not with inference=lca; leave one out")
         else:
-            require_exportable(checkpoint, path)
+            require_exportable(checkpoint, where)
             if member.inference == "amortized":
                 if layout != LAYOUTS[0]:
                     raise InputError(
-                        f"--layout: {path} holds a model '{checkpoint.model}', which has no loop; "
+                        f"layout: {where} holds a model '{checkpoint.model}', which has no loop; "
                         "leave it out"
                     )
                 layout = "feed-forward"
-        if "classes" in names and checkpoint.data.preset in ("arrays", "patches"):
-            raise InputError(
-                f"--readout classes: the images of {checkpoint.data.preset} have no labels"
-            )
         return cls(
             layout=layout,
             inference=inference,
             threshold=LCA_THRESHOLD if threshold is None else threshold,
             readouts=names,
             weight_bits=weight_bits,
-            refit=refit,
+            refit_decoder=refit_decoder,
             steps=STEPS[:1] if layout == "feed-forward" else STEPS,
             seed=seed,
         )
@@ -114,11 +128,11 @@ class Wish:
     def advice(self) -> str:
         """What to try where too much is lost."""
         trained = self.layout == LAYOUTS[0] and self.inference == "model"
-        ways = ["use more --weight-bits"] if self.weight_bits < MOST_BITS else []
+        ways = ["use more weight_bits="] if self.weight_bits < MOST_BITS else []
         if trained and self.weight_bits < MOST_BITS:
             ways.append("train for few bits (ipvae train --init-from MODEL --weight-bits B)")
-        if not self.refit:
-            ways.append("fit the decoder anew (--refit-decoder)")
+        if not self.refit_decoder:
+            ways.append("fit the decoder anew (refit_decoder=True)")
         return ", ".join(ways or ["look at the model itself (ipvae evaluate MODEL)"])
 
     def as_dict(self) -> dict[str, Any]:
@@ -126,13 +140,13 @@ class Wish:
         return {
             "weight_bits": self.weight_bits,
             "layout": self.layout,
-            "refit_decoder": self.refit,
+            "refit_decoder": self.refit_decoder,
             "inference": self.inference,
             "readouts": list(self.readouts),
         } | ({"threshold": self.threshold} if self.inference == "lca" else {})
 
 
-def require_exportable(checkpoint: "Checkpoint", path: Path) -> None:
+def require_exportable(checkpoint: "Checkpoint", where: str) -> None:
     """Refuse models that have no integer network."""
     member = checkpoint.member
     reason = REFUSED.get(member.encoder or "")
@@ -142,7 +156,7 @@ def require_exportable(checkpoint: "Checkpoint", path: Path) -> None:
         reason = REFUSED["hybrid"]
     if reason:
         raise InputError(
-            f"{path}: holds a model '{checkpoint.model}', which cannot be exported: {reason}. "
-            "Allowed are ipvae, pvae-linear and pvae-mlp, and --inference lca for any; "
+            f"{where}: holds a model '{checkpoint.model}', which cannot be exported: {reason}. "
+            "Allowed are ipvae, pvae-linear and pvae-mlp, and inference=lca for any; "
             "`ipvae evaluate` takes any model"
         )

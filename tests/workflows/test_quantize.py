@@ -1,0 +1,75 @@
+# pyright: reportOptionalMemberAccess=false
+"""`ipvae.quantize` on arrays: the network, the report, and what is refused."""
+
+import numpy as np
+import pytest
+
+import ipvae
+from ipvae.export.model import to_parameters
+from ipvae.float_models.checkpoint import Checkpoint
+from ipvae.float_models.data import DataInfo
+from ipvae.network.description import FloatNetwork
+
+SIDE, K = 4, 10
+
+
+@pytest.fixture
+def model(rng):
+    atoms = rng.normal(0, 0.3, (SIDE * SIDE, K))
+    network = FloatNetwork(
+        phi=atoms,
+        sigma=np.ones(SIDE * SIDE),
+        step_size=0.1,
+        bias=np.full(K, 0.1),
+        u0=np.full(K, -1.0),
+    )
+    return Checkpoint(to_parameters(network), None, DataInfo("arrays", 255, (SIDE, SIDE), 0))
+
+
+@pytest.fixture
+def images(rng):
+    return rng.integers(0, 256, (40, SIDE, SIDE))
+
+
+def test_an_array_of_images_is_all_that_it_takes(model, images, tmp_path):
+    made = ipvae.quantize(model, images, most_loss=9.0)
+    assert made.network.n_neurons == K
+    np.testing.assert_array_equal(made.network.test_images, images.reshape(40, -1))
+    report = made.report
+    assert report.check.ok
+    assert report.integer["r2"] - report.real["r2"] == report.loss["r2"]
+    assert made.to_json()["calibration"]["integer"]["images"] == 40
+    made.network.save(tmp_path / "net.h5")
+    assert ipvae.diff(made.network, tmp_path / "net.h5").same
+    assert "R2" in repr(made)
+
+
+def test_labels_make_a_read_out_of_classes(model, images):
+    labels = (images.mean(axis=(1, 2)) > images.mean()).astype(int)
+    made = ipvae.quantize(model, images, labels, readouts=("classes",), most_loss=9.0)
+    assert made.network.layers["2"].n_neurons == 2
+    np.testing.assert_array_equal(made.network.test_labels, labels)
+    with pytest.raises(
+        ipvae.IpvaeError, match="readouts classes: needs labelled images, and those of arrays are not"
+    ):
+        ipvae.quantize(model, images, readouts=("classes",), most_loss=9.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"layout": "ring"}, "layout: found 'ring', allowed recurrent, error-units"),
+        ({"inference": "guess"}, "inference: found 'guess'"),
+        ({"readouts": ("sound",)}, "readouts: found 'sound', allowed decoder, classes"),
+        ({"threshold": 0.2}, "threshold: belongs to inference=lca"),
+        ({"most_loss": -9.0}, r"R2 after \d+ steps falls.*refit_decoder=True"),
+    ],
+)
+def test_what_cannot_be_is_said_in_the_words_of_the_arguments(model, images, given, said):
+    with pytest.raises(ipvae.IpvaeError, match=said):
+        ipvae.quantize(model, images, **({"most_loss": 9.0} | given))
+
+
+def test_a_model_of_arrays_needs_images(model):
+    with pytest.raises(ipvae.IpvaeError, match="give images to calibrate on with images="):
+        ipvae.quantize(model)
