@@ -47,6 +47,7 @@ from ipvae.network.random_source import STEP_LIMIT
 from ipvae.network.record import EVERYTHING, Record
 from ipvae.network.stream import frames, stream_drives
 from ipvae.network.trace import VARIABLES, Trace, write_trace
+from ipvae.report.numbers import percent
 
 
 def run(
@@ -142,7 +143,7 @@ def run(
     if counted is not None:
         result |= counted
         rows += [
-            ["spikes", f"{result['spikes']} ({result['zeros']:.1%} of the counts are zero)"],
+            ["spikes", f"{result['spikes']} ({percent(result['zeros'])} of the counts are zero)"],
             ["saturations", str(result["saturations"])],
         ]
     else:

@@ -10,6 +10,7 @@ from ipvae.cli.main import run_command
 from ipvae.network.file import write_network
 from ipvae.report.ink import Ink
 from ipvae.report.page import drawn, files
+from ipvae.report.page import page as written
 
 COUNTS = ("synaptic_ops", "messages", "spikes")
 LAYER = {
@@ -156,3 +157,75 @@ def figures(result, ink):
 def whole(result, ink):
     """All files of a report with every key."""
     return files(result, ink)
+
+
+PROVENANCE = {
+    "ipvae": "1.2",
+    "data": {"preset": "digits", "n_train": 1437},
+    "training": {
+        "model": "ipvae", "latents": 40, "steps": 16, "beta": 0.375, "epochs": 21, "seed": 9,
+    },
+    "weight_bits": 6,
+    "layout": "recurrent",
+    "inference": "model",
+    "grids": {
+        "1": {
+            "weight": {
+                "weights": 1920, "scale": 0.03125, "range": [-31, 29], "clipped": 3, "zeros": 17,
+                "relative_error": 0.012345,
+            },
+            "weight_rec": {
+                "weights": 1600, "scale": 0.25, "range": [-127, 113], "clipped": 5, "zeros": 41,
+                "relative_error": 0.0678912,
+            },
+        },
+    },
+    "calibration": {
+        "float": {"curve": [
+            {"step": 16, "r2": 0.81234, "mse": 0.0123456, "zeros": 0.71},
+            {"step": 64, "r2": 0.91234, "mse": 0.0023456, "zeros": 0.82},
+        ]},
+        "integer": {"curve": [
+            {"step": 16, "r2": 0.80123, "mse": 0.0223456, "zeros": 0.73},
+            {"step": 64, "r2": 0.90123, "mse": 0.0033456, "zeros": 0.84},
+        ]},
+    },
+}  # fmt: skip
+EXACT = {
+    "bit_exact": True,
+    "backends": ["emulator", "lava"],
+    "variables": ["1/a_in", "1/u", "1/z"],
+    "samples": 2,
+    "steps": 16,
+    "seed": 0,
+    "compared_values": 123456,
+    "first_divergence": None,
+    "max_count": 37,
+}
+
+
+@pytest.fixture(scope="session")
+def layered(tmp_path_factory, kinds, still):
+    """A report of errors, a code and two read-outs, as the command wrote it."""
+    home = tmp_path_factory.mktemp("layered")
+    write_network(home / "net.h5", kinds.networks(4)["errors + 2 read-outs"])
+    words = ["report", home / "net.h5", "--out", home / "out", "--samples", "3", "--steps", "7"]
+    assert run_command(["--quiet", *map(str, words)]) == 0
+    found = home / "out"
+    return json.loads((found / "report.json").read_text()), (found / "index.html").read_text()
+
+
+@pytest.fixture(scope="session", params=["one layer", "four layers", "every key", "differs"])
+def seen(request, folder, result, ink, figures, layered):
+    """Result and page: written by the command, and with all that a page can hold."""
+    if request.param == "one layer":
+        return json.loads((folder / "report.json").read_text()), (folder / "index.html").read_text()
+    if request.param == "four layers":
+        return layered
+    full = {**result, "provenance": PROVENANCE}
+    if request.param == "differs":
+        apart = {"backend": "lava", "sample": 1, "step": 3, "layer": "1", "index": 7}
+        full |= {"verified": {**EXACT, "bit_exact": False, "first_divergence": apart}}
+    else:
+        full |= {"verified": EXACT}
+    return full, written(full, ink, figures)
