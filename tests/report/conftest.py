@@ -1,13 +1,18 @@
 """A report of a small network, with every key that a page can show."""
 
 import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from ipvae.cli import energy_rows
 from ipvae.cli.main import run_command
 from ipvae.network.file import write_network
+from ipvae.report import svg
 from ipvae.report.ink import Ink
 from ipvae.report.page import drawn, files
 from ipvae.report.page import page as written
@@ -147,10 +152,55 @@ def ink(result):
     )
 
 
+@dataclass
+class Recorded:
+    """A figure as it was handed over to be written: its parts, and its ticks as they are shown."""
+
+    figure: Figure
+    alt: str
+    points: list[Any]
+    ticks: list[dict[str, list[tuple[float, str]]]]
+
+
 @pytest.fixture(scope="session")
-def figures(result, ink):
+def record():
+    """Function that keeps what each figure of the page has before it is written, by name."""
+
+    @contextmanager
+    def recording():
+        kept: dict[str, Recorded] = {}
+
+        def keep(figure, name, alt, points=()):
+            figure.canvas.draw()
+            ticks = [{"x": _ticks(axes.xaxis), "y": _ticks(axes.yaxis)} for axes in figure.axes]
+            kept[name] = Recorded(figure, alt, list(points), ticks)
+            return svg.drawn(figure, name, alt, points)
+
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("by_step", "convergence", "core_map", "energy", "histogram", "raster"):
+                patch.setattr(f"ipvae.report.figures.{name}.drawn", keep)
+            yield kept
+
+    return recording
+
+
+def _ticks(axis):
+    low, high = sorted(axis.get_view_interval())
+    drawn = [(tick.get_loc(), tick.label1.get_text()) for tick in axis.get_major_ticks()]
+    return [(at, text) for at, text in drawn if low <= at <= high and text]
+
+
+@pytest.fixture(scope="session")
+def recorded(result, ink, record):
+    """The figures of a report with every key, drawn, and what they had before; both by name."""
+    with record() as kept:
+        return drawn(result, ink), kept
+
+
+@pytest.fixture(scope="session")
+def figures(recorded):
     """Its figures, by name."""
-    return drawn(result, ink)
+    return recorded[0]
 
 
 @pytest.fixture(scope="session")
