@@ -3,10 +3,11 @@
 Nothing here uses the code that wrote them.
 """
 
+import itertools
 import re
+from dataclasses import replace
 from decimal import Decimal
 from html.parser import HTMLParser
-from xml.etree import ElementTree
 
 MINUS = "\N{MINUS SIGN}"
 PREFIXES = {"": 0, "n": -9, "µ": -6, "m": -3, "k": 3, "M": 6, "G": 9}
@@ -100,19 +101,14 @@ def lines(text):
     return [re.split(r"\s{2,}", line.strip()) for line in text.splitlines()]
 
 
-def rows_after(text, head):
-    """Rows of the table whose line of heads begins so, by their first cells."""
+def rows_below(text, title):
+    """Rows of a terminal's table by its title: the heads, then all up to a line of one cell."""
     found = lines(text)
-    (start,) = [i for i, row in enumerate(found) if row[: len(head)] == list(head)]
-    width = len(found[start])
-    rows = []
-    for row in found[start + 1 :]:
-        if len(row) < 2 or len(row) > width + 1:
-            break
-        rows.append(row)
-    return rows
+    (start,) = [i for i, row in enumerate(found) if row == [title]]
+    rows = itertools.takewhile(lambda row: len(row) > 1, found[start + 2 :])
+    return [found[start + 1], *rows]
 
 
-def svg_elements(svg, tag):
-    """Elements of a picture, by their name."""
-    return list(ElementTree.fromstring(svg).iter(f"{{http://www.w3.org/2000/svg}}{tag}"))
+def with_named_readouts(network):
+    """The same network, whose read-outs are a decoder and classes by its provenance."""
+    return replace(network, provenance={"readouts": ["decoder", "classes"]})

@@ -255,10 +255,11 @@ EXACT = {
 
 
 @pytest.fixture(scope="session")
-def layered(tmp_path_factory, kinds, still):
+def layered(tmp_path_factory, kinds, shown, still):
     """A report of errors, a code and two read-outs, as the command wrote it."""
     home = tmp_path_factory.mktemp("layered")
-    write_network(home / "net.h5", kinds.networks(4)["errors + 2 read-outs"])
+    network = shown.with_named_readouts(kinds.networks(4)["errors + 2 read-outs"])
+    write_network(home / "net.h5", network)
     words = ["report", home / "net.h5", "--out", home / "out", "--samples", "3", "--steps", "7"]
     assert run_command(["--quiet", *map(str, words)]) == 0
     found = home / "out"

@@ -92,8 +92,8 @@ def test_every_curve_band_and_ring_lies_at_its_numbers(drawn):
             bands = [path.vertices for c in axes[row, column].collections for path in c.get_paths()]
             wanted, widths = [], []
             for one in SUBJECTS:
-                places = [across(point, column) for point in one["curve"]]
-                if None in places:
+                places = [at for point in one["curve"] if (at := across(point, column))]
+                if not places:
                     continue
                 values = [point[key] for point in one["curve"]]
                 wanted.append((pytest.approx([high for _, high in places]), values))

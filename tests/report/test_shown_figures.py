@@ -4,10 +4,9 @@ import re
 from html import unescape
 from xml.etree import ElementTree
 
-import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LogNorm, to_rgba
 
 from ipvae.report.figures.by_step import by_step
 from ipvae.report.figures.core_map import core_map
@@ -194,7 +193,7 @@ def test_each_core_stands_in_its_cell_with_its_load(record):
     }
     assert list(light.values()) == sorted(light.values(), reverse=True)
     assert len({*light.values()}) == 4
-    assert boxes[("chip 0", 5, 5)] == mpl.colors.to_rgba("#ffffff")
+    assert boxes[("chip 0", 5, 5)] == to_rgba("#ffffff")
 
 
 def test_the_core_map_of_a_report_is_of_its_synaptic_operations(kept, result):
