@@ -186,6 +186,7 @@ def record():
 
 def _ticks(axis):
     low, high = sorted(axis.get_view_interval())
+    low, high = low - 1e-6 * abs(low), high + 1e-6 * abs(high)  # as the ends are rounded
     drawn = [(tick.get_loc(), tick.label1.get_text()) for tick in axis.get_major_ticks()]
     return [(at, text) for at, text in drawn if low <= at <= high and text]
 

@@ -12,6 +12,7 @@ from ipvae.report.figures.by_step import by_step
 from ipvae.report.figures.core_map import core_map
 from ipvae.report.figures.energy import energy
 from ipvae.report.figures.histogram import histogram
+from ipvae.report.figures.raster import raster
 
 MICRO = 1_000_000
 
@@ -89,6 +90,33 @@ def test_the_raster_is_what_the_code_sent(kept, ink):
     n = np.count_nonzero(ink.raster)
     said = f"at steps 0 to 24: 40 neurons, {n} messages of sizes up to {most}."
     assert found.alt == f"Messages of the first image {said}"
+
+
+def test_messages_below_nothing_have_a_size_too(record, shown):
+    sent = np.array([[0, 2, -3], [1, 0, 0], [0, -1, -3]])
+    with record() as kept:
+        raster(sent)
+    found = kept["raster"]
+    drawn = np.ma.filled(found.figure.axes[0].images[0].get_array(), np.nan)
+    np.testing.assert_array_equal(np.nan_to_num(drawn), [[3, 0, 3], [2, 0, 1], [0, 1, 0]])
+    assert "3 neurons, 5 messages of sizes up to 3." in found.alt
+
+
+@pytest.mark.parametrize(
+    ("most", "ticks"),
+    [
+        (1, ["1", "2"]),
+        (19, ["1", "19"]),
+        (21, ["1", "10", "21"]),
+        (5000, ["1", "10", "100", "1000", "5000"]),
+    ],
+)
+def test_the_scale_of_sizes_names_its_ends_and_powers_of_ten_between(record, most, ticks):
+    with record() as kept:
+        raster(np.array([[1, most]]))
+    found = kept["raster"].ticks[1]["y"]
+    assert [text for _, text in found] == ticks
+    assert [at for at, _ in found] == pytest.approx([float(text) for text in ticks])
 
 
 def test_histograms_are_those_of_the_json(kept, result):
@@ -169,6 +197,7 @@ def test_each_core_stands_in_its_cell_with_its_load(record):
     found = kept["core-map"]
     first, second = found.figure.axes
     assert (title(first), title(second)) == ("chip 0", "chip 3")
+    assert (first.get_xlim(), first.get_ylim()) == ((0, 12), (10, 0))  # the first on top
     texts = {
         (title(axes), t.get_position()): t.get_text()
         for axes in (first, second)
@@ -194,6 +223,8 @@ def test_each_core_stands_in_its_cell_with_its_load(record):
     assert list(light.values()) == sorted(light.values(), reverse=True)
     assert len({*light.values()}) == 4
     assert boxes[("chip 0", 5, 5)] == to_rgba("#ffffff")
+    ink = {t.get_text(): np.mean(to_rgba(t.get_color())[:3]) for t in first.texts if t.get_text()}
+    assert ink["L3\n0%"] < 0.3 and ink["L2\n100%"] > 0.7  # dark on light, light on dark
 
 
 def test_the_core_map_of_a_report_is_of_its_synaptic_operations(kept, result):

@@ -1,7 +1,13 @@
 """What the page says in words has the numbers of report.json: verdicts, captions, sentences."""
 
 import re
+from dataclasses import replace
 from html import unescape
+
+import numpy as np
+
+from ipvae.report.page import page as written
+from ipvae.report.verdicts import verdicts as verdicts_of
 
 MICRO = 1_000_000
 
@@ -142,3 +148,74 @@ def verdicts(result):
         "Cost of an image",
         f"{counts['synaptic_ops']:,.0f} synaptic operations, {counts['spikes']:,.0f} spikes",
     )
+
+
+def test_pictures_of_the_page_are_numbered_and_stepped_as_they_are(seen, shown):
+    result, page = seen
+    steps = [row["step"] for row in result["reconstructions"]]
+    n = len(result["reconstructions"][0]["r2"])
+    after = [f"after {step} step{'s' * (step > 1)}" for step in steps]
+    assert re.findall(r'data-said="([^"]*)"', page) == after
+    assert re.findall(r'alt="input image (\d+)"', page) == [str(i + 1) for i in range(n)]
+    assert re.findall(r'alt="image (\d+) (after \d+ steps?)"', page) == [
+        (str(i + 1), said) for said in after for i in range(n)
+    ]
+    (slider,) = re.findall(r'<input type="range"[^>]*>', page)
+    last = len(steps) - 1
+    assert f'min="0" max="{last}" value="{last}" step="1"' in slider
+
+
+def test_the_dictionary_says_how_large_its_weights_are(result, ink, figures, shown):
+    strong = replace(ink, phi=np.tile([[0.5], [-2.0]], (24, 40)))
+    page = written(result, strong, figures)
+    text = shown.text_of(page)
+    assert "adds to the image: 40 neurons, row by row" in text
+    assert "-2 2 in units of a pixel" in text.replace("-22 in", "-2 2 in")
+    assert 'alt="Dictionary: 40 tiles, each' in page
+    assert f"max-width: {5 * 9}rem" in page
+
+
+def test_a_long_list_of_cores_is_cut_and_says_so(result, ink, figures, shown):
+    one = result["cores"]["list"][0]
+    many = [{**one, "core": i} for i in range(250)]
+    page = written({**result, "cores": {**result["cores"], "list": many}}, ink, figures)
+    tables = shown.Tables(page)
+    assert [row[1] for row in tables.found["Cores"][1:]] == [str(i) for i in range(240)]
+    assert tables.captions["Cores"] == (
+        "Per image; the first 240 of 250, the others are in report.json."
+    )
+
+
+def test_a_limit_that_is_just_reached_holds(result, ink, figures, shown):
+    line = {"rule": "neurons_per_core", "where": "here", "allowed": 8}
+    limits = [{**line, "found": found, "margin": 1 - found / 8} for found in (7, 8, 9)]
+    page = written({**result, "check": {**result["check"], "limits": limits}}, ink, figures)
+    assert [row[2:] for row in shown.Tables(page).found["Limits"][1:]] == [
+        ["9", "8", "-12.5%", "EXCEEDED"],
+        ["8", "8", "0.0%", "holds"],
+        ["7", "8", "12.5%", "holds"],
+    ]
+
+
+def told(result):
+    return {verdict.title: verdict.text for verdict in verdicts_of(result)}
+
+
+def test_a_board_that_was_measured_comes_before_a_model_and_another_chip_does_not(result):
+    row = {**result["energy"][0], "kind": "measured", "low_j": 2e-3, "high_j": 2e-3}
+    elsewhere = {**row, "chip": "CPU", "model": "this machine (RAPL)"}
+    board = {**row, "chip": "Loihi 2 (as logged)", "model": "profiler log"}
+    first = told(result)["Energy of an image"]
+    assert "modelled" in first
+    assert told({**result, "energy": [*result["energy"], elsewhere]})["Energy of an image"] == first
+    energy = [*result["energy"], elsewhere, board]
+    assert told({**result, "energy": energy})["Energy of an image"] == (
+        "2,000 microjoules, measured, dynamic (profiler log)"
+    )
+
+
+def test_cores_that_two_readings_give_are_a_range(result):
+    check = {**result["check"], "cores_range": [3, 14]}
+    assert told({**result, "check": check})["Fits"].startswith("loihi2, on 3 to 14 cores by")
+    check["cores_range"] = [14, 14]
+    assert told({**result, "check": check})["Fits"].startswith("loihi2, on 14 cores by")
