@@ -12,6 +12,7 @@ from ipvae.cli.subjects import States, Subject
 from ipvae.evaluation.changes import NAMES, Change, changed
 from ipvae.evaluation.metrics import curve, r2, spikes
 from ipvae.network.errors import InputError
+from ipvae.report.numbers import error, fit, percent
 
 RotateOption = Annotated[
     str | None,
@@ -135,10 +136,16 @@ def _named(row: dict) -> str:
 
 
 def _table(rows: list[dict]) -> tuple[list[str], list[list[str]]]:
-    forms = {"mse": ".3e", "r2": ".4f", "zeros": ".4f", "spikes": ".1f", "accuracy": ".2%"}
+    forms = {
+        "mse": error,
+        "r2": fit,
+        "zeros": "{:.4f}".format,
+        "spikes": "{:.1f}".format,
+        "accuracy": lambda value: percent(value, 2),
+    }
     shown = [key for key in forms if key in rows[0]]
     heads = {"mse": "MSE", "r2": "R2"}
     return (
         ["change", *(heads.get(key, key) for key in shown)],
-        [[_named(row), *(f"{row[key]:{forms[key]}}" for key in shown)] for row in rows],
+        [[_named(row), *(forms[key](row[key]) for key in shown)] for row in rows],
     )

@@ -21,6 +21,7 @@ from ipvae.network.atomic import replacing, require_writable_file
 from ipvae.network.description import InputFormat
 from ipvae.network.errors import InputError
 from ipvae.network.hdf5_child import shown
+from ipvae.report.numbers import fit, micro, percent, whole
 
 ENERGY = "Loihi 1 constants"
 """Model that table and picture show, by its name in `ipvae.energy.models`; JSON has them all."""
@@ -240,15 +241,10 @@ def _row(subject: dict[str, Any]) -> list[str]:
         subject["name"],
         subject["kind"],
         "one shot" if subject["one_shot"] else f"{point['step']} of {curve[-1]['step']}",
-        f"{point['r2']:.4f}",
+        fit(point["r2"]),
         f"{point['zeros']:.4f}",
-        f"{point['accuracy']:.2%}{own}" if "accuracy" in point else "none",
-        f"{point['synaptic_ops']:,.0f}",
-        f"{point['drive_macs'] + point['readout_ops']:,.0f}",
-        f"{_micro(energy[0]['low_j'])}-{_micro(energy[0]['high_j'])}" if energy else "none",
+        f"{percent(point['accuracy'], 2)}{own}" if "accuracy" in point else "none",
+        whole(point["synaptic_ops"]),
+        whole(point["drive_macs"] + point["readout_ops"]),
+        f"{micro(energy[0]['low_j'])}-{micro(energy[0]['high_j'])}" if energy else "none",
     ]
-
-
-def _micro(value: float) -> str:
-    """Millionths, in plain notation."""
-    return f"{value * 1e6:,.0f}" if value >= 1e-4 else f"{value * 1e6:.3g}"

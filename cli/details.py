@@ -14,6 +14,7 @@ from ipvae.energy.step_counts import RunCounts, count_rows, joined_counts
 from ipvae.network.description import IntNetwork
 from ipvae.network.partition import Placement
 from ipvae.network.totals import Totals
+from ipvae.report.numbers import count, whole
 
 _SHOWN = {
     "neurons": "neurons",
@@ -118,7 +119,7 @@ def detail_tables(result: dict) -> list:
 
 
 def _number(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+    return whole(value) if isinstance(value, int) else count(value)
 
 
 def _pace(cores: dict) -> str:
@@ -126,6 +127,7 @@ def _pace(cores: dict) -> str:
         return f"cores: {cores['plan']}"
     most, paced = cores["busiest"]["synaptic_ops"], cores["busiest_per_step"]["synaptic_ops"]
     return (
-        f"busiest core (modelled plan): {most['core']} of {len(cores['list'])}, {most['max']:,.0f} "
-        f"synaptic ops (mean {most['mean']:,.0f}), {paced:,.0f} at a chip step"
+        f"busiest core (modelled plan): {most['core']} of {len(cores['list'])}, "
+        f"{whole(most['max'])} synaptic ops (mean {whole(most['mean'])}), {whole(paced)} at a chip "
+        "step"
     )

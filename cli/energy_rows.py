@@ -19,6 +19,8 @@ from ipvae.energy.sanafe import require_sanafe, simulate
 from ipvae.energy.work import work_of
 from ipvae.network.description import IntNetwork
 from ipvae.network.totals import Totals
+from ipvae.report.numbers import band
+from ipvae.report.numbers import count as count_text
 
 OWN = " This machine's own was measured."
 """Of a report's first line, where the kernel offers counters."""
@@ -136,11 +138,11 @@ def energy_tables(result: dict) -> list:
     heads = ["model", "chip", "kind", "part", "microjoules"]
     names = ("model", "chip", "kind", "part")
     energy = [
-        [*(row[name] for name in names), _band(row["low_j"], row["high_j"])]
+        [*(row[name] for name in names), band(row["low_j"], row["high_j"])]
         for row in result["energy"]
     ]
     times = [
-        [*(row[name] for name in names[:3]), _band(row["low_s"], row["high_s"])]
+        [*(row[name] for name in names[:3]), band(row["low_s"], row["high_s"])]
         for row in result["time"]
     ]
     shown: list = [
@@ -154,18 +156,9 @@ def energy_tables(result: dict) -> list:
 
 
 def _said(found: dict) -> str:
+    equal = "equal to" if found["equal"] else "NOT equal to"
     return (
-        f"SANA-FE {found['version']}: {found['synaptic_events']:,.1f} synaptic events per image of "
-        f"the first {found['images']}, {'equal to' if found['equal'] else 'NOT equal to'} our "
-        f"{found['synaptic_ops']:,.1f} synaptic operations"
+        f"SANA-FE {found['version']}: {count_text(found['synaptic_events'])} synaptic events per "
+        f"image of the first {found['images']}, {equal} our {count_text(found['synaptic_ops'])} "
+        "synaptic operations"
     )
-
-
-def _band(low: float, high: float) -> str:
-    return _micro(low) + (f" to {_micro(high)}" if high != low else "")
-
-
-def _micro(value: float) -> str:
-    """Three digits of a millionth, in plain notation."""
-    micro = value * 1e6
-    return f"{micro:,.0f}" if abs(micro) >= 1000 else f"{micro:.3g}"

@@ -31,6 +31,7 @@ from ipvae.cli.stopping import StopOption, ToleranceOption, stop_choice
 from ipvae.cli.subjects import THRESHOLD, States, Subject, require_inference, subject_of
 from ipvae.evaluation.metrics import curve, spikes
 from ipvae.network.errors import InputError
+from ipvae.report.numbers import error, fit
 from ipvae.workflows.images import names_a_set, preset_images
 
 PROBE_IMAGES = 10_000
@@ -163,7 +164,7 @@ def evaluate(
         result |= keys
     most = "" if choice is None else "up to "
     rows = [
-        [most + str(int(p["step"])), f"{p['mse']:.3e}", f"{p['r2']:.4f}", f"{p['zeros']:.4f}"]
+        [most + str(int(p["step"])), error(p["mse"]), fit(p["r2"]), f"{p['zeros']:.4f}"]
         for p in points
     ]
     text: list = [

@@ -17,6 +17,7 @@ from ipvae.evaluation.neighbours import LABELS, NEIGHBOURS, neighbour_accuracy
 from ipvae.evaluation.probe import linear_reader
 from ipvae.evaluation.sparsity import sparsity
 from ipvae.network.errors import InputError
+from ipvae.report.numbers import percent
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -109,7 +110,7 @@ def probe_figures(codes: Codes) -> tuple[dict, str]:
         accuracy = float(codes.reader.score(codes.test, codes.test_labels))
     result = {"accuracy": accuracy, "probe_train_images": len(codes.train)}
     return result, (
-        f"accuracy {accuracy:.2%} (classifier fitted on {len(codes.train)} training images)"
+        f"accuracy {percent(accuracy, 2)} (classifier fitted on {len(codes.train)} training images)"
     )
 
 
@@ -132,7 +133,7 @@ def neighbour_figures(codes: Codes, seed: int) -> tuple[dict, str]:
         "neighbours_train_images": len(codes.train),
     }
     shown = ", ".join(
-        f"{found[n].accuracy:.2%} +- {found[n].deviation:.2%} with {n}"
+        f"{percent(found[n].accuracy, 2)} +- {percent(found[n].deviation, 2)} with {n}"
         if n in found
         else f"none with {n} (only {len(codes.train)} training images)"
         for n in LABELS
@@ -148,6 +149,7 @@ def dimension_figures(codes: Codes, seed: int) -> tuple[dict, str]:
     result = {"dimensionality": {"participation_ratio": ratio, "shattering": asdict(found)}}
     return result, (
         f"dimensionality: participation ratio {ratio:.1f} of {codes.test.shape[1]}, shattering "
-        f"{found.accuracy:.2%} (mean of {found.dichotomies} of {found.possible} dichotomies, "
-        f"the worst {found.lowest:.2%}; fitted on {found.train_images} training images)"
+        f"{percent(found.accuracy, 2)} (mean of {found.dichotomies} of {found.possible} "
+        f"dichotomies, the worst {percent(found.lowest, 2)}; fitted on {found.train_images} "
+        "training images)"
     )

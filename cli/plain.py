@@ -21,6 +21,7 @@ from ipvae.network.plain_net import (
     PlainNetwork,
 )
 from ipvae.report.earlier import leftovers, remove
+from ipvae.report.numbers import band, count, percent, whole
 from ipvae.workflows.backends import require_known
 
 STATUS = "No Loihi 2 was measured: counts come from Lava's CPU simulator, energies are modelled."
@@ -70,7 +71,10 @@ def run_plain_net(
     rows = [
         ["images x steps", f"{samples} x {steps}"],
         ["time", f"{seconds:.2f} s, {result['image_steps_per_second']:.1f} image-steps/s"],
-        ["messages", f"{counts.messages:,.1f} per image ({counter.zeros:.1%} of all are zero)"],
+        [
+            "messages",
+            f"{count(counts.messages)} per image ({percent(counter.zeros)} of all are zero)",
+        ],
     ]
     text: list = [table(f"{net} on {backend}", ["", ""], rows), _layer_table(counter.layers())]
     emit(result, json, text)
@@ -107,7 +111,7 @@ def report_plain_net(
         temporary.write_text(json_module.dumps(json_data(result), indent=2) + "\n")
     remove(earlier)
     energy = [
-        [row["model"], row["kind"], row["part"], _band(row["low_j"], row["high_j"])]
+        [row["model"], row["kind"], row["part"], band(row["low_j"], row["high_j"])]
         for row in result["energy"]
     ]
     text: list = [
@@ -120,12 +124,8 @@ def report_plain_net(
     emit(result, json, text)
 
 
-def _band(low_j: float, high_j: float) -> str:
-    return f"{low_j * 1e6:.3g} to {high_j * 1e6:.3g}"
-
-
 def _figures(counts: dict[str, float]) -> list[list[str]]:
-    return [[name, f"{value:,.1f}"] for name, value in counts.items()]
+    return [[name, count(value)] for name, value in counts.items()]
 
 
 def _inputs(
@@ -186,7 +186,7 @@ def _layer_table(layers: list[LayerCounts]):
             f"{layer.layer} {layer.kind}",
             str(layer.neurons),
             *(
-                f"{value:,.1f}"
+                count(value)
                 for value in (
                     layer.messages,
                     layer.synaptic_ops,
@@ -259,7 +259,7 @@ def plain_rows(described: dict) -> list[list[str]]:
             f"{layer['layer']} {layer['kind']}",
             " x ".join(str(n) for n in layer["shape"]),
             layer["neuron"],
-            f"{layer['synapses']:,} ({layer['zero_synapses']:,} zero)",
+            f"{whole(layer['synapses'])} ({whole(layer['zero_synapses'])} zero)",
         ]
         for layer in described["layers"]
     ]

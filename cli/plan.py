@@ -13,6 +13,8 @@ from ipvae.network.core_memory import MODEL
 from ipvae.network.limits import Target
 from ipvae.network.partition import Placement
 from ipvae.network.plan import Plan, between_chips, core_ops, pace, peak_ops
+from ipvae.report.numbers import count, percent, whole
+from ipvae.report.words import number_of
 from ipvae.workflows.place import Check
 
 SHOW = ""
@@ -77,7 +79,7 @@ def screen(plan: Plan, check: Check) -> list:
     ]
     if isinstance(plan.conservative, Placement):
         steps = [
-            [str(row["cores"]), f"{row['busiest_synaptic_ops']:,.1f}", f"{row['deliveries']:,.1f}"]
+            [str(row["cores"]), count(row["busiest_synaptic_ops"]), count(row["deliveries"])]
             for row in pace(plan.conservative, plan.activity)
         ]
         heads = ["cores", "operations of the busiest", "messages delivered"]
@@ -90,7 +92,7 @@ def screen(plan: Plan, check: Check) -> list:
 
 
 def _size(target: Target) -> str:
-    return f"{target.title}, {target.cores:,} usable cores"
+    return f"{target.title}, {whole(target.cores)} usable cores"
 
 
 def _column(found, activity: Activity) -> dict[str, str]:
@@ -98,7 +100,7 @@ def _column(found, activity: Activity) -> dict[str, str]:
     line = found.binding if isinstance(found, Placement) else found
     binding = {
         "binding constraint": line.rule,
-        "found, allowed": f"{line.found:,} of {line.allowed:,} ({line.share:.1%})",
+        "found, allowed": f"{whole(line.found)} of {whole(line.allowed)} ({percent(line.share)})",
         "where": line.where,
     }
     if not isinstance(found, Placement):
@@ -107,10 +109,10 @@ def _column(found, activity: Activity) -> dict[str, str]:
     low, high = between_chips(found, activity)
     broken = [found.next_broken(i) for i in range(len(found.shapes))]
     return {
-        "cores": f"{found.total_cores:,} on {found.chips:,} chip{'s' if found.chips > 1 else ''}",
+        "cores": f"{whole(found.total_cores)} on {number_of(found.chips, 'chip')}",
         **{
             f"layer {shape.name}: neurons on cores": (
-                f"{shape.neurons:,} on {parts:,}, up to {found.largest(i):,} each"
+                f"{whole(shape.neurons)} on {whole(parts)}, up to {whole(found.largest(i))} each"
             )
             for i, (shape, parts) in enumerate(zip(found.shapes, found.n_cores, strict=True))
         },
@@ -118,9 +120,9 @@ def _column(found, activity: Activity) -> dict[str, str]:
         "limit that a fuller core meets": ", ".join(
             dict.fromkeys("-" if b is None else b.rule for b in broken)
         ),
-        "operations per update: least busy core": f"{ops.min():,.1f}",
-        "mean core": f"{ops.mean():,.1f}",
-        "busiest core": f"{ops.max():,.1f}",
-        "busiest core, busiest update": f"{peak_ops(found, activity):,}",
-        "messages between chips, per update": f"{low:,.1f} to {high:,.1f}" if high else "none",
+        "operations per update: least busy core": count(ops.min()),
+        "mean core": count(ops.mean()),
+        "busiest core": count(ops.max()),
+        "busiest core, busiest update": whole(peak_ops(found, activity)),
+        "messages between chips, per update": f"{count(low)} to {count(high)}" if high else "none",
     }

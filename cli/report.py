@@ -51,6 +51,7 @@ from ipvae.network.atomic import require_writable_folder, write_together
 from ipvae.network.file import checksum, read_network
 from ipvae.network.plain_file import is_plain
 from ipvae.report.earlier import leftovers, remove
+from ipvae.report.numbers import count
 from ipvae.report.verdicts import verdicts
 from ipvae.workflows.images import network_images
 
@@ -153,7 +154,7 @@ def source(data_dir: Path | None, images: Path | None) -> str:
 
 def screen(result: dict) -> list:
     """Tables of a report."""
-    counts = [[name, f"{value:,.1f}"] for name, value in result["counts"].items()]
+    counts = [[name, count(value)] for name, value in result["counts"].items()]
     half = (len(counts) + 1) // 2
     pairs = zip_longest(counts[:half], counts[half:], fillvalue=["", ""])
     return [

@@ -27,6 +27,7 @@ from ipvae.cli.recording import (
     chosen_record,
 )
 from ipvae.errors import InputError
+from ipvae.report.numbers import percent
 from ipvae.workflows.backends import TIMEOUT_SECONDS, require_known
 from ipvae.workflows.networks import is_lava_dl, load_network
 from ipvae.workflows.run import RunResult
@@ -119,7 +120,7 @@ def show(net: Path, result: RunResult, json: str | None) -> None:
     ]
     if result.totals is not None:
         rows += [
-            ["spikes", f"{found['spikes']} ({found['zeros']:.1%} of the counts are zero)"],
+            ["spikes", f"{found['spikes']} ({percent(found['zeros'])} of the counts are zero)"],
             ["saturations", str(found["saturations"])],
         ]
     else:

@@ -12,6 +12,7 @@ from ipvae.energy.counts import count_totals
 from ipvae.evaluation.stopping import EnergyOfEach, FitOfEach
 from ipvae.network.description import IntNetwork
 from ipvae.network.errors import InputError
+from ipvae.report.numbers import whole
 
 TOLERANCES = {"r2": 0.002, "free-energy": 0.005}
 """Rules, and the change that counts as none: of R2, and as a share of the free energy."""
@@ -111,6 +112,6 @@ def stop_figures(
     text = (
         f"stopped by {choice.figure}: {settled} of {images} images settled; steps "
         f"{steps.min()} to {steps.max()}, mean {steps.mean():.1f}; "
-        f"{counts.synaptic_ops:,.0f} synaptic operations an image"
+        f"{whole(counts.synaptic_ops)} synaptic operations an image"
     )
     return {"stop": keys}, text

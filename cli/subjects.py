@@ -19,6 +19,7 @@ from ipvae.network.errors import InputError
 from ipvae.network.file import read_network
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.pixels import to_real
+from ipvae.report.numbers import error, fit, percent
 from ipvae.workflows.images import given_images, network_images, network_preset, preset_images
 from ipvae.workflows.quantize import pixel_format
 
@@ -128,9 +129,9 @@ def _said(readout: dict) -> str:
     """One read-out in words."""
     said = f"read-out {readout['layer']} ({readout['name']})"
     if "r2" in readout:
-        return f"{said}: R2 {readout['r2']:.4f}, MSE {readout['mse']:.3e}"
+        return f"{said}: R2 {fit(readout['r2'])}, MSE {error(readout['mse'])}"
     if readout.get("accuracy") is not None:
-        return f"{said}: accuracy {readout['accuracy']:.2%}"
+        return f"{said}: accuracy {percent(readout['accuracy'], 2)}"
     return f"{said}: no figure"
 
 

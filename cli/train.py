@@ -14,6 +14,7 @@ from ipvae.cli.pictures import FOLDER, draw_run, require_matplotlib, require_pic
 from ipvae.cli.signals import signals_as_wish
 from ipvae.network.atomic import require_writable_folder
 from ipvae.network.errors import InputError
+from ipvae.report.numbers import percent
 from ipvae.workflows.images import preset_images
 
 if TYPE_CHECKING:
@@ -333,7 +334,7 @@ def trained(
     last = history[-1]
     found = result(saved, config, history)
     text = (
-        f"saved {saved}: R2 {last['r2']:.3f}, zeros {last['zeros']:.1%} "
+        f"saved {saved}: R2 {last['r2']:.3f}, zeros {percent(last['zeros'])} "
         f"after {config.steps} steps on held-out images"
     )
     if begun.options["pictures"]:

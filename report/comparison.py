@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator, PercentFormatter
 
 from ipvae.report.canvas import DPI, GREY, PAPER, drawing, title
+from ipvae.report.numbers import MICRO, tick
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette without its yellow, which is pale on paper."""
@@ -87,7 +88,7 @@ def comparison(
 def _microjoules(point: Point, model: str) -> tuple[float, float] | None:
     for row in point.get("energy", []):
         if row["model"] == model:
-            return row["low_j"] * 1e6, row["high_j"] * 1e6
+            return row["low_j"] * MICRO, row["high_j"] * MICRO
     return None
 
 
@@ -147,15 +148,7 @@ def _set_logarithmic(axes: Axes) -> None:
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(numticks=9))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda value, _: _short(value))
-
-
-def _short(value: float) -> str:
-    """Write powers of ten: 0.01, 1, 100, 10k, 1M."""
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:g}{letter}"
-    return f"{value:g}"
+    axes.xaxis.set_major_formatter(lambda value, _: tick(value))
 
 
 def _legend(

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
 
 from ipvae.report.canvas import BLUE, GREY, ORANGE, drawing, save, title
+from ipvae.report.numbers import percent, percent_tick, plain
 from ipvae.report.words import number_of
 
 NEAR = 0.99
@@ -73,7 +74,7 @@ def convergence(
         lower.xaxis.set_major_formatter("{x:g}")
         lower.set_xlim(1, max(steps[-1], 2))
         _value(upper, fit[-1], f"{fit[-1]:.3f} at step {steps[-1]:g}", BLUE)
-        _value(lower, zeros[-1], f"{zeros[-1]:.1%}", ORANGE)
+        _value(lower, zeros[-1], percent(zeros[-1]), ORANGE)
         below = f"mean over {number_of(images, 'image')}{_near(steps, fit)}"
         if trained is not None:
             below += f"; dashed: {trained} steps unrolled in training"
@@ -115,8 +116,8 @@ def training(path: str | Path, history: Sequence[Mapping[str, Any]], of: str) ->
             axes.margins(x=0.03)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
             if key == "zeros":
-                axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
-            last = f"{values[-1]:.1%}" if key == "zeros" else f"{values[-1]:.4g}"
+                axes.yaxis.set_major_formatter(lambda value, _: percent_tick(value))
+            last = percent(values[-1]) if key == "zeros" else plain(values[-1])
             _value(axes, values[-1], last, colour)
         for axes in panels[1]:
             axes.set_xlabel("epoch")
@@ -131,7 +132,7 @@ def _near(steps: np.ndarray, fit: np.ndarray) -> str:
     if not np.isfinite(last) or last <= 0:
         return ""
     first = int(steps[np.flatnonzero(fit >= NEAR * last)[0]])
-    return f"; {NEAR:.0%} of the last R² by step {first}"
+    return f"; {percent(NEAR, 0)} of the last R² by step {first}"
 
 
 def _number(value: Any) -> float:

@@ -19,6 +19,7 @@ from ipvae.report.figures.energy import energy
 from ipvae.report.figures.histogram import histogram
 from ipvae.report.figures.raster import raster
 from ipvae.report.ink import Ink
+from ipvae.report.numbers import FORMS
 from ipvae.report.svg import Drawn
 from ipvae.report.thumbnails import dictionary_tiles, thumbnails
 from ipvae.report.verdicts import verdicts
@@ -28,15 +29,6 @@ HERE = Path(__file__).parent
 PROVENANCE_SHOWN = 20_000
 """Characters of provenance in the page; the whole is in report.json."""
 LOAD = "synaptic_ops"
-FORMS = {
-    "count": "{:,.1f}",
-    "part": "{:.1%}",
-    "r2": "{:.4f}",
-    "r2 of one": "{:.3f}",
-    "mse": "{:.3e}",
-    "plain": "{:.4g}",
-}
-MICRO = 1e6
 
 
 def files(result: Mapping[str, Any], ink: Ink) -> dict[str, bytes]:
@@ -140,12 +132,7 @@ def shown(value: Any, form: str) -> str:
     try:
         if math.isnan(value):
             return "–"
-        if form == "whole":
-            return f"{round(value):,}"
-        if form == "micro":
-            micro = value * MICRO
-            return f"{micro:,.0f}" if abs(micro) >= 1000 else f"{micro:.3g}"
-        return FORMS[form].format(value)
+        return FORMS[form](value)
     except OverflowError:  # an integer of hundreds of digits, in somebody's provenance
         return "–"
 

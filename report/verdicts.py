@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ipvae.report.numbers import band, error, fit, percent, whole
 from ipvae.report.words import number_of
 
 HOLDS, FAILS, OPEN, FIGURE = "holds", "fails", "open", "figure"
@@ -39,7 +40,8 @@ def _exact(result: Mapping[str, Any]) -> Iterator[Verdict]:
         return
     extent = f"{number_of(found['samples'], 'image')}, steps 0 to {found['steps']}"
     if found["bit_exact"]:
-        text = f"{' = '.join(found['backends'])} in {found['compared_values']:,} values ({extent})"
+        values = whole(found["compared_values"])
+        text = f"{' = '.join(found['backends'])} in {values} values ({extent})"
         yield Verdict(HOLDS, "Bit-exact", text)
         return
     where = found["first_divergence"] or {}
@@ -83,32 +85,31 @@ def _quality(result: Mapping[str, Any]) -> Iterator[Verdict]:
     figures = result["quality"]
     r2, mse, zeros = (figures[key] for key in ("r2", "mse", "zeros"))
     text = (
-        f"R2 {'undefined' if r2 is None else f'{r2:.4f}'}, MSE {mse:.3e}, zeros "
-        f"{zeros:.1%} ({number_of(result['samples'], 'image')} after "
+        f"R2 {'undefined' if r2 is None else fit(r2)}, MSE {error(mse)}, zeros "
+        f"{percent(zeros)} ({number_of(result['samples'], 'image')} after "
         f"{number_of(result['steps'], 'step')})"
     )
     yield Verdict(FIGURE, "Quality", text)
     stop = result.get("stop")
     if stop is not None:
-        text = f"step {stop['step']}: R2 {stop['r2']:.4f}, at most {stop['within']} below the last"
+        text = f"step {stop['step']}: R2 {fit(stop['r2'])}, at most {stop['within']} below the last"
         if stop["step"] == result["steps"]:
             text = f"none: before the last step R2 is lower by more than {stop['within']}"
         yield Verdict(FIGURE, "Stop point", text)
     for readout in result.get("readouts", []):
         if readout.get("accuracy") is not None:
-            text = f"{readout['accuracy']:.2%} by read-out layer {readout['layer']}"
+            text = f"{percent(readout['accuracy'], 2)} by read-out layer {readout['layer']}"
             yield Verdict(FIGURE, "Class accuracy", text)
 
 
 def _cost(result: Mapping[str, Any]) -> Iterator[Verdict]:
     counts = result["counts"]
-    text = f"{counts['synaptic_ops']:,.0f} synaptic operations, {counts['spikes']:,.0f} spikes"
+    text = f"{whole(counts['synaptic_ops'])} synaptic operations, {whole(counts['spikes'])} spikes"
     yield Verdict(FIGURE, "Cost of an image", text)
     measured = [
         row for row in result["energy"] if row["kind"] == "measured" and "Loihi" in row["chip"]
     ]
     for row in (measured or result["energy"])[:1]:
-        ends = dict.fromkeys((row["low_j"], row["high_j"]))
-        band = " to ".join(f"{end * 1e6:.3g}" for end in ends)
-        text = f"{band} microjoules, {row['kind']}, {row['part']} ({row['model']})"
+        spent = band(row["low_j"], row["high_j"])
+        text = f"{spent} microjoules, {row['kind']}, {row['part']} ({row['model']})"
         yield Verdict(FIGURE, "Energy of an image", text)

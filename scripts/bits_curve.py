@@ -19,6 +19,7 @@ from commands import ipvae
 
 from ipvae.network.atomic import replacing
 from ipvae.report.canvas import BLUE, GREY, ORANGE, drawing, save, title
+from ipvae.report.numbers import kibibytes
 
 KEEP_ANYTHING = 1e9
 
@@ -124,7 +125,7 @@ def table(rows: Sequence[Row], steps: Sequence[str]) -> str:
             change = found - np.array(exact[key])[: len(found), i]
             cells += [_spread(found, ".4f"), "" if row is exact else _spread(change, "+.4f")]
         synapses = row["export"].get("synapses")
-        memory = "" if synapses is None else f"{synapses * row['bits'] / 8 / 1024:.0f} KiB"
+        memory = "" if synapses is None else kibibytes(synapses * row["bits"] / 8)
         lines.append(f"| {' | '.join(cells)} | {np.mean(row['spikes']):.0f} | {memory} |")
     return "\n".join(lines)
 

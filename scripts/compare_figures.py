@@ -11,6 +11,8 @@ from typing import Any
 
 from commands import ipvae
 
+from ipvae.report.numbers import fit, micro, percent, thousands
+
 BITS = (8, 6, 4, 3)
 THRESHOLDS = (0.1, 0.4)
 BETAS = (0.25, 1, 4, 8)
@@ -96,29 +98,21 @@ def _row(subject: dict[str, Any], energy: str) -> str:
     curve = subject["curve"]
     last, point = curve[-1], next(p for p in curve if p["step"] == subject["stop"])
     spent = [row for row in point.get("energy", []) if row["model"] == energy]
-    ends = [_micro(row[end]) for row in spent for end in ("low_j", "high_j")]
-    later = [f"{last['r2']:.4f}", f"{last['zeros']:.3f}", _thousands(last["synaptic_ops"])]
+    ends = [micro(row[end]) for row in spent for end in ("low_j", "high_j")]
+    later = [fit(last["r2"]), f"{last['zeros']:.3f}", thousands(last["synaptic_ops"])]
     cells = [
         f"`{subject['name']}`",
         subject["kind"],
         "one pass" if subject["one_shot"] else str(point["step"]),
-        f"{point['r2']:.4f}",
+        fit(point["r2"]),
         f"{point['zeros']:.3f}",
-        f"{100 * point['accuracy']:.1f}" if "accuracy" in point else "",
-        _thousands(point["synaptic_ops"]),
-        _thousands(point["drive_macs"] + point["readout_ops"]),
+        percent(point["accuracy"]).removesuffix("%") if "accuracy" in point else "",
+        thousands(point["synaptic_ops"]),
+        thousands(point["drive_macs"] + point["readout_ops"]),
         " to ".join(ends),
         *([""] * 3 if subject["one_shot"] else later),
     ]
     return f"| {' | '.join(cells)} |"
-
-
-def _micro(value: float) -> str:
-    return f"{value * 1e6:,.0f}" if value >= 1e-4 else f"{value * 1e6:.3g}"
-
-
-def _thousands(value: float) -> str:
-    return f"{value / 1e3:,.0f} k" if value else "0"
 
 
 def main() -> None:

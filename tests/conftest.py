@@ -115,6 +115,12 @@ def agree(oracle, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def shown():
+    """Readers of what people see: tests/shown.py."""
+    return module_from(ROOT / "tests" / "shown.py")
+
+
+@pytest.fixture(scope="session")
 def adversary():
     """A search for the worst value of every intermediate, tests/adversary.py."""
     return module_from(ROOT / "tests" / "adversary.py")

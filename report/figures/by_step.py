@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from ipvae.report.canvas import BLUE, GREEN, ORANGE, WIDE, drawing
+from ipvae.report.numbers import count
 from ipvae.report.svg import Drawn, Point, drawn
 
 PANELS = (
@@ -40,7 +41,7 @@ def by_step(found: Mapping[str, Sequence[float]]) -> Drawn:
             axes.set_ylim(0, 1.08 * max(values) or 1)
             axes.yaxis.set_major_formatter(EngFormatter() if max(values) >= 1000 else "{x:g}")
             pairs = list(zip(steps, values, strict=True))[::every]
-            places += [Point(axes, x, y, f"step {x}: {y:,.1f} {name}") for x, y in pairs]
+            places += [Point(axes, x, y, f"step {x}: {count(y)} {name}") for x, y in pairs]
         below[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         below[-1].set_xlabel("step" if block == 1 else f"step; means of {block} steps")
         alt = (

@@ -6,12 +6,13 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
 
 from ipvae.report.canvas import BLUE, GREEN, GREY, ORANGE, WIDE, drawing
+from ipvae.report.numbers import error, fit, percent
 from ipvae.report.svg import Drawn, Point, drawn
 
 PANELS = (
-    ("r2", "R²", BLUE, "o", ".4f"),
-    ("mse", "MSE per pixel", ORANGE, "s", ".3e"),
-    ("zeros", "zeros in the code", GREEN, "^", ".1%"),
+    ("r2", "R²", BLUE, "o", fit),
+    ("mse", "MSE per pixel", ORANGE, "s", error),
+    ("zeros", "zeros in the code", GREEN, "^", percent),
 )
 
 
@@ -40,7 +41,7 @@ def convergence(points: Sequence[Mapping[str, float]], stop: Mapping[str, float]
             if stop is not None:
                 axes.axvline(stop["step"], color=GREY, linestyle="--", linewidth=1)
             places += [
-                Point(axes, x, y, f"step {x}: {name} {y:{form}}")
+                Point(axes, x, y, f"step {x}: {name} {form(y)}")
                 for x, y in zip(steps, values, strict=True)
                 if np.isfinite(y)
             ]

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from ipvae.report.canvas import GAP, GREY, INK, PAPER, WIDE, drawing
+from ipvae.report.numbers import percent
 from ipvae.report.svg import Drawn, drawn
 from ipvae.report.words import number_of
 
@@ -52,7 +53,7 @@ def _cell(axes: Any, place: int, core: Mapping[str, Any] | None, load: str, most
     else:
         part = core[load] / most
         fill = mpl.colormaps["cividis_r"](0.85 * part)
-        words = f"L{core['layer']}\n{100 * part:.0f}%"
+        words = f"L{core['layer']}\n{percent(part, 0)}"
         ink = INK if np.dot(fill[:3], (0.299, 0.587, 0.114)) > 0.5 else PAPER
     box = Rectangle((column + 0.04, row + 0.04), 0.92, 0.92, facecolor=fill, edgecolor=GAP)
     axes.add_patch(box)

@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.ticker import EngFormatter, NullFormatter
 
 from ipvae.report.canvas import BLUE, GREY, ORANGE, WIDE, drawing
+from ipvae.report.numbers import band
 from ipvae.report.svg import Drawn, Point, drawn
 
 KINDS = {"modelled": (BLUE, "o"), "measured": (ORANGE, "D")}
@@ -33,8 +34,7 @@ def energy(rows: Sequence[Mapping[str, Any]]) -> Drawn | None:
             axes.plot(ends, [i, i], color=colour, marker=marker, linestyle=PARTS.get(row["part"]))
             words = f"{row['model']}, {row['chip']}: {row['kind']}, {row['part']}"
             axes.text(0.0, i - 0.32, words, transform=axes.get_yaxis_transform(), fontsize=8.5)
-            said = " to ".join(f"{end * 1e6:.3g}" for end in dict.fromkeys(ends))
-            places.append(Point(axes, row["high_j"], i, f"{words}: {said} µJ per image"))
+            places.append(Point(axes, row["high_j"], i, f"{words}: {band(*ends)} µJ per image"))
         axes.set_xscale("log")
         axes.set_xlim(*_decades(rows))
         axes.set_ylim(len(rows) - 0.5, -0.75)

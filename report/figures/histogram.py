@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.ticker import EngFormatter, NullFormatter, NullLocator
 
 from ipvae.report.canvas import BLUE, INK, ORANGE, WIDE, drawing
+from ipvae.report.numbers import plain, whole
 from ipvae.report.svg import Drawn, drawn
 
 
@@ -49,7 +50,7 @@ def histogram(name: str, what: str, found: Mapping[str, Any], *, ratio: bool = F
         if inside:
             axes.set_title("dashed: clip", loc="right", color=INK)
         alt = (
-            f"Histogram of {counts.sum():,} {what}: {found['unit']} from {edges[0]:.4g} to "
-            f"{edges[-1]:.4g}; the table beside it has the clips."
+            f"Histogram of {whole(counts.sum())} {what}: {found['unit']} from {plain(edges[0])} to "
+            f"{plain(edges[-1])}; the table beside it has the clips."
         )
         return drawn(figure, name, alt)

@@ -125,14 +125,6 @@ def test_sanafe_that_is_not_installed_is_one_line_before_any_work(
     assert not (tmp_path / "r").exists()
 
 
-@pytest.mark.parametrize(
-    ("joules", "said"),
-    [((1e-6, 1e-6), "1"), ((1.2345e-3, 0.02), "1,234 to 20,000"), ((1e-9, 2e-7), "0.001 to 0.2")],
-)
-def test_bands_are_plain_numbers(joules, said):
-    assert energy_rows._band(*joules) == said
-
-
 def test_sanafe_counts_what_we_count_on_digits_of_mnist(command, tmp_path):
     """models/mnist, 512 neurons at 8 bits, one image and 16 steps."""
     pytest.importorskip("sanafe", reason="SANA-FE is not installed: pip install sanafe")

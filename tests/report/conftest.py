@@ -1,15 +1,21 @@
 """A report of a small network, with every key that a page can show."""
 
 import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from ipvae.cli import energy_rows
 from ipvae.cli.main import run_command
 from ipvae.network.file import write_network
+from ipvae.report import svg
 from ipvae.report.ink import Ink
 from ipvae.report.page import drawn, files
+from ipvae.report.page import page as written
 
 COUNTS = ("synaptic_ops", "messages", "spikes")
 LAYER = {
@@ -146,13 +152,132 @@ def ink(result):
     )
 
 
+@dataclass
+class Recorded:
+    """A figure as it was handed over to be written: its parts, and its ticks as they are shown."""
+
+    figure: Figure
+    alt: str
+    points: list[Any]
+    ticks: list[dict[str, list[tuple[float, str]]]]
+
+
 @pytest.fixture(scope="session")
-def figures(result, ink):
+def record():
+    """Function that keeps what each figure of the page has before it is written, by name."""
+
+    @contextmanager
+    def recording():
+        kept: dict[str, Recorded] = {}
+
+        def keep(figure, name, alt, points=()):
+            figure.canvas.draw()
+            ticks = [{"x": _ticks(axes.xaxis), "y": _ticks(axes.yaxis)} for axes in figure.axes]
+            kept[name] = Recorded(figure, alt, list(points), ticks)
+            return svg.drawn(figure, name, alt, points)
+
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("by_step", "convergence", "core_map", "energy", "histogram", "raster"):
+                patch.setattr(f"ipvae.report.figures.{name}.drawn", keep)
+            yield kept
+
+    return recording
+
+
+def _ticks(axis):
+    low, high = sorted(axis.get_view_interval())
+    low, high = low - 1e-6 * abs(low), high + 1e-6 * abs(high)  # as the ends are rounded
+    drawn = [(tick.get_loc(), tick.label1.get_text()) for tick in axis.get_major_ticks()]
+    return [(at, text) for at, text in drawn if low <= at <= high and text]
+
+
+@pytest.fixture(scope="session")
+def recorded(result, ink, record):
+    """The figures of a report with every key, drawn, and what they had before; both by name."""
+    with record() as kept:
+        return drawn(result, ink), kept
+
+
+@pytest.fixture(scope="session")
+def figures(recorded):
     """Its figures, by name."""
-    return drawn(result, ink)
+    return recorded[0]
 
 
 @pytest.fixture(scope="session")
 def whole(result, ink):
     """All files of a report with every key."""
     return files(result, ink)
+
+
+PROVENANCE = {
+    "ipvae": "1.2",
+    "data": {"preset": "digits", "n_train": 1437},
+    "training": {
+        "model": "ipvae", "latents": 40, "steps": 16, "beta": 0.375, "epochs": 21, "seed": 9,
+    },
+    "weight_bits": 6,
+    "layout": "recurrent",
+    "inference": "model",
+    "grids": {
+        "1": {
+            "weight": {
+                "weights": 1920, "scale": 0.03125, "range": [-31, 29], "clipped": 3, "zeros": 17,
+                "relative_error": 0.012345,
+            },
+            "weight_rec": {
+                "weights": 1600, "scale": 0.25, "range": [-127, 113], "clipped": 5, "zeros": 41,
+                "relative_error": 0.0678912,
+            },
+        },
+    },
+    "calibration": {
+        "float": {"curve": [
+            {"step": 16, "r2": 0.81234, "mse": 0.0123456, "zeros": 0.71},
+            {"step": 64, "r2": 0.91234, "mse": 0.0023456, "zeros": 0.82},
+        ]},
+        "integer": {"curve": [
+            {"step": 16, "r2": 0.80123, "mse": 0.0223456, "zeros": 0.73},
+            {"step": 64, "r2": 0.90123, "mse": 0.0033456, "zeros": 0.84},
+        ]},
+    },
+}  # fmt: skip
+EXACT = {
+    "bit_exact": True,
+    "backends": ["emulator", "lava"],
+    "variables": ["1/a_in", "1/u", "1/z"],
+    "samples": 2,
+    "steps": 16,
+    "seed": 0,
+    "compared_values": 123456,
+    "first_divergence": None,
+    "max_count": 37,
+}
+
+
+@pytest.fixture(scope="session")
+def layered(tmp_path_factory, kinds, shown, still):
+    """A report of errors, a code and two read-outs, as the command wrote it."""
+    home = tmp_path_factory.mktemp("layered")
+    network = shown.with_named_readouts(kinds.networks(4)["errors + 2 read-outs"])
+    write_network(home / "net.h5", network)
+    words = ["report", home / "net.h5", "--out", home / "out", "--samples", "3", "--steps", "7"]
+    assert run_command(["--quiet", *map(str, words)]) == 0
+    found = home / "out"
+    return json.loads((found / "report.json").read_text()), (found / "index.html").read_text()
+
+
+@pytest.fixture(scope="session", params=["one layer", "four layers", "every key", "differs"])
+def seen(request, folder, result, ink, figures, layered):
+    """Result and page: written by the command, and with all that a page can hold."""
+    if request.param == "one layer":
+        return json.loads((folder / "report.json").read_text()), (folder / "index.html").read_text()
+    if request.param == "four layers":
+        return layered
+    full = {**result, "provenance": PROVENANCE}
+    if request.param == "differs":
+        apart = {"backend": "lava", "sample": 1, "step": 3, "layer": "1", "index": 7}
+        full |= {"verified": {**EXACT, "bit_exact": False, "first_divergence": apart}}
+    else:
+        full |= {"verified": EXACT}
+    return full, written(full, ink, figures)

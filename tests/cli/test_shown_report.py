@@ -1,0 +1,155 @@
+"""`ipvae report` on the terminal: each number is the one of report.json, in the unit beside it."""
+
+import json
+
+import pytest
+
+from ipvae.cli import energy_rows, report
+from ipvae.network.file import write_network
+
+MICRO = 1_000_000
+LOG = (
+    "num_steps,avg_time_per_step,total_power,static_total_power,core_idx,syn_ops,host\n"
+    "35,3,1234.5,0.3,0,700,here\n"
+)
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory, kinds, shown, run_wide):
+    """JSON and text of two reports: of errors, a code and two read-outs; and beside a log."""
+    home = tmp_path_factory.mktemp("said")
+    network = shown.with_named_readouts(kinds.networks(4)["errors + 2 read-outs"])
+    write_network(home / "net.h5", network)
+    (home / "log.csv").write_text(LOG)
+    found = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "this_machine", lambda _: energy_rows.this_machine("elsewhere"))
+        for name, more in {"modelled": (), "measured": ("--measured", home / "log.csv")}.items():
+            words = ("report", home / "net.h5", "--out", home / name, "--samples", 3, "--steps", 7)
+            status, text = run_wide(*words, *more)
+            assert status == 0
+            found[name] = json.loads((home / name / "report.json").read_text()), text
+    return found
+
+
+@pytest.fixture(params=["modelled", "measured"])
+def seen(request, said):
+    return said[request.param]
+
+
+def test_verdicts_come_first_and_say_what_the_json_says(seen, shown):
+    result, text = seen
+    lines = text.splitlines()
+    assert lines[0] == result["status"]
+    quality, counts, stop = result["quality"], result["counts"], result["stop"]
+    said = dict(line.split(": ", 1) for line in lines[1:10])
+    assert len(said) == 9
+    (low, high) = result["check"]["cores_range"]
+    assert said["Fits"] == f"loihi2, on {f'{low} to {high}' if low < high else low} " + (
+        f"core{'s' * (high > 1)} by a model of memory"
+    )
+    assert said["Quality"] == (
+        f"R2 {quality['r2']:.4f}, MSE {quality['mse']:.3e}, zeros {quality['zeros']:.1%} "
+        "(3 images after 7 steps)"
+    )
+    if stop["step"] < 7:
+        point = f"step {stop['step']}: R2 {stop['r2']:.4f}, at most 0.005 below the last"
+    else:
+        point = "none: before the last step R2 is lower by more than 0.005"
+    assert said["Stop point"] == point
+    (of,) = [of for of in result["readouts"] if "accuracy" in of]
+    assert said["Class accuracy"] == f"{of['accuracy']:.2%} by read-out layer 4"
+    assert said["Cost of an image"] == (
+        f"{counts['synaptic_ops']:,.0f} synaptic operations, {counts['spikes']:,.0f} spikes"
+    )
+    row = ([r for r in result["energy"] if r["kind"] == "measured"] or result["energy"])[0]
+    spent, what = said["Energy of an image"].split(" microjoules, ")
+    assert shown.says_band(spent, row["low_j"], row["high_j"], MICRO)
+    assert what == f"{row['kind']}, {row['part']} ({row['model']})"
+
+
+def test_counts_are_means_of_an_image(seen, shown):
+    result, text = seen
+    head, *rows = shown.rows_below(text, "per image")
+    assert head == ["counts (docs/energy.md)"]
+    found = {}
+    for row in rows:
+        found |= dict(zip(row[::2], row[1::2], strict=True))
+    assert found == {name: f"{value:,.1f}" for name, value in result["counts"].items()}
+
+
+def test_layers_have_their_own_counts(seen, shown):
+    result, text = seen
+    heads, *rows = shown.rows_below(text, "per image, by layer")
+    keys = {
+        "neurons": "neurons",
+        "messages in": "messages_received",
+        "synaptic ops": "synaptic_ops",
+        "messages out": "messages",
+        "idle updates": "updates_idle",
+        "random words": "random_words",
+        "drive MACs": "drive_macs",
+    }
+    assert heads == list(keys)
+    assert len(rows) == len(result["layers"]) == 4
+    for row, of in zip(rows, result["layers"], strict=True):
+        assert row[0] == f"{of['layer']} {of['role']}"
+        assert row[1] == str(of["neurons"])
+        assert row[2:] == [f"{of[key]:,.1f}" for key in list(keys.values())[1:]]
+
+
+def test_the_busiest_core_is_that_of_synaptic_operations(seen):
+    result, text = seen
+    (line,) = [line for line in text.splitlines() if line.startswith("busiest core")]
+    cores = result["cores"]
+    most = cores["busiest"]["synaptic_ops"]
+    assert most["max"] != most["mean"]
+    assert line == (
+        f"busiest core (modelled plan): {most['core']} of {len(cores['list'])}, "
+        f"{most['max']:,.0f} synaptic ops (mean {most['mean']:,.0f}), "
+        f"{cores['busiest_per_step']['synaptic_ops']:,.0f} at a chip step"
+    )
+
+
+def test_energies_are_microjoules_and_times_microseconds(seen, shown):
+    result, text = seen
+    title = "energy per image (sources and assumptions: report.json)"
+    heads, *rows = shown.rows_below(text, title)
+    assert heads == ["model", "chip", "kind", "part", "microjoules"]
+    for row, of in zip(rows, result["energy"], strict=True):
+        assert row[:4] == [of[key] for key in heads[:4]]
+        assert shown.says_band(row[4], of["low_j"], of["high_j"], MICRO), row
+    heads, *rows = shown.rows_below(text, "time per image")
+    assert heads == ["model", "chip", "kind", "microseconds"]
+    for row, of in zip(rows, result["time"], strict=True):
+        assert row[:3] == [of[key] for key in heads[:3]]
+        assert shown.says_band(row[3], of["low_s"], of["high_s"], MICRO), row
+    for note in result["energy_notes"]:
+        assert note in text.splitlines()
+
+
+def test_a_log_stands_beside_the_counts(said, shown):
+    result, text = said["measured"]
+    heads, *rows = shown.rows_below(text, "measured beside modelled")
+    assert heads[1:] == ["over", "unit", "found", "modelled", "ratio"]
+    assert heads[0].endswith("log.csv")
+    beside = result["measured"]
+    for row, of in zip(rows, beside["rows"], strict=True):
+        assert row[:3] == [of["name"], of["over"], of["unit"]]
+        values = [of[key] for key in ("found", "modelled", "ratio")]
+        assert row[3:] == ["-" if value is None else f"{value:,.6g}" for value in values]
+    assert text.splitlines()[-1] == f"page: {text.splitlines()[-1].removeprefix('page: ')}"
+    for note in beside["notes"]:
+        assert note in text.splitlines()
+    assert "1,234.5" in {row[3] for row in rows}
+
+
+SANAFE = {"version": "2", "images": 4, "synaptic_events": 1234.25, "synaptic_ops": 1230.5}
+
+
+@pytest.mark.parametrize(("equal", "words"), [(True, "equal to"), (False, "NOT equal to")])
+def test_a_simulators_events_are_set_against_our_operations(equal, words):
+    assert energy_rows._said({**SANAFE, "equal": equal}) == (
+        f"SANA-FE 2: 1,234.2 synaptic events per image of the first 4, {words} our 1,230.5 "
+        "synaptic operations"
+    )
