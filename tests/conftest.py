@@ -115,6 +115,18 @@ def agree(oracle, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def matrix_stand_in():
+    """Matrix registers on any processor, tests/emulator/matrix_stand_in.py."""
+    return module_from(ROOT / "tests" / "emulator" / "matrix_stand_in.py")
+
+
+@pytest.fixture(scope="session")
+def directed():
+    """Keys with which a neuron draws a uniform of one's choice, tests/directed.py."""
+    return module_from(ROOT / "tests" / "directed.py")
+
+
+@pytest.fixture(scope="session")
 def adversary():
     """A search for the worst value of every intermediate, tests/adversary.py."""
     return module_from(ROOT / "tests" / "adversary.py")
