@@ -127,6 +127,12 @@ def directed():
 
 
 @pytest.fixture(scope="session")
+def draw_edges():
+    """Log-rates and uniforms at every edge of the sampler, tests/draw_edges.py."""
+    return module_from(ROOT / "tests" / "draw_edges.py")
+
+
+@pytest.fixture(scope="session")
 def adversary():
     """A search for the worst value of every intermediate, tests/adversary.py."""
     return module_from(ROOT / "tests" / "adversary.py")
