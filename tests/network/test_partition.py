@@ -1,6 +1,7 @@
 """Placements: nothing is lost, nothing is exceeded, more cores are never slower."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -268,6 +269,14 @@ def test_a_plan_names_what_one_neuron_more_would_break():
     }
 
 
+@pytest.mark.parametrize(("neurons", "cores"), [(97, 1), (98, 2)])
+def test_a_layer_of_one_neuron_more_than_a_core_holds(neurons, cores):
+    shapes = (replace(recurrent_shape(512)[0], neurons=neurons),)
+    found = placed(shapes, CHIP, CONSERVATIVE, {"1": 1.0})
+    broken = found.next_broken(0)
+    assert (found.n_cores, broken is None) == ((cores,), cores == 1)
+
+
 def test_a_network_that_does_not_fit_has_no_cores():
     shapes = recurrent_shape(2700)
     found = make_plan(shapes, CHIP, full_activity(shapes)).as_dict()
@@ -297,3 +306,9 @@ def test_messages_between_chips_of_two_layers_neuron_by_neuron():
             high += part * sum(other != chip for other in cores)
     assert between_chips(found, activity) == pytest.approx((low, high))
     assert 0 < low < high
+    plan = make_plan(shapes, KAPOHO, activity, 230).as_dict()
+    assert (plan["target"], plan["chips"]) == ("kapoho-point", 8)
+    shown = plan["readings"]["conservative"]
+    assert shown["chips"] == 2
+    chips = {"once_per_chip": low, "once_per_core": high}
+    assert shown["between_chips"] == pytest.approx(chips)
