@@ -24,7 +24,7 @@ ERRORS = [
 
 @pytest.fixture
 def traced(kinds):
-    """Two error units hear a code of three neurons at the same row, and it hears them at the next."""
+    """Two error units hear three neurons at the same row, which hear them at the next."""
     network = kinds.networks(0)["errors"]
     (errors,) = network.hidden
     small = {
