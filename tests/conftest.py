@@ -120,6 +120,23 @@ def shown():
     return module_from(ROOT / "tests" / "shown.py")
 
 
+def matrix_stand_in():
+    """Matrix registers on any processor, tests/emulator/matrix_stand_in.py."""
+    return module_from(ROOT / "tests" / "emulator" / "matrix_stand_in.py")
+
+
+@pytest.fixture(scope="session")
+def directed():
+    """Keys with which a neuron draws a uniform of one's choice, tests/directed.py."""
+    return module_from(ROOT / "tests" / "directed.py")
+
+
+@pytest.fixture(scope="session")
+def draw_edges():
+    """Log-rates and uniforms at every edge of the sampler, tests/draw_edges.py."""
+    return module_from(ROOT / "tests" / "draw_edges.py")
+
+
 @pytest.fixture(scope="session")
 def adversary():
     """A search for the worst value of every intermediate, tests/adversary.py."""

@@ -11,6 +11,18 @@ COLUMNS = [*KEY, "u", "message_bits", "count"]
 LOG_RATES = (-49152, -20000, -4097, 0, 4096, 12288, 12289, 16000, 20000, 24000, 28000, 32768)
 MESSAGE_BITS = (1, 3, 4, 7, 10, 23)
 
+DIRECTED = {
+    2**24 - 1: (15, 0, 15, 168722),
+    2**24 - 4096: (15, 0, 92, 166716),
+    2**24 - 4097: (15, 0, 41, 132175),
+    0: (15, 0, 1, 85145),
+}
+"""Keys, found by trying, of which the first sub-draw's uniform is at an end of the sampler.
+
+At the lowest log-rate the 4096 largest uniforms send something, all others do not.
+"""
+ENDS = (-49152, -49151, 12288, 12289, 32768)
+
 
 def count(key: tuple[int, int, int, int], u: int, message_bits: int) -> int:
     """Count of a neuron at one step, as it is sent."""
@@ -27,7 +39,7 @@ def count(key: tuple[int, int, int, int], u: int, message_bits: int) -> int:
 
 
 def rows() -> list[list[int]]:
-    """Every log-rate at every width, keys at random."""
+    """Every log-rate at every width, keys at random; then the ends of the sampler."""
     rng = np.random.default_rng(6)
     found = []
     for u in LOG_RATES:
@@ -36,4 +48,7 @@ def rows() -> list[list[int]]:
             seed, image, neuron, step = (int(rng.integers(n + 1)) for n in largest)
             drawn = count((seed, image, neuron, step), u, message_bits)
             found.append([seed, image, DRAWN, neuron, step, u, message_bits, drawn])
+    for key in DIRECTED.values():
+        seed, image, neuron, step = key
+        found += [[seed, image, DRAWN, neuron, step, u, 10, count(key, u, 10)] for u in ENDS]
     return found

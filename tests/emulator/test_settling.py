@@ -102,6 +102,25 @@ def test_a_relative_tolerance_is_a_share_of_the_mean():
     assert rule.settled(figures - np.array([[0, 0], [2, 0.002]])).tolist() == [False, False]
 
 
+def test_a_change_that_equals_the_tolerance_is_none():
+    figures = np.array([[1.0, 1.0, 1.0], [1.0, 1.5, 1.75]])
+    for tolerance, expected in ((0.0, [True, False, False]), (0.5, [True, True, False])):
+        rule = StopRule(lambda *_: np.zeros(3), tolerance, 1, 1)
+        assert rule.settled(figures).tolist() == expected
+
+
+def test_means_are_over_the_last_windows_alone():
+    rule = StopRule(lambda *_: np.zeros(1), 0.0, 1, 2)
+    assert not rule.settled(np.ones((3, 1))).any()  # one check too few
+    assert rule.settled(np.array([[9.0], [1.0], [3.0], [2.0], [2.0]])).all()
+    assert not rule.settled(np.array([[1.0], [3.0], [2.0], [2.0], [9.0]])).any()
+
+
+def test_a_rule_looks_every_16_steps_at_windows_of_4_by_default():
+    rule = StopRule(lambda *_: np.zeros(1), 0.1)
+    assert (rule.every, rule.window, rule.relative) == (16, 4, False)
+
+
 def test_progress_tells_of_every_image_once(kinds, images):
     told = []
     network = kinds.networks(2)["recurrent"]

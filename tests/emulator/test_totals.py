@@ -1,5 +1,6 @@
 """Totals are the sums of the trace, at any step, for every kind of network."""
 
+import os
 import signal
 import threading
 
@@ -7,6 +8,8 @@ import numpy as np
 import pytest
 
 from ipvae.emulator import Emulator, run
+from ipvae.emulator.engine import processors
+from ipvae.emulator.tile import ROWS
 from ipvae.energy.counts import count, count_totals
 from ipvae.network.arithmetic import TERM_MAX
 from ipvae.network.bounds import layer_saturations
@@ -66,6 +69,35 @@ def test_saturations_of_every_variable_occur(make_network):
     expected = layer_saturations(network.layer, variables, b)
     assert min(expected.values()) > 0
     assert Emulator(network).totals(network.test_images, 25, 7).saturations == expected
+
+
+@pytest.mark.parametrize("name", ["recurrent", "errors + 1 read-out", "lca"])
+def test_runs_longer_than_a_call_of_a_kernel(kinds, name):
+    """A call takes up to 256 rows: the last of one, the first of the next, and one more of all."""
+    network, last = kinds.networks(6)[name], 2 * ROWS + 1
+    at = (0, ROWS - 1, ROWS, ROWS + 1, last - 1, last)
+    trace = run(network, network.test_images, last, SEED)
+    replays = [None] if not network.draws else [None, trace.stacked(network.code, "z")]
+    for draws in replays:
+        found = Emulator(network).totals(network.test_images, last, SEED, draws=draws, at=at)
+        assert list(found.kept) == list(at)
+        for step in at:
+            for layer, (u, z) in found.kept[step].items():
+                np.testing.assert_array_equal(u, trace.stacked(layer, "u")[:, step])
+                np.testing.assert_array_equal(z, trace.stacked(layer, "z")[:, step])
+        for layer, totals in found.layers.items():
+            sizes = np.abs(trace.stacked(layer, "z").astype(np.int64)).sum(axis=(0, 1))
+            np.testing.assert_array_equal(totals.sizes, sizes)
+
+
+def test_as_many_threads_as_processors_by_default(make_network, monkeypatch):
+    network = make_network(k=2, weight_rec=np.zeros((2, 2), np.int8))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1, 4, 9}, raising=False)
+    assert processors() == 3 and Emulator(network).threads == 3
+    assert Emulator(network, threads=5).threads == 5
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    assert processors() == 7
 
 
 def test_replayed_draws_give_the_same_totals(make_network):

@@ -53,3 +53,13 @@ def test_counts_stop_at_the_payload(most):
     u = np.full(64, LOG_RATE_MAX, dtype=np.int32)
     found, expected = both(u, (1, 2), random_source.neuron_keys(1, 64), 3, most)
     assert (found == most).all() and (expected == most).all()
+
+
+@pytest.mark.parametrize("step", [0, 2**19 - 1])
+def test_draws_at_every_edge_of_the_sampler(directed, draw_edges, step):
+    """Both sides of every threshold of the table, and both ends of every sub-draw."""
+    cases = draw_edges.cases(directed, step)
+    u, words = cases.log_rate.astype(np.int32), [np.uint32(word) for word in draw_edges.IMAGE]
+    for most in (2**23 - 1, 1, 15, 255):
+        found = draw_counts(u, *words, cases.na, cases.nb, step, poisson.thresholds(), most)
+        np.testing.assert_array_equal(found, np.minimum(cases.count, most))

@@ -1,6 +1,7 @@
 """Placements: nothing is lost, nothing is exceeded, more cores are never slower."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from ipvae.emulator import run
 from ipvae.energy.counts import count
-from ipvae.network.activity import full_activity, traced_activity
+from ipvae.network.activity import Activity, full_activity, traced_activity
 from ipvae.network.check import check
 from ipvae.network.core_memory import (
     CONSERVATIVE,
@@ -206,3 +207,108 @@ def test_the_scripts_largest_networks_fit_and_the_next_ones_do_not(core_limits_s
             received = {"1": 0.0}
             assert isinstance(place(recurrent_shape(k), target, reading, received), Placement)
             assert place(recurrent_shape(k + 1), target, reading, received) == broken
+
+
+def small_plan(n_cores):
+    """Six neurons and ten error units, which hear three and two messages in an update."""
+    shapes = error_unit_shapes(6, 10)
+    activity = Activity("made up", {"1": np.full(6, 0.5), "2": np.full(10, 0.2)}, {"1": 5, "2": 7})
+    return make_plan(shapes, CHIP, activity, n_cores)
+
+
+def test_every_figure_of_a_plan_by_hand():
+    """Three cores of 4, 3 and 3 error units do no more than one core of all neurons: 12 each."""
+    found = small_plan(5).as_dict()
+    assert {key: found[key] for key in ("version", "target", "chips", "cores_per_chip")} == {
+        "version": 1,
+        "target": "loihi2",
+        "chips": 1,
+        "cores_per_chip": 120,
+    }
+    assert found["fits"] and found["activity"] == "made up"
+    plan = found["readings"]["conservative"]
+    assert (plan["fits"], plan["cores"], plan["chips"]) == (True, 4, 1)
+    assert plan["binding"] == {
+        "rule": "neuron_groups_per_core",
+        "found": 1,
+        "allowed": 8,
+        "where": "layer 1: fullest core",
+        "margin": 7 / 8,
+    }
+    assert plan["synaptic_ops_per_core"] == pytest.approx(
+        {"least": 9.0, "mean": 10.5, "busiest": 12.0, "busiest_in_any_update": 7 * 6}
+    )
+    assert plan["deliveries"] == pytest.approx(3 * 3 + 2)
+    assert plan["between_chips"] == {"once_per_chip": 0.0, "once_per_core": 0.0}
+    names = ("layer", "neurons", "cores", "neurons_on_fullest", "one_neuron_too_many")
+    assert [tuple(layer[name] for name in names) for layer in plan["layers"]] == [
+        ("1", 10, 3, 4, None),
+        ("2", 6, 1, 6, None),
+    ]
+    names = ("chip_idx", "core_idx", "layer", "first_neuron", "neurons", "axon_in_words")
+    names += ("synapse_words", "axon_map_words", "axon_mem_words", "neuron_words", "shared_words")
+    assert [tuple(core[name] for name in names) for core in plan["placement"]] == [
+        (0, 0, "1", 0, 4, 6, 12, 4, 0, 4, 26),
+        (0, 1, "1", 4, 3, 6, 12, 3, 0, 3, 24),
+        (0, 2, "1", 7, 3, 6, 12, 3, 0, 3, 24),
+        (0, 3, "2", 0, 6, 10, 30, 6, 0, 24, 10 + 30 + 6 + 24 + 1308),
+    ]
+    assert [core["syn_ops"] for core in plan["placement"]] == pytest.approx([12, 9, 9, 12])
+
+
+def test_a_plan_names_what_one_neuron_more_would_break():
+    shapes = recurrent_shape(512)
+    plan = make_plan(shapes, CHIP, full_activity(shapes)).as_dict()["readings"]["conservative"]
+    (layer,) = plan["layers"]
+    assert layer["one_neuron_too_many"] == {
+        "rule": "synapse_words_per_core",
+        "found": 512 * 32,
+        "allowed": 16_000,
+        "where": "layer 1: 98 neurons on a core",
+        "margin": pytest.approx(1 - 1.024),
+    }
+
+
+@pytest.mark.parametrize(("neurons", "cores"), [(97, 1), (98, 2)])
+def test_a_layer_of_one_neuron_more_than_a_core_holds(neurons, cores):
+    shapes = (replace(recurrent_shape(512)[0], neurons=neurons),)
+    found = placed(shapes, CHIP, CONSERVATIVE, {"1": 1.0})
+    broken = found.next_broken(0)
+    assert (found.n_cores, broken is None) == ((cores,), cores == 1)
+
+
+def test_a_network_that_does_not_fit_has_no_cores():
+    shapes = recurrent_shape(2700)
+    found = make_plan(shapes, CHIP, full_activity(shapes)).as_dict()
+    plan = found["readings"]["conservative"]
+    assert (found["fits"], plan["fits"], plan["cores"]) == (False, False, None)
+    assert plan["binding"]["rule"] == "cores" and plan["binding"]["found"] > 120
+
+
+def test_messages_between_chips_of_two_layers_neuron_by_neuron():
+    """Error units on chips 0 and 1, neurons on chip 1; every message to every core that hears."""
+    shapes = error_unit_shapes(100, 130)
+    rng = np.random.default_rng(3)
+    heard = {"1": rng.random(100), "2": rng.random(130)}
+    activity = Activity("made up", heard, {"1": 100, "2": 130})
+    found = placed(shapes, KAPOHO, CONSERVATIVE, activity.received, 230)
+    assert found.chips == 2
+    on_chips = {shape.name: {} for shape in shapes}
+    for core in found.cores:
+        for neuron in range(core.first, core.first + core.neurons):
+            on_chips[core.layer.name][neuron] = core.chip_idx
+    low = high = 0.0
+    for shape in shapes:
+        cores = [core.chip_idx for core in found.cores if core.layer is shape]
+        for neuron, chip in on_chips[shape.source].items():
+            part = heard[shape.name][neuron]
+            low += part * len(set(cores) - {chip})
+            high += part * sum(other != chip for other in cores)
+    assert between_chips(found, activity) == pytest.approx((low, high))
+    assert 0 < low < high
+    plan = make_plan(shapes, KAPOHO, activity, 230).as_dict()
+    assert (plan["target"], plan["chips"]) == ("kapoho-point", 8)
+    shown = plan["readings"]["conservative"]
+    assert shown["chips"] == 2
+    chips = {"once_per_chip": low, "once_per_core": high}
+    assert shown["between_chips"] == pytest.approx(chips)

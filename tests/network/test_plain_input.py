@@ -122,6 +122,50 @@ def test_delta_input_sends_changes_and_keeps_what_it_did_not_send():
     assert messages(entry, frames[:1], 3).T.tolist() == [[320, 0, 0], [0, 0, 0]]
 
 
+def test_cuba_input_spikes_above_its_threshold_and_not_at_it():
+    entry = PlainInput((3,), CubaNeuron(30, 4096, 4096))
+    assert messages(entry, np.array([[29, 30, 31]]), 2).tolist() == [[0, 0, 1]] * 2
+
+
+@pytest.mark.parametrize(("last", "spikes"), [(31, 0), (32, 1)])
+def test_cuba_potentials_end_one_above_the_lowest_number_of_24_bits(last, spikes):
+    """33 currents of -4096 reach -(2^23 - 1), 32 of 4095 bring it to -2047, and 32 above 0."""
+    entry = PlainInput((1,), CubaNeuron(0, 4096, 0))
+    frames = np.array([[-4096]] * 33 + [[4095]] * 32 + [[last]])
+    assert messages(entry, frames, 66).sum() == spikes
+
+
+def test_delta_input_sends_a_change_of_its_threshold():
+    entry = PlainInput((4,), SigmaDeltaNeuron(3))
+    sent = messages(entry, np.array([[3, -3, 2, -2]]), 1)
+    assert sent.tolist() == [[3 * 64, -3 * 64, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("entry", "low", "high"),
+    [(CUBA, -4096, 4095), (DELTA, -2048, 2047), (BARE, 0, 1)],
+    ids=["currents", "signals", "messages"],
+)
+def test_images_reach_both_ends_of_what_is_allowed(load, entry, low, high):
+    given = np.array([[low, 0, 0, high]])
+    assert load(entry, given).values.tolist() == [given.tolist()]
+    for wrong in (low - 1, high + 1):
+        with pytest.raises(InputError, match=f"allowed {low}\\.\\.{high}"):
+            load(entry, np.array([[wrong, 0, 0, 0]]))
+
+
+def test_graded_messages_have_16_bits(load):
+    graded = PlainNetwork(BARE, (PlainLayer("1", DenseSynapses(np.eye(4)), SigmaDeltaNeuron(0)),))
+    for wrong in (-32769, 32768):
+        with pytest.raises(InputError, match=r"allowed -32768\.\.32767"):
+            load(BARE, np.array([[wrong, 0, 0, 0]]), net=graded)
+
+
+def test_as_many_images_as_steps_are_enough(load):
+    given = np.ones((2, 5, 4), np.int16)
+    assert load(CUBA, given, n_steps=5).values.shape == (2, 5, 4)
+
+
 @pytest.mark.lava
 @pytest.mark.parametrize("seed", range(2))
 def test_messages_equal_those_of_lavas_own_processes(seed):

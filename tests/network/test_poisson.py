@@ -1,3 +1,5 @@
+from itertools import groupby
+
 import numpy as np
 import pytest
 
@@ -43,3 +45,26 @@ def test_largest_draw_is_reached():
         lambda index, _: np.full(len(index), 2**24 - 1, dtype=np.uint32),
     )
     assert top[0] == poisson.largest_draw() == 864
+
+
+def test_every_edge_is_drawn_as_the_oracle_does(oracle, draw_edges):
+    """Single draws; of several, each sub-draw by itself, at the log-rate that it is halved to."""
+    rows = TABLE.tolist()
+    cases = draw_edges.every_threshold() + draw_edges.every_sub_draw()
+    for v, group in groupby(sorted((v, uniform) for v, _, uniform in cases), lambda case: case[0]):
+        halvings, row, fraction = oracle.table_position(v)
+        limits = [oracle.threshold(rows, row, fraction, n) for n in range(27)]
+        uniforms = np.array(sorted({uniform for _, uniform in group}), np.uint32)
+        expected = np.searchsorted(limits, uniforms, side="right")
+        single = np.full(len(uniforms), v - 4096 * halvings)
+        found = poisson.draw(single, lambda index, _, given=uniforms: given[index])
+        assert found.tolist() == expected.tolist(), v
+
+
+@pytest.mark.parametrize("v", range(12289, 32769, 4095))
+def test_counts_of_sub_draws_are_added(v):
+    halvings = int(poisson.octaves_above(np.array(v)))
+    given = np.random.default_rng(v).integers(0, 2**24, 1 << halvings).astype(np.uint32)
+    base = np.full(len(given), v - 4096 * halvings)
+    alone = poisson.draw(base, lambda index, _: given[index])
+    assert poisson.draw(np.array([v]), lambda _, sub_draw: given[sub_draw]) == alone.sum()

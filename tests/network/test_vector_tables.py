@@ -152,6 +152,19 @@ def test_oracle_reproduces_whole_counts(oracle, loaded):
     assert any(row["count"] > 100 for row in rows)
 
 
+def test_whole_counts_reach_the_ends_of_the_sampler(oracle):
+    """The lowest log-rate with the largest uniform, and with the two between which it sends."""
+    found = set()
+    for row in table("counts.csv"):
+        image = oracle.key(row["seed"], row["image"])
+        neuron = oracle.key(0x6E6575726F6E0000 + row["layer"], row["neuron"])
+        found.add((row["u"], oracle.uniform(image, neuron, row["step"], 0), row["count"]))
+    largest = 2**24 - 1
+    lowest = {(0, 0), (2**24 - 4097, 0), (2**24 - 4096, 1), (largest, 1)}
+    assert {(U_LOW, uniform, count) for uniform, count in lowest} <= found
+    assert {(U_LOW + 1, largest, 2), (12288, 0, 0), (12288, largest, 27)} <= found
+
+
 # ------------------------------------------------------------------ bounds.csv
 
 
