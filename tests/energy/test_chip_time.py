@@ -83,14 +83,12 @@ def spread(shapes, received, chips):
 def seconds(shapes, slots, loads, cores, period, chip_steps, *, low):
     """Walk over the steps of the chip; `loads`: messages of one row of each layer."""
     chips = math.ceil(sum(cores) / 120)
-    acting = dict.fromkeys(range(period), ())
-    for i, slot in enumerate(slots):
-        acting[slot] = (*acting[slot], i)
+    acting = {s: [i for i, slot in enumerate(slots) if slot == s] for s in range(period)}
     total = 0.0
     for step in range(chip_steps):
         row, slot = divmod(step, period)
         busiest = []
-        for i in acting[slot] if row <= UPDATES else ():
+        for i in acting[slot] if row <= UPDATES else []:
             neurons = math.ceil(shapes[i].neurons / cores[i])
             synapses = loads[i] * neurons * 0.66e-9
             passes = 1 if low else 60 if shapes[i].draws else 2
