@@ -194,3 +194,85 @@ def test_a_log_of_one_row_as_the_other_profiler_class_gives_it(make_network, bes
         {"total": 0.4, "static": 0.42, "dynamic": -0.02}
     )
     assert NEGATIVE in measured.notes
+
+
+def test_every_figure_of_a_log_by_hand(make_network, beside):
+    """Two images of 8 chip steps on two cores of two neurons each; the log has 32 chip steps."""
+    network = make_network(k=4, m=4, n_images=2)
+    z = run(network, network.test_images, STEPS, 0).stacked("1", "z") != 0
+    heard, first, second = (int(part.sum()) for part in (z[:, :-1], z[:, :, :2], z[:, :, 2:]))
+    measured = beside(
+        network,
+        "num_steps,avg_time_per_step,total_power,static_total_power,"
+        "core_idx,syn_ops,dendrite_updates,axon_out,spikes_in,total_mpds,num_local_spikes\n"
+        "32,5,0.5,0.2,1,320,64,16,48,0.25,3\n"
+        ",,0.7,,0,160,96,8,40,0.75,4\n",
+    )
+    # 4 axons, 4 blocks of 2 words (2 x 20 bits and a header), 2 map words, 8 of state, the table.
+    memory = (4 + 8 + 2 + 8 + 1308) / 20_000
+    ops, updates, messages = (
+        f"{what} per chip step" for what in ("synaptic operations", "neuron updates", "messages")
+    )
+    assert [(r.name, r.unit, r.over, r.found, r.modelled) for r in measured.rows] == [
+        ("num_steps", "chip steps", "run", 32, 16),
+        ("avg_time_per_step", "us", "run", 5, None),
+        ("total_power", "W", "mean of 2", approx(0.6), None),
+        ("static_total_power", "W", "run", 0.2, None),
+        ("syn_ops", ops, "all cores", 15, 4 * heard / 16),
+        ("syn_ops", ops, "busiest core", 10, 2 * heard / 16),
+        ("dendrite_updates", updates, "all cores", 5, 4),
+        ("dendrite_updates", updates, "busiest core", 3, 2),
+        ("axon_out", messages, "all cores", 0.75, (first + second) / 16),
+        ("axon_out", messages, "busiest core", 0.5, max(first, second) / 16),
+        ("spikes_in", messages, "all cores", 2.75, 2 * heard / 16),
+        ("spikes_in", messages, "busiest core", 1.5, heard / 16),
+        ("total_mpds", "part of a core's memory", "mean core", 0.5, approx(memory)),
+        ("num_local_spikes", "as logged", "mean core", 3.5, None),
+    ]
+    assert [r.ratio for r in measured.rows[:2]] == [2.0, None]
+    zero, one = measured.cores
+    assert (zero["chip_idx"], zero["core_idx"], one["core_idx"]) == (0, 0, 1)
+    assert zero["axon_out"] == {
+        "name": "axon_out",
+        "unit": "messages",
+        "over": "core",
+        "found": 0.25,
+        "modelled": first / 16,
+        "ratio": approx(4 / first),
+    }
+    assert (one["syn_ops"]["found"], one["spikes_in"]["found"]) == (10, 1.5)
+    assert one["axon_out"]["modelled"] == second / 16
+    (time,) = measured.times
+    assert time.low_s == time.high_s == approx(8 * 5e-6)
+    assert (time.kind, time.chip) == ("measured", "Loihi 2 (as logged)")
+    assert "8 chip steps an image; origin not checked" in time.source
+    energies = {row.part: row.low_j for row in measured.energy}
+    wanted = {"total": 0.6 * 40e-6, "static": 0.2 * 40e-6, "dynamic": 0.4 * 40e-6}
+    assert energies == approx(wanted)
+    how = "total_power x time per step - static_total_power x time per step"
+    assert f"dynamic energy: {how}" in measured.notes
+    assert not any("is taken to be of the run" in note for note in measured.notes)
+    told = measured.as_dict()
+    assert (told["columns_left_out"], told["columns_empty"]) == ([], [])
+    assert told["rows"][0] == {**told["rows"][0], "found": 32.0, "modelled": 16, "ratio": 2.0}
+
+
+def test_times_of_steps_stand_for_the_time_of_a_step(make_network, beside):
+    measured = beside(make_network(), "execution_time_per_step,power\n2,0.5\n4,0.5\n")
+    assert measured.times[0].low_s == approx(3e-6 * (STEPS + 1))
+    assert measured.energy[0].low_j == approx(0.5 * 3e-6 * (STEPS + 1))
+    both = beside(make_network(), "execution_time_per_step,avg_time_per_step\n2,7\n4,\n")
+    assert both.times[0].low_s == approx(7e-6 * (STEPS + 1))
+    assert beside(make_network(), "power\n1\n").times == []
+
+
+def test_energy_columns_come_before_powers(make_network, beside):
+    text = "num_steps,avg_time_per_step,energy,total_power,power,static_power\n8,1,3,9,5,0.25\n"
+    measured = beside(make_network(), text)
+    found = {row.part: row.low_j for row in measured.energy}
+    # Energy of the run and power times time are not subtracted from each other.
+    assert found == approx({"total": 3.0, "static": 0.25 * 8e-6})
+    assert "total energy: energy" in measured.notes
+    text = "avg_time_per_step,power,total_power\n1,5,9\n"
+    (row,) = beside(make_network(), text).energy
+    assert row.low_j == approx(9 * 8e-6)
