@@ -237,7 +237,7 @@ def test_twice_the_largest_pixel_fits_into_a_decoders_message(make_network, ends
     wide = dataclasses.replace(
         plain,
         decoder=phi,
-        input=InputFormat(*ends, 1.0, plain.input.shape),
+        input=InputFormat(ends[0], ends[1], 1.0, plain.input.shape),
         test_images=np.zeros_like(plain.test_images),
     )
     layer = with_decoder(wide).readouts[0]
