@@ -70,6 +70,13 @@ def test_a_square_lost_by_rounding_counts_five_times_one_lost_by_clipping(small,
     assert recurrent_grid(values, 4, (0, 5), "w")[1] == 0  # the file allows no finer one
 
 
+def test_a_value_half_way_between_two_integers_is_rounded_and_not_clipped():
+    """Ten halves lose 1/4 each, five times: 12.5, more than the 12.25 of 7 clipped to 3.5."""
+    integers, found = recurrent_grid(np.array([7.0] + [0.5] * 10), 4, ANY, "w")
+    assert (found, integers.tolist()) == (-1, [7] + [1] * 10)
+    assert recurrent_grid(np.array([7.0] + [0.5] * 9), 4, ANY, "w")[1] == 0
+
+
 def test_the_smallest_scale_that_clips_nothing_brings_the_largest_to_the_limit():
     for largest, exponent in ((7.0, 0), (7.01, 1), (3.5, -1), (3.51, 0), (14.0, 1), (14.1, 2)):
         assert smallest_exponent(np.array([-largest, 0.1]), 7, (-9, 9), "w") == exponent
