@@ -120,6 +120,7 @@ def shown():
     return module_from(ROOT / "tests" / "shown.py")
 
 
+@pytest.fixture(scope="session")
 def matrix_stand_in():
     """Matrix registers on any processor, tests/emulator/matrix_stand_in.py."""
     return module_from(ROOT / "tests" / "emulator" / "matrix_stand_in.py")

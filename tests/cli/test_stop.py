@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ipvae import emulator
-from ipvae.cli.stopping import TOLERANCES, StopChoice
-from ipvae.emulator import Emulator
+from ipvae.cli.stopping import TOLERANCES, StopChoice, stop_choice, stop_figures
+from ipvae.emulator import Emulator, Stopped
 from ipvae.energy.counts import count_totals
 from ipvae.evaluation.metrics import quality
 from ipvae.network.file import read_network, write_network
@@ -92,3 +92,33 @@ def test_a_rule_that_does_not_fit_the_network_is_told(command, tmp_path, kinds):
 def test_a_float_model_has_no_such_run(command, tmp_path):
     status, _, err = command("evaluate", tmp_path / "run", "--stop", "r2")
     assert status == 2 and f"--stop: runs network files (.h5), {tmp_path / 'run'} is none" in err
+
+
+@pytest.mark.parametrize(("rule", "tolerance"), [("r2", 0.002), ("free-energy", 0.005)])
+def test_without_a_tolerance_each_rule_has_its_own(rule, tolerance):
+    assert stop_choice(rule, None, {}) == StopChoice(rule, tolerance)
+    assert stop_choice(rule, 0.0, {"--pictures": False}) == StopChoice(rule, 0.0)
+    assert stop_choice(None, None, {"--pictures": True}) is None
+
+
+def test_r2_is_judged_by_its_change_and_free_energy_by_a_share_of_it(make_network):
+    network = make_network()
+    for rule, relative in (("r2", False), ("free-energy", True)):
+        made = StopChoice(rule, 0.25).rule(network, network.test_images)
+        assert (made.tolerance, made.relative, made.every, made.window) == (0.25, relative, 16, 4)
+
+
+def test_steps_of_two_images_by_hand(make_network):
+    network = make_network(n_images=2)
+    totals = Emulator(network).totals(network.test_images, 40, 4)
+    found = Stopped(np.array([16, 40, 21]), np.array([True, False, False]), totals)
+    keys, text = stop_figures(network, StopChoice("r2", 0.002), found)
+    stop = keys["stop"]
+    assert stop["steps"] == {"mean": 77 / 3, "median": 21.0, "min": 16, "max": 40}
+    assert (stop["settled"], stop["budget"], stop["tolerance"]) == (1, 40, 0.002)
+    assert (stop["every"], stop["window"], stop["steps_of_each"]) == (16, 4, [16, 40, 21])
+    operations = f"{stop['counts']['synaptic_ops']:,.0f}"
+    assert text == (
+        "stopped by r2: 1 of 3 images settled; steps 16 to 40, mean 25.7; "
+        f"{operations} synaptic operations an image"
+    )

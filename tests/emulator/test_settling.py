@@ -136,3 +136,52 @@ def test_progress_tells_of_every_image_once(kinds, images):
 def test_rules_that_never_hold_are_refused(every, window, tolerance):
     with pytest.raises(InputError, match="stop rule: found every"):
         StopRule(lambda *given: given[1], tolerance, every, window)
+
+
+def edges(tolerance=0.0, relative=False, every=2, window=2):
+    """A rule of a figure that nobody asks for here."""
+    return StopRule(lambda _, u, __: np.zeros(len(u)), tolerance, every, window, relative)
+
+
+def test_a_change_of_the_tolerance_itself_counts_as_none_and_a_larger_one_does_not():
+    """Means of two and two: 1 to 1.25 and back, changes that a float holds exactly."""
+    figures = np.array([[1.0, 1.5, 1.0, -1.0], [1.0, 1.0, 1.0, -1.0]])
+    late = np.array([[1.25, 1.0, 1.5, -1.25], [1.25, 1.0, 1.25, -1.25]])
+    both = np.vstack([figures, late])
+    assert edges(0.25).settled(both).tolist() == [True, True, False, True]
+    assert edges(0.2499).settled(both).tolist() == [False, False, False, False]
+    # Shares are of the later mean's size, whatever its sign: 1/5 of 1.25, 1/4 of 1.
+    assert edges(0.2, relative=True).settled(both).tolist() == [True, False, False, True]
+    assert edges(0.25, relative=True).settled(both).tolist() == [True, True, False, True]
+    assert edges(0.19, relative=True).settled(both).tolist() == [False] * 4
+    assert edges(0.0).settled(np.ones((4, 1))).tolist() == [True]
+
+
+@pytest.mark.parametrize(("window", "checks"), [(1, 2), (2, 4), (3, 6)])
+def test_nothing_has_settled_before_two_windows_are_full(window, checks):
+    rule = edges(window=window)
+    assert rule.settled(np.ones((checks - 1, 3))).tolist() == [False] * 3
+    assert rule.settled(np.ones((checks, 3))).tolist() == [True] * 3
+    # Of more checks than that, the last ones count.
+    assert rule.settled(np.vstack([np.full((5, 1), 9.0), np.ones((checks, 1))])).tolist() == [True]
+    moved = np.ones((checks + 3, 1))
+    moved[-1] += 1e-9
+    assert rule.settled(moved).tolist() == [False]
+
+
+@pytest.mark.parametrize(
+    ("budget", "steps", "settled"), [(1, 1, False), (7, 7, False), (8, 8, True), (9, 8, True)]
+)
+def test_the_first_step_at_which_an_image_can_stop(kinds, images, budget, steps, settled):
+    """Checks at 2, 4, 6 and 8; at the budget itself an image that has settled has settled."""
+    network = kinds.networks(2)["recurrent"]
+    found = run_until_settled(Emulator(network, threads=1), images[:3], budget, SEED, edges())
+    assert found.steps.tolist() == [steps] * 3
+    assert found.settled.tolist() == [settled] * 3
+
+
+def test_a_rule_looks_at_every_sixteenth_step_and_at_means_of_four():
+    rule = StopRule(lambda *given: given[1], 0.5)
+    assert (rule.every, rule.window, rule.relative) == (16, 4, False)
+    for tolerance in (0.0, 1e300):
+        StopRule(lambda *given: given[1], tolerance, 1, 1)

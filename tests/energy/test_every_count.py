@@ -106,6 +106,18 @@ class ByHand:
                 found[step][c] = (messages, messages * core.neurons, core.neurons, sends)
         return found
 
+    def shared_words(self, name, neurons):
+        """Of one core, by the conservative reading: 8 + 12 bits a synapse, the sampler's table.
+
+        A neuron that nobody hears has an axon as well: what it sends leaves the chip.
+        """
+        layer = self.network.layers[name]
+        axons = 0 if layer.weight_rec is None else layer.weight_rec.shape[1]
+        hear = [of for of in self.network.layers.values() if str(of.source) == name]
+        draws = name == self.code and self.network.draws
+        words = axons + axons * -(-(20 * neurons + 32) // 64)
+        return words + neurons * max(1, len(hear)) + (4 * neurons + 1308 if draws else neurons)
+
 
 def check_layers(by_hand, network, layers, n_images):
     assert [layer.layer for layer in layers] == list(network.layers)
@@ -149,6 +161,10 @@ def check_cores(by_hand, counts, placement):
         for c, total in enumerate(getattr(counts, name).tolist()):
             at = [cores[c][n] for of in loads for cores in of.values() if c in cores]
             assert total == sum(at), (name, c)
+    assert counts.cores == [divmod(c, 120) for c in range(len(placement.cores))]
+    for core, part in zip(placement.cores, counts.total_mpds.tolist(), strict=True):
+        words = by_hand.shared_words(core.layer.name, core.neurons)
+        assert part == words / 20_000, core
 
 
 def on_cores(network, n):

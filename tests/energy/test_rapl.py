@@ -2,7 +2,12 @@
 
 import pytest
 
-from ipvae.energy.rapl import metered, processor_name
+from ipvae.energy.rapl import Counter, metered, processor_name
+
+
+def approx(expected, rel=1e-9):
+    """Equal but for rounding; pytest's own leaves 1e-12 as well, which is a whole picojoule."""
+    return pytest.approx(expected, rel=rel, abs=0)
 
 
 @pytest.fixture
@@ -30,11 +35,11 @@ def test_packages_are_added_and_what_overlaps_is_not(tmp_path, zone):
         zone("intel-rapl:1", "package-1", 1_000_500, most=10_000_000)
         zone("intel-rapl:0:0", "core", 900_000)
         zone("intel-rapl:2", "psys", 900_000)
-    assert meter.joules == pytest.approx({"package-0": 2.0, "package-1": 1.0})
+    assert meter.joules == approx({"package-0": 2.0, "package-1": 1.0})
     row = meter.row(10, "a chip")
     assert row is not None
     assert (row.kind, row.part, row.chip) == ("measured", "total", "a chip")
-    assert row.low_j == row.high_j == pytest.approx(0.3)
+    assert row.low_j == row.high_j == approx(0.3)
     assert row.source == f"{tmp_path}, counters of package-0, package-1"
     assert meter.missing == ""
 
@@ -43,7 +48,7 @@ def test_a_counter_that_wraps_goes_on(tmp_path, zone):
     zone("intel-rapl:0", "package-0", 900_000)
     with metered(tmp_path) as meter:
         zone("intel-rapl:0", "package-0", 150_000)
-    assert meter.joules == pytest.approx({"package-0": 0.25})
+    assert meter.joules == approx({"package-0": 0.25})
 
 
 def test_no_folder_and_no_package_are_said(tmp_path, zone):
@@ -95,3 +100,24 @@ def test_the_name_of_the_processor(tmp_path):
     (tmp_path / "info").write_text("processor : 0\n")
     assert processor_name(tmp_path / "info") == "unknown processor"
     assert processor_name(tmp_path / "none") == "unknown processor"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "joules"),
+    [(500, 500, 0.0), (500, 501, 1e-6), (0, 999_999, 0.999999), (501, 500, 0.999999)],
+)
+def test_microjoules_between_two_readings(before, after, joules):
+    """A counter of 1,000,000 that stands still counted nothing; one that fell went round."""
+    found = Counter("package-0", after, 1_000_000).since(Counter("package-0", before, 1_000_000))
+    assert found == approx(joules)
+
+
+def test_a_package_that_is_gone_afterwards_is_left_out(tmp_path, zone):
+    zone("intel-rapl:0", "package-0", 100)
+    zone("intel-rapl:1", "package-1", 100)
+    with metered(tmp_path) as meter:
+        zone("intel-rapl:1", "package-1", 350)
+        (tmp_path / "intel-rapl:0" / "name").write_text("dram\n")
+    assert meter.joules == approx({"package-1": 250e-6})
+    row = meter.row(5, "a chip")
+    assert row is not None and row.low_j == row.high_j == approx(50e-6)

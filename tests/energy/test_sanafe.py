@@ -1,6 +1,7 @@
 """SANA-FE's own counters on the same connectivity and spikes."""
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,11 @@ from ipvae.network.limits import TARGETS, Line
 from ipvae.network.partition import Placement
 
 STEPS = 5
+
+
+def approx(expected, rel=1e-9):
+    """Equal but for rounding; pytest's own leaves 1e-12 as well, which is a whole picojoule."""
+    return pytest.approx(expected, rel=rel, abs=0)
 
 
 @pytest.fixture
@@ -56,7 +62,7 @@ def test_its_energy_is_our_model_of_its_constants(simulator, make_network):
     model = sanafe_constants(work)
     assert model is not None and model.low_j == model.high_j
     sent = sum(layer.sent for layer in work.layers)
-    assert row.low_j == pytest.approx(model.low_j - sent * 69.3e-12)
+    assert row.low_j == approx(model.low_j - sent * 69.3e-12)
     assert (row.kind, row.part, row.chip) == ("modelled", "dynamic", "Loihi 1")
     assert row.model.startswith("SANA-FE 2.")
     assert time.low_s > 0
@@ -116,3 +122,26 @@ def test_what_its_mapping_refuses_is_one_line(simulator, make_network, monkeypat
     monkeypatch.setattr(ours, "place", lambda *_: crowded)
     with pytest.raises(InputError, match="cannot place the network .*neurons per core"):
         ours.simulate(network, trace)
+
+
+def test_rows_of_a_simulation_are_per_image():
+    """Four images, 8 uJ and 20 ms; 1,000 spikes of 69.3 pJ are 0.0173 uJ of an image."""
+    parts = {"synapse": 5e-6, "soma": 3e-6, "total": 8e-6}
+    found = ours.Simulated("9.9", 4, 500, 1000, 600, 700, parts, 0.02)
+    energy, time = found.rows()
+    assert energy.low_j == energy.high_j == approx(2e-6)
+    assert time.low_s == time.high_s == approx(5e-3)
+    assert (energy.kind, energy.part, energy.chip) == ("modelled", "dynamic", "Loihi 1")
+    assert energy.model == time.model == "SANA-FE 9.9 simulation"
+    assert "4 images" in energy.source
+    assert "69.3 pJ per spike are left out: 0.0173 uJ per image" in energy.assumptions[1]
+
+
+def test_cores_of_the_simulation_stand_beside_those_that_replay():
+    """Two cores of the placement to a tile of four: the even ones listen, the odd ones replay."""
+
+    tiles = [SimpleNamespace(cores=[f"{t}.{c}" for c in range(4)]) for t in range(3)]
+    arch = SimpleNamespace(tiles=tiles)
+    listening = [ours._core(arch, core, replays=False) for core in range(5)]
+    assert listening == ["0.0", "0.2", "1.0", "1.2", "2.0"]
+    assert [ours._core(arch, core, replays=True) for core in (0, 3)] == ["0.1", "1.3"]

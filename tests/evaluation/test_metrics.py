@@ -45,7 +45,7 @@ def test_constant_images_are_left_out_of_r2(pair):
 
 
 def test_zeros_counts_exact_zeros():
-    assert zeros(np.array([[0, 1, 0, 3]])) == 0.5
+    assert zeros(np.array([[0, 1, 0, 3, 0]])) == 0.6
 
 
 def test_spikes_are_summed_over_neurons_and_averaged_over_images():
@@ -58,6 +58,11 @@ def test_quality_reads_out_by_the_decoder():
     counts = np.array([[1, 0], [0, 2]], dtype=np.int32)
     x = np.array([[1.0, 0.5, 0.0], [0.0, 4.0, 2.0]], dtype=np.float32)
     assert quality(x, counts, phi) == {"mse": 0.0, "r2": 1.0, "zeros": 0.5}
+    # One image: (0, 2) of (1, 2, 3) leaves residuals 1, 2 and 1; the variation is 2.
+    found = quality(np.array([[1.0, 2.0, 3.0]]), np.array([[0, 2]]), phi)
+    assert found == pytest.approx({"mse": (1 + 4 + 1) / 3, "r2": 1 - 6 / 2, "zeros": 0.5})
+    found = quality(np.array([[1.0, 2.0, 3.0]]), np.array([[3, 1]]), phi)
+    assert found["zeros"] == 0.0
 
 
 def test_curve_is_in_order_of_steps():
@@ -83,3 +88,7 @@ def test_counts_that_do_not_fit_are_refused():
         spikes(np.zeros((0, 3)))
     with pytest.raises(ValueError, match=r"counts are \(1, 3\) and phi is \(4, 2\)"):
         quality(np.zeros((1, 4)), np.zeros((1, 3)), np.zeros((4, 2)))
+    with pytest.raises(ValueError, match=r"counts are \(3,\) and phi is \(4, 3\)"):
+        quality(np.zeros((1, 4)), np.zeros(3), np.zeros((4, 3)))
+    with pytest.raises(ValueError, match=r"counts are \(1, 3\) and phi is \(4,\)"):
+        quality(np.zeros((1, 4)), np.zeros((1, 3)), np.zeros(4))

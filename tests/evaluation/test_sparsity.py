@@ -55,3 +55,20 @@ def test_counts_that_are_none_are_refused():
         sparsity(np.zeros((0, 3)))
     with pytest.raises(ValueError, match="counts hold -2"):
         sparsity(np.array([[0, -2]]))
+
+
+def test_selectivity_of_one_and_of_two_responses_by_hand():
+    """Of 3 and 1: mean 2, mean square 5, so (1 - 4/5) / (1 - 1/2)."""
+    found = selectivity(np.array([[3, 1], [1, 1], [0, 7], [0, 0]]))
+    assert found == pytest.approx([0.4, 0.0, 1.0, 1.0])
+    assert selectivity(np.array([[5], [0]])).tolist() == [1.0, 1.0]
+
+
+def test_sparsity_of_three_latents_over_two_images_by_hand():
+    """The third is dead: of (4, 0) and (2, 2) 1 and 0; of (4, 2) and (0, 2) 1 - 9/10 and 1."""
+    found = sparsity(np.array([[4, 2, 0], [0, 2, 0]]))
+    assert found.lifetime == pytest.approx((1 + 0) / 2)
+    assert found.population == pytest.approx(((1 - 9 / 10) / (1 / 2) + 1) / 2)
+    assert (found.active, found.dead, found.images) == (2, 1, 2)
+    with pytest.raises(ValueError, match=r"counts are \(3,\)"):
+        sparsity(np.zeros(3))

@@ -1,5 +1,7 @@
 """Figures of single images: R2 as evaluate's, the free energy against its definition in pixels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,3 +55,25 @@ def test_networks_without_such_an_energy_are_refused(kinds, images, name):
     network = kinds.networks(2)[name]
     with pytest.raises(InputError, match=r"Poisson code that hears itself only.*stop by r2"):
         EnergyOfEach(network, images)
+
+
+def test_fit_of_a_faint_image_is_fit_of_an_image(kinds):
+    """Six pixels of 1/128 each way: what varies by 6 / 128^2 is explained like anything else."""
+    network = replace(kinds.networks(2)["recurrent"], decoder=np.eye(6, 7, dtype=np.float32) / 256)
+    faint = np.array([[1, -1, 1, -1, 1, -1], [3, 3, 3, 3, 3, 3]], np.int16)
+    z = np.array([[2, 0, 2, 0, 2, 0, 9], [1, 0, 0, 0, 0, 0, 0]])
+    found = FitOfEach(network, faint)(np.array([0, 1, 0]), z[[0, 1, 0]], z[[0, 1, 0]])
+    assert found == pytest.approx([0.5, 0.0, 0.5])  # three pixels are right, three are missing
+
+
+def test_free_energy_of_one_count_by_hand(kinds):
+    """F = z G z / 2 - b z, in nats: of one neuron its own inhibition and its drive alone."""
+    network = kinds.networks(2)["recurrent"]
+    layer = network.layer
+    pixels = network.test_images[:1]
+    z = np.zeros((1, layer.n_neurons), int)
+    z[0, 2] = 3
+    own = layer.self_weight[2] - layer.sign * layer.weight_rec[2, 2] * 2.0**layer.weight_exp
+    octaves = (own * 9 / 2 - 3 * drive(network, pixels)[0, 2]) / 2**layer.frac_bits
+    found = EnergyOfEach(network, pixels)(np.array([0]), z, z)
+    assert found == pytest.approx([octaves * np.log(2)])

@@ -8,7 +8,7 @@ import pytest
 from ipvae.emulator import Emulator, run
 from ipvae.export.lca import lca_network
 from ipvae.export.quantize import Images
-from ipvae.export.readouts import AVERAGING, averaged_code, with_classes, with_decoder
+from ipvae.export.readouts import AVERAGING, _halvings, averaged_code, with_classes, with_decoder
 from ipvae.network.bounds import bounds
 from ipvae.network.description import InputFormat
 from ipvae.network.errors import QuantizationError
@@ -217,3 +217,44 @@ def test_neurons_have_the_numbers_of_their_classes(calm, rng):
 def test_one_class_alone_is_refused(calm, rng, label):
     with pytest.raises(QuantizationError, match=rf"have the classes \[{label}\], allowed are two"):
         with_classes(calm, rng.random((20, 16)), np.full(20, label))
+
+
+@pytest.mark.parametrize(
+    ("value", "halvings"), [(0.1, 0), (32767, 0), (32768, 1), (65534, 1), (65535, 2), (2**20, 6)]
+)
+def test_a_value_is_halved_until_it_is_at_most_the_limit(value, halvings):
+    assert _halvings(value, 2**15 - 1) == halvings
+
+
+@pytest.mark.parametrize(
+    ("ends", "shift"), [((-16383, 4), 0), ((-16384, 4), 1), ((-4, 16384), 1), ((-4, 16000), 0)]
+)
+def test_twice_the_largest_pixel_fits_into_a_decoders_message(make_network, ends, shift):
+    """Messages end at 32,767; weights are whole numbers, so their step is 1."""
+    phi = np.full((12, 16), 100.0)
+    phi[0, 0] = 127.0
+    plain = make_network(payload_bits=9)
+    wide = dataclasses.replace(
+        plain,
+        decoder=phi,
+        input=InputFormat(ends[0], ends[1], 1.0, plain.input.shape),
+        test_images=np.zeros_like(plain.test_images),
+    )
+    layer = with_decoder(wide).readouts[0]
+    assert (layer.weight_exp, layer.shift, layer.unit) == (0, shift, 2.0**shift)
+    assert (layer.z_min, layer.z_max) == (-32767, 32767)
+
+
+def test_a_decoder_whose_sums_are_small_is_sent_as_it_is(make_network):
+    """The most that can occur, 3 x 2 of each row, is less than twice the largest pixel."""
+    weight = np.zeros((2, 2), np.int8)
+    plain = make_network(2, 12, weight_rec=weight, payload_bits=2)
+    fine = dataclasses.replace(
+        plain,
+        decoder=np.ones((12, 2), np.float32),
+        input=InputFormat(-32768, 32767, 1.0, plain.input.shape),
+        test_images=np.zeros_like(plain.test_images),
+    )
+    layer = with_decoder(fine).readouts[0]
+    assert (layer.weight_exp, layer.shift) == (0, 0)
+    assert synapses(layer).max() * layer.unit == 1.0

@@ -138,13 +138,62 @@ def test_table_of_the_sampler_is_as_large_as_the_document_says():
     assert CONSERVATIVE.table_words * 8 >= limits.DRAW_TABLE_BYTES
 
 
-@pytest.mark.parametrize(("listeners", "words"), [(0, 40), (1, 40), (2, 80), (3, 120)])
-def test_a_neuron_has_a_word_for_each_layer_that_hears_it_and_at_least_one(listeners, words):
-    """As the last layers of the logs have, whose messages leave the chip."""
-    shape = LayerShape("3", 100, 25, "2", state_words=1, draws=False, listeners=listeners)
-    found = core_words(shape, 40, CONSERVATIVE)
-    assert found["axon_map_words_per_core"] == words
-    synapses = 25 * 13  # 40 synapses of 20 bits and 32 bits more are 832 bits
-    assert found["synapse_words_per_core"] == synapses
-    assert found["shared_words_per_core"] == 25 + synapses + words + 40
-    assert found["neuron_groups_per_core"] == 1 and found["axon_mem_words_per_core"] == 0
+@pytest.mark.parametrize(("listeners", "axon_map"), [(0, 40), (1, 40), (2, 80), (3, 120)])
+@pytest.mark.parametrize(("draws", "state"), [(False, 40), (True, 160)])
+def test_words_of_a_core_are_those_of_its_tables_added_up(listeners, axon_map, draws, state):
+    """What nobody receives is sent all the same: a word of the axon map for each neuron."""
+    state_words = limits.NEURON_STATE_WORDS if draws else limits.GRADED_STATE_WORDS
+    shape = LayerShape("2", 99, 64, "1", state_words, draws, listeners)
+    for reading, bits, table in ((OPTIMISTIC, 8 + 6, 0), (CONSERVATIVE, 8 + 12, 1308)):
+        synapses = 64 * -(-(40 * bits + 32) // 64)
+        assert core_words(shape, 40, reading) == {
+            "axon_in_words_per_core": 64,
+            "synapse_words_per_core": synapses,
+            "axon_map_words_per_core": axon_map,
+            "axon_mem_words_per_core": 0,
+            "neuron_words_per_core": state,
+            "shared_words_per_core": 64 + synapses + axon_map + state + table * draws,
+            "neurons_per_core": 40,
+            "neuron_groups_per_core": 1,
+        }
+        lines = core_lines(shape, 40, reading, "here")
+        allowed = [16_000, 16_000, 16_000, 16_000, 4_095, 20_000, 8_192, 8]
+        assert [line.allowed for line in lines] == allowed
+        assert [line.found for line in lines] == list(core_words(shape, 40, reading).values())
+        assert {line.where for line in lines} == {"here"}
+
+
+@pytest.mark.parametrize(("neurons", "bits"), [(1, 9), (3, 10), (4, 11), (127, 15), (128, 16)])
+def test_target_indices_of_the_tight_reading_have_the_bits_of_the_neurons(neurons, bits):
+    """0 to n are n + 1 values."""
+    assert OPTIMISTIC.synapse_bits(neurons) == bits
+    assert CONSERVATIVE.synapse_bits(neurons) == 20
+
+
+def test_shapes_and_words_of_read_outs_by_hand(kinds):
+    """7 neurons that hear themselves and are heard by 6 pixels and 3 classes, in one core each."""
+    code, picture, classes = layer_shapes(kinds.networks(0)["recurrent + 2 read-outs"])
+    assert code == LayerShape("1", 7, 7, "1", 4, True, 3)
+    assert picture == LayerShape("2", 6, 7, "1", 1, False, 0)
+    assert classes == LayerShape("3", 3, 7, "1", 1, False, 0)
+    shared = [
+        core_words(s, s.neurons, CONSERVATIVE)["shared_words_per_core"]
+        for s in (code, picture, classes)
+    ]
+    assert shared == [
+        7 + 7 * 3 + 7 * 3 + 7 * 4 + 1308,
+        7 + 7 * 3 + 6 + 6,
+        7 + 7 * 2 + 3 + 3,
+    ]
+
+
+def test_the_limit_that_is_exceeded_most_and_the_least_cores():
+    """Of a layer that fits nowhere the limit that is exceeded most is told."""
+    shape = LayerShape("3", 10, 40_000, "2", 1, draws=False, listeners=1)
+    line = least_cores(shape, OPTIMISTIC)
+    assert isinstance(line, limits.Line) and not line.holds
+    # 40,000 axons and as many words of synapses: 80,002 of 20,000 is the largest part.
+    assert (line.rule, line.found) == ("shared_words_per_core", 40_000 + 40_000 + 1 + 1)
+    assert line.share == pytest.approx(80_002 / 20_000)
+    small = LayerShape("3", 10, 4, "2", 1, draws=False, listeners=1)
+    assert (most_neurons(small, OPTIMISTIC), least_cores(small, OPTIMISTIC)) == (10, 1)

@@ -325,6 +325,9 @@ def test_verdicts_tell_what_is_and_what_is_not(result):
     )
     last = {**result["stop"], "step": result["steps"]}
     assert told(stop=last)["Stop point"][1].startswith("none: before the last step")
+    for step in (1, result["steps"] - 1):
+        text = told(stop={**result["stop"], "step": step})["Stop point"][1]
+        assert text.startswith(f"step {step}: R2 ")
     measured = {**ENERGY_ROW, "kind": "measured", "chip": "Loihi 2 (as logged)"}
     rows = [*result["energy"], measured]
     assert "measured" in told(energy=rows)["Energy of an image"][1]
