@@ -50,18 +50,6 @@ main()
 """
 
 
-def started(*words, code=None):
-    program = ["-m", "ipvae.cli.main"] if code is None else ["-c", code]
-    return subprocess.Popen(
-        [sys.executable, *program, *map(str, words)],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def train(run, *words):
     """Train in this process."""
     assert run_command(["train", "--out", str(run), *words]) == 0
@@ -111,12 +99,12 @@ def await_lines(process, run, wanted, longest=300.0):
         time.sleep(0.005)
 
 
-def kill_at_random(run, words, chance):
+def kill_at_random(fork, run, words, chance):
     """Train, kill some epochs further, resume, and so on; return how many kills met it alive."""
     kills = 0
     for i in range(3):
         wanted = lines(run) + chance.randrange(12)
-        process = started("train", "--out", run, *(words if i == 0 else ("--resume",)))
+        process = fork("train", "--out", run, *(words if i == 0 else ("--resume",)))
         await_first_state(process, run)
         await_lines(process, run, wanted)
         process.kill()
@@ -127,13 +115,13 @@ def kill_at_random(run, words, chance):
     return kills
 
 
-def test_killed_at_random_points_it_ends_in_the_same_bits(tmp_path):
+def test_killed_at_random_points_it_ends_in_the_same_bits(fork, tmp_path):
     def words(threads):
         return (*TINY, "--epochs", "60", "--threads", str(threads))
 
     def cut(threads):
         chance = random.Random(8 + threads)
-        return kill_at_random(tmp_path / f"cut{threads}", words(threads), chance)
+        return kill_at_random(fork, tmp_path / f"cut{threads}", words(threads), chance)
 
     with ThreadPoolExecutor(2) as pool:
         assert sum(pool.map(cut, (1, 2))) >= 5
@@ -143,7 +131,7 @@ def test_killed_at_random_points_it_ends_in_the_same_bits(tmp_path):
         assert result(tmp_path / f"cut{threads}") == result(tmp_path / f"whole{threads}")
 
 
-def test_killed_in_training_for_few_bits_it_ends_in_the_same_bits(tmp_path):
+def test_killed_in_training_for_few_bits_it_ends_in_the_same_bits(fork, tmp_path):
     words = (
         *TINY,
         "--epochs",
@@ -156,7 +144,7 @@ def test_killed_in_training_for_few_bits_it_ends_in_the_same_bits(tmp_path):
         ".01",
     )
     cut, whole, plain = tmp_path / "cut", tmp_path / "whole", tmp_path / "plain"
-    process = started(4, "placed", "train", "--out", cut, *words, code=KILLED_WRITING)
+    process = fork(4, "placed", "train", "--out", cut, *words, code=KILLED_WRITING)
     process.communicate(timeout=300)
     assert process.returncode == -signal.SIGKILL
     train(cut, "--resume")
@@ -167,12 +155,12 @@ def test_killed_in_training_for_few_bits_it_ends_in_the_same_bits(tmp_path):
     assert result(plain)[1] != result(whole)[1]  # or the test tests nothing
 
 
-def test_killed_while_it_writes_its_state_it_ends_in_the_same_bits(tmp_path, capsys):
+def test_killed_while_it_writes_its_state_it_ends_in_the_same_bits(fork, tmp_path, capsys):
     cut, whole = tmp_path / "cut", tmp_path / "whole"
     words = ("--out", cut, *TINY, "--epochs", 9)
     # Writes: the first state, the metrics, then a state for each epoch.
     for nth, moment in ((3, "half"), (5, "whole"), (4, "placed")):
-        process = started(nth, moment, "train", *words, code=KILLED_WRITING)
+        process = fork(nth, moment, "train", *words, code=KILLED_WRITING)
         process.communicate(timeout=300)
         assert process.returncode == -signal.SIGKILL
         left = [path for path in cut.iterdir() if path.suffix == ".tmp"]
