@@ -27,7 +27,7 @@ def module_from(path: Path):
 
 
 # Examples of a property: a few, the same in every run, or many new ones.
-settings.register_profile("fast", max_examples=30, derandomize=True, deadline=None)
+settings.register_profile("fast", max_examples=50, derandomize=True, deadline=None)
 settings.register_profile("long", max_examples=1000, deadline=None, print_blob=True)
 
 

@@ -18,9 +18,17 @@ from ipvae.network.partition import Placement
 STEPS = 5
 
 
+@pytest.fixture(scope="module")
+def architecture():
+    """Its Loihi, which takes a second to read."""
+    return pytest.importorskip("sanafe", reason="SANA-FE is not installed").load_loihi()
+
+
 @pytest.fixture
-def simulator():
-    return pytest.importorskip("sanafe", reason="SANA-FE is not installed: pip install sanafe")
+def simulator(architecture, monkeypatch):
+    sanafe = sys.modules["sanafe"]
+    monkeypatch.setattr(sanafe, "load_loihi", lambda: architecture)
+    return sanafe
 
 
 @pytest.mark.parametrize(
