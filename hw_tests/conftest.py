@@ -10,6 +10,21 @@ def pytest_addoption(parser):
     parser.addoption("--target", default="cpu", choices=["cpu", "loihi2"])
 
 
+REPLAYED = ("adaptive", "crowd", "deep", "errors", "fine", "negative")
+"""Vectors whose draws the simulator is given in every run: a board's are all of them."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Each vector is another build of the network: on the CPU the rest is for `-m long`."""
+    if config.getoption("--target", "cpu") != "cpu":
+        return
+    for item in items:
+        replays = item.name.startswith("test_target_computes_the_vector_from")
+        if replays and item.callspec.id not in REPLAYED:
+            item.add_marker("long")
+
+
 @pytest.fixture(scope="session")
 def run_on_target(request):
     """Function (network, images, n_steps, seed, draws=None) -> trace.

@@ -1,19 +1,23 @@
 """Fixtures shared by all tests: small random networks, the oracle, the seed."""
 
+import functools
 import importlib.util
+import os
 import signal
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 SEED = 20261121
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@functools.cache
 def module_from(path: Path):
-    """Import a file that belongs to no package."""
+    """Import a file that belongs to no package, once."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -22,10 +26,32 @@ def module_from(path: Path):
     return module
 
 
-def pytest_configure():
-    """A shell that starts this in the background has SIGINT ignored, here and in what we start."""
+# Examples of a property: a few, the same in every run, or many new ones.
+settings.register_profile("fast", max_examples=50, derandomize=True, deadline=None)
+settings.register_profile("long", max_examples=1000, deadline=None, print_blob=True)
+
+
+def asks_for_long(config):
+    """Whether this is `pytest -m long`."""
+    return config.getoption("-m") == "long"
+
+
+def pytest_configure(config):
+    """Time the tests; a shell that starts this in the background has SIGINT ignored, undo that."""
+    config.pluginmanager.register(module_from(ROOT / "tests" / "cpu_times.py").CpuTimes())
+    wanted = "long" if asks_for_long(config) else "fast"
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", wanted))
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Properties are for `-m long` as well: there they get many examples."""
+    if asks_for_long(config):
+        for item in items:
+            if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+                item.add_marker("long")
 
 
 def pytest_make_parametrize_id(val):
@@ -34,9 +60,16 @@ def pytest_make_parametrize_id(val):
 
 
 def pytest_generate_tests(metafunc):
-    """A test that asks for a `network_kind` runs once for each name of tests/kinds.py."""
-    if "network_kind" in metafunc.fixturenames:
-        metafunc.parametrize("network_kind", module_from(ROOT / "tests" / "kinds.py").NAMES)
+    """A test that asks for a `network_kind` runs once for each name of tests/kinds.py.
+
+    One that asks for a `built_kind` does so in `-m long`, else for those that stand for all.
+    """
+    asked = {"network_kind", "built_kind"} & set(metafunc.fixturenames)
+    for name in asked:
+        kinds = module_from(ROOT / "tests" / "kinds.py")
+        few = kinds.BUILT if name == "built_kind" else kinds.NAMES
+        marks = {kind: () if kind in few else pytest.mark.long for kind in kinds.NAMES}
+        metafunc.parametrize(name, [pytest.param(k, marks=m) for k, m in marks.items()])
 
 
 @pytest.fixture
@@ -49,6 +82,13 @@ def vector_script():
     """scripts/make_vectors.py as a module; it imports scripts/vectors/."""
     sys.path.insert(0, str(ROOT / "scripts"))
     return module_from(ROOT / "scripts" / "make_vectors.py")
+
+
+@pytest.fixture(scope="session")
+def fork(tmp_path_factory):
+    """Function of words that starts a command beside this process, tests/forks.py."""
+    forks = module_from(ROOT / "tests" / "forks.py")
+    return functools.partial(forks.Fork, tmp_path_factory.mktemp("forks"))
 
 
 @pytest.fixture(scope="session")

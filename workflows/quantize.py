@@ -224,8 +224,8 @@ def require_labels(labelled: bool, checkpoint: Checkpoint) -> None:
     """Raise InputError unless the images that classes are fitted on have labels."""
     if not labelled:
         raise InputError(
-            f"readouts classes: needs labelled images, and those of {checkpoint.data.preset} are not "
-            "all labelled; use a labelled data set (omit images=), or give labels="
+            f"readouts classes: needs labelled images, and those of {checkpoint.data.preset} are "
+            "not all labelled; use a labelled data set (omit images=), or give labels="
         )
 
 

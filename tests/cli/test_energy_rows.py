@@ -96,8 +96,10 @@ def test_the_text_fits_one_screen(command, words):
 
 def test_sanafe_stands_beside_our_counts(command, words, tmp_path):
     pytest.importorskip("sanafe", reason="SANA-FE is not installed: pip install sanafe")
-    status, found, _ = command(*words, "--sanafe", "--json", "-")
+    status, out, _ = command(*words, "--sanafe", "--json", tmp_path / "found.json")
     assert status == 0
+    assert "equal to our" in out and "NOT" not in out
+    found = json.loads((tmp_path / "found.json").read_text())
     assert json.loads((tmp_path / "r" / "report.json").read_text()) == found
     beside = found["sanafe"]
     assert beside["equal"] and beside["images"] == energy_rows.SANAFE_IMAGES
@@ -105,8 +107,6 @@ def test_sanafe_stands_beside_our_counts(command, words, tmp_path):
     row, of_time = found["energy"][-1], found["time"][-1]
     assert row["model"] == of_time["model"] == f"SANA-FE {beside['version']} simulation"
     assert (row["kind"], row["part"]) == ("modelled", "dynamic")
-    _, out, _ = command(*words, "--sanafe")
-    assert "equal to our" in out and "NOT" not in out
 
 
 def test_sanafe_that_counts_otherwise_is_said():
@@ -125,6 +125,7 @@ def test_sanafe_that_is_not_installed_is_one_line_before_any_work(
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.long
 def test_sanafe_counts_what_we_count_on_digits_of_mnist(command, tmp_path):
     """models/mnist, 512 neurons at 8 bits, one image and 16 steps."""
     pytest.importorskip("sanafe", reason="SANA-FE is not installed: pip install sanafe")

@@ -5,12 +5,9 @@ import os
 import random
 import re
 import signal
-import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +15,6 @@ from ipvae.cli.main import run_command
 from ipvae.cli.signals import Wish, signals_as_wish
 from ipvae.train.resume import read_unfinished, write_unfinished
 
-ROOT = Path(__file__).resolve().parents[2]
 TINY = ("--preset", "digits", "--latents", "6", "--steps", "2")
 STATE = "resume.safetensors"
 
@@ -48,18 +44,6 @@ def place(source, target):
 os.fsync, os.replace = half, place
 main()
 """
-
-
-def started(*words, code=None):
-    program = ["-m", "ipvae.cli.main"] if code is None else ["-c", code]
-    return subprocess.Popen(
-        [sys.executable, *program, *map(str, words)],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def train(run, *words):
@@ -111,12 +95,12 @@ def await_lines(process, run, wanted, longest=300.0):
         time.sleep(0.005)
 
 
-def kill_at_random(run, words, chance):
+def kill_at_random(fork, run, words, chance):
     """Train, kill some epochs further, resume, and so on; return how many kills met it alive."""
     kills = 0
     for i in range(3):
         wanted = lines(run) + chance.randrange(12)
-        process = started("train", "--out", run, *(words if i == 0 else ("--resume",)))
+        process = fork("train", "--out", run, *(words if i == 0 else ("--resume",)))
         await_first_state(process, run)
         await_lines(process, run, wanted)
         process.kill()
@@ -127,23 +111,17 @@ def kill_at_random(run, words, chance):
     return kills
 
 
-def test_killed_at_random_points_it_ends_in_the_same_bits(tmp_path):
-    def words(threads):
-        return (*TINY, "--epochs", "60", "--threads", str(threads))
-
-    def cut(threads):
-        chance = random.Random(8 + threads)
-        return kill_at_random(tmp_path / f"cut{threads}", words(threads), chance)
-
-    with ThreadPoolExecutor(2) as pool:
-        assert sum(pool.map(cut, (1, 2))) >= 5
-    for threads in (1, 2):
-        train(tmp_path / f"cut{threads}", "--resume")
-        train(tmp_path / f"whole{threads}", *words(threads))
-        assert result(tmp_path / f"cut{threads}") == result(tmp_path / f"whole{threads}")
+@pytest.mark.parametrize("threads", [2, pytest.param(1, marks=pytest.mark.long)])
+def test_killed_at_random_points_it_ends_in_the_same_bits(fork, tmp_path, threads):
+    words = (*TINY, "--epochs", "60", "--threads", str(threads))
+    cut, whole = tmp_path / "cut", tmp_path / "whole"
+    assert kill_at_random(fork, cut, words, random.Random(8 + threads)) >= 2
+    train(cut, "--resume")
+    train(whole, *words)
+    assert result(cut) == result(whole)
 
 
-def test_killed_in_training_for_few_bits_it_ends_in_the_same_bits(tmp_path):
+def test_killed_in_training_for_few_bits_it_ends_in_the_same_bits(fork, tmp_path):
     words = (
         *TINY,
         "--epochs",
@@ -156,7 +134,7 @@ def test_killed_in_training_for_few_bits_it_ends_in_the_same_bits(tmp_path):
         ".01",
     )
     cut, whole, plain = tmp_path / "cut", tmp_path / "whole", tmp_path / "plain"
-    process = started(4, "placed", "train", "--out", cut, *words, code=KILLED_WRITING)
+    process = fork(4, "placed", "train", "--out", cut, *words, code=KILLED_WRITING)
     process.communicate(timeout=300)
     assert process.returncode == -signal.SIGKILL
     train(cut, "--resume")
@@ -167,12 +145,12 @@ def test_killed_in_training_for_few_bits_it_ends_in_the_same_bits(tmp_path):
     assert result(plain)[1] != result(whole)[1]  # or the test tests nothing
 
 
-def test_killed_while_it_writes_its_state_it_ends_in_the_same_bits(tmp_path, capsys):
+def test_killed_while_it_writes_its_state_it_ends_in_the_same_bits(fork, tmp_path, capsys):
     cut, whole = tmp_path / "cut", tmp_path / "whole"
     words = ("--out", cut, *TINY, "--epochs", 9)
     # Writes: the first state, the metrics, then a state for each epoch.
     for nth, moment in ((3, "half"), (5, "whole"), (4, "placed")):
-        process = started(nth, moment, "train", *words, code=KILLED_WRITING)
+        process = fork(nth, moment, "train", *words, code=KILLED_WRITING)
         process.communicate(timeout=300)
         assert process.returncode == -signal.SIGKILL
         left = [path for path in cut.iterdir() if path.suffix == ".tmp"]
@@ -186,8 +164,10 @@ def test_killed_while_it_writes_its_state_it_ends_in_the_same_bits(tmp_path, cap
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_stopped_by_a_signal_it_keeps_its_state_and_says_how_to_go_on(tmp_path, number, status):
-    process = started("train", "--out", tmp_path, *TINY, "--epochs", 100_000, "--quiet")
+def test_stopped_by_a_signal_it_keeps_its_state_and_says_how_to_go_on(
+    fork, tmp_path, number, status
+):
+    process = fork("train", "--out", tmp_path, *TINY, "--epochs", 100_000, "--quiet")
     await_lines(process, tmp_path, 1)
     process.send_signal(number)
     out, err = process.communicate(timeout=300)

@@ -13,28 +13,52 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-BIN = Path(sys.executable).parent
+from ipvae.cli.main import run_command
+
 TINY = ["train", "--preset", "digits", "--epochs", "2", "--latents", "24", "--steps", "6"]
 LIVELY = ["--beta", "0.1", "--learning-rate", "0.01"]  # so that there are spikes whose draws matter
 
+# Takes its time for each batch, so that a signal meets it in mid-training.
+SLOW = """
+import time
+from ipvae.cli.main import main
+from ipvae.train.team import Team
+add_up = Team.add_up
+def slow(*given):
+    time.sleep(0.1)
+    return add_up(*given)
+Team.add_up = slow
+main()
+"""
 
-def words(*more, processes=2):
-    team = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    team += ["--nproc-per-node", str(processes)]
-    return [*(team if processes > 1 else []), str(BIN / "ipvae"), *map(str, more)]
+
+def train(*more):
+    """Train in this process."""
+    assert run_command([*TINY, *map(str, more)]) == 0
 
 
-def run(*more, processes=2):
-    done = subprocess.run(
-        words(*more, processes=processes),
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done
+@pytest.fixture
+def team(fork):
+    """Function that starts processes with the variables that torchrun sets."""
+    members = []
+
+    def start(*more, size=2, **options):
+        shared = {"WORLD_SIZE": size, "MASTER_ADDR": "localhost", "MASTER_PORT": free_port()}
+        for rank in range(size):
+            env = {name: str(value) for name, value in (shared | {"RANK": rank}).items()}
+            members.append(fork(*more, env=env, **options))
+        return members[-size:]
+
+    yield start
+    for member in members:
+        member.kill()
+
+
+def ended(members):
+    """Wait for their ends; what all of them wrote to stdout."""
+    said = [member.communicate(timeout=120) for member in members]
+    assert [member.returncode for member in members] == [0] * len(members), said
+    return "".join(out for out, _ in said)
 
 
 def records(folder):
@@ -52,73 +76,72 @@ def records(folder):
     ],
     ids=["fused", "rounded", "autograd", "batch of one"],
 )
-def test_two_processes_train_as_one_does(tmp_path, more):
+def test_two_processes_train_as_one_does(team, tmp_path, more):
     alone, both = tmp_path / "alone", tmp_path / "both"
-    run(*TINY, *LIVELY, *more, "--out", alone, processes=1)
-    done = run(*TINY, *LIVELY, *more, "--out", both)
-    assert done.stdout.count("saved ") == 1  # one process speaks for all
-    first = records(alone)[0]
-    assert first["zeros"] < 0.95
+    train(*LIVELY, *more, "--out", alone)
+    said = ended(team(*TINY, *LIVELY, *more, "--out", both))
+    assert said.count("saved ") == 1  # one process speaks for all
+    assert_same_training(alone, both)
+
+
+@pytest.mark.long
+def test_torchrun_trains_as_one_process_does(tmp_path):
+    """The tests above set its variables themselves: three interpreters take their time."""
+    alone, both = tmp_path / "alone", tmp_path / "both"
+    train(*LIVELY, "--out", alone)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    torchrun += ["--nproc-per-node", "2", str(Path(sys.executable).parent / "ipvae")]
+    done = subprocess.run(
+        [*torchrun, *TINY, *LIVELY, "--out", str(both)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("saved ") == 1
+    assert_same_training(alone, both)
+
+
+def assert_same_training(alone, both):
+    """The same draws: only sums round apart, and that grows from step to step."""
+    assert records(alone)[0]["zeros"] < 0.95
     for name in ("loss", "nll", "kl"):
-        # The same draws: only sums round apart, and that grows from step to step.
         for one, two, bound in zip(records(alone), records(both), (1e-4, 1e-3), strict=True):
             assert two[name] == pytest.approx(one[name], rel=bound), name
 
 
-def test_two_processes_are_stopped_and_resumed_to_the_same_bits(tmp_path):
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    longer = [*TINY, "--epochs", "40"]
-    run(*longer, "--out", whole)
-    process = subprocess.Popen(
-        words(*longer, "--out", parts),
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+def await_records(folder, member):
     until = time.monotonic() + 120
-    while not (parts / "metrics.jsonl").is_file() or not records(parts):
-        assert time.monotonic() < until
+    while not (folder / "metrics.jsonl").is_file() or not records(folder):
+        assert time.monotonic() < until and member.poll() is None
         time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGTERM)
-    process.communicate(timeout=120)
+
+
+def test_two_processes_are_stopped_and_resumed_to_the_same_bits(team, command, tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    longer = [*TINY, "--epochs", "6"]
+    ended(team(*longer, "--out", whole))
+    members = team(*longer, "--out", parts, code=SLOW)
+    await_records(parts, members[0])
+    for member in members:
+        member.send_signal(signal.SIGTERM)
+    for member in members:
+        member.communicate(timeout=120)
     assert (parts / "resume.safetensors").is_file()
-    alone = subprocess.run(
-        words("train", "--resume", "--out", parts, processes=1),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert alone.returncode == 2
-    assert "--resume: found 1 processes, but the training in" in alone.stderr
-    run("train", "--resume", "--out", parts)
+    status, _, err = command("train", "--resume", "--out", parts)
+    assert status == 2
+    assert "--resume: found 1 processes, but the training in" in err
+    ended(team("train", "--resume", "--out", parts))
     one, two = (load_file(folder / "model.safetensors") for folder in (whole, parts))
     assert all(np.array_equal(one[name], two[name]) for name in one)
 
 
-def test_process_that_loses_the_others_says_so_in_a_line(tmp_path):
+def test_process_that_loses_the_others_says_so_in_a_line(team, tmp_path):
     out = tmp_path / "run"
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-        "WORLD_SIZE": "2",
-        "MASTER_ADDR": "localhost",
-        "MASTER_PORT": str(free_port()),
-    }
-    leader, follower = (
-        subprocess.Popen(
-            words(*TINY, "--epochs", 100_000, "--out", out, processes=1),
-            env={**environment, "RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in (0, 1)
-    )
-    until = time.monotonic() + 120
-    while not (out / "metrics.jsonl").is_file() or not records(out):
-        assert time.monotonic() < until and leader.poll() is None
-        time.sleep(0.02)
+    leader, follower = team(*TINY, "--epochs", 100_000, "--out", out)
+    await_records(out, leader)
     follower.kill()
     follower.communicate()
     _, said = leader.communicate(timeout=120)

@@ -86,10 +86,18 @@ def test_lists_and_whole_products_agree(monkeypatch, kinds, stepwise, name):
 @pytest.mark.skipif(
     "machine" not in dir(os.uname()) or os.uname().machine != "x86_64", reason="names of x86"
 )
-@pytest.mark.parametrize("processor", PROCESSORS)
-def test_other_processors_get_the_same_bits(tmp_path, layered, processor):
+@pytest.mark.parametrize(
+    ("processor", "kind"),
+    [
+        ("none of AVX", "one layer"),
+        pytest.param("none of AVX", "every kind", marks=pytest.mark.long),
+        pytest.param("AVX2", "every kind", marks=pytest.mark.long),
+    ],
+)
+def test_other_processors_get_the_same_bits(tmp_path, layered, make_network, processor, kind):
     """Numba compiles for a processor by name; what it lacks is composed of what it has."""
-    for i, network in enumerate(layered(2).values()):
+    networks = {kind: make_network()} if kind == "one layer" else layered(2)
+    for i, network in enumerate(networks.values()):
         write_network(tmp_path / f"{i}.net.h5", network)
     name, features = PROCESSORS[processor]
     given = {

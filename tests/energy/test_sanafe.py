@@ -24,9 +24,17 @@ def approx(expected, rel=1e-9):
     return pytest.approx(expected, rel=rel, abs=0)
 
 
+@pytest.fixture(scope="module")
+def architecture():
+    """Its Loihi, which takes a second to read."""
+    return pytest.importorskip("sanafe", reason="SANA-FE is not installed").load_loihi()
+
+
 @pytest.fixture
-def simulator():
-    return pytest.importorskip("sanafe", reason="SANA-FE is not installed: pip install sanafe")
+def simulator(architecture, monkeypatch):
+    sanafe = sys.modules["sanafe"]
+    monkeypatch.setattr(sanafe, "load_loihi", lambda: architecture)
+    return sanafe
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ipvae.lava_procs.configuration import EVENT_DRIVEN, STOCK, configuration
@@ -94,7 +94,6 @@ def test_event_driven_is_bit_exact_to_stock(rng, fill, bits):
                 np.testing.assert_array_equal(one, other)
 
 
-@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_event_driven_is_bit_exact_for_any_weights_and_messages(data):
     """Signed messages too, and sums beyond what float32 holds."""

@@ -28,7 +28,13 @@ def filled(layer, weight):
 
 
 @pytest.mark.parametrize("weight", [0, -128, 127])
-@pytest.mark.parametrize("name", ["recurrent", "errors + 1 read-out", "lca", "one hidden"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("recurrent", "errors + 1 read-out"),
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("lca", "one hidden")),
+    ],
+)
 def test_all_synapses_of_one_weight(kinds, agree, name, weight):
     """Lava's own tools divide by zero, overflow or clip on such matrices."""
     network = kinds.networks(1)[name]
@@ -50,8 +56,16 @@ def test_all_synapses_of_one_weight(kinds, agree, name, weight):
         np.testing.assert_array_equal(heard, np.broadcast_to(expected, heard.shape))
 
 
-@pytest.mark.parametrize(("z_min", "z_max"), [(-5, 4), (0, 3), (-1, 0), (0, 0)])
-@pytest.mark.parametrize("name", ["errors", "lca"])
+@pytest.mark.parametrize(
+    ("name", "z_min", "z_max"),
+    [
+        *(("errors", -5, 4), ("errors", 0, 3), ("errors", 0, 0), ("lca", -5, 4), ("lca", -1, 0)),
+        *(
+            pytest.param(*case, marks=pytest.mark.long)
+            for case in (("errors", -1, 0), ("lca", 0, 3), ("lca", 0, 0))
+        ),
+    ],
+)
 def test_messages_at_both_limits(kinds, agree, name, z_min, z_max):
     """Errors of the pixels, and a sparse code, that often exceed what they may send."""
     network = kinds.networks(1)[name]

@@ -41,12 +41,12 @@ def assert_same(network, n_steps, found, draws=None):
     assert comparison.compared_values == values(network, n_steps)
 
 
-def test_lava_equals_the_emulator(kinds, network_kind):
-    network = kinds.networks(1)[network_kind]
+def test_lava_equals_the_emulator(kinds, built_kind):
+    network = kinds.networks(1)[built_kind]
     assert_same(network, STEPS, run(network, network.test_images, STEPS, 5))
 
 
-@pytest.mark.parametrize("n_steps", [1, 2])
+@pytest.mark.parametrize("n_steps", [1, pytest.param(2, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", ["errors + 2 read-outs", "loop of three", "two hidden"])
 def test_few_steps_suffice(kinds, name, n_steps):
     network = kinds.networks(2)[name]
@@ -54,7 +54,11 @@ def test_few_steps_suffice(kinds, name, n_steps):
 
 
 @pytest.mark.parametrize(
-    "name", ["recurrent, 16 bits", "errors + 1 read-out", "loop of three", "two hidden"]
+    "name",
+    [
+        *("recurrent, 16 bits", "loop of three"),
+        *(pytest.param(n, marks=pytest.mark.long) for n in ("errors + 1 read-out", "two hidden")),
+    ],
 )
 def test_draws_of_the_code_are_replayed_in_parts(kinds, monkeypatch, rng, name):
     monkeypatch.setattr(schedule, "CHUNK_BYTES", 3 * 4 * 7 * 4)
@@ -66,7 +70,12 @@ def test_draws_of_the_code_are_replayed_in_parts(kinds, monkeypatch, rng, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["errors + 2 read-outs", "loop of three + 2 read-outs", "two hidden + 2 read-outs"]
+    "name",
+    [
+        "loop of three + 2 read-outs",
+        pytest.param("errors + 2 read-outs", marks=pytest.mark.long),
+        pytest.param("two hidden + 2 read-outs", marks=pytest.mark.long),
+    ],
 )
 def test_traces_arrive_in_parts_of_different_length(kinds, monkeypatch, name):
     """Layers of 3 to 8 neurons fill a message in 7 to 2 rows: more than a pipe holds."""
@@ -148,7 +157,14 @@ def test_drives_of_all_layers_are_asked_for(kinds):
         assert runner.run_image(b, key)["1"]["u"].shape == (4, 6)
 
 
-@pytest.mark.parametrize("part", ["GradedNeuron", "PoissonNeuron", "Dense"])
+@pytest.mark.parametrize(
+    "part",
+    [
+        "GradedNeuron",
+        pytest.param("PoissonNeuron", marks=pytest.mark.long),
+        pytest.param("Dense", marks=pytest.mark.long),
+    ],
+)
 def test_a_killed_process_ends_the_run_by_name(kinds, shared_memory, part):
     network = kinds.networks(0)["errors + 2 read-outs"]
     before = shared_memory()

@@ -113,9 +113,14 @@ def test_conformance_tests_fail_with_the_line_if_a_model_is_missing(call):
 @pytest.mark.parametrize(
     ("entries", "environment", "status", "match"),
     [
-        ({}, {}, 2, "no neuro-core model of PoissonNeuron is registered"),
-        (MODELS, {"NXSDKHOST": ""}, 2, "no board: "),
         ({"p": "member_models:NcNarrow"}, {}, 2, "variable z has precision 16"),
+        *(
+            pytest.param(*case, marks=pytest.mark.long)
+            for case in (
+                ({}, {}, 2, "no neuro-core model of PoissonNeuron is registered"),
+                (MODELS, {"NXSDKHOST": ""}, 2, "no board: "),
+            )
+        ),
     ],
 )
 def test_errors_are_one_line(call, entries, environment, status, match):

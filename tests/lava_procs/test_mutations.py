@@ -31,6 +31,17 @@ CASES = [
 ]
 
 
+# In every run each kind, and each part, at least once.
+OFTEN = {
+    ("recurrent", "weight_rec"),
+    ("recurrent", "u_init"),
+    ("errors", "bias"),
+    ("linear", "weight_rec"),
+    ("mlp", "bias"),
+    ("lca", "threshold"),
+}
+
+
 @pytest.fixture(scope="module")
 def networks(exported):
     import_lava()
@@ -73,7 +84,10 @@ def verified(capsys, path):
     return status, json.loads(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize(("kind", "part"), CASES)
+@pytest.mark.parametrize(
+    ("kind", "part"),
+    [c if c in OFTEN else pytest.param(*c, marks=pytest.mark.long) for c in CASES],
+)
 def test_one_altered_integer_on_lava_is_found(networks, monkeypatch, capsys, tmp_path, kind, part):
     network = networks[kind]
     other, name = altered(network, part)

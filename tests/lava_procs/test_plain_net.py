@@ -66,7 +66,10 @@ def test_tinynet_equals_lava_dls_golden_outputs_in_every_layer(plain_nets):
 
 @pytest.mark.parametrize(
     ("n_steps", "stock"),
-    [(16, False), (2, True), pytest.param(16, True, marks=pytest.mark.long)],
+    [
+        *((3, False), (2, True)),
+        *(pytest.param(16, stock, marks=pytest.mark.long) for stock in (False, True)),
+    ],
 )
 def test_pilotnet_lif_equals_lava_dls_golden_outputs_in_every_layer(plain_nets, n_steps, stock):
     """The golden arrays are aligned to the chip: layer l has its first row at l."""
@@ -124,9 +127,19 @@ def test_mnist_net_equals_netx_alone(plain_nets):
     assert record["1"].sum() > 100 and record["2"].sum() > 100 and record["3"].sum() == 0
 
 
-@pytest.mark.parametrize("stock", [False, True])
 @pytest.mark.parametrize("family", ["CUBA", "SDNN"])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("seed", "stock"),
+    [
+        *((0, False), (0, True), (1, False)),
+        pytest.param(1, True, marks=pytest.mark.long),
+        *(
+            pytest.param(seed, stock, marks=pytest.mark.long)
+            for seed in range(2, 8)
+            for stock in (False, True)
+        ),
+    ],
+)
 def test_random_networks_equal_the_oracle_at_every_step(
     make_plain, plain_nets, family, seed, stock
 ):
@@ -192,13 +205,18 @@ def netx_answer(network, monkeypatch, sample):
     [
         ([[0, 0], [0, 0]], OverflowError),
         ([[0, -4], [-8, 0]], [[-4, -6], [-20, -36]]),
-        ([[-64, 0], [-1, 0]], [[-64, -1], [-382, -6]]),
-        ([[-128, -128], [-128, -128]], [[0, 0], [0, 0]]),
         ([[-256, -254], [-2, -4]], [[-508, -6], [-2794, -32]]),
-        ([[-255, -1], [-3, -5]], None),
-        ([[255, 1], [3, 5]], None),
         ([[254, -256], [2, 0]], None),
         ([[127, -128], [1, -1]], None),
+        *(
+            pytest.param(*case, marks=pytest.mark.long)
+            for case in (
+                ([[-64, 0], [-1, 0]], [[-64, -1], [-382, -6]]),
+                ([[-128, -128], [-128, -128]], [[0, 0], [0, 0]]),
+                ([[-255, -1], [-3, -5]], None),
+                ([[255, 1], [3, 5]], None),
+            )
+        ),
     ],
 )
 def test_dense_layers_multiply_exactly_where_netx_does_not(
@@ -293,7 +311,13 @@ def long_stream(make_plain, plain_nets, rng):
         yield stream, iter([np.zeros((n_steps, network.input.size), np.int32)])
 
 
-@pytest.mark.parametrize("part", ["Conv", "LIFReset", "Dense", "runtime service"])
+@pytest.mark.parametrize(
+    "part",
+    [
+        *("Conv", "runtime service"),
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("LIFReset", "Dense")),
+    ],
+)
 def test_a_killed_process_ends_the_run_by_name(long_stream, part):
     stream, samples = long_stream
     files = shared_memory()

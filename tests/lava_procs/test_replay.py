@@ -54,7 +54,9 @@ def test_replay_of_lavas_own_draws_gives_its_own_trace(make_network):
     assert compare(own, again).first_divergence is None
 
 
-@pytest.mark.parametrize("n_steps", [22, 4, 54])
+@pytest.mark.parametrize(
+    "n_steps", [54, *(pytest.param(n, marks=pytest.mark.long) for n in (22, 4))]
+)
 def test_draws_travel_in_parts(make_network, monkeypatch, rng, n_steps):
     """Parts of 5 steps: a last one that is short, exactly one, and more than a pipe holds."""
     monkeypatch.setattr(schedule, "CHUNK_BYTES", 3 * 4 * 16 * 5)

@@ -25,6 +25,7 @@ WAYS = {
     "SIGTERM to the parent": (os.kill, signal.SIGTERM),
     "SIGTERM to the group": (os.killpg, signal.SIGTERM),
 }
+LONG = pytest.mark.long
 FORKS = 4  # keeper of the shared memory, neuron, Dense, runtime service
 
 
@@ -40,7 +41,12 @@ def require_quiet_end(command, number):
     assert "Traceback" not in output, output
 
 
-@pytest.mark.parametrize("way", WAYS)
+def some_ways(*some):
+    """All ways, of which some are tried in every run of the tests."""
+    return [way if way in some else pytest.param(way, marks=LONG) for way in WAYS]
+
+
+@pytest.mark.parametrize("way", some_ways("SIGINT to the group", "SIGTERM to the parent"))
 def test_a_signal_in_mid_run_leaves_nothing_behind(words, started, until, way):
     send, number = WAYS[way]
     command = started(*words)
@@ -50,7 +56,7 @@ def test_a_signal_in_mid_run_leaves_nothing_behind(words, started, until, way):
     command.session.require_gone()
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", some_ways("SIGINT to the parent", "SIGTERM to the group"))
 def test_a_signal_while_models_are_built_leaves_nothing_behind(words, started, until, way):
     def slow():
         from ipvae.lava_procs.procs.poisson_neuron.models import PyPoissonNeuronFixed
@@ -66,8 +72,18 @@ def test_a_signal_while_models_are_built_leaves_nothing_behind(words, started, u
     command.session.require_gone()
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("fork", range(FORKS))
+# In every run each fork and each way once.
+EACH_ONCE = dict(enumerate(WAYS))
+
+
+@pytest.mark.parametrize(
+    ("fork", "way"),
+    [
+        pytest.param(fork, way, marks=() if EACH_ONCE[fork] == way else LONG)
+        for fork in range(FORKS)
+        for way in WAYS
+    ],
+)
 def test_a_signal_right_after_a_fork_leaves_nothing_behind(words, started, way, fork):
     send, number = WAYS[way]
 

@@ -123,7 +123,16 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+# One of each sort: raised, killed, silent, stopped; of each process; at the start and in mid-run.
+OFTEN = (
+    *("neuron raises", "neuron sleeps", "neuron is stopped", "dense is killed"),
+    *("neuron raises early", "service is killed"),
+)
+
+
+@pytest.mark.parametrize(
+    "case", [c if c in OFTEN else pytest.param(c, marks=pytest.mark.long) for c in CASES]
+)
 def test_whoever_dies_or_hangs_is_named_and_nothing_is_left(tmp_path, make_network, started, case):
     change, expected = CASES[case]
     write_network(tmp_path / "net.h5", make_network())

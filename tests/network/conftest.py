@@ -7,8 +7,18 @@ import numpy as np
 import pytest
 
 from ipvae.network import file as network_file
+from ipvae.network import hdf5
 from ipvae.network.fields import FIELDS_1 as FIELDS
 from ipvae.network.seal import write_seal
+
+
+@pytest.fixture
+def read_here(monkeypatch):
+    """Files are read in this process: for the many sound ones that say something wrong.
+
+    That others are read in a child process, and how that ends, has its tests in test_hdf5.py.
+    """
+    monkeypatch.setattr(hdf5, "_read_in_child", hdf5._read_here)
 
 
 @pytest.fixture(scope="session")

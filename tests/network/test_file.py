@@ -1,7 +1,7 @@
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ipvae.network import file as network_file
@@ -26,7 +26,6 @@ def assert_same(a, b):
 @given(
     k=st.integers(1, 9), m=st.integers(1, 7), seed=st.integers(0, 99), n_images=st.integers(0, 3)
 )
-@settings(max_examples=15, deadline=None)
 def test_round_trip_of_random_networks(tmp_path_factory, make_network, k, m, seed, n_images):
     path = tmp_path_factory.mktemp("net") / "net.h5"
     network = make_network(k=k, m=m, seed=seed, n_images=n_images)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ipvae.network.description import InputFormat, IntNetwork
@@ -65,6 +65,7 @@ def one_past(value, low):
     return value - 1 if value == low else value + 1
 
 
+@pytest.mark.usefixtures("read_here")
 @pytest.mark.parametrize(("dataset", "argument", "value"), ENDS)
 def test_end_of_a_scalar_range(path, base, tamper, replace_dataset, dataset, argument, value):
     assert_round_trip(path, base(**{argument: value}))
@@ -74,6 +75,7 @@ def test_end_of_a_scalar_range(path, base, tamper, replace_dataset, dataset, arg
         read_network(path)
 
 
+@pytest.mark.usefixtures("read_here")
 @pytest.mark.parametrize(("dataset", "argument", "value"), ARRAY_ENDS)
 def test_end_of_an_array_range(path, base, tamper, replace_dataset, dataset, argument, value):
     limits = {"u_min": -1000, "u_max": 1000} if argument == "u_init" else {}
@@ -101,6 +103,7 @@ def test_wider_arrays_are_not_narrowed_silently(base, narrow):
         replace(layer, **{narrow: getattr(layer, narrow).astype(np.int64)})
 
 
+@pytest.mark.usefixtures("read_here")
 @pytest.mark.parametrize(
     ("minimum", "maximum", "valid"),
     [
@@ -130,6 +133,7 @@ def test_pixel_range(path, base, tamper, minimum, maximum, valid):
             read_network(path)
 
 
+@pytest.mark.usefixtures("read_here")
 @pytest.mark.parametrize("beyond", [-1, 256])
 def test_pixels_of_test_images_end_with_the_declared_range(path, base, tamper, beyond):
     write_network(path, base())
@@ -140,6 +144,7 @@ def test_pixels_of_test_images_end_with_the_declared_range(path, base, tamper, b
         read_network(path)
 
 
+@pytest.mark.usefixtures("read_here")
 @pytest.mark.parametrize("scale", [0.0, -1.0, np.inf, np.nan])
 def test_scale_is_a_positive_number(path, base, tamper, replace_dataset, scale):
     network = base()
@@ -150,6 +155,7 @@ def test_scale_is_a_positive_number(path, base, tamper, replace_dataset, scale):
         read_network(path)
 
 
+@pytest.mark.usefixtures("read_here")
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
 def test_decoder_is_finite(path, base, tamper, value):
     network = base()
@@ -303,7 +309,6 @@ def valid_networks(draw):
 
 
 @given(network=valid_networks())
-@settings(max_examples=60, deadline=None)
 def test_any_valid_network_is_written_and_read_as_it_is(tmp_path_factory, network):
     path = tmp_path_factory.mktemp("net") / "net.h5"
     assert_round_trip(path, network)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ipvae.emulator import run
@@ -59,7 +59,6 @@ def placed(*arguments):
     return found
 
 
-@settings(max_examples=150, deadline=None)
 @given(cases(), st.integers(1, 960))
 def test_every_neuron_is_placed_once_and_no_core_exceeds_a_limit(case, cores):
     shapes, received, reading = case
@@ -78,7 +77,6 @@ def test_every_neuron_is_placed_once_and_no_core_exceeds_a_limit(case, cores):
     assert found.binding.share == max(line.share for line in found.lines)
 
 
-@settings(max_examples=150, deadline=None)
 @given(cases(), st.integers(1, 960), st.integers(1, 960))
 def test_more_cores_never_make_the_busiest_core_slower(case, one, other):
     shapes, received, reading = case
@@ -90,7 +88,6 @@ def test_more_cores_never_make_the_busiest_core_slower(case, one, other):
     assert few <= least.busiest(received)
 
 
-@settings(max_examples=100, deadline=None)
 @given(layouts)
 def test_the_conservative_reading_never_takes_fewer_cores(shapes):
     received = full_activity(shapes).received
@@ -100,7 +97,6 @@ def test_the_conservative_reading_never_takes_fewer_cores(shapes):
     assert low <= high
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.integers(1, 7), st.integers(1, 7), messages, messages, st.integers(2, 14))
 def test_the_busiest_core_is_as_little_busy_as_any_split_allows(k, m, one, two, cores):
     """Against all ways to give `cores` cores to two small layers."""

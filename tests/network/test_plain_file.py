@@ -173,6 +173,7 @@ WRONG = {
 }
 
 
+@pytest.mark.usefixtures("read_here")
 @pytest.mark.parametrize("what", WRONG)
 def test_what_cannot_run_exactly_is_refused_by_name(plain_nets, path, small, what):
     spoil, message = WRONG[what]
@@ -184,6 +185,7 @@ def test_what_cannot_run_exactly_is_refused_by_name(plain_nets, path, small, wha
     assert "y.net: " in str(caught.value)
 
 
+@pytest.mark.usefixtures("read_here")
 @pytest.mark.parametrize(
     ("layer", "message"),
     [

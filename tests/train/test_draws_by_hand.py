@@ -13,7 +13,7 @@ import torch
 from scipy.integrate import quad
 from scipy.stats import poisson
 
-from ipvae.train.arrivals import draw_constants, fractions, normal_moments, stop_time
+from ipvae.float_models.draws import draw_constants, fractions, normal_moments, stop_time
 from ipvae.train.config import preset_config
 from ipvae.train.draws import exact_draws, keyed_normal
 from ipvae.train.gradient import keyed_draws

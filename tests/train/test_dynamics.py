@@ -174,11 +174,26 @@ def test_two_draws_a_step_share_the_update_but_not_the_read_out(generator):
         assert torch.allclose(two.squared_error[t - 1], (residual.square() * d).sum(dim=1))
 
 
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler here")
+NO_COMPILER = "torch.compile's inductor needs a C++ compiler here"
+
+
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "aot_eager",  # all but the generated code
+        pytest.param(
+            "inductor",
+            marks=[
+                pytest.mark.long,
+                pytest.mark.skipif(shutil.which("g++") is None, reason=NO_COMPILER),
+            ],
+        ),
+    ],
+)
 @pytest.mark.filterwarnings("ignore")
-def test_update_can_be_compiled_whole_gradients_included(generator):
+def test_update_can_be_compiled_whole_gradients_included(generator, backend):
     """What cuda runs, compiled for the CPU: this machine has no GPU."""
-    compiled = torch.compile(step_gram, fullgraph=True)
+    compiled = torch.compile(step_gram, fullgraph=True, backend=backend)
     found = []
     for step in (step_gram, compiled):
         generator.manual_seed(5)

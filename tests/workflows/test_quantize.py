@@ -50,7 +50,7 @@ def test_labels_make_a_read_out_of_classes(model, images):
     assert made.network.layers["2"].n_neurons == 2
     np.testing.assert_array_equal(made.network.test_labels, labels)
     with pytest.raises(
-        ipvae.IpvaeError, match="readouts classes: needs labelled images, and those of arrays are not"
+        ipvae.IpvaeError, match="readouts classes: needs labelled images"
     ):
         ipvae.quantize(model, images, readouts=("classes",), most_loss=9.0)
 
