@@ -18,12 +18,12 @@ ACCEPTED = ROOT / "tests" / "mutation" / "survivors.md"
 KEPT = ROOT / "build" / "mutation" / "reach.json"
 
 
-def tried(found: list[Mutant], tests: list[str], jobs: int, root: Path = ROOT) -> list[dict]:
+def tried(found: list[Mutant], tests: list[str], jobs: int, kept: Path = KEPT) -> list[dict]:
     """Outcome of each mutant: `mutant`, `outcome`, `by`, number of `tests`, `reason`."""
-    accepted = survivors.justified(ACCEPTED) if root == ROOT else {}
+    accepted = survivors.justified(ACCEPTED)
     results = []
-    with run.workers(root, jobs) as ask:
-        reach = run.reached(root, tests, KEPT, ask)
+    with run.workers(ROOT, jobs) as ask:
+        reach = run.reached(ROOT, tests, kept, ask)
         asked = [run.tests_of(mutant, reach) for mutant in found]
         requests = [run.request(m, t, reach) for m, t in zip(found, asked, strict=True) if t]
         answers = ask(requests)
@@ -62,6 +62,7 @@ def main() -> int:
     options.add_argument("--sample", type=int, default=10**6, help="mutants of each room")
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--jobs", type=int, default=2)
+    options.add_argument("--reach", type=Path, default=KEPT, help="where reach is kept")
     options.add_argument("--json", type=Path)
     options.add_argument("--list", action="store_true", help="list the mutants, try none")
     asked = options.parse_args()
@@ -76,7 +77,7 @@ def main() -> int:
         r for r, f in rooms.FILES.items() if {m.path for m in found} & set(rooms.files(ROOT, f))
     ]
     asks = tuple(asked.tests) or tuple(t for r in in_rooms for t in rooms.TESTS[r])
-    results = tried(found, rooms.files(ROOT, asks, "test_*.py"), asked.jobs)
+    results = tried(found, rooms.files(ROOT, asks, "test_*.py"), asked.jobs, asked.reach)
     for outcome in ("killed", "timed out", "survived", "no test", "justified"):
         print(f"{outcome}: {sum(r['outcome'] == outcome for r in results)}")
     print(f"killed fraction {killed_fraction(results):.3f}")

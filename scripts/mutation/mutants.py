@@ -266,10 +266,9 @@ def _is_text(node: ast.AST) -> bool:
 
 
 def _next(value: float) -> float:
-    """N + 1; a power of ten from 1000 or to .001 comes three decades nearer to one."""
-    decade = f"{value:e}"
-    if isinstance(value, float) and decade.startswith("1.000000e") and value != 0:
-        exponent = int(decade.split("e")[1])
+    """N + 1; a factor of 1000 nearer to one: floats beyond that, and whole powers of ten."""
+    if value != 0 and (isinstance(value, float) or str(value).strip("0") == "1"):
+        exponent = int(f"{value:e}".split("e")[1])
         if abs(exponent) >= 3:
-            return float(f"1e{exponent - 3 if exponent > 0 else exponent + 3}")
+            return type(value)(f"{value * 10.0 ** (-3 if exponent > 0 else 3):.12g}")
     return value + 1
