@@ -6,7 +6,7 @@ ALL = ("network", "emulator", "energy", "evaluation", "export", "report", "cli")
 """Folders whose lines are followed."""
 
 SHOWN = "figures verdict energy_rows measured details report_data compared changes emulated plan"
-PAGE = "verdicts comparison tiles earlier reconstructions thumbnails"
+PAGE = "numbers verdicts page comparison curves tiles earlier reconstructions thumbnails"
 
 FILES: dict[str, tuple[str, ...]] = {
     "energy": ("energy",),
@@ -15,13 +15,14 @@ FILES: dict[str, tuple[str, ...]] = {
     "shown": (
         *(f"cli/{name}.py" for name in SHOWN.split()),
         *(f"report/{name}.py" for name in PAGE.split()),
+        "report/figures",
     ),
     "export": ("export",),
     "emulator": ("emulator",),
 }
 """Files, or folders of files, of each room. Shown: the figures of report/ and cli/."""
 
-CLI = "figures details measured energy_rows report compare changes plan emulated"
+CLI = "figures details measured report changes plan emulated shown_commands shown_compare shown_report"
 
 TESTS: dict[str, tuple[str, ...]] = {
     "energy": ("tests/energy", "tests/cli/test_energy_rows.py", "tests/cli/test_report.py"),
