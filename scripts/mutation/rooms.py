@@ -22,7 +22,10 @@ FILES: dict[str, tuple[str, ...]] = {
 }
 """Files, or folders of files, of each room. Shown: the figures of report/ and cli/."""
 
-CLI = "figures details measured report changes plan emulated shown_commands shown_compare shown_report"
+CLI = (
+    "figures details measured report changes plan emulated "
+    "shown_commands shown_compare shown_report"
+)
 
 TESTS: dict[str, tuple[str, ...]] = {
     "energy": ("tests/energy", "tests/cli/test_energy_rows.py", "tests/cli/test_report.py"),
