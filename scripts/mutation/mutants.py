@@ -37,6 +37,11 @@ BOUNDING = ("clip", "minimum", "maximum", "saturat")
 """Calls that only hold their first argument within bounds have one of these in their name."""
 TELLING = ("log", "logger", "warn", "warnings", "tell", "print", "note", "debug", "info")
 """Calls of these names carry messages."""
+LAYOUT = (
+    *("add_axes", "subplots_adjust", "subplots", "text", "Rectangle", "MaxNLocator", "place"),
+    *("drawing", "fontsize", "alpha", "linewidth", "zorder", "pad", "width", "figsize"),
+)
+"""Calls and keywords that only say how a picture looks."""
 
 Change = tuple[str, ast.AST, ast.AST]
 """Operator, node of the tree, what takes its place."""
@@ -176,7 +181,7 @@ def _replaced(whole: ast.AST, old: ast.AST, new: ast.AST) -> ast.AST:
 
 
 def _is_talk(node: ast.AST) -> bool:
-    """Messages, logging, `__all__` and what only a type checker reads."""
+    """Messages, logging, looks, `__all__` and what only a type checker reads."""
     if isinstance(node, (ast.Raise, ast.Assert, ast.Import, ast.ImportFrom)):
         return True
     if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("__all__", "__slots__"):
@@ -185,8 +190,10 @@ def _is_talk(node: ast.AST) -> bool:
         return True
     if isinstance(node, ast.Call):
         name = ast.unparse(node.func)
-        return name.split(".")[0] in TELLING or name.endswith(("Error", "Violation"))
-    return False
+        called = name.split(".")
+        looks = called[-1] in LAYOUT and len(called) <= 2
+        return looks or called[0] in TELLING or name.endswith(("Error", "Violation"))
+    return isinstance(node, ast.keyword) and node.arg in LAYOUT
 
 
 def changes(node: ast.AST) -> Iterator[Change]:
@@ -259,10 +266,10 @@ def _slice_changes(node: ast.Slice) -> Iterator[Change]:
 
 
 def _is_text(node: ast.AST) -> bool:
-    """Texts, lists and tuples, of which a wrong sum is an error at once."""
+    """Texts, lists and tuples, of which a wrong sum is an error at once; types joined by |."""
     if isinstance(node, (ast.JoinedStr, ast.List, ast.Tuple, ast.ListComp)):
         return True
-    return isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes))
+    return isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes, type(None)))
 
 
 def _next(value: float) -> float:

@@ -6,7 +6,7 @@ ALL = ("network", "emulator", "energy", "evaluation", "export", "report", "cli")
 """Folders whose lines are followed."""
 
 SHOWN = "figures verdict energy_rows measured details report_data compared changes emulated plan"
-PAGE = "numbers verdicts page comparison curves tiles earlier reconstructions thumbnails"
+PAGE = "numbers verdicts page comparison curves earlier thumbnails"
 
 FILES: dict[str, tuple[str, ...]] = {
     "energy": ("energy",),

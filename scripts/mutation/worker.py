@@ -5,6 +5,7 @@ are imported once, ours and the tests anew in every fork.
 """
 
 import contextlib
+import ctypes
 import importlib
 import json
 import os
@@ -51,6 +52,7 @@ def in_fork(task: Callable[[], str], cpu_s: float, wall_s: float) -> str:
         status = 1
         try:
             os.setpgid(0, 0)
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: end with the worker
             resource.setrlimit(resource.RLIMIT_CPU, (int(cpu_s) + 1, int(cpu_s) + 5))
             log = os.open("mutation.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             for stream, file in enumerate((os.open(os.devnull, os.O_RDONLY), log, log)):

@@ -105,6 +105,9 @@ def test_an_operator_makes_its_change(tool, operator, before, after):
         "x: Literal[1] | None",
         "return None",
         'x = "a" + b',
+        "x = int | None",
+        "axes.text(1, 2, b)",
+        "plot(a, linewidth=2)",
     ],
 )
 def test_messages_and_annotations_are_left_out(tool, text):
