@@ -1,0 +1,62 @@
+"""What is changed, by room, and which tests are asked about it."""
+
+from pathlib import Path
+
+ALL = ("network", "emulator", "energy", "evaluation", "export", "report", "cli")
+"""Folders whose lines are followed."""
+
+SHOWN = "figures verdict energy_rows measured details report_data compared changes emulated plan"
+PAGE = "numbers verdicts page comparison curves earlier thumbnails"
+
+FILES: dict[str, tuple[str, ...]] = {
+    "energy": ("energy",),
+    "network": ("network",),
+    "evaluation": ("evaluation",),
+    "shown": (
+        *(f"cli/{name}.py" for name in SHOWN.split()),
+        *(f"report/{name}.py" for name in PAGE.split()),
+        "report/figures",
+    ),
+    "export": ("export",),
+    "emulator": ("emulator",),
+}
+"""Files, or folders of files, of each room. Shown: the figures of report/ and cli/."""
+
+CLI = (
+    "figures details measured report changes plan emulated "
+    "shown_commands shown_compare shown_report"
+)
+
+TESTS: dict[str, tuple[str, ...]] = {
+    "energy": ("tests/energy", "tests/cli/test_energy_rows.py", "tests/cli/test_report.py"),
+    "network": ("tests/network", "tests/emulator/test_vectors.py", "tests/cli/test_plan.py"),
+    "evaluation": ("tests/evaluation", "tests/cli/test_figures.py"),
+    "shown": ("tests/report", *(f"tests/cli/test_{name}.py" for name in CLI.split())),
+    "export": ("tests/export", "tests/cli/test_export_kinds.py"),
+    "emulator": ("tests/emulator",),
+}
+"""Test files, or folders of them, whose reach is measured for a room."""
+
+COMPILED = tuple(
+    f"emulator/{name}.py"
+    for name in ("kernels", "blocks", "drawing", "lanes", "matrix", "messages")
+)
+"""Compiled by numba: no line of theirs is seen, and a change needs a cache of its own.
+
+No other module's constants are frozen into the kernels: these six import of ours only one another.
+"""
+
+COMPILED_TESTS = tuple(
+    f"tests/emulator/test_{name}.py" for name in ("kinds", "engine", "vectors", "draws", "totals")
+)
+"""Asked about a mutant of a compiled file, in this order."""
+
+
+def files(tree: Path, names: tuple[str, ...], glob: str = "*.py") -> list[str]:
+    """Python files of some files and folders, as paths below the tree."""
+    found: list[str] = []
+    for name in names:
+        path = tree / name
+        inside = sorted(path.rglob(glob)) if path.is_dir() else [path]
+        found += [str(p.relative_to(tree)) for p in inside if p.is_file()]
+    return list(dict.fromkeys(found))
