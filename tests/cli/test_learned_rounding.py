@@ -12,8 +12,8 @@ from ipvae.cli.integers import integers
 from ipvae.cli.wish import Wish
 from ipvae.export.fake_quantize import fake_quantize
 from ipvae.export.model import from_parameters
-from ipvae.train.checkpoint import Checkpoint
-from ipvae.train.config import preset_config
+from ipvae.float_models.checkpoint import Checkpoint
+from ipvae.float_models.config import preset_config
 from ipvae.train.data import load_images
 from ipvae.train.fit import new_model
 
