@@ -166,7 +166,7 @@ class IntNetwork:
             raise InputError(
                 f"{path}: already exists. Pass overwrite=True to replace it, or another path."
             )
-        write_network(path, self)
+        write_network(path, self)  # pyright: ignore[reportArgumentType]
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name}: {layer.n_neurons}" for name, layer in self.layers.items())

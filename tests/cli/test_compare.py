@@ -130,7 +130,7 @@ def test_counts_and_energies_are_those_of_report(command, here, subjects, mixed,
 
 @pytest.mark.parametrize("name", ["ipvae", "igrelu"])
 def test_operations_of_float_models_are_those_of_their_codes(here, subjects, name):
-    from ipvae.train.checkpoint import load_checkpoint
+    from ipvae.float_models.checkpoint import load_checkpoint
     from ipvae.train.data import load_images
     from ipvae.train.infer import infer
 
@@ -151,9 +151,9 @@ def test_operations_of_float_models_are_those_of_their_codes(here, subjects, nam
 
 
 def test_operations_of_lca_are_those_of_its_codes(here, subjects):
-    from ipvae.train.checkpoint import load_checkpoint
+    from ipvae.float_models.checkpoint import load_checkpoint
+    from ipvae.float_models.lca import lca, lca_codes
     from ipvae.train.data import load_images
-    from ipvae.train.lca import lca, lca_codes
 
     solver = lca(load_checkpoint(here / "ipvae").params["phi"], 0.2, nonnegative=True)
     images = load_images("digits").test_pixels[:SAMPLES] / 16

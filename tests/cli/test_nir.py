@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ipvae.train.checkpoint import Checkpoint, save_checkpoint
-from ipvae.train.config import TrainConfig
-from ipvae.train.data import DataInfo
-from ipvae.train.zoo import MEMBERS
+from ipvae.float_models.checkpoint import Checkpoint, save_checkpoint
+from ipvae.float_models.config import TrainConfig
+from ipvae.float_models.data import DataInfo
+from ipvae.float_models.zoo import MEMBERS
 
 
 @pytest.fixture(scope="module")

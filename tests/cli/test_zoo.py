@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ipvae.cli.train import MODEL_HELP
-from ipvae.train.zoo import ENCODERS, MEMBERS
+from ipvae.float_models.zoo import ENCODERS, MEMBERS
 
 TINY = ("--preset", "digits", "--latents", 6, "--epochs", 1)
 

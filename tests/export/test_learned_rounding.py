@@ -10,8 +10,8 @@ from ipvae.export.float_baseline import float_baseline
 from ipvae.export.model import from_parameters
 from ipvae.export.options import ExportOptions
 from ipvae.export.quantize import Images
-from ipvae.train.checkpoint import Checkpoint
-from ipvae.train.config import preset_config
+from ipvae.float_models.checkpoint import Checkpoint
+from ipvae.float_models.config import preset_config
 from ipvae.train.data import load_images
 from ipvae.train.fit import new_model
 from ipvae.workflows.quantize import pixel_format

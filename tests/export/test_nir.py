@@ -11,12 +11,14 @@ import pytest
 from ipvae.export.model import from_parameters
 from ipvae.export.nir_file import MOST_BYTES, read_nir, write_nir
 from ipvae.export.nir_graph import CLAMP, EVEN_ODDS, graph_of
+from ipvae.float_models.checkpoint import Checkpoint
+from ipvae.float_models.config import TrainConfig
+from ipvae.float_models.data import DataInfo
+from ipvae.float_models.infer import infer
+from ipvae.float_models.lca import lca, lca_codes
+from ipvae.float_models.steps import LIMIT, LOG_RATE_MIN
+from ipvae.float_models.zoo import MEMBERS
 from ipvae.network.errors import FormatError, InputError
-from ipvae.train.checkpoint import Checkpoint
-from ipvae.train.config import TrainConfig
-from ipvae.train.data import DataInfo
-from ipvae.train.lca import lca, lca_codes
-from ipvae.train.zoo import MEMBERS
 
 SHAPE, K = (4, 4), 7
 DATA = DataInfo("digits", 16, SHAPE, 100)
@@ -107,9 +109,6 @@ def run(graph, image, steps, code):
 
 def test_nodes_and_metadata_are_the_trained_network(rng):
     """Run with the trainer's own counts, the graph gives the trainer's log-rates."""
-    pytest.importorskip("torch")
-    from ipvae.train.infer import infer
-
     checkpoint = checkpoint_of("ipvae", rng)
     image = rng.uniform(0, 1, (1, 16)).astype(np.float32)
     states = infer(checkpoint.params, image, range(13), seed=3)
@@ -132,10 +131,7 @@ def test_sparse_coding_is_the_solver_given_its_threshold(rng):
 
 
 def test_the_constants_are_those_of_training():
-    pytest.importorskip("torch")
-    from ipvae.train import dynamics, infer
-
-    assert CLAMP == (dynamics.LOG_RATE_MIN, infer.LIMIT)
+    assert CLAMP == (LOG_RATE_MIN, LIMIT)
     assert 1 - np.exp(-np.exp(EVEN_ODDS)) == pytest.approx(0.5)
 
 

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from ipvae.evaluation.metrics import quality
 from ipvae.export.fake_quantize import rounding_to
-from ipvae.train.checkpoint import load_checkpoint, save_checkpoint
-from ipvae.train.config import preset_config
+from ipvae.float_models.checkpoint import load_checkpoint, save_checkpoint
+from ipvae.float_models.config import preset_config
 from ipvae.train.data import Images, load_images
 from ipvae.train.errors import ConfigError, DataError, DivergenceError
 from ipvae.train.fit import Progress, fit, new_model, to_checkpoint

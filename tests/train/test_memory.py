@@ -12,7 +12,7 @@ CODE = """
 import torch
 torch.set_num_threads(1)
 import numpy as np
-from ipvae.train.config import preset_config
+from ipvae.float_models.config import preset_config
 from ipvae.train.fit import new_optimiser, optimise
 from ipvae.train.gradient import Means
 from ipvae.train.model import IPVAE

@@ -8,8 +8,8 @@ import torch
 from scipy.stats import poisson
 
 from ipvae.float_models.draws import normal_moments, stop_time, stream_key
+from ipvae.float_models.zoo import RELAXATIONS
 from ipvae.train.relaxed_poisson import relaxed_count, relaxed_poisson
-from ipvae.train.zoo import RELAXATIONS
 
 torch.set_num_threads(1)
 KEY = stream_key(5, 7)

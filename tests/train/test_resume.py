@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from ipvae.export.fake_quantize import rounding_to
+from ipvae.float_models.config import preset_config
 from ipvae.train import fit as training
 from ipvae.train import keeper
-from ipvae.train.config import preset_config
 from ipvae.train.data import Images, load_images
 from ipvae.train.errors import (
     CheckpointError,

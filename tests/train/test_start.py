@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from ipvae.export.fake_quantize import rounding_to
-from ipvae.train.checkpoint import save_checkpoint
-from ipvae.train.config import SETTABLE, preset_config, setting_from_text
+from ipvae.float_models.checkpoint import save_checkpoint
+from ipvae.float_models.config import SETTABLE, preset_config, setting_from_text
 from ipvae.train.data import load_images
 from ipvae.train.errors import ConfigError
 from ipvae.train.fit import fit, new_model, new_optimiser, to_checkpoint

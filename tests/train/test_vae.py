@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from ipvae.train.config import preset_config
+from ipvae.float_models.config import preset_config
+from ipvae.float_models.zoo import MEMBERS
 from ipvae.train.draws import Draws
 from ipvae.train.dynamics import log_sigma, precision_of, soft_clamp
 from ipvae.train.iterative import gaussian_update, poisson_update
@@ -17,7 +18,6 @@ from ipvae.train.latents import LATENTS
 from ipvae.train.model import IPVAE
 from ipvae.train.schedule import Settings
 from ipvae.train.vae import VAE, start_model
-from ipvae.train.zoo import MEMBERS
 
 torch.set_num_threads(1)
 F64 = torch.float64
