@@ -34,9 +34,17 @@ def pytest_make_parametrize_id(val):
 
 
 def pytest_generate_tests(metafunc):
-    """A test that asks for a `network_kind` runs once for each name of tests/kinds.py."""
+    """A test that asks for one of these runs once for each.
+
+    `network_kind`: the names of tests/kinds.py; `act`: what the documents that the test's module
+    names in DOCUMENTS have their readers do.
+    """
     if "network_kind" in metafunc.fixturenames:
         metafunc.parametrize("network_kind", module_from(ROOT / "tests" / "kinds.py").NAMES)
+    if "act" in metafunc.fixturenames:
+        documents = module_from(ROOT / "tests" / "documents.py")
+        every = [act for name in metafunc.module.DOCUMENTS for act in documents.acts(name)]
+        metafunc.parametrize("act", every, ids=str)
 
 
 @pytest.fixture
@@ -124,6 +132,25 @@ def adversary():
 def plain_nets():
     """Plain lava-dl networks and their slow oracle, tests/plain_nets.py."""
     return module_from(ROOT / "tests" / "plain_nets.py")
+
+
+@pytest.fixture(scope="session")
+def documents():
+    """Commands and programs of the documents, tests/documents.py."""
+    return module_from(ROOT / "tests" / "documents.py")
+
+
+@pytest.fixture(scope="session")
+def shop(documents, tmp_path_factory):
+    """Does what documents say; see tests/documents.py."""
+    return documents.Shop(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture(scope="session")
+def script():
+    """Function of a name: the module of that name in scripts/."""
+    sys.path.insert(0, str(ROOT / "scripts"))
+    return lambda name: module_from(ROOT / "scripts" / f"{name}.py")
 
 
 @pytest.fixture(scope="session")

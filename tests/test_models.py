@@ -4,11 +4,14 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ipvae.cli.main import run_command
+from ipvae.train.checkpoint import load_checkpoint
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
+SEED = 20261130
 NAMES = sorted(path.parent.name for path in MODELS.glob("*/model.json"))
 
 
@@ -56,9 +59,31 @@ def test_card_gives_the_recorded_figures(name):
     assert sum(p.stat().st_size for p in (MODELS / name).iterdir()) < 1.5e6
 
 
+def few_images(name):
+    """Images (20, M) of the model's own making: sums of few of its atoms, within its pixels."""
+    checkpoint = load_checkpoint(MODELS / name)
+    data, rng = checkpoint.data, np.random.default_rng(SEED)
+    codes = rng.poisson(4 / checkpoint.n_latents, (20, checkpoint.n_latents))
+    steps = np.rint(codes @ checkpoint.params["phi"].T / data.scale)
+    return np.clip(steps, data.pixel_min, data.pixel_max).astype(np.int16)
+
+
 @pytest.mark.lava
 @pytest.mark.parametrize("name", NAMES)
 def test_model_is_exported_and_bit_exact(name, tmp_path):
+    """Calibrated on few images."""
+    net, images = tmp_path / "net.h5", tmp_path / "images.npy"
+    np.save(images, few_images(name))
+    command(tmp_path, "export", MODELS / name, "--out", net, "--images", images)
+    found = command(tmp_path, "verify", net, "--samples", "2", "--steps", "12")
+    assert found["bit_exact"]
+    assert found["max_count"] > 1
+
+
+@pytest.mark.lava
+@pytest.mark.long
+@pytest.mark.parametrize("name", NAMES)
+def test_model_is_exported_on_its_own_images_and_bit_exact(name, tmp_path):
     net, data = tmp_path / "net.h5", data_words(name)
     command(tmp_path, "export", MODELS / name, "--out", net, *data)
     found = command(tmp_path, "verify", net, "--samples", "2", "--steps", "12")

@@ -1,36 +1,19 @@
 """The benchmark runs and its last line is the JSON of its contract; no time is judged."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from ipvae.network.file import write_network
 
 pytest.importorskip("torch")
-ROOT = Path(__file__).resolve().parents[2]
 WORDS = ["--no-lava", "--settle", "5", "--rounds", "1", "--batch", "40"]
 
 
-def test_emulator_benchmark_prints_its_contract(tmp_path, make_network):
+def test_emulator_benchmark_prints_its_contract(tmp_path, make_network, benchmark):
     write_network(tmp_path / "net.h5", make_network(k=100, m=12))
-    done = subprocess.run(
-        [
-            sys.executable,
-            str(ROOT / "benchmarks" / "emulator.py"),
-            "--net",
-            str(tmp_path / "net.h5"),
-            *WORDS,
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    found = json.loads(done.stdout.splitlines()[-1])
+    out = benchmark("emulator", "--net", tmp_path / "net.h5", *WORDS)
+    found = json.loads(out.splitlines()[-1])
     assert found["lava"] is None and found["vs_lava"] is None
     assert found["emulator"] == max(found["emulator_1"], found["emulator_2"])
     assert found["torch"] == max(found["torch_1"], found["torch_2"])
