@@ -19,7 +19,7 @@ from unittest import mock
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-SMALL = 64
+SMALL = 48
 """Neurons of the models that take the place of models/mnist and models/patches, which have 512."""
 MOST = {"--epochs": 3}
 """Largest numbers of options; larger ones of a document are brought down to them."""

@@ -30,7 +30,10 @@ CLEAN = {k: v for k, v in os.environ.items() if k not in ("SLURM", "NXSDKHOST")}
 
 def in_a_process(words, *paths):
     program = [sys.executable, *(["-m", "ipvae.cli.main"] if words[0].endswith("ipvae") else [])]
-    environment = CLEAN | {"PYTHONPATH": os.pathsep.join([str(ROOT), *paths]), "OMP_NUM_THREADS": "1"}
+    environment = CLEAN | {
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *paths]),
+        "OMP_NUM_THREADS": "1",
+    }
     done = subprocess.run(
         [*program, *words[1:]],
         cwd=ROOT,
@@ -131,10 +134,11 @@ def test_the_model_of_the_page_is_accepted_where_an_extension_is():
     def accepted():
         sys.path.insert(0, str(STAND_IN))
         importlib.invalidate_caches()
-        from lava.magma.core import run_configs
-        from lava.magma.core.model.nc.model import AbstractNcProcessModel
-
-        vars(run_configs)["AbstractNcProcessModel"] = AbstractNcProcessModel
+        configs, models = (
+            importlib.import_module(f"lava.magma.core.{name}")
+            for name in ("run_configs", "model.nc.model")
+        )
+        configs.AbstractNcProcessModel = models.AbstractNcProcessModel  # type: ignore[attr-defined]
         exec(example(), {"__name__": "example"})
 
     status, out, err = forked(accepted)

@@ -26,7 +26,7 @@ LEAST = {
 DOCUMENTS = list(LEAST)
 GUIDES = [f"docs/guides/{name}.md" for name in ("board", "count", "model", "simulate")]
 ELSEWHERE = {"docs/loihi2.md", "docs/energy.md"}
-"""tests/test_loihi2_document.py runs the one, tests/cli/test_energy_rows.py what is in the other."""
+"""Their tests: tests/test_loihi2_document.py, and tests/cli/test_energy_rows.py."""
 MORE = {"compare": ("--samples", "20", "--probe-images", "300")}
 """Words added to commands that say nothing of it."""
 
@@ -55,17 +55,14 @@ def test_no_document_with_commands_is_left_out(documents):
     assert {name for name in every if documents.acts(name)} - ELSEWHERE == {*DOCUMENTS, *GUIDES}
 
 
-def test_the_console_script_and_a_program_run_as_processes(shop, documents):
+def test_the_console_script_runs_as_a_process(shop, documents):
     """The rest is done in one process; every command is, with `-m long`, one of its own."""
     shop.read(next(act for act in documents.acts("README.md") if act.command == "export"))
-    (program,) = (act.program for act in documents.acts("README.md") if act.program)
-    script = Path(sys.executable).parent / "ipvae"
-    for words in ([script, "check", "build/readme/net.h5"], [sys.executable, "-c", program]):
-        done = subprocess.run(
-            words, cwd=shop.place("README.md"), capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, (words, done.stderr)
-        assert not done.stderr
+    words = [Path(sys.executable).parent / "ipvae", "check", "build/readme/net.h5"]
+    place = shop.place("README.md")
+    done = subprocess.run(words, cwd=place, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout and not done.stderr
 
 
 @pytest.mark.lava

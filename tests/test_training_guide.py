@@ -41,15 +41,16 @@ def write_idx(path, array):
 
 @pytest.fixture(scope="module")
 def little_mnist(tmp_path_factory):
-    """A folder as MNIST's, with 400 of scikit-learn's digits enlarged, a hundred of them to test."""
+    """A folder as MNIST's: 300 and 100 of scikit-learn's digits, enlarged."""
     raw = tmp_path_factory.mktemp("data") / "MNIST" / "raw"
     raw.mkdir(parents=True)
-    digits = load_digits()
-    large = digits.images[:400].repeat(3, axis=1).repeat(3, axis=2) * 15
+    pixels, labels = load_digits(return_X_y=True)
+    small = np.asarray(pixels)[:400].reshape(-1, 8, 8)
+    large = small.repeat(3, axis=1).repeat(3, axis=2) * 15
     images = np.pad(large, ((0, 0), (2, 2), (2, 2)))
     for part, chosen in (("train", slice(300)), ("t10k", slice(300, None))):
         write_idx(raw / f"{part}-images-idx3-ubyte", images[chosen])
-        write_idx(raw / f"{part}-labels-idx1-ubyte", digits.target[:400][chosen])
+        write_idx(raw / f"{part}-labels-idx1-ubyte", np.asarray(labels)[:400][chosen])
     return raw.parent.parent
 
 
