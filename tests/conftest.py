@@ -60,9 +60,11 @@ def pytest_make_parametrize_id(val):
 
 
 def pytest_generate_tests(metafunc):
-    """A test that asks for a `network_kind` runs once for each name of tests/kinds.py.
+    """A test that asks for one of these runs once for each.
 
-    One that asks for a `built_kind` does so in `-m long`, else for those that stand for all.
+    `network_kind`: the names of tests/kinds.py. `built_kind`: the same in `-m long`, else those
+    that stand for all. `act`: what the documents that the test's module names in DOCUMENTS have
+    their readers do.
     """
     asked = {"network_kind", "built_kind"} & set(metafunc.fixturenames)
     for name in asked:
@@ -70,6 +72,10 @@ def pytest_generate_tests(metafunc):
         few = kinds.BUILT if name == "built_kind" else kinds.NAMES
         marks = {kind: () if kind in few else pytest.mark.long for kind in kinds.NAMES}
         metafunc.parametrize(name, [pytest.param(k, marks=m) for k, m in marks.items()])
+    if "act" in metafunc.fixturenames:
+        documents = module_from(ROOT / "tests" / "documents.py")
+        every = [act for name in metafunc.module.DOCUMENTS for act in documents.acts(name)]
+        metafunc.parametrize("act", every, ids=str)
 
 
 @pytest.fixture
@@ -188,6 +194,25 @@ def adversary():
 def plain_nets():
     """Plain lava-dl networks and their slow oracle, tests/plain_nets.py."""
     return module_from(ROOT / "tests" / "plain_nets.py")
+
+
+@pytest.fixture(scope="session")
+def documents():
+    """Commands and programs of the documents, tests/documents.py."""
+    return module_from(ROOT / "tests" / "documents.py")
+
+
+@pytest.fixture(scope="session")
+def shop(documents, tmp_path_factory):
+    """Does what documents say; see tests/documents.py."""
+    return documents.Shop(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture(scope="session")
+def script():
+    """Function of a name: the module of that name in scripts/."""
+    sys.path.insert(0, str(ROOT / "scripts"))
+    return lambda name: module_from(ROOT / "scripts" / f"{name}.py")
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ Widths are enforced: a result that does not fit is an error. Branches that are t
 """
 
 import csv
+import functools
 import hashlib
 import json
 from pathlib import Path
@@ -47,15 +48,21 @@ def load(name):
 
 def tables(spec):
     """Its tables, by name; their digests are checked."""
-    found = {}
-    for table in spec["tables"]:
-        with (FOLDER / table["file"]).open(newline="") as file:
-            rows = np.array([[int(n) for n in row] for row in csv.reader(file)])
-        values = rows.reshape(table["shape"]).astype(np.int64)
-        digest = hashlib.sha256(values.astype("<i4").tobytes()).hexdigest()
-        assert digest == table["sha256"], table["name"]
-        found[table["name"]] = values
-    return found
+    return {
+        table["name"]: read_table(table["file"], tuple(table["shape"]), table["sha256"])
+        for table in spec["tables"]
+    }
+
+
+@functools.cache
+def read_table(name, shape, sha256):
+    """A table's values; not to be written."""
+    with (FOLDER / name).open(newline="") as file:
+        rows = np.array([[int(n) for n in row] for row in csv.reader(file)])
+    values = rows.reshape(shape).astype(np.int64)
+    assert hashlib.sha256(values.astype("<i4").tobytes()).hexdigest() == sha256, name
+    values.setflags(write=False)
+    return values
 
 
 class Program:
@@ -79,6 +86,9 @@ class Program:
         self.branches = set()
 
     def array(self, value):
+        """A value for each neuron; arrays are never written to, only replaced."""
+        if isinstance(value, np.ndarray) and value.shape == (self.n,) and value.dtype == np.int64:
+            return value
         return np.broadcast_to(np.asarray(value, dtype=np.int64), (self.n,)).copy()
 
     def step(self, a_in):
@@ -108,11 +118,10 @@ class Program:
     def choose(self, s, mask):
         comparison, a, b = s["if"]
         holds = COMPARISONS[comparison](self.operand(a), self.operand(b))
-        self.note(f"{s['name']}.yes", mask & holds)
-        self.note(f"{s['name']}.no", mask & ~holds)
-        yes = self.run(s["then"], mask & holds)
-        no = self.run(s["else"], mask & ~holds)
-        return yes | no
+        yes, no = mask & holds, mask & ~holds
+        self.note(f"{s['name']}.yes", yes)
+        self.note(f"{s['name']}.no", no)
+        return self.run(s["then"], yes) | self.run(s["else"], no)
 
     def repeat(self, s, mask):
         times = self.array(self.operand(s["times"]))
@@ -153,8 +162,10 @@ class Program:
             return exact & ((1 << width) - 1)
         high = (1 << (width if unsigned else width - 1)) - 1
         low = 0 if unsigned else -high
-        if np.any(mask & ((exact < low) | (exact > high))):
-            raise WidthError(s)
+        if exact.min() < low or exact.max() > high:
+            outside = (exact < low) | (exact > high)
+            if (mask & outside).any():
+                raise WidthError(s)
         return exact
 
     def operand(self, o):

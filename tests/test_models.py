@@ -4,11 +4,15 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 from ipvae.cli.main import run_command
+from ipvae.train import patches
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
+SEED = 20261130
 NAMES = sorted(path.parent.name for path in MODELS.glob("*/model.json"))
 
 
@@ -56,9 +60,33 @@ def test_card_gives_the_recorded_figures(name):
     assert sum(p.stat().st_size for p in (MODELS / name).iterdir()) < 1.5e6
 
 
+def few_images(name):
+    """Images (20, M) int16 that are like those of the training, but made in no time."""
+    if name == "patches":
+        camera = pytest.importorskip("skimage").data.camera
+        return patches.to_pixels(patches.cut([patches.whiten(camera() / 255.0)], 20, SEED))
+    small = np.asarray(load_digits(return_X_y=True)[0])[:20].reshape(-1, 8, 8)
+    large = small.repeat(3, axis=1).repeat(3, axis=2) * 255 / 16
+    large = np.pad(large, ((0, 0), (2, 2), (2, 2)))
+    return np.rint(large).astype(np.int16).reshape(20, -1)
+
+
 @pytest.mark.lava
 @pytest.mark.parametrize("name", NAMES)
 def test_model_is_exported_and_bit_exact(name, tmp_path):
+    """Calibrated on few images."""
+    net, images = tmp_path / "net.h5", tmp_path / "images.npy"
+    np.save(images, few_images(name))
+    command(tmp_path, "export", MODELS / name, "--out", net, "--images", images)
+    found = command(tmp_path, "verify", net, "--samples", "2", "--steps", "12")
+    assert found["bit_exact"]
+    assert found["max_count"] > 1
+
+
+@pytest.mark.lava
+@pytest.mark.long
+@pytest.mark.parametrize("name", NAMES)
+def test_model_is_exported_on_its_own_images_and_bit_exact(name, tmp_path):
     net, data = tmp_path / "net.h5", data_words(name)
     command(tmp_path, "export", MODELS / name, "--out", net, *data)
     found = command(tmp_path, "verify", net, "--samples", "2", "--steps", "12")

@@ -1,6 +1,5 @@
-"""Every command of the README and of some of docs/, and all of the README's Python, is run."""
+"""Every command of the README and of docs/, and all Python in them, is run."""
 
-import json
 import os
 import re
 import shlex
@@ -12,172 +11,103 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ipvae.cli.main import run_command
-
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "hw_tests/README.md"]
+WITH_TARGETS = ["README.md", "CONTRIBUTING.md", "hw_tests/README.md"]
+LEAST = {
+    "README.md": 10,
+    "docs/hardware.md": 8,
+    "docs/quantization.md": 8,
+    "docs/robustness.md": 4,
+    "docs/report.md": 2,
+    "docs/lava.md": 7,
+    "docs/compare.md": 1,
+}
+"""Documents, and how much each has its reader do at least."""
+DOCUMENTS = list(LEAST)
+GUIDES = [f"docs/guides/{name}.md" for name in ("board", "count", "model", "simulate")]
+ELSEWHERE = {"docs/loihi2.md", "docs/energy.md"}
+"""Their tests: tests/test_loihi2_document.py, and tests/cli/test_energy_rows.py."""
+MORE = {"compare": ("--samples", "20", "--probe-images", "300")}
+"""Words added to commands that say nothing of it."""
 
-
-def blocks(text):
-    """Indented code blocks, as lists of unindented lines."""
-    found, current = [], []
-    for line in [*text.splitlines(), "end"]:
-        if line.startswith("    "):
-            current.append(line[4:])
-        elif line.strip() or not current:
-            if current:
-                found.append(current)
-            current = []
-        else:
-            current.append("")
-    return found
-
-
-def commands(found):
-    return [line for block in found for line in block if line.startswith(".venv/bin/ipvae ")]
-
-
-def programs(found):
-    return ["\n".join(b) for b in found if any(line.startswith("from ipvae") for line in b)]
-
-
-README, LAVA = (blocks((ROOT / name).read_text()) for name in ("README.md", "docs/lava.md"))
-COMMANDS = commands(README)
-HARDWARE, QUANTIZATION, REPORT, ROBUSTNESS = (
-    commands(blocks((ROOT / "docs" / name).read_text()))
-    for name in ("hardware.md", "quantization.md", "report.md", "robustness.md")
-)
+pytestmark = pytest.mark.xdist_group("documents")
 
 
 @pytest.mark.lava
-def test_commands_of_the_documents_run_in_order_and_succeed(tmp_path):
-    assert len(COMMANDS) >= 8
-    assert len(HARDWARE) >= 5
-    assert len(QUANTIZATION) >= 8
-    assert len(ROBUSTNESS) >= 4
-    assert len(commands(LAVA)) >= 5
-    assert len(REPORT) == 2
+def test_a_document_does_what_it_says(act, shop):
+    """With fewer epochs, and in place of the models that ship, small ones: tests/documents.py."""
+    printed = shop.read(act, *MORE.get(act.command, ()))
+    if act.document == "docs/compare.md":
+        made = shop.place(act.document) / act.out
+        assert "net.h5" in printed
+        assert sorted(path.suffix for path in made.iterdir()) == [".json", ".png", ".svg"]
+
+
+def test_no_document_has_lost_a_command(documents):
+    for name, least in LEAST.items():
+        assert len(documents.acts(name)) >= least, name
+    programs = [act.document for name in LEAST for act in documents.acts(name) if act.program]
+    assert programs == ["README.md", "docs/lava.md", "docs/lava.md"]
+
+
+def test_no_document_with_commands_is_left_out(documents):
+    every = {f"{path.relative_to(ROOT)}" for path in (ROOT / "docs").rglob("*.md")} | {"README.md"}
+    assert {name for name in every if documents.acts(name)} - ELSEWHERE == {*DOCUMENTS, *GUIDES}
+
+
+def test_the_console_script_runs_as_a_process(shop, documents):
+    """The rest is done in one process; every command is, with `-m long`, one of its own."""
+    shop.read(next(act for act in documents.acts("README.md") if act.command == "export"))
+    words = [Path(sys.executable).parent / "ipvae", "check", "build/readme/net.h5"]
+    place = shop.place("README.md")
+    done = subprocess.run(words, cwd=place, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout and not done.stderr
+
+
+@pytest.mark.lava
+@pytest.mark.long
+@pytest.mark.parametrize("names", [DOCUMENTS, *([guide] for guide in GUIDES)], ids=lambda n: n[-1])
+def test_documents_do_what_they_say_in_processes(names, documents, tmp_path):
+    """Every number as it stands, on the models that ship."""
     script = Path(sys.executable).parent / "ipvae"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     (tmp_path / "models").symlink_to(ROOT / "models")
-    rest = HARDWARE + QUANTIZATION + ROBUSTNESS + REPORT
-    for command in COMMANDS + rest + commands(LAVA):
-        words = [str(script), *shlex.split(command)[1:]]
+    for act in (act for name in names for act in documents.acts(name)):
+        words = [sys.executable, "-c", act.program] if act.program else [str(script), *act.words]
         done = subprocess.run(
             words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, (command, done.stderr)
+        assert done.returncode == 0, (act, done.stderr)
         assert "Traceback" not in done.stderr
-    assert (len(programs(README)), len(programs(LAVA))) == (1, 2)
-    for program in programs(README) + programs(LAVA):
-        subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, check=True)
 
 
 @pytest.mark.lava
-def test_commands_on_plain_networks_succeed(tmp_path):
+def test_commands_on_plain_networks_succeed(shop, documents, tmp_path, monkeypatch):
     """With the MNIST network that lava-dl's wheel brings."""
-    script = Path(sys.executable).parent / "ipvae"
+    monkeypatch.chdir(tmp_path)
     packages = Path(sysconfig.get_path("purelib"))
     net = packages / "tests" / "lava" / "lib" / "dl" / "netx" / "mnist.net"
     np.save(tmp_path / "images.npy", np.zeros((2, 784), np.int16))
-    lines = [line for block in LAVA for line in block if line.startswith("ipvae ")]
-    assert len(lines) == 3
-    given = {"FILE.net": str(net), "IMAGES.npy": "images.npy", "N": "2", "T": "4", "DIR": "out"}
-    for line in lines:
-        words = [given.get(word, word) for word in shlex.split(line)[1:]]
-        done = subprocess.run(
-            [str(script), *words], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, (line, done.stderr)
-
-
-def test_commands_of_the_training_guide_succeed_if_shortened(tmp_path):
-    """Trained for an epoch; those on MNIST where the data are. torchrun's is in test_team.py."""
-    script = Path(sys.executable).parent / "ipvae"
-    data = os.environ.get("IPVAE_DATA", "none")
     lines = [
-        line.split("   (")[0]
-        for block in blocks((ROOT / "docs" / "training.md").read_text())
+        line
+        for block in documents.blocks((ROOT / "docs" / "lava.md").read_text())
         for line in block
         if line.startswith("ipvae ")
     ]
-    assert len(lines) >= 5
-    for n, line in enumerate(lines):
-        if "DIR" in line and not (Path(data) / "MNIST").is_dir():
-            continue
-        filled = line.replace("DIR", data).replace("NAME", "pvae-linear")
-        if "--steps" in line:
-            filled = filled.replace("16,64", "1")
-        filled = filled.replace("threshold L", "threshold 0.1")
-        train = "train" in filled.split()
-        words = shlex.split(filled)[1:] + (["--epochs", "1", "--overwrite"] if train else [])
-        done = subprocess.run(
-            [str(script), *words], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, (n, line, done.stderr)
-
-
-def test_script_of_the_energy_dial_gives_its_table_and_figure(tmp_path):
-    words = ["--runs", tmp_path / "runs", "--figure", tmp_path / "dial.png", "--epochs", "1"]
-    done = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "beta_dial.py", *words],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.count("| `ipvae` |") == 5
-    assert done.stdout.count("| `pvae-linear` |") == 6
-    assert (tmp_path / "dial.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_script_of_the_curve_of_bits_gives_its_table_and_figure(tmp_path):
-    run = tmp_path / "run"
-    tiny = ["--preset", "digits", "--latents", "8", "--epochs", "1", "--out", str(run)]
-    assert run_command(["--quiet", "train", *tiny]) == 0
-    words = [run, "--out", tmp_path / "curve", "--figure", tmp_path / "curve.png"]
-    words += ["--samples", "8", "--steps", "1,2", "--seeds", "2"]
-    done = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "bits_curve.py", *words],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
-    assert [row.split(" | ")[0] for row in rows[1:4]] == ["| float", "| 8 bits", "| 7 bits"]
-    assert all(("±" in row) == row.startswith(("| float", "| 8 bits |")) for row in rows[1:4])
-    assert len(json.loads((tmp_path / "curve" / "bits_curve.json").read_text())) == len(rows) - 1
-    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_script_of_robustness_gives_its_tables_and_figure(tmp_path):
-    run = tmp_path / "run"
-    tiny = ["--preset", "digits", "--latents", "16", "--epochs", "2", "--out", str(run)]
-    assert run_command(["--quiet", "train", *tiny]) == 0
-    words = [run, "--out", tmp_path / "out", "--figure", tmp_path / "robustness.png"]
-    words += ["--samples", "8", "--fewer", "4", "--steps", "2", "--seeds", "2", "--sets", "faces"]
-    words += ["--rotate", "0,90", "--shift", "1,2", "--contrast", "0.5,1"]
-    done = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "robustness.py", *words],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    rows = [line.split(" | ")[0] for line in done.stdout.splitlines() if line.startswith("| ")]
-    assert [row for row in rows if row.startswith("| rotate")] == ["| rotate 0", "| rotate 90"] + [
-        "| rotate 90"
-    ] * 3
-    assert "| invert" in rows
-    assert rows.count("| faces-framed") == 3
-    found = json.loads((tmp_path / "out" / "robustness.json").read_text())
-    assert set(found["response"]) == {"self", "drive"}
-    assert len(found["changes"]["float"]) == 2
-    assert (tmp_path / "robustness.png").read_bytes().startswith(b"\x89PNG")
+    assert len(lines) == 3
+    given = {"FILE.net": str(net), "IMAGES.npy": "images.npy", "N": "2", "T": "4", "DIR": "out"}
+    for line in lines:
+        status, text = shop.ipvae(*(given.get(word, word) for word in shlex.split(line)[1:]))
+        assert status == 0, (line, text)
 
 
 def test_make_targets_of_the_documents_exist():
     makefile = (ROOT / "Makefile").read_text()
     named = {
-        m for d in DOCUMENTS for m in re.findall(r"^    make (\w+)", (ROOT / d).read_text(), re.M)
+        target
+        for name in WITH_TARGETS
+        for target in re.findall(r"^    make (\w+)", (ROOT / name).read_text(), re.M)
     }
     assert named >= {"demo", "test", "setup", "check"}
     for target in named:
@@ -185,6 +115,6 @@ def test_make_targets_of_the_documents_exist():
 
 
 def test_links_between_documents_lead_somewhere():
-    for document in [ROOT / d for d in DOCUMENTS] + sorted((ROOT / "docs").rglob("*.md")):
+    for document in [ROOT / d for d in WITH_TARGETS] + sorted((ROOT / "docs").rglob("*.md")):
         for link in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
             assert (document.parent / link).exists(), (document, link)

@@ -1,0 +1,163 @@
+"""The scripts that make tables and figures of docs/, on a tiny model.
+
+Each runs its `main` here, with fewer rows than the documents show; with `-m long` all rows, in a
+process of its own.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+BETAS = {"ipvae": (2, 96), "pvae-linear": (0.25, 8)}
+CHANGES = ["--rotate", "0,90", "--shift", "1,2", "--contrast", "0.5,1"]
+STEPS = {
+    "bits_curve": ["--samples", "8", "--steps", "1,2", "--seeds", "2"],
+    "robustness": ["--samples", "8", "--fewer", "4", "--steps", "2", "--seeds", "2", *CHANGES],
+    "compare_figures": ["--samples", "8", "--steps", "1,2", "--train-steps", "2"],
+}
+STEPS["robustness"] += ["--sets", "faces"]
+STEPS["compare_figures"] += ["--epochs", "1", "--probe-images", "100"]
+
+pytestmark = pytest.mark.xdist_group("documents")
+
+
+@pytest.fixture
+def tiny(shop, documents, tmp_path):
+    """The README's model, of few neurons and epochs."""
+    words = documents.with_less(documents.acts("README.md")[0].words[:-1])
+    status, text = shop.ipvae(*words, str(tmp_path / "run"), "--latents", "16")
+    assert status == 0, text
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def made(script, shop, monkeypatch, capsys):
+    """Function of a script's name, words and values to set in it: what it prints."""
+
+    def ipvae(*words):
+        status, text = shop.ipvae(*map(str, words))
+        assert status == 0, text
+
+    def run(name, *words, **values):
+        module = script(name)
+        for key, value in {"ipvae": ipvae, **values}.items():
+            monkeypatch.setattr(module, key, value)
+        monkeypatch.setattr(sys, "argv", [name, *map(str, words)])
+        capsys.readouterr()
+        module.main()
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture
+def in_a_process():
+    """The same with all that the script does by itself."""
+
+    def run(name, *words):
+        command = [sys.executable, ROOT / "scripts" / f"{name}.py", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    return run
+
+
+def require_picture(path):
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def rows_of(printed):
+    return [line for line in printed.splitlines() if line.startswith("| ")]
+
+
+def dial_is_there(printed, folder, betas):
+    for model, values in betas.items():
+        rows = [row.split(" | ") for row in rows_of(printed) if row.startswith(f"| `{model}` |")]
+        assert [float(row[1]) for row in rows] == list(values)
+    require_picture(folder / "dial.png")
+
+
+def test_script_of_the_energy_dial_gives_its_table_and_figure(made, tmp_path):
+    words = ["--runs", tmp_path / "runs", "--figure", tmp_path / "dial.png", "--epochs", "1"]
+    dial_is_there(made("beta_dial", *words, BETAS=BETAS), tmp_path, BETAS)
+
+
+@pytest.mark.long
+def test_script_of_the_energy_dial_gives_every_row(in_a_process, script, tmp_path):
+    words = ["--runs", tmp_path / "runs", "--figure", tmp_path / "dial.png", "--epochs", "1"]
+    betas = script("beta_dial").BETAS
+    assert [len(values) for values in betas.values()] == [5, 6]
+    dial_is_there(in_a_process("beta_dial", *words), tmp_path, betas)
+
+
+def curve_is_there(printed, folder, names):
+    rows = rows_of(printed)
+    assert [row.split(" | ")[0][2:] for row in rows[1:]] == list(names)
+    several = ("| float", "| 8 bits |", "| 6 bits |", "| 4 bits, decoder")
+    assert all(("±" in row) == row.startswith(several) for row in rows[1:])
+    found = json.loads((folder / "curve" / "bits_curve.json").read_text())
+    assert [row["name"] for row in found] == list(names)
+    require_picture(folder / "curve.png")
+
+
+def test_script_of_the_curve_of_bits_gives_its_table_and_figure(made, script, tiny, tmp_path):
+    names = ["float", "8 bits", "7 bits", "4 bits, decoder refitted", "8 bits, error-units"]
+    some = [export for export in script("bits_curve").EXPORTS if export.name in names]
+    words = [tiny, "--out", tmp_path / "curve", "--figure", tmp_path / "curve.png"]
+    printed = made("bits_curve", *words, *STEPS["bits_curve"], EXPORTS=some)
+    curve_is_there(printed, tmp_path, names)
+
+
+@pytest.mark.long
+def test_script_of_the_curve_of_bits_gives_every_row(in_a_process, script, tiny, tmp_path):
+    words = [tiny, "--out", tmp_path / "curve", "--figure", tmp_path / "curve.png"]
+    printed = in_a_process("bits_curve", *words, *STEPS["bits_curve"])
+    curve_is_there(printed, tmp_path, [export.name for export in script("bits_curve").EXPORTS])
+
+
+def robustness_is_there(printed, folder):
+    rows = [row.split(" | ")[0] for row in rows_of(printed)]
+    rotated = [row for row in rows if row.startswith("| rotate")]
+    assert rotated == ["| rotate 0", "| rotate 90"] + ["| rotate 90"] * 3
+    assert "| invert" in rows
+    assert rows.count("| faces-framed") == 3
+    found = json.loads((folder / "out" / "robustness.json").read_text())
+    assert set(found["response"]) == {"self", "drive"}
+    assert len(found["changes"]["float"]) == 2
+    require_picture(folder / "robustness.png")
+
+
+def test_script_of_robustness_gives_its_tables_and_figure(made, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("ipvae.cli.evaluate.PROBE_IMAGES", 200)
+    words = [tiny, "--out", tmp_path / "out", "--figure", tmp_path / "robustness.png"]
+    words += ["--noise", "0.1", "--salt", "0.1"]
+    robustness_is_there(made("robustness", *words, *STEPS["robustness"]), tmp_path)
+
+
+@pytest.mark.long
+def test_script_of_robustness_gives_every_row(in_a_process, tiny, tmp_path):
+    words = [tiny, "--out", tmp_path / "out", "--figure", tmp_path / "robustness.png"]
+    robustness_is_there(in_a_process("robustness", *words, *STEPS["robustness"]), tmp_path)
+
+
+def comparisons_are_there(printed, folder, rows):
+    assert [part.count("\n| `") for part in printed.split("\n\n")] == rows
+    pictures = sorted(path.name for path in (folder / "pictures").iterdir())
+    assert pictures == ["compare_beta.png", "compare_bits.png", "compare_digits.png"]
+
+
+def test_script_of_comparisons_gives_its_tables_and_pictures(made, tiny, tmp_path):
+    words = [tiny, "--out", tmp_path / "made", "--pictures", tmp_path / "pictures"]
+    fewer = {"BITS": (8, 4), "THRESHOLDS": (0.1,), "BETAS": (1,)}
+    printed = made("compare_figures", *words, *STEPS["compare_figures"], **fewer)
+    comparisons_are_there(printed, tmp_path, [8, 2, 1])
+
+
+@pytest.mark.long
+def test_script_of_comparisons_gives_every_row(in_a_process, tiny, tmp_path):
+    words = [tiny, "--out", tmp_path / "made", "--pictures", tmp_path / "pictures"]
+    printed = in_a_process("compare_figures", *words, *STEPS["compare_figures"])
+    comparisons_are_there(printed, tmp_path, [9, 4, 4])
