@@ -94,6 +94,24 @@ def random_networks():
 
 
 @pytest.fixture(scope="session")
+def matrix_stand_in():
+    """Matrix registers on any processor, tests/emulator/matrix_stand_in.py."""
+    return module_from(ROOT / "tests" / "emulator" / "matrix_stand_in.py")
+
+
+@pytest.fixture(scope="session")
+def directed():
+    """Keys with which a neuron draws a uniform of one's choice, tests/directed.py."""
+    return module_from(ROOT / "tests" / "directed.py")
+
+
+@pytest.fixture(scope="session")
+def draw_edges():
+    """Log-rates and uniforms at every edge of the sampler, tests/draw_edges.py."""
+    return module_from(ROOT / "tests" / "draw_edges.py")
+
+
+@pytest.fixture(scope="session")
 def stepwise():
     """A readable run from the functions of ipvae.network, tests/stepwise.py."""
     return module_from(ROOT / "tests" / "stepwise.py")
@@ -112,24 +130,6 @@ def agree(oracle, tmp_path_factory):
     """Function that asserts that all backends agree, tests/agreement.py."""
     agreement = module_from(ROOT / "tests" / "agreement.py")
     return agreement.Agreement(oracle, tmp_path_factory.mktemp("agree"))
-
-
-@pytest.fixture(scope="session")
-def matrix_stand_in():
-    """Matrix registers on any processor, tests/emulator/matrix_stand_in.py."""
-    return module_from(ROOT / "tests" / "emulator" / "matrix_stand_in.py")
-
-
-@pytest.fixture(scope="session")
-def directed():
-    """Keys with which a neuron draws a uniform of one's choice, tests/directed.py."""
-    return module_from(ROOT / "tests" / "directed.py")
-
-
-@pytest.fixture(scope="session")
-def draw_edges():
-    """Log-rates and uniforms at every edge of the sampler, tests/draw_edges.py."""
-    return module_from(ROOT / "tests" / "draw_edges.py")
 
 
 @pytest.fixture(scope="session")

@@ -136,15 +136,3 @@ def test_table_of_the_sampler_is_as_large_as_the_document_says():
     (found,) = re.findall(r"([\d,]+) bytes per core", text)
     assert int(found.replace(",", "")) == limits.DRAW_TABLE_BYTES
     assert CONSERVATIVE.table_words * 8 >= limits.DRAW_TABLE_BYTES
-
-
-@pytest.mark.parametrize(("listeners", "words"), [(0, 40), (1, 40), (2, 80), (3, 120)])
-def test_a_neuron_has_a_word_for_each_layer_that_hears_it_and_at_least_one(listeners, words):
-    """As the last layers of the logs have, whose messages leave the chip."""
-    shape = LayerShape("3", 100, 25, "2", state_words=1, draws=False, listeners=listeners)
-    found = core_words(shape, 40, CONSERVATIVE)
-    assert found["axon_map_words_per_core"] == words
-    synapses = 25 * 13  # 40 synapses of 20 bits and 32 bits more are 832 bits
-    assert found["synapse_words_per_core"] == synapses
-    assert found["shared_words_per_core"] == 25 + synapses + words + 40
-    assert found["neuron_groups_per_core"] == 1 and found["axon_mem_words_per_core"] == 0
