@@ -157,6 +157,7 @@ class ConvSynapses:
             _require(f"padding ({name})", self.padding[axis], 0, PADDING_MAX)
             _require(f"dilation ({name})", self.dilation[axis], 1, KERNEL_SPAN_MAX)
             _require(f"span of the kernel ({name})", self.span(axis), 1, KERNEL_SPAN_MAX)
+        for axis, name in enumerate(("height", "width")):
             if self.shape[axis + 1] < 1:
                 raise DescriptionError(
                     f"kernel spans {self.span(axis)} in {name}, allowed up to "

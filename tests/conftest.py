@@ -140,6 +140,24 @@ def random_networks():
 
 
 @pytest.fixture(scope="session")
+def matrix_stand_in():
+    """Matrix registers on any processor, tests/emulator/matrix_stand_in.py."""
+    return module_from(ROOT / "tests" / "emulator" / "matrix_stand_in.py")
+
+
+@pytest.fixture(scope="session")
+def directed():
+    """Keys with which a neuron draws a uniform of one's choice, tests/directed.py."""
+    return module_from(ROOT / "tests" / "directed.py")
+
+
+@pytest.fixture(scope="session")
+def draw_edges():
+    """Log-rates and uniforms at every edge of the sampler, tests/draw_edges.py."""
+    return module_from(ROOT / "tests" / "draw_edges.py")
+
+
+@pytest.fixture(scope="session")
 def stepwise():
     """A readable run from the functions of ipvae.network, tests/stepwise.py."""
     return module_from(ROOT / "tests" / "stepwise.py")
@@ -164,24 +182,6 @@ def agree(oracle, tmp_path_factory):
 def shown():
     """Readers of what people see: tests/shown.py."""
     return module_from(ROOT / "tests" / "shown.py")
-
-
-@pytest.fixture(scope="session")
-def matrix_stand_in():
-    """Matrix registers on any processor, tests/emulator/matrix_stand_in.py."""
-    return module_from(ROOT / "tests" / "emulator" / "matrix_stand_in.py")
-
-
-@pytest.fixture(scope="session")
-def directed():
-    """Keys with which a neuron draws a uniform of one's choice, tests/directed.py."""
-    return module_from(ROOT / "tests" / "directed.py")
-
-
-@pytest.fixture(scope="session")
-def draw_edges():
-    """Log-rates and uniforms at every edge of the sampler, tests/draw_edges.py."""
-    return module_from(ROOT / "tests" / "draw_edges.py")
 
 
 @pytest.fixture(scope="session")

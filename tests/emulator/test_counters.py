@@ -8,10 +8,10 @@ import pytest
 from ipvae.emulator import Emulator, run
 from ipvae.energy.counts import count, count_totals
 from ipvae.network.activity import traced_activity
-from ipvae.network.arithmetic import TERM_MAX
+from ipvae.network.arithmetic import CHANGE_MAX, TERM_MAX
 from ipvae.network.bounds import layer_saturations
 from ipvae.network.description import InputFormat, IntNetwork
-from ipvae.network.layers import GradedLayer
+from ipvae.network.layers import GradedLayer, PoissonLayer
 from ipvae.network.totals import LayerTotals, Totals, joined
 from ipvae.network.trace import VARIABLES, Trace
 
@@ -69,6 +69,38 @@ def test_counters_of_poisson_neurons_by_hand(make_network, tile):
     assert totals.saturations == layer.saturations
     sampled = Emulator(network, threads=1, tile=tile).totals(network.test_images, 2, 0)
     assert sampled.layers["1"].random_words == 18 + 6 * 1 + 6 * 31
+
+
+def test_counters_of_a_soft_ceiling_by_hand():
+    """16 octaves above it and more a log-rate is at the ceiling, at it an octave below."""
+    top, octave = 1 << 16, 1 << 16
+    layer = PoissonLayer(
+        weight=np.zeros((4, 1), np.int16),
+        bias=np.array([top, top + 16 * octave, top + 17 * octave, 0], np.int32),
+        source=0,
+        self_weight=np.zeros(4, np.int32),
+        u_init=np.zeros(4, np.int32),
+        u_min=0,
+        u_max=top,
+        du_min=-CHANGE_MAX,
+        du_max=CHANGE_MAX,
+        payload_bits=3,
+        frac_bits=16,
+        memory=False,
+        ceiling=True,
+    )
+    network = IntNetwork(
+        input=InputFormat(0, 1, 1.0, (1, 1)),
+        layer=layer,
+        decoder=np.zeros((1, 4), np.float32),
+        test_images=np.zeros((3, 1), np.int16),
+        test_labels=np.zeros(3, np.int16),
+    )
+    totals = Emulator(network, threads=1).totals(network.test_images, 4, 0)
+    found = totals.layers["1"]
+    assert found.u[0, :3].tolist() == [0, top, top]
+    assert found.saturations["u"] == 3 * 5 * 2  # images, rows 0 to 4, neurons
+    assert found.saturations["drive"] == found.saturations["a_in"] == 0
 
 
 def graded_chain(values, weights, **parts):

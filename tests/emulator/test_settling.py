@@ -100,6 +100,8 @@ def test_a_relative_tolerance_is_a_share_of_the_mean():
     figures = np.array([[-1000.0, -1.0], [-1009.0, -1.009]])
     assert rule.settled(figures).tolist() == [True, True]
     assert rule.settled(figures - np.array([[0, 0], [2, 0.002]])).tolist() == [False, False]
+    later = np.array([[1000.0, 1000.0], [1010.05, 989.95]])  # of the later mean: 10.1 and 9.9
+    assert rule.settled(later).tolist() == [True, False]
 
 
 def test_a_change_that_equals_the_tolerance_is_none():

@@ -1,5 +1,7 @@
 """PoissonNeuron as a Process among Lava's own: hand-made networks, both models."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -153,3 +155,62 @@ def test_the_float_model_serves_no_images():
         ValueError, match="floating_pt: found a schedule .* select the tag fixed_pt"
     ):
         PyPoissonNeuronFloat(neuron.proc_params)  # type: ignore[arg-type]
+
+
+class Port:
+    """A port that gives one message and keeps what is sent."""
+
+    def __init__(self, message=None):
+        self.message, self.sent = message, []
+
+    def recv(self):
+        return self.message
+
+    def send(self, values):
+        self.sent.append(values)
+
+
+@pytest.mark.parametrize("memory", [True, False])
+@pytest.mark.parametrize(
+    ("sign", "weight_exp", "frac_bits"), [(1, 3, 12), (-1, 0, 16), (-1, -2, 12)]
+)
+def test_the_float_model_updates_as_the_integers_do(memory, sign, weight_exp, frac_bits):
+    """Inputs are multiples of 4, so that the integers need no rounding; all limits are reached."""
+    from ipvae.lava_procs.procs.poisson_neuron.models import PyPoissonNeuronFloat
+    from ipvae.lava_procs.procs.poisson_neuron.process import PoissonNeuron
+    from ipvae.network.neurons import next_log_rate
+
+    received = 4 * np.array([0, 1, -1, 900, -900, 40, -40, 3])
+    k = len(received)
+    drive, z = np.arange(k) * 70 - 200, np.arange(k) % 3
+    neuron = PoissonNeuron(
+        shape=(k,),
+        u_init=np.resize([900, -900, 0, 35], k),
+        self_weight=np.full(k, 25 * memory),
+        weight_exp=weight_exp,
+        sign=sign,
+        u_min=-1000,
+        u_max=1000,
+        du_min=-600,
+        du_max=500,
+        payload_bits=1,
+        frac_bits=frac_bits,
+        memory=memory,
+        seed=3,
+    )
+    model: Any = PyPoissonNeuronFloat(neuron.proc_params)  # type: ignore[arg-type]
+    layer = neuron.proc_params["layer"]
+    start = layer.u_init.astype(float)
+    model.a_in, model.s_out, model.drive = Port(received.astype(float)), Port(), drive.astype(float)
+    model.u, model.z, model.step = start.copy(), z.astype(float), np.array([0])
+    model.image_key = np.array([5, 6])
+    model.run_spk()
+    first = next_log_rate(layer, layer.u_init, z, drive, received)
+    np.testing.assert_array_equal(model.u, start if memory else first)
+    before, sent = model.u.astype(int), model.s_out.sent[0]
+    model.run_spk()
+    expected = next_log_rate(layer, before, sent.astype(int), drive, received)
+    np.testing.assert_array_equal(model.u, expected)
+    assert model.step == [2] and len(model.s_out.sent) == 2
+    assert set(np.concatenate(model.s_out.sent).tolist()) == {0.0, 1.0}
+    assert expected.min() == -1000 or expected.max() == 1000 or (expected - start).max() == 500

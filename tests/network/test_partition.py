@@ -17,7 +17,9 @@ from ipvae.network.core_memory import (
     CONSERVATIVE,
     OPTIMISTIC,
     READINGS,
+    LayerShape,
     core_lines,
+    core_words,
     error_unit_shapes,
     layer_shapes,
     recurrent_shape,
@@ -308,3 +310,15 @@ def test_messages_between_chips_of_two_layers_neuron_by_neuron():
     assert shown["chips"] == 2
     chips = {"once_per_chip": low, "once_per_core": high}
     assert shown["between_chips"] == pytest.approx(chips)
+
+
+@pytest.mark.parametrize(("listeners", "words"), [(0, 40), (1, 40), (2, 80), (3, 120)])
+def test_a_neuron_has_a_word_for_each_layer_that_hears_it_and_at_least_one(listeners, words):
+    """As the last layers of the logs have, whose messages leave the chip."""
+    shape = LayerShape("3", 100, 25, "2", state_words=1, draws=False, listeners=listeners)
+    found = core_words(shape, 40, CONSERVATIVE)
+    assert found["axon_map_words_per_core"] == words
+    synapses = 25 * 13  # 40 synapses of 20 bits and 32 bits more are 832 bits
+    assert found["synapse_words_per_core"] == synapses
+    assert found["shared_words_per_core"] == 25 + synapses + words + 40
+    assert found["neuron_groups_per_core"] == 1 and found["axon_mem_words_per_core"] == 0

@@ -151,6 +151,7 @@ WRONG = {
     "too many pixels": (change(0, shape=np.array([2, 2**12, 2**12])), "of pixels is 33554432, all"),
     "groups": (change(1, groups=2), "weight has 3 x 2 channels in 2 groups"),
     "stride": (change(1, stride=np.array([0, 1])), r"layer 1: stride \(height\) is 0, allowed 1"),
+    "no stride": (change(1, stride=np.array([1, 0])), r"layer 1: stride \(width\) is 0, allowed 1"),
     "padding": (change(1, padding=64), r"padding \(height\) is 64, allowed 0..63"),
     "span": (change(1, dilation=np.array([64, 1])), "span of the kernel .height. is 129"),
     "kernel": (change(1, dilation=np.array([4, 1])), "kernel spans 9 in height, allowed up to 7"),
