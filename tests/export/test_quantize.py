@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipvae.export.calibrate import calibrate
@@ -63,6 +63,7 @@ def test_fewer_bits_use_fewer_integers(float_network):
         assert limit / 2 - 0.5 <= largest <= limit
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.floats(-1e4, 1e4, allow_subnormal=False), min_size=1, max_size=8),
     st.integers(2, 8),
