@@ -160,3 +160,25 @@ def test_every_change_stays_in_range_and_leaves_its_input_alone(name, fmt):
 def test_an_unknown_change_is_refused():
     with pytest.raises(ValueError, match="'blur'; allowed are rotate, shift"):
         apply(some(BYTES), BYTES, "blur")
+
+
+def test_salt_is_the_same_on_every_machine():
+    """Raw bits of another stream: below half the fraction dark, above one less half of it light."""
+    found = apply(np.full((1, 144), 100, np.int16), BYTES, "salt", 0.5, seed=5)
+    bits = np.random.PCG64([5, 2])
+    uniforms = [((int(bits.random_raw()) >> 12) + 0.5) / 2**52 for _ in range(144)]
+    assert found[0].tolist() == [0 if u < 0.25 else 255 if u > 0.75 else 100 for u in uniforms]
+    assert {0, 100, 255} == set(found[0].tolist())
+    all_set = apply(np.full((1, 144), 100, np.int16), BYTES, "salt", 1.0, seed=5)
+    assert all_set[0].tolist() == [0 if u < 0.5 else 255 for u in uniforms]
+
+
+@pytest.mark.parametrize("right", [11, 12, 13, -11, -12, -40])
+def test_an_image_shifted_by_its_width_is_gone_and_by_one_less_is_not(right):
+    pixels = np.full((2, 144), 7, np.int16)
+    moved = apply(pixels, BYTES, "shift", right).reshape(2, 12, 12)
+    wanted = np.zeros((2, 12, 12))
+    if abs(right) == 11:
+        wanted[:, :, -1 if right > 0 else 0] = 7
+    np.testing.assert_array_equal(moved, wanted)
+    assert not Change("shift", 1.0).hides and not Change("contrast", 1.0).hides

@@ -5,7 +5,12 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from ipvae.evaluation.dimensionality import dichotomies, participation_ratio, shattering
+from ipvae.evaluation.dimensionality import (
+    DICHOTOMIES,
+    dichotomies,
+    participation_ratio,
+    shattering,
+)
 
 
 def test_participation_ratio_is_that_of_the_eigenvalues(rng):
@@ -69,3 +74,27 @@ def test_shattering_says_what_was_used(rng):
         shattering(*data, most=0)
     with pytest.raises(ValueError, match="one class"):
         shattering(data[0], np.zeros(80), *data[2:])
+
+
+def test_deviation_is_that_of_a_sample_of_dichotomies(rng):
+    """Of three dichotomies one is read without error, one worst: the mean says the third."""
+    line = [[float(i)] for i in range(4)]
+    got = shattering(*make(rng, 80, line), *make(rng, 40, line))
+    scores = [1.0, got.lowest, 3 * got.accuracy - 1.0 - got.lowest]
+    variance = sum((score - got.accuracy) ** 2 for score in scores) / 2
+    assert got.deviation == pytest.approx(variance**0.5)
+    two = shattering(*make(rng, 20, np.eye(2)), *make(rng, 10, np.eye(2)))
+    assert (two.dichotomies, two.possible, two.accuracy, two.lowest) == (1, 1, 1.0, 1.0)
+    assert np.isnan(two.deviation)
+
+
+def test_all_dichotomies_of_ten_classes_are_fitted_unless_fewer_are_asked_for():
+    assert len(dichotomies(range(10), 10**9)) == DICHOTOMIES == 126
+    assert dichotomies([3, 1, 2, 0], 3) == [(0, 1), (0, 2), (0, 3)]
+    assert len(dichotomies([3, 1, 2, 0], 2)) == 2
+    with pytest.raises(ValueError, match=r"features are \(3,\)"):
+        participation_ratio(np.ones(3))
+    with pytest.raises(ValueError, match=r"features are \(3, 0\)"):
+        participation_ratio(np.ones((3, 0)))
+    # Two images lie on a line, whatever the direction.
+    assert participation_ratio(np.array([[1.0, 2.0], [4.0, 0.0]])) == pytest.approx(1.0)

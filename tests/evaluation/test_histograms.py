@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ipvae.emulator import Emulator
-from ipvae.evaluation.histograms import BINS, _potentials, histograms
+from ipvae.evaluation.histograms import BINS, _potentials, _weights, histograms
 from ipvae.network.layers import GradedLayer, PoissonLayer
 from ipvae.network.neurons import graded_output
 
@@ -92,3 +92,47 @@ def test_bins_of_weights_hold_whole_numbers(make_network):
     bins = histograms(network, ran(network))["weights 1"]
     assert bins["edges"] == [n - 0.5 for n in range(-2, 7)]
     assert bins["counts"] == [1, 0, 6, 0, 0, 0, 0, 2]
+
+
+def in_bins(values, edges):
+    """Counts of bins that hold their lower edge; the last holds its upper one as well."""
+    counts = [0] * (len(edges) - 1)
+    for value in values:
+        inside = [i for i, edge in enumerate(edges) if edge <= value]
+        counts[min(inside[-1], len(counts) - 1)] += 1
+    return counts
+
+
+def test_potentials_and_rates_by_hand(make_network):
+    """64 bins: equal ones between the clips, equal factors from 2^-10 a step to the largest."""
+    network = make_network(payload_bits=3, u_init=np.linspace(-30000, 8000, 16).astype(np.int32))
+    layer, totals = network.layer, ran(network)
+    found, code = histograms(network, totals), totals.layers["1"]
+    low, high = layer.u_min / 4096, layer.u_max / 4096
+    potentials = found["potentials"]
+    wanted = [low + (high - low) * i / 64 for i in range(65)]
+    assert potentials["edges"] == pytest.approx(wanted)
+    values = (code.u.reshape(-1) / 4096).tolist()
+    assert potentials["counts"] == in_bins(values, potentials["edges"])
+    assert potentials["unit"] == "octaves (log2 of the rate)"
+    rates, edges = found["rates"], [2**-10 * (7 * 2**10) ** (i / 64) for i in range(65)]
+    assert rates["edges"] == pytest.approx(edges)
+    rows = len(network.test_images) * 8  # of 7 updates
+    sent = [size / rows for size in code.sizes.tolist()]
+    heard = [max(rate, rates["edges"][0]) for rate in sent if rate > 0]
+    assert rates["counts"] == in_bins(heard, rates["edges"])
+    assert rates["silent"] == rates["at_clips"][0] == sum(rate == 0 for rate in sent)
+    assert rates["at_clips"][1] == sum(rate >= 7 for rate in sent)
+    assert rates["clips"] == [0.0, 7.0]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "width", "bins"),
+    [(-128, 127, 4, 64), (0, 63, 1, 64), (0, 64, 2, 33), (-3, -3, 1, 1), (-60, 70, 3, 44)],
+)
+def test_bins_of_weights_are_as_narrow_as_64_of_them_allow(low, high, width, bins):
+    weights = np.array([[low, high, low + (high - low) // 2]], np.int8)
+    found = _weights(weights)
+    assert found["edges"] == [low - 0.5 + width * i for i in range(bins + 1)]
+    assert found["counts"] == in_bins(weights[0].tolist(), found["edges"])
+    assert found["unit"] == "integer weight"

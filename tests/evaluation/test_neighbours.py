@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ipvae.evaluation.neighbours import neighbour_accuracy
+from ipvae.evaluation.neighbours import LABELS, NEIGHBOURS, REPEATS, neighbour_accuracy
 
 
 def clusters(rng, n, spread=0.6):
@@ -61,3 +61,24 @@ def test_what_cannot_be_voted_on_is_refused(rng):
         neighbour_accuracy(x, labels, x, labels, labels=[10], repeats=0)
     with pytest.raises(ValueError, match="one class in 30 images"):
         neighbour_accuracy(x, np.zeros(30), x, labels, labels=[10])
+
+
+def test_five_neighbours_of_twenty_draws_of_the_papers_numbers_of_labels(rng):
+    """As in arXiv 2405.14473; numbers of labels above those of the images are left out."""
+    assert (LABELS, NEIGHBOURS, REPEATS) == ((200, 1000, 5000), 5, 20)
+    x, labels = clusters(rng, 210)
+    got = neighbour_accuracy(x, labels, x[:30], labels[:30])
+    assert list(got) == [200]
+    assert (got[200].labels, got[200].repeats) == (200, 20)
+
+
+def test_as_many_labels_as_neighbours_and_as_images_are_enough(rng):
+    x, labels = clusters(rng, 12)
+    got = neighbour_accuracy(x, labels, x, labels, labels=[3, 12], neighbours=3, repeats=2)
+    assert list(got) == [3, 12]
+    # All labels are drawn both times: no deviation.
+    assert got[12].deviation == 0.0
+    with pytest.raises(ValueError, match="neighbours 0"):
+        neighbour_accuracy(x, labels, x, labels, labels=[3], neighbours=0)
+    with pytest.raises(ValueError, match=r"found labels \[\]"):
+        neighbour_accuracy(x, labels, x, labels, labels=[])

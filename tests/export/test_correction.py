@@ -19,3 +19,9 @@ def test_no_error_needs_no_correction(rng):
 def test_steps_of_the_mean_are_even_in_the_logarithm_of_time():
     ratios = np.diff(np.log2(LOG_STEPS))
     assert LOG_STEPS[0] == 1 and ratios.max() <= 1.0 and ratios[3:].min() > 0.4
+
+
+def test_steps_are_equally_far_apart_in_the_logarithm_of_time():
+    """Powers of two up to 512, and between them one and a half times each from 2 on."""
+    powers = {2**n for n in range(10)} | {3 * 2**n for n in range(8)}
+    assert list(LOG_STEPS) == sorted(powers)

@@ -9,7 +9,7 @@ import pytest
 
 from ipvae.emulator import Emulator
 from ipvae.export.compensation import Activity
-from ipvae.export.error_units import FINE, error_units
+from ipvae.export.error_units import FINE, _shared_grid, error_units
 from ipvae.export.quantize import Images
 from ipvae.network.bounds import bounds
 from ipvae.network.description import FloatNetwork, InputFormat
@@ -152,3 +152,26 @@ def test_what_fits_no_grid_is_refused(model, images):
         exported(replace(model, phi=np.zeros((M, K))), images)
     with pytest.raises(QuantizationError, match="bias: largest value"):
         exported(replace(model, bias=np.full(K, 1e6)), images)
+
+
+def test_errors_of_a_perfect_calibration_may_still_be_one(model, images):
+    network = exported(model, images, largest_error=0.0)
+    errors = network.hidden[0]
+    assert errors.z_max == 2 ** (FINE - errors.shift)
+    assert FINE - errors.shift >= 1
+
+
+@pytest.mark.parametrize("bits", [3, 8])
+def test_both_scales_of_a_factor_of_two_are_tried(rng, bits):
+    """c^2 2^E may double with E or with c^2: twice the units are the same integers, E one more."""
+    values, counts = rng.normal(size=(M, K)), rng.poisson(1.0, (200, K))
+    activity = Activity.of(counts)
+    found = [_shared_grid(values, units, bits, activity) for units in (1000.0, 2000.0, 4000.0)]
+    first, *others = found
+    for i, (integers, factor, exponent) in enumerate(others, start=1):
+        np.testing.assert_array_equal(integers, first[0])
+        assert factor == pytest.approx(first[1], rel=1e-12)
+        assert exponent == first[2] + i
+    assert first[1] ** 2 * 2.0 ** first[2] == pytest.approx(1000.0)
+    with pytest.raises(QuantizationError, match="all entries are 0"):
+        _shared_grid(0 * values, 1000.0, bits, activity)

@@ -158,3 +158,11 @@ def test_numbers_that_fit_no_grid_are_refused(linear, images):
             exported(linear | {name: linear[name] * 1e9}, images)
     with pytest.raises(QuantizationError, match="--weight-bits: found 1"):
         exported(linear, images, 1)
+
+
+@pytest.mark.parametrize(("most", "shift", "z_max"), [(127.9, 7, 4093), (128.0, 8, 2048)])
+def test_activations_are_sent_with_twelve_bits_at_most(mlp, images, most, shift, z_max):
+    """Half as large again as the calibration's, and 4,096 is one too many; swish(85) is 85."""
+    params = mlp | {"hidden_weight": np.zeros((H, M)), "hidden_bias": np.full(H, most / 1.5)}
+    hidden = exported(params, images, 2).hidden[0]
+    assert (hidden.shift, hidden.z_max) == (shift, z_max)

@@ -1,10 +1,17 @@
 """Exports are those of golden.json, integer by integer; golden.py says how it is made."""
 
 import importlib.util
+import inspect
 import json
 from pathlib import Path
 
 import pytest
+
+from ipvae.export.error_units import error_units
+from ipvae.export.feedforward import amortized
+from ipvae.export.lca import lca_network
+from ipvae.export.quantize import quantize
+from ipvae.export.readouts import with_classes, with_decoder
 
 HERE = Path(__file__).resolve().parent
 SPEC = importlib.util.spec_from_file_location("golden_exports", HERE / "golden.py")
@@ -30,6 +37,13 @@ def test_integers_are_the_golden_ones(kind, bits):
 
 def test_every_export_is_there_and_no_other():
     assert list(STORED) == [f"{kind} {bits}" for kind in golden.KINDS for bits in golden.BITS]
+
+
+@pytest.mark.parametrize(
+    "exporter", [quantize, error_units, amortized, lca_network, with_decoder, with_classes]
+)
+def test_weights_have_eight_bits_unless_fewer_are_asked_for(exporter):
+    assert inspect.signature(exporter).parameters["weight_bits"].default == 8
 
 
 @pytest.mark.long

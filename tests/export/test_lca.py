@@ -159,3 +159,12 @@ def test_what_fits_no_message_is_refused(atoms, images):
         exported(atoms, images, threshold=100.0)
     with pytest.raises(QuantizationError, match="--weight-bits: found 1, allowed 2 to 8"):
         exported(atoms, images, 1)
+
+
+@pytest.mark.parametrize(("largest", "shift", "z_max"), [(0.999, 1, 32736), (1.0, 2, 16384)])
+def test_codes_are_sent_with_sixteen_bits_at_most(atoms, images, largest, shift, z_max):
+    """Half as large again as the calibration's, in units of 2^-16; 2^15 is one too many."""
+    layer = exported(atoms, images, 2, largest=largest / 1.5).layer
+    assert (layer.shift, layer.z_max, layer.z_min) == (shift, z_max, 0)
+    layer = exported(atoms, images, 2, largest=largest / 1.5, nonnegative=False).layer
+    assert (layer.shift, layer.z_max, layer.z_min) == (shift, z_max, -z_max)

@@ -1,3 +1,4 @@
+import math
 import os
 
 import numpy as np
@@ -82,4 +83,36 @@ def test_what_is_no_archive_is_refused(tmp_path):
 def test_sigma_outside_the_model_is_refused(tmp_path):
     network = from_arrays(saved(tmp_path, sigma=np.full(4, 1e-3)))
     with pytest.raises(InputError, match="sigma"):
+        to_parameters(network)
+
+
+def test_parameters_are_logarithms_and_a_bounded_deviation():
+    """log sigma = 3.45 tanh(raw / 3.45); bias and step size from their natural logarithms."""
+    raw = [-20.0, -1.0, 0.5, 3.0]
+    given = {**params(), "log_sigma_raw": np.array(raw, np.float32)}
+    given |= {
+        "log_lr": np.array([-0.7], np.float32),
+        "log_bias": np.array([-3, 0, 0.5], np.float32),
+    }
+    network = from_parameters(given)
+    wanted = [math.exp(3.45 * math.tanh(value / 3.45)) for value in raw]
+    np.testing.assert_allclose(network.sigma, wanted, rtol=1e-6)
+    np.testing.assert_allclose(network.bias, [math.exp(v) for v in (-3, 0, 0.5)], rtol=1e-6)
+    assert network.step_size == pytest.approx(math.exp(-0.7), rel=1e-6)
+    back = to_parameters(from_parameters({**given, "log_sigma_raw": np.array([*raw[1:], 0.0])}))
+    np.testing.assert_allclose(back["log_sigma_raw"], [*raw[1:], 0.0], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(back["log_bias"], [-3, 0, 0.5], rtol=1e-6, atol=1e-7)
+    assert float(back["log_lr"]) == pytest.approx(-0.7)
+
+
+def test_what_the_model_can_express_ends_at_its_limits(tmp_path):
+    for log_sigma, fits in ((3.449, True), (-3.449, True), (3.451, False), (-3.451, False)):
+        network = from_arrays(saved(tmp_path, sigma=np.full(4, np.exp(log_sigma))))
+        if fits:
+            to_parameters(network)
+            continue
+        with pytest.raises(InputError, match=r"sigma: .* allowed 0\.03175..31\.5"):
+            to_parameters(network)
+    network = from_arrays(saved(tmp_path, bias=np.array([0.1, 0.0, 0.2])))
+    with pytest.raises(InputError, match="bias: smallest value 0, allowed above 0"):
         to_parameters(network)

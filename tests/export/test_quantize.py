@@ -3,13 +3,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ipvae.export import quantize as quantizing
 from ipvae.export.calibrate import calibrate
 from ipvae.export.grid import to_grid
-from ipvae.export.quantize import Images, quantize
-from ipvae.network.bounds import bounds
+from ipvae.export.quantize import Images, quantize, with_safe_payload
+from ipvae.network.bounds import Bound, bounds
 from ipvae.network.description import FloatNetwork, InputFormat
 from ipvae.network.errors import QuantizationError
 
@@ -63,6 +64,7 @@ def test_fewer_bits_use_fewer_integers(float_network):
         assert limit / 2 - 0.5 <= largest <= limit
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.floats(-1e4, 1e4, allow_subnormal=False), min_size=1, max_size=8),
     st.integers(2, 8),
@@ -134,3 +136,22 @@ def test_calibration_records_what_a_run_reaches(float_network):
     assert found["reach"]["u"] <= 756388
     assert 0 <= found["zeros"] <= 1
     assert found["saturations"] == {"drive": 0, "a_in": 0, "u": 0, "z": 0}
+
+
+@pytest.mark.parametrize("widest", [9, 4, 1, 0])
+def test_the_widest_payload_that_is_proved_is_taken_down_to_one_bit(
+    make_network, monkeypatch, widest
+):
+    """A stand-in for the proof: one bit takes 22,000 neurons that hear themselves, or more."""
+
+    def proved(network):
+        most = 2**network.layer.payload_bits - 1
+        return [Bound("p", 0, 1, 0, 9, "1"), Bound("a_in", 0, most, 0, 2**widest - 1, "1")]
+
+    monkeypatch.setattr(quantizing, "bounds", proved)
+    if widest:
+        assert with_safe_payload(make_network()).layer.payload_bits == widest
+        return
+    text = r"layer 1: no payload is free of overflow \(a_in reaches 1 of 0\); use fewer weight bits"
+    with pytest.raises(QuantizationError, match=text):
+        with_safe_payload(make_network())

@@ -8,8 +8,9 @@ import pytest
 from ipvae.emulator import run
 from ipvae.evaluation.metrics import mse, r2
 from ipvae.export.quantize import Images, quantize
-from ipvae.export.refit import STEPS, STRENGTHS, _codes, refit_decoder
+from ipvae.export.refit import STEPS, STRENGTHS, _codes, _ridge, refit_decoder
 from ipvae.network.description import FloatNetwork, InputFormat
+from ipvae.network.errors import QuantizationError
 
 M, K = 16, 6
 PIXELS = InputFormat(0, 16, 1 / 16, (4, 4))
@@ -82,3 +83,40 @@ def test_nothing_but_the_decoder_changes_and_provenance_says_so(network, images)
     same = refit_decoder(network, pixels[:20], 3).decoder
     np.testing.assert_array_equal(again.decoder, same)
     assert (refit_decoder(network, pixels[:20], 4).decoder != same).any()  # other draws
+
+
+def test_the_decoder_is_the_minimum_of_errors_and_of_the_way_from_the_old_one(rng):
+    """Squares over steps and images, and s times the mean square of a code for each old entry."""
+    codes, real = rng.poisson(1.0, (3, 8, 4)).astype(float), rng.normal(size=(8, 5))
+    prior = rng.normal(size=(4, 5))
+    for strength in (0.01, 3.0):
+        found = _ridge(codes, real, prior, strength)
+        penalty = strength * sum(np.square(codes[..., k]).sum() for k in range(4)) / 4
+        rows = np.concatenate([*codes, np.sqrt(penalty) * np.eye(4)])
+        wanted = np.concatenate([real, real, real, np.sqrt(penalty) * prior])
+        least, *_ = np.linalg.lstsq(rows, wanted, rcond=None)
+        np.testing.assert_allclose(found, least, rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(_ridge(np.zeros((3, 8, 4)), real, prior, 1.0), prior)
+
+
+def test_the_strength_is_the_one_that_is_best_on_the_last_fifth(network, images, rng):
+    pixels, _ = images
+    noise = 1.0 + 0.2 * rng.normal(size=network.decoder.shape)
+    broken = dataclasses.replace(network, decoder=network.decoder * noise)
+    codes, real = _codes(broken, pixels[:20], 0, None), pixels[:20] / 16.0
+    prior = broken.decoder.astype(float).T
+    fits = {}
+    for strength in (0.01, 0.03, 0.1, 0.3, 1.0, 3.0):
+        fitted = _ridge(codes[:, :16], real[:16], prior, strength)
+        fits[strength] = np.mean([r2(real[16:], z[16:] @ fitted) for z in codes])
+    best = max(fits, key=lambda strength: fits[strength])
+    found = refit_decoder(broken, pixels[:20], 0)
+    assert found.provenance["refit"] == {
+        "images": 20,
+        "steps": [16, 32, 64, 128, 256, 512],
+        "strength": best,
+    }
+    np.testing.assert_allclose(found.decoder, _ridge(codes, real, prior, best).T, rtol=1e-5)
+    with pytest.raises(QuantizationError, match="found 9 .*allowed 10 or more"):
+        refit_decoder(broken, pixels[:9], 0)
+    refit_decoder(broken, pixels[:10], 0)
