@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ipvae.cli import details, emulated, energy_rows, report_data, run
+from ipvae.cli import details, doctor_checks, emulated, energy_rows, report_data, run
 from ipvae.cli.verdict import describe, verdict
 from ipvae.emulator import Emulator
 from ipvae.emulator import run as emulate
@@ -134,6 +134,21 @@ def test_spreads_are_those_of_the_images_themselves():
         "max": 6.0,
         "sd": pytest.approx(math.sqrt(14 / 3)),
     }
+
+
+def test_a_run_in_parts_is_counted_as_a_whole(network, monkeypatch):
+    """Images of later parts draw by their places in the run."""
+    totals = Emulator(network).totals(network.test_images, STEPS, 0)
+    found = details.details(network, network.test_images, totals, 0)
+    monkeypatch.setattr("ipvae.cli.scale.IMAGES", 2)
+    assert details.details(network, network.test_images, totals, 0) == found
+
+
+@pytest.mark.parametrize(("kib", "said"), [(3145728, "3.0 GiB"), (1000000, "1.0 GiB")])
+def test_free_memory_is_in_gibibytes(monkeypatch, kib, said):
+    told = f"MemTotal: 9 kB\nMemAvailable:    {kib} kB\n"
+    monkeypatch.setattr(doctor_checks.Path, "read_text", lambda *_: told)
+    assert f", {said} of memory free, " in doctor_checks._machine().found
 
 
 def simulated(events):
