@@ -7,8 +7,14 @@ import json
 import pytest
 from rich.console import Console
 
-from ipvae.cli import output
+from ipvae.cli import energy_rows, output, report
 from ipvae.cli.main import run_command
+from ipvae.network.file import write_network
+
+LOG = (
+    "num_steps,avg_time_per_step,total_power,static_total_power,core_idx,syn_ops,host\n"
+    "35,3,1234.5,0.3,0,700,here\n"
+)
 
 
 @pytest.fixture
@@ -35,3 +41,21 @@ def run_wide():
         return status, out.getvalue()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def said(tmp_path_factory, kinds, shown, run_wide):
+    """JSON and text of two reports: of errors, a code and two read-outs; and beside a log."""
+    home = tmp_path_factory.mktemp("said")
+    network = shown.with_named_readouts(kinds.networks(4)["errors + 2 read-outs"])
+    write_network(home / "net.h5", network)
+    (home / "log.csv").write_text(LOG)
+    found = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "this_machine", lambda _: energy_rows.this_machine("elsewhere"))
+        for name, more in {"modelled": (), "measured": ("--measured", home / "log.csv")}.items():
+            words = ("report", home / "net.h5", "--out", home / name, "--samples", 3, "--steps", 7)
+            status, text = run_wide(*words, *more)
+            assert status == 0
+            found[name] = json.loads((home / name / "report.json").read_text()), text
+    return found

@@ -1,35 +1,10 @@
 """`ipvae report` on the terminal: each number is the one of report.json, in the unit beside it."""
 
-import json
-
 import pytest
 
-from ipvae.cli import energy_rows, report
-from ipvae.network.file import write_network
+from ipvae.cli import energy_rows
 
 MICRO = 1_000_000
-LOG = (
-    "num_steps,avg_time_per_step,total_power,static_total_power,core_idx,syn_ops,host\n"
-    "35,3,1234.5,0.3,0,700,here\n"
-)
-
-
-@pytest.fixture(scope="module")
-def said(tmp_path_factory, kinds, shown, run_wide):
-    """JSON and text of two reports: of errors, a code and two read-outs; and beside a log."""
-    home = tmp_path_factory.mktemp("said")
-    network = shown.with_named_readouts(kinds.networks(4)["errors + 2 read-outs"])
-    write_network(home / "net.h5", network)
-    (home / "log.csv").write_text(LOG)
-    found = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "this_machine", lambda _: energy_rows.this_machine("elsewhere"))
-        for name, more in {"modelled": (), "measured": ("--measured", home / "log.csv")}.items():
-            words = ("report", home / "net.h5", "--out", home / name, "--samples", 3, "--steps", 7)
-            status, text = run_wide(*words, *more)
-            assert status == 0
-            found[name] = json.loads((home / name / "report.json").read_text()), text
-    return found
 
 
 @pytest.fixture(params=["modelled", "measured"])

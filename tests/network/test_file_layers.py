@@ -196,6 +196,7 @@ CHANGES = [
     ("errors/1", put(ipvae__decoder=np.zeros((5, 5), "<f4")), "decoder: shape"),
 ]  # fmt: skip
 
+
 def _name(value):
     return value.__name__ if callable(value) else value[:40]
 

@@ -1,10 +1,14 @@
 """What the page says in words has the numbers of report.json: verdicts, captions, sentences."""
 
+import io
 import re
+from base64 import b64decode
 from dataclasses import replace
 from html import unescape
 
 import numpy as np
+import pytest
+from matplotlib.image import imread
 
 from ipvae.report.page import page as written
 from ipvae.report.verdicts import verdicts as verdicts_of
@@ -42,7 +46,7 @@ def test_captions_and_heads_say_of_what_the_numbers_are(seen, shown):
         assert (
             f"SANA-FE {of['version']} ran the spikes of {of['images']} images: "
             f"{of['synaptic_events']:,.1f} synaptic events per image, ours "
-            f"{of['synaptic_ops']:,.1f}: equal." in text
+            f"{of['synaptic_ops']:,.1f}: NOT equal." in text
         )
 
 
@@ -163,6 +167,24 @@ def test_pictures_of_the_page_are_numbered_and_stepped_as_they_are(seen, shown):
     (slider,) = re.findall(r'<input type="range"[^>]*>', page)
     last = len(steps) - 1
     assert f'min="0" max="{last}" value="{last}" step="1"' in slider
+
+
+def test_each_step_shows_what_is_read_out_after_it(result, ink, figures):
+    """Images of one grey each: step by step, and image by image, from dark to light."""
+    steps = sorted(ink.read_out)
+    n = len(ink.images)
+    greys = {step: np.arange(1, n + 1) / n * (i + 1) / len(steps) for i, step in enumerate(steps)}
+    plain = replace(
+        ink,
+        images=np.tile([[0.0, 1.0]], (n, 24)),
+        read_out={step: np.repeat(grey[:, None], 48, axis=1) for step, grey in greys.items()},
+    )
+    page = written(result, plain, figures)
+    addresses = re.findall(r'<img src="data:image/png;base64,([^"]*)" alt="image', page)
+    found = [imread(io.BytesIO(b64decode(one)))[0, 0, 0] for one in addresses]
+    assert found == pytest.approx([grey for step in steps for grey in greys[step]], abs=0.01)
+    same = {**result, "sanafe": {**result["sanafe"], "equal": True}}
+    assert ": equal." in written(same, plain, figures)
 
 
 def test_the_dictionary_says_how_large_its_weights_are(result, ink, figures, shown):
