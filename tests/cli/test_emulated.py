@@ -55,6 +55,7 @@ def of_kind(tmp_path, kinds, request):
     return tmp_path / "net.h5"
 
 
+@pytest.mark.usefixtures("without_page")
 def test_a_report_has_the_numbers_of_the_trace(command, of_kind, tmp_path, monkeypatch):
     network = read_network(of_kind)
     trace = emulator.run(network, network.test_images, 9, 5)
