@@ -27,13 +27,7 @@ def module_from(path: Path):
 
 
 # Files of tests that wait for signals, for silence or for the end of processes.
-WAITING = {
-    "test_signals.py",
-    "test_watch.py",
-    "test_heartbeat.py",
-    "test_scale.py",
-    "test_plain.py",
-}
+WAITING = {f"test_{name}.py" for name in ("signals", "watch", "heartbeat", "scale", "plain")}
 
 # Examples of a property: a few, the same in every run, or many new ones.
 settings.register_profile("fast", max_examples=50, derandomize=True, deadline=None)

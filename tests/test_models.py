@@ -4,9 +4,11 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ipvae.cli.main import run_command
+from ipvae.train.data import load_images
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 NAMES = sorted(path.parent.name for path in MODELS.glob("*/model.json"))
@@ -58,8 +60,13 @@ def test_card_gives_the_recorded_figures(name):
 
 @pytest.mark.lava
 @pytest.mark.parametrize("name", NAMES)
-def test_model_is_exported_and_bit_exact(name, tmp_path):
+@pytest.mark.parametrize("images", ["few", pytest.param("all", marks=pytest.mark.long)])
+def test_model_is_exported_and_bit_exact(name, images, tmp_path):
+    """A few images calibrate in seconds; all of them as its card says."""
     net, data = tmp_path / "net.h5", data_words(name)
+    if images == "few":
+        np.save(tmp_path / "few.npy", load_images(name, *data[1:]).test[:24])
+        data = ["--images", tmp_path / "few.npy", "--most-loss", "1"]
     command(tmp_path, "export", MODELS / name, "--out", net, *data)
     found = command(tmp_path, "verify", net, "--samples", "2", "--steps", "12")
     assert found["bit_exact"]
