@@ -10,7 +10,9 @@ from ipvae.network.trace import compare, read_trace
 
 RUNS = Path(__file__).resolve().parent.parent / "docs" / "vectors" / "runs"
 VECTORS = sorted(RUNS.glob("*.net.h5"))
-DRAWN = [path for path in VECTORS if read_network(path).draws]
+GRADED = {"sparse"}
+"""Vectors that draw nothing: none could be replayed."""
+DRAWN = [path for path in VECTORS if path.name.split(".")[0] not in GRADED]
 
 
 @pytest.mark.parametrize("path", VECTORS, ids=lambda p: p.name.split(".")[0])
@@ -45,3 +47,9 @@ def test_target_computes_the_vector_from_the_vectors_draws(run_on_target, path):
 
 def test_there_are_vectors():
     assert len(VECTORS) >= 6
+    assert len(DRAWN) == len(VECTORS) - len(GRADED)
+
+
+@pytest.mark.parametrize("name", sorted(GRADED))
+def test_a_vector_without_draws_has_none_to_replay(name):
+    assert not read_network(RUNS / f"{name}.net.h5").draws

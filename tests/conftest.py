@@ -26,6 +26,9 @@ def module_from(path: Path):
     return module
 
 
+# Files of tests that wait for signals, for silence or for the end of processes.
+WAITING = {f"test_{name}.py" for name in ("signals", "watch", "heartbeat", "scale", "plain")}
+
 # Examples of a property: a few, the same in every run, or many new ones.
 settings.register_profile("fast", max_examples=50, derandomize=True, deadline=None)
 settings.register_profile("long", max_examples=1000, deadline=None, print_blob=True)
@@ -47,11 +50,27 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Properties are for `-m long` as well: there they get many examples."""
-    if asks_for_long(config):
-        for item in items:
-            if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
-                item.add_marker("long")
+    """Properties are for `-m long` as well; say which tests stay together in one process.
+
+    Properties get many examples there. Under xdist (`-n 2 --dist loadgroup`) tests that share a
+    fixture of their module stay together, and so do all that wait for signals and silence.
+    """
+    for item in items:
+        if asks_for_long(config) and getattr(item.obj, "is_hypothesis_test", False):
+            item.add_marker("long")
+        if config.pluginmanager.hasplugin("xdist"):
+            group = group_of(item)
+            if group is not None:
+                item.add_marker(pytest.mark.xdist_group(name=group))
+
+
+def group_of(item):
+    """Name of the group that a test stays in, None for one that may run anywhere."""
+    if item.path.name in WAITING:
+        return "waiting"
+    found = item._fixtureinfo.name2fixturedefs.values()
+    shared = any(fixtures[-1].scope in ("module", "class") for fixtures in found)
+    return item.path.stem if shared else None
 
 
 def pytest_make_parametrize_id(val):

@@ -9,11 +9,15 @@ from ipvae.cli.main import run_command
 from ipvae.emulator import run
 from ipvae.network.file import read_network
 
+EPOCHS = 10
+SMALL = ("--latents", "48", "--steps", "12", "--epochs", str(EPOCHS))
+SMALL += ("--beta", "4", "--learning-rate", "0.02")
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("chain")
-    words = ["--quiet", "train", "--preset", "digits", "--epochs", "40", "--beta", "8"]
+    words = ["--quiet", "train", "--preset", "digits", *SMALL]
     assert run_command([*words, "--out", str(folder / "run")]) == 0
     assert run_command(["export", str(folder / "run"), "--out", str(folder / "net.h5")]) == 0
     return folder
@@ -47,7 +51,7 @@ def test_integers_keep_what_the_float_model_learned(trained, capsys, tmp_path):
 def test_provenance_names_training_data_and_losses(trained):
     provenance = read_network(trained / "net.h5").provenance
     assert provenance["data"] == {"preset": "digits", "n_train": 1437}
-    assert provenance["training"]["epochs"] == 40
+    assert provenance["training"]["epochs"] == EPOCHS
     assert {"integer", "float"} == set(provenance["calibration"])
 
 

@@ -18,6 +18,12 @@ LOG = (
 
 
 @pytest.fixture
+def without_page(monkeypatch):
+    """Reports whose page and figures are not drawn, which takes longest: report.json alone."""
+    monkeypatch.setattr("ipvae.report.page.files", lambda *_: {"index.html": b"page"})
+
+
+@pytest.fixture
 def command(capsys):
     """Run a command; return status, parsed JSON or stdout, stderr."""
 

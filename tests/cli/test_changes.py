@@ -225,6 +225,7 @@ def test_constant_images_have_no_r2_in_json(command, subject):
     assert (status, found["changes"][0]["r2"]) == (0, None)
 
 
+@pytest.mark.usefixtures("without_page")
 def test_labels_of_other_things_judge_no_read_out(command, tmp_path, kinds):
     """Faces or none are not the classes of a network of digits; digits are."""
     network = kinds.networks(2)["recurrent + 2 read-outs"]

@@ -56,6 +56,7 @@ def of_kind(tmp_path, kinds, request):
     return tmp_path / "net.h5"
 
 
+@pytest.mark.usefixtures("without_page")
 def test_a_report_has_the_numbers_of_the_trace(command, of_kind, tmp_path, monkeypatch):
     network = read_network(of_kind)
     trace = emulator.run(network, network.test_images, 9, 5)
@@ -179,7 +180,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def test_a_longer_trace_takes_no_more_memory(tmp_path, make_network):
-    """The longer one has 75 MB."""
+    """The longer one has 50 MB."""
     write_network(tmp_path / "net.h5", make_network(k=256, m=16, n_images=16))
 
     def peak(samples, steps):
@@ -190,7 +191,7 @@ def test_a_longer_trace_takes_no_more_memory(tmp_path, make_network):
         return int(done.stdout.split()[-1]) / 1024
 
     few = peak(16, 64)
-    assert peak(16, 1500) < few + 25
+    assert peak(16, 1000) < few + 25
 
 
 class Terminal:

@@ -11,6 +11,8 @@ from ipvae.cli import energy_rows, report
 from ipvae.energy import rapl
 from ipvae.network.file import write_network
 
+pytestmark = pytest.mark.usefixtures("without_page")
+
 
 @pytest.fixture
 def net(tmp_path, make_network):

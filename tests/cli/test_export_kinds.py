@@ -185,6 +185,7 @@ def test_evaluate_judges_the_read_outs(command, exported, kind):
     assert f"accuracy {classes['accuracy']:.2%}" in " ".join(out.split())
 
 
+@pytest.mark.usefixtures("without_page")
 @pytest.mark.parametrize("kind", KINDS)
 def test_report_counts(command, exported, tmp_path, kind):
     net, _ = exported(kind)

@@ -7,6 +7,8 @@ import pytest
 from ipvae.cli import report
 from ipvae.network.file import write_network
 
+pytestmark = pytest.mark.usefixtures("without_page")
+
 LOG = (
     "num_steps,avg_time_per_step,total_power,static_total_power,core_idx,syn_ops,host\n"
     "35,3,0.2,0.3,0,700,here\n"

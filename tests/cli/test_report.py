@@ -41,6 +41,7 @@ def test_the_terminal_names_the_page_and_its_verdicts(command, net, out):
     assert all(line.split(": ", 1)[1] in page for line in lines[1:6])
 
 
+@pytest.mark.usefixtures("without_page")
 def test_the_curve_is_of_the_run_and_ends_with_its_quality(command, net, out):
     _, found, _ = command("report", net, "--out", out, *EXTENT, "--json", "-")
     assert found["curve"][-1] == {"step": 24, **found["quality"]}
@@ -54,6 +55,7 @@ def test_the_curve_is_of_the_run_and_ends_with_its_quality(command, net, out):
     assert mean == pytest.approx(found["quality"]["r2"], rel=1e-6)
 
 
+@pytest.mark.usefixtures("without_page")
 def test_a_curve_of_the_first_images_does_not_change_the_rest(command, net, out, monkeypatch):
     words = ("report", net, "--out", out, *EXTENT, "--json", "-")
     _, whole, _ = command(*words)

@@ -85,6 +85,7 @@ def test_a_killed_worker_changes_no_number(command, net, cluster, monkeypatch):
 
 
 @needs_dask
+@pytest.mark.usefixtures("without_page")
 def test_a_report_in_shards_counts_the_same(command, net, cluster, tmp_path):
     words = ("report", net, "--samples", IMAGES, "--steps", 9, "--json", "-", "--out", tmp_path)
     expected = command(*words)

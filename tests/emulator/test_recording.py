@@ -82,9 +82,9 @@ def net(tmp_path_factory, make_network):
 
 
 def test_a_trace_on_disk_takes_no_more_memory_for_more_steps_and_images(tmp_path, net):
-    """The longer trace alone has 150 MB."""
+    """The longer trace alone has 75 MB."""
     few = peak(net, tmp_path / "few.h5", 4, 64)
-    many = peak(net, tmp_path / "many.h5", 16, 3000)
+    many = peak(net, tmp_path / "many.h5", 16, 1500)
     assert many < few + 25
 
 

@@ -142,9 +142,8 @@ def test_they_average_over_executions(make_network):
     assert by_image == pytest.approx(count(network, trace).effective_macs)
 
 
-@pytest.mark.parametrize(
-    "layout", ["recurrent", pytest.param("error-units", marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("layout", ["recurrent", "error-units"])
 def test_neurobench_counts_our_effective_macs_of_models_mnist(tmp_path, layout):
     """Exported with scikit-learn's digits, enlarged: no data set needs to be there."""
     net = tmp_path / "net.h5"

@@ -38,7 +38,12 @@ def simulator(architecture, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "kind", ["recurrent", "errors + 2 read-outs", "loop of three", "two hidden + 1 read-out", "lca"]
+    "kind",
+    [
+        *("recurrent", "errors + 2 read-outs", "lca"),
+        pytest.param("loop of three", marks=pytest.mark.long),
+        pytest.param("two hidden + 1 read-out", marks=pytest.mark.long),
+    ],
 )
 def test_synaptic_events_equal_our_operations(simulator, kinds, kind):
     network = kinds.networks(2)[kind]
