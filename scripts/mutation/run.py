@@ -108,10 +108,7 @@ def reached(root: Path, tests: list[str], keep: Path, ask) -> Reached:
         return hashlib.sha256(digest.encode() + (root / file).read_bytes()).hexdigest() + file
 
     new = [file for file in tests if name(file) not in kept]
-    requests = [
-        {"what": "reach", "tests": [f], "rooms": rooms.ALL, "cpu_s": 600, "wall_s": 3000}
-        for f in new
-    ]
+    requests = [{"what": "reach", "tests": [f], "rooms": rooms.ALL, "cpu_s": 600} for f in new]
     for file, found in zip(new, ask(requests), strict=True):
         kept[name(file)] = found
         print(f"reach of {file}: {len(found)} tests", file=sys.stderr)
@@ -161,5 +158,4 @@ def request(mutant: Mutant, tests: list[str], found: Reached) -> dict[str, Any]:
         "tests": tests,
         "fresh_cache": fresh,
         "cpu_s": cpu_s,
-        "wall_s": 8 * cpu_s,
     }

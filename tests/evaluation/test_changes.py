@@ -139,6 +139,23 @@ def test_noise_is_the_same_on_every_machine():
     assert found[0].tolist() == [min(max(round(100 + n), 0), 255) for n in noise]
 
 
+@pytest.mark.parametrize("word", [0, 2**64 - 1])
+def test_the_rarest_random_word_gives_finite_noise(word, monkeypatch):
+    """Its uniform lies inside (0, 1): 0 and 1 would be noise without end."""
+
+    class OneWord:
+        def __init__(self, _key):
+            pass
+
+        def random_raw(self, shape):
+            return np.full(shape, word, np.uint64)
+
+    monkeypatch.setattr(np.random, "PCG64", OneWord)
+    found = noisy(np.zeros((1, 2, 2)), 1.0, seed=0)
+    wanted = NormalDist().inv_cdf(0.5 / 2**52)
+    np.testing.assert_allclose(found, wanted if word == 0 else -wanted, rtol=1e-9)
+
+
 def test_contrast_multiplies_rounds_half_to_even_and_clips():
     pixels = np.array([[1, 3, 5, 200] + [0] * 140], np.int16)
     assert apply(pixels, BYTES, "contrast", 0.5)[0, :4].tolist() == [0, 2, 2, 100]

@@ -176,14 +176,14 @@ def test_a_planted_mutant_is_killed_and_one_that_changes_nothing_survives(
         mutant = found.get(name)
         text = mutant.text if mutant else name
         asked = {"path": "toy.py", "text": text, "tests": tests, "fresh_cache": False}
-        return tool.worker.trial({**asked, "cpu_s": 60, "wall_s": 600, **limits})
+        return tool.worker.trial({**asked, "cpu_s": 60, **limits})
 
     killed = {"outcome": "killed", "by": "test_toy.py::test_clipped"}
     assert outcome("toy.py:10:minmax:1") == killed
     assert outcome("toy.py:15:compare:1")["outcome"] == "survived"
     assert outcome("x = y\n")["outcome"] == "killed"
     assert outcome("while True: pass\n", cpu_s=1)["outcome"] == "timed out"
-    assert outcome("import time; time.sleep(99)\n", wall_s=1)["outcome"] == "timed out"
+    assert outcome("import time; time.sleep(99)\n", idle_s=1)["outcome"] == "timed out"
     assert (tmp_path / "toy.py").read_text() == TOY
     assert json.loads(json.dumps(killed)) == killed
 
