@@ -5,7 +5,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from ipvae.evaluation.changes import NAMES, Change, changed, noisy, salted
+from ipvae.evaluation.changes import NAMES, Change, _uniforms, changed, noisy, salted
 from ipvae.network.description import InputFormat
 
 BYTES = InputFormat(0, 255, 1 / 255, (12, 12))
@@ -199,3 +199,11 @@ def test_an_image_shifted_by_its_width_is_gone_and_by_one_less_is_not(right):
         wanted[:, :, -1 if right > 0 else 0] = 7
     np.testing.assert_array_equal(moved, wanted)
     assert not Change("shift", 1.0).hides and not Change("contrast", 1.0).hides
+
+
+def test_uniforms_are_the_middles_of_2_to_the_52_parts():
+    """One bit more, and the largest would round to 1, whose normal number is infinite."""
+    found = _uniforms((2, 3), 9, 1)
+    bits = np.random.PCG64([9, 1])
+    wanted = [((int(bits.random_raw()) >> 12) + 0.5) / 2**52 for _ in range(6)]
+    assert found.reshape(-1).tolist() == wanted

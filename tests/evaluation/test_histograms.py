@@ -136,3 +136,16 @@ def test_bins_of_weights_are_as_narrow_as_64_of_them_allow(low, high, width, bin
     assert found["edges"] == [low - 0.5 + width * i for i in range(bins + 1)]
     assert found["counts"] == in_bins(weights[0].tolist(), found["edges"])
     assert found["unit"] == "integer weight"
+
+
+@pytest.mark.parametrize("network", ["errors, graded code"], indirect=True)
+def test_potentials_that_are_all_alike_fill_a_bin_of_one_step(network):
+    """Graded neurons have no clips of their own: bins go from the least to the largest there is."""
+    unit = 2.0**-network.layer.shift
+    found = _potentials(network.layer, np.full((2, 7), 40))
+    assert (found["edges"][0], found["edges"][-1]) == (40 * unit, 41 * unit)
+    assert found["counts"] == [14] + [0] * 63
+    assert found["unit"] == "steps of what is sent"
+    found = _potentials(network.layer, np.array([[40, 44]]))
+    assert (found["edges"][0], found["edges"][-1]) == (40 * unit, 44 * unit)
+    assert found["counts"] == [1] + [0] * 62 + [1]

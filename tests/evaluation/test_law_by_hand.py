@@ -208,7 +208,7 @@ def test_a_verdict_fails_below_its_bound_and_not_at_it():
         tests = (*(Outcome(f"t{i}", 0.0, None, 0.5) for i in range(3)), Outcome("x", 1.0, 3, p))
         found = Verdict(10, tests, ("y",))
         assert (found.follows_poisson, found.worst.name) == (follows, "x")
-        assert found.bound == ALPHA / 4
+        assert found.bound == ALPHA / 4 == 1e-6 / 4
         told = found.as_dict()
         assert (told["p_value"], told["follows_poisson"]) == (p, follows)
         assert (told["draws"], told["left_out"], len(told["tests"])) == (10, ["y"], 4)

@@ -236,3 +236,18 @@ def test_draws_of_training_are_keyed_by_stream_step_image_and_latent(relaxation)
     wanted = relaxed_poisson(u, 0.6, key, first=5 * 4, relaxation=relaxation)
     assert torch.equal(draws.poisson(u, 2), wanted)
     assert torch.equal(draws.normal(u, 2), keyed_normal(u, key, first=5 * 4))
+
+
+def test_exact_draws_have_no_gradient_and_relaxed_ones_have():
+    u = torch.zeros(5, requires_grad=True)
+    assert not relaxed_poisson(u, 0.0, 1).requires_grad
+    for temperature in (1.0, 0.01):
+        assert relaxed_poisson(u, temperature, 1).requires_grad
+
+
+def test_streams_begin_at_their_first_number_unless_told_otherwise():
+    u, draws = torch.linspace(-1, 1, 8).reshape(2, 4), exact_draws(7)
+    assert torch.equal(draws.poisson(u, 3), exact_draws(7, first_image=0).poisson(u, 3))
+    assert torch.equal(draws.normal(u, 3), exact_draws(7, first_image=0).normal(u, 3))
+    assert torch.equal(keyed_normal(u, 9), keyed_normal(u, 9, first=0))
+    assert torch.equal(relaxed_poisson(u, 0.5, 9), relaxed_poisson(u, 0.5, 9, first=0))

@@ -93,3 +93,20 @@ def test_loss_of_two_images_two_steps_and_eight_pixels(form):
     assert found.nll.item() == pytest.approx(nll)
     assert found.kl.item() == pytest.approx(kl)
     assert found.total.item() == pytest.approx((nll + 0.5 * kl) * 32)
+
+
+@pytest.mark.parametrize(
+    ("steps", "first", "progress", "now"),
+    [
+        (8, 4, 0.0, 4),
+        (8, 4, 0.4999, 4),
+        (8, 4, 0.5, 8),
+        (100, 16, 0.4999, 64),
+        (100, 16, 0.5, 100),
+        (9, 9, 0.0, 9),
+        (9, 0, 0.0, 9),
+    ],
+)
+def test_steps_double_until_their_fraction_is_over(steps, first, progress, now):
+    config = preset_config("mnist", steps=steps, first_steps=first, growth_fraction=0.5)
+    assert settings_at(config, progress).steps == now
