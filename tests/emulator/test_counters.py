@@ -127,13 +127,17 @@ def graded_chain(values, weights, **parts):
     )
 
 
+GIVEN = [0, -4, -5, 3, 7, 9, 1, -1]
+"""What graded neurons would send if it had no limits."""
+
+
 @pytest.mark.parametrize(("z_min", "at_limit"), [(-4, 4), (-5, 3), (0, 2)])
 def test_counters_of_graded_neurons_by_hand(z_min, at_limit):
     """A number that cannot be negative is not saturated at 0: 7 and what is cut to 7 are."""
-    network = graded_chain([0, -4, -5, 3, 7, 9], [1, 1, 1, 1, 1, 1], z_min=z_min, z_max=7)
+    network = graded_chain(GIVEN, [1] * len(GIVEN), z_min=z_min, z_max=7)
     totals = Emulator(network).totals(network.test_images, 3, 0)
     layer = totals.layers["1"]
-    sent = np.clip([0, -4, -5, 3, 7, 9], z_min, 7)
+    sent = np.clip(GIVEN, z_min, 7)
     assert layer.sizes.tolist() == (4 * np.abs(sent)).tolist()
     assert layer.messages.tolist() == (4 * (sent != 0)).tolist()
     assert layer.saturations == {"drive": 0, "a_in": 0, "u": 0, "z": 4 * at_limit}

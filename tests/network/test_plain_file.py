@@ -62,6 +62,13 @@ def test_every_part_of_a_file_is_read(plain_nets, path, small):
     assert network.n_neurons == 40 + first.n_neurons + 6 + 1
 
 
+def test_an_input_without_a_transform_has_that_of_lava_dl(plain_nets, path, small):
+    """64 of a pixel, the input's shift of 2^6, and no bias."""
+    del small[0]["weight"], small[0]["bias"]
+    entry = read_plain(plain_nets.write(path, small)).input
+    assert (entry.weight, entry.bias) == (64.0, 0.0)
+
+
 def test_sigma_delta_networks_are_read(plain_nets, path):
     p = plain_nets
     layers = [
@@ -141,6 +148,11 @@ WRONG = {
     "too large": (weights(3, 256), r"weight holds -1\.\.256"),
     "weight shape": (change(3, weight=np.ones((6, 2, 2))), "layer 3: weight has shape"),
     "conv weight shape": (change(1, weight=np.ones((3, 2))), r"allowed \(C_out, C_in, H, W\)"),
+    "kernel of depth 2": (
+        change(1, weight=np.ones((3, 2, 3, 2, 2))),
+        r"layer 1: weight has shape \(3, 2, 3, 2, 2\), allowed \(C_out, C_in, H, W\)",
+    ),
+    "one bit too large": (weights(3, 2**31), "layer 3: weight holds numbers of more than 32 bits"),
     "inputs": (change(3, weight=np.ones((6, 7))), "its weights hear 7 neurons, allowed"),
     "shape": (
         change(1, shape=np.array([3, 9, 9])),
