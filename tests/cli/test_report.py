@@ -112,6 +112,9 @@ def test_verify_says_what_was_compared(command, net, out, monkeypatch):
     exact = found["verified"]
     assert (exact["bit_exact"], exact["samples"], exact["steps"]) == (True, 2, 16)
     assert exact["compared_values"] == 2 * 17 * 3 * 12
+    network = read_network(net)
+    trace = run_backend("emulator", network, network.test_images[:2], 16, 0)
+    assert exact["max_count"] == trace.stacked("1", "z").max() > 0
     assert exact["first_divergence"] is None
     assert "Yes: emulator and emulator ran the first images" in (out / "index.html").read_text()
     assert found["run"]["command"].endswith("--verify lava")

@@ -35,8 +35,12 @@ def compared(tmp_path_factory, kinds, shown, run_wide):
         patch.setattr(comparison, "comparison", lambda *given: drawn.append(given))
         options = ("--samples", 3, "--steps", "1,4,12", "--seed", 2, "--out", "out")
         status, text = run_wide(*words, *options)
-    assert status == 0
-    return json.loads((home / "out" / "compare.json").read_text()), text, drawn[0]
+        assert status == 0
+        words = ("evaluate", "recurrent.h5", *options[:-2], "--json", "evaluated.json")
+        assert run_wide(*words)[0] == 0
+    found = json.loads((home / "out" / "compare.json").read_text())
+    found["evaluated"] = json.loads((home / "evaluated.json").read_text())
+    return found, text, drawn[0]
 
 
 def test_the_table_has_the_numbers_of_the_json(compared, shown):
@@ -92,6 +96,20 @@ def test_the_picture_is_of_the_same_subjects(compared):
     assert json.loads(json.dumps(subjects)) == found["subjects"]
     assert below == "3 images, seed 2"
     assert energy == found["energy_model"] == "Loihi 1 constants"
+
+
+def test_points_are_those_of_evaluate(compared):
+    found, _, _ = compared
+    evaluated, subject = found["evaluated"], found["subjects"][0]
+    keys = ("step", "r2", "mse", "zeros")
+    assert [{key: point[key] for key in keys} for point in subject["curve"]] == evaluated["curve"]
+    (accuracy,) = [of["accuracy"] for of in evaluated["readouts"] if "accuracy" in of]
+    assert subject["curve"][-1]["accuracy"] == accuracy
+
+
+def test_least_squares_take_two_products(compared):
+    (point,) = compared[0]["subjects"][-1]["curve"]
+    assert (point["drive_macs"], point["readout_ops"], point["synaptic_ops"]) == (42, 42, 0)
 
 
 def test_sums_of_operations_are_of_their_parts(compared):

@@ -47,6 +47,7 @@ def test_counts_are_means_of_an_image(seen, shown):
     result, text = seen
     head, *rows = shown.rows_below(text, "per image")
     assert head == ["counts (docs/energy.md)"]
+    assert {len(row) for row in rows} == {4} and len(rows) == 6
     found = {}
     for row in rows:
         found |= dict(zip(row[::2], row[1::2], strict=True))

@@ -9,14 +9,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ipvae.cli import details, doctor_checks, emulated, energy_rows, report_data, run
-from ipvae.cli.verdict import describe, verdict
+from ipvae.cli import details, doctor_checks, energy_rows, report_data
+from ipvae.cli.verify import describe
 from ipvae.emulator import Emulator
 from ipvae.emulator import run as emulate
 from ipvae.energy.counts import count
 from ipvae.energy.models import EnergyRow, TimeRow
 from ipvae.network.file import write_network
-from ipvae.network.stream import stream_drives
+from ipvae.workflows.run import run
+from ipvae.workflows.verify import compared
 
 STEPS = 7
 
@@ -113,15 +114,13 @@ def test_pictures_know_whether_pixels_are_signed(kinds, make_network, kind, sign
 
 
 @pytest.mark.parametrize("kind", ["lca", "errors + 2 read-outs", "recurrent"])
-def test_every_backend_is_counted_alike(kinds, kind):
-    """Figures of a run from the emulator's totals, and from the trace that another would give."""
+def test_a_run_is_counted_as_its_trace_is(kinds, kind):
+    """Totals of traces: tests/network/test_trace_totals.py."""
     network = kinds.networks(4)[kind]
-    trace = emulate(network, network.test_images, STEPS, 0)
-    totals = Emulator(network).totals(network.test_images, STEPS, 0)
-    drives = stream_drives(network, network.test_images, STEPS, None)
+    result = run(network, steps=STEPS, record="all")
+    trace, found = result.trace, result.to_json()
+    assert trace is not None
     z = trace.stacked(network.code, "z")
-    found = emulated.figures(network, totals)
-    assert run.figures(network, trace, drives) == found
     assert found["spikes"] == np.abs(z).sum()
     assert found["zeros"] == pytest.approx((z == 0).mean())
     assert found["saturations"] == sum(found["saturations_by_variable"].values())
@@ -180,7 +179,7 @@ def test_a_difference_is_said_as_it_was_found(network, trace):
     expected = int(samples[1]["2"]["u"][3, 5])
     samples[1]["2"]["u"][3, 5] += 9
     other = replace(trace, backend="lava", samples=samples)
-    found = verdict(network, [trace, trace, other], 3, STEPS, 0)
+    found = compared(network, [trace, trace, other], 3, STEPS, 0).to_json()
     neurons = sum(layer.n_neurons for layer in network.layers.values())
     assert found["compared_values"] == 3 * 3 * (STEPS + 1) * neurons
     assert describe(found) == (
@@ -197,9 +196,10 @@ def test_a_trace_that_holds_less_is_not_exact(network, trace):
         for sample in trace.samples
     ]
     other = replace(trace, backend="lava", samples=short)
-    found = verdict(network, [trace, trace, other], 3, STEPS, 0)
+    found = compared(network, [trace, trace, other], 3, STEPS, 0).to_json()
     assert (
-        found["compared_values"] == verdict(network, [trace, other], 3, STEPS, 0)["compared_values"]
+        found["compared_values"]
+        == compared(network, [trace, other], 3, STEPS, 0).to_json()["compared_values"]
     )
     assert not found["bit_exact"]
 

@@ -1,5 +1,8 @@
 """Every form of a number at its edges; the units that are written beside them."""
 
+import ast
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,6 +10,7 @@ from ipvae.report import numbers
 from ipvae.report.numbers import FORMS
 from ipvae.report.words import number_of
 
+ROOT = Path(__file__).resolve().parents[2]
 NAN, INF = float("nan"), float("inf")
 
 
@@ -162,3 +166,19 @@ def test_percentages_have_as_many_digits_as_asked_for():
 )
 def test_things_are_counted_in_words(n, text):
     assert number_of(n, "core") == text
+
+
+@pytest.mark.parametrize("pattern", ["report/**/*.py", "cli/*.py", "scripts/*.py"])
+def test_no_other_file_scales_a_quantity_for_people(pattern):
+    """A factor of a unit, 1e6 and the like, is written in report/numbers.py alone."""
+    factors = {1e6, 1e9, 1e12, 100, 1024}
+    found = [
+        f"{file.relative_to(ROOT)}:{node.lineno}"
+        for file in sorted(ROOT.glob(pattern))
+        if file.name != "numbers.py"
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Mult, ast.Div))
+        for side in (node.left, node.right)
+        if isinstance(side, ast.Constant) and side.value in factors
+    ]
+    assert found == []
