@@ -18,7 +18,7 @@ STEPS, SEED, SAMPLES = (1, 3, 20), 5, 40
 SAME = ("--seed", SEED, "--samples", SAMPLES)
 PROBED = ("--probe", "--probe-images", 300)
 ASKED = ("--steps", ",".join(map(str, STEPS)), *SAME)
-TINY = ("--preset", "digits", "--latents", 16, "--epochs", 5)
+TINY = ("--preset", "digits", "--latents", 16, "--epochs", 4)
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,11 @@ EVALUATED = {
     "ipvae, LCA 0.2": ("ipvae", "--inference", "lca", "--threshold", 0.2),
 }
 ONE_SHOT = {"once.h5", "pvae-linear", "gvae-linear", "eight.h5, least squares"}
+
+
+def test_models_and_networks_are_there(here):
+    """Before all others, so that none of them takes the time of training as well."""
+    assert {path.stem for path in here.glob("*.h5")} == {"eight", "errors", "lca", "once"}
 
 
 def test_all_were_compared(subjects, mixed):
@@ -264,7 +269,8 @@ def disk_full(*_, **__):
 
 
 @pytest.mark.skipif(find_spec("distributed") is None, reason=f"needs Dask: {INSTALL}")
-def test_networks_may_run_on_a_cluster(command, here, tmp_path):
+def test_networks_may_run_on_a_cluster(command, here, tmp_path, monkeypatch):
+    monkeypatch.setattr("ipvae.cli.scale.processors", lambda: 1)
     words = ("compare", here / "eight.h5", here / "ipvae", "--steps", "1,2", "--samples", 3)
     plain = command(*words, "--out", tmp_path, "--json", "-")
     assert plain[0] == 0

@@ -109,7 +109,8 @@ def test_images_that_stop_alone_stop_there_too(command, net, cluster):
 def test_a_large_run_is_spread_over_this_machine_unless_told_otherwise(command, net, monkeypatch):
     asked, words = [], ("evaluate", net, "--steps", 4, "--json", "-")
     expected = command(*words)
-    spread = scale.spread
+    spread, local_cluster = scale.spread, scale.local_cluster
+    monkeypatch.setattr(scale, "local_cluster", lambda _: local_cluster(1))
     monkeypatch.setattr(scale, "LARGE", 4 * IMAGES)
     monkeypatch.setattr(scale, "processors", lambda: 2)
     monkeypatch.setattr(scale, "spread", lambda *given: asked.append(given[2]) or spread(*given))

@@ -121,7 +121,7 @@ def await_records(folder, member):
 
 def test_two_processes_are_stopped_and_resumed_to_the_same_bits(team, command, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    longer = [*TINY, "--epochs", "6"]
+    longer = [*TINY, "--epochs", "3"]
     ended(team(*longer, "--out", whole))
     members = team(*longer, "--out", parts, code=SLOW)
     await_records(parts, members[0])
