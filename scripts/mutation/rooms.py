@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
-ALL = ("network", "emulator", "energy", "evaluation", "export", "report", "cli")
+ALL = (
+    *("network", "emulator", "energy", "evaluation", "export", "report", "cli", "workflows"),
+    "float_models",
+)
 """Folders whose lines are followed."""
 
-SHOWN = "figures verdict energy_rows measured details report_data compared changes emulated plan"
+SHOWN = "figures energy_rows measured details report_data compared changes plan"
 PAGE = "numbers verdicts page comparison curves earlier thumbnails"
 
 FILES: dict[str, tuple[str, ...]] = {
@@ -16,6 +19,7 @@ FILES: dict[str, tuple[str, ...]] = {
         *(f"cli/{name}.py" for name in SHOWN.split()),
         *(f"report/{name}.py" for name in PAGE.split()),
         "report/figures",
+        *(f"workflows/{name}.py" for name in ("count", "place", "run", "verify")),
     ),
     "export": ("export",),
     "emulator": ("emulator",),
@@ -23,15 +27,19 @@ FILES: dict[str, tuple[str, ...]] = {
 """Files, or folders of files, of each room. Shown: the figures of report/ and cli/."""
 
 CLI = (
-    "figures details measured report changes plan emulated "
-    "shown_commands shown_compare shown_report"
+    "figures details measured report changes plan shown_commands shown_compare shown_report "
+    "shown_values"
 )
 
 TESTS: dict[str, tuple[str, ...]] = {
     "energy": ("tests/energy", "tests/cli/test_energy_rows.py", "tests/cli/test_report.py"),
     "network": ("tests/network", "tests/emulator/test_vectors.py", "tests/cli/test_plan.py"),
     "evaluation": ("tests/evaluation", "tests/cli/test_figures.py"),
-    "shown": ("tests/report", *(f"tests/cli/test_{name}.py" for name in CLI.split())),
+    "shown": (
+        "tests/report",
+        "tests/workflows",
+        *(f"tests/cli/test_{name}.py" for name in CLI.split()),
+    ),
     "export": ("tests/export", "tests/cli/test_export_kinds.py"),
     "emulator": ("tests/emulator",),
 }

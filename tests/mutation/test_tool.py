@@ -133,6 +133,13 @@ def test_a_sample_is_by_seed(tool):
     assert len(sample(1)) == 20
 
 
+def test_every_file_and_test_of_a_room_is_there(tool):
+    rooms = tool.rooms
+    named = [*rooms.FILES.values(), *rooms.TESTS.values(), rooms.ALL, rooms.COMPILED]
+    named.append(rooms.COMPILED_TESTS)
+    assert [n for names in named for n in names if not (ROOT / n).exists()] == []
+
+
 def test_a_survivor_is_known_when_lines_moved(tool, tmp_path):
     mutant = tool.mutants.mutants("toy.py", TOY)[3]
     moved = tool.mutants.mutants("toy.py", "\n\n" + TOY)[3]
