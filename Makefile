@@ -11,9 +11,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/stamp
 DEMO_OUT := build/demo
 PACKAGES := network evaluation float_models train emulator export lava_procs energy report workflows cli
+WORKERS := 2
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 CODE := $(PACKAGES) hw_tests tests scripts benchmarks ipvae/__init__.py
 
 .DEFAULT_GOAL := help
+# Compiled tests are kept: pytest rewrites 200 files otherwise, in every process.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup demo test test-long site tutorial certificate check lint types lock clean
 
 help:
@@ -28,10 +32,10 @@ demo: $(STAMP)
 	$(BIN)/ipvae demo --out $(DEMO_OUT)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest tests hw_tests
+	$(PYTEST) tests hw_tests
 
 test-long: $(STAMP)
-	$(BIN)/python -m pytest -m long --timeout 0 tests
+	$(PYTEST) -m long --timeout 0 tests hw_tests
 
 site: $(STAMP)
 	$(BIN)/python scripts/build_site.py build/site
