@@ -187,18 +187,23 @@ class Program:
                     raise WidthError(entry)
 
 
+def arranged(spec):
+    """What its vectors give and what they want, as an array for each name."""
+    usual, vectors = spec["usual"], spec["vectors"]
+    given = {name: np.array([{**usual, **v["given"]}[name] for v in vectors]) for name in usual}
+    wanted = {name: np.array([v["gives"][name] for v in vectors]) for name in vectors[0]["gives"]}
+    return given, wanted
+
+
 def failures(spec, vectors=None):
-    """Vectors that the program does not reproduce, or whose branch it does not reach: indices."""
-    vectors = spec["vectors"] if vectors is None else vectors
-    usual = spec["usual"]
-    columns = {name: np.array([{**usual, **v["given"]}[name] for v in vectors]) for name in usual}
-    a_in = columns.pop("a_in")
-    program = Program(spec, len(vectors), columns)
-    sent = program.step(a_in)
-    wrong = np.zeros(len(vectors), dtype=bool)
-    for name in vectors[0]["gives"]:
-        found = sent if name == "s_out" else program.values[name]
-        wrong |= found != np.array([v["gives"][name] for v in vectors])
+    """Vectors that the program does not reproduce: indices. `vectors` as `arranged` gives them."""
+    given, wanted = arranged(spec) if vectors is None else vectors
+    constants = {name: values for name, values in given.items() if name != "a_in"}
+    program = Program(spec, len(given["a_in"]), constants)
+    sent = program.step(given["a_in"])
+    wrong = np.zeros(len(sent), dtype=bool)
+    for name, values in wanted.items():
+        wrong |= (sent if name == "s_out" else program.values[name]) != values
     return np.flatnonzero(wrong)
 
 
