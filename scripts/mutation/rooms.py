@@ -33,7 +33,11 @@ CLI = (
 
 TESTS: dict[str, tuple[str, ...]] = {
     "energy": ("tests/energy", "tests/cli/test_energy_rows.py", "tests/cli/test_report.py"),
-    "network": ("tests/network", "tests/emulator/test_vectors.py", "tests/cli/test_plan.py"),
+    "network": (
+        "tests/network",
+        *("tests/emulator/test_vectors.py", "tests/emulator/test_edges.py", "tests/test_kinds.py"),
+        "tests/cli/test_plan.py",
+    ),
     "evaluation": ("tests/evaluation", "tests/cli/test_figures.py"),
     "shown": (
         "tests/report",
