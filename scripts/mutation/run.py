@@ -132,8 +132,8 @@ def tests_of(mutant: Mutant, found: Reached) -> list[str]:
     def asked(test: str, what: dict) -> bool:
         if not what["passed"] or what["seconds"] > reach.SLOW_S:
             return False
-        if mutant.path in rooms.COMPILED:
-            return test.split("::", 1)[0] in rooms.COMPILED_TESTS
+        if mutant.path in rooms.UNSEEN:
+            return test.split("::", 1)[0] in rooms.UNSEEN[mutant.path]
         lines = what["lines"].get(mutant.path, ())
         return not wanted.isdisjoint(lines) if wanted else bool(lines)
 
