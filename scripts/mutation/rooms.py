@@ -33,7 +33,11 @@ CLI = (
 
 TESTS: dict[str, tuple[str, ...]] = {
     "energy": ("tests/energy", "tests/cli/test_energy_rows.py", "tests/cli/test_report.py"),
-    "network": ("tests/network", "tests/emulator/test_vectors.py", "tests/cli/test_plan.py"),
+    "network": (
+        "tests/network",
+        *("tests/emulator/test_vectors.py", "tests/emulator/test_edges.py", "tests/test_kinds.py"),
+        *("tests/cli/test_plan.py", "tests/workflows"),
+    ),
     "evaluation": ("tests/evaluation", "tests/cli/test_figures.py"),
     "shown": (
         "tests/report",
@@ -57,7 +61,11 @@ No other module's constants are frozen into the kernels: these six import of our
 COMPILED_TESTS = tuple(
     f"tests/emulator/test_{name}.py" for name in ("kinds", "engine", "vectors", "draws", "totals")
 )
-"""Asked about a mutant of a compiled file, in this order."""
+UNSEEN = {
+    **dict.fromkeys(COMPILED, COMPILED_TESTS),
+    "network/hdf5_child.py": ("tests/network/test_hdf5.py", "tests/network/test_file.py"),
+}
+"""Files that run compiled or in a child, where no line is seen: tests asked about them."""
 
 
 def files(tree: Path, names: tuple[str, ...], glob: str = "*.py") -> list[str]:

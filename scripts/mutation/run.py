@@ -132,8 +132,8 @@ def tests_of(mutant: Mutant, found: Reached) -> list[str]:
     def asked(test: str, what: dict) -> bool:
         if not what["passed"] or what["seconds"] > reach.SLOW_S:
             return False
-        if mutant.path in rooms.COMPILED:
-            return test.split("::", 1)[0] in rooms.COMPILED_TESTS
+        if mutant.path in rooms.UNSEEN:
+            return test.split("::", 1)[0] in rooms.UNSEEN[mutant.path]
         lines = what["lines"].get(mutant.path, ())
         return not wanted.isdisjoint(lines) if wanted else bool(lines)
 
@@ -149,8 +149,8 @@ def tests_of(mutant: Mutant, found: Reached) -> list[str]:
 
 def request(mutant: Mutant, tests: list[str], found: Reached) -> dict[str, Any]:
     """What a worker is asked about a mutant."""
-    cpu_s = 60 + 5 * sum(found[test]["seconds"] for test in tests)
     fresh = mutant.path in rooms.COMPILED
+    cpu_s = (120 if fresh else 15) + 3 * sum(found[test]["seconds"] for test in tests)
     return {
         "what": "trial",
         "path": mutant.path,

@@ -45,6 +45,17 @@ def test_every_value_is_in_one_bin(network):
     assert json.loads(json.dumps(found)) == found
 
 
+def test_potentials_that_are_all_the_same_span_one_step(kinds):
+    """Without a width of their own: from the potential to the next integer, whole in one bin."""
+    network = kinds.networks(3)["lca"]
+    layer = network.layers[network.code]
+    assert isinstance(layer, GradedLayer)
+    found = _potentials(layer, np.full((2, network.n_neurons), 5))
+    step = 2.0**-layer.shift
+    assert [found["edges"][0], found["edges"][-1]] == [5 * step, 6 * step]
+    assert found["counts"] == [2 * network.n_neurons, *[0] * (BINS - 1)]
+
+
 def test_clips_are_those_of_the_layer(make_network):
     network = make_network()
     layer = network.layer

@@ -2,11 +2,13 @@ import numpy as np
 import pytest
 
 from ipvae.emulator import Emulator, run
-from ipvae.network.bounds import bounds, require_proved, saturations
+from ipvae.network.activations import SWISH, swish_table
+from ipvae.network.bounds import _graded, bounds, require_proved, saturations
 from ipvae.network.check import check
 from ipvae.network.drive import drive
 from ipvae.network.errors import DescriptionError, InputError, UnprovedOverflowError
-from ipvae.network.interval import weighted_sums
+from ipvae.network.interval import between, weighted_sums
+from ipvae.network.layers import GradedLayer
 
 
 def test_weighted_sums_bound_partial_sums_and_the_whole():
@@ -79,6 +81,15 @@ def test_change_and_log_rate_are_bounded_from_the_files_own_limits(make_network)
         self_weight=np.full(16, 2**22 - 1, np.int32), du_min=-(2**22 - 1), u_min=-49152
     )
     assert all(b.holds for b in bounds(widest))
+
+
+@pytest.mark.parametrize(("least", "sent"), [(0, 0), (-1, -int(swish_table().max()))])
+def test_swish_of_what_is_never_negative_is_proved_not_to_be_either(kinds, least, sent):
+    layers = [layer for net in kinds.networks(3).values() for layer in net.layers.values()]
+    layer = next(la for la in layers if isinstance(la, GradedLayer) and la.activation == SWISH)
+    found = _graded(layer, between(np.full(layer.n_neurons, least), 4096))
+    assert found["y"].low.tolist() == [sent] * layer.n_neurons
+    assert found["z"].low.max() <= 0 if least else (found["z"].low == 0).all()
 
 
 def test_bound_at_its_edge_and_one_past_it(make_network):
