@@ -68,6 +68,8 @@ def group_of(item):
     """Name of the group that a test stays in, None for one that may run anywhere."""
     if item.path.name in WAITING:
         return "waiting"
+    if "fork" in item._fixtureinfo.name2fixturedefs:
+        return "forks"  # of one process
     found = item._fixtureinfo.name2fixturedefs.values()
     shared = any(fixtures[-1].scope in ("module", "class") for fixtures in found)
     return item.path.stem if shared else None

@@ -11,6 +11,7 @@ from contextlib import nullcontext
 
 import pytest
 
+from ipvae import __version__
 from ipvae.cli.main import run_command
 from ipvae.cli.signals import Wish, signals_as_wish
 from ipvae.train.resume import read_unfinished, write_unfinished
@@ -122,6 +123,13 @@ def kill_at_random(fork, run, words, chance):
         assert process.returncode in (0, -signal.SIGKILL)
         assert i > 0 or kills == 1  # a kill before the end, or the test tests nothing
     return kills
+
+
+def test_a_fork_is_a_command(fork):
+    """The first one takes the time of importing the toolchain."""
+    process = fork("--version")
+    assert process.communicate(timeout=300) == (f"ipvae {__version__}\n", "")
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("threads", [2, pytest.param(1, marks=pytest.mark.long)])
