@@ -99,7 +99,7 @@ def test_conformance_tests_run_on_the_target(call):
     ]
     done = call("-m", "pytest", str(ROOT / "hw_tests"), *words, entries=MODELS)
     assert done.returncode == 0, done.stdout
-    assert "4 passed" in done.stdout
+    assert "5 passed" in done.stdout
 
 
 def test_conformance_tests_fail_with_the_line_if_a_model_is_missing(call):
