@@ -25,6 +25,8 @@ MOST = {"--epochs": 3}
 """Largest numbers of options; larger ones of a document are brought down to them."""
 BLOCK = re.compile(r"(?:^    .*\n|^\n(?=    ))+", re.M)
 COMMAND = ".venv/bin/ipvae "
+PROGRAM = ("import ipvae", "from ipvae")
+"""How a line of a program in Python begins."""
 BEFORE = {
     "docs/hardware.md": ("README.md",),
     "docs/quantization.md": ("README.md",),
@@ -77,7 +79,7 @@ def acts(document: str) -> tuple[Act, ...]:
     """All commands and programs of a document, in order."""
     found: list[Act] = []
     for lines in blocks((ROOT / document).read_text()):
-        if any(line.startswith("from ipvae") for line in lines):
+        if any(line.startswith(PROGRAM) for line in lines):
             found.append(Act(document, len(found), program="\n".join(lines)))
             continue
         for line in lines:
