@@ -10,6 +10,7 @@ OPTIONS = {
     "inference": "--inference",
     "layout": "--layout",
     "most_loss": "--most-loss",
+    "overwrite": "--overwrite",
     "refit_decoder": "--refit-decoder",
     "readouts": "--readout",
     "threshold": "--threshold",
@@ -35,8 +36,8 @@ _NAMED = re.compile(r"\b(\w+)=(True\b)?(?=(?P<value>[\w./-]*))")
 def with_options(message: str) -> str:
     """Return a message with options in the place of arguments.
 
-    An argument is named at the beginning, before a colon ('samples: found 20, ...'), or
-    anywhere as 'samples=', 'samples=20' or, where it is a flag, 'overwrite=True'.
+    An argument is named alone before the first colon ('samples: found 20, ...'), or anywhere
+    as 'samples=', 'samples=20' or, where it is a flag, 'overwrite=True'.
 
     >>> with_options("samples: found 9, allowed up to 5; give more with data_dir=")
     '--samples: found 9, allowed up to 5; give more with --data-dir'
@@ -46,15 +47,10 @@ def with_options(message: str) -> str:
     'fit the decoder (--refit-decoder), or use more --weight-bits'
     """
     head, colon, rest = message.partition(":")
-    words = head.split(" and ")
-    if colon and all(word.split(" ")[0] in OPTIONS for word in words):
-        head = " and ".join(_leading(word) for word in words)
+    names = head.split(" and ")
+    if colon and all(name in OPTIONS for name in names):
+        head = " and ".join(OPTIONS[name] for name in names)
     return _NAMED.sub(_option, head + colon + rest)
-
-
-def _leading(word: str) -> str:
-    name, space, more = word.partition(" ")
-    return OPTIONS[name] + space + more
 
 
 def _option(match: re.Match) -> str:

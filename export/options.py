@@ -103,7 +103,7 @@ class ExportOptions:
         member = checkpoint.member
         if inference == "lca":
             if layout != LAYOUTS[0]:
-                raise InputError("layout error-units: not with inference=lca; leave one out")
+                raise InputError("layout=error-units: not with inference=lca; leave one out")
         else:
             require_exportable(checkpoint, where)
             if member.inference == "amortized":

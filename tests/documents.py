@@ -223,7 +223,9 @@ def moved(folder: Path):
 def tried_here(streams):
     """Steps of `ipvae doctor`, in this process in place of its children."""
     from ipvae.cli.doctor_child import attempt
+    from ipvae.lava_procs.importing import import_lava
 
+    import_lava()  # whatever start method this process has: Lava itself wants to be the first
     return {(kind, name): attempt(kind, name) for steps in streams for kind, name in steps}
 
 

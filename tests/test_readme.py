@@ -26,7 +26,7 @@ LEAST = {
 DOCUMENTS = list(LEAST)
 GUIDES = [f"docs/guides/{name}.md" for name in ("board", "count", "model", "simulate")]
 ELSEWHERE = {"docs/api.md", "docs/loihi2.md", "docs/energy.md"}
-"""Their tests: tests/workflows/test_api_page.py, test_loihi2_document.py, cli/test_energy_rows.py."""
+"""Tested in workflows/test_api_page.py, test_loihi2_document.py and cli/test_energy_rows.py."""
 MORE = {"compare": ("--samples", "20", "--probe-images", "300")}
 """Words added to commands that say nothing of it."""
 

@@ -95,7 +95,7 @@ def given_images(
         return _labelled(load_pixels(path, fmt), labels)
     if fmt.minimum != 0:
         raise InputError(
-            f"images {path}: its pixels go from black to white, the network's from "
+            f"images={path}: its pixels go from black to white, the network's from "
             f"{fmt.minimum} to {fmt.maximum}; give an .npy file of images that were prepared as "
             "those of the training were"
         )

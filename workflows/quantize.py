@@ -28,6 +28,8 @@ STORED_IMAGES = 64
 CALIBRATION_IMAGES = 256
 TRAINING_IMAGES = 5000
 MOST_LOSS = 0.05
+UNLABELLED = ("arrays", "patches")
+"""Data sets without classes."""
 
 log = logging.getLogger("ipvae")
 
@@ -179,11 +181,11 @@ def quantize(
     if images is not None and data_dir is not None:
         raise InputError("images and data_dir: give one of them")
     classes = "classes" in options.readouts
-    if classes and images is None:
-        require_labels(checkpoint.data.preset not in ("arrays", "patches"), checkpoint)
+    if classes and images is None and checkpoint.data.preset in UNLABELLED:
+        raise InputError(f"readouts=classes: the images of {checkpoint.data.preset} have no labels")
     train, test = export_images(checkpoint, pixels, data_dir, images, labels)
-    if classes:
-        require_labels(bool((train.labels >= 0).all()), checkpoint)
+    if classes and (train.labels < 0).any():
+        raise InputError("readouts=classes: needs labelled images; give labels=, or omit images=")
     with listening(progress):
         return _quantize(checkpoint, options, train, test, pixels, most_loss, where)
 
@@ -218,15 +220,6 @@ def _quantize(
     network = _with_provenance(network, checkpoint, options, {"integer": after, "float": real})
     report = QuantizationReport(options, after, real, layers, check(network), checksum(network))
     return Quantized(network, report)
-
-
-def require_labels(labelled: bool, checkpoint: Checkpoint) -> None:
-    """Raise InputError unless the images that classes are fitted on have labels."""
-    if not labelled:
-        raise InputError(
-            f"readouts classes: needs labelled images, and those of {checkpoint.data.preset} are "
-            "not all labelled; use a labelled data set (omit images=), or give labels="
-        )
 
 
 def pixel_format(checkpoint: Checkpoint) -> InputFormat:

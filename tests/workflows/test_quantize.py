@@ -49,7 +49,7 @@ def test_labels_make_a_read_out_of_classes(model, images):
     made = ipvae.quantize(model, images, labels, readouts=("classes",), most_loss=9.0)
     assert made.network.layers["2"].n_neurons == 2
     np.testing.assert_array_equal(made.network.test_labels, labels)
-    with pytest.raises(ipvae.IpvaeError, match="readouts classes: needs labelled images"):
+    with pytest.raises(ipvae.IpvaeError, match="readouts=classes: needs labelled images"):
         ipvae.quantize(model, images, readouts=("classes",), most_loss=9.0)
 
 
