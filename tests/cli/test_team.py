@@ -25,7 +25,7 @@ from ipvae.cli.main import main
 from ipvae.train.team import Team
 add_up = Team.add_up
 def slow(*given):
-    time.sleep(0.1)
+    time.sleep(0.3)
     return add_up(*given)
 Team.add_up = slow
 main()
@@ -121,7 +121,7 @@ def await_records(folder, member):
 
 def test_two_processes_are_stopped_and_resumed_to_the_same_bits(team, command, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    longer = [*TINY, "--epochs", "3"]
+    longer = [*TINY, "--epochs", "2", "--set", "batch_size=300"]
     ended(team(*longer, "--out", whole))
     members = team(*longer, "--out", parts, code=SLOW)
     await_records(parts, members[0])

@@ -172,16 +172,15 @@ def test_our_convolution_equals_lavas_where_sums_leave_24_bits(make_plain, plain
     assert not np.array_equal(exact, ours["1"])  # Lava wraps a sum of more than 24 bits
 
 
-def test_samples_do_not_depend_on_what_ran_before(make_plain, plain_nets, rng):
-    for family, top in (("CUBA", 2), ("SDNN", 4000)):
-        layers = plain_nets.random_layers(rng, family)
-        network = make_plain(layers)
-        samples = rng.integers(0, top, (3, 4, network.input.size)).astype(np.int32)
-        forward = list(run_plain(network, samples, 4, 3))
-        backward = list(run_plain(network, samples[::-1], 4, 3))[::-1]
-        for one, other in zip(forward, backward, strict=True):
-            for name, messages_of_layer in one.items():
-                np.testing.assert_array_equal(messages_of_layer, other[name])
+@pytest.mark.parametrize(("family", "top"), [("CUBA", 2), ("SDNN", 4000)])
+def test_samples_do_not_depend_on_what_ran_before(make_plain, plain_nets, rng, family, top):
+    network = make_plain(plain_nets.random_layers(rng, family))
+    samples = rng.integers(0, top, (3, 4, network.input.size)).astype(np.int32)
+    forward = list(run_plain(network, samples, 4, 3))
+    backward = list(run_plain(network, samples[::-1], 4, 3))[::-1]
+    for one, other in zip(forward, backward, strict=True):
+        for name, messages_of_layer in one.items():
+            np.testing.assert_array_equal(messages_of_layer, other[name])
 
 
 def netx_answer(network, monkeypatch, sample):

@@ -7,7 +7,7 @@ pytestmark = pytest.mark.lava()
 
 
 def test_lava_agrees_with_emulator_and_oracle(agree, random_networks):
-    random_networks.agree_on_examples(agree, 15)
+    random_networks.agree_on_examples(agree, 2)
 
 
 @pytest.mark.long

@@ -192,6 +192,7 @@ def test_oracle_and_emulator_refuse_what_may_overflow(oracle, loaded, make_netwo
 # ------------------------------------------------------------------ ranges.csv
 
 
+@pytest.mark.usefixtures("read_here")
 def test_reader_accepts_the_ends_of_the_ranges_and_nothing_past_them(tmp_path, tamper):
     """Applied as the README says: to odd.net.h5, with log-rates at reset set to 0 first."""
     path = tmp_path / "net.h5"

@@ -109,22 +109,26 @@ ENERGY = [
 
 
 @pytest.fixture(scope="session")
-def still():
-    """Runs on a machine whose energy counters are not read: no two runs take the same."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "ipvae.cli.report.this_machine", lambda _: energy_rows.this_machine("elsewhere")
-        )
-        yield
+def run_still():
+    """Run a command on a machine whose energy counters are not read: no two runs take the same."""
+
+    def run(*words):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                "ipvae.cli.report.this_machine", lambda _: energy_rows.this_machine("elsewhere")
+            )
+            assert run_command(["--quiet", *map(str, words)]) == 0
+
+    return run
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory, make_network, still):
+def folder(tmp_path_factory, make_network, run_still):
     """The folder of a report, as the command wrote it."""
     home = tmp_path_factory.mktemp("report")
     write_network(home / "net.h5", make_network(k=40, m=48))
     words = ["report", home / "net.h5", "--out", home / "out", "--samples", "5", "--steps", "24"]
-    assert run_command(["--quiet", *map(str, words)]) == 0
+    run_still(*words)
     return home / "out"
 
 
@@ -256,13 +260,13 @@ EXACT = {
 
 
 @pytest.fixture(scope="session")
-def layered(tmp_path_factory, kinds, shown, still):
+def layered(tmp_path_factory, kinds, shown, run_still):
     """A report of errors, a code and two read-outs, as the command wrote it."""
     home = tmp_path_factory.mktemp("layered")
     network = shown.with_named_readouts(kinds.networks(4)["errors + 2 read-outs"])
     write_network(home / "net.h5", network)
     words = ["report", home / "net.h5", "--out", home / "out", "--samples", "3", "--steps", "7"]
-    assert run_command(["--quiet", *map(str, words)]) == 0
+    run_still(*words)
     found = home / "out"
     return json.loads((found / "report.json").read_text()), (found / "index.html").read_text()
 
