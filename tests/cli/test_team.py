@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -37,7 +38,7 @@ def train(*more):
     assert run_command([*TINY, *map(str, more)]) == 0
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def team(fork):
     """Function that starts processes with the variables that torchrun sets."""
     members = []
@@ -119,20 +120,33 @@ def await_records(folder, member):
         time.sleep(0.02)
 
 
-def test_two_processes_are_stopped_and_resumed_to_the_same_bits(team, command, tmp_path):
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    longer = [*TINY, "--epochs", "2", "--set", "batch_size=300"]
-    ended(team(*longer, "--out", whole))
-    members = team(*longer, "--out", parts, code=SLOW)
+LONGER = [*TINY, "--set", "batch_size=300"]
+
+
+@pytest.fixture(scope="module")
+def stopped(team, tmp_path_factory):
+    """The folder of a training by two processes that a signal has stopped in its second epoch."""
+    parts = tmp_path_factory.mktemp("team") / "parts"
+    members = team(*LONGER, "--out", parts, code=SLOW)
     await_records(parts, members[0])
     for member in members:
         member.send_signal(signal.SIGTERM)
     for member in members:
         member.communicate(timeout=120)
     assert (parts / "resume.safetensors").is_file()
-    status, _, err = command("train", "--resume", "--out", parts)
+    return parts
+
+
+def test_one_process_does_not_resume_what_two_began(stopped, command):
+    status, _, err = command("train", "--resume", "--out", stopped)
     assert status == 2
     assert "--resume: found 1 processes, but the training in" in err
+
+
+def test_two_processes_resume_to_the_same_bits(team, stopped, tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    shutil.copytree(stopped, parts)
+    ended(team(*LONGER, "--out", whole))
     ended(team("train", "--resume", "--out", parts))
     one, two = (load_file(folder / "model.safetensors") for folder in (whole, parts))
     assert all(np.array_equal(one[name], two[name]) for name in one)
