@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 
 from ipvae.export.build import build_network
 from ipvae.export.fake_quantize import fake_quantize
@@ -13,11 +14,13 @@ from ipvae.export.quantize import Images
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.float_models.config import preset_config
 from ipvae.train.data import load_images
-from ipvae.train.fit import new_model
 from ipvae.workflows.quantize import pixel_format
 
 
 def test_export_takes_learned_rounding_for_its_own_bits_alone(rng):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    from ipvae.train.fit import new_model
+
     images = load_images("digits")
     config = preset_config("digits", latents=12, weight_bits=4)
     params = new_model(config, images).arrays()
