@@ -88,7 +88,7 @@ def test_images_leak_nothing(make_network, n_images):
     assert not [path for path in files if path.exists()]
 
 
-@pytest.mark.parametrize("n_cycles", [3, pytest.param(50, marks=pytest.mark.long())])
+@pytest.mark.parametrize("n_cycles", [2, pytest.param(50, marks=pytest.mark.long())])
 def test_networks_built_one_after_another_leak_nothing(make_network, n_cycles):
     network, files, before, kept, memory = make_network(), set(), {}, 0, 0
     runner = None

@@ -90,7 +90,7 @@ def test_run_writes_trace_and_profile(call, tmp_path):
 @pytest.mark.parametrize(
     ("chosen", "passed"),
     [
-        ("odd or there_are", 3),
+        ("reproduces and odd or there_are", 2),
         pytest.param("odd or sparse or there_are", 5, marks=pytest.mark.long),
     ],
 )
