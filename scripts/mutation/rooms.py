@@ -59,7 +59,7 @@ No other module's constants are frozen into the kernels: these six import of our
 """
 
 COMPILED_TESTS = tuple(
-    f"tests/emulator/test_{name}.py" for name in ("kinds", "engine", "vectors", "draws", "totals")
+    f"tests/emulator/test_{name}.py" for name in ("kinds", "engine", "vectors", "draws", "totals", "matrix")
 )
 UNSEEN = {
     **dict.fromkeys(COMPILED, COMPILED_TESTS),

@@ -75,6 +75,25 @@ def test_placing_takes_a_trace_of_the_same_network(net, make_network):
         ipvae.place(make_network(seed=1), trace=trace)
 
 
+def test_operations_are_counted_from_totals_and_from_traces_alike(net, tmp_path):
+    run = ipvae.run(net, steps=5, record="all")
+    z = run.trace.stacked("1", "z")
+    counts = ipvae.count_operations(net, run)
+    assert counts.images == len(net.test_images)
+    assert counts.spikes == z[:, :-1].sum() / counts.images
+    assert counts.synaptic_ops == (z[:, :-1] > 0).sum() * net.n_neurons / counts.images
+    run.trace.save(tmp_path / "t.h5")
+    for source in (run.trace, run.totals, tmp_path / "t.h5"):
+        assert ipvae.count_operations(net, source).total == counts.total
+    found = ipvae.estimate_energy(net, run)
+    assert {row.chip for row in found.loihi2} == {"Loihi 2"}
+    assert len(found.rows()) == len(found.energy)
+    with pytest.raises(ipvae.IpvaeError, match="result: is a trace"):
+        ipvae.estimate_energy(net, run.trace)
+    with pytest.raises(ipvae.IpvaeError, match="result: must be what ipvae.run returns.*got int"):
+        ipvae.count_operations(net, 3)
+
+
 def test_diff_of_networks_and_of_traces(net, tmp_path):
     net.save(tmp_path / "a.h5")
     assert ipvae.diff(net, tmp_path / "a.h5").same
