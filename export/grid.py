@@ -63,8 +63,6 @@ def smallest_exponent(
     low, high = exponents
     largest = float(np.abs(values).max())
     exponent = low if largest == 0 else max(low, math.ceil(math.log2(largest / limit)))
-    while np.rint(largest / 2.0**exponent) > limit:
-        exponent += 1
     if exponent > high:
         raise QuantizationError(
             f"{where}: largest value {largest:.4g} needs the scale 2**{exponent}, allowed at most "

@@ -59,7 +59,8 @@ No other module's constants are frozen into the kernels: these six import of our
 """
 
 COMPILED_TESTS = tuple(
-    f"tests/emulator/test_{name}.py" for name in ("kinds", "engine", "vectors", "draws", "totals", "matrix")
+    f"tests/emulator/test_{name}.py"
+    for name in ("kinds", "engine", "vectors", "draws", "totals", "matrix")
 )
 UNSEEN = {
     **dict.fromkeys(COMPILED, COMPILED_TESTS),

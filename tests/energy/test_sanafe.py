@@ -158,3 +158,9 @@ def test_cores_of_the_simulation_stand_beside_those_that_replay():
     listening = [ours._core(arch, core, replays=False) for core in range(5)]
     assert listening == ["0.0", "0.2", "1.0", "1.2", "2.0"]
     assert [ours._core(arch, core, replays=True) for core in (0, 3)] == ["0.1", "1.3"]
+
+
+def test_its_half_is_for_ours_and_may_be_full(make_network):
+    network = make_network(k=24)
+    trace = run(network, network.test_images, 1, 0)
+    assert ours._placed(network, trace, 2).total_cores == 1

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ipvae.emulator import Emulator
-from ipvae.evaluation.histograms import BINS, _potentials, _weights, histograms
+from ipvae.evaluation.histograms import BINS, _potentials, _rates, _weights, histograms
 from ipvae.network.layers import GradedLayer, PoissonLayer
 from ipvae.network.neurons import graded_output
 
@@ -160,3 +160,16 @@ def test_potentials_that_are_all_alike_fill_a_bin_of_one_step(network):
     found = _potentials(network.layer, np.array([[40, 44]]))
     assert (found["edges"][0], found["edges"][-1]) == (40 * unit, 44 * unit)
     assert found["counts"] == [1] + [0] * 62 + [1]
+
+
+@pytest.mark.parametrize(("low", "high", "most"), [(-9, 3, 9.0), (-3, 9, 9.0), (0, 5, 5.0)])
+def test_the_largest_size_of_a_message_is_the_further_end(low, high, most):
+    layer = GradedLayer(
+        bias=np.zeros(1, np.int32),
+        weight=np.zeros((1, 1), np.int16),
+        source=0,
+        z_min=low,
+        z_max=high,
+    )
+    found = _rates(layer, np.array([0.0, most]))
+    assert found["clips"] == [0.0, most] and found["at_clips"] == [1, 1]

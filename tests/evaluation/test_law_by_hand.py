@@ -8,7 +8,7 @@ from scipy import stats
 
 from ipvae.evaluation import sums
 from ipvae.evaluation.draws import ALPHA, GROUPS, Outcome, Verdict, judge
-from ipvae.evaluation.law import place
+from ipvae.evaluation.law import _poisson_tail, place
 from ipvae.network.distribution import probabilities
 
 SHAPE = (3, 4, 5)
@@ -224,3 +224,13 @@ def test_what_does_not_fit_is_refused(log_rate, counts):
     log_rate[:] = 8 * OCTAVE
     log_rate[0, 0, 0] = -12 * OCTAVE
     place(log_rate, counts, COUNT_MAX, SEED)
+
+
+@pytest.mark.parametrize("octaves", [-2, 0, 1, 4])
+def test_poissons_smaller_tail_is_that_of_its_rate(octaves):
+    rate = 2.0**octaves
+    pmf = [math.exp(-rate) * rate**z / math.factorial(z) for z in range(120)]
+    z = np.arange(7)
+    found = _poisson_tail(np.full(7, octaves * 4096), z, 6)
+    assert found == pytest.approx([min(sum(pmf[: n + 1]), sum(pmf[n:])) for n in z], rel=1e-9)
+    assert _poisson_tail(np.array([octaves * 4096]), np.array([7]), 6) == 0

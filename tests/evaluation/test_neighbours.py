@@ -82,3 +82,12 @@ def test_as_many_labels_as_neighbours_and_as_images_are_enough(rng):
         neighbour_accuracy(x, labels, x, labels, labels=[3], neighbours=0)
     with pytest.raises(ValueError, match=r"found labels \[\]"):
         neighbour_accuracy(x, labels, x, labels, labels=[])
+
+
+def test_one_neighbour_decides_alone(rng):
+    x, labels = clusters(rng, 30)
+    y, truth = clusters(rng, 41)
+    got = neighbour_accuracy(x, labels, y, truth, labels=[30], repeats=1, neighbours=1)[30]
+    assert got.accuracy == brute(x, labels, y, truth, 1)
+    with pytest.raises(ValueError, match="neighbours 0"):
+        neighbour_accuracy(x, labels, y, truth, labels=[30], repeats=1, neighbours=0)

@@ -1,5 +1,6 @@
 """Float models as graphs of NIR, and back."""
 
+import sys
 import zlib
 from typing import Any
 
@@ -313,3 +314,11 @@ def test_a_description_that_is_too_long_or_has_no_number_is_refused(written):
         with pytest.raises(FormatError, match="not readable as JSON") as caught:
             read_nir(path)
         assert len(str(caught.value)) < 300
+
+
+def test_a_model_of_one_neuron_keeps_its_axes(tmp_path, rng, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "K", 1)
+    checkpoint = checkpoint_of("ipvae", rng)
+    assert checkpoint.params["u0"].shape == (1,)
+    write_nir(tmp_path / "a.nir", checkpoint)
+    assert_same_model(read_nir(tmp_path / "a.nir")[0], checkpoint)

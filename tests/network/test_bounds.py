@@ -145,3 +145,10 @@ def test_drive_refuses_other_images(make_network):
         drive(network, np.zeros((2, 12)))
     with pytest.raises(DescriptionError, match="declares 0..255"):
         drive(network, np.full((2, 12), 256, np.int16))
+
+
+def test_what_is_left_below_a_soft_ceiling_is_the_ceiling_less_the_potential(kinds):
+    network = kinds.networks(0)["feed-forward, ceiling"]
+    found = {b.variable: b for b in bounds(network) if b.layer == network.code}
+    above, left, top = found["u + d"], found["C - (u + d)"], network.layer.u_max
+    assert (left.low, left.high) == (top - above.high, top - above.low)

@@ -199,3 +199,15 @@ def test_messages_equal_those_of_lavas_own_processes(seed):
     sigma_delta = PlainInput((n,), SigmaDeltaNeuron(threshold))
     np.testing.assert_array_equal(messages(sigma_delta, signal, n_steps), found[1])
     assert found[0].any() and found[1].any()
+
+
+def test_the_lowest_potential_is_seen_after_it_has_decayed_twice():
+    """-(2^23 - 1) and a number above it end one on, one above the threshold of 2."""
+    entry = PlainInput((1,), CubaNeuron(2, 4096, 5))
+    frames = np.array([[-140_000], [12_961], [117_809]])
+    v, expected = 0, []
+    for (current,) in frames.tolist():
+        size = abs(v) * (4096 - 5) // 4096
+        v = max((size if v > 0 else -size) + 64 * current, -(2**23) + 1)
+        expected.append(int(v > 64 * 2))
+    assert messages(entry, frames, 3).ravel().tolist() == expected == [0, 0, 0]
