@@ -295,7 +295,7 @@ def from_fields(version: int, fields: dict[str, np.ndarray]) -> IntNetwork:
             layers.append(_layer_of(version, i, fields))
         except DescriptionError as error:
             raise DescriptionError(f"layer {i}: {error}") from error
-        roles.append("code" if version == 1 else _text(fields[f"ipvae/layers/{i}/role"]))
+        roles.append("code" if version == 1 else _text(fields[f"ipvae/layers/{i}/role"], "role"))
     if roles.count("code") != 1:
         raise DescriptionError(f"/ipvae/layers: roles {', '.join(roles)}, allowed one code")
     place = roles.index("code")
@@ -356,7 +356,7 @@ def _layer_of(version: int, i: int, fields: dict[str, np.ndarray]) -> AnyLayer:
             leak=whole("leak"),
             threshold=whole("threshold"),
             shift=whole("shift"),
-            activation=_text(fields[f"{group}/neuron/activation"]),
+            activation=_text(fields[f"{group}/neuron/activation"], "activation"),
             unit=float(fields[f"{group}/neuron/unit"]),
         )
     return PoissonLayer(
@@ -380,5 +380,7 @@ def _flag(value: int, name: str) -> bool:
     return bool(value)
 
 
-def _text(array: np.ndarray) -> str:
+def _text(array: np.ndarray, name: str) -> str:
+    if array.size != 1:
+        raise DescriptionError(f"{name} has shape {array.shape}, allowed is one text")
     return array.reshape(-1)[0].decode("latin-1")

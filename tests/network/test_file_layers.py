@@ -194,6 +194,8 @@ CHANGES = [
     ("errors/1", put(layer__1__neuron__leak=np.float64(1)), "/layer/1/neuron/leak is float64"),
     ("recurrent16/0", put(layer__1__weight=np.zeros((6, 4), int)), "has 5 pixels"),
     ("errors/1", put(ipvae__decoder=np.zeros((5, 5), "<f4")), "decoder: shape"),
+    ("errors/1", put(layer__1__neuron__activation=np.zeros(0, "S6")), "activation has shape"),
+    ("errors/1", put(ipvae__layers__2__role=np.zeros(0, "S4")), "role is"),
 ]  # fmt: skip
 
 
