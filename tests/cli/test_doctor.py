@@ -46,8 +46,12 @@ def doctor(tmp_path):
     return run
 
 
-def test_here_the_core_chain_works(doctor):
-    status, checks = doctor({"sanafe": "", "dask": "", "skimage": ""})  # need not be there
+@pytest.mark.parametrize(
+    "absent", [("sanafe", "dask", "skimage"), pytest.param((), marks=pytest.mark.long)]
+)
+def test_here_the_core_chain_works(doctor, absent):
+    """Packages that need not be there take a second to load; with `-m long` they are tried too."""
+    status, checks = doctor(dict.fromkeys(absent, ""))
     assert status == 0
     assert all(check["state"] == OK for check in checks.values() if check["needed"])
     assert set(doctor_checks.NEEDED) < set(checks)

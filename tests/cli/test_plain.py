@@ -152,8 +152,9 @@ def test_damaged_and_unsupported_files_are_one_clear_line(command, plain_nets, t
 
 @pytest.mark.lava
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_leaves_no_process_behind(small, number):
-    """The signal goes to the parent alone, in mid-run."""
+@pytest.mark.parametrize("seconds", [0.2, pytest.param(3, marks=pytest.mark.long)])
+def test_an_interrupted_run_leaves_no_process_behind(small, number, seconds):
+    """The signal goes to the parent alone, when Lava has begun; in `-m long` in mid-run too."""
     _, path, folder = small
     words = ("run", path, "--backend", "lava", "--images", folder / "whole.npy", "--samples", "1")
     running = subprocess.Popen(
@@ -162,7 +163,7 @@ def test_an_interrupted_run_leaves_no_process_behind(small, number):
         stderr=subprocess.PIPE,
     )
     wait_for(lambda: len(session(running.pid)) > 6)  # Lava's processes are there
-    time.sleep(0.2)
+    time.sleep(seconds)
     os.kill(running.pid, number)
     _, err = running.communicate(timeout=60)
     assert running.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}[number], err
