@@ -22,10 +22,13 @@ OPTIONS = {
     "neurons": "--neurons",
     "replay_draws": "--replay-draws",
     "samples": "--samples",
+    "scheduler": "--scheduler",
     "seed": "--seed",
     "steps": "--steps",
+    "stop": "--stop",
     "target": "--target",
     "timeout": "--timeout",
+    "tolerance": "--tolerance",
     "trace": "--trace",
 }
 """Argument -> option, where a message of the library may name it."""

@@ -8,11 +8,11 @@ import typer
 
 from ipvae.cli.figures import Codes
 from ipvae.cli.output import working
-from ipvae.cli.subjects import States, Subject
 from ipvae.evaluation.changes import NAMES, Change, changed
 from ipvae.evaluation.metrics import curve, r2, spikes
 from ipvae.network.errors import InputError
 from ipvae.report.numbers import error, fit, percent
+from ipvae.workflows.subjects import States, Subject
 
 RotateOption = Annotated[
     str | None,

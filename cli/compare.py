@@ -10,18 +10,18 @@ import typer
 
 from ipvae.cli.compared import OWN, Compared, Dense, Floats, Integers
 from ipvae.cli.evaluate import PROBE_IMAGES, parse_steps
+from ipvae.cli.evaluation_options import SchedulerOption
 from ipvae.cli.inputs import DataDirOption, SamplesOption, SeedOption, not_nir, require_distinct
 from ipvae.cli.output import JsonOption, emit, json_data, require_json_target, table, working
 from ipvae.cli.probed import Probe, add_accuracy
 from ipvae.cli.report import STATUS
-from ipvae.cli.scale import SchedulerOption
-from ipvae.cli.subjects import THRESHOLD, LcaSubject, ModelSubject, NetworkSubject
 from ipvae.evaluation.early_stopping import NEAR, stopping_step
 from ipvae.network.atomic import replacing, require_writable_file
 from ipvae.network.description import InputFormat
 from ipvae.network.errors import InputError
 from ipvae.network.hdf5_child import shown
 from ipvae.report.numbers import fit, micro, percent, whole
+from ipvae.workflows.subjects import THRESHOLD, LcaSubject, ModelSubject, NetworkSubject
 
 ENERGY = "Loihi 1 constants"
 """Model that table and picture show, by its name in `ipvae.energy.models`; JSON has them all."""

@@ -6,9 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ipvae.cli import scale
 from ipvae.cli.output import Progress
-from ipvae.cli.subjects import LcaSubject, ModelSubject, NetworkSubject, States, Subject
 from ipvae.energy.counts import count_totals
 from ipvae.energy.models.table import model_table
 from ipvae.energy.work import work_of
@@ -16,6 +14,8 @@ from ipvae.evaluation.metrics import quality
 from ipvae.evaluation.readouts import judge, readout_names
 from ipvae.network.file import checksum
 from ipvae.network.totals import Totals
+from ipvae.workflows import cluster
+from ipvae.workflows.subjects import LcaSubject, ModelSubject, NetworkSubject, States, Subject
 
 Point = dict[str, Any]
 """Figures after some number of steps, and what it took to get there; JSON data."""
@@ -73,7 +73,7 @@ class Integers(Compared):
         """Each number of steps is a run of its own: the same draws, and totals that end there."""
         of, found = self.subject, []
         for step in steps:
-            totals = scale.totals(
+            totals = cluster.totals(
                 of.network, pixels, step, of.seed, self._scheduler, progress=progress
             )
             found.append(self._point(step, totals, of.real(pixels), labels))

@@ -5,7 +5,6 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from ipvae.cli.output import Progress, note, table
-from ipvae.cli.scale import Shard, on_shards, shards_of, where, without_images
 from ipvae.emulator import Emulator
 from ipvae.energy.cores import cores_as_dict, fewest_cores
 from ipvae.energy.counts import Counts, network_drive_macs
@@ -15,6 +14,7 @@ from ipvae.network.description import IntNetwork
 from ipvae.network.partition import Placement
 from ipvae.network.totals import Totals
 from ipvae.report.numbers import count, whole
+from ipvae.workflows.cluster import Shard, on_shards, shards_of, where, without_images
 
 _SHOWN = {
     "neurons": "neurons",
@@ -47,7 +47,7 @@ def details(
         Of the run; it is made once more, row by row.
     seed : int
     scheduler : str, optional
-        As `ipvae.cli.scale.totals`.
+        As `ipvae.workflows.cluster.totals`.
     progress : callable, optional
         Gets the number of images that each finished part had.
     """

@@ -8,7 +8,6 @@ import numpy as np
 import typer
 
 from ipvae.cli.output import note, table, working
-from ipvae.cli.scale import LOCAL, NONE
 from ipvae.emulator import run
 from ipvae.energy.counts import count
 from ipvae.energy.models import EnergyRow, TimeRow
@@ -21,6 +20,7 @@ from ipvae.network.description import IntNetwork
 from ipvae.network.totals import Totals
 from ipvae.report.numbers import band
 from ipvae.report.numbers import count as count_text
+from ipvae.workflows.cluster import LOCAL, NONE
 
 OWN = " This machine's own was measured."
 """Of a report's first line, where the kernel offers counters."""

@@ -17,6 +17,7 @@ from ipvae.cli.changes import (
     change_figures,
     parse_changes,
 )
+from ipvae.cli.evaluation_options import SchedulerOption, StopOption, ToleranceOption
 from ipvae.cli.figures import (
     Codes,
     fitted_figures,
@@ -26,13 +27,12 @@ from ipvae.cli.figures import (
 from ipvae.cli.inputs import DataDirOption, ImagesOption, SeedOption, not_nir
 from ipvae.cli.output import JsonOption, emit, require_json_target, table, working
 from ipvae.cli.pictures import draw_pictures, require_pictures
-from ipvae.cli.scale import SchedulerOption
-from ipvae.cli.stopping import StopOption, ToleranceOption, stop_choice
-from ipvae.cli.subjects import THRESHOLD, States, Subject, require_inference, subject_of
 from ipvae.evaluation.metrics import curve, spikes
 from ipvae.network.errors import InputError
 from ipvae.report.numbers import error, fit
 from ipvae.workflows.images import names_a_set, preset_images
+from ipvae.workflows.stopping import stop_choice
+from ipvae.workflows.subjects import THRESHOLD, States, Subject, require_inference, subject_of
 
 PROBE_IMAGES = 10_000
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ipvae.cli.output import working
-from ipvae.cli.subjects import Subject
 from ipvae.evaluation.dimensionality import participation_ratio, shattering
 from ipvae.evaluation.labelled import require_labels
 from ipvae.evaluation.neighbours import LABELS, NEIGHBOURS, neighbour_accuracy
@@ -18,6 +17,7 @@ from ipvae.evaluation.probe import linear_reader
 from ipvae.evaluation.sparsity import sparsity
 from ipvae.network.errors import InputError
 from ipvae.report.numbers import percent
+from ipvae.workflows.subjects import Subject
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

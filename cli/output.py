@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ipvae.cli.arguments import with_options
 from ipvae.network.atomic import replacing
 from ipvae.network.errors import InputError
 from ipvae.workflows.progress import Advance, ProgressEvent, listening, stage
@@ -128,7 +129,7 @@ class _Notes(logging.Handler):
     """Messages of the library as lines on stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        note(record.getMessage())
+        note(with_options(record.getMessage()))
 
 
 class _Display:

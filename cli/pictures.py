@@ -8,11 +8,11 @@ import numpy as np
 
 from ipvae.cli.figures import asked_by
 from ipvae.cli.output import working
-from ipvae.cli.subjects import ModelSubject, Subject
 from ipvae.evaluation.metrics import curve
 from ipvae.network.atomic import require_writable_folder
 from ipvae.network.errors import InputError
 from ipvae.network.hdf5_child import shown
+from ipvae.workflows.subjects import ModelSubject, Subject
 
 if TYPE_CHECKING:
     from ipvae.float_models.config import TrainConfig

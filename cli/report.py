@@ -15,6 +15,7 @@ from ipvae.cli.energy_rows import (
     require_simulator,
     this_machine,
 )
+from ipvae.cli.evaluation_options import SchedulerOption
 from ipvae.cli.inputs import (
     DataDirOption,
     ImagesOption,
@@ -43,7 +44,6 @@ from ipvae.cli.report_data import (
     run_all,
     verified,
 )
-from ipvae.cli.scale import SchedulerOption
 from ipvae.emulator import run
 from ipvae.energy.counts import count_totals
 from ipvae.evaluation.metrics import quality

@@ -13,7 +13,6 @@ import numpy as np
 from ipvae import __version__
 from ipvae.cli.output import note, working
 from ipvae.cli.pictures import spaced
-from ipvae.cli.scale import totals as run_totals
 from ipvae.emulator import Emulator
 from ipvae.evaluation.early_stopping import NEAR, stopping_step
 from ipvae.evaluation.histograms import histograms
@@ -28,6 +27,7 @@ from ipvae.network.plan import limit
 from ipvae.network.totals import Totals
 from ipvae.report.ink import Ink
 from ipvae.workflows.backends import require_known, run_backend
+from ipvae.workflows.cluster import totals as run_totals
 from ipvae.workflows.images import LabelledImages
 from ipvae.workflows.verify import compared
 

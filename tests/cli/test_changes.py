@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from ipvae.cli.main import run_command
-from ipvae.cli.subjects import subject_of
 from ipvae.evaluation.changes import Change, changed
 from ipvae.evaluation.metrics import r2
 from ipvae.evaluation.probe import linear_probe
 from ipvae.network.file import read_network, write_network
 from ipvae.train.other_images import other_images
 from ipvae.workflows.images import preset_images
+from ipvae.workflows.subjects import subject_of
 
 LISTS = ("--rotate", "0,90", "--shift", "-1,2", "--invert", "--noise", "0.2", "--salt", "0.1")
 MADE = [

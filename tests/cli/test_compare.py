@@ -9,9 +9,9 @@ import pytest
 
 from ipvae.cli.compare import ENERGY, FILES
 from ipvae.cli.main import run_command
-from ipvae.cli.scale import INSTALL
 from ipvae.evaluation.early_stopping import stopping_step
 from ipvae.network.file import write_network
+from ipvae.workflows.cluster import INSTALL
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models"
 STEPS, SEED, SAMPLES = (1, 3, 20), 5, 40
@@ -270,7 +270,7 @@ def disk_full(*_, **__):
 
 @pytest.mark.skipif(find_spec("distributed") is None, reason=f"needs Dask: {INSTALL}")
 def test_networks_may_run_on_a_cluster(command, here, tmp_path, monkeypatch):
-    monkeypatch.setattr("ipvae.cli.scale.processors", lambda: 1)
+    monkeypatch.setattr("ipvae.workflows.cluster.processors", lambda: 1)
     words = ("compare", here / "eight.h5", here / "ipvae", "--steps", "1,2", "--samples", 3)
     plain = command(*words, "--out", tmp_path, "--json", "-")
     assert plain[0] == 0

@@ -141,7 +141,7 @@ def test_a_run_in_parts_is_counted_as_a_whole(network, monkeypatch):
     """Images of later parts draw by their places in the run."""
     totals = Emulator(network).totals(network.test_images, STEPS, 0)
     found = details.details(network, network.test_images, totals, 0)
-    monkeypatch.setattr("ipvae.cli.scale.IMAGES", 2)
+    monkeypatch.setattr("ipvae.workflows.cluster.IMAGES", 2)
     assert details.details(network, network.test_images, totals, 0) == found
 
 

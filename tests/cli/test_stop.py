@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from ipvae import emulator
-from ipvae.cli.stopping import TOLERANCES, StopChoice, stop_choice, stop_figures
 from ipvae.emulator import Emulator, Stopped
 from ipvae.energy.counts import count_totals
 from ipvae.evaluation.metrics import quality
 from ipvae.network.file import read_network, write_network
 from ipvae.network.pixels import to_real
+from ipvae.workflows.stopping import TOLERANCES, StopChoice, stop_choice, stop_figures
 
 BUDGET = 400
 TOLERANCE = {"r2": 1e5, "free-energy": 0.05}

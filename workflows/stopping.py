@@ -1,36 +1,20 @@
-"""`--stop`: images that stop alone, once a figure of theirs has settled."""
+"""Images that stop alone, once a figure of theirs has settled."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import typer
 
-from ipvae.cli.output import Progress
 from ipvae.emulator import Emulator, Stopped, StopRule, run_until_settled
 from ipvae.energy.counts import count_totals
+from ipvae.errors import InputError
 from ipvae.evaluation.stopping import EnergyOfEach, FitOfEach
 from ipvae.network.description import IntNetwork
-from ipvae.network.errors import InputError
 from ipvae.report.numbers import whole
+from ipvae.workflows.progress import Advance
 
 TOLERANCES = {"r2": 0.002, "free-energy": 0.005}
 """Rules, and the change that counts as none: of R2, and as a share of the free energy."""
-
-StopOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="|".join(TOLERANCES),
-        help="Stop each image alone once this has settled; --steps is then the most it gets.",
-    ),
-]
-ToleranceOption = Annotated[
-    float | None,
-    typer.Option(
-        help="Change of --stop's figure that counts as settled; else .002 of R2, .5 % of the free "
-        "energy."
-    ),
-]
 
 
 @dataclass(frozen=True)
@@ -59,7 +43,7 @@ class StopChoice:
         budget: int,
         seed: int,
         first_image: int = 0,
-        progress: Progress | None = None,
+        progress: Advance | None = None,
     ) -> Stopped:
         """Run images until each has settled, or for `budget` updates."""
         rule = self.rule(emulator.network, pixels)
@@ -69,20 +53,20 @@ class StopChoice:
 def stop_choice(
     stop: str | None, tolerance: float | None, others: dict[str, bool]
 ) -> StopChoice | None:
-    """Check the options; `others` says which options that do not go with --stop were given."""
+    """Check a choice; `others` says which arguments that do not go with `stop` were given."""
     if stop is None:
         if tolerance is not None:
-            raise InputError("--tolerance: belongs to --stop; give both or neither")
+            raise InputError("tolerance: belongs to stop=; give both or neither")
         return None
     if stop not in TOLERANCES:
-        raise InputError(f"--stop: found '{stop}', allowed {' and '.join(TOLERANCES)}")
+        raise InputError(f"stop: found '{stop}', allowed {' and '.join(TOLERANCES)}")
     for option, given in others.items():
         if given:
-            raise InputError(f"--stop: does not go with {option}; leave one of them out")
+            raise InputError(f"stop: does not go with {option}; leave one of them out")
     if tolerance is None:
         return StopChoice(stop, TOLERANCES[stop])
     if not 0 <= tolerance < float("inf"):
-        raise InputError(f"--tolerance: found {tolerance}, allowed 0 and above")
+        raise InputError(f"tolerance: found {tolerance}, allowed 0 and above")
     return StopChoice(stop, tolerance)
 
 

@@ -1,4 +1,4 @@
-"""What `ipvae evaluate` looks at: a network by the emulator, or a trained float model."""
+"""What is evaluated and compared: a network by the emulator, or a trained float model."""
 
 import threading
 from collections import Counter
@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ipvae.cli import scale
-from ipvae.cli.output import Progress
-from ipvae.cli.stopping import StopChoice, stop_figures
 from ipvae.emulator import Stopped
+from ipvae.errors import InputError
 from ipvae.evaluation.prior import prior_samples
 from ipvae.evaluation.readouts import judge, readout_names
 from ipvae.network.arithmetic import to_nats
 from ipvae.network.description import InputFormat, IntNetwork
-from ipvae.network.errors import InputError
 from ipvae.network.file import read_network
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.pixels import to_real
 from ipvae.report.numbers import error, fit, percent
+from ipvae.workflows import cluster
 from ipvae.workflows.images import given_images, network_images, network_preset, preset_images
+from ipvae.workflows.progress import Advance
 from ipvae.workflows.quantize import pixel_format
+from ipvae.workflows.stopping import StopChoice, stop_figures
 
 if TYPE_CHECKING:
     from ipvae.float_models.infer import State
@@ -76,7 +76,7 @@ class Subject(Protocol):
         ...
 
     def states(
-        self, pixels: np.ndarray, steps: list[int], progress: Progress | None = None
+        self, pixels: np.ndarray, steps: list[int], progress: Advance | None = None
     ) -> States:
         """Codes and features after each of some rising numbers of steps.
 
@@ -104,9 +104,9 @@ def subject_of(
     """Read a network file (.h5), which may run on a cluster and stop images alone, or a model."""
     if path.suffix == ".h5":
         return NetworkSubject(path, seed, scheduler, stop)
-    for option, given in (("--scheduler", scheduler), ("--stop", stop)):
+    for name, given in (("scheduler", scheduler), ("stop", stop)):
         if given is not None:
-            raise InputError(f"{option}: runs network files (.h5), {path} is none; leave it away")
+            raise InputError(f"{name}: runs network files (.h5), {path} is none; leave it away")
     if inference == "lca":
         return LcaSubject(path, seed, THRESHOLD if threshold is None else threshold)
     return ModelSubject(path, seed)
@@ -115,13 +115,13 @@ def subject_of(
 def require_inference(inference: str, threshold: float | None, path: Path) -> None:
     """Refuse options that do not go together."""
     if inference not in INFERENCES:
-        raise InputError(f"--inference: found {inference}, allowed {', '.join(INFERENCES)}")
+        raise InputError(f"inference: found {inference}, allowed {', '.join(INFERENCES)}")
     if inference != "lca":
         if threshold is not None:
-            raise InputError("--threshold: belongs to --inference lca; give both or neither")
+            raise InputError("threshold: belongs to inference=lca; give both or neither")
     elif path.suffix == ".h5":
         raise InputError(
-            f"--inference lca: {path} is a network file, which has its own inference; give a model"
+            f"inference=lca: {path} is a network file, which has its own inference; give a model"
         )
 
 
@@ -176,12 +176,12 @@ class NetworkSubject(Subject):
         return to_real(pixels, self.format)
 
     def states(
-        self, pixels: np.ndarray, steps: list[int], progress: Progress | None = None
+        self, pixels: np.ndarray, steps: list[int], progress: Advance | None = None
     ) -> States:
         """Counts and rates after each number of steps."""
         if self._stop is not None:
             return self._states_at_rest(self._stop, pixels, steps[-1], progress)
-        totals = scale.totals(
+        totals = cluster.totals(
             self.network, pixels, steps[-1], self.seed, self._scheduler, steps, progress
         )
         last = totals.kept[steps[-1]]
@@ -190,10 +190,10 @@ class NetworkSubject(Subject):
         return {step: (z, self._features(u, z)) for step, (u, z) in kept.items()}
 
     def _states_at_rest(
-        self, stop: StopChoice, pixels: np.ndarray, budget: int, progress: Progress | None
+        self, stop: StopChoice, pixels: np.ndarray, budget: int, progress: Advance | None
     ) -> States:
         """Counts and rates after each image's own number of steps."""
-        self._stopped = found = scale.stopped(
+        self._stopped = found = cluster.stopped(
             self.network, pixels, budget, self.seed, self._scheduler, stop, progress
         )
         layers = found.totals.layers
@@ -283,7 +283,7 @@ class ModelSubject(Subject):
             data = preset_images(self.preset, data_dir)
             pixels, labels = data.test_pixels.astype(np.int16), data.test_labels
         if samples is not None and samples > len(pixels):
-            raise InputError(f"--samples: found {samples}, allowed up to {len(pixels)}")
+            raise InputError(f"samples: found {samples}, allowed up to {len(pixels)}")
         return pixels[:samples], labels[:samples]
 
     def real(self, pixels: np.ndarray) -> np.ndarray:
@@ -294,7 +294,7 @@ class ModelSubject(Subject):
         self,
         pixels: np.ndarray,
         steps: list[int],
-        progress: Progress | None = None,  # noqa: ARG002
+        progress: Advance | None = None,  # noqa: ARG002
     ) -> States:
         """Codes and features after each number of steps."""
         from ipvae.float_models.infer import infer
@@ -359,7 +359,7 @@ class LcaSubject(ModelSubject):
         self,
         pixels: np.ndarray,
         steps: list[int],
-        progress: Progress | None = None,  # noqa: ARG002
+        progress: Advance | None = None,  # noqa: ARG002
     ) -> States:
         """Codes, which are their own features, after each number of steps."""
         from ipvae.float_models.lca import lca_codes

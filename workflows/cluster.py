@@ -12,20 +12,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from multiprocessing import resource_tracker
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import typer
 
 from ipvae import __version__
-from ipvae.cli.output import Progress, note
-from ipvae.cli.stopping import StopChoice
 from ipvae.emulator import Emulator, Stopped
 from ipvae.emulator.engine import processors
 from ipvae.emulator.settling import joined_stops
+from ipvae.errors import BackendError, HungBackendError, InputError
 from ipvae.network.description import IntNetwork
-from ipvae.network.errors import BackendError, HungBackendError, InputError
 from ipvae.network.totals import Totals, joined
+from ipvae.workflows.progress import Advance
+from ipvae.workflows.stopping import StopChoice
 
 if TYPE_CHECKING:
     from dask.distributed import Client
@@ -42,14 +41,7 @@ INSTALL = "pip install 'ipvae-loihi[scale]'"
 LOGGERS = ("distributed", "distributed.client")  # Dask gives both a level of their own
 GRAPH_WARNING = "distributed.admin.large-graph-warning-threshold"
 
-SchedulerOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar=f"ADDRESS|{LOCAL}|{NONE}",
-        help=f"Run on a Dask cluster: this scheduler's, or workers of this machine ({LOCAL}, the "
-        f"default of runs of {LARGE // 10**6} million image-steps); {NONE}: in this process.",
-    ),
-]
+log = logging.getLogger("ipvae")
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -62,7 +54,7 @@ def totals(
     seed: int,
     scheduler: str | None,
     at: Sequence[int] = (),
-    progress: Progress | None = None,
+    progress: Advance | None = None,
 ) -> Totals:
     """Run as `ipvae.emulator.Emulator.totals` does, to the same numbers, here or on a cluster.
 
@@ -80,7 +72,7 @@ def totals(
     InputError, BackendError, HungBackendError
         As `spread`; and what `Emulator.totals` raises.
     """
-    emulator = Emulator(network, tell=note)
+    emulator = Emulator(network, tell=log.info)
     scheduler = where(scheduler, len(images), n_steps)
     if scheduler is None:
         return emulator.totals(images, n_steps, seed, at=at, progress=progress)
@@ -95,10 +87,10 @@ def stopped(
     seed: int,
     scheduler: str | None,
     choice: StopChoice,
-    progress: Progress | None = None,
+    progress: Advance | None = None,
 ) -> Stopped:
     """Run until each image has settled, to the same numbers, here or on a cluster; as `totals`."""
-    emulator = Emulator(network, tell=note)
+    emulator = Emulator(network, tell=log.info)
     choice.rule(network, images[:0])  # a rule that does not fit the network is told here
     scheduler = where(scheduler, len(images), budget)
     if scheduler is None:
@@ -108,7 +100,7 @@ def stopped(
 
 
 def where(
-    scheduler: str | None, n_images: int, n_steps: int, tell: Callable[[str], None] = note
+    scheduler: str | None, n_images: int, n_steps: int, tell: Callable[[str], None] = log.info
 ) -> str | None:
     """Cluster of a run, or None for this process; what the user did not choose is told."""
     if scheduler is not None:
@@ -117,7 +109,7 @@ def where(
     if large and processors() > 1 and find_spec("distributed") is not None:
         tell(
             f"{n_images} images x {n_steps} steps: run by worker processes of this machine; "
-            f"--scheduler {NONE} keeps them here"
+            f"scheduler={NONE} keeps them here"
         )
         return LOCAL
     return None
@@ -136,7 +128,7 @@ def shards_of(images: np.ndarray) -> "list[Shard]":
 
 
 def on_shards(
-    act: "Callable[[Shard], R]", images: np.ndarray, scheduler: str, progress: Progress | None
+    act: "Callable[[Shard], R]", images: np.ndarray, scheduler: str, progress: Advance | None
 ) -> "list[R]":
     """Spread the images of a run; progress gets the number that each finished shard had."""
     tell = None if progress is None else (lambda shard: progress(len(shard.pixels)))
@@ -258,8 +250,8 @@ def _dask() -> tuple[Any, Any]:
         import dask.distributed
     except ImportError as error:
         raise BackendError(
-            f"--scheduler: Dask is not installed ({error}); install it with {INSTALL}, or leave "
-            "the option away"
+            f"scheduler: Dask is not installed ({error}); install it with {INSTALL}, or leave "
+            "it away"
         ) from error
     return dask.distributed, dask
 
@@ -276,14 +268,14 @@ def _connected(scheduler: str, distributed: Any) -> "Iterator[Client]":
             client = stack.enter_context(distributed.Client(scheduler, timeout=CONNECT_SECONDS))
         except (OSError, ValueError, TypeError, distributed.TimeoutError) as error:
             raise InputError(
-                f"--scheduler: no Dask scheduler answers at '{scheduler}' ({error}); give its "
+                f"scheduler: no Dask scheduler answers at '{scheduler}' ({error}); give its "
                 f"address, such as tcp://host:8786, or {LOCAL}"
             ) from error
         try:
             client.wait_for_workers(1, timeout=CONNECT_SECONDS)
         except distributed.TimeoutError as error:
             raise InputError(
-                f"--scheduler: {scheduler} has no worker; start some with 'dask worker {scheduler}'"
+                f"scheduler: {scheduler} has no worker; start some with 'dask worker {scheduler}'"
             ) from error
         yield client
 
@@ -343,16 +335,16 @@ def _one_line(scheduler: str, distributed: Any) -> Iterator[None]:
         yield
     except distributed.KilledWorker as error:
         raise HungBackendError(
-            f"--scheduler {scheduler}: workers died one after another on the same images; they may "
+            f"scheduler={scheduler}: workers died one after another on the same images; they may "
             "lack memory, see their logs"
         ) from error
     except ImportError as error:
         raise BackendError(
-            f"--scheduler {scheduler}: a worker cannot load the code ({error}); install "
+            f"scheduler={scheduler}: a worker cannot load the code ({error}); install "
             f"ipvae-loihi {__version__} there"
         ) from error
     except (OSError, distributed.CancelledError) as error:
         raise HungBackendError(
-            f"--scheduler {scheduler}: the scheduler was lost while shards ran; start it and "
+            f"scheduler={scheduler}: the scheduler was lost while shards ran; start it and "
             "run again"
         ) from error

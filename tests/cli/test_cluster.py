@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ipvae.cli import scale
 from ipvae.cli.main import run_command
 from ipvae.network.errors import HungBackendError
 from ipvae.network.file import write_network
+from ipvae.workflows import cluster as scale
 
 STEPS = 300
 IMAGES = 6 * scale.IMAGES + 5
