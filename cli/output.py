@@ -18,7 +18,8 @@ from ipvae.cli.arguments import with_options
 from ipvae.network.atomic import replacing
 from ipvae.network.errors import InputError
 from ipvae.workflows.progress import Advance, ProgressEvent, listening, stage
-from ipvae.workflows.results import json_data
+from ipvae.workflows.results import Result, json_data
+from ipvae.workflows.results import Table as TextTable
 
 JsonOption = Annotated[
     str | None,
@@ -52,6 +53,15 @@ def emit(result: dict, json_target: str | None, text: "Table | str | list[Table 
     console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
     for part in text if isinstance(text, list) else [text]:
         console.print(part, soft_wrap=isinstance(part, str), markup=False)
+
+
+def show(result: Result, json_target: str | None) -> None:
+    """Show a result of the library: its text on stdout, or JSON (`-`), or both (a file)."""
+    parts = [
+        table(part.title, part.columns, part.rows) if isinstance(part, TextTable) else part
+        for part in result.shown()
+    ]
+    emit(result.to_json(), json_target, parts)
 
 
 def require_json_target(target: str | None, option: str = "--json") -> None:

@@ -3,13 +3,32 @@
 import html
 import math
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text.
+
+    Attributes
+    ----------
+    title : str
+    columns : list of str
+        Heads; the first column is aligned left, the others right.
+    rows : list of list of str
+    """
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
 
 
 class Result(ABC):
     """Mixin of frozen dataclasses that show themselves.
 
-    A subclass gives `rows`, its main figures as pairs of name and text, and `to_json`.
+    A subclass gives `rows`, its main figures as pairs of name and text, and `to_json`; and
+    `shown`, where the command line has more to say than `rows`.
     """
 
     @abstractmethod
@@ -19,6 +38,10 @@ class Result(ABC):
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
         """Return JSON data: no arrays, no NaN."""
+
+    def shown(self) -> "list[Table | str]":
+        """Return what a terminal shows, from top to bottom: lines of text and tables."""
+        return [Table(type(self).__name__, ["", ""], [list(row) for row in self.rows()])]
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}: {text}" for name, text in self.rows())
