@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ipvae.errors import IpvaeError
     from ipvae.workflows.count import count_operations, estimate_energy
+    from ipvae.workflows.doctor import doctor
     from ipvae.workflows.models import load_model, shipped_models
     from ipvae.workflows.networks import diff, load_network, load_trace
     from ipvae.workflows.place import check, place
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "errors": ("IpvaeError",),
     "workflows.count": ("count_operations", "estimate_energy"),
+    "workflows.doctor": ("doctor",),
     "workflows.models": ("load_model", "shipped_models"),
     "workflows.networks": ("diff", "load_network", "load_trace"),
     "workflows.place": ("check", "place"),
@@ -44,6 +46,7 @@ __all__ = [
     "check",
     "count_operations",
     "diff",
+    "doctor",
     "estimate_energy",
     "load_model",
     "load_network",
