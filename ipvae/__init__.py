@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ipvae.errors import IpvaeError
     from ipvae.workflows.count import count_operations, estimate_energy
+    from ipvae.workflows.describe import describe
     from ipvae.workflows.doctor import doctor
     from ipvae.workflows.models import load_model, shipped_models
     from ipvae.workflows.networks import diff, load_network, load_trace
@@ -29,6 +30,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "errors": ("IpvaeError",),
     "workflows.count": ("count_operations", "estimate_energy"),
+    "workflows.describe": ("describe",),
     "workflows.doctor": ("doctor",),
     "workflows.models": ("load_model", "shipped_models"),
     "workflows.networks": ("diff", "load_network", "load_trace"),
@@ -45,6 +47,7 @@ __all__ = [
     "IpvaeError",
     "check",
     "count_operations",
+    "describe",
     "diff",
     "doctor",
     "estimate_energy",

@@ -52,11 +52,16 @@ def load_array(path: str | Path, kinds: str, allowed: str) -> np.ndarray:
         images = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path}: not an .npy file of numbers ({error})") from error
-    if not isinstance(images, np.ndarray) or images.dtype.kind not in kinds or images.ndim < 2:
-        raise InputError(f"{path}: holds no array of images, allowed {allowed} numbers")
-    if images.dtype.kind == "f" and not np.isfinite(images).all():
-        raise InputError(f"{path}: holds values that are not finite numbers")
+    require_numbers(images, str(path), kinds, allowed)
     return images
+
+
+def require_numbers(images: object, where: str, kinds: str, allowed: str) -> None:
+    """Raise InputError unless this is an array as `load_array` takes it, `where` it came from."""
+    if not isinstance(images, np.ndarray) or images.dtype.kind not in kinds or images.ndim < 2:
+        raise InputError(f"{where}: holds no array of images, allowed {allowed} numbers")
+    if images.dtype.kind == "f" and not np.isfinite(images).all():
+        raise InputError(f"{where}: holds values that are not finite numbers")
 
 
 def to_pixels(images: np.ndarray, fmt: InputFormat, where: str = "images") -> np.ndarray:

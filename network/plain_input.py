@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ipvae.network.errors import InputError
-from ipvae.network.pixels import load_array
+from ipvae.network.pixels import load_array, require_numbers
 from ipvae.network.plain_net import (
     BIAS_MAX,
     BIAS_MIN,
@@ -54,8 +54,8 @@ class Frames:
         return Frames(self.values[:n], self.real)
 
 
-def load_frames(path: str | Path, network: PlainNetwork, n_steps: int) -> Frames:
-    """Read images from an .npy file.
+def load_frames(images: np.ndarray | str | Path, network: PlainNetwork, n_steps: int) -> Frames:
+    """Take images from an array or an .npy file.
 
     Images are (N, C, H, W), or (N, n), or flat; with one image for each step, (N, steps, ...).
     Integers are what an input neuron takes (Lava's bias of a CUBA neuron, the signal of a Delta
@@ -66,8 +66,12 @@ def load_frames(path: str | Path, network: PlainNetwork, n_steps: int) -> Frames
     InputError
         If the file cannot be read or its images do not fit the network.
     """
-    images = load_array(path, "biuf", "(n, ...)")
-    return _frames(_in_steps(images, network.input, n_steps, str(path)), network, str(path))
+    where = "images" if isinstance(images, np.ndarray) else str(images)
+    if isinstance(images, np.ndarray):
+        require_numbers(images, where, "biuf", "(n, ...)")
+    else:
+        images = load_array(images, "biuf", "(n, ...)")
+    return _frames(_in_steps(images, network.input, n_steps, where), network, where)
 
 
 def _in_steps(images: np.ndarray, entry: PlainInput, n_steps: int, where: str) -> np.ndarray:
@@ -83,7 +87,7 @@ def _in_steps(images: np.ndarray, entry: PlainInput, n_steps: int, where: str) -
         )
     if frames < n_steps:
         raise InputError(
-            f"--steps: found {n_steps}, allowed up to {frames}, the steps of each sample in {where}"
+            f"steps: found {n_steps}, allowed up to {frames}, the steps of each sample in {where}"
         )
     return images.reshape(n, frames, size)[:, :n_steps]
 

@@ -9,11 +9,15 @@ from ipvae.energy.layer_counts import LayerCounts, layer_counts
 from ipvae.energy.models import EnergyRow, TimeRow
 from ipvae.energy.models.loihi2 import CHIP as LOIHI2
 from ipvae.energy.models.table import left_out, model_table
+from ipvae.energy.plain_counts import LayerCounts as LavaDlCounts
 from ipvae.energy.work import work_of
 from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
+from ipvae.network.plain_net import PlainNetwork
 from ipvae.network.totals import Totals
 from ipvae.network.trace import Trace
+from ipvae.workflows.lava_dl import LavaDlRun, modelled
+from ipvae.workflows.networks import require_own
 from ipvae.workflows.results import Result
 from ipvae.workflows.run import RunResult
 
@@ -29,13 +33,13 @@ class OperationCounts(Result):
     total : Counts
         Of the whole network.
     layers : tuple of LayerCounts
-        Of each layer; empty where a trace was counted.
+        Of each layer, with a lava-dl network's input; empty where a trace was counted.
     images : int
         Images of the run.
     """
 
     total: Counts
-    layers: tuple[LayerCounts, ...]
+    layers: tuple[LayerCounts | LavaDlCounts, ...]
     images: int
 
     @property
@@ -99,13 +103,13 @@ class EnergyEstimate(Result):
 
 
 def count_operations(
-    network: IntNetwork, result: RunResult | Trace | Totals | str | Path
+    network: IntNetwork | PlainNetwork, result: RunResult | Trace | Totals | str | Path
 ) -> OperationCounts:
     """Count the operations of a run on any backend.
 
     Parameters
     ----------
-    network : IntNetwork
+    network : IntNetwork, or one of lava-dl
         The network that ran.
     result : RunResult, Trace, Totals, or path of a trace file
 
@@ -114,6 +118,10 @@ def count_operations(
     InputError
         If the run or trace lacks what is counted.
     """
+    if isinstance(result, LavaDlRun):
+        return OperationCounts(result.counts, result.layers, result.images)
+    require_own(network)
+    assert isinstance(network, IntNetwork)
     run = _ran(result)
     if isinstance(run, Trace):
         return OperationCounts(count(network, run), (), len(run.samples))
@@ -122,7 +130,9 @@ def count_operations(
     )
 
 
-def estimate_energy(network: IntNetwork, result: RunResult | Totals) -> EnergyEstimate:
+def estimate_energy(
+    network: IntNetwork | PlainNetwork, result: RunResult | Totals
+) -> EnergyEstimate:
     """Model what a run costs on Loihi 2, on other chips, and as dense arithmetic.
 
     Every row names its kind (modelled), part (dynamic, static or total), source and assumptions;
@@ -130,16 +140,21 @@ def estimate_energy(network: IntNetwork, result: RunResult | Totals) -> EnergyEs
 
     Parameters
     ----------
-    network : IntNetwork
+    network : IntNetwork, or one of lava-dl
         The network that ran.
     result : RunResult or Totals
-        Of any backend that recorded every variable.
+        Of any backend that recorded every variable. Runs of lava-dl's networks are priced by the
+        models that need counts alone.
 
     Raises
     ------
     InputError
         If the run recorded part of its variables only.
     """
+    if isinstance(result, LavaDlRun):
+        return EnergyEstimate(modelled(result.counts), (), ())
+    require_own(network)
+    assert isinstance(network, IntNetwork)
     run = _ran(result)
     if isinstance(run, Trace):
         raise InputError("result: is a trace, allowed is what ipvae.run returns.")

@@ -17,6 +17,7 @@ from ipvae.network.limits import target_named
 from ipvae.network.partition import Placement
 from ipvae.network.plan import Plan, make_plan
 from ipvae.network.trace import Trace, read_trace
+from ipvae.workflows.networks import require_own
 from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.results import Result
 
@@ -130,6 +131,7 @@ def check(network: IntNetwork, *, target: str = "loihi2") -> Check:
     InputError
         If the target is not known.
     """
+    require_own(network)
     return Check(check_network(network, target))
 
 
@@ -159,6 +161,7 @@ def place(
     InputError
         If the number of cores cannot be, or the trace is of another network.
     """
+    require_own(network)
     shapes, board = layer_shapes(network), target_named(target)
     with listening(progress):
         busy = _activity(network, trace)
