@@ -16,11 +16,13 @@ OPTIONS = {
     "readouts": "--readout",
     "threshold": "--threshold",
     "weight_bits": "--weight-bits",
+    "draws_file": "--record-draws",
     "frame_steps": "--hold",
     "images": "--images",
     "labels": "--labels",
     "layers": "--layers",
     "neurons": "--neurons",
+    "profile_file": "--profile",
     "replay_draws": "--replay-draws",
     "samples": "--samples",
     "sanafe": "--sanafe",
@@ -32,6 +34,7 @@ OPTIONS = {
     "timeout": "--timeout",
     "tolerance": "--tolerance",
     "trace": "--trace",
+    "trace_file": "--trace",
 }
 """Argument -> option, where a message of the library may name it."""
 
