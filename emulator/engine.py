@@ -153,6 +153,7 @@ class Emulator:
         hold: int | None = None,
         at: Sequence[int] = (),
         progress: Callable[[int], None] | None = None,
+        attach: Callable[[Tile, int], None] | None = None,
     ) -> Totals:
         """Run without a trace: the fastest way.
 
@@ -164,6 +165,8 @@ class Emulator:
             Steps whose potentials and outputs are kept, of the code and the read-outs.
         progress : callable, optional
             Gets the number of images that each finished tile had, from several threads.
+        attach : callable, optional
+            Gets each tile before its first row, and the index of its first image in the run.
 
         Raises
         ------
@@ -177,6 +180,8 @@ class Emulator:
 
         def finish(part: slice) -> "_Finished":
             tile = self._tile(given, part)
+            if attach is not None:
+                attach(tile, first_image + part.start)
             found = _Finished(self, tile, n_steps, wanted)
             if progress is not None:
                 progress(tile.n)
@@ -305,6 +310,7 @@ def layer_totals(
         u=u,
         z=z,
         random_words=sum(int(s.words[0]) for s in sums),
+        peak=max((int(s.peaks[0]) for s in sums), default=0),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ipvae.emulator import Emulator, Stopped, StopRule, run_until_settled
-from ipvae.energy.counts import count_totals
+from ipvae.energy.counts import count
 from ipvae.errors import InputError
 from ipvae.evaluation.stopping import EnergyOfEach, FitOfEach
 from ipvae.network.description import IntNetwork
@@ -75,7 +75,7 @@ def stop_figures(
 ) -> tuple[dict[str, Any], str]:
     """JSON keys and a line of text: steps that images took, and what they cost."""
     steps, images, settled = found.steps, len(found.steps), int(found.settled.sum())
-    counts = count_totals(network, found.totals)
+    counts = count(network, found.totals)
     rule = choice.rule(network, network.test_images[:0])
     keys = {
         "rule": choice.figure,
