@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ipvae.files import require_file
 from ipvae.network.description import FloatNetwork
 from ipvae.network.errors import DescriptionError, InputError
-from ipvae.network.hdf5 import require_regular
 
 ARRAYS = ("phi", "sigma", "step_size", "bias", "u0")
 """Names in ARRAYS.npz: phi (M, K), sigma (M,), step_size scalar, bias (K,) and u0 (K,) in nats."""
@@ -70,7 +70,7 @@ def from_arrays(path: str | Path) -> FloatNetwork:
     InputError
         If the file cannot be read or an array is missing, unknown or of a wrong shape.
     """
-    require_regular(Path(path))
+    require_file(Path(path))
     try:
         with open(path, "rb") as f, np.load(f, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
