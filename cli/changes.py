@@ -6,12 +6,12 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from ipvae.cli.figures import Codes
 from ipvae.cli.output import working
 from ipvae.evaluation.changes import NAMES, Change, changed
 from ipvae.evaluation.metrics import curve, r2, spikes
 from ipvae.network.errors import InputError
 from ipvae.report.numbers import error, fit, percent
+from ipvae.workflows.figures import Codes
 from ipvae.workflows.subjects import States, Subject
 
 RotateOption = Annotated[

@@ -18,19 +18,19 @@ from ipvae.cli.changes import (
     parse_changes,
 )
 from ipvae.cli.evaluation_options import SchedulerOption, StopOption, ToleranceOption
-from ipvae.cli.figures import (
+from ipvae.cli.inputs import DataDirOption, ImagesOption, SeedOption, not_nir
+from ipvae.cli.output import JsonOption, emit, require_json_target, table, working
+from ipvae.evaluation.metrics import curve, spikes
+from ipvae.network.errors import InputError
+from ipvae.report.numbers import error, fit
+from ipvae.workflows.figures import (
     Codes,
     fitted_figures,
     require_labelled,
     sparsity_figures,
 )
-from ipvae.cli.inputs import DataDirOption, ImagesOption, SeedOption, not_nir
-from ipvae.cli.output import JsonOption, emit, require_json_target, table, working
-from ipvae.cli.pictures import draw_pictures, require_pictures
-from ipvae.evaluation.metrics import curve, spikes
-from ipvae.network.errors import InputError
-from ipvae.report.numbers import error, fit
 from ipvae.workflows.images import names_a_set, preset_images
+from ipvae.workflows.pictures import draw_pictures, require_pictures
 from ipvae.workflows.stopping import stop_choice
 from ipvae.workflows.subjects import THRESHOLD, States, Subject, require_inference, subject_of
 
@@ -99,14 +99,14 @@ def evaluate(
     fitted = [
         option
         for option, asked in (
-            ("--probe", probe),
-            ("--neighbours", neighbours),
-            ("--dimensionality", dimensionality),
+            ("probe", probe),
+            ("neighbours", neighbours),
+            ("dimensionality", dimensionality),
         )
         if asked
     ]
     if fitted and images is not None and not names_a_set(images):
-        raise InputError(f"{fitted[0]}: needs labelled images; leave --images away")
+        raise InputError(f"{fitted[0]}: needs labelled images; leave images= away")
     if probe_images is not None and not fitted:
         raise InputError(
             "--probe-images: nothing is fitted; give --probe, --neighbours or --dimensionality too"

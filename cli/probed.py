@@ -8,9 +8,9 @@ import numpy as np
 
 from ipvae.cli.compared import PROBE, Compared, Point
 from ipvae.cli.evaluate import PROBE_IMAGES
-from ipvae.cli.figures import Codes, probe_figures
 from ipvae.cli.output import note, working
 from ipvae.network.errors import InputError
+from ipvae.workflows.figures import Codes, probe_figures
 from ipvae.workflows.images import preset_images
 
 

@@ -8,30 +8,6 @@ from ipvae.network.description import InputFormat, check_pixels
 from ipvae.network.errors import DescriptionError, InputError
 
 
-def load_pixels(path: str | Path, fmt: InputFormat) -> np.ndarray:
-    """Read images from an .npy file: (N, M) or (N, height, width).
-
-    Integers are taken as pixels of the format; floating-point values are real pixel
-    values, divided by the format's scale and rounded half to even.
-
-    Returns
-    -------
-    (N, M) int16
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read or its images do not fit the format.
-    """
-    images = load_array(path, "iuf", f"(n, {fmt.size})")
-    if len(images) == 0 or images[0].size != fmt.size:
-        raise InputError(
-            f"{path}: shape {images.shape}, the network takes one or more images of "
-            f"{fmt.size} pixels"
-        )
-    return to_pixels(images.reshape(len(images), fmt.size), fmt, str(path))
-
-
 def load_array(path: str | Path, kinds: str, allowed: str) -> np.ndarray:
     """Read an .npy file that holds images, (N, ...) of at least two dimensions.
 

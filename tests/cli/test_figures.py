@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from ipvae.cli.main import run_command
-from ipvae.cli.pictures import spaced
 from ipvae.evaluation.dimensionality import participation_ratio
 from ipvae.evaluation.neighbours import neighbour_accuracy
 from ipvae.evaluation.sparsity import sparsity
 from ipvae.network.file import write_network
 from ipvae.workflows.images import preset_images
+from ipvae.workflows.pictures import spaced
 from ipvae.workflows.subjects import subject_of
 
 TINY = ("--preset", "digits", "--latents", "6", "--steps", "2", "--epochs", "2")

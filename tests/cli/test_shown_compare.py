@@ -10,9 +10,9 @@ import pytest
 
 from ipvae.cli import compare, export
 from ipvae.cli.compared import PROBE
-from ipvae.cli.figures import Codes, dimension_figures, neighbour_figures, probe_figures
 from ipvae.network.file import write_network
 from ipvae.report import comparison
+from ipvae.workflows.figures import Codes, dimension_figures, neighbour_figures, probe_figures
 
 MICRO = 1_000_000
 

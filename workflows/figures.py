@@ -1,22 +1,22 @@
-"""Figures of merit that `ipvae evaluate` adds where they are asked for."""
+"""Figures of merit beside the curve: sparsity, classifiers, dimensionality."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ipvae.cli.output import working
+from ipvae.errors import InputError
 from ipvae.evaluation.dimensionality import participation_ratio, shattering
 from ipvae.evaluation.labelled import require_labels
 from ipvae.evaluation.neighbours import LABELS, NEIGHBOURS, neighbour_accuracy
 from ipvae.evaluation.probe import linear_reader
 from ipvae.evaluation.sparsity import sparsity
-from ipvae.network.errors import InputError
 from ipvae.report.numbers import percent
+from ipvae.workflows.images import ImagesLike
+from ipvae.workflows.progress import stage
 from ipvae.workflows.subjects import Subject
 
 if TYPE_CHECKING:
@@ -50,43 +50,43 @@ class Codes:
 
 
 def require_labelled(
-    option: str, subject: Subject, labels: np.ndarray, images: Path | None, most: int | None
+    name: str, subject: Subject, labels: np.ndarray, images: ImagesLike, most: int | None
 ) -> None:
     """Refuse to fit on images without labels, or on some number of training images of a set."""
     if (labels < 0).all():
         raise InputError(
-            f"{option}: the images of {images or subject.preset} have no labels; leave it out, or "
+            f"{name}: the images of {images or subject.preset} have no labels; leave it out, or "
             "evaluate a model of images that have"
         )
     if images is not None and most is not None:
         raise InputError(
-            f"--probe-images: {images} are not split into training and test images, their first "
+            f"probe_images: {images} are not split into training and test images, their first "
             "half is fitted on; leave it out"
         )
 
 
-def fitted_figures(codes: Codes, options: list[str], seed: int) -> list[tuple[dict, str]]:
-    """Keys and text of those of --probe, --neighbours and --dimensionality that were given."""
+def fitted_figures(codes: Codes, names: list[str], seed: int) -> list[tuple[dict, str]]:
+    """Keys and text of some of probe, neighbours and dimensionality."""
     figures = {
-        "--probe": lambda: probe_figures(codes),
-        "--neighbours": lambda: neighbour_figures(codes, seed),
-        "--dimensionality": lambda: dimension_figures(codes, seed),
+        "probe": lambda: probe_figures(codes),
+        "neighbours": lambda: neighbour_figures(codes, seed),
+        "dimensionality": lambda: dimension_figures(codes, seed),
     }
-    return [figures[option]() for option in options]
+    return [figures[name]() for name in names]
 
 
 @contextmanager
-def asked_by(option: str) -> Iterator[None]:
-    """Turn what a figure refuses into one line that names its option."""
+def asked_by(name: str) -> Iterator[None]:
+    """Turn what a figure refuses into an error that names its argument."""
     try:
         yield
     except ValueError as error:
-        raise InputError(f"{option}: {error}") from error
+        raise InputError(f"{name}: {error}") from error
 
 
 def sparsity_figures(counts: np.ndarray) -> tuple[dict, str]:
-    """Keys of --sparsity and a line of text, from counts (N, K) after the last step."""
-    with asked_by("--sparsity"):
+    """Keys of the sparsity and a line of text, from counts (N, K) after the last step."""
+    with asked_by("sparsity"):
         found = sparsity(counts)
     result = {
         "lifetime_sparsity": found.lifetime,
@@ -101,10 +101,10 @@ def sparsity_figures(counts: np.ndarray) -> tuple[dict, str]:
 
 
 def probe_figures(codes: Codes) -> tuple[dict, str]:
-    """Keys of --probe and a line of text."""
+    """Keys of the classifier and a line of text."""
     with (
-        asked_by("--probe"),
-        working(f"fitting a classifier on {len(codes.train)} training images"),
+        asked_by("probe"),
+        stage(f"fitting a classifier on {len(codes.train)} training images"),
     ):
         require_labels(*codes.all)
         accuracy = float(codes.reader.score(codes.test, codes.test_labels))
@@ -115,8 +115,8 @@ def probe_figures(codes: Codes) -> tuple[dict, str]:
 
 
 def neighbour_figures(codes: Codes, seed: int) -> tuple[dict, str]:
-    """Keys of --neighbours and a line of text; null where there are fewer training images."""
-    with asked_by("--neighbours"), working("classifying by nearest neighbours"):
+    """Keys of nearest neighbours and a line of text; null where there are fewer training images."""
+    with asked_by("neighbours"), stage("classifying by nearest neighbours"):
         found = neighbour_accuracy(*codes.all, seed=seed)
     result = {
         "neighbours": {
@@ -142,8 +142,8 @@ def neighbour_figures(codes: Codes, seed: int) -> tuple[dict, str]:
 
 
 def dimension_figures(codes: Codes, seed: int) -> tuple[dict, str]:
-    """Keys of --dimensionality and a line of text."""
-    with asked_by("--dimensionality"), working("fitting classifiers on halves of the classes"):
+    """Keys of the dimensionality and a line of text."""
+    with asked_by("dimensionality"), stage("fitting classifiers on halves of the classes"):
         ratio = participation_ratio(codes.test)
         found = shattering(*codes.all, seed=seed)
     result = {"dimensionality": {"participation_ratio": ratio, "shattering": asdict(found)}}

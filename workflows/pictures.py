@@ -1,4 +1,4 @@
-"""Pictures of a model or a network, for `ipvae evaluate` and `ipvae train`."""
+"""Pictures of a model or a network: dictionary, reconstructions, convergence, samples."""
 
 import json
 from pathlib import Path
@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ipvae.cli.figures import asked_by
-from ipvae.cli.output import working
+from ipvae.errors import InputError
 from ipvae.evaluation.metrics import curve
 from ipvae.network.atomic import require_writable_folder
-from ipvae.network.errors import InputError
 from ipvae.network.hdf5_child import shown
+from ipvae.workflows.figures import asked_by
+from ipvae.workflows.progress import stage
 from ipvae.workflows.subjects import ModelSubject, Subject
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def require_matplotlib() -> None:
         import matplotlib  # noqa: F401  # pyright: ignore[reportUnusedImport]
     except ImportError as error:
         raise InputError(
-            f"--pictures: the package matplotlib cannot be imported ({error}); install it "
-            "(pip install matplotlib), or leave the option out"
+            f"pictures: the package matplotlib cannot be imported ({error}); install it "
+            "(pip install matplotlib), or omit pictures="
         ) from error
 
 
@@ -82,7 +82,7 @@ def draw_pictures(
 
     name, pixels = shown(subject.name), pixels[:IMAGES]
     rows = sorted({*(t for t in ROWS if t < last), last})
-    with asked_by("--pictures"), working(f"drawing {len(pixels)} images to step {last}"):
+    with asked_by("pictures"), stage(f"drawing {len(pixels)} images to step {last}"):
         counts = {
             t: z for t, (z, _) in subject.states(pixels, sorted({*spaced(last), *rows})).items()
         }
@@ -159,6 +159,6 @@ def _record(file: Path, number: int, line: str) -> dict:
     if not isinstance(found, dict):
         raise InputError(
             f"{file}: line {number} is no JSON object, allowed is one for each epoch; "
-            "remove the file, or leave --pictures out"
+            "remove the file, or omit pictures="
         )
     return found
