@@ -154,6 +154,7 @@ class Emulator:
         hold: int | None = None,
         at: Sequence[int] = (),
         progress: Callable[[int], None] | None = None,
+        attach: Callable[[Tile, int], None] | None = None,
     ) -> Totals:
         """Run without a trace: the fastest way.
 
@@ -165,6 +166,8 @@ class Emulator:
             Steps whose potentials and outputs are kept, of the code and the read-outs.
         progress : callable, optional
             Gets the number of images that each finished tile had, from several threads.
+        attach : callable, optional
+            Gets each tile before its first row, and the index of its first image in the run.
 
         Raises
         ------
@@ -182,6 +185,7 @@ class Emulator:
             draws,
             hold,
             progress,
+            attach,
         )
         return self.together(found, len(images), n_steps, wanted)
 
@@ -195,6 +199,7 @@ class Emulator:
         draws: np.ndarray | None = None,
         hold: int | None = None,
         progress: Callable[[int], None] | None = None,
+        attach: Callable[[Tile, int], None] | None = None,
     ) -> list[R]:
         """Call a function with each tile of images after a reset, in this emulator's threads.
 
@@ -202,7 +207,7 @@ class Emulator:
         ----------
         act : callable
             Advances the tile, at most to row n_steps; called from several threads.
-        images, n_steps, seed, first_image, draws, hold, progress
+        images, n_steps, seed, first_image, draws, hold, progress, attach
             As `totals`.
 
         Returns
@@ -218,6 +223,8 @@ class Emulator:
 
         def finish(part: slice) -> R:
             tile = self._tile(given, part)
+            if attach is not None:
+                attach(tile, first_image + part.start)
             found = act(tile)
             if progress is not None:
                 progress(tile.n)
@@ -351,6 +358,7 @@ def layer_totals(
         u=u,
         z=z,
         random_words=sum(int(s.words[0]) for s in sums),
+        peak=max((int(s.peaks[0]) for s in sums), default=0),
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ipvae.errors import IpvaeError
     from ipvae.workflows.compare import compare
     from ipvae.workflows.count import count_operations, estimate_energy
+    from ipvae.workflows.doctor import doctor
     from ipvae.workflows.evaluate import evaluate
     from ipvae.workflows.models import load_model, shipped_models
     from ipvae.workflows.networks import diff, load_network, load_trace
@@ -32,6 +33,7 @@ _HOMES = {
     "workflows.compare": ("compare",),
     "workflows.count": ("count_operations", "estimate_energy"),
     "workflows.evaluate": ("evaluate",),
+    "workflows.doctor": ("doctor",),
     "workflows.models": ("load_model", "shipped_models"),
     "workflows.networks": ("diff", "load_network", "load_trace"),
     "workflows.place": ("check", "place"),
@@ -49,6 +51,7 @@ __all__ = [
     "compare",
     "count_operations",
     "diff",
+    "doctor",
     "estimate_energy",
     "evaluate",
     "load_model",

@@ -5,7 +5,7 @@ import pytest
 
 from ipvae import emulator
 from ipvae.emulator import Emulator, Stopped
-from ipvae.energy.counts import count_totals
+from ipvae.energy.counts import count
 from ipvae.evaluation.metrics import quality
 from ipvae.network.file import read_network, write_network
 from ipvae.network.pixels import to_real
@@ -47,7 +47,7 @@ def test_figures_are_those_of_each_image_at_its_own_step(command, net, rule):
     expected = quality(to_real(network.test_images, network.input), last, network.decoder)
     assert {key: found[key] for key in expected} == pytest.approx(expected, rel=1e-12)
     rerun = StopChoice(rule, TOLERANCE[rule]).run(Emulator(network), network.test_images, BUDGET, 4)
-    assert stop["counts"] == count_totals(network, rerun.totals).as_dict()
+    assert stop["counts"] == count(network, rerun.totals).as_dict()
     assert stop["settled"] == rerun.settled.sum() > len(steps) / 2
 
 
