@@ -8,7 +8,7 @@ from ipvae.cli import arguments
 
 
 def test_the_examples_hold():
-    assert doctest.testmod(arguments).attempted == 3
+    assert doctest.testmod(arguments).attempted == 4
     assert doctest.testmod(arguments).failed == 0
 
 
