@@ -12,8 +12,10 @@ OPTIONS = {
     "beta": "--beta",
     "clamp": "--clamp",
     "config": "--config",
+    "contrast": "--contrast",
     "cores": "--cores",
     "data_dir": "--data-dir",
+    "dense": "--dense",
     "device": "--device",
     "dimensionality": "--dimensionality",
     "epochs": "--epochs",
@@ -27,10 +29,12 @@ OPTIONS = {
     "latents": "--latents",
     "layers": "--layers",
     "layout": "--layout",
+    "lca": "--lca",
     "learning_rate": "--learning-rate",
     "most_loss": "--most-loss",
     "neighbours": "--neighbours",
     "neurons": "--neurons",
+    "noise": "--noise",
     "out": "--out",
     "overwrite": "--overwrite",
     "pictures": "--pictures",
@@ -44,9 +48,14 @@ OPTIONS = {
     "refit_decoder": "--refit-decoder",
     "replay_draws": "--replay-draws",
     "resume": "--resume",
+    "rotate": "--rotate",
+    "salt": "--salt",
     "samples": "--samples",
+    "sanafe": "--sanafe",
     "scheduler": "--scheduler",
     "seed": "--seed",
+    "seeds": "--seeds",
+    "shift": "--shift",
     "sparsity": "--sparsity",
     "steps": "--steps",
     "stop": "--stop",
@@ -93,12 +102,17 @@ def with_options(message: str, options: Mapping[str, str] = OPTIONS) -> str:
     names = head.split(" and ")
     if colon and all(name in options for name in names):
         head = " and ".join(options[name].rstrip("=") for name in names)
+    return options_named(head + colon + rest, options)
+
+
+def options_named(text: str, options: Mapping[str, str] = OPTIONS) -> str:
+    """Return text with options where it names arguments as 'samples=' or 'overwrite=True'."""
 
     def option(match: re.Match) -> str:
         name = match.group(1)
         if name not in options:
             return match.group(0)
-        joined = " " if match.group("value") and not options[name].endswith("=") else ""
-        return options[name] + joined
+        value = match.group("value").strip(".")  # a full stop is none
+        return options[name] + (" " if value and not options[name].endswith("=") else "")
 
-    return _NAMED.sub(option, head + colon + rest)
+    return _NAMED.sub(option, text)

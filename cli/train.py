@@ -73,8 +73,14 @@ def train(
     images: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.npy|FILE.npz",
-            help="Images of your own in the place of a preset's; of an .npz its array 'images'.",
+            metavar="FILE.npy|FILE.npz|DIR",
+            help="Images of your own, not a preset's: an array, or a folder of pictures.",
+        ),
+    ] = None,
+    image_shape: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HxW", help="Height and width of flat images, or to bring pictures to."
         ),
     ] = None,
     resume: Annotated[
@@ -117,11 +123,12 @@ def train(
         "threads": threads,
         "weight_bits": weight_bits,
     }
-    stop = StopRequest()
+    stop, texts = StopRequest(), pairs(settings_given or [])
     with naming(NAMES):
         request = TrainingRequest(
-            settings_from_text(given, pairs(settings_given or [])),
+            settings_from_text(given, texts),
             images=images,
+            image_shape=image_shape,
             data_dir=data_dir,
             out=out,
             resume=resume,

@@ -12,6 +12,7 @@ from ipvae.errors import InputError
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.float_models.data import DataInfo
 from ipvae.network.hdf5_child import shown
+from ipvae.workflows.image_shape import ShapeLike, shape_of
 from ipvae.workflows.nir import is_nir
 from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.results import Result, Table
@@ -25,9 +26,6 @@ SIGNED = ("vH", "Kyoto", "CIFAR", "ImageNet", "CelebA")
 PIXELS = {"pixel_min": 0, "pixel_max": 255, "pixel_scale": None}
 STANDARDISED = {"pixel_min": -4096, "pixel_max": 4095, "pixel_scale": 1 / 256}
 """Integer pixels of images in units of their standard deviation: up to 16 of them."""
-
-MAX_SHAPE_TEXT = 40
-"""Characters of HxW."""
 
 log = logging.getLogger("ipvae")
 
@@ -98,7 +96,7 @@ class PixelOptions:
     pixel_min: int | None = None
     pixel_max: int | None = None
     pixel_scale: float | None = None
-    image_shape: tuple[int, int] | str | None = None
+    image_shape: ShapeLike = None
     preset: str | None = None
 
     def data(self, n_pixels: int, pixels: dict[str, Any], preset: str | None) -> DataInfo:
@@ -108,7 +106,7 @@ class PixelOptions:
         return DataInfo(
             self.preset or preset or "arrays",
             pixels["pixel_max"] if highest is None else highest,
-            _shape(self.image_shape, n_pixels),
+            shape_of(self.image_shape, n_pixels),
             0,
             pixels["pixel_min"] if lowest is None else lowest,
             _checked_scale(scale),
@@ -121,7 +119,7 @@ def import_model(
     pixel_min: int | None = None,
     pixel_max: int | None = None,
     pixel_scale: float | None = None,
-    image_shape: tuple[int, int] | str | None = None,
+    image_shape: ShapeLike = None,
     preset: str | None = None,
     config: str | Path | None = None,
     steps: int | None = None,
@@ -256,19 +254,3 @@ def _checked_scale(value: float | None) -> float | None:
     if value is not None and not (math.isfinite(value) and value > 0):
         raise InputError(f"pixel_scale: found {value}, allowed are numbers above 0")
     return value
-
-
-def _shape(given: tuple[int, int] | str | None, n_pixels: int) -> tuple[int, int]:
-    """Height and width, or a square, or one row."""
-    if given is None:
-        side = math.isqrt(n_pixels)
-        return (side, side) if side * side == n_pixels else (1, n_pixels)
-    text = given if isinstance(given, str) else "x".join(map(str, given))
-    height, _, width = text.partition("x")
-    whole = height.isdecimal() and width.isdecimal() and len(text) <= MAX_SHAPE_TEXT
-    if not (whole and int(height) * int(width) == n_pixels):
-        raise InputError(
-            f"image_shape: found '{text[:MAX_SHAPE_TEXT]}', "
-            f"allowed HEIGHTxWIDTH with a product of {n_pixels}"
-        )
-    return int(height), int(width)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ipvae.errors import BackendError, InputError
 from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint, require_no_model
+from ipvae.workflows.image_shape import ShapeLike
 from ipvae.workflows.progress import Listener, listening
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def train_model(
     images: np.ndarray | str | Path | None = None,
     *,
     test_images: np.ndarray | str | Path | None = None,
+    image_shape: ShapeLike = None,
     preset: str | None = None,
     model: str | None = None,
     latents: int | None = None,
@@ -48,13 +50,15 @@ def train_model(
 
     Parameters
     ----------
-    images : array, or path of an .npy file or of an .npz file with the array `images`, optional
+    images : array, or path of an .npy file, an .npz file or a folder of pictures, optional
         Grey images of shape (n, M), (n, height, width), (n, 1, height, width) or
         (n, height, width, 1). Integers are pixel levels, floating-point numbers real values; which
         range was found is logged. `ipvae.quantize`, `ipvae.run` and the others then take the same
         arrays.
     test_images : the same, optional
         Images to judge on; without them one of ten, at most 500, is held out of `images`.
+    image_shape : (height, width) or 'HEIGHTxWIDTH', optional
+        Of flat images, squares or one row without it; or the size to which pictures are brought.
     preset : 'digits', 'patches' or 'mnist'
         Images and settings, in the place of `images`.
     model : str
@@ -135,6 +139,7 @@ def train_model(
         {**named, **settings},
         images=images,
         test_images=test_images,
+        image_shape=image_shape,
         data_dir=data_dir,
         out=None if out is None else Path(out),
         resume=resume,

@@ -12,7 +12,7 @@ from ipvae.float_models.config import (
     images_config,
     preset_config,
 )
-from ipvae.train.data import Images, load_images
+from ipvae.train.data import Images
 from ipvae.train.fit import new_model, require_device
 from ipvae.train.resume import (
     NAME,
@@ -25,7 +25,8 @@ from ipvae.train.resume import (
 )
 from ipvae.train.start import digest, nature_of, state_from, weights_of
 from ipvae.train.state import TrainState
-from ipvae.workflows.training.own_images import own_images
+from ipvae.workflows.images import preset_images
+from ipvae.workflows.training.data_set import own_data_set
 from ipvae.workflows.training.request import TrainingRequest
 
 
@@ -54,7 +55,7 @@ def fresh(request: TrainingRequest, processes: int, *, first: bool) -> tuple[Unf
     device = request.device or "cpu"
     require_device(device)
     if images is None:
-        images = load_images(config.preset, request.data_dir)
+        images = preset_images(config.preset, request.options["data_dir"])
     options = {**request.options, "device": device, "processes": processes}
     if images.unit != 1.0:
         options["unit"] = images.unit
@@ -85,7 +86,8 @@ def _require_data(request: TrainingRequest, settings: dict[str, Any]) -> None:
 
 def _own_images(request: TrainingRequest, seed: int | None) -> Images:
     assert request.images is not None
-    return own_images(request.images, request.test_images, 0 if seed is None else seed)
+    number = 0 if seed is None else seed
+    return own_data_set(request.images, request.test_images, request.image_shape, number)
 
 
 def _config(settings: dict[str, Any], images: Images | None) -> TrainConfig:
@@ -180,12 +182,13 @@ def _images_again(request: TrainingRequest, begun: Unfinished) -> Images:
                 f"images: the training in {request.out} is on preset {config.preset}; leave them "
                 "out, or choose another out="
             )
-        return load_images(config.preset, options["data_dir"])
+        return preset_images(config.preset, options["data_dir"])
     images = options.get("images") if request.images is None else request.images
     if images is None:
         raise InputError(
-            f"images: the training in {request.out} is on arrays, which are not stored there; "
-            "give the same ones again with images="
+            f"images: the training in {request.out} is on images of your own, which are not stored "
+            "there; give the same ones again"
         )
     test = options.get("test_images") if request.test_images is None else request.test_images
-    return own_images(images, test, config.seed)
+    shape = options.get("image_shape") if request.image_shape is None else request.image_shape
+    return own_data_set(images, test, shape, config.seed)

@@ -8,7 +8,7 @@ from typing import Any
 from ipvae.errors import InputError
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.float_models.config import SETTABLE, setting_from_text
-from ipvae.workflows.training.own_images import ArrayOrFile
+from ipvae.workflows.image_shape import ShapeLike
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class TrainingRequest:
         Of `ipvae.float_models.config.TrainConfig`, by name; None stands for not given.
     images, test_images : arrays or paths, optional
         A user's own images, in the place of a preset's.
+    image_shape : height and width of flat images, or of pictures; optional
     data_dir : folder of the preset's data set, optional
     out : folder of the training, optional
         Without it nothing is written.
@@ -33,8 +34,9 @@ class TrainingRequest:
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
-    images: ArrayOrFile | None = None
-    test_images: ArrayOrFile | None = None
+    images: object = None
+    test_images: object = None
+    image_shape: ShapeLike = None
     data_dir: str | Path | None = None
     out: Path | None = None
     resume: bool = False
@@ -54,8 +56,9 @@ class TrainingRequest:
         ):
             if self._given(first) and self._given(second):
                 raise InputError(f"{first} and {second}: give one of them")
-        if self.test_images is not None and self.images is None:
-            raise InputError("test_images: belong to images=; give both or neither")
+        for name in ("test_images", "image_shape"):
+            if self._given(name) and self.images is None and not self.resume:
+                raise InputError(f"{name}: goes with images=; give both or neither")
         for name in ("resume", "overwrite", "tensorboard", "pictures"):
             if self.out is None and self._given(name):
                 raise InputError(f"{name}: needs a folder; give it with out=")
@@ -79,6 +82,8 @@ class TrainingRequest:
             source = getattr(self, name)
             if isinstance(source, (str, Path)):
                 found[name] = str(Path(source).resolve())
+        if self.image_shape is not None:
+            found["image_shape"] = self.image_shape
         return found
 
 

@@ -2,7 +2,6 @@
 
 import logging
 import math
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,10 @@ import numpy as np
 from ipvae.errors import InputError
 from ipvae.float_models.config import ARRAYS
 from ipvae.network.description import PIXEL_LIMIT
-from ipvae.network.pixels import load_array
+from ipvae.network.pixels import require_finite
 from ipvae.train.data import Images
+from ipvae.workflows.image_shape import ShapeLike, read_shape, shape_of
+from ipvae.workflows.own_images import read_images
 
 HELD_OUT_PART, MOST_HELD_OUT = 10, 500
 """One image of so many is held out, and no more than this: figures need no more."""
@@ -28,8 +29,6 @@ OFF_GRID = 1e-3
 SHAPES = "(n, pixels), (n, height, width), (n, 1, height, width) or (n, height, width, 1)"
 
 log = logging.getLogger("ipvae")
-
-ArrayOrFile = np.ndarray | str | Path
 
 
 @dataclass(frozen=True)
@@ -61,29 +60,31 @@ class PixelReading:
         return np.rint(images / step).astype(np.int16)
 
 
-def own_images(images: ArrayOrFile, test_images: ArrayOrFile | None, seed: int) -> Images:
+def own_data_set(images: object, test_images: object, image_shape: ShapeLike, seed: int) -> Images:
     """Return a user's images as a data set, and log what was found.
 
     Parameters
     ----------
-    images : array, or path of an .npy file or of an .npz file with the array `images`
-        Of shape (n, M), (n, height, width), (n, 1, height, width) or (n, height, width, 1). Flat
-        images whose M is a square are squares, others one row. Integers are levels, floating-point
-        numbers real values.
+    images : array, or path of an .npy file, an .npz file or a folder of pictures
+        As `ipvae.workflows.own_images.read_images` takes them, of shape (n, M),
+        (n, height, width), (n, 1, height, width) or (n, height, width, 1). Integers are levels,
+        floating-point numbers real values.
     test_images : the same, optional
         Held-out images; without them one of ten, at most 500, is held out of `images`.
+    image_shape : (height, width) or 'HEIGHTxWIDTH', optional
+        Of flat images, squares or one row without it; or the size to which pictures are brought.
     seed : int
-        Chooses those.
+        Chooses the images that are held out.
 
     Raises
     ------
     InputError
         If they cannot be read, or have another shape or numbers that no pixels stand for.
     """
-    train, shape = _flat(images, "images")
+    train, shape = _flat(images, "images", image_shape)
     arrays = [train]
     if test_images is not None:
-        test, other = _flat(test_images, "test_images")
+        test, other = _flat(test_images, "test_images", image_shape)
         if other != shape or (test.dtype.kind == "f") != (train.dtype.kind == "f"):
             raise InputError(
                 f"test_images: must be {shape[0]} x {shape[1]} pixels of the same kind as images "
@@ -190,43 +191,26 @@ def _split(pixels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return pixels[np.sort(order[held:])], pixels[np.sort(order[:held])]
 
 
-def _flat(images: ArrayOrFile, name: str) -> tuple[np.ndarray, tuple[int, int]]:
+def _flat(images: object, name: str, image_shape: ShapeLike) -> tuple[np.ndarray, tuple[int, int]]:
     """Images as (n, M) integers or floats, with height and width."""
-    array = _read(Path(images)) if isinstance(images, (str, Path)) else np.asarray(images)
-    shape = _image_shape(array.shape)
-    if shape is None or array.size == 0:
+    own = read_images(images, None, read_shape(image_shape))
+    values, where = own.values, own.where if isinstance(images, (str, Path)) else name
+    sides = _sides(values.shape)
+    if sides is None or values.size == 0:
         raise InputError(
-            f"{name}: shape must be {SHAPES} with n above 0, got {array.shape}. Reshape them."
+            f"{where}: shape must be {SHAPES} with n above 0, got {values.shape}. Reshape them."
         )
-    if array.dtype.kind not in "iufb":
-        raise InputError(f"{name}: dtype must be real numbers, got {array.dtype}. Convert them.")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise InputError(f"{name}: holds values that are not finite numbers")
-    levels = array.astype(np.int16) if array.dtype.kind == "b" else array
-    return levels.reshape(len(levels), -1), shape
+    require_finite(values, where)
+    levels = values.astype(np.int16) if values.dtype.kind == "b" else values
+    flat = levels.reshape(len(levels), -1)
+    return flat, sides if len(sides) == 2 else shape_of(image_shape, flat.shape[1])
 
 
-def _image_shape(shape: tuple[int, ...]) -> tuple[int, int] | None:
-    """Height and width of images, None where they are not grey images."""
-    if len(shape) == 2:
-        side = math.isqrt(shape[1])
-        return (side, side) if side * side == shape[1] else (1, shape[1])
+def _sides(shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Height and width of grey images, or pixels of flat ones; None where they are neither."""
     if len(shape) == 4 and 1 in (shape[1], shape[3]):
         shape = shape[:1] + (shape[2:] if shape[1] == 1 else shape[1:3])
-    return (shape[1], shape[2]) if len(shape) == 3 else None
-
-
-def _read(path: Path) -> np.ndarray:
-    if path.suffix.lower() != ".npz":
-        return load_array(path, "iufb", SHAPES)
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if "images" in archive.files:
-                return archive["images"]
-            found = ", ".join(archive.files)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not an .npz file of numbers ({error})") from error
-    raise InputError(f"{path}: needs an array 'images', found {found}")
+    return shape[1:] if len(shape) in (2, 3) else None
 
 
 def _log_reading(
