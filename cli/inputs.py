@@ -77,9 +77,18 @@ DataDirOption = Annotated[
 ImagesOption = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE.npy|SET",
-        help="Images of your own: an .npy file, (n, pixels). Or those of a set: faces, "
-        "photographs, digits; faces-framed and so on: smaller, with background around them.",
+        metavar="FILE|DIR|SET",
+        help="Images of your own: an .npy or .npz file (images, labels) or a folder of pictures. "
+        "Or those of a set: faces, photographs, digits; faces-framed and so on: smaller, with "
+        "background around them.",
+    ),
+]
+IntegersOption = Annotated[
+    str,
+    typer.Option(
+        help="Of a lava-dl network, what integers in --images are: what its input neurons take, or "
+        "real numbers.",
+        **chosen_from("input", "real"),
     ),
 ]
 TimeoutOption = Annotated[

@@ -14,9 +14,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ipvae.cli.arguments import with_options
+from ipvae.cli.arguments import options_named, with_options
 from ipvae.errors import InputError
-from ipvae.workflows.files import write_file
+from ipvae.workflows.files import write_text
 from ipvae.workflows.progress import Advance, ProgressEvent, listening, stage
 from ipvae.workflows.results import Result, json_data
 from ipvae.workflows.results import Table as TextTable
@@ -57,7 +57,7 @@ def write_json(data: dict, target: str) -> None:
     if target == "-":
         sys.stdout.write(text)
     else:
-        write_file(target, text)
+        write_text(target, text)
 
 
 def show(result: Result, json_target: str | None, **names: str) -> None:
@@ -66,7 +66,9 @@ def show(result: Result, json_target: str | None, **names: str) -> None:
     `names` are what the result's text calls its inputs and outputs, mostly paths.
     """
     parts = [
-        table(part.title, part.columns, part.rows) if isinstance(part, TextTable) else part
+        table(part.title, part.columns, part.rows)
+        if isinstance(part, TextTable)
+        else options_named(part)
         for part in result.shown(**names)
     ]
     emit(result.to_json(), json_target, parts)
@@ -170,7 +172,7 @@ class _Display:
             self._message = event.message
             self._update = self._open.enter_context(_status.status(event.message)).update
         elif self._update is not None:
-            self._update(f"{event.message}: {event.done:,} of {event.total:,}")
+            self._update(event.text)
 
     def close(self) -> None:
         """End what is shown."""

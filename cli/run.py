@@ -11,6 +11,7 @@ from ipvae.cli.inputs import (
     BackendOption,
     DataDirOption,
     ImagesOption,
+    IntegersOption,
     NetArgument,
     ReplayOption,
     SamplesOption,
@@ -59,6 +60,7 @@ def run(
     ] = None,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
+    integers: IntegersOption = "input",
     json: JsonOption = None,
 ) -> None:
     """Run images on the emulator, on Lava's CPU simulator or on Loihi 2."""
@@ -93,7 +95,7 @@ def run(
         }
         from ipvae.cli.plain import run_plain_net
 
-        run_plain_net(net, backend, samples, steps, seed, timeout, images, json, refused)
+        run_plain_net(net, backend, samples, steps, seed, timeout, images, json, refused, integers)
         return
     network = load_own_network(net)
     require_trace(variables, every, layers, neurons, trace, record_draws)
@@ -113,6 +115,7 @@ def run(
         draws_file=record_draws,
         profile_file=profile,
         timeout=timeout,
+        integers=integers,
     )
     show(result, json, network=str(net))
 

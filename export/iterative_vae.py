@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from ipvae.export.torch_archive import Archive, Tensor, read_archive
+from ipvae.files import require_file
 from ipvae.network.errors import InputError
-from ipvae.network.hdf5 import require_regular
 from ipvae.network.hdf5_child import shown
 
 TENSORS = {
@@ -67,7 +67,7 @@ class Imported:
     settings: Settings
 
 
-OPTIONS = {"steps": "--steps", "clamp": "--clamp", "inner_iterations": "--inner-iterations"}
+OPTIONS = ("steps", "clamp", "inner_iterations")
 MEANT = "t_train, clamp_u, n_iters_inner"
 
 
@@ -99,7 +99,7 @@ def from_iterative_vae(
     if settings.neurons not in (None, params["u0"].size):
         raise InputError(
             f"{found}: n_latents is {settings.neurons}, the checkpoint has {params['u0'].size} "
-            "neurons. Pass the configuration of this model with --config FILE.json."
+            "neurons. Pass the configuration of this model with config=FILE.json."
         )
     return Imported(params, settings)
 
@@ -180,7 +180,7 @@ def _config_beside(path: Path) -> Path | None:
         if len(files) > 1:
             raise InputError(
                 f"{folder}: {len(files)} model configurations ({', '.join(f.name for f in files)})"
-                ", allowed is one. Say which with --config FILE.json."
+                ", allowed is one. Say which with config=FILE.json."
             )
         if files:
             return files[0]
@@ -194,14 +194,12 @@ def _settings(path: Path, config: Path | None, options: dict[str, float]) -> Set
     said = _said(content, where)
     for name, value in options.items():
         if said.setdefault(name, value) != value:
-            raise InputError(
-                f"{OPTIONS[name]}: found {value:g}, {where} says {said[name]:g}. Leave it away."
-            )
-    missing = [flag for name, flag in OPTIONS.items() if name not in said]
+            raise InputError(f"{name}: found {value:g}, {where} says {said[name]:g}. Leave it out.")
+    missing = [f"{name}=" for name in OPTIONS if name not in said]
     if missing and config is None:
         raise InputError(
             f"{path}: no ConfigPoisVAE.json beside it, in {path.resolve().parent} or one folder "
-            f"above. Give --config FILE.json, or {', '.join(missing)}."
+            f"above. Give config=FILE.json, or {', '.join(missing)}."
         )
     if missing:
         raise InputError(f"{config}: does not say all of {MEANT}. Give {', '.join(missing)}.")
@@ -238,7 +236,7 @@ def _said(content: dict[str, Any], where: Path) -> dict[str, float]:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    require_regular(path)
+    require_file(path)
     try:
         with path.open("rb") as file:
             data = file.read(MAX_JSON_BYTES + 1)

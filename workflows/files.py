@@ -2,23 +2,24 @@
 
 from pathlib import Path
 
-from ipvae.network.atomic import (
-    replacing,
+from ipvae.files import (
+    atomic_path,
+    atomic_write,
+    atomic_write_all,
     require_writable_file,
     require_writable_folder,
-    write_together,
 )
 
 __all__ = [
-    "replacing",
+    "atomic_path",
+    "atomic_write_all",
     "require_writable_file",
     "require_writable_folder",
-    "write_file",
-    "write_together",
+    "write_text",
 ]
 
 
-def write_file(path: str | Path, text: str) -> None:
+def write_text(path: str | Path, text: str) -> None:
     """Write a text file; on an error what was there is kept.
 
     Raises
@@ -26,5 +27,4 @@ def write_file(path: str | Path, text: str) -> None:
     InputError
         If it cannot be written.
     """
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    atomic_write(path, text.encode())

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ COLUMNS = [
     *("layer", "neurons", "messages", "synaptic ops", "count-weighted", "effective MACs"),
     "neuron updates",
 ]
+
+log = logging.getLogger("ipvae")
 
 __all__ = ["LavaDlReport", "LavaDlRun", "PlainNetwork", "report", "run"]
 
@@ -163,6 +166,7 @@ def run(
     backend: str = "lava",
     samples: int | None = None,
     timeout: float = TIMEOUT_SECONDS,
+    integers: str = "input",
     name: str = UNNAMED,
 ) -> LavaDlRun:
     """Run images on Lava and count what every layer does.
@@ -178,6 +182,8 @@ def run(
     seed : 0
         Nothing is drawn.
     backend : 'lava'
+    integers : 'input' or 'real'
+        What integers of `images` are: what input neurons take, or real numbers.
     name : str
         What messages call the network.
 
@@ -189,7 +195,8 @@ def run(
         If this machine does not have Lava, or it stopped answering.
     """
     require_backend(backend)
-    return _run(network, _frames(network, images, steps, seed, samples, name), steps, timeout)
+    frames = _frames(network, images, steps, seed, samples, integers, name)
+    return _run(network, frames, steps, timeout)
 
 
 def report(
@@ -200,6 +207,7 @@ def report(
     seed: int = 0,
     samples: int | None = None,
     out: str | Path | None = None,
+    integers: str = "input",
     name: str = UNNAMED,
 ) -> LavaDlReport:
     """Count the operations of a run and model their energy; as `run`.
@@ -209,7 +217,7 @@ def report(
     out : path, optional
         Folder that must be writable, before the run, and to which the report is saved.
     """
-    frames = _frames(network, images, steps, seed, samples, name)
+    frames = _frames(network, images, steps, seed, samples, integers, name)
     if out is not None:
         require_writable_folder(out)
     ran = _run(network, frames, steps, TIMEOUT_SECONDS)
@@ -249,6 +257,7 @@ def _frames(
     steps: int,
     seed: int,
     samples: int | None,
+    integers: str,
     name: str,
 ) -> Frames:
     """Return the images of a run, as the input's neurons take them."""
@@ -261,7 +270,8 @@ def _frames(
             f"(n, {shape})"
         )
     given = images.pixels if isinstance(images, LabelledImages) else images
-    frames = load_frames(given, network, steps)
+    frames = load_frames(given, network, steps, integers, samples)
+    log.info(frames.reading)
     if samples is not None and samples > len(frames):
         where = given if isinstance(given, (str, Path)) else "images"
         raise InputError(f"samples: found {samples}, allowed up to {len(frames)} ({where})")

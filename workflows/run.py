@@ -11,13 +11,12 @@ from ipvae.lava_procs.watch import TIMEOUT_SECONDS
 from ipvae.network.atomic import require_writable_file
 from ipvae.network.description import IntNetwork
 from ipvae.network.draws import read_draws
-from ipvae.network.pixels import to_pixels
 from ipvae.network.plain_net import PlainNetwork
 from ipvae.network.record import EVERYTHING, Record
 from ipvae.network.stream import frames
 from ipvae.network.totals import Totals
 from ipvae.workflows.backends import require_known
-from ipvae.workflows.images import ImagesLike, network_images
+from ipvae.workflows.images import ImagesLike, given_images, network_images
 from ipvae.workflows.job import Files, Job
 from ipvae.workflows.progress import Listener, listening
 from ipvae.workflows.run_result import RunResult
@@ -43,6 +42,7 @@ def run(
     trace_file: str | Path | None = None,
     draws_file: str | Path | None = None,
     profile_file: str | Path | None = None,
+    integers: str = "input",
     timeout: float = TIMEOUT_SECONDS,
     progress: Listener | None = None,
 ) -> RunResult:
@@ -77,6 +77,9 @@ def run(
         memory; `record` says what the trace holds, everything with 'totals'.
     profile_file : path, optional
         Of backend loihi2: file for the time and energy that the board measures (CSV).
+    integers : 'input' or 'real'
+        Of a lava-dl network, what integers of `images` are: what its input neurons take, or real
+        numbers.
     timeout : float, seconds
         Of Lava's backends: longest time without a sign of life.
     progress : callable, optional
@@ -111,7 +114,14 @@ def run(
             "profile_file": profile_file,
         }
         with listening(progress):
-            return _run_lava_dl(network, images, steps, seed, backend, samples, timeout, only_ours)
+            return _run_lava_dl(
+                network, images, steps, seed, backend, samples, integers, timeout, only_ours
+            )
+    if integers != "input":
+        raise InputError(
+            f"integers: found {integers}, allowed with a lava-dl network only; omit it. Integers "
+            "are pixel levels, floating-point numbers real values."
+        )
     require_known(backend)
     if profile_file is not None and backend != "loihi2":
         raise InputError(f"profile_file: found backend={backend}, allowed is loihi2: a board's own")
@@ -157,6 +167,7 @@ def _run_lava_dl(
     seed: int,
     backend: str,
     samples: int | None,
+    integers: str,
     timeout: float,
     only_ours: dict[str, object],
 ) -> RunResult:
@@ -170,6 +181,7 @@ def _run_lava_dl(
         seed=seed,
         backend=backend,
         samples=samples,
+        integers=integers,
         timeout=timeout,
     )
 
@@ -204,9 +216,9 @@ def run_pixels(
     if frame_steps is None:
         return network_images(network, samples, data_dir, images).pixels
     wanted = frames(steps, frame_steps)
-    if isinstance(images, np.ndarray) and images.ndim == 3 and images.shape[1] == wanted:
-        flat = to_pixels(images.reshape(-1, images.shape[-1]), network.input)
-        return flat.reshape(images.shape)[:samples]
+    if isinstance(images, np.ndarray) and _are_streams(images, wanted, network.n_pixels):
+        frames_of = images[:samples].reshape(-1, *images.shape[2:])
+        return given_images(frames_of, network.input).pixels.reshape(-1, wanted, network.n_pixels)
     number = 1 if samples is None else samples
     found = network_images(
         network,
@@ -216,6 +228,11 @@ def run_pixels(
         f"images of samples={number} with frame_steps={frame_steps}",
     ).pixels
     return found.reshape(number, -1, found.shape[1])
+
+
+def _are_streams(images: np.ndarray, n_frames: int, n_pixels: int) -> bool:
+    """Return whether an array holds streams of frames, not single images."""
+    return images.ndim > 2 and images.shape[1] == n_frames and images[:1, :1].size == n_pixels
 
 
 def replayed(
