@@ -1,8 +1,8 @@
 """A trained model on disk: RUN/model.safetensors and RUN/model.json. No pickle, no torch."""
 
 import hashlib
-import json
 import math
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
-from ipvae.errors import CheckpointError, ConfigError
+from ipvae.errors import CheckpointError, ConfigError, InputError
+from ipvae.files import atomic_write_all, parse_json, read_file, require_file
 from ipvae.float_models.config import TrainConfig, dumps
 from ipvae.float_models.data import DataInfo
-from ipvae.float_models.files import write_whole
 from ipvae.float_models.zoo import MEMBERS, Member
 
 KIND = "ipvae"
@@ -72,9 +72,10 @@ def model_of(config: TrainConfig | None) -> str:
 
 
 def save_checkpoint(run: str | Path, checkpoint: Checkpoint, *, half: bool = False) -> Path:
-    """Write a checkpoint into the folder `run`, each file whole or not at all.
+    """Write a checkpoint into the folder `run`: both files, or on an error neither.
 
-    The weights go first; both files carry a `pair` mark, so that a crash between them shows.
+    Both carry a `pair` mark, the digest of description and tensors, so that a crash between two
+    renames and every later change of a bit are found.
 
     Parameters
     ----------
@@ -94,7 +95,7 @@ def save_checkpoint(run: str | Path, checkpoint: Checkpoint, *, half: bool = Fal
     run = Path(run)
     weights, description = run / "model.safetensors", run / "model.json"
     check_params(checkpoint.params, checkpoint.data, str(weights), checkpoint.model)
-    tensors = _in_order(checkpoint)
+    tensors = _in_order(checkpoint.member, checkpoint.params)
     content = _content(checkpoint)
     dtype = np.float16 if half else np.float32
     with np.errstate(over="ignore"):
@@ -105,14 +106,14 @@ def save_checkpoint(run: str | Path, checkpoint: Checkpoint, *, half: bool = Fal
             "whole."
         )
     content["pair"] = _mark(content, arrays)
+    files = {
+        weights.name: to_safetensors(arrays, metadata={"pair": content["pair"]}),
+        description.name: dumps(content).encode(),
+    }
     try:
-        run.mkdir(parents=True, exist_ok=True)
-        write_whole(weights, to_safetensors(arrays, metadata={"pair": content["pair"]}))
-        write_whole(description, dumps(content).encode())
-    except OSError as error:
-        raise CheckpointError(
-            f"{run}: the model could not be written ({error}). Choose a folder that can be written."
-        ) from error
+        atomic_write_all(run, files)
+    except InputError as error:
+        raise CheckpointError(str(error)) from error
     return weights
 
 
@@ -127,13 +128,16 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     weights, description = _locate(Path(path))
     content = _read_json(description)
     config, data = _read_header(content, description)
-    params, metadata = _read_weights(weights, model_of(config))
+    stored, metadata = _read_weights(weights, model_of(config))
+    params = {name: _whole(array) for name, array in stored.items()}
     check_params(params, data, str(weights), model_of(config))
-    if "pair" in metadata and metadata["pair"] != content["pair"]:
-        raise CheckpointError(
-            f"{weights}: does not belong to {description.name} beside it (their marks differ); "
-            "both must come from one save. Train or copy the model again."
-        )
+    if "pair" in metadata:  # absent where another program wrote the tensors
+        if metadata["pair"] != content["pair"]:
+            raise CheckpointError(
+                f"{weights}: does not belong to {description.name} beside it (their marks differ); "
+                "both must come from one save. Train or copy the model again."
+            )
+        _require_unchanged(content, stored, MEMBERS[model_of(config)], weights)
     start = content.get("start")
     return Checkpoint(
         params, config, data, content["metrics"], start if isinstance(start, str) else None
@@ -144,7 +148,8 @@ def to_text(checkpoint: Checkpoint) -> str:
     """Return what model.json says of a checkpoint whose tensors are kept elsewhere, as float32."""
     check_params(checkpoint.params, checkpoint.data, "model", checkpoint.model)
     content = _content(checkpoint)
-    arrays = {name: checkpoint.params[name] for name in _in_order(checkpoint)}
+    names = _in_order(checkpoint.member, checkpoint.params)
+    arrays = {name: checkpoint.params[name] for name in names}
     return dumps({**content, "pair": _mark(content, arrays)})
 
 
@@ -161,21 +166,11 @@ def from_text(text: bytes, params: dict[str, np.ndarray], where: Path) -> Checkp
     content = _parse(text, where)
     config, data = _read_header(content, where)
     check_params(params, data, str(where), model_of(config))
+    _require_unchanged(content, params, MEMBERS[model_of(config)], where)
     start = content.get("start")
-    found = Checkpoint(
+    return Checkpoint(
         params, config, data, content["metrics"], start if isinstance(start, str) else None
     )
-    unmarked = {key: value for key, value in content.items() if key != "pair"}
-    try:
-        mark = _mark(unmarked, {name: params[name] for name in _in_order(found)})
-    except ValueError as error:  # NaN, which JSON of ours does not say
-        raise _unreadable(where, error) from error
-    if mark != content["pair"]:
-        raise CheckpointError(
-            f"{where}: its parameters do not belong to its description (their marks differ). "
-            "Write or copy the file again."
-        )
-    return found
 
 
 def _content(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -193,10 +188,25 @@ def _content(checkpoint: Checkpoint) -> dict[str, Any]:
     return content
 
 
-def _in_order(checkpoint: Checkpoint) -> list[str]:
+def _in_order(member: Member, params: dict[str, np.ndarray]) -> list[str]:
     """Names of the tensors in the order of the file."""
-    names = [*checkpoint.member.tensors, *checkpoint.member.rounded]
-    return [name for name in names if name in checkpoint.params]
+    return [name for name in (*member.tensors, *member.rounded) if name in params]
+
+
+def _require_unchanged(
+    content: dict[str, Any], stored: dict[str, np.ndarray], member: Member, where: Path
+) -> None:
+    """Refuse a description and tensors that do not give the mark that was stored with them."""
+    unmarked = {key: value for key, value in content.items() if key != "pair"}
+    try:
+        mark = _mark(unmarked, {name: stored[name] for name in _in_order(member, stored)})
+    except ValueError as error:  # NaN, which our JSON does not have
+        raise _unreadable(where, error) from error
+    if mark != content["pair"]:
+        raise CheckpointError(
+            f"{where}: description and tensors were changed since they were saved (their marks "
+            "differ): the file is damaged, or was edited. Train or copy the model again."
+        )
 
 
 def _mark(content: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
@@ -207,7 +217,7 @@ def _mark(content: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
 
 
 def _locate(path: Path) -> tuple[Path, Path]:
-    if path.is_dir():
+    if os.path.isdir(path):
         path = path / "model.safetensors"
     elif path.suffix not in (".safetensors", ".json"):
         raise CheckpointError(
@@ -216,7 +226,7 @@ def _locate(path: Path) -> tuple[Path, Path]:
         )
     pair = path.with_suffix(".safetensors"), path.with_suffix(".json")
     for file in pair:
-        if not file.is_file():
+        if not os.path.exists(file):
             raise CheckpointError(
                 f"{file}: missing; a model is a .safetensors and a .json file side by side. "
                 "Train one with `ipvae train`, or copy both."
@@ -225,16 +235,7 @@ def _locate(path: Path) -> tuple[Path, Path]:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > _MAX_JSON_BYTES:
-            raise CheckpointError(
-                f"{path}: {path.stat().st_size} bytes, at most {_MAX_JSON_BYTES} are allowed. "
-                "It is no model description."
-            )
-        text = path.read_bytes()
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    return _parse(text, path)
+    return _parse(read_file(path, CheckpointError, _MAX_JSON_BYTES), path)
 
 
 def _unreadable(path: Path, error: Exception) -> CheckpointError:
@@ -245,8 +246,8 @@ def _unreadable(path: Path, error: Exception) -> CheckpointError:
 
 def _parse(text: bytes, path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        content = parse_json(text)
+    except ValueError as error:
         raise _unreadable(path, error) from error
     if not isinstance(content, dict) or content.get("kind") != KIND:
         found = content.get("kind") if isinstance(content, dict) else type(content).__name__
@@ -314,12 +315,14 @@ def _is_count(value: Any, least: int) -> bool:
 
 
 def _read_weights(path: Path, model: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return tensors as they are stored, and the file's metadata."""
+    require_file(path, CheckpointError)
     try:
         with safe_open(str(path), framework="numpy") as file:
             names = list(file.keys())
             # A name that is not ours may be of a type that NumPy lacks: do not read it.
             allowed = {*MEMBERS[model].tensors, *MEMBERS[model].rounded}
-            params = {name: _whole(file.get_tensor(name)) for name in names if name in allowed}
+            params = {name: file.get_tensor(name) for name in names if name in allowed}
             metadata = file.metadata() or {}
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(
