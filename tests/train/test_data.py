@@ -122,7 +122,7 @@ def header(*shape, kind=8, dims=None):
         (header(0, 28, 28), r"t10k holds images \(0, 28, 28\)"),
         (header(4, 28, 28) + bytes(3135), "needs 3136 bytes, it has 3135"),
         (header(4, 28, 28) + bytes(3137), "needs 3136 bytes, it has more"),
-        (header(2**32 - 1, 28, 28) + bytes(9), "declares 3367254359280 bytes, .* more than it can hold"),
+        (header(2**32 - 1, 28, 28) + bytes(9), "declares 3367254359280 bytes, .*more than"),
         (header(*[1] * 255) + b"1", "255 dimensions"),
         (header(4, 28, 28, kind=13) + bytes(4 * 3136), "type 13"),
         (header(4, 784) + bytes(3136), "2 dimensions; needed are 0, type 8, 3 dimensions"),
