@@ -253,8 +253,7 @@ def run_pixels(
     if frame_steps is None:
         return network_images(network, samples, data_dir, images).pixels
     wanted = frames(steps, frame_steps)
-    streams = isinstance(images, np.ndarray) and images.ndim > 2 and len(images) > 0
-    if streams and images.shape[1] == wanted and images[0, 0].size == network.n_pixels:
+    if isinstance(images, np.ndarray) and _are_streams(images, wanted, network.n_pixels):
         frames_of = images[:samples].reshape(-1, *images.shape[2:])
         return given_images(frames_of, network.input).pixels.reshape(-1, wanted, network.n_pixels)
     number = 1 if samples is None else samples
@@ -266,6 +265,11 @@ def run_pixels(
         f"images of samples={number} with frame_steps={frame_steps}",
     ).pixels
     return found.reshape(number, -1, found.shape[1])
+
+
+def _are_streams(images: np.ndarray, n_frames: int, n_pixels: int) -> bool:
+    """Return whether an array holds streams of frames, not single images."""
+    return images.ndim > 2 and images.shape[1] == n_frames and images[:1, :1].size == n_pixels
 
 
 def replayed(
