@@ -271,10 +271,10 @@ def _frames(
         )
     given = images.pixels if isinstance(images, LabelledImages) else images
     frames = load_frames(given, network, steps, integers, samples)
-    log.info(frames.reading)
     if samples is not None and samples > len(frames):
         where = given if isinstance(given, (str, Path)) else "images"
         raise InputError(f"samples: found {samples}, allowed up to {len(frames)} ({where})")
+    log.info(frames.reading)
     return frames if samples is None else frames.first(samples)
 
 
