@@ -18,10 +18,8 @@ from ipvae.cli.output import settings, shown_on_terminal
 from ipvae.cli.plan import completed
 from ipvae.errors import IpvaeError
 
-try:  # newer typer carries click inside
-    from typer._click.exceptions import ClickException
-except ImportError:
-    from click.exceptions import ClickException  # type: ignore[no-redef]
+ClickException: Any = typer.BadParameter.__mro__[2]
+"""Of click, or of what newer releases of typer have in its place."""
 
 app = typer.Typer(
     name="ipvae",

@@ -66,7 +66,7 @@ def show(result: Result, json_target: str | None, **names: str) -> None:
     `names` are what the result's text calls its inputs and outputs, mostly paths.
     """
     parts = [
-        table(part.title, part.columns, part.rows)
+        table(options_named(part.title), part.columns, part.rows)
         if isinstance(part, TextTable)
         else options_named(part)
         for part in result.shown(**names)

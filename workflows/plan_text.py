@@ -27,7 +27,7 @@ def plan_text(plan: Plan) -> list[Table | str]:
             for row in pace(plan.conservative, plan.activity)
         ]
         heads = ["cores", "operations of the busiest", "messages delivered"]
-        shown.append(Table("more cores (--cores N), conservative, per update", heads, steps))
+        shown.append(Table("more cores (cores=N), conservative, per update", heads, steps))
     return shown
 
 
