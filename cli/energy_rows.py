@@ -8,8 +8,8 @@ import numpy as np
 import typer
 
 from ipvae.cli.output import note, table, working
-from ipvae.emulator import run
-from ipvae.energy.counts import count
+from ipvae.emulator.recording import run
+from ipvae.energy.counts import count_run
 from ipvae.energy.models import EnergyRow, TimeRow
 from ipvae.energy.models.loihi2 import CHIP as LOIHI2
 from ipvae.energy.models.table import left_out, model_table
@@ -104,7 +104,7 @@ def _simulated(
     row, of_time = found.rows()
     energy.append(row)
     times.append(of_time)
-    ours = count(network, trace)
+    ours = count_run(network, trace)
     return {
         "version": found.version,
         "images": found.images,

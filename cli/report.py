@@ -44,11 +44,11 @@ from ipvae.cli.report_data import (
     run_all,
     verified,
 )
-from ipvae.emulator import run
+from ipvae.emulator.recording import run
 from ipvae.energy.counts import count_totals
 from ipvae.evaluation.metrics import quality
 from ipvae.network.atomic import require_writable_folder, write_together
-from ipvae.network.file import checksum, read_network
+from ipvae.network.file_io import checksum, read_network
 from ipvae.network.plain_file import is_plain
 from ipvae.report.earlier import leftovers, remove
 from ipvae.report.numbers import count

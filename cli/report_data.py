@@ -13,13 +13,13 @@ import numpy as np
 from ipvae import __version__
 from ipvae.cli.output import note, working
 from ipvae.emulator import Emulator
+from ipvae.errors import InputError
 from ipvae.evaluation.early_stopping import NEAR, stopping_step
 from ipvae.evaluation.histograms import histograms
 from ipvae.evaluation.metrics import curve, r2
 from ipvae.evaluation.readouts import judge, readout_names
 from ipvae.network.check import check
 from ipvae.network.description import IntNetwork
-from ipvae.network.errors import InputError
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.pixels import to_real
 from ipvae.network.plan import limit

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ipvae.emulator import Emulator, Stopped, StopRule, run_until_settled
-from ipvae.energy.counts import count
+from ipvae.energy.counts import count_run
 from ipvae.errors import InputError
 from ipvae.evaluation.stopping import EnergyOfEach, FitOfEach
 from ipvae.network.description import IntNetwork
@@ -87,5 +87,5 @@ def stop_figures(network: IntNetwork, choice: StopChoice, found: Stopped) -> dic
             "max": int(steps.max()),
         },
         "steps_of_each": steps.tolist(),
-        "counts": count(network, found.totals).as_dict(),
+        "counts": count_run(network, found.totals).as_dict(),
     }

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from ipvae.cli import energy_rows, output, report
 from ipvae.cli.main import run_command
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 
 LOG = (
     "num_steps,avg_time_per_step,total_power,static_total_power,core_idx,syn_ops,host\n"

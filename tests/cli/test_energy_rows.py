@@ -9,7 +9,7 @@ import pytest
 
 from ipvae.cli import energy_rows, report
 from ipvae.energy import rapl
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 
 pytestmark = pytest.mark.usefixtures("without_page")
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ipvae.cli import report
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 
 pytestmark = pytest.mark.usefixtures("without_page")
 

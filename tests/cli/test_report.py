@@ -9,7 +9,7 @@ import pytest
 from ipvae.cli import report_data
 from ipvae.cli.report_data import RASTER_STEPS, doubled, stop_point
 from ipvae.evaluation.metrics import r2
-from ipvae.network.file import read_network, write_network
+from ipvae.network.file_io import read_network, write_network
 from ipvae.network.pixels import to_real
 from ipvae.workflows.backends import run_backend
 
