@@ -131,7 +131,7 @@ def robustness_is_there(printed, folder):
 
 
 def test_script_of_robustness_gives_its_tables_and_figure(made, tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr("ipvae.cli.evaluate.PROBE_IMAGES", 200)
+    monkeypatch.setattr("ipvae.workflows.evaluation.codes.PROBE_IMAGES", 200)
     words = [tiny, "--out", tmp_path / "out", "--figure", tmp_path / "robustness.png"]
     words += ["--noise", "0.1", "--salt", "0.1"]
     robustness_is_there(made("robustness", *words, *STEPS["robustness"]), tmp_path)

@@ -1,6 +1,9 @@
 """Images to work on, from arrays, files, data sets or a network: integer pixels with labels."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +25,9 @@ UNLIKE = 0.25
 """Difference of mean levels, as a part of the range, beyond which a warning is given."""
 
 log = logging.getLogger("ipvae")
+_kept: "ContextVar[dict[tuple[str, str | None], Images] | None]" = ContextVar(
+    "ipvae_data_sets", default=None
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +64,23 @@ def preset_images(preset: str, data_dir: str | Path | None) -> "Images":
     """Load the images of a preset."""
     from ipvae.train.data import load_images
 
-    return load_images(preset, data_dir)
+    kept = _kept.get()
+    if kept is None:
+        return load_images(preset, data_dir)
+    key = (preset, None if data_dir is None else str(data_dir))
+    if key not in kept:
+        kept[key] = load_images(preset, data_dir)
+    return kept[key]
+
+
+@contextmanager
+def data_sets_kept() -> Iterator[None]:
+    """Load each data set once, however often it is asked for within."""
+    token = _kept.set({})
+    try:
+        yield
+    finally:
+        _kept.reset(token)
 
 
 def names_a_set(images: ImagesLike) -> bool:

@@ -9,6 +9,7 @@ from ipvae.energy.counts import count
 from ipvae.evaluation.metrics import quality
 from ipvae.network.file import read_network, write_network
 from ipvae.network.pixels import to_real
+from ipvae.workflows.evaluation.text import stop_text
 from ipvae.workflows.stopping import TOLERANCES, StopChoice, stop_choice, stop_figures
 
 BUDGET = 400
@@ -112,13 +113,12 @@ def test_steps_of_two_images_by_hand(make_network):
     network = make_network(n_images=2)
     totals = Emulator(network).totals(network.test_images, 40, 4)
     found = Stopped(np.array([16, 40, 21]), np.array([True, False, False]), totals)
-    keys, text = stop_figures(network, StopChoice("r2", 0.002), found)
-    stop = keys["stop"]
+    stop = stop_figures(network, StopChoice("r2", 0.002), found)
     assert stop["steps"] == {"mean": 77 / 3, "median": 21.0, "min": 16, "max": 40}
     assert (stop["settled"], stop["budget"], stop["tolerance"]) == (1, 40, 0.002)
     assert (stop["every"], stop["window"], stop["steps_of_each"]) == (16, 4, [16, 40, 21])
     operations = f"{stop['counts']['synaptic_ops']:,.0f}"
-    assert text == (
+    assert stop_text(stop) == (
         "stopped by r2: 1 of 3 images settled; steps 16 to 40, mean 25.7; "
         f"{operations} synaptic operations an image"
     )
