@@ -18,11 +18,13 @@ OPTIONS = {
     "readouts": "--readout",
     "threshold": "--threshold",
     "weight_bits": "--weight-bits",
+    "folder": "--out",
     "frame_steps": "--hold",
     "images": "--images",
     "labels": "--labels",
     "layers": "--layers",
     "lca": "--lca",
+    "measured": "--measured",
     "neighbours": "--neighbours",
     "neurons": "--neurons",
     "noise": "--noise",
@@ -32,6 +34,7 @@ OPTIONS = {
     "replay_draws": "--replay-draws",
     "rotate": "--rotate",
     "salt": "--salt",
+    "sanafe": "--sanafe",
     "samples": "--samples",
     "scheduler": "--scheduler",
     "seed": "--seed",
@@ -44,6 +47,7 @@ OPTIONS = {
     "timeout": "--timeout",
     "tolerance": "--tolerance",
     "trace": "--trace",
+    "verify": "--verify",
 }
 """Argument -> option, where a message of the library may name it."""
 

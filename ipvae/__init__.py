@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ipvae.workflows.networks import diff, load_network, load_trace
     from ipvae.workflows.place import check, place
     from ipvae.workflows.quantize import quantize
+    from ipvae.workflows.report import make_report
     from ipvae.workflows.run import run
     from ipvae.workflows.verify import verify, verify_trace
 
@@ -36,6 +37,7 @@ _HOMES = {
     "workflows.networks": ("diff", "load_network", "load_trace"),
     "workflows.place": ("check", "place"),
     "workflows.quantize": ("quantize",),
+    "workflows.report": ("make_report",),
     "workflows.run": ("run",),
     "workflows.verify": ("verify", "verify_trace"),
 }
@@ -54,6 +56,7 @@ __all__ = [
     "load_model",
     "load_network",
     "load_trace",
+    "make_report",
     "place",
     "quantize",
     "run",
