@@ -28,9 +28,7 @@ def report(
     out: Annotated[Path, typer.Option(help="Folder for the report.")],
     samples: Annotated[
         int | None,
-        typer.Option(
-            min=1, help="Images, the first ones in order; all if not given."
-        ),
+        typer.Option(min=1, help="Images, the first ones in order; all if not given."),
     ] = None,
     steps: StepsOption = 64,
     seed: SeedOption = 0,

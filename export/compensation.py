@@ -20,6 +20,17 @@ SWEEPS = 4
 """On models/mnist they take 25 % of the squared error of 6 bits away, 20 % of that of 4 bits."""
 
 
+SENDERS = 64
+"""Senders that are rounded between two products of matrices; the result does not depend on it."""
+
+
+WHOLE_FLOAT32 = 2**24
+"""Up to here float32 holds every whole number."""
+
+LEAST_ROWS = 256
+"""A product of fewer rows in float32 is no faster than one of all in float64."""
+
+
 @dataclass(frozen=True, eq=False)
 class Activity:
     """What is sent on calibration images.
@@ -36,9 +47,25 @@ class Activity:
     @classmethod
     def of(cls, counts: np.ndarray) -> "Activity":
         """Return that of counts (n, J)."""
+        mean = counts.mean(axis=0, dtype=np.float64)
+        return cls(mean, _moment(counts) / len(counts) - np.outer(mean, mean))
+
+
+def _moment(counts: np.ndarray) -> np.ndarray:
+    """Sum over rows of products of counts, (J, J) float64.
+
+    Whole numbers are multiplied in float32, so many rows at a time that every sum stays whole.
+    """
+    largest = max(1.0, float(np.abs(counts).max(initial=0)))
+    rows = int(WHOLE_FLOAT32 / largest**2)
+    if rows < LEAST_ROWS or (counts != np.rint(counts)).any():
         values = counts.astype(np.float64)
-        mean = values.mean(axis=0)
-        return cls(mean, values.T @ values / len(values) - np.outer(mean, mean))
+        return values.T @ values
+    total = np.zeros((counts.shape[1],) * 2)
+    for first in range(0, len(counts), rows):
+        part = counts[first : first + rows].astype(np.float32)
+        total += part.T @ part
+    return total
 
 
 def compensated(
@@ -93,59 +120,84 @@ def compensated(
     damped = covariance[np.ix_(order, order)]
     damped = damped + np.eye(len(order)) * max(DAMPING * float(np.diag(damped).mean()), 1e-12)
     factor = np.linalg.cholesky(np.linalg.inv(damped)).T
+    exact = np.ascontiguousarray(values[:, order].T)
     found: list[tuple[float, int, np.ndarray]] = []
     for exponent in range(widest, exponents[0] - 1, -1):
-        step = 2.0**exponent
-        rounded = _rounded(values[:, order], factor, step, limit, order if own else None)
-        runs = np.empty_like(rounded)
-        runs[:, order] = rounded
-        change = runs - values
-        error = float(np.sqrt(max(0.0, np.einsum("kj,kj->", change @ covariance, change))))
+        grid = _Grid(2.0**exponent, limit, order if own else None)
+        rounded = _rounded(exact, factor, grid)
+        change = _by_receiver(rounded, order) - values
+        error = float(np.sqrt(max(0.0, np.vdot(change @ covariance, change))))
         if found and error > FINER * min(e for e, _, _ in found):
             break
-        found.append((error, exponent, runs))
+        found.append((error, exponent, rounded))
     least = min(e for e, _, _ in found)
-    _, exponent, runs = [f for f in found if f[0] <= FINER * least][-1]
-    return _settled(runs, values, order, damped, 2.0**exponent, limit, own=own), exponent
+    _, exponent, rounded = [f for f in found if f[0] <= FINER * least][-1]
+    grid = _Grid(2.0**exponent, limit, order if own else None)
+    return _by_receiver(_settled(rounded, exact, damped, grid), order), exponent
 
 
-def _rounded(
-    weights: np.ndarray, factor: np.ndarray, step: float, limit: int, own: np.ndarray | None
-) -> np.ndarray:
-    """Round columns one after the other; `own` says which row a column is not rounded in."""
-    weights = weights.copy()
-    for j in range(weights.shape[1]):
-        exact = weights[:, j].copy()
-        column = np.clip(np.rint(exact / step), -limit, limit) * step
-        if own is not None:
-            column[own[j]] = max(exact[own[j]], 0.0)
-        weights[:, j] = column
-        rest = (exact - column) / factor[j, j]
-        weights[:, j + 1 :] -= np.outer(rest, factor[j, j + 1 :])
-    return weights
+@dataclass(frozen=True, eq=False)
+class _Grid:
+    """Where weights may lie: integers within +-limit times the step.
+
+    Attributes
+    ----------
+    step : float
+    limit : int
+    own : (J,) int, optional
+        Of each sender, the receiver that is the same neuron.
+    """
+
+    step: float
+    limit: int
+    own: np.ndarray | None
+
+    def nearest(self, wanted: np.ndarray, sender: int) -> np.ndarray:
+        """Weights (K,) of a sender that are nearest to those wanted."""
+        found = np.rint(wanted / self.step)
+        np.clip(found, -self.limit, self.limit, out=found)
+        found *= self.step
+        if self.own is not None:
+            found[self.own[sender]] = max(wanted[self.own[sender]], 0.0)
+        return found
 
 
-def _settled(
-    runs: np.ndarray,
-    values: np.ndarray,
-    order: np.ndarray,
-    damped: np.ndarray,
-    step: float,
-    limit: int,
-    *,
-    own: bool,
-) -> np.ndarray:
-    """Move weights one by one to where the error, of senders in `order`, is least."""
-    exact, rounded = values[:, order], runs[:, order]
-    felt = (rounded - exact) @ damped
+def _by_receiver(weights: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Weights (K, J), receiver first, of (J, K) whose senders are in `order`."""
+    found = np.empty(weights.shape[::-1])
+    found[:, order] = weights.T
+    return found
+
+
+def _rounded(weights: np.ndarray, factor: np.ndarray, grid: _Grid) -> np.ndarray:
+    """Round senders (J, K) one after the other.
+
+    What earlier blocks of senders lost is taken back in one product, what others of the same block
+    did, sender by sender.
+    """
+    rounded, lost = np.empty_like(weights), np.empty_like(weights)
+    for first in range(0, len(weights), SENDERS):
+        last = min(first + SENDERS, len(weights))
+        left = weights[first:last] - factor[:first, first:last].T @ lost[:first]
+        for j in range(first, last):
+            exact = left[j - first] - factor[first:j, j] @ lost[first:j]
+            rounded[j] = grid.nearest(exact, j)
+            lost[j] = (exact - rounded[j]) / factor[j, j]
+    return rounded
+
+
+def _settled(rounded: np.ndarray, exact: np.ndarray, damped: np.ndarray, grid: _Grid) -> np.ndarray:
+    """Move weights (J, K) one by one to where the error is least."""
+    rounded = rounded.copy()
+    change = rounded - exact
     for _ in range(SWEEPS):
-        for j in range(len(order)):
-            wanted = rounded[:, j] - felt[:, j] / damped[j, j]
-            column = np.clip(np.rint(wanted / step), -limit, limit) * step
-            if own:
-                column[order[j]] = max(wanted[order[j]], 0.0)
-            felt += np.outer(column - rounded[:, j], damped[j])
-            rounded[:, j] = column
-    settled = np.empty_like(rounded)
-    settled[:, order] = rounded
-    return settled
+        for first in range(0, len(change), SENDERS):
+            last = min(first + SENDERS, len(change))
+            felt = damped[first:last] @ change
+            moved = np.zeros_like(felt)
+            for j in range(first, last):
+                so_far = felt[j - first] + damped[j, first:j] @ moved[: j - first]
+                column = grid.nearest(rounded[j] - so_far / damped[j, j], j)
+                moved[j - first] = column - rounded[j]
+                rounded[j], change[j] = column, column - exact[j]
+    return rounded

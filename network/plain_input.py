@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ipvae.network.errors import InputError
-from ipvae.network.pixels import load_array
+from ipvae.network.pixels import load_array, require_finite, require_numbers
 from ipvae.network.plain_net import (
     BIAS_MAX,
     BIAS_MIN,
@@ -62,7 +62,11 @@ class Frames:
 
 
 def load_frames(
-    images: str | Path | np.ndarray, network: PlainNetwork, n_steps: int, integers: str = "input"
+    images: str | Path | np.ndarray,
+    network: PlainNetwork,
+    n_steps: int,
+    integers: str = "input",
+    first: int | None = None,
 ) -> Frames:
     """Read images from an array or an .npy file.
 
@@ -78,6 +82,8 @@ def load_frames(
         Integers are what an input neuron takes (Lava's bias of a CUBA neuron, the signal of a Delta
         neuron), or real numbers. Real numbers x are lava-dl's inputs: weight * x + bias of the
         input layer, toward zero.
+    first : int, optional
+        Number of samples, the first ones in order; all without it.
 
     Raises
     ------
@@ -89,7 +95,9 @@ def load_frames(
     path = isinstance(images, (str, Path))
     where = str(images) if path else "images"
     array = load_array(images, "biuf", "(n, ...)") if path else np.asarray(images)
-    found = _in_steps(array, network.input, n_steps, where)
+    require_numbers(array, where, "biuf", "(n, ...)")
+    found = _in_steps(array[:first], network.input, n_steps, where)
+    require_finite(found, where)
     if integers == "real":
         found = found.astype(np.float64)
     return _frames(found, network, where, str(array.dtype))
@@ -114,7 +122,7 @@ def _in_steps(images: np.ndarray, entry: PlainInput, n_steps: int, where: str) -
     steps = by_step.shape[1]
     if steps < n_steps:
         raise InputError(
-            f"--steps: found {n_steps}, allowed up to {steps}, the steps of each sample in {where}"
+            f"steps: found {n_steps}, allowed up to {steps}, the steps of each sample in {where}"
         )
     return by_step[:, :n_steps]
 

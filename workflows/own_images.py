@@ -5,22 +5,19 @@ of the log says which reading was taken.
 """
 
 import logging
-import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ipvae.errors import InputError
+from ipvae.network.arrays import read_npz
 from ipvae.network.description import InputFormat
-from ipvae.network.pixels import load_array
+from ipvae.network.pixels import load_array, require_finite
 from ipvae.workflows.picture_files import is_picture_folder, read_pictures
 
 FEW = 0.1
 """Part of the range below which images probably have other units than the network's."""
-MAX_BYTES = 2**34
-"""Largest array that is read from an archive."""
-
 log = logging.getLogger("ipvae")
 
 
@@ -94,25 +91,17 @@ def read_images(
 
 def _from_archive(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     """Images and labels of an .npz file."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            sizes = {info.filename: info.file_size for info in archive.infolist()}
-        with np.load(path, allow_pickle=False) as arrays:
-            names = list(arrays.files)
-            images = "images" if "images" in names else names[0] if len(names) == 1 else None
-            if images is None:
-                raise InputError(
-                    f"{path}: must hold an array 'images' (and 'labels'), or one array; got "
-                    f"{', '.join(sorted(names)[:10]) or 'none'}. Rename them."
-                )
-            wanted = [images, *(["labels"] if "labels" in names else [])]
-            if sum(sizes.get(f"{name}.npy", 0) for name in wanted) > MAX_BYTES:
-                raise InputError(f"{path}: arrays must have up to {MAX_BYTES} bytes")
-            found = [arrays[name] for name in wanted]
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: not an .npz file of numbers ({error})") from error
+
+    def choose(names: list[str]) -> list[str]:
+        images = "images" if "images" in names else names[0] if len(names) == 1 else None
+        if images is None:
+            raise InputError(
+                f"{path}: must hold an array 'images' (and 'labels'), or one array; got "
+                f"{', '.join(names[:10]) or 'none'}. Rename them."
+            )
+        return [images, *(["labels"] if "labels" in names else [])]
+
+    found = list(read_npz(path, choose, InputError).values())
     return found[0], found[1] if len(found) > 1 else None
 
 
@@ -149,8 +138,7 @@ def to_levels(own: OwnImages, fmt: InputFormat) -> np.ndarray:
     if flat.dtype.kind == "b":
         flat = _black_and_white(flat, fmt, where)
     kind = flat.dtype.kind
-    if kind == "f" and not np.isfinite(flat).all():
-        raise InputError(f"{where}: holds values that are not finite numbers")
+    require_finite(flat, where)
     low, high = flat.min(), flat.max()
     levels = np.rint(flat / fmt.scale) if kind == "f" else flat
     _require_range(levels, fmt, where, kind, f"{_number(low)} to {_number(high)}")

@@ -26,11 +26,12 @@ def messages(caplog):
 @pytest.mark.parametrize("suffix", ["array", ".npy", ".npz"])
 def test_every_shape_of_every_form_gives_the_same_pixels(tmp_path, shape, suffix):
     images = LEVELS.reshape(3, *shape)
-    source = images if suffix == "array" else tmp_path / f"x{suffix}"
+    path = tmp_path / f"x{suffix}"
     if suffix == ".npy":
-        np.save(source, images)
+        np.save(path, images)
     elif suffix == ".npz":
-        np.savez(source, images=images, labels=[4, 5, 6])
+        np.savez(path, images=images, labels=[4, 5, 6])
+    source = images if suffix == "array" else path
     found = given_images(source, FORMAT)
     assert found.pixels.dtype == np.int16 and (found.pixels == LEVELS).all()
     assert found.labels.tolist() == ([4, 5, 6] if suffix == ".npz" else [-1, -1, -1])
