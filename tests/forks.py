@@ -14,7 +14,7 @@ from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
-PRELOADED = ["ipvae.cli.main", "ipvae.train.fit", "ipvae.train.checkpoint", "sklearn.datasets"]
+PRELOADED = ["ipvae.cli.main", "ipvae.train.fit", "ipvae.workflows.train", "sklearn.datasets"]
 COMMAND = "from ipvae.cli.main import main; main()"
 NUMBERS = itertools.count()
 
