@@ -8,7 +8,7 @@ import typer
 from ipvae.cli import plan as plans
 from ipvae.cli.inputs import NetArgument
 from ipvae.cli.output import JsonOption, emit, table
-from ipvae.workflows.networks import load_network
+from ipvae.workflows.networks import load_own_network
 from ipvae.workflows.place import Check, place
 from ipvae.workflows.place import check as check_network
 
@@ -36,7 +36,7 @@ def check(
 ) -> None:
     """Check weight grid, ranges, payload, neurons and memory; exit 1 if a limit is exceeded."""
     plans.require_options(net, plan, cores, trace, json)
-    network = load_network(net)
+    network = load_own_network(net)
     result = check_network(network, target=target)
     data, text = result.to_json(), [budget(result), verdict(result)]
     if plan is not None:

@@ -55,13 +55,16 @@ def emit(result: dict, json_target: str | None, text: "Table | str | list[Table 
         console.print(part, soft_wrap=isinstance(part, str), markup=False)
 
 
-def show(result: Result, json_target: str | None) -> None:
-    """Show a result of the library: its text on stdout, or JSON (`-`), or both (a file)."""
+def show(result: Result, json_target: str | None, **names: str) -> None:
+    """Show a result of the library: its text on stdout, or JSON (`-`), or both (a file).
+
+    `names` are what the result's text calls its inputs and outputs, mostly paths.
+    """
     parts = [
         table(part.title, part.columns, part.rows)
         if isinstance(part, TextTable)
         else options_named(part)
-        for part in result.shown()
+        for part in result.shown(**names)
     ]
     emit(result.to_json(), json_target, parts)
 

@@ -16,7 +16,7 @@ from ipvae.cli.inputs import (
     TimeoutOption,
     require_distinct,
 )
-from ipvae.cli.output import JsonOption, emit, require_json_target, table
+from ipvae.cli.output import JsonOption, require_json_target, show
 from ipvae.cli.plain import run_plain_net
 from ipvae.cli.recording import (
     EveryOption,
@@ -27,10 +27,8 @@ from ipvae.cli.recording import (
     chosen_record,
 )
 from ipvae.errors import InputError
-from ipvae.report.numbers import percent
 from ipvae.workflows.backends import TIMEOUT_SECONDS, require_known
-from ipvae.workflows.networks import is_lava_dl, load_network
-from ipvae.workflows.run import RunResult
+from ipvae.workflows.networks import is_lava_dl, load_own_network
 from ipvae.workflows.run import run as run_network
 
 
@@ -89,7 +87,7 @@ def run(
         }
         run_plain_net(net, backend, samples, steps, seed, timeout, images, json, refused)
         return
-    network = load_network(net)
+    network = load_own_network(net)
     require_trace(variables, every, layers, neurons, trace, record_draws)
     record = chosen_record(network, variables, every, layers, neurons)
     result = run_network(
@@ -108,24 +106,7 @@ def run(
         profile_file=profile,
         timeout=timeout,
     )
-    show(net, result, json)
-
-
-def show(net: Path, result: RunResult, json: str | None) -> None:
-    """Show a run: its extent, its speed, and what was counted."""
-    found = result.to_json()
-    rows = [
-        ["images x steps", f"{result.images} x {result.steps}"],
-        ["time", f"{result.seconds:.2f} s, {result.image_steps_per_second:.0f} image-steps/s"],
-    ]
-    if result.totals is not None:
-        rows += [
-            ["spikes", f"{found['spikes']} ({percent(found['zeros'])} of the counts are zero)"],
-            ["saturations", str(found["saturations"])],
-        ]
-    else:
-        rows.append(["spikes, saturations", "not counted: part of the run was recorded"])
-    emit(found, json, table(f"{net} on {result.backend}", ["", ""], rows))
+    show(result, json, network=str(net))
 
 
 def require_trace(

@@ -19,7 +19,7 @@ from ipvae.cli.output import JsonOption, emit, require_json_target
 from ipvae.cli.recording import HoldOption
 from ipvae.errors import InputError
 from ipvae.workflows.backends import TIMEOUT_SECONDS
-from ipvae.workflows.networks import load_network
+from ipvae.workflows.networks import load_own_network
 from ipvae.workflows.verify import verify as verify_network
 from ipvae.workflows.verify import verify_trace
 
@@ -54,11 +54,11 @@ def verify(
     require_json_target(json)
     if trace is not None:
         refuse_beside_trace(context)
-        result = verify_trace(load_network(net), trace, images, data_dir=data_dir)
+        result = verify_trace(load_own_network(net), trace, images, data_dir=data_dir)
         describe_one = describe_trace
     else:
         result = verify_network(
-            load_network(net),
+            load_own_network(net),
             images,
             steps=steps,
             seed=seed,

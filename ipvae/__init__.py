@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ipvae.errors import IpvaeError
     from ipvae.workflows.compare import compare
     from ipvae.workflows.count import count_operations, estimate_energy
+    from ipvae.workflows.describe import describe
     from ipvae.workflows.doctor import doctor
     from ipvae.workflows.evaluate import evaluate
     from ipvae.workflows.import_model import import_model
@@ -35,6 +36,7 @@ _HOMES = {
     "errors": ("IpvaeError",),
     "workflows.compare": ("compare",),
     "workflows.count": ("count_operations", "estimate_energy"),
+    "workflows.describe": ("describe",),
     "workflows.doctor": ("doctor",),
     "workflows.evaluate": ("evaluate",),
     "workflows.import_model": ("import_model",),
@@ -56,6 +58,7 @@ __all__ = [
     "check",
     "compare",
     "count_operations",
+    "describe",
     "diff",
     "doctor",
     "estimate_energy",

@@ -18,6 +18,7 @@ from ipvae.network.partition import Placement
 from ipvae.network.plan import Plan, make_plan
 from ipvae.network.totals import Totals
 from ipvae.network.trace import Trace, read_trace
+from ipvae.workflows.networks import require_own
 from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.results import Result
 from ipvae.workflows.run import RunResult
@@ -132,6 +133,7 @@ def check(network: IntNetwork, *, target: str = "loihi2") -> Check:
     InputError
         If the target is not known.
     """
+    require_own(network)
     return Check(check_network(network, target))
 
 
@@ -165,6 +167,7 @@ def place(
     InputError
         If the number of cores cannot be, or the trace is of another network.
     """
+    require_own(network)
     shapes, board = layer_shapes(network), target_named(target)
     with listening(progress):
         busy = _activity(network, trace if run is None else run)

@@ -17,6 +17,7 @@ from ipvae.network.stream import frames
 from ipvae.network.trace import VARIABLES, Trace, compare, read_trace
 from ipvae.workflows.backends import require_known, run_backend
 from ipvae.workflows.images import ImagesLike, network_images
+from ipvae.workflows.networks import require_own
 from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.results import Result
 from ipvae.workflows.run import replayed, run_pixels
@@ -132,6 +133,7 @@ def verify(
     BackendError, HungBackendError
         If this machine does not have a backend, or it stopped answering.
     """
+    require_own(network)
     names = list(backends)
     for name in names:
         require_known(name)
@@ -223,6 +225,7 @@ def verify_trace(
     """
     from ipvae.evaluation.draws import judge
 
+    require_own(network)
     path = Path(path)
     recorded = read_trace(path)
     draws = draws_of(recorded, network, str(path))
