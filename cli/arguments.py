@@ -20,6 +20,7 @@ OPTIONS = {
     "dimensionality": "--dimensionality",
     "draws_file": "--record-draws",
     "epochs": "--epochs",
+    "folder": "--out",
     "frame_steps": "--hold",
     "image_shape": "--image-shape",
     "images": "--images",
@@ -33,6 +34,7 @@ OPTIONS = {
     "layout": "--layout",
     "lca": "--lca",
     "learning_rate": "--learning-rate",
+    "measured": "--measured",
     "most_loss": "--most-loss",
     "neighbours": "--neighbours",
     "neurons": "--neurons",
@@ -70,6 +72,7 @@ OPTIONS = {
     "tolerance": "--tolerance",
     "trace": "--trace",
     "trace_file": "--trace",
+    "verify": "--verify",
     "weight_bits": "--weight-bits",
 }
 """Argument -> option, where a message of the library may name it."""

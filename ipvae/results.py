@@ -1,6 +1,5 @@
 """Base of what the library returns: short text, a table in a notebook, JSON data."""
 
-import html
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -48,6 +47,8 @@ class Result(ABC):
         return f"{type(self).__name__}({shown})"
 
     def _repr_html_(self) -> str:
+        import html
+
         cells = "".join(
             f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
             f"<td style='text-align:left'>{html.escape(text)}</td></tr>"

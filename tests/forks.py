@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 PRELOADED = [
-    *("ipvae.cli.main", "ipvae.cli.train"),
-    *("ipvae.train.fit", "ipvae.train.checkpoint", "sklearn.datasets"),
+    *("ipvae.cli.main", "ipvae.cli.train", "ipvae.workflows.train"),
+    *("ipvae.train.fit", "sklearn.datasets"),
 ]
 COMMAND = "from ipvae.cli.main import main; main()"
 NUMBERS = itertools.count()

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ipvae.network.description import IntNetwork
+from ipvae.network.file_io import read_network
+from ipvae.network.plain_file import is_plain, read_plain
 from ipvae.network.plain_net import PlainNetwork
-from ipvae.workflows.networks import is_lava_dl, load_lava_dl, load_own_network
 from ipvae.workflows.results import Result, Table
 
 if TYPE_CHECKING:
@@ -73,10 +74,10 @@ def describe(subject: "IntNetwork | PlainNetwork | Checkpoint | str | Path") -> 
 
 
 def _read(path: Path) -> "IntNetwork | PlainNetwork | Checkpoint":
-    if is_lava_dl(path):
-        return load_lava_dl(path)
+    if is_plain(path):
+        return read_plain(path)
     if path.suffix == ".h5":
-        return load_own_network(path)
+        return read_network(path)
     from ipvae.workflows.models import load_model
 
     return load_model(path)
