@@ -181,14 +181,14 @@ class _Prepared:
     ----------
     member, params, image_shape : of the model
     weighted : (M, K) float32, D Phi; Poisson: times the step size a. Empty where amortized
-    gram : (K, K) float32, Phi^T times `weighted`
+    gram : Phi^T times `weighted`, (K, K) float32
     """
 
     member: Member
     params: Mapping[str, np.ndarray]
     image_shape: tuple[int, int]
     weighted: np.ndarray
-    gram: np.ndarray
+    gram: step.Blocks
 
     @classmethod
     def of(
@@ -198,11 +198,11 @@ class _Prepared:
         member = MEMBERS[model]
         if member.inference == "amortized":
             nothing = np.empty((0, 0), dtype=np.float32)
-            return cls(member, params, image_shape, nothing, nothing)
+            return cls(member, params, image_shape, nothing, step.Blocks.of(nothing))
         weighted = step.precision(params)[:, None] * params["phi"]
         if member.latent == "poisson":
             weighted = np.exp(params["log_lr"]) * weighted
-        gram = step.product(params["phi"].T, weighted)
+        gram = step.Blocks.of(step.product(params["phi"].T, weighted))
         return cls(member, params, image_shape, weighted, gram)
 
     def trajectory(self, x: np.ndarray, last: int, seed: int, start: int) -> Found:
