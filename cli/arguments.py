@@ -5,12 +5,16 @@ import re
 OPTIONS = {
     "backend": "--backend",
     "backends": "--backends",
+    "contrast": "--contrast",
     "cores": "--cores",
     "data_dir": "--data-dir",
+    "dense": "--dense",
+    "dimensionality": "--dimensionality",
     "inference": "--inference",
     "layout": "--layout",
     "most_loss": "--most-loss",
     "overwrite": "--overwrite",
+    "preset": "--preset",
     "refit_decoder": "--refit-decoder",
     "readouts": "--readout",
     "threshold": "--threshold",
@@ -19,11 +23,23 @@ OPTIONS = {
     "images": "--images",
     "labels": "--labels",
     "layers": "--layers",
+    "lca": "--lca",
+    "neighbours": "--neighbours",
     "neurons": "--neurons",
+    "noise": "--noise",
+    "pictures": "--pictures",
+    "probe": "--probe",
+    "probe_images": "--probe-images",
     "replay_draws": "--replay-draws",
+    "rotate": "--rotate",
+    "salt": "--salt",
     "samples": "--samples",
+    "sanafe": "--sanafe",
     "scheduler": "--scheduler",
     "seed": "--seed",
+    "seeds": "--seeds",
+    "shift": "--shift",
+    "sparsity": "--sparsity",
     "steps": "--steps",
     "stop": "--stop",
     "target": "--target",
@@ -53,7 +69,12 @@ def with_options(message: str) -> str:
     names = head.split(" and ")
     if colon and all(name in OPTIONS for name in names):
         head = " and ".join(OPTIONS[name] for name in names)
-    return _NAMED.sub(_option, head + colon + rest)
+    return options_named(head + colon + rest)
+
+
+def options_named(text: str) -> str:
+    """Return text with options where it names arguments as 'samples=' or 'overwrite=True'."""
+    return _NAMED.sub(_option, text)
 
 
 def _option(match: re.Match) -> str:

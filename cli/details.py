@@ -6,10 +6,11 @@ import numpy as np
 
 from ipvae.cli.output import Progress, note, table
 from ipvae.emulator import Emulator
+from ipvae.emulator.observing import observe
 from ipvae.energy.cores import cores_as_dict, fewest_cores
 from ipvae.energy.counts import Counts, network_drive_macs
 from ipvae.energy.layer_counts import layer_counts
-from ipvae.energy.step_counts import RunCounts, count_rows, joined_counts
+from ipvae.energy.step_counts import RowCounter, RunCounts
 from ipvae.network.description import IntNetwork
 from ipvae.network.partition import Placement
 from ipvae.network.totals import Totals
@@ -60,7 +61,7 @@ def details(
         parts = [act(shard, progress) for shard in shards_of(pixels)]
     else:
         parts = on_shards(act, pixels, cluster, progress)
-    found = joined_counts(parts)
+    found = RowCounter(network).joined(parts)
     return {
         "layers": [layer.as_dict() for layer in layer_counts(network, totals)],
         "by_step": {
@@ -84,12 +85,12 @@ class _Counting:
 
     def __call__(self, shard: Shard, progress: Progress | None = None) -> RunCounts:
         emulator = Emulator(self.network, self.threads, tell=note)
-        rows = emulator.rows(shard.pixels, self.n_steps, self.seed, shard.first)
-        pairs = ({name: (s.u, s.z) for name, s in row.items()} for row in rows)
-        n_images = len(shard.pixels)
-        found = count_rows(self.network, pairs, n_images, self.n_steps, self.placement)
+        counter = RowCounter(self.network, self.placement)
+        _, (found,) = observe(
+            emulator, shard.pixels, self.n_steps, self.seed, [counter], shard.first
+        )
         if progress is not None:
-            progress(n_images)
+            progress(len(shard.pixels))
         return found
 
 

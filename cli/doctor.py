@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from ipvae.cli.doctor_checks import as_dict, diagnose, lines, works
-from ipvae.cli.output import JsonOption, emit, require_json_target, working
+import ipvae
+from ipvae.cli.arguments import with_options
+from ipvae.cli.output import JsonOption, require_json_target, show
 
 
 def doctor(
@@ -19,8 +20,6 @@ def doctor(
     Exit 1 if the core chain lacks something, or something that is installed is broken.
     """
     require_json_target(json)
-    with working("looking at this machine"):
-        findings = diagnose(thorough)
-    emit(as_dict(findings), json, list(lines(findings)))
-    if not works(findings):
-        raise typer.Exit(1)
+    found = ipvae.doctor(thorough=thorough).with_advice(with_options)
+    show(found, json)
+    raise typer.Exit(0 if found.ok else 1)

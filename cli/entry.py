@@ -1,6 +1,9 @@
 """The console script: one line, too, where a package that the command line needs is broken."""
 
+import json
 import sys
+import time
+from pathlib import Path
 
 
 def main() -> None:
@@ -17,11 +20,36 @@ def main() -> None:
 def _without(error: BaseException, words: list[str]) -> int:
     """Answer with Python's own modules alone; an exit status."""
     if next((word for word in words if not word.startswith("-")), "") == "doctor":
-        from ipvae.cli.doctor_checks import main as doctor
-
-        return doctor(words)
+        return _doctor(words)
     reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
     print(
         f"ipvae: does not start ({reason}); see what is broken with 'ipvae doctor'", file=sys.stderr
     )
     return 2
+
+
+def _doctor(words: list[str]) -> int:
+    """`ipvae doctor` without the command line's own packages, which may be what is broken."""
+    from ipvae.cli.arguments import with_options
+    from ipvae.workflows.doctor import doctor
+
+    started = time.monotonic()
+    found = doctor(thorough="--thorough" in words).with_advice(with_options)
+    target = _json_target(words)
+    data = json.dumps(found.to_json(), indent=2)
+    if target is not None and target != "-":
+        Path(target).write_text(data + "\n", encoding="utf-8")
+    print(data if target == "-" else "\n".join(map(str, found.shown())))
+    if "--verbose" in words:
+        print(f"looked for {time.monotonic() - started:.1f} s", file=sys.stderr)
+    return 0 if found.ok else 1
+
+
+def _json_target(words: list[str]) -> str | None:
+    """Value of --json, as the command line reads it."""
+    for i, word in enumerate(words):
+        if word.startswith("--json="):
+            return word.partition("=")[2]
+        if word == "--json":
+            return words[i + 1] if i + 1 < len(words) else "-"
+    return None

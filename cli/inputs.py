@@ -38,8 +38,9 @@ DataDirOption = Annotated[
 ImagesOption = Annotated[
     Path | None,
     typer.Option(
-        help="Images of your own: an .npy file, (n, pixels). Or those of a set: faces, "
-        "photographs, digits; faces-framed and so on: smaller, with background around them."
+        help="Images of your own: an .npy or .npz file (images, labels) or a folder of pictures. "
+        "Or those of a set: faces, photographs, digits; faces-framed and so on: smaller, with "
+        "background around them."
     ),
 ]
 TimeoutOption = Annotated[

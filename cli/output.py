@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ipvae.cli.arguments import with_options
+from ipvae.cli.arguments import options_named, with_options
 from ipvae.network.atomic import replacing
 from ipvae.network.errors import InputError
 from ipvae.workflows.progress import Advance, ProgressEvent, listening, stage
@@ -58,7 +58,9 @@ def emit(result: dict, json_target: str | None, text: "Table | str | list[Table 
 def show(result: Result, json_target: str | None) -> None:
     """Show a result of the library: its text on stdout, or JSON (`-`), or both (a file)."""
     parts = [
-        table(part.title, part.columns, part.rows) if isinstance(part, TextTable) else part
+        table(part.title, part.columns, part.rows)
+        if isinstance(part, TextTable)
+        else options_named(part)
         for part in result.shown()
     ]
     emit(result.to_json(), json_target, parts)

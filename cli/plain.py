@@ -151,7 +151,7 @@ def _inputs(
             f"{net}: a lava-dl network holds no images; give some with --images FILE.npy, "
             f"(n, {', '.join(str(n) for n in network.input.shape)})"
         )
-    frames = load_frames(images, network, steps)
+    frames = load_frames(images, network, steps, first=samples)
     if samples > len(frames):
         raise InputError(f"--samples: found {samples}, allowed up to {len(frames)} ({images})")
     return network, frames.first(samples)

@@ -12,7 +12,6 @@ import numpy as np
 
 from ipvae import __version__
 from ipvae.cli.output import note, working
-from ipvae.cli.pictures import spaced
 from ipvae.emulator import Emulator
 from ipvae.evaluation.early_stopping import NEAR, stopping_step
 from ipvae.evaluation.histograms import histograms
@@ -29,6 +28,7 @@ from ipvae.report.ink import Ink
 from ipvae.workflows.backends import require_known, run_backend
 from ipvae.workflows.cluster import totals as run_totals
 from ipvae.workflows.images import LabelledImages
+from ipvae.workflows.pictures import spaced
 from ipvae.workflows.verify import compared
 
 CURVE_IMAGES = 1024

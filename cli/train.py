@@ -10,12 +10,12 @@ import typer
 
 from ipvae.cli.inputs import DataDirOption
 from ipvae.cli.output import JsonOption, emit, note, require_json_target, settings
-from ipvae.cli.pictures import FOLDER, draw_run, require_matplotlib, require_pictures
 from ipvae.cli.signals import signals_as_wish
 from ipvae.network.atomic import require_writable_folder
 from ipvae.network.errors import InputError
 from ipvae.report.numbers import percent
 from ipvae.workflows.images import preset_images
+from ipvae.workflows.pictures import FOLDER, draw_run, require_matplotlib, require_pictures
 
 if TYPE_CHECKING:
     from ipvae.float_models.config import TrainConfig

@@ -3,6 +3,7 @@
 from ipvae.emulator.engine import Emulator, Row, Step, Tell
 from ipvae.emulator.recording import run, run_to_file
 from ipvae.emulator.settling import Stopped, StopRule, run_until_settled
+from ipvae.emulator.snapshots import totals_at
 
 __all__ = [
     "Emulator",
@@ -14,4 +15,5 @@ __all__ = [
     "run",
     "run_to_file",
     "run_until_settled",
+    "totals_at",
 ]

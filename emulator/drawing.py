@@ -195,7 +195,8 @@ def send_count(fixed, work, own, sent, sizes, messages, k, z):
 def draw_counts(fixed, work, u, own, sent, sizes, messages, rules, width, draw, keys, counter):
     """Draw and send the counts of an image's row, section 5.
 
-    How many are the largest, and how many sub-draws there were beyond one for each neuron.
+    How many are the largest, how many sub-draws there were beyond one for each neuron, and how
+    many neurons send.
     """
     finer, count_max = rules[0], rules[1]
     ia, y = image_words(keys[0], keys[1], counter)
@@ -212,13 +213,14 @@ def draw_counts(fixed, work, u, own, sent, sizes, messages, rules, width, draw, 
         address(work.split),
     )
     further = further_draws(fixed, work, u, n_split, finer, keys[0], keys[1], counter)
-    largest = 0
+    largest, messages_sent = 0, 0
     for m in range(n):
         k = work.active[m]
         z = min(drawn(fixed, work, u, k, finer), count_max) * fixed.real[k]
         largest += z >= count_max
+        messages_sent += z > 0
         send_count(fixed, work, own, sent, sizes, messages, k, z)
-    return largest, further
+    return largest, further, messages_sent
 
 
 @njit(nogil=True)

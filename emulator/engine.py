@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from ipvae.network.stream import frame, stream_drives
 from ipvae.network.totals import LayerTotals, Totals
 from ipvae.network.trace import VARIABLES
 
+R = TypeVar("R")
 Tell = Callable[[str], None]
 
 
@@ -153,6 +154,7 @@ class Emulator:
         hold: int | None = None,
         at: Sequence[int] = (),
         progress: Callable[[int], None] | None = None,
+        attach: Callable[[Tile, int], None] | None = None,
     ) -> Totals:
         """Run without a trace: the fastest way.
 
@@ -164,6 +166,53 @@ class Emulator:
             Steps whose potentials and outputs are kept, of the code and the read-outs.
         progress : callable, optional
             Gets the number of images that each finished tile had, from several threads.
+        attach : callable, optional
+            Gets each tile before its first row, and the index of its first image in the run.
+
+        Raises
+        ------
+        InputError, DescriptionError
+        """
+        wanted = sorted(set(at))
+        if wanted and not 0 <= wanted[0] <= wanted[-1] <= n_steps:
+            raise InputError(f"steps to keep: found {wanted}, allowed 0 to {n_steps}")
+        found = self.over_tiles(
+            lambda tile: Finished(self, tile, n_steps, wanted),
+            images,
+            n_steps,
+            seed,
+            first_image,
+            draws,
+            hold,
+            progress,
+            attach,
+        )
+        return self.together(found, len(images), n_steps, wanted)
+
+    def over_tiles(
+        self,
+        act: Callable[[Tile], R],
+        images: np.ndarray,
+        n_steps: int,
+        seed: int,
+        first_image: int = 0,
+        draws: np.ndarray | None = None,
+        hold: int | None = None,
+        progress: Callable[[int], None] | None = None,
+        attach: Callable[[Tile, int], None] | None = None,
+    ) -> list[R]:
+        """Call a function with each tile of images after a reset, in this emulator's threads.
+
+        Parameters
+        ----------
+        act : callable
+            Advances the tile, at most to row n_steps; called from several threads.
+        images, n_steps, seed, first_image, draws, hold, progress, attach
+            As `totals`.
+
+        Returns
+        -------
+        What `act` gave, in the order of the images.
 
         Raises
         ------
@@ -171,20 +220,19 @@ class Emulator:
         """
         given = _Given(np.asarray(images), n_steps, seed, first_image, draws, hold)
         self._require(given)
-        wanted = sorted(set(at))
-        if wanted and not 0 <= wanted[0] <= wanted[-1] <= n_steps:
-            raise InputError(f"steps to keep: found {wanted}, allowed 0 to {n_steps}")
 
-        def finish(part: slice) -> "_Finished":
+        def finish(part: slice) -> R:
             tile = self._tile(given, part)
-            found = _Finished(self, tile, n_steps, wanted)
+            if attach is not None:
+                attach(tile, first_image + part.start)
+            found = act(tile)
             if progress is not None:
                 progress(tile.n)
             return found
 
         slices = list(self._slices(len(images)))
         with self._workers(len(slices), given.halt) as for_each:
-            return self._together(for_each(finish, slices), len(images), n_steps, wanted)
+            return for_each(finish, slices)
 
     def _require(self, given: "_Given") -> None:
         random_source.check_steps(given.n_steps)
@@ -221,9 +269,10 @@ class Emulator:
         found = ([getattr(tile, v)(name, n) for tile in tiles] for v in VARIABLES)
         return Step(*(np.concatenate(values) for values in found))
 
-    def _together(
-        self, tiles: "list[_Finished]", n_images: int, n_steps: int, wanted: list[int]
+    def together(
+        self, tiles: "list[Finished]", n_images: int, n_steps: int, wanted: Sequence[int] = ()
     ) -> Totals:
+        """Totals of a run from its tiles, which have kept the steps `wanted`."""
         layers = {}
         for name, layer in self.network.layers.items():
             last = _joined([tile.last[name] for tile in tiles], layer.n_neurons)
@@ -267,10 +316,12 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-class _Finished:
-    """What is left of a tile that has run."""
+class Finished:
+    """What is left of a tile that has run to row n_steps."""
 
-    def __init__(self, emulator: Emulator, tile: Tile, n_steps: int, wanted: list[int]) -> None:
+    def __init__(
+        self, emulator: Emulator, tile: Tile, n_steps: int, wanted: Sequence[int] = ()
+    ) -> None:
         layers = emulator.network.layers
         self.kept: dict[int, dict] = {}
         for step in wanted:
@@ -280,7 +331,9 @@ class _Finished:
             }
         tile.advance(n_steps + 1 - tile.row)
         self.last = {name: _after(tile, name, layer.n_neurons) for name, layer in layers.items()}
-        self.sums = tile.sums
+        self.sums = {  # copies: the tile may run on
+            name: program.Sums(*(part.copy() for part in sums)) for name, sums in tile.sums.items()
+        }
         self.drives_at_limit = drives_at_limit(tile)
 
 
@@ -305,6 +358,7 @@ def layer_totals(
         u=u,
         z=z,
         random_words=sum(int(s.words[0]) for s in sums),
+        peak=max((int(s.peaks[0]) for s in sums), default=0),
     )
 
 

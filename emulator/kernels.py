@@ -76,6 +76,7 @@ def run_poisson(fixed, given, synapses, heard, state, sent, work, sums, recorded
     draw, replayed = start_of(given.draw), recorded.shape[1] > 0
     rules = (given.finer, given.count_max)
     neurons, words = 0, 0
+    peak, latest = sums.peaks[0], sums.peaks[1]
     for k in range(width):
         neurons += layer.real[k]
     for t in range(rows[0], rows[1]):
@@ -85,6 +86,7 @@ def run_poisson(fixed, given, synapses, heard, state, sent, work, sums, recorded
         limits = start_of(given.still if given.memory and t == 0 else given.limits)
         if given.ceiling:
             limits = start_of(given.unlimited)
+        peak, latest = max(peak, latest), 0
         for i in range(n):
             row = i * width
             u, own, counts = moved(all_u, row), moved(all_own, row), moved(all_sent, row)
@@ -102,22 +104,25 @@ def run_poisson(fixed, given, synapses, heard, state, sent, work, sums, recorded
             if given.ceiling:
                 saturated[1] += bend(layer, u, width, given.limits[5], given.limits[6])
             blocks.clear(width >> 6, address(counts))
-            largest = 0
+            largest, active = 0, 0
             if replayed:
                 for k in range(recorded.shape[2]):
                     z = np.int64(recorded[i, t - rows[0], k])
                     largest += z >= rules[1]
+                    active += z > 0
                     send_count(layer, scratch, own, counts, sizes, numbers, k, z)
                 further = sub_draws_beyond_one(u, recorded.shape[2], rules[0])
             else:
                 keys = moved(all_keys, 2 * i)
-                largest, further = draw_counts(
+                largest, further, active = draw_counts(
                     layer, scratch, u, own, counts, sizes, numbers, rules, width, draw, keys, 32 * t
                 )
             saturated[2] += largest
             words += neurons + further
+            latest = max(latest, active)
             list_counts(counts, width, scratch, sent, i)
     sums.words[0] += words
+    sums.peaks[0], sums.peaks[1] = peak, latest
 
 
 @njit(nogil=True)
@@ -145,9 +150,11 @@ def run_graded(fixed, given, synapses, heard, state, sent, sums, rows):
     all_a_in, all_u, all_drive = start_of(state.a_in), start_of(state.u), start_of(state.drive)
     all_z = start_of(sent.z)
     potential, output = start_of(given.potential), start_of(given.output)
+    peak, latest = sums.peaks[0], sums.peaks[1]
     for t in range(rows[0], rows[1]):
         if t >= rows[2]:
             receive(synapses.weights, heard, state.a_in, n)
+        peak, latest = max(peak, latest), 0
         for i in range(n):
             row = i * width
             u, z = moved(all_u, row), moved(all_z, row)
@@ -171,10 +178,13 @@ def run_graded(fixed, given, synapses, heard, state, sent, sums, rows):
             blocks.send_graded(
                 width >> 4, address(z), address(layer.real), address(output), address(saturated)
             )
+            active = 0
             for k in range(width):
                 size = abs(np.int64(z[k])) * layer.real[k]
                 sizes[k] += size
                 numbers[k] += size > 0
+                active += size > 0
+            latest = max(latest, active)
             if sent.kind == SHORTS:
                 list_shorts(z, width, sent, i)
                 if sent.matrix:
@@ -183,6 +193,7 @@ def run_graded(fixed, given, synapses, heard, state, sent, sums, rows):
                     for k in range(width):
                         low[k] = np.uint8(z[k] & 255)
                         high[k] = np.uint8((z[k] >> 8) & 255)
+    sums.peaks[0], sums.peaks[1] = peak, latest
 
 
 @compiled

@@ -113,13 +113,15 @@ Kept = TypeVar("Kept", State, Messages)
 class Sums(NamedTuple):
     """Totals over images and rows: (K,) int64 each; saturated `a_in`, `u`, `z`.
 
-    `words` (1,) int64: uniforms that draws take.
+    `words` (1,) int64: uniforms that draws take. `peaks` (2,) int64: most messages that one image
+    sends at a row, over the rows before the last one, and of the last one.
     """
 
     sizes: np.ndarray
     messages: np.ndarray
     saturated: np.ndarray
     words: np.ndarray
+    peaks: np.ndarray
 
 
 class Work(NamedTuple):
@@ -339,6 +341,7 @@ def new_sums(part: Part) -> Sums:
         np.zeros(part.width, np.int64),
         np.zeros(3, np.int64),
         np.zeros(1, np.int64),
+        np.zeros(2, np.int64),
     )
 
 

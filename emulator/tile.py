@@ -55,6 +55,8 @@ class Tile:
     ) -> None:
         self.n = len(keys)
         self.row = 0
+        self.watch: Callable[[int], None] | None = None
+        """Called after each row with its number; see `ipvae.emulator.observing`."""
         self._parts = parts
         self._draws = draws
         self._halt = halt or threading.Event()
@@ -73,9 +75,11 @@ class Tile:
         """Let every layer act at the next rows."""
         end = self.row + rows
         while self.row < end and not self._halt.is_set():
-            last = min(end, self.row + self._together)
+            last = min(end, self.row + (self._together if self.watch is None else 1))
             for part in self._parts:
                 self._act(part, self.row, last)
+            if self.watch is not None:
+                self.watch(self.row)
             self.row = last
 
     def keep(self, images: np.ndarray) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ipvae.energy.layer_counts import Sent, layer_sums, sent_in_totals, sent_in_trace
+from ipvae.network.activity import Activity, activity_of
 from ipvae.network.core_memory import core_words
 from ipvae.network.description import IntNetwork
 from ipvae.network.limits import CORE_SHARED_WORDS
@@ -40,37 +40,28 @@ class CoreCounts:
     total_mpds: np.ndarray
 
 
-def core_counts(network: IntNetwork, trace: Trace, placement: Placement) -> CoreCounts:
-    """Count what each core of a placement does in a run.
+def core_counts(
+    network: IntNetwork, run: Activity | Totals | Trace, placement: Placement
+) -> CoreCounts:
+    """Count what each core of a placement does in a run on any backend.
 
     Parameters
     ----------
     network : IntNetwork
         The network that ran.
-    trace : Trace
+    run : Activity, Totals or Trace
     placement : Placement
         Of the network.
 
     Raises
     ------
     InputError
-        As `ipvae.energy.layer_counts.sent_in_trace`.
+        As `ipvae.network.activity.activity_of`.
     """
-    sent = {name: found.summed() for name, found in sent_in_trace(network, trace).items()}
-    return _on_cores(network, sent, placement, len(trace.samples) * (trace.steps + 1))
-
-
-def core_counts_of_totals(network: IntNetwork, totals: Totals, placement: Placement) -> CoreCounts:
-    """Count what each core does from the totals of a run; the same as from its trace."""
-    return _on_cores(network, sent_in_totals(totals), placement, totals.rows)
-
-
-def _on_cores(
-    network: IntNetwork, sent: dict[str, Sent], placement: Placement, rows: int
-) -> CoreCounts:
-    layers, cores = layer_sums(network, sent, rows), placement.cores
-    arriving = [int(layers[core.layer.name]["messages_received"].sum()) for core in cores]
-    leaving = [sent[core.layer.name].messages[:, core.own].sum() for core in cores]
+    activity = activity_of(network, run)
+    layers, cores, rows = activity.layers, placement.cores, int(activity.rows.sum())
+    arriving = [int(layers[core.layer.name].received.sum()) for core in cores]
+    leaving = [layers[core.layer.name].sent.messages[:, core.own].sum() for core in cores]
     spikes_in = np.array(arriving, dtype=np.int64)
     neurons = np.array([core.neurons for core in cores], dtype=np.int64)
     used = [

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ipvae.energy.busiest import NAMES
-from ipvae.energy.core_counts import CoreCounts, core_counts_of_totals
+from ipvae.energy.core_counts import CoreCounts, core_counts
 from ipvae.energy.step_counts import RunCounts
 from ipvae.network.core_memory import CONSERVATIVE, MODEL, layer_shapes
 from ipvae.network.description import IntNetwork
@@ -52,7 +52,7 @@ def cores_as_dict(
             f"{placement.found:,} of {placement.allowed:,} ({placement.where})"
         )
         return {"plan": plan, "list": [], "busiest": {}, "busiest_per_step": {}}
-    counts = core_counts_of_totals(network, totals, placement)
+    counts = core_counts(network, totals, placement)
     chip_steps = totals.images * network.wiring.chip_steps(totals.steps)
     listed = _list(placement, counts, totals.images)
     return {

@@ -1,16 +1,11 @@
-"""Operations of a run, counted from its trace or totals; each is defined in docs/energy.md."""
+"""Operations of a run, counted from its activity; each is defined in docs/energy.md."""
 
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ipvae.energy.layer_counts import (
-    Sent,
-    drive_macs,
-    layer_sums,
-    sent_in_totals,
-    sent_in_trace,
-)
+from ipvae.energy.layer_counts import drive_macs, layer_sums
+from ipvae.network.activity import Activity, activity_of
 from ipvae.network.description import IntNetwork
 from ipvae.network.totals import Totals
 from ipvae.network.trace import Trace
@@ -66,31 +61,8 @@ class Counts:
         return asdict(self)
 
 
-def count(network: IntNetwork, trace: Trace) -> Counts:
-    """Count the operations of a trace of any backend.
-
-    Parameters
-    ----------
-    network : IntNetwork
-        The network that ran.
-    trace : Trace
-
-    Returns
-    -------
-    Counts
-        Means over the images of the trace.
-
-    Raises
-    ------
-    InputError
-        If the trace lacks steps or neurons, `z` of a layer, or `u` of one that draws.
-    """
-    sums = image_sums(network, sent_in_trace(network, trace), trace.steps + 1)
-    return _mean(network, sums, len(trace.samples))
-
-
-def count_totals(network: IntNetwork, totals: Totals) -> Counts:
-    """Count the operations of a run from its totals; the same as from its trace.
+def count(network: IntNetwork, run: Activity | Totals | Trace) -> Counts:
+    """Count the operations of a run on any backend.
 
     Where images stopped alone, each counts up to its own last step.
 
@@ -98,29 +70,37 @@ def count_totals(network: IntNetwork, totals: Totals) -> Counts:
     ----------
     network : IntNetwork
         The network that ran.
-    totals : Totals
+    run : Activity, Totals or Trace
         Of at least one image.
+
+    Returns
+    -------
+    Counts
+        Means over the images of the run.
+
+    Raises
+    ------
+    InputError
+        If a trace lacks steps or neurons, `z` of a layer, or `u` of one that draws.
     """
-    sums = image_sums(network, sent_in_totals(totals), totals.rows)
-    return _mean(network, sums, totals.images)
+    activity = activity_of(network, run)
+    sums = image_sums(network, activity)
+    means = {name: int(values.sum()) / activity.images for name, values in sums.items()}
+    return Counts(**means, drive_macs=float(network_drive_macs(network)))
 
 
-def image_sums(network: IntNetwork, sent: dict[str, Sent], rows: int) -> dict[str, np.ndarray]:
-    """Operations of the network by group, as `Counts` has them: (G,) int64; but for the drive.
+count_totals = count
 
-    Parameters
-    ----------
-    network : IntNetwork
-    sent : dict of layer -> Sent
-    rows : int
-        Rows of a group: T + 1 times its images.
-    """
-    layers = layer_sums(network, sent, rows)
+
+def image_sums(network: IntNetwork, activity: Activity) -> dict[str, np.ndarray]:
+    """Operations of the network by group, as `Counts` has them: (G,) int64; but for the drive."""
+    layers = layer_sums(network, activity)
 
     def over_layers(name: str) -> np.ndarray:
         return np.sum([sums[name] for sums in layers.values()], axis=0)
 
     updates = [over_layers(name) for name in ("updates_active", "updates_idle")]
+    last = activity.layers[network.code].sent.last_messages
     return {
         "synaptic_ops": over_layers("synaptic_ops"),
         "count_weighted_ops": over_layers("count_weighted_ops"),
@@ -128,7 +108,7 @@ def image_sums(network: IntNetwork, sent: dict[str, Sent], rows: int) -> dict[st
         "messages": over_layers("messages_received"),
         "spikes": layers[network.code]["spikes"],
         "neuron_updates": updates[0] + updates[1],
-        "readout_ops": sent[network.code].last_messages.sum(axis=1) * network.n_pixels,
+        "readout_ops": last.sum(axis=1) * network.n_pixels,
         "updates_active": updates[0],
         "updates_idle": updates[1],
         "draws": over_layers("draws"),
@@ -139,8 +119,3 @@ def image_sums(network: IntNetwork, sent: dict[str, Sent], rows: int) -> dict[st
 def network_drive_macs(network: IntNetwork) -> int:
     """Products of the drive for one image, all layers."""
     return sum(drive_macs(layer) for layer in network.layers.values())
-
-
-def _mean(network: IntNetwork, sums: dict[str, np.ndarray], n_images: int) -> Counts:
-    means = {name: int(values.sum()) / n_images for name, values in sums.items()}
-    return Counts(**means, drive_macs=float(network_drive_macs(network)))

@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass
 from ipvae.energy.core_counts import CoreCounts, core_counts
 from ipvae.energy.models import EnergyRow, TimeRow
 from ipvae.energy.profiler_log import ProfilerLog
-from ipvae.network.activity import traced_activity
+from ipvae.network.activity import Activity, activity_of
 from ipvae.network.core_memory import CONSERVATIVE, READINGS, layer_shapes
 from ipvae.network.description import IntNetwork
 from ipvae.network.limits import TARGETS
 from ipvae.network.partition import Placement, place
 from ipvae.network.profiler_columns import CHIP, COLUMNS, CORE, CORES, STEPS
+from ipvae.network.totals import Totals
 from ipvae.network.trace import Trace
 
 COUNTED = ("syn_ops", "dendrite_updates", "axon_out", "spikes_in")
@@ -103,14 +104,14 @@ class Measured:
         }
 
 
-def lay_beside(log: ProfilerLog, network: IntNetwork, trace: Trace) -> Measured:
+def lay_beside(log: ProfilerLog, network: IntNetwork, run: Activity | Totals | Trace) -> Measured:
     """Lay a log beside the counts of a run.
 
     Parameters
     ----------
     log : ProfilerLog
     network : IntNetwork
-    trace : Trace
+    run : Activity, Totals or Trace
         The run that the log should be of: what the log does not say of its steps is taken from it.
 
     Returns
@@ -118,11 +119,12 @@ def lay_beside(log: ProfilerLog, network: IntNetwork, trace: Trace) -> Measured:
     Measured
         Counts are per chip step on both sides, so that a longer log can be compared.
     """
-    per_image = network.wiring.chip_steps(trace.steps)
-    run_steps = per_image * len(trace.samples)
+    activity = activity_of(network, run)
+    per_image = network.wiring.chip_steps(activity.steps)
+    run_steps = per_image * activity.images
     logged = log.figure(STEPS)
     steps = float(run_steps) if logged is None else logged
-    counts, known = _counts(log, network, trace)
+    counts, known = _counts(log, network, activity)
     rows, cores = _compared(log, counts, steps, run_steps)
     energy, made = _energy(log, per_image, steps)
     notes = [*known, *made]
@@ -146,19 +148,19 @@ def lay_beside(log: ProfilerLog, network: IntNetwork, trace: Trace) -> Measured:
 
 
 def _counts(
-    log: ProfilerLog, network: IntNetwork, trace: Trace
+    log: ProfilerLog, network: IntNetwork, activity: Activity
 ) -> tuple[CoreCounts | None, list[str]]:
     """Our counts on as many cores as the log has, or else on the fewest; None if on none."""
     shapes, board = layer_shapes(network), TARGETS["hala-point"]
-    received = traced_activity(network, trace, "").received
+    received = activity.received
     wanted = None if log.cores is None else len(log.cores)
     for reading in reversed(READINGS):
         found = place(shapes, board, reading, received, wanted)
         if isinstance(found, Placement) and wanted in (None, found.total_cores):
-            return core_counts(network, trace, found), [] if wanted is None else [MATCHED]
+            return core_counts(network, activity, found), [] if wanted is None else [MATCHED]
     found = place(shapes, board, CONSERVATIVE, received)
     if isinstance(found, Placement):
-        return core_counts(network, trace, found), [
+        return core_counts(network, activity, found), [
             f"the log has {wanted} cores, the nearest plan of ours another number: totals are "
             "compared, cores are not"
         ]

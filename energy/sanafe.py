@@ -15,7 +15,7 @@ import numpy as np
 
 from ipvae.energy.models.row import EnergyRow, TimeRow
 from ipvae.energy.models.sanafe import SPIKE_OUT_PJ
-from ipvae.network.activity import received_messages, traced_activity
+from ipvae.network.activity import activity_of, received_messages
 from ipvae.network.core_memory import CONSERVATIVE, layer_shapes
 from ipvae.network.description import IntNetwork
 from ipvae.network.errors import BackendError, InputError
@@ -140,7 +140,7 @@ def simulate(network: IntNetwork, trace: Trace) -> Simulated:
 
 
 def _placed(network: IntNetwork, trace: Trace, cores: int) -> Placement:
-    received = traced_activity(network, trace, "").received
+    received = activity_of(network, trace, plan=True).received
     found = place(layer_shapes(network), TARGETS["hala-point"], CONSERVATIVE, received)
     if isinstance(found, Line):
         raise InputError(

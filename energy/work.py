@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from ipvae.energy.counts import Counts, count_totals
+from ipvae.energy.counts import Counts, count
 from ipvae.energy.layer_counts import LayerCounts, layer_counts
+from ipvae.network.activity import Activity, activity_of
 from ipvae.network.core_memory import CONSERVATIVE, OPTIMISTIC, LayerShape, layer_shapes
 from ipvae.network.description import IntNetwork
 from ipvae.network.limits import TARGETS, USABLE_CORES, Line
@@ -86,21 +87,22 @@ class Work:
         return place(self.shapes, self.packed.target, OPTIMISTIC, self.received, cores)
 
 
-def work_of(network: IntNetwork, totals: Totals) -> Work:
+def work_of(network: IntNetwork, run: Activity | Totals) -> Work:
     """Work of one image of a run.
 
     Parameters
     ----------
     network : IntNetwork
         The network that ran.
-    totals : Totals
+    run : Activity or Totals
         Of at least one image.
     """
+    activity, steps = activity_of(network, run), run.steps
     shapes = {shape.name: shape for shape in layer_shapes(network)}
     stages = {stage.name: stage for stage in network.wiring.stages}
     layers = tuple(
-        _layer(stages[counted.layer], shapes[counted.layer], network, totals.steps + 1, counted)
-        for counted in layer_counts(network, totals)
+        _layer(stages[counted.layer], shapes[counted.layer], network, steps + 1, counted)
+        for counted in layer_counts(network, activity)
     )
     received = {layer.shape.name: layer.received / layer.rows for layer in layers}
     board = TARGETS["hala-point"]
@@ -109,10 +111,10 @@ def work_of(network: IntNetwork, totals: Totals) -> Work:
         for reading in (OPTIMISTIC, CONSERVATIVE)
     )
     return Work(
-        counts=count_totals(network, totals),
+        counts=count(network, activity),
         layers=layers,
         period=network.wiring.period,
-        chip_steps=network.wiring.chip_steps(totals.steps),
+        chip_steps=network.wiring.chip_steps(steps),
         packed=packed,
         loose=loose,
     )

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from ipvae.export.torch_archive import Archive, Tensor, read_archive
+from ipvae.files import require_file
 from ipvae.network.errors import InputError
-from ipvae.network.hdf5 import require_regular
 from ipvae.network.hdf5_child import shown
 
 TENSORS = {
@@ -238,7 +238,7 @@ def _said(content: dict[str, Any], where: Path) -> dict[str, float]:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    require_regular(path)
+    require_file(path)
     try:
         with path.open("rb") as file:
             data = file.read(MAX_JSON_BYTES + 1)

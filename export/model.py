@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ipvae.network.arrays import read_npz
 from ipvae.network.description import FloatNetwork
 from ipvae.network.errors import DescriptionError, InputError
-from ipvae.network.hdf5 import require_regular
 
 ARRAYS = ("phi", "sigma", "step_size", "bias", "u0")
 """Names in ARRAYS.npz: phi (M, K), sigma (M,), step_size scalar, bias (K,) and u0 (K,) in nats."""
@@ -60,6 +60,17 @@ def to_parameters(network: FloatNetwork) -> dict[str, np.ndarray]:
     }
 
 
+def _required(path: str | Path, names: list[str]) -> tuple[str, ...]:
+    """Return the names of all arrays, if they are those that are found."""
+    missing, unknown = set(ARRAYS) - set(names), set(names) - set(ARRAYS)
+    if missing or unknown:
+        raise InputError(
+            f"{path}: arrays missing: {sorted(missing) or 'none'}, unknown: "
+            f"{sorted(unknown) or 'none'}; allowed are exactly {', '.join(ARRAYS)}"
+        )
+    return ARRAYS
+
+
 def from_arrays(path: str | Path) -> FloatNetwork:
     """Read a float network from an .npz file of a user's own arrays.
 
@@ -70,18 +81,7 @@ def from_arrays(path: str | Path) -> FloatNetwork:
     InputError
         If the file cannot be read or an array is missing, unknown or of a wrong shape.
     """
-    require_regular(Path(path))
-    try:
-        with open(path, "rb") as f, np.load(f, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except Exception as error:  # NumPy and zipfile have no common class
-        raise InputError(f"{path}: not an .npz file of numbers ({error})") from error
-    missing, unknown = set(ARRAYS) - set(arrays), set(arrays) - set(ARRAYS)
-    if missing or unknown:
-        raise InputError(
-            f"{path}: arrays missing: {sorted(missing) or 'none'}, unknown: "
-            f"{sorted(unknown) or 'none'}; allowed are exactly {', '.join(ARRAYS)}"
-        )
+    arrays = read_npz(path, lambda names: _required(path, names))
     if arrays["step_size"].size != 1:
         raise InputError(f"{path}: step_size has {arrays['step_size'].size} values, allowed one")
     for name, array in arrays.items():

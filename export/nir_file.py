@@ -5,17 +5,19 @@ what describes them, and in words what another tool loses (docs/nir.md).
 """
 
 from pathlib import Path
+from typing import Any, cast
 
 import nir
 import numpy as np
 
 from ipvae.errors import TrainingError
 from ipvae.export.nir_graph import Graph, graph_of
+from ipvae.files import atomic_path
 from ipvae.float_models.checkpoint import Checkpoint, from_text, to_text
-from ipvae.network.atomic import replacing
 from ipvae.network.errors import FormatError, InputError
 from ipvae.network.hdf5 import read_datasets
 from ipvae.network.hdf5_child import declared_bytes, shown
+from ipvae.network.hdf5_output import Output
 
 FORMAT, VERSION = "ipvae-loihi float model", 1
 
@@ -74,8 +76,8 @@ def write_nir(
     if threshold is not None:
         metadata["lca_threshold"] = threshold
     whole = nir.NIRGraph(graph.nodes, graph.edges, metadata=metadata)
-    with replacing(path) as temporary:
-        nir.write(temporary, whole)
+    with atomic_path(path) as temporary, Output(temporary) as output:
+        nir.write(cast(Any, output), whole)
     return graph
 
 

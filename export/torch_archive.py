@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.files import require_file
 from ipvae.network.errors import InputError
-from ipvae.network.hdf5 import require_regular
 from ipvae.network.hdf5_child import shown
 
 MAX_PICKLE_BYTES = 1 << 27
@@ -179,7 +179,7 @@ class _opened:  # noqa: N801
     """A zip archive whose members are stored as they are, so that none can blow up."""
 
     def __init__(self, path: Path) -> None:
-        require_regular(path)
+        require_file(path)
         try:
             self.archive = zipfile.ZipFile(path)
         except (OSError, zipfile.BadZipFile, ValueError, RuntimeError) as error:

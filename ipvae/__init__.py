@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ipvae.errors import IpvaeError
+    from ipvae.workflows.compare import compare
     from ipvae.workflows.count import count_operations, estimate_energy
+    from ipvae.workflows.doctor import doctor
+    from ipvae.workflows.evaluate import evaluate
     from ipvae.workflows.models import load_model, shipped_models
     from ipvae.workflows.networks import diff, load_network, load_trace
     from ipvae.workflows.place import check, place
@@ -27,7 +30,10 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "errors": ("IpvaeError",),
+    "workflows.compare": ("compare",),
     "workflows.count": ("count_operations", "estimate_energy"),
+    "workflows.evaluate": ("evaluate",),
+    "workflows.doctor": ("doctor",),
     "workflows.models": ("load_model", "shipped_models"),
     "workflows.networks": ("diff", "load_network", "load_trace"),
     "workflows.place": ("check", "place"),
@@ -42,9 +48,12 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "IpvaeError",
     "check",
+    "compare",
     "count_operations",
     "diff",
+    "doctor",
     "estimate_energy",
+    "evaluate",
     "load_model",
     "load_network",
     "load_trace",

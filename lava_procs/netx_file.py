@@ -6,6 +6,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from ipvae.network.hdf5_output import Output
 from ipvae.network.plain_net import ConvSynapses, CubaNeuron, Neuron, PlainLayer, PlainNetwork
 
 
@@ -16,7 +17,7 @@ def write_for_netx(path: str | Path, network: PlainNetwork) -> None:
     (`network.plain_input`).
     """
     flat_is_due = len(network.input.shape) == 1
-    with h5py.File(path, "w") as file:
+    with Output(Path(path)) as output, h5py.File(output, "w") as file:
         _write_layer(file, 0, "input", network.input.shape)
         number = 1
         for layer in network.layers:

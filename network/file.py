@@ -5,12 +5,14 @@ is not in the table and returns a whole network or raises FormatError.
 """
 
 import hashlib
+import secrets
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
-from ipvae.network.atomic import replacing
+from ipvae.files import atomic_path, require_file
 from ipvae.network.description import IntNetwork
 from ipvae.network.errors import DescriptionError, FormatError
 from ipvae.network.fields import (
@@ -21,7 +23,7 @@ from ipvae.network.fields import (
     to_fields,
     version_of,
 )
-from ipvae.network.hdf5 import read_datasets, require_regular
+from ipvae.network.hdf5 import read_datasets
 from ipvae.network.hdf5_child import shown
 from ipvae.network.provenance import PROVENANCE_BYTES
 from ipvae.network.seal import SIZE, check_seal, write_seal
@@ -62,13 +64,26 @@ def write_network(path: str | Path, network: IntNetwork) -> None:
     """
     version = version_of(network)
     fields = to_fields(network, version)
-    with replacing(path) as temporary:
-        with h5py.File(temporary, "w", userblock_size=SIZE, libver="v108") as f:
-            for name, array in fields.items():
-                f.create_dataset(name, data=array)
-            f["ipvae"].attrs["format_version"] = np.int64(version)
-            f["ipvae"].attrs["checksum"] = np.array(_content_checksum(fields, version), dtype="S64")
+    image = _hdf5_image(fields, version)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(image)
         _written.add(write_seal(temporary))
+
+
+def _hdf5_image(fields: dict[str, np.ndarray], version: int) -> bytes:
+    """Return the bytes of a network file; its user block, where the seal goes, is zero.
+
+    They are made in memory: HDF5's library would crash the process on a full disk.
+    """
+    in_memory: dict[str, Any] = {"driver": "core", "backing_store": False}
+    name = secrets.token_hex(16)  # HDF5 refuses two open files of one name
+    with h5py.File(name, "w", userblock_size=SIZE, libver="v108", **in_memory) as f:
+        for name, array in fields.items():
+            f.create_dataset(name, data=array)
+        f["ipvae"].attrs["format_version"] = np.int64(version)
+        f["ipvae"].attrs["checksum"] = np.array(_content_checksum(fields, version), dtype="S64")
+        f.flush()
+        return bytes(SIZE) + f.id.get_file_image()
 
 
 def read_network(path: str | Path) -> IntNetwork:
@@ -83,7 +98,7 @@ def read_network(path: str | Path) -> IntNetwork:
         If the file is missing, damaged, foreign, newer or inconsistent.
     """
     path = Path(path)
-    require_regular(path)
+    require_file(path)
     trusted = check_seal(path) in _written
     stored, version = "", 0
 

@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import signal
-import stat
 import subprocess
 import sys
 import threading
@@ -20,36 +19,15 @@ from typing import IO, Any
 import h5py
 import numpy as np
 
+from ipvae.files import require_file
 from ipvae.network import hdf5_child
 from ipvae.network.errors import FormatError
 
-MAX_BYTES = 2**34
-"""Largest file that is read."""
 SECONDS, BYTES_PER_SECOND = 60, 10_000_000
 """Longest time for a file: a start, and a rate that any disk keeps up with."""
 
 _HEADER_BYTES = 64 << 20
 Approve = Callable[[dict[str, tuple[np.dtype, tuple[int, ...]]], dict[str, dict]], None]
-
-
-def require_regular(path: Path) -> int:
-    """Size in bytes of a file that can be read to its end.
-
-    Raises
-    ------
-    FormatError
-        If it is missing, a folder, a device or a pipe, or larger than MAX_BYTES.
-    """
-    try:
-        found = path.stat()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise FormatError(f"{path}: cannot be read ({reason}); check the path") from error
-    if not stat.S_ISREG(found.st_mode):
-        raise FormatError(f"{path}: cannot be read (it is no regular file); check the path")
-    if found.st_size > MAX_BYTES:
-        raise FormatError(f"{path}: {found.st_size} bytes, allowed are up to {MAX_BYTES}")
-    return found.st_size
 
 
 def read_datasets(
@@ -93,7 +71,7 @@ def read_datasets(
     FormatError
         If the file is not readable, not plain, not approved, or HDF5 fails on it.
     """
-    size = require_regular(path)
+    size = require_file(path)
     seconds = SECONDS + size / BYTES_PER_SECOND
     wanted = {
         "attributes": attributes,

@@ -4,32 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ipvae.network.arrays import read_npy
 from ipvae.network.description import InputFormat, check_pixels
 from ipvae.network.errors import DescriptionError, InputError
-
-
-def load_pixels(path: str | Path, fmt: InputFormat) -> np.ndarray:
-    """Read images from an .npy file: (N, M) or (N, height, width).
-
-    Integers are taken as pixels of the format; floating-point values are real pixel
-    values, divided by the format's scale and rounded half to even.
-
-    Returns
-    -------
-    (N, M) int16
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read or its images do not fit the format.
-    """
-    images = load_array(path, "iuf", f"(n, {fmt.size})")
-    if len(images) == 0 or images[0].size != fmt.size:
-        raise InputError(
-            f"{path}: shape {images.shape}, the network takes one or more images of "
-            f"{fmt.size} pixels"
-        )
-    return to_pixels(images.reshape(len(images), fmt.size), fmt, str(path))
 
 
 def load_array(path: str | Path, kinds: str, allowed: str) -> np.ndarray:
@@ -43,27 +20,33 @@ def load_array(path: str | Path, kinds: str, allowed: str) -> np.ndarray:
     allowed : str
         Shape that a message names.
 
+    Returns
+    -------
+    array
+        Of a large file an array on the disk: take the images that are needed, then convert.
+
     Raises
     ------
     InputError
-        If it cannot be read, or holds something else or numbers that are not finite.
+        If it cannot be read, or holds something else. Numbers that are not finite are found where
+        images are converted.
     """
-    try:
-        images = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: not an .npy file of numbers ({error})") from error
-    if not isinstance(images, np.ndarray) or images.dtype.kind not in kinds or images.ndim < 2:
+    images = read_npy(path)
+    if images.dtype.kind not in kinds or images.ndim < 2:
         raise InputError(f"{path}: holds no array of images, allowed {allowed} numbers")
-    if images.dtype.kind == "f" and not np.isfinite(images).all():
-        raise InputError(f"{path}: holds values that are not finite numbers")
     return images
+
+
+def require_finite(images: np.ndarray, where: str) -> None:
+    """Raise InputError if images hold NaN or infinity."""
+    if images.dtype.kind == "f" and not np.isfinite(images).all():
+        raise InputError(f"{where}: holds values that are not finite numbers")
 
 
 def to_pixels(images: np.ndarray, fmt: InputFormat, where: str = "images") -> np.ndarray:
     """Convert real-valued or integer images to (N, M) int16 pixels within the range."""
     if images.dtype.kind == "f":
-        if not np.isfinite(images).all():
-            raise InputError(f"{where}: holds values that are not finite numbers")
+        require_finite(images, where)
         images = np.rint(images / fmt.scale)
     try:
         check_pixels(images, fmt, where)

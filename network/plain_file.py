@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.files import require_file
 from ipvae.network.errors import DescriptionError, FormatError
-from ipvae.network.hdf5 import read_datasets, require_regular
+from ipvae.network.hdf5 import read_datasets
 from ipvae.network.hdf5_child import shown
 from ipvae.network.plain_net import (
     ACCUMULATOR,
@@ -56,7 +57,7 @@ def is_plain(path: str | Path) -> bool:
     """
     path = Path(path)
     try:
-        require_regular(path)
+        require_file(path)
         with path.open("rb") as f:
             head = f.read(len(_HDF5_MAGIC))
     except (FormatError, OSError):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ipvae.network.errors import InputError
-from ipvae.network.pixels import load_array
+from ipvae.network.pixels import load_array, require_finite
 from ipvae.network.plain_net import (
     BIAS_MAX,
     BIAS_MIN,
@@ -31,6 +31,10 @@ MESSAGE_END = 2**15
 """Messages that come from no neuron of ours are 16 bits wide with their sign."""
 
 
+INTEGERS = ("input", "real")
+"""Readings of integers: as what an input neuron takes, or as real numbers."""
+
+
 @dataclass(frozen=True, eq=False)
 class Frames:
     """A user's images: one for all steps of a sample, or one for each step.
@@ -41,73 +45,124 @@ class Frames:
         What an input neuron takes, or the messages themselves where there is none.
     real : bool
         Whether the user gave real numbers, which the network's own transform scaled.
+    reading : str
+        How the user's numbers were read, with the range found and the range allowed.
     """
 
     values: np.ndarray
     real: bool
+    reading: str = ""
 
     def __len__(self) -> int:
         return len(self.values)
 
     def first(self, n: int) -> "Frames":
         """Return the first n samples."""
-        return Frames(self.values[:n], self.real)
+        return Frames(self.values[:n], self.real, self.reading)
 
 
-def load_frames(path: str | Path, network: PlainNetwork, n_steps: int) -> Frames:
-    """Read images from an .npy file.
+def load_frames(
+    images: str | Path | np.ndarray,
+    network: PlainNetwork,
+    n_steps: int,
+    integers: str = "input",
+    first: int | None = None,
+) -> Frames:
+    """Read images from an array or an .npy file.
 
-    Images are (N, C, H, W), or (N, n), or flat; with one image for each step, (N, steps, ...).
-    Integers are what an input neuron takes (Lava's bias of a CUBA neuron, the signal of a Delta
-    neuron). Real numbers x are lava-dl's inputs: weight * x + bias of the input layer, toward zero.
+    Parameters
+    ----------
+    images : array or path
+        (N, C, H, W) with the network's C, H and W, or flat (N, n); of one channel (N, H, W) and
+        (N, H, W, 1) too. With one image for each step (N, steps, C, H, W), (N, steps, n), or
+        lava-dl's order, the steps last: (N, C, H, W, steps), (N, n, steps).
+    network : PlainNetwork
+    n_steps : int
+    integers : 'input' or 'real'
+        Integers are what an input neuron takes (Lava's bias of a CUBA neuron, the signal of a Delta
+        neuron), or real numbers. Real numbers x are lava-dl's inputs: weight * x + bias of the
+        input layer, toward zero.
+    first : int, optional
+        Number of samples, the first ones in order; all without it.
 
     Raises
     ------
     InputError
         If the file cannot be read or its images do not fit the network.
     """
-    images = load_array(path, "biuf", "(n, ...)")
-    return _frames(_in_steps(images, network.input, n_steps, str(path)), network, str(path))
+    if integers not in INTEGERS:
+        raise InputError(f"integers: found '{integers}', allowed {' and '.join(INTEGERS)}")
+    path = isinstance(images, (str, Path))
+    where = str(images) if path else "images"
+    array = load_array(images, "biuf", "(n, ...)") if path else np.asarray(images)
+    found = _in_steps(array[:first], network.input, n_steps, where)
+    require_finite(found, where)
+    if integers == "real":
+        found = found.astype(np.float64)
+    return _frames(found, network, where, str(array.dtype))
 
 
 def _in_steps(images: np.ndarray, entry: PlainInput, n_steps: int, where: str) -> np.ndarray:
     """Images as (N, 1 or n_steps, n_inputs)."""
-    n, size = len(images), entry.size
-    if n and images[0].size == size:
+    n, size, given = len(images), entry.size, images.shape[1:]
+    shapes = _shapes(entry)
+    if n and given in shapes:
         return images.reshape(n, 1, size)
-    frames = images.shape[1]
-    if not n or not frames or images[0, 0].size != size:
+    if n and len(given) > 1 and given[0] > 0 and given[1:] in shapes:
+        by_step = images.reshape(n, given[0], size)
+    elif n and len(given) > 1 and given[-1] > 0 and given[:-1] in (entry.shape, (size,)):
+        by_step = np.moveaxis(images, -1, 1).reshape(n, given[-1], size)  # lava-dl's order
+    else:
+        wanted = ", ".join(f"(n, {', '.join(map(str, shape))})" for shape in shapes)
         raise InputError(
             f"{where}: shape {images.shape}, the network takes one or more images of {size} "
-            f"values, {entry.shape}, or with one for each step (n, steps, ...)"
+            f"values, {wanted}, or with one for each step (n, steps, ...) or (n, ..., steps)"
         )
-    if frames < n_steps:
+    steps = by_step.shape[1]
+    if steps < n_steps:
         raise InputError(
-            f"--steps: found {n_steps}, allowed up to {frames}, the steps of each sample in {where}"
+            f"--steps: found {n_steps}, allowed up to {steps}, the steps of each sample in {where}"
         )
-    return images.reshape(n, frames, size)[:, :n_steps]
+    return by_step[:, :n_steps]
 
 
-def _frames(images: np.ndarray, network: PlainNetwork, where: str) -> Frames:
+def _shapes(entry: PlainInput) -> list[tuple[int, ...]]:
+    """Shapes that one image may have; no other order of the axes."""
+    found = [entry.shape] if len(entry.shape) == 1 else [entry.shape, (entry.size,)]
+    if len(entry.shape) == 3 and entry.shape[0] == 1:
+        _, height, width = entry.shape
+        found += [(height, width), (height, width, 1)]
+    return list(dict.fromkeys(found))
+
+
+def _frames(images: np.ndarray, network: PlainNetwork, where: str, dtype: str) -> Frames:
     neuron, real = network.input.neuron, images.dtype.kind == "f"
+    found = f"{images.min():g} to {images.max():g}"
     if neuron is None:
         if real and (images != np.rint(images)).any():
             raise InputError(
                 f"{where}: holds fractions; without input neurons allowed are messages"
             )
         low, high = (-MESSAGE_END, MESSAGE_END - 1) if network.sigma_delta else (0, 1)
-        real = False
+        real, reading = False, "messages"
     else:
+        reading = "real numbers" if real else "what input neurons take"
         if real:
-            images = np.trunc(network.input.weight * images.astype(np.float64) + network.input.bias)
+            weight, bias = network.input.weight, network.input.bias
+            images = np.trunc(weight * images.astype(np.float64) + bias)
+            reading += f" ({weight:g} x + {bias:g} of the input layer)"
         cuba = isinstance(neuron, CubaNeuron)
         low, high = (BIAS_MIN, BIAS_MAX) if cuba else (-SIGMA_END, SIGMA_END - 1)
-    if images.size and (images.min() < low or images.max() > high):
+    if images.min() < low or images.max() > high:
         raise InputError(
             f"{where}: holds {images.min():g}..{images.max():g} for the input neurons, allowed "
             f"{low}..{high}" + ("; scale the images as in training" if neuron is not None else "")
         )
-    return Frames(images.astype(np.int32), real)
+    said = (
+        f"{where}: {len(images)} samples, {dtype} read as {reading}, {found}; input neurons get "
+        f"{images.min():g} to {images.max():g} ({low} to {high} allowed)"
+    )
+    return Frames(images.astype(np.int32), real, said)
 
 
 def messages(entry: PlainInput, frames: np.ndarray, n_steps: int) -> np.ndarray:

@@ -23,6 +23,9 @@ class LayerTotals:
     random_words : int
         Uniforms that its draws take (`ipvae.network.poisson.random_words`); replayed draws are
         counted like those that the sampler makes.
+    peak : int
+        Most messages that one image sends at one of the rows 0..T-1; where images stopped alone,
+        perhaps at the last row of one that stopped before the others.
     """
 
     messages: np.ndarray
@@ -31,6 +34,7 @@ class LayerTotals:
     u: np.ndarray
     z: np.ndarray
     random_words: int
+    peak: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +111,7 @@ def _joined_layer(parts: list[LayerTotals]) -> LayerTotals:
         u=u,
         z=z,
         random_words=sum(part.random_words for part in parts),
+        peak=max(part.peak for part in parts),
     )
 
 

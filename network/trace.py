@@ -13,10 +13,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ipvae.network.atomic import replacing
+from ipvae.files import atomic_path
 from ipvae.network.errors import FormatError, InputError
 from ipvae.network.hdf5 import read_datasets
 from ipvae.network.hdf5_child import shown
+from ipvae.network.hdf5_output import Output
 
 ATTRIBUTES = {"backend": str, "seed": int, "network_checksum": str, "steps": int}
 EVERY = "every"
@@ -177,7 +178,11 @@ def write_header(f: h5py.File, trace: Trace, steps: int) -> None:
 
 def write_trace(path: str | Path, trace: Trace) -> None:
     """Write a trace file; the path holds either the old file or the whole new one."""
-    with replacing(path) as temporary, h5py.File(temporary, "w") as f:
+    with (
+        atomic_path(path) as temporary,
+        Output(temporary) as output,
+        h5py.File(output, "w") as f,
+    ):
         write_header(f, trace, trace.steps)
         for i, sample in enumerate(trace.samples):
             for layer, variables in sample.items():
@@ -188,6 +193,7 @@ def write_trace(path: str | Path, trace: Trace) -> None:
                         compression="gzip",
                         compression_opts=1,
                     )
+                    output.require_written()
 
 
 def read_trace(path: str | Path) -> Trace:

@@ -7,7 +7,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ipvae.network.atomic import replacing
+from ipvae.files import atomic_path
+from ipvae.network.hdf5_output import Output
 from ipvae.network.trace import Trace, write_header
 
 CHUNK_ROWS = 64
@@ -17,9 +18,10 @@ CHUNK_ROWS = 64
 class TraceStream:
     """A trace file that grows; `open_trace` makes one."""
 
-    def __init__(self, file: h5py.File, rows: int) -> None:
+    def __init__(self, file: h5py.File, rows: int, output: Output) -> None:
         self._file = file
         self._rows = rows
+        self._output = output
 
     def write(self, image: int, layer: str, variable: str, row: int, values: np.ndarray) -> None:
         """Write some rows of one image.
@@ -32,6 +34,11 @@ class TraceStream:
         row : int
             Place of the first of them among the recorded rows.
         values : (n, neurons) int32
+
+        Raises
+        ------
+        OSError
+            If the disk is full; `open_trace` names the file.
         """
         name = f"samples/{image}/{layer}/{variable}"
         if name in self._file:
@@ -47,6 +54,7 @@ class TraceStream:
                 compression_opts=1,
             )
         dataset[row : row + len(values)] = values  # type: ignore[index]
+        self._output.require_written()
 
 
 @contextmanager
@@ -60,7 +68,16 @@ def open_trace(path: str | Path, header: Trace, rows: int) -> Iterator[TraceStre
         Without samples: backend, seed, checksum and what is recorded.
     rows : int
         Recorded rows of each image.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written; the file that was there is kept.
     """
-    with replacing(path) as temporary, h5py.File(temporary, "w") as f:
+    with (
+        atomic_path(path) as temporary,
+        Output(temporary) as output,
+        h5py.File(output, "w") as f,
+    ):
         write_header(f, header, (rows - 1) * header.every)
-        yield TraceStream(f, rows)
+        yield TraceStream(f, rows, output)

@@ -42,9 +42,8 @@ def comparison(
     Parameters
     ----------
     png, svg : files to write, as they are named
-    subjects : `name`, `kind`, `stop` and `curve` each, as `ipvae compare --json` has them
-    of : which images, for the title
-    energy : which model's energies are drawn: a line at the upper end, the band down to the lower
+    subjects, of, energy
+        As `comparison_figure`.
 
     Raises
     ------
@@ -53,36 +52,70 @@ def comparison(
     OSError
         If a file cannot be written.
     """
+    with drawing(WIDE, _height(subjects)) as figure:
+        _draw_all(figure, subjects, of, energy)
+        figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
+        figure.savefig(svg, format="svg", metadata=NO_TOOL)
+
+
+def comparison_figure(subjects: Sequence[Mapping[str, Any]], of: str, energy: str) -> Figure:
+    """Return the figure that `comparison` writes.
+
+    Parameters
+    ----------
+    subjects : `name`, `kind`, `stop` and `curve` each, as `ipvae compare --json` has them
+    of : which images, for the title
+    energy : which model's energies are drawn: a line at the upper end, the band down to the lower
+
+    Raises
+    ------
+    ValueError
+        If there is no subject.
+    """
+    with drawing(WIDE, _height(subjects)) as figure:
+        _draw_all(figure, subjects, of, energy)
+        return figure
+
+
+def _rows(subjects: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Figures that any point has."""
     if not subjects:
         raise ValueError("subjects are empty; needed is one or more. Compare something.")
+    return [key for key in ROWS if any(key in point for s in subjects for point in s["curve"])]
+
+
+def _foot(subjects: Sequence[Mapping[str, Any]]) -> int:
+    return LINE * math.ceil((len(subjects) + 1) / LEGEND_COLUMNS) + AXIS
+
+
+def _height(subjects: Sequence[Mapping[str, Any]]) -> int:
+    return HEAD + TALL * len(_rows(subjects)) + _foot(subjects)
+
+
+def _draw_all(figure: Figure, subjects: Sequence[Mapping[str, Any]], of: str, energy: str) -> None:
     columns: dict[str, Place] = {
         "step": lambda point: (point["step"], point["step"]),
         "operations an image": lambda point: (point["operations"], point["operations"]),
         f"µJ an image ({energy})": lambda point: _microjoules(point, energy),
     }
-    rows = [key for key in ROWS if any(key in point for s in subjects for point in s["curve"])]
-    foot = LINE * math.ceil((len(subjects) + 1) / LEGEND_COLUMNS) + AXIS
-    height = HEAD + TALL * len(rows) + foot
+    rows, height = _rows(subjects), _height(subjects)
     looks = [_look(i, subject) for i, subject in enumerate(subjects)]
-    with drawing(WIDE, height) as figure:
-        panels = figure.subplots(len(rows), len(columns), sharex="col", sharey="row", squeeze=False)
-        figure.subplots_adjust(
-            left=0.05, right=0.985, top=1 - HEAD / height, bottom=foot / height, wspace=0.06
-        )
-        for key, line in zip(rows, panels, strict=True):
-            for axes, place in zip(line, columns.values(), strict=True):
-                for subject, look in zip(subjects, looks, strict=True):
-                    _draw(axes, subject, key, place, look)
-            line[0].set_title(ROWS[key])
-            _set_heights(line[0], key, subjects)
-        for axes, name in zip(panels[-1], columns, strict=True):
-            _set_logarithmic(axes)
-            axes.set_xlabel(name)
-        _legend(figure, subjects, looks)
-        below = f"{of}; energy is modelled, not measured; what is below a frame is cut"
-        title(figure, "What it costs, and what it buys", below)
-        figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
-        figure.savefig(svg, format="svg", metadata=NO_TOOL)
+    panels = figure.subplots(len(rows), len(columns), sharex="col", sharey="row", squeeze=False)
+    figure.subplots_adjust(
+        left=0.05, right=0.985, top=1 - HEAD / height, bottom=_foot(subjects) / height, wspace=0.06
+    )
+    for key, line in zip(rows, panels, strict=True):
+        for axes, place in zip(line, columns.values(), strict=True):
+            for subject, look in zip(subjects, looks, strict=True):
+                _draw(axes, subject, key, place, look)
+        line[0].set_title(ROWS[key])
+        _set_heights(line[0], key, subjects)
+    for axes, name in zip(panels[-1], columns, strict=True):
+        _set_logarithmic(axes)
+        axes.set_xlabel(name)
+    _legend(figure, subjects, looks)
+    below = f"{of}; energy is modelled, not measured; what is below a frame is cut"
+    title(figure, "What it costs, and what it buys", below)
 
 
 def _microjoules(point: Point, model: str) -> tuple[float, float] | None:

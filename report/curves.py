@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
 
 from ipvae.report.canvas import BLUE, GREY, ORANGE, drawing, save, title
@@ -14,6 +15,8 @@ from ipvae.report.numbers import percent, percent_tick, plain
 from ipvae.report.words import number_of
 
 NEAR = 0.99
+CONVERGENCE = (760, 620)
+"""Pixels of that figure."""
 EPOCH_PANELS = (
     ("loss", "loss", "nats × 256 / pixels"),
     ("nll", "NLL", "nats per image"),
@@ -36,7 +39,30 @@ def convergence(
     Parameters
     ----------
     path : PNG file
-    points : `step`, `r2` and `zeros` each, as `evaluation.metrics.curve` gives them
+    points, of, images, trained
+        As `convergence_figure`.
+
+    Raises
+    ------
+    ValueError
+        As `convergence_figure`.
+    InputError
+        If the file cannot be written.
+    """
+    with drawing(*CONVERGENCE) as figure:
+        _draw_convergence(figure, points, of, images, trained)
+        save(figure, path)
+
+
+def convergence_figure(
+    points: Sequence[Mapping[str, float]], of: str, images: int, trained: int | None = None
+) -> Figure:
+    """Return a figure of R2 and the fraction of zeros against the number of steps.
+
+    Parameters
+    ----------
+    points : `step`, `r2` and `zeros` each, as `evaluation.metrics.curve` gives them; with `r2_sd`
+        and `zeros_sd` a band of one deviation is drawn
     of : which model, for the title
     images : over how many they are means
     trained : steps unrolled in training, marked by a line
@@ -45,41 +71,53 @@ def convergence(
     ------
     ValueError
         If there is no point or a step is below 1, which a logarithmic axis cannot show.
-    InputError
-        If the file cannot be written.
     """
+    with drawing(*CONVERGENCE) as figure:
+        _draw_convergence(figure, points, of, images, trained)
+        return figure
+
+
+def _draw_convergence(
+    figure: Figure,
+    points: Sequence[Mapping[str, float]],
+    of: str,
+    images: int,
+    trained: int | None,
+) -> None:
     steps = np.array([point["step"] for point in points], dtype=float)
     if steps.size == 0 or steps.min() < 1:
         raise ValueError(f"steps are {steps.tolist()}; needed is one or more, each 1 or above.")
     fit, zeros = (np.array([point[k] for point in points], dtype=float) for k in ("r2", "zeros"))
-    with drawing(760, 620) as figure:
-        upper, lower = figure.subplots(2, 1, sharex=True)
-        figure.subplots_adjust(left=0.09, right=0.96, top=0.84, bottom=0.09, hspace=0.28)
-        for axes, values, colour, name in (
-            (upper, fit, BLUE, "R²: explained variance of an image"),
-            (lower, zeros, ORANGE, "zeros: latents without a spike at a step"),
-        ):
-            axes.plot(steps, values, "o-", color=colour, clip_on=False)
-            axes.set_xscale("log")
-            axes.set_title(name)
-            if trained is not None:
-                axes.axvline(trained, color=GREY, linestyle="--", linewidth=1)
-        least = float(np.nanmin(fit)) if np.isfinite(fit).any() else 0.0
-        upper.set_ylim(1.1 * least if least < 0 else 0.0, 1.0)
-        lower.set_ylim(0.0, 1.0)
-        lower.yaxis.set_major_formatter(PercentFormatter(1.0))
-        lower.set_xlabel("step")
-        lower.set_xticks(_ticks(steps[-1]), minor=False)
-        lower.xaxis.set_minor_locator(NullLocator())
-        lower.xaxis.set_major_formatter("{x:g}")
-        lower.set_xlim(1, max(steps[-1], 2))
-        _value(upper, fit[-1], f"{fit[-1]:.3f} at step {steps[-1]:g}", BLUE)
-        _value(lower, zeros[-1], percent(zeros[-1]), ORANGE)
-        below = f"mean over {number_of(images, 'image')}{_near(steps, fit)}"
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    figure.subplots_adjust(left=0.09, right=0.96, top=0.84, bottom=0.09, hspace=0.28)
+    for axes, key, values, colour, name in (
+        (upper, "r2", fit, BLUE, "R²: explained variance of an image"),
+        (lower, "zeros", zeros, ORANGE, "zeros: latents without a spike at a step"),
+    ):
+        axes.plot(steps, values, "o-", color=colour, clip_on=False)
+        if f"{key}_sd" in points[0]:
+            deviation = np.array([point[f"{key}_sd"] for point in points], dtype=float)
+            low, high = values - deviation, values + deviation
+            axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
+        axes.set_xscale("log")
+        axes.set_title(name)
         if trained is not None:
-            below += f"; dashed: {trained} steps unrolled in training"
-        title(figure, f"Convergence of {of}", below)
-        save(figure, path)
+            axes.axvline(trained, color=GREY, linestyle="--", linewidth=1)
+    least = float(np.nanmin(fit)) if np.isfinite(fit).any() else 0.0
+    upper.set_ylim(1.1 * least if least < 0 else 0.0, 1.0)
+    lower.set_ylim(0.0, 1.0)
+    lower.yaxis.set_major_formatter(PercentFormatter(1.0))
+    lower.set_xlabel("step")
+    lower.set_xticks(_ticks(steps[-1]), minor=False)
+    lower.xaxis.set_minor_locator(NullLocator())
+    lower.xaxis.set_major_formatter("{x:g}")
+    lower.set_xlim(1, max(steps[-1], 2))
+    _value(upper, fit[-1], f"{fit[-1]:.3f} at step {steps[-1]:g}", BLUE)
+    _value(lower, zeros[-1], percent(zeros[-1]), ORANGE)
+    below = f"mean over {number_of(images, 'image')}{_near(steps, fit)}"
+    if trained is not None:
+        below += f"; dashed: {trained} steps unrolled in training"
+    title(figure, f"Convergence of {of}", below)
 
 
 def training(path: str | Path, history: Sequence[Mapping[str, Any]], of: str) -> None:

@@ -2,6 +2,9 @@
 
 from ipvae.report.numbers import whole
 
+STATUS = "No Loihi 2 was measured: counts come from the emulator, energies are modelled."
+"""What every report and comparison begins with."""
+
 
 def number_of(n: int, thing: str) -> str:
     """Write `1 image`, `2 images`."""

@@ -179,7 +179,7 @@ class Shop:
         printed = io.StringIO()
         with (
             mock.patch("ipvae.train.data._load_patches", self.patches),
-            mock.patch("ipvae.cli.doctor_checks._tried", tried_here),
+            mock.patch("ipvae.workflows.doctor.checks.tried", tried_here),
             contextlib.redirect_stdout(printed),
             contextlib.redirect_stderr(printed),
         ):
@@ -222,8 +222,8 @@ def moved(folder: Path):
 
 def tried_here(streams):
     """Steps of `ipvae doctor`, in this process in place of its children."""
-    from ipvae.cli.doctor_child import attempt
     from ipvae.lava_procs.importing import import_lava
+    from ipvae.workflows.doctor.child import attempt
 
     import_lava()  # whatever start method this process has: Lava itself wants to be the first
     return {(kind, name): attempt(kind, name) for steps in streams for kind, name in steps}

@@ -35,16 +35,12 @@ def tiny(shop, documents, tmp_path):
 
 
 @pytest.fixture
-def made(script, shop, monkeypatch, capsys):
+def made(script, monkeypatch, capsys):
     """Function of a script's name, words and values to set in it: what it prints."""
-
-    def ipvae(*words):
-        status, text = shop.ipvae(*map(str, words))
-        assert status == 0, text
 
     def run(name, *words, **values):
         module = script(name)
-        for key, value in {"ipvae": ipvae, **values}.items():
+        for key, value in values.items():
             monkeypatch.setattr(module, key, value)
         monkeypatch.setattr(sys, "argv", [name, *map(str, words)])
         capsys.readouterr()
@@ -131,7 +127,7 @@ def robustness_is_there(printed, folder):
 
 
 def test_script_of_robustness_gives_its_tables_and_figure(made, tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr("ipvae.cli.evaluate.PROBE_IMAGES", 200)
+    monkeypatch.setattr("ipvae.workflows.evaluation.codes.PROBE_IMAGES", 200)
     words = [tiny, "--out", tmp_path / "out", "--figure", tmp_path / "robustness.png"]
     words += ["--noise", "0.1", "--salt", "0.1"]
     robustness_is_there(made("robustness", *words, *STEPS["robustness"]), tmp_path)

@@ -130,7 +130,7 @@ def test_the_installed_wheel_is_what_runs(installed):
         f"for name in {[n for n in PACKAGES if n != 'lava_procs']}:\n"
         "    module = importlib.import_module('ipvae.' + name)\n"
         "    assert module.__file__.startswith(sys.prefix), module.__file__\n"
-        "import ipvae.cli.main, ipvae.cli.doctor_child\n"
+        "import ipvae.cli.main, ipvae.workflows.doctor.child\n"
     )
     installed("python", "-c", code)
 

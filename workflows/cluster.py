@@ -18,6 +18,7 @@ import numpy as np
 
 from ipvae import __version__
 from ipvae.emulator import Emulator, Stopped
+from ipvae.emulator import totals_at as emulated_at
 from ipvae.emulator.engine import processors
 from ipvae.emulator.settling import joined_stops
 from ipvae.errors import BackendError, HungBackendError, InputError
@@ -78,6 +79,24 @@ def totals(
         return emulator.totals(images, n_steps, seed, at=at, progress=progress)
     act = _Run(without_images(network), n_steps, seed, tuple(at))
     return joined(on_shards(act, images, scheduler, progress))
+
+
+def totals_at(
+    network: IntNetwork,
+    images: np.ndarray,
+    steps: Sequence[int],
+    seed: int,
+    scheduler: str | None,
+    progress: Advance | None = None,
+) -> dict[int, Totals]:
+    """Totals after each of some numbers of steps of one run, here or on a cluster; as `totals`."""
+    emulator = Emulator(network, tell=log.info)
+    scheduler = where(scheduler, len(images), max(steps))
+    if scheduler is None:
+        return emulated_at(emulator, images, steps, seed, progress=progress)
+    act = _RunToEach(without_images(network), tuple(steps), seed)
+    parts = on_shards(act, images, scheduler, progress)
+    return {step: joined([part[step] for part in parts]) for step in parts[0]}
 
 
 def stopped(
@@ -155,6 +174,19 @@ class _Run:
     def __call__(self, shard: Shard) -> Totals:
         emulator = Emulator(self.network, threads=1)  # a worker for each processor
         return emulator.totals(shard.pixels, self.n_steps, self.seed, shard.first, at=self.at)
+
+
+@dataclass(frozen=True, eq=False)
+class _RunToEach:
+    """The same, with totals after each of some numbers of steps."""
+
+    network: IntNetwork
+    steps: tuple[int, ...]
+    seed: int
+
+    def __call__(self, shard: Shard) -> dict[int, Totals]:
+        emulator = Emulator(self.network, threads=1)
+        return emulated_at(emulator, shard.pixels, self.steps, self.seed, shard.first)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ipvae.energy.counts import Counts, count, count_totals
+from ipvae.energy.counts import Counts, count
 from ipvae.energy.layer_counts import LayerCounts, layer_counts
 from ipvae.energy.models import EnergyRow, TimeRow
 from ipvae.energy.models.loihi2 import CHIP as LOIHI2
 from ipvae.energy.models.table import left_out, model_table
 from ipvae.energy.work import work_of
 from ipvae.errors import InputError
+from ipvae.network.activity import activity_of
 from ipvae.network.description import IntNetwork
 from ipvae.network.totals import Totals
 from ipvae.network.trace import Trace
@@ -29,7 +30,7 @@ class OperationCounts(Result):
     total : Counts
         Of the whole network.
     layers : tuple of LayerCounts
-        Of each layer; empty where a trace was counted.
+        Of each layer.
     images : int
         Images of the run.
     """
@@ -114,15 +115,14 @@ def count_operations(
     InputError
         If the run or trace lacks what is counted.
     """
-    run = _ran(result)
-    if isinstance(run, Trace):
-        return OperationCounts(count(network, run), (), len(run.samples))
-    return OperationCounts(
-        count_totals(network, run), tuple(layer_counts(network, run)), run.images
-    )
+    activity = activity_of(network, ran(result))
+    layers = tuple(layer_counts(network, activity))
+    return OperationCounts(count(network, activity), layers, activity.images)
 
 
-def estimate_energy(network: IntNetwork, result: RunResult | Totals) -> EnergyEstimate:
+def estimate_energy(
+    network: IntNetwork, result: RunResult | Trace | Totals | str | Path
+) -> EnergyEstimate:
     """Model what a run costs on Loihi 2, on other chips, and as dense arithmetic.
 
     Every row names its kind (modelled), part (dynamic, static or total), source and assumptions;
@@ -132,23 +132,27 @@ def estimate_energy(network: IntNetwork, result: RunResult | Totals) -> EnergyEs
     ----------
     network : IntNetwork
         The network that ran.
-    result : RunResult or Totals
-        Of any backend that recorded every variable.
+    result : RunResult, Trace, Totals, or path of a trace file
+        Of any backend.
 
     Raises
     ------
     InputError
-        If the run recorded part of its variables only.
+        If the run or trace lacks what is counted.
     """
-    run = _ran(result)
-    if isinstance(run, Trace):
-        raise InputError("result: is a trace, allowed is what ipvae.run returns.")
-    work = work_of(network, run)
+    work = work_of(network, activity_of(network, ran(result)))
     energy, time = model_table(network, work)
     return EnergyEstimate(tuple(energy), tuple(time), tuple(left_out(work)))
 
 
-def _ran(result: object) -> Trace | Totals:
+def ran(result: object) -> Trace | Totals:
+    """Return what a run recorded, or the trace of a file.
+
+    Raises
+    ------
+    InputError
+        If it is no run, or a file that cannot be read as a trace.
+    """
     if isinstance(result, RunResult):
         found = result.totals or result.trace
         if found is not None:

@@ -1,5 +1,9 @@
 """Images to work on, from arrays, files, data sets or a network: integer pixels with labels."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,13 +13,21 @@ import numpy as np
 from ipvae.errors import InputError
 from ipvae.network.description import InputFormat, IntNetwork
 from ipvae.network.hdf5_child import shown
-from ipvae.network.pixels import load_pixels, to_pixels
+from ipvae.workflows.own_images import OwnImages, read_images, to_levels
+from ipvae.workflows.picture_files import WHITE
 
 if TYPE_CHECKING:
     from ipvae.train.data import Images
 
 OF_DIGITS = ("digits", "mnist")
 """Data sets whose classes are the digits."""
+UNLIKE = 0.25
+"""Difference of mean levels, as a part of the range, beyond which a warning is given."""
+
+log = logging.getLogger("ipvae")
+_kept: "ContextVar[dict[tuple[str, str | None], Images] | None]" = ContextVar(
+    "ipvae_data_sets", default=None
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +57,30 @@ class LabelledImages:
 
 
 ImagesLike = np.ndarray | str | Path | LabelledImages | None
-"""An array, an .npy file or the name of a set, images that were read before, or None."""
+"""An array, a file or folder, the name of a set, images that were read before, or None."""
 
 
 def preset_images(preset: str, data_dir: str | Path | None) -> "Images":
     """Load the images of a preset."""
     from ipvae.train.data import load_images
 
-    return load_images(preset, data_dir)
+    kept = _kept.get()
+    if kept is None:
+        return load_images(preset, data_dir)
+    key = (preset, None if data_dir is None else str(data_dir))
+    if key not in kept:
+        kept[key] = load_images(preset, data_dir)
+    return kept[key]
+
+
+@contextmanager
+def data_sets_kept() -> Iterator[None]:
+    """Load each data set once, however often it is asked for within."""
+    token = _kept.set({})
+    try:
+        yield
+    finally:
+        _kept.reset(token)
 
 
 def names_a_set(images: ImagesLike) -> bool:
@@ -63,80 +91,75 @@ def names_a_set(images: ImagesLike) -> bool:
 
 
 def given_images(
-    images: ImagesLike, fmt: InputFormat, labels: np.ndarray | None = None
+    images: ImagesLike,
+    fmt: InputFormat,
+    labels: np.ndarray | None = None,
+    first: int | None = None,
 ) -> LabelledImages:
     """Bring a user's images to the pixels of an input format.
 
     Parameters
     ----------
-    images : array, path of an .npy file, or name of a set
+    images : array, path, or name of a set
         An array is flat (N, M), (N, height, width), (N, 1, height, width) or
-        (N, height, width, 1). Integers are pixel levels, floating-point numbers real values.
+        (N, height, width, 1). Integers are pixel levels, floating-point numbers real values, true
+        is white. A path is that of an .npy file, of an .npz file (`images`, `labels`) or of a
+        folder of pictures.
     fmt : InputFormat
     labels : (N,) int, optional
+    first : int, optional
+        How many to read, the first in order.
 
     Raises
     ------
     InputError
         If they cannot be read, or have another shape or pixels out of range.
     """
-    from ipvae.train.other_images import NAMES, other_images
-
     if isinstance(images, LabelledImages):
         return images
-    if not isinstance(images, (str, Path)):
-        return _labelled(array_pixels(images, fmt), labels)
-    path = Path(images)
-    if not names_a_set(images):
-        if not path.suffix and not path.exists():
-            raise InputError(
-                f"images: found {path}, allowed an .npy file or one of {', '.join(NAMES)}"
-            )
-        return _labelled(load_pixels(path, fmt), labels)
-    if fmt.minimum != 0:
+    if names_a_set(images):
+        return _set_images(str(images), fmt)
+    if isinstance(images, (str, Path)):
+        _require_there(Path(images))
+    own = read_images(images, labels, fmt.shape).first(first)
+    if isinstance(images, (str, Path)) and Path(images).is_dir():
+        own = _as_levels(own, fmt)
+    return LabelledImages(to_levels(own, fmt), own.labels)
+
+
+def _require_there(path: Path) -> None:
+    from ipvae.train.other_images import NAMES
+
+    if not path.suffix and not path.exists():
         raise InputError(
-            f"images={path}: its pixels go from black to white, the network's from "
-            f"{fmt.minimum} to {fmt.maximum}; give an .npy file of images that were prepared as "
-            "those of the training were"
+            f"images: found {path}, allowed an .npy or .npz file, a folder of pictures, or one of "
+            f"{', '.join(NAMES)}"
         )
-    found, classes = other_images(str(path), *fmt.shape)
+
+
+def _set_images(name: str, fmt: InputFormat) -> LabelledImages:
+    from ipvae.train.other_images import other_images
+
+    _require_from_black(name, fmt)
+    found, classes = other_images(name, *fmt.shape)
     pixels = np.rint(found * fmt.maximum).astype(np.int16).reshape(len(found), -1)
     return LabelledImages(pixels, classes)
 
 
-def array_pixels(images: object, fmt: InputFormat) -> np.ndarray:
-    """Bring an array of images to pixels (N, M) int16.
+def _as_levels(pictures: OwnImages, fmt: InputFormat) -> OwnImages:
+    """Pictures' 0 to 255 become the network's levels from black to white."""
+    _require_from_black(pictures.where, fmt)
+    values = np.rint(pictures.values * (fmt.maximum / WHITE)).astype(np.int16)
+    return replace(pictures, values=values)
 
-    Raises
-    ------
-    InputError
-        If its shape is not one of those of `given_images`, or its numbers do not fit.
-    """
-    array = np.asarray(images)
-    height, width = fmt.shape
-    allowed = [(fmt.size,), (height, width), (1, height, width), (height, width, 1)]
-    if array.ndim < 2 or array.shape[1:] not in allowed or len(array) == 0:
+
+def _require_from_black(where: str, fmt: InputFormat) -> None:
+    if fmt.minimum != 0:
         raise InputError(
-            f"images: shape must be (n, {fmt.size}), (n, {height}, {width}), "
-            f"(n, 1, {height}, {width}) or (n, {height}, {width}, 1) with n above 0, got "
-            f"{array.shape}. Reshape them, or resize them to {height} x {width}."
+            f"images={where}: its pixels go from black to white, the network's from "
+            f"{fmt.minimum} to {fmt.maximum}; give an .npy file of images that were prepared as "
+            "those of the training were"
         )
-    if array.dtype.kind not in "iufb":
-        raise InputError(f"images: dtype must be real numbers, got {array.dtype}. Convert them.")
-    levels = array.astype(np.int16) if array.dtype.kind == "b" else array
-    return to_pixels(levels.reshape(len(array), fmt.size), fmt)
-
-
-def _labelled(pixels: np.ndarray, labels: np.ndarray | None) -> LabelledImages:
-    if labels is None:
-        return LabelledImages(pixels, np.full(len(pixels), -1))
-    found = np.asarray(labels)
-    if found.shape != (len(pixels),) or found.dtype.kind not in "iu":
-        raise InputError(
-            f"labels: must be integers of shape ({len(pixels)},), one for each image, got "
-            f"{found.dtype} of shape {found.shape}."
-        )
-    return LabelledImages(pixels, found.astype(np.int64))
 
 
 def network_images(
@@ -170,11 +193,13 @@ def network_images(
     if images is not None and data_dir is not None:
         raise InputError("images and data_dir: give one of them")
     if images is not None:
-        found = given_images(images, network.input, labels)
+        found = given_images(images, network.input, labels, samples)
         where = "images" if not isinstance(images, (str, Path)) else str(images)
         if names_a_set(images):
             digits = where.startswith("digits") and network_preset(network) in OF_DIGITS
             found = replace(found, own_classes=digits)
+        else:
+            _warn_if_unlike(found.pixels, network, where)
     elif data_dir is not None:
         found = _test_set(network, data_dir)
         where = f"test set in {data_dir}"
@@ -189,6 +214,20 @@ def network_images(
             "ask for fewer, or give more, such as a data set with data_dir="
         )
     return found.first(samples)
+
+
+def _warn_if_unlike(pixels: np.ndarray, network: IntNetwork, where: str) -> None:
+    """Warn where images are much brighter or darker than the network's own test images."""
+    own, fmt = network.test_images, network.input
+    if not own.size or not pixels.size:
+        return
+    mean, expected = float(pixels.mean()), float(own.mean())
+    if abs(mean - expected) > UNLIKE * (fmt.maximum - fmt.minimum):
+        log.warning(
+            f"{where}: warning: the mean level is {mean:.1f}, that of the network's test images "
+            f"{expected:.1f}, of {fmt.minimum} to {fmt.maximum}. Check that black is black and "
+            "that the images were prepared as those of the training"
+        )
 
 
 def _test_set(network: IntNetwork, data_dir: str | Path) -> LabelledImages:

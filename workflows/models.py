@@ -24,11 +24,28 @@ def load_model(path: str | Path) -> Checkpoint:
     InputError
         If there is neither such a path nor a shipped model of that name.
     """
+    return load_checkpoint(_place(path))
+
+
+def model_folder(path: str | Path) -> Path:
+    """Return the folder of a model that `load_model` reads.
+
+    Raises
+    ------
+    InputError
+        As `load_model`.
+    """
+    place = _place(path)
+    return place if place.is_dir() else place.parent
+
+
+def _place(path: str | Path) -> Path:
+    """Return a path that exists, or else the folder of a shipped model of that name."""
     if Path(path).exists():
-        return load_checkpoint(path)
+        return Path(path)
     folders = _shipped_folders()
     if str(path) in folders:
-        return load_checkpoint(folders[str(path)])
+        return folders[str(path)]
     raise InputError(
         f"model: there is no folder or file '{path}', and the shipped models are "
         f"{', '.join(sorted(folders)) or 'not installed'}. Pass a path or one of these names."

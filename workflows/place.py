@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ipvae.errors import InputError
-from ipvae.network.activity import Activity, full_activity, traced_activity
+from ipvae.network.activity import Activity, activity_of, full_activity
 from ipvae.network.bounds import bounds
 from ipvae.network.check import CheckResult
 from ipvae.network.check import check as check_network
@@ -16,9 +16,11 @@ from ipvae.network.file import checksum
 from ipvae.network.limits import target_named
 from ipvae.network.partition import Placement
 from ipvae.network.plan import Plan, make_plan
+from ipvae.network.totals import Totals
 from ipvae.network.trace import Trace, read_trace
 from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.results import Result
+from ipvae.workflows.run import RunResult
 
 IMAGES, STEPS = 16, 64
 """What is run to see how busy the cores are, where no trace is given."""
@@ -138,6 +140,7 @@ def place(
     *,
     target: str = "loihi2",
     cores: int | None = None,
+    run: RunResult | Totals | Trace | str | Path | None = None,
     trace: Trace | str | Path | None = None,
     progress: Listener | None = None,
 ) -> PlacementPlan:
@@ -149,8 +152,11 @@ def place(
     target : 'loihi2' (one chip), 'kapoho-point' or 'hala-point'
     cores : int, optional
         Cores to spread over; without it, as few as hold the network.
+    run : RunResult, Totals, Trace, or path of a trace file, optional
+        Run on any backend that says how busy the cores are; without it the network's test images
+        are run.
     trace : Trace or path, optional
-        Says how busy the cores are; without it the network's test images are run.
+        The same, by its older name.
     progress : callable, optional
         As `ipvae.run`.
 
@@ -161,27 +167,36 @@ def place(
     """
     shapes, board = layer_shapes(network), target_named(target)
     with listening(progress):
-        busy = _activity(network, trace)
+        busy = _activity(network, trace if run is None else run)
     return PlacementPlan(make_plan(shapes, board, busy, cores))
 
 
-def _activity(network: IntNetwork, given: Trace | str | Path | None) -> Activity:
+def _activity(
+    network: IntNetwork, given: RunResult | Totals | Trace | str | Path | None
+) -> Activity:
+    if isinstance(given, RunResult) and given.totals is not None:
+        extent = f"{given.images} images of {given.steps} updates"
+        return activity_of(network, given.totals, f"{extent} ({given.backend})")
+    if isinstance(given, Totals):
+        return activity_of(network, given, f"{given.images} images of {given.steps} updates")
+    if isinstance(given, RunResult):
+        given = given.trace
     if given is not None:
         where = "the trace" if isinstance(given, Trace) else str(given)
         trace = given if isinstance(given, Trace) else read_trace(Path(given))
         require_trace_of(network, trace, where)
         extent = f"{len(trace.samples)} images of {trace.steps} updates"
-        return traced_activity(network, trace, f"{extent} in {where} ({trace.backend})")
+        source = f"{extent} in {where} ({trace.backend})"
+        return activity_of(network, trace, source, plan=True)
     pixels = network.test_images[:IMAGES]
     if not len(pixels) or not all(bound.holds for bound in bounds(network)):
         return full_activity(layer_shapes(network))
-    from ipvae.emulator import run
+    from ipvae.emulator import Emulator
 
     with stage(f"running {len(pixels)} images to see how busy the cores are"):
-        trace = run(network, pixels, STEPS, 0, tell=log.info)
-    return traced_activity(
-        network, trace, f"{len(pixels)} images of the file, {STEPS} updates, in the emulator"
-    )
+        totals = Emulator(network, tell=log.info).totals(pixels, STEPS, 0)
+    source = f"{len(pixels)} images of the file, {STEPS} updates, in the emulator"
+    return activity_of(network, totals, source)
 
 
 def require_trace_of(network: IntNetwork, trace: Trace, where: str) -> None:

@@ -13,13 +13,12 @@ from ipvae.lava_procs.watch import TIMEOUT_SECONDS
 from ipvae.network.atomic import require_writable_file
 from ipvae.network.description import IntNetwork
 from ipvae.network.draws import read_draws
-from ipvae.network.pixels import to_pixels
 from ipvae.network.record import EVERYTHING, Record
 from ipvae.network.stream import frames
 from ipvae.network.totals import Totals
 from ipvae.network.trace import Trace
 from ipvae.workflows.backends import require_known
-from ipvae.workflows.images import ImagesLike, network_images
+from ipvae.workflows.images import ImagesLike, given_images, network_images
 from ipvae.workflows.job import Files, Job
 from ipvae.workflows.progress import Listener, listening
 from ipvae.workflows.results import Result
@@ -254,9 +253,9 @@ def run_pixels(
     if frame_steps is None:
         return network_images(network, samples, data_dir, images).pixels
     wanted = frames(steps, frame_steps)
-    if isinstance(images, np.ndarray) and images.ndim == 3 and images.shape[1] == wanted:
-        flat = to_pixels(images.reshape(-1, images.shape[-1]), network.input)
-        return flat.reshape(images.shape)[:samples]
+    if isinstance(images, np.ndarray) and _are_streams(images, wanted, network.n_pixels):
+        frames_of = images[:samples].reshape(-1, *images.shape[2:])
+        return given_images(frames_of, network.input).pixels.reshape(-1, wanted, network.n_pixels)
     number = 1 if samples is None else samples
     found = network_images(
         network,
@@ -266,6 +265,11 @@ def run_pixels(
         f"images of samples={number} with frame_steps={frame_steps}",
     ).pixels
     return found.reshape(number, -1, found.shape[1])
+
+
+def _are_streams(images: np.ndarray, n_frames: int, n_pixels: int) -> bool:
+    """Return whether an array holds streams of frames, not single images."""
+    return images.ndim > 2 and images.shape[1] == n_frames and images[:1, :1].size == n_pixels
 
 
 def replayed(

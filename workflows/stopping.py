@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 
 from ipvae.emulator import Emulator, Stopped, StopRule, run_until_settled
-from ipvae.energy.counts import count_totals
+from ipvae.energy.counts import count
 from ipvae.errors import InputError
 from ipvae.evaluation.stopping import EnergyOfEach, FitOfEach
 from ipvae.network.description import IntNetwork
-from ipvae.report.numbers import whole
 from ipvae.workflows.progress import Advance
 
 TOLERANCES = {"r2": 0.002, "free-energy": 0.005}
@@ -70,20 +69,17 @@ def stop_choice(
     return StopChoice(stop, tolerance)
 
 
-def stop_figures(
-    network: IntNetwork, choice: StopChoice, found: Stopped
-) -> tuple[dict[str, Any], str]:
-    """JSON keys and a line of text: steps that images took, and what they cost."""
-    steps, images, settled = found.steps, len(found.steps), int(found.settled.sum())
-    counts = count_totals(network, found.totals)
+def stop_figures(network: IntNetwork, choice: StopChoice, found: Stopped) -> dict[str, Any]:
+    """Return JSON data: steps that images took, and what they cost."""
+    steps = found.steps
     rule = choice.rule(network, network.test_images[:0])
-    keys = {
+    return {
         "rule": choice.figure,
         "tolerance": choice.tolerance,
         "every": rule.every,
         "window": rule.window,
         "budget": found.totals.steps,
-        "settled": settled,
+        "settled": int(found.settled.sum()),
         "steps": {
             "mean": float(steps.mean()),
             "median": float(np.median(steps)),
@@ -91,11 +87,5 @@ def stop_figures(
             "max": int(steps.max()),
         },
         "steps_of_each": steps.tolist(),
-        "counts": counts.as_dict(),
+        "counts": count(network, found.totals).as_dict(),
     }
-    text = (
-        f"stopped by {choice.figure}: {settled} of {images} images settled; steps "
-        f"{steps.min()} to {steps.max()}, mean {steps.mean():.1f}; "
-        f"{whole(counts.synaptic_ops)} synaptic operations an image"
-    )
-    return {"stop": keys}, text

@@ -14,8 +14,8 @@ from ipvae.evaluation.metrics import r2
 from ipvae.evaluation.probe import linear_probe
 from ipvae.network.file import read_network, write_network
 from ipvae.train.other_images import other_images
+from ipvae.workflows.evaluables.opening import evaluable, opened
 from ipvae.workflows.images import preset_images
-from ipvae.workflows.subjects import subject_of
 
 LISTS = ("--rotate", "0,90", "--shift", "-1,2", "--invert", "--noise", "0.2", "--salt", "0.1")
 MADE = [
@@ -54,7 +54,7 @@ def subject(request):
 
 
 def looked_at(path):
-    return subject_of(path, 0, "model", None)
+    return evaluable(opened(path), "any")
 
 
 def test_figures_are_those_of_changed_images_given_as_a_file(command, subject, tmp_path):
@@ -62,10 +62,10 @@ def test_figures_are_those_of_changed_images_given_as_a_file(command, subject, t
     status, found, _ = command(*words, *LISTS)
     assert status == 0
     assert [(row["change"], row["value"]) for row in found["changes"]] == MADE
-    opened = looked_at(subject)
-    pixels, _ = opened.test_images(12, None, None)
+    of = looked_at(subject)
+    pixels = of.test_images(12).pixels
     for row in found["changes"]:
-        images = changed(pixels, opened.format, Change(row["change"], row["value"]), seed=0)
+        images = changed(pixels, of.format, Change(row["change"], row["value"]), seed=0)
         np.save(tmp_path / "x.npy", images)
         status, alone, _ = command(*words, "--images", tmp_path / "x.npy")
         assert status == 0
@@ -83,14 +83,14 @@ def test_noise_is_looked_behind(command, subject):
     assert status == 0
     keys = {row["change"]: {"clean_r2", "clean_r2_of_input"} & set(row) for row in found["changes"]}
     assert {name for name, there in keys.items() if there} == {"noise", "salt"}
-    opened = subject_of(subject, 3, "model", None)
-    pixels, _ = opened.test_images(12, None, None)
-    images = changed(pixels, opened.format, Change("noise", 0.2), seed=3)
-    counts = opened.states(images, [8])[8][0]
+    of = looked_at(subject)
+    pixels = of.test_images(12).pixels
+    images = changed(pixels, of.format, Change("noise", 0.2), seed=3)
+    counts = of.infer(images, [8], 3).counts[8]
     row = found["changes"][5]
-    clean = opened.real(pixels)
-    assert row["clean_r2"] == pytest.approx(r2(clean, counts @ opened.decoder.T))
-    assert row["clean_r2_of_input"] == pytest.approx(r2(clean, opened.real(images)))
+    clean = of.real(pixels)
+    assert row["clean_r2"] == pytest.approx(r2(clean, counts @ of.decoder.T))
+    assert row["clean_r2_of_input"] == pytest.approx(r2(clean, of.real(images)))
     assert row["clean_r2_of_input"] < 1
 
 
@@ -98,11 +98,12 @@ def test_accuracy_is_of_a_classifier_fitted_on_unchanged_images(command, subject
     words = ("--steps", 8, "--samples", 20, "--probe", "--probe-images", 300, "--json", "-")
     status, found, _ = command("evaluate", subject, *words, "--rotate", "0,90")
     assert status == 0
-    opened = looked_at(subject)
+    of = looked_at(subject)
     data = preset_images("digits", None)
-    train = opened.states(data.train_pixels[:300].astype(np.int16), [8])[8][1]
-    pixels, labels = opened.test_images(20, None, None)
-    turned = opened.states(changed(pixels, opened.format, Change("rotate", 90), 0), [8])[8][1]
+    train = of.infer(data.train_pixels[:300].astype(np.int16), [8], 0).last[1]
+    images = of.test_images(20)
+    pixels, labels = images.pixels, images.labels
+    turned = of.infer(changed(pixels, of.format, Change("rotate", 90), 0), [8], 0).last[1]
     expected = linear_probe(train, data.train_labels[:300], turned, labels)
     same, other = found["changes"]
     assert other["accuracy"] == expected.accuracy
@@ -116,11 +117,11 @@ def test_sets_are_brought_to_pixels(command, subject, name):
     words = ("evaluate", subject, "--images", name, "--samples", 30, "--steps", 4, "--json", "-")
     status, found, _ = command(*words)
     assert (status, found["samples"]) == (0, 30)
-    opened = looked_at(subject)
+    of = looked_at(subject)
     images, _ = other_images(name, 8, 8)
     pixels = np.rint(16 * images[:30]).reshape(30, 64)
-    counts = opened.states(pixels.astype(np.int16), [4])[4][0]
-    assert found["r2"] == pytest.approx(r2(pixels / 16, counts @ opened.decoder.T), abs=1e-6)
+    counts = of.infer(pixels.astype(np.int16), [4], 0).last[0]
+    assert found["r2"] == pytest.approx(r2(pixels / 16, counts @ of.decoder.T), abs=1e-6)
 
 
 def test_classes_of_a_set_are_fitted_on_its_first_half(command, subject):
@@ -128,13 +129,13 @@ def test_classes_of_a_set_are_fitted_on_its_first_half(command, subject):
     status, found, _ = command("evaluate", subject, *words)
     assert status == 0
     images, labels = other_images("faces", 8, 8)
-    opened = looked_at(subject)
+    of = looked_at(subject)
     pixels = np.rint(16 * images).reshape(-1, 64).astype(np.int16)
-    rates = opened.states(pixels, [16])[16][1]
+    rates = of.infer(pixels, [16], 0).last[1]
     expected = linear_probe(rates[:88], labels[:88], rates[88:], labels[88:])
     assert found["accuracy"] == expected.accuracy > 0.6
     assert found["probe_train_images"] == 88
-    turned = opened.states(changed(pixels, opened.format, Change("rotate", 90), 0), [16])[16][1]
+    turned = of.infer(changed(pixels, of.format, Change("rotate", 90), 0), [16], 0).last[1]
     expected = linear_probe(rates[:88], labels[:88], turned[88:], labels[88:])
     assert found["changes"][0]["accuracy"] == expected.accuracy
 
@@ -148,11 +149,11 @@ def differences(run, net, change):
     """R2 of the integers less that of the float model, image by image; the unchanged have both."""
     found = []
     for path in (run, net):
-        opened = looked_at(path)
-        pixels, _ = looked_at(run).test_images(None, None, None)
-        images = changed(pixels, opened.format, change, seed=0)
-        counts = opened.states(images, [STEPS])[STEPS][0].astype(float)
-        found.append(per_image_r2(opened.real(images), counts @ opened.decoder.T))
+        of = looked_at(path)
+        pixels = looked_at(run).test_images(None).pixels
+        images = changed(pixels, of.format, change, seed=0)
+        counts = of.infer(images, [STEPS], 0).last[0].astype(float)
+        found.append(per_image_r2(of.real(images), counts @ of.decoder.T))
     return found[1] - found[0]
 
 
@@ -185,7 +186,7 @@ def test_the_bound_tells_another_network_apart(run, net, tmp_path):
         (["--noise", "-0.1"], "--noise: found '-0.1', allowed deviations from 0 on"),
         (["--salt", "2"], "--salt: found '2', allowed fractions from 0 to 1"),
         (["--contrast", "nan"], "--contrast: found 'nan', allowed factors from 0 on"),
-        (["--images", "cars"], "--images: found cars, allowed an .npy file or one of faces, "),
+        (["--images", "cars"], "--images: found cars, allowed an .npy or .npz file, a folder"),
         (
             ["--images", "photographs", "--probe"],
             "--probe: the images of photographs have no labels",

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ipvae.cli.compare import ENERGY, FILES
 from ipvae.cli.main import run_command
 from ipvae.evaluation.early_stopping import stopping_step
 from ipvae.network.file import write_network
 from ipvae.workflows.cluster import INSTALL
+from ipvae.workflows.compare import ENERGY, FILES
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models"
 STEPS, SEED, SAMPLES = (1, 3, 20), 5, 40

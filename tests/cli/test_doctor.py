@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from ipvae.cli import doctor_checks
-from ipvae.cli.doctor_checks import BROKEN, MISSING, OK, Answers, Finding, allows, lines, works
+from ipvae.workflows.doctor import BROKEN, MISSING, OK
+from ipvae.workflows.doctor.checks import NEEDED
 
 ENTRY = "from ipvae.cli.entry import main; main()"
 
@@ -54,7 +54,7 @@ def test_here_the_core_chain_works(doctor, absent):
     status, checks = doctor(dict.fromkeys(absent, ""))
     assert status == 0
     assert all(check["state"] == OK for check in checks.values() if check["needed"])
-    assert set(doctor_checks.NEEDED) < set(checks)
+    assert set(NEEDED) < set(checks)
     assert "compiles" in checks["numba"]["found"]
     assert "computes on the CPU" in checks["torch"]["found"]
     assert all(c["advice"] for c in checks.values() if c["state"] != OK)
@@ -102,70 +102,3 @@ def test_it_answers_even_where_the_command_line_does_not_start(doctor, tmp_path)
     )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert "does not start (RuntimeError: line one line two); see what" in done.stderr
-
-
-def test_whatever_an_import_does_the_next_ones_are_tried(tmp_path, monkeypatch):
-    for name, text in WAYS.items():
-        (tmp_path / f"made_up_{name}.py").write_text(text)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(doctor_checks, "SECONDS", 3.0)
-    steps = [("import", f"made_up_{name}") for name in [*WAYS, "nowhere"]]
-    answers = Answers(doctor_checks._tried([steps, [("import", "json")]]))
-    found = {s[1]: answers.finding(s, s[1], False, "get it", "mend it") for s in steps}
-    assert found["made_up_prints"] == Finding("made_up_prints", OK, False, "1")
-    assert found["made_up_nowhere"].state == MISSING
-    assert found["made_up_nowhere"].advice == "get it"
-    for name in ("raises", "exits", "dies", "hangs", "lacks"):
-        assert found[f"made_up_{name}"].state == BROKEN, name
-        assert found[f"made_up_{name}"].advice == "mend it"
-    assert found["made_up_hangs"].found == "did not answer in 3 s"
-    assert "something_that_is_not_there" in found["made_up_lacks"].found
-    assert answers.of["import", "json"]["found"]
-
-
-@pytest.mark.parametrize(
-    ("rule", "version", "held"),
-    [
-        ("<3,>=1.26", "1.26.4", True),
-        ("<3,>=1.26", "3.0.0", False),
-        ("<3,>=1.26", "1.9", False),
-        (">=2.3", "2.3.1+cpu", True),
-        ("==0.10.0", "0.10", True),
-        ("!=1.0", "1.0.0", False),
-        ("", "anything", True),
-    ],
-)
-def test_versions_are_compared_as_numbers(rule, version, held):
-    assert allows(rule, version) is held
-
-
-def test_a_version_that_is_not_allowed_is_broken():
-    import numpy
-
-    good = Finding("numpy", OK, True, numpy.__version__)
-    assert doctor_checks._versioned(good, "numpy", "<1").state == BROKEN
-    assert "allowed is <1" in doctor_checks._versioned(good, "numpy", "<1").advice
-    assert doctor_checks._versioned(good, "numpy", ">=1").state == OK
-
-
-def test_the_rules_of_an_installed_toolchain_are_read():
-    rules = doctor_checks.requirements()
-    assert allows(rules["numpy"], "1.26.4") and not allows(rules["numpy"], "1.25")
-    assert not allows(rules["numpy"], "3.0")
-    assert rules["lava-nc"] == "==0.10.0"
-
-
-def test_what_is_missing_but_optional_is_no_fault():
-    ok, away = Finding("a", OK, True, "1"), Finding("b", MISSING, False, "no", "get it")
-    assert works([ok, away])
-    assert not works([ok, Finding("c", MISSING, True, "no")])
-    assert not works([ok, Finding("c", BROKEN, False, "no")])
-    assert lines([ok, away])[1] == "missing b            no; get it"
-
-
-@pytest.mark.lava
-def test_thorough_runs_lava_for_a_step():
-    step = ("lava", "")
-    assert (
-        doctor_checks._tried([[step]])[step]["found"] == "one image and step: the emulator's bits"
-    )

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from ipvae.cli.main import run_command
-from ipvae.cli.pictures import spaced
 from ipvae.evaluation.dimensionality import participation_ratio
 from ipvae.evaluation.neighbours import neighbour_accuracy
 from ipvae.evaluation.sparsity import sparsity
 from ipvae.network.file import write_network
+from ipvae.workflows.evaluables.opening import evaluable, opened
 from ipvae.workflows.images import preset_images
-from ipvae.workflows.subjects import subject_of
+from ipvae.workflows.pictures import spaced
 
 TINY = ("--preset", "digits", "--latents", "6", "--steps", "2", "--epochs", "2")
 PICTURES = ["convergence", "dictionary", "reconstructions", "samples"]
@@ -61,17 +61,18 @@ def test_figures_are_those_of_the_states(command, subject):
     assert found["probe_train_images"] == found["neighbours_train_images"] == 1100
     assert 0 < found["accuracy"] < 1
 
-    looked_at = subject_of(subject, 0, "model", None)
+    of = evaluable(opened(subject), "any")
     data = preset_images("digits", None)
-    pixels, labels = looked_at.test_images(20, None, None)
-    counts, rates = looked_at.states(pixels, [8])[8]
+    images = of.test_images(20)
+    pixels, labels = images.pixels, images.labels
+    counts, rates = of.infer(pixels, [8], 0).last
     assert found["spikes"] == pytest.approx(counts.sum() / 20)
     expected = sparsity(counts)
     assert found["lifetime_sparsity"] == pytest.approx(expected.lifetime)
     assert found["population_sparsity"] == pytest.approx(expected.population)
     assert (found["active"], found["dead"]) == (expected.active, expected.dead)
 
-    train_rates = looked_at.states(data.train_pixels[:1100].astype(np.int16), [8])[8][1]
+    train_rates = of.infer(data.train_pixels[:1100].astype(np.int16), [8], 0).last[1]
     near = neighbour_accuracy(train_rates, data.train_labels[:1100], rates, labels)
     assert found["neighbours"]["5000"] is None
     for n in (200, 1000):

@@ -1,6 +1,7 @@
 """What `ipvae compare`, classifiers and `ipvae export` print has the numbers of their JSON."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,11 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ipvae.cli import compare, export
-from ipvae.cli.compared import PROBE
-from ipvae.cli.figures import Codes, dimension_figures, neighbour_figures, probe_figures
+from ipvae.cli import export
 from ipvae.network.file import write_network
 from ipvae.report import comparison
+from ipvae.workflows.compare import ENERGY, ComparedModel
+from ipvae.workflows.comparison.costed import PROBE
+from ipvae.workflows.evaluation.codes import Codes
+from ipvae.workflows.evaluation.figures import dimension_figures, neighbour_figures, probe_figures
+from ipvae.workflows.evaluation.text import dimensionality_text, neighbours_text, probe_text
 
 MICRO = 1_000_000
 
@@ -82,12 +86,11 @@ def test_the_table_has_the_numbers_of_the_json(compared, shown):
 def test_a_probes_accuracy_has_no_star(compared):
     found, _, _ = compared
     point = {**found["subjects"][0]["curve"][0], "accuracy": 0.98765, "accuracy_by": PROBE}
-    one = {**found["subjects"][0], "stop": point["step"], "curve": [point]}
-    assert compare._row(one)[5] == "98.77%"
+    one = ComparedModel("a", None, "integers", False, {}, point["step"], [point])
+    assert one.cells(ENERGY)[5] == "98.77%"
     later = {**point, "step": 99, "r2": 0.5}
-    assert compare._row({**one, "stop": None, "curve": [point, later]})[2:4] == [
-        "99 of 99", "0.5000",
-    ]  # fmt: skip
+    both = replace(one, stop=None, curve=[point, later])
+    assert both.cells(ENERGY)[2:4] == ["99 of 99", "0.5000"]
 
 
 def test_the_picture_is_of_the_same_subjects(compared):
@@ -133,13 +136,15 @@ def codes():
 
 
 def test_accuracies_are_percentages(codes):
-    found, text = probe_figures(codes)
+    found = probe_figures(codes)
+    text = probe_text(found)
     assert 0.5 < found["accuracy"] < 1
     assert (
         text
         == f"accuracy {100 * found['accuracy']:.2f}% (classifier fitted on 240 training images)"
     )
-    found, text = neighbour_figures(codes, 0)
+    found = neighbour_figures(codes, 0)
+    text = neighbours_text(found)
     of = found["neighbours"]["200"]
     assert 0 < of["deviation"] < of["accuracy"] < 1
     assert text.split(", ")[0] == (
@@ -151,7 +156,8 @@ def test_accuracies_are_percentages(codes):
 
 
 def test_dimensionality_is_said_as_it_was_found(codes):
-    found, text = dimension_figures(codes, 0)
+    found = dimension_figures(codes, 0)
+    text = dimensionality_text(found, 6)
     of = found["dimensionality"]["shattering"]
     assert of["lowest"] < of["accuracy"]
     assert text == (

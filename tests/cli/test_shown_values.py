@@ -9,13 +9,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ipvae.cli import details, doctor_checks, energy_rows, report_data
+from ipvae.cli import details, energy_rows, report_data
 from ipvae.cli.verify import describe
 from ipvae.emulator import Emulator
 from ipvae.emulator import run as emulate
 from ipvae.energy.counts import count
 from ipvae.energy.models import EnergyRow, TimeRow
 from ipvae.network.file import write_network
+from ipvae.workflows.doctor import checks
 from ipvae.workflows.run import run
 from ipvae.workflows.verify import compared
 
@@ -148,8 +149,8 @@ def test_a_run_in_parts_is_counted_as_a_whole(network, monkeypatch):
 @pytest.mark.parametrize(("kib", "said"), [(3145728, "3.0 GiB"), (1000000, "1.0 GiB")])
 def test_free_memory_is_in_gibibytes(monkeypatch, kib, said):
     told = f"MemTotal: 9 kB\nMemAvailable:    {kib} kB\n"
-    monkeypatch.setattr(doctor_checks.Path, "read_text", lambda *_: told)
-    assert f", {said} of memory free, " in doctor_checks._machine().found
+    monkeypatch.setattr(checks.Path, "read_text", lambda *_: told)
+    assert f", {said} of memory free, " in checks._machine().found
 
 
 def simulated(events):

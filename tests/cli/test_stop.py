@@ -5,10 +5,11 @@ import pytest
 
 from ipvae import emulator
 from ipvae.emulator import Emulator, Stopped
-from ipvae.energy.counts import count_totals
+from ipvae.energy.counts import count
 from ipvae.evaluation.metrics import quality
 from ipvae.network.file import read_network, write_network
 from ipvae.network.pixels import to_real
+from ipvae.workflows.evaluation.text import stop_text
 from ipvae.workflows.stopping import TOLERANCES, StopChoice, stop_choice, stop_figures
 
 BUDGET = 400
@@ -46,7 +47,7 @@ def test_figures_are_those_of_each_image_at_its_own_step(command, net, rule):
     expected = quality(to_real(network.test_images, network.input), last, network.decoder)
     assert {key: found[key] for key in expected} == pytest.approx(expected, rel=1e-12)
     rerun = StopChoice(rule, TOLERANCE[rule]).run(Emulator(network), network.test_images, BUDGET, 4)
-    assert stop["counts"] == count_totals(network, rerun.totals).as_dict()
+    assert stop["counts"] == count(network, rerun.totals).as_dict()
     assert stop["settled"] == rerun.settled.sum() > len(steps) / 2
 
 
@@ -112,13 +113,12 @@ def test_steps_of_two_images_by_hand(make_network):
     network = make_network(n_images=2)
     totals = Emulator(network).totals(network.test_images, 40, 4)
     found = Stopped(np.array([16, 40, 21]), np.array([True, False, False]), totals)
-    keys, text = stop_figures(network, StopChoice("r2", 0.002), found)
-    stop = keys["stop"]
+    stop = stop_figures(network, StopChoice("r2", 0.002), found)
     assert stop["steps"] == {"mean": 77 / 3, "median": 21.0, "min": 16, "max": 40}
     assert (stop["settled"], stop["budget"], stop["tolerance"]) == (1, 40, 0.002)
     assert (stop["every"], stop["window"], stop["steps_of_each"]) == (16, 4, [16, 40, 21])
     operations = f"{stop['counts']['synaptic_ops']:,.0f}"
-    assert text == (
+    assert stop_text(stop) == (
         "stopped by r2: 1 of 3 images settled; steps 16 to 40, mean 25.7; "
         f"{operations} synaptic operations an image"
     )

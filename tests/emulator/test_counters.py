@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ipvae.emulator import Emulator, run
-from ipvae.energy.counts import count, count_totals
-from ipvae.network.activity import traced_activity
+from ipvae.energy.counts import count
+from ipvae.network.activity import activity_of
 from ipvae.network.arithmetic import CHANGE_MAX, TERM_MAX
 from ipvae.network.bounds import layer_saturations
 from ipvae.network.description import InputFormat, IntNetwork
@@ -184,7 +184,7 @@ def test_sums_of_many_large_numbers_do_not_wrap(loud):
     assert totals.layers["1"].sizes.tolist() == [size * rows] * 2
     assert size * rows > 2**31
     trace = run(network, network.test_images, steps, 0)
-    for counts in (count(network, trace), count_totals(network, totals)):
+    for counts in (count(network, trace), count(network, totals)):
         assert counts.count_weighted_ops == 2 * size * rows
         assert counts.synaptic_ops == counts.effective_macs == 2 * rows
         assert counts.messages == 2 * rows and counts.neuron_updates == 3 * rows
@@ -193,7 +193,7 @@ def test_sums_of_many_large_numbers_do_not_wrap(loud):
     expected = {"drive": 2, "a_in": 0, "u": 0, "z": 2 * rows}
     assert totals.layers["1"].saturations == expected
     assert layer_saturations(network.layer, variables, drive) == expected
-    activity = traced_activity(network, trace, "a trace")
+    activity = activity_of(network, trace)
     assert activity.received == {"1": 0.0, "2": 2.0} and activity.peak == {"1": 0, "2": 2}
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ipvae.emulator import Emulator, StopRule, run, run_until_settled
-from ipvae.energy.counts import count_totals
+from ipvae.energy.counts import count
 from ipvae.network.errors import InputError
 
 BUDGET, SEED, EVERY, WINDOW = 90, 6, 4, 3
@@ -65,9 +65,9 @@ def assert_counted_alone(network, images, found):
             np.testing.assert_array_equal(getattr(layer, part), expected)
         for variable, number in layer.saturations.items():
             assert number == sum(one.layers[name].saturations[variable] for one in alone)
-    counts = [count_totals(network, one).as_dict() for one in alone]
-    for key, value in count_totals(network, found.totals).as_dict().items():
-        assert value == pytest.approx(np.mean([count[key] for count in counts]), rel=1e-12)
+    counts = [count(network, one).as_dict() for one in alone]
+    for key, value in count(network, found.totals).as_dict().items():
+        assert value == pytest.approx(np.mean([one[key] for one in counts]), rel=1e-12)
 
 
 def test_a_figure_gets_the_images_that_still_run(kinds, images):

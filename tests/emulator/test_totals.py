@@ -10,7 +10,7 @@ import pytest
 from ipvae.emulator import Emulator, run
 from ipvae.emulator.engine import processors
 from ipvae.emulator.tile import ROWS
-from ipvae.energy.counts import count, count_totals
+from ipvae.energy.counts import count
 from ipvae.network.arithmetic import TERM_MAX
 from ipvae.network.bounds import layer_saturations
 from ipvae.network.drive import drives
@@ -48,7 +48,7 @@ def test_counts_from_totals_equal_counts_from_the_trace(network_kind, kinds):
     network = kinds.networks(4)[network_kind]
     trace = run(network, network.test_images, STEPS, SEED)
     totals = Emulator(network).totals(network.test_images, STEPS, SEED)
-    assert count_totals(network, totals) == count(network, trace)
+    assert count(network, totals) == count(network, trace)
 
 
 def test_saturations_of_every_variable_occur(make_network):

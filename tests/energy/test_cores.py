@@ -7,10 +7,11 @@ from ipvae.emulator import Emulator, run
 from ipvae.energy import cores
 from ipvae.energy.busiest import NAMES
 from ipvae.energy.cores import cores_as_dict, fewest_cores
-from ipvae.energy.step_counts import RunCounts, count_rows
+from ipvae.energy.step_counts import RunCounts, count_trace
 from ipvae.network.core_memory import CONSERVATIVE
 from ipvae.network.limits import Line, Target
 from ipvae.network.partition import Placement
+from ipvae.network.trace import Trace
 
 
 def test_the_smallest_board_that_holds_the_network_is_taken(make_network, monkeypatch):
@@ -29,12 +30,10 @@ def test_the_smallest_board_that_holds_the_network_is_taken(make_network, monkey
 def test_a_network_that_no_board_holds_has_no_cores(make_network):
     network = make_network()
     totals = Emulator(network).totals(network.test_images, 3, 0)
-    rows = Emulator(network).rows(network.test_images, 3, 0)
-    pairs = ({name: (s.u, s.z) for name, s in row.items()} for row in rows)
-    run = count_rows(network, pairs, len(network.test_images), 3)
-    assert isinstance(run, RunCounts) and run.busiest == {}
+    counted = count_trace(network, run(network, network.test_images, 3, 0))
+    assert counted.busiest == {}
     line = Line("cores", 200_000, 138_240, "all layers: Hala Point")
-    found = cores_as_dict(network, line, totals, run)
+    found = cores_as_dict(network, line, totals, counted)
     assert found["list"] == [] and found["busiest"] == found["busiest_per_step"] == {}
     assert found["plan"].startswith("none: model fitted to public compiler logs")
     assert "cores needs 200,000 of 138,240 (all layers: Hala Point)" in found["plan"]
@@ -46,9 +45,9 @@ def test_busiest_core_changes_from_step_to_step(make_network):
     placement = fewest_cores(network)
     assert isinstance(placement, Placement)
     two = Placement(placement.target, placement.reading, placement.shapes, (2,))
-    z = np.array([[[3, 1, 0, 0]], [[0, 0, 5, 1]], [[1, 1, 0, 0]], [[0, 0, 1, 1]]])
-    rows = [{"1": (np.zeros_like(row), row)} for row in z]
-    found = count_rows(network, rows, 1, 3, two)
+    z = np.array([[3, 1, 0, 0], [0, 0, 5, 1], [1, 1, 0, 0], [0, 0, 1, 1]], np.int32)
+    trace = Trace("by hand", 0, "", [{"1": {"u": np.zeros_like(z), "z": z}}])
+    found = count_trace(network, trace, two)
     assert found.busiest == {
         "spikes_in": 6,
         "synaptic_ops": 12,

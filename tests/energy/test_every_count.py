@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from ipvae.cli.details import details
 from ipvae.emulator import Emulator, run
+from ipvae.emulator.observing import observe
 from ipvae.energy.busiest import NAMES
-from ipvae.energy.core_counts import core_counts, core_counts_of_totals
-from ipvae.energy.counts import count, count_totals
-from ipvae.energy.layer_counts import layer_counts, traced_layer_counts
-from ipvae.energy.step_counts import count_rows, joined_counts, trace_rows
+from ipvae.energy.core_counts import core_counts
+from ipvae.energy.counts import count
+from ipvae.energy.layer_counts import layer_counts
+from ipvae.energy.step_counts import RowCounter, count_trace
 from ipvae.network.core_memory import CONSERVATIVE, layer_shapes
 from ipvae.network.errors import InputError
 from ipvae.network.limits import TARGETS
@@ -175,13 +176,11 @@ def on_cores(network, n):
 
 
 def from_emulator(network, images, n_steps, seed, placement, batch):
-    parts = []
-    for first in range(0, len(images), batch):
-        part = images[first : first + batch]
-        rows = Emulator(network, threads=1).rows(part, n_steps, seed, first)
-        pairs = ({name: (s.u, s.z) for name, s in row.items()} for row in rows)
-        parts.append(count_rows(network, pairs, len(part), n_steps, placement))
-    return joined_counts(parts)
+    """Counts of a run's observer; each tile has some images."""
+    emulator = Emulator(network, threads=1, tile=batch)
+    counter = RowCounter(network, placement)
+    _, (found,) = observe(emulator, images, n_steps, seed, [counter])
+    return found
 
 
 def check_all(network, n_steps, seed, n_cores):
@@ -190,16 +189,15 @@ def check_all(network, n_steps, seed, n_cores):
     totals = Emulator(network, threads=1).totals(images, n_steps, seed)
     by_hand, n = ByHand(network, trace), len(images)
     placement = on_cores(network, n_cores)
-    check_layers(by_hand, network, traced_layer_counts(network, trace), n)
+    check_layers(by_hand, network, layer_counts(network, trace), n)
     check_layers(by_hand, network, layer_counts(network, totals), n)
     check_counts(by_hand, count(network, trace), n)
-    check_counts(by_hand, count_totals(network, totals), n)
-    rows = trace_rows(network, trace)
-    check_run(by_hand, count_rows(network, rows, n, n_steps, placement), placement)
+    check_counts(by_hand, count(network, totals), n)
+    check_run(by_hand, count_trace(network, trace, placement), placement)
     found = from_emulator(network, images, n_steps, seed, placement, batch=2)
     check_run(by_hand, found, placement)
     check_cores(by_hand, core_counts(network, trace, placement), placement)
-    check_cores(by_hand, core_counts_of_totals(network, totals, placement), placement)
+    check_cores(by_hand, core_counts(network, totals, placement), placement)
     return by_hand
 
 
@@ -247,17 +245,16 @@ def test_every_count_of_a_trace_by_lava(kinds):
     trace = run_lava(network, network.test_images, STEPS, SEED)
     by_hand, n, placement = ByHand(network, trace), len(trace.samples), on_cores(network, 6)
     assert trace.backend == "lava"
-    check_layers(by_hand, network, traced_layer_counts(network, trace), n)
+    check_layers(by_hand, network, layer_counts(network, trace), n)
     check_counts(by_hand, count(network, trace), n)
-    rows = trace_rows(network, trace)
-    check_run(by_hand, count_rows(network, rows, n, STEPS, placement), placement)
+    check_run(by_hand, count_trace(network, trace, placement), placement)
     check_cores(by_hand, core_counts(network, trace, placement), placement)
 
 
 def test_layers_add_up_to_the_network(network_kind, kinds):
     network = kinds.networks(3)[network_kind]
     totals = Emulator(network, threads=1).totals(network.test_images, STEPS, SEED)
-    counts, layers = count_totals(network, totals), layer_counts(network, totals)
+    counts, layers = count(network, totals), layer_counts(network, totals)
     names = {name: name for name in (*ADDED[1:], "updates_active", "updates_idle", "draws")}
     names |= {"messages": "messages_received", "random_words": "random_words"}
     for name, of_layer in names.items():
@@ -277,7 +274,7 @@ def test_replayed_draws_take_the_words_of_the_sampler(make_network):
     draws = trace.stacked("1", "z")
     drawn = Emulator(network, threads=1).totals(images, STEPS, SEED)
     replayed = Emulator(network, threads=1).totals(images, STEPS, 0, draws=draws)
-    assert count_totals(network, replayed) == count_totals(network, drawn)
+    assert count(network, replayed) == count(network, drawn)
     assert count(network, trace).random_words > count(network, trace).draws
 
 
@@ -287,7 +284,7 @@ def test_details_of_a_report(network_kind, kinds):
     totals = Emulator(network).totals(images, STEPS, SEED)
     found = details(network, images, totals, SEED)
     by_hand = ByHand(network, run(network, images, STEPS, SEED))
-    counts = count_totals(network, totals).as_dict()
+    counts = count(network, totals).as_dict()
     assert {name: of["mean"] for name, of in found["by_image"].items()} == counts
     for name in ("synaptic_ops", "updates_active", "random_words"):
         values = [image[name] for image in by_hand.images]
@@ -327,6 +324,6 @@ def test_a_trace_that_lacks_something_is_refused(make_network):
         count(network, whole)
     part = run(network, network.test_images, 4, 0, record=Record(every=2))
     with pytest.raises(InputError, match="holds chosen steps or neurons.*record it whole"):
-        traced_layer_counts(network, part)
+        layer_counts(network, part)
     with pytest.raises(InputError, match="holds chosen steps"):
-        next(trace_rows(network, part))
+        count_trace(network, part)

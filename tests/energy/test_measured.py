@@ -8,7 +8,7 @@ from ipvae.energy.core_counts import core_counts
 from ipvae.energy.counts import count
 from ipvae.energy.measured import MATCHED, NEGATIVE, lay_beside
 from ipvae.energy.profiler_log import read_log
-from ipvae.network.activity import traced_activity
+from ipvae.network.activity import activity_of
 from ipvae.network.core_memory import CONSERVATIVE, layer_shapes
 from ipvae.network.limits import TARGETS
 from ipvae.network.partition import Placement, place
@@ -40,7 +40,7 @@ def row(measured, name, over="all cores"):
 
 def on_cores(network, trace, n):
     shapes = layer_shapes(network)
-    received = traced_activity(network, trace, "").received
+    received = activity_of(network, trace).received
     found = place(shapes, TARGETS["loihi2"], CONSERVATIVE, received, n)
     assert isinstance(found, Placement)
     return core_counts(network, trace, found)

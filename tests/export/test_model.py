@@ -61,7 +61,8 @@ def params():
         ({"step_size": np.ones(2)}, "allowed one"),
         ({"step_size": np.array(-1.0)}, "step_size"),
         ({"phi": np.full((4, 3), np.nan)}, "not finite"),
-        ({"u0": np.array(["a"] * 3)}, "allowed real numbers"),
+        ({"u0": np.array(["a"] * 3)}, "u0.npy.* holds .<U1., allowed are numbers"),
+        ({"u0": np.ones(3, bool)}, "allowed real numbers"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(tmp_path, changes, message):

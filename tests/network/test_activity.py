@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ipvae.network.activity import full_activity, received_messages, traced_activity
+from ipvae.network.activity import activity_of, full_activity, received_messages
 from ipvae.network.core_memory import error_unit_shapes
 from ipvae.network.trace import Trace
 
@@ -53,7 +53,7 @@ def traced(kinds):
 def test_what_layers_hear_is_counted_per_row(traced):
     """The code does not hear the last row; row 0, at which it hears nothing, counts."""
     network, trace = traced
-    found = traced_activity(network, trace, "by hand")
+    found = activity_of(network, trace, "by hand", plan=True)
     assert found.source == "by hand"
     np.testing.assert_allclose(found.heard["1"], np.array([4, 1, 3]) / 6)
     np.testing.assert_allclose(found.heard["2"], np.array([2, 1]) / 6)

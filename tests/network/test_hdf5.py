@@ -240,7 +240,7 @@ def test_a_file_too_large_to_be_one_is_refused_at_once(path):
     ],
 )
 def test_a_child_that_dies_is_one_error(path, stand_in, code, message):
-    path.write_bytes(b"")
+    path.write_bytes(b"any")
     stand_in(code)
     with pytest.raises(FormatError, match=message):
         read(path)
@@ -248,7 +248,7 @@ def test_a_child_that_dies_is_one_error(path, stand_in, code, message):
 
 @pytest.mark.parametrize("code", ["time.sleep(60)", "while True: pass"])
 def test_a_child_that_does_not_end_is_ended(path, stand_in, monkeypatch, code):
-    path.write_bytes(b"")
+    path.write_bytes(b"any")
     stand_in(code)
     monkeypatch.setattr(hdf5, "SECONDS", 0.5)
     start = time.monotonic()
@@ -269,7 +269,7 @@ def test_the_child_is_not_misled_by_modules_beside_it_or_in_the_working_folder(p
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
 def test_the_child_cannot_take_memory_without_bound(path, stand_in):
     """Beyond its start it may grow by 48 MB and the file's size; 64 MB fail."""
-    path.write_bytes(b"")
+    path.write_bytes(b"any")
     folder = str(Path(hdf5_child.__file__).parent)
     stand_in(
         f"sys.path.append({folder!r})\nfrom hdf5_child import limit\nlimit(0, 60)\n"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ipvae.emulator import run
 from ipvae.energy.counts import count
-from ipvae.network.activity import Activity, full_activity, traced_activity
+from ipvae.network.activity import activity_of, full_activity, received_activity
 from ipvae.network.check import check
 from ipvae.network.core_memory import (
     CONSERVATIVE,
@@ -145,7 +145,7 @@ def test_cores_that_cannot_be_are_refused():
 def test_operations_of_all_cores_are_those_of_the_counts(kinds, network_kind):
     network = kinds.networks(3)[network_kind]
     trace = run(network, network.test_images, 9, 1)
-    activity = traced_activity(network, trace, "a run")
+    activity = activity_of(network, trace, "a run")
     plan = make_plan(layer_shapes(network), CHIP, activity)
     assert isinstance(plan.conservative, Placement)
     total = count(network, trace).synaptic_ops
@@ -157,7 +157,7 @@ def test_messages_between_chips_by_hand():
     """200 cores of a recurrent layer: 120 on chip 0, 80 on chip 1."""
     shapes = recurrent_shape(3100)
     activity = full_activity(shapes)
-    activity.heard["1"][:] = np.arange(3100) % 2
+    activity.layers["1"].received[:] = np.arange(3100) % 2
     found = placed(shapes, KAPOHO, OPTIMISTIC, activity.received, 200)
     on_first = sum(c.neurons for c in found.cores if c.chip_idx == 0)
     cores = [sum(c.chip_idx == chip for c in found.cores) for chip in (0, 1)]
@@ -210,7 +210,8 @@ def test_the_scripts_largest_networks_fit_and_the_next_ones_do_not(core_limits_s
 def small_plan(n_cores):
     """Six neurons and ten error units, which hear three and two messages in an update."""
     shapes = error_unit_shapes(6, 10)
-    activity = Activity("made up", {"1": np.full(6, 0.5), "2": np.full(10, 0.2)}, {"1": 5, "2": 7})
+    received = {"1": np.full(6, 5), "2": np.full(10, 2)}
+    activity = received_activity("made up", 10, received, {"1": 5, "2": 7})
     return make_plan(shapes, CHIP, activity, n_cores)
 
 
@@ -287,8 +288,9 @@ def test_messages_between_chips_of_two_layers_neuron_by_neuron():
     """Error units on chips 0 and 1, neurons on chip 1; every message to every core that hears."""
     shapes = error_unit_shapes(100, 130)
     rng = np.random.default_rng(3)
-    heard = {"1": rng.random(100), "2": rng.random(130)}
-    activity = Activity("made up", heard, {"1": 100, "2": 130})
+    received = {"1": rng.integers(0, 1000, 100), "2": rng.integers(0, 1000, 130)}
+    activity = received_activity("made up", 1000, received, {"1": 100, "2": 130})
+    heard = activity.heard
     found = placed(shapes, KAPOHO, CONSERVATIVE, activity.received, 230)
     assert found.chips == 2
     on_chips = {shape.name: {} for shape in shapes}

@@ -45,7 +45,7 @@ def test_integers_are_currents_and_reals_go_through_the_networks_transform(load)
     assert frames.values.tolist() == [[[32, -63, 64, 0]]]
 
 
-@pytest.mark.parametrize("shape", [(3, 1, 2, 2), (3, 4), (3, 2, 2)])
+@pytest.mark.parametrize("shape", [(3, 1, 2, 2), (3, 4), (3, 2, 2), (3, 2, 2, 1)])
 def test_one_image_stands_for_all_steps(load, shape):
     assert load(CUBA, np.ones(shape, np.int16)).values.shape == (3, 1, 4)
 
@@ -59,13 +59,51 @@ def test_or_one_image_for_each_step(load, shape):
         load(CUBA, given, n_steps=6)
 
 
+def test_lava_dls_order_has_the_steps_last(load):
+    given = np.arange(3 * 5 * 6).reshape(3, 5, 6)
+    entry = PlainInput((1, 2, 3), CUBA.neuron)
+    expected = load(entry, given, n_steps=5).values
+    for last in (given.transpose(0, 2, 1), given.reshape(3, 5, 1, 2, 3).transpose(0, 2, 3, 4, 1)):
+        np.testing.assert_array_equal(load(entry, last, n_steps=5).values, expected)
+
+
+WIDE = PlainInput((3, 6, 10), CubaNeuron(25, 4096, 1024))
+
+
+@pytest.mark.parametrize(
+    ("entry", "shape"),
+    [
+        *((WIDE, shape) for shape in [(6, 10, 3), (10, 6, 3), (3, 10, 6), (18, 10)]),
+        *((PlainInput((1, 5, 7), CUBA.neuron), shape) for shape in [(7, 5), (1, 7, 5), (5, 1, 7)]),
+    ],
+)
+def test_another_order_of_the_axes_is_refused(load, entry, shape):
+    with pytest.raises(InputError, match=r"the network takes one or more images of .* values, \(n"):
+        load(entry, np.ones((2, *shape), np.uint8))
+
+
+def test_integers_are_read_as_reals_where_that_is_asked_for():
+    net = network(CUBA)
+    given = np.array([[0, 1, 1, 0]], np.uint8)
+    as_input, as_real = (load_frames(given, net, 3, reading) for reading in ("input", "real"))
+    assert as_input.values.tolist() == [[[0, 1, 1, 0]]] and not as_input.real
+    assert as_real.values.tolist() == [[[34, 70, 70, 34]]] and as_real.real
+    assert "uint8 read as what input neurons take, 0 to 1" in as_input.reading
+    assert "uint8 read as real numbers (36 x + 34 of the input layer), 0 to 1; input neurons " in (
+        as_real.reading
+    )
+    assert "34 to 70 (-4096 to 4095 allowed)" in as_real.reading
+    with pytest.raises(InputError, match="integers: found 'levels', allowed input and real"):
+        load_frames(given, net, 3, "levels")
+
+
 @pytest.mark.parametrize(
     ("entry", "array", "message"),
     [
         (CUBA, np.ones((3, 5)), r"shape \(3, 5\), the network takes .* images of 4 values"),
         (CUBA, np.ones((0, 4)), r"shape \(0, 4\), the network takes one or more images"),
         (CUBA, np.ones(4), "holds no array of images"),
-        (CUBA, np.array([["a", "b"]]), "holds no array of images"),
+        (CUBA, np.array([["a", "b"]]), "holds '<U1', allowed are numbers"),
         (CUBA, np.array([[np.nan, 0, 0, 0]]), "not finite numbers"),
         (CUBA, np.array([[4096, 0, 0, 0]]), r"0\.\.4096 for the input neurons, allowed -4096\.\."),
         (CUBA, np.array([[1e3, 0, 0, 0]]), r"34\.\.36034 .*scale the images as in training"),
@@ -81,9 +119,9 @@ def test_images_that_do_not_fit_are_refused(load, entry, array, message):
 
 def test_what_is_no_npy_file_is_refused(tmp_path):
     (tmp_path / "x.npy").write_bytes(b"text")
-    for name in ("x.npy", "none.npy"):
-        with pytest.raises(InputError, match=f"{name}: not an .npy file of numbers"):
-            load_frames(tmp_path / name, network(CUBA), 3)
+    for name, found in (("x", "not an .npy file of numbers"), ("none", "cannot be read")):
+        with pytest.raises(InputError, match=f"{name}.npy: {found}"):
+            load_frames(tmp_path / f"{name}.npy", network(CUBA), 3)
 
 
 def test_messages_without_input_neurons_are_the_images(load):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from ipvae.network.activity import Activity, full_activity
+from ipvae.network.activity import full_activity, received_activity
 from ipvae.network.core_memory import LayerShape, core_words, error_unit_shapes
 from ipvae.network.limits import TARGETS, Line
 from ipvae.network.partition import Placement
@@ -21,8 +21,9 @@ def plan(rng):
     errors, code = error_unit_shapes(900, 700)
     code = LayerShape("2", 900, 700, "1", code.state_words, draws=True, listeners=2)
     shown = LayerShape("3", 40, 900, "2", 1, draws=False, listeners=0)
-    heard = {"1": rng.random(900), "2": rng.random(700) / 2, "3": rng.random(900) / 3}
-    activity = Activity("made up", heard, {"1": 800, "2": 600, "3": 777})
+    most = {"1": (900, 1000), "2": (700, 500), "3": (900, 333)}
+    received = {name: rng.integers(0, high, n) for name, (n, high) in most.items()}
+    activity = received_activity("made up", 1000, received, {"1": 800, "2": 600, "3": 777})
     return make_plan((errors, code, shown), KAPOHO, activity, CORES)
 
 

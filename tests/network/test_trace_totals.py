@@ -26,6 +26,7 @@ def test_they_equal_the_emulators_totals(kinds, network_kind):
             np.testing.assert_array_equal(getattr(ours, part), getattr(layer, part), part)
         assert ours.saturations == layer.saturations
         assert ours.random_words == layer.random_words
+        assert ours.peak == layer.peak
     assert found.kept.keys() == expected.kept.keys()
     for step, layers in expected.kept.items():
         assert found.kept[step].keys() == layers.keys()

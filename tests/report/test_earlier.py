@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipvae.network import atomic
+from ipvae import files
 from ipvae.network.atomic import write_together
 from ipvae.report.earlier import leftovers, remove
 
@@ -27,7 +27,7 @@ def test_an_interrupt_before_the_last_file_is_on_the_disk_leaves_all_as_they_wer
     tmp_path, monkeypatch
 ):
     write_together(tmp_path, {"a": b"old", "b": b"old"})
-    settle, done = atomic._settle, []
+    settle, done = files._flush_to_disk, []
 
     def interrupted(temporary):
         done.append(temporary)
@@ -35,7 +35,7 @@ def test_an_interrupt_before_the_last_file_is_on_the_disk_leaves_all_as_they_wer
             raise KeyboardInterrupt
         settle(temporary)
 
-    monkeypatch.setattr(atomic, "_settle", interrupted)
+    monkeypatch.setattr(files, "_flush_to_disk", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_together(tmp_path, {"a": b"new", "b": b"new"})
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"a": b"old", "b": b"old"}

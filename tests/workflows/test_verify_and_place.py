@@ -75,6 +75,45 @@ def test_placing_takes_a_trace_of_the_same_network(net, make_network):
         ipvae.place(make_network(seed=1), trace=trace)
 
 
+@pytest.mark.parametrize("name", ["errors + 2 read-outs", "recurrent", "feed-forward"])
+def test_a_plan_is_the_same_by_totals_and_by_a_trace(kinds, name):
+    network = kinds.networks(4)[name]
+    totals = ipvae.run(network, steps=9, seed=2)
+    traced = ipvae.run(network, steps=9, seed=2, record=("u", "z"))
+    sent_alone = ipvae.run(network, steps=9, seed=2, record=("z",))
+    plans = [
+        ipvae.place(network, run=run).to_json()
+        for run in (totals, totals.totals, traced, traced.trace, sent_alone.trace)
+    ]
+    for plan in plans:
+        assert plan.pop("activity").startswith("3 images of 9 updates")
+        assert plan == plans[0]
+    assert plans[0]["readings"]["conservative"]["synaptic_ops_per_core"]["mean"] >= 0
+    with pytest.raises(ipvae.IpvaeError, match="has no u of layer|counts need"):
+        ipvae.count_operations(network, ipvae.run(network, steps=9, record=("a_in",)).trace)
+
+
+def test_a_run_of_another_network_is_not_counted(net, kinds):
+    run = ipvae.run(kinds.networks(4)["errors"], steps=3)
+    for call in (ipvae.count_operations, ipvae.estimate_energy):
+        with pytest.raises(ipvae.IpvaeError, match="run: has neurons by layer .*Give a run of it"):
+            call(net, run)
+    with pytest.raises(ipvae.IpvaeError, match="run: has neurons by layer"):
+        ipvae.place(net, run=run)
+
+
+@pytest.mark.lava
+def test_a_run_on_lava_is_placed_and_priced_as_the_emulators(kinds):
+    network = kinds.networks(1)["errors + 2 read-outs"]
+    ours, lavas = (ipvae.run(network, steps=3, backend=b) for b in ("emulator", "lava"))
+    plans = [ipvae.place(network, run=run).to_json() for run in (ours, lavas)]
+    said = [plan.pop("activity").split("(")[1] for plan in plans]
+    assert said == ["emulator)", "lava)"]
+    assert plans[0] == plans[1]
+    energies = [ipvae.estimate_energy(network, run).to_json() for run in (ours, lavas)]
+    assert energies[0] == energies[1]
+
+
 def test_operations_are_counted_from_totals_and_from_traces_alike(net, tmp_path):
     run = ipvae.run(net, steps=5, record="all")
     z = run.trace.stacked("1", "z")
@@ -88,8 +127,8 @@ def test_operations_are_counted_from_totals_and_from_traces_alike(net, tmp_path)
     found = ipvae.estimate_energy(net, run)
     assert {row.chip for row in found.loihi2} == {"Loihi 2"}
     assert len(found.rows()) == len(found.energy)
-    with pytest.raises(ipvae.IpvaeError, match="result: is a trace"):
-        ipvae.estimate_energy(net, run.trace)
+    for source in (run.trace, run.totals, tmp_path / "t.h5"):
+        assert ipvae.estimate_energy(net, source).to_json() == found.to_json()
     with pytest.raises(ipvae.IpvaeError, match="result: must be what ipvae.run returns.*got int"):
         ipvae.count_operations(net, 3)
 

@@ -1,29 +1,24 @@
-"""What of the toolchain works on this machine. Needs Python's own modules only, nothing of ours.
+"""Checks of this machine, one finding each.
 
-Whatever may fail is tried in child processes (`doctor_child.py`), side by side, so that the answer
-comes in seconds and no broken package can do harm. Nothing is asked over the network.
+Whatever may fail is tried in child processes (`child.py`), side by side, so that the answer comes
+in seconds and no broken package can do harm.
 """
 
-import json
 import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
-import threading
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-OK, MISSING, BROKEN = "ok", "missing", "broken"
+from ipvae.workflows.doctor.children import Step, tried
+from ipvae.workflows.doctor.diagnosis import BROKEN, MISSING, OK, Finding
+
 PACKAGE = "ipvae-loihi"
 PYTHONS = ((3, 10), (3, 13))
 LAVA_PYTHON = (3, 10)
-SECONDS = 30.0
-"""For one step; with Lava's run three times as long."""
-
 NEEDED = {
     "numpy": "numpy",
     "h5py": "h5py",
@@ -42,13 +37,13 @@ NEEDED = {
 
 LAVA_EXTRA = f"pip install '{PACKAGE}[lava]'"
 
-PATCHES = "--preset patches and --images faces, photographs or digits"
+PATCHES = "preset=patches and images=faces, photographs or digits"
 OPTIONAL = {
     "dask": ("dask.distributed", "many workers", f"pip install '{PACKAGE}[scale]'"),
-    "sanafe": ("sanafe", "report --sanafe", f"pip install '{PACKAGE}[sanafe]'"),
+    "sanafe": ("sanafe", "report sanafe=True", f"pip install '{PACKAGE}[sanafe]'"),
     "scikit-image": ("skimage", PATCHES, f"pip install '{PACKAGE}[patches]'"),
-    "lava-nc": ("lava.magma.core.process.process", "--backend lava", LAVA_EXTRA),
-    "lava-dl": ("lava.lib.dl.netx.hdf5", "--backend lava", LAVA_EXTRA),
+    "lava-nc": ("lava.magma.core.process.process", "backend=lava", LAVA_EXTRA),
+    "lava-dl": ("lava.lib.dl.netx.hdf5", "backend=lava", LAVA_EXTRA),
 }
 """Packages with the module to import, what they are for, and how to get them."""
 
@@ -56,28 +51,6 @@ EXTRAS = ("dask", "sanafe", "scikit-image")
 """Of these, what does not belong to Lava."""
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "firefox")
-
-Step = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the answer.
-
-    Attributes
-    ----------
-    name : what was looked at
-    state : OK, MISSING or BROKEN
-    needed : whether the core chain (train, export, check, run, report) needs it
-    found : what was found
-    advice : what to do, empty where nothing need be done
-    """
-
-    name: str
-    state: str
-    needed: bool
-    found: str
-    advice: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,96 +81,9 @@ def diagnose(thorough: bool = False) -> list[Finding]:
     if sys.version_info[:2] == LAVA_PYTHON:
         lava = [("import", OPTIONAL[name][0]) for name in ("lava-nc", "lava-dl")]
         streams.append([*lava, ("loihi2", ""), *([("lava", "")] if thorough else [])])
-    answers = Answers(_tried(streams))
+    answers = Answers(tried(streams))
     found = [_python(), *_needed(answers), *_optional(answers), *_lava(answers, thorough)]
     return [*found, _browser(), _rapl(), _data(), _machine()]
-
-
-def works(findings: list[Finding]) -> bool:
-    """Whether the core chain has all it needs, and nothing that is installed is broken."""
-    return not any(f.state == BROKEN or (f.needed and f.state != OK) for f in findings)
-
-
-def as_dict(findings: list[Finding]) -> dict:
-    """JSON data of `ipvae doctor`."""
-    return {"ok": works(findings), "checks": [asdict(f) for f in findings]}
-
-
-def lines(findings: list[Finding]) -> list[str]:
-    """Text, a line for each finding and one for all."""
-    rows = [
-        f"{f.state:8}{f.name:13}{f.found}{f'; {f.advice}' if f.advice else ''}" for f in findings
-    ]
-    end = "the core chain works here" if works(findings) else "not all of it works here: see above"
-    return [*rows, end]
-
-
-def _tried(streams: list[list[Step]]) -> dict[Step, dict]:
-    """Answers of all steps; streams run side by side."""
-    answers: dict[Step, dict] = {}
-    threads = [threading.Thread(target=_try_all, args=(s, answers)) for s in streams]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return answers
-
-
-def _try_all(steps: list[Step], answers: dict[Step, dict]) -> None:
-    """Have steps tried in a child, and in another from where one ended early."""
-    while steps:
-        told, why = _child(steps)
-        answers.update(zip(steps, told, strict=False))
-        steps = steps[len(told) :]
-        if steps:
-            answers[steps[0]] = {"error": why, "missing": None}
-            steps = steps[1:]
-
-
-def _child(steps: list[Step]) -> tuple[list[dict], str]:
-    """Answers of one child, and why there are no more."""
-    script = str(Path(__file__).with_name("doctor_child.py"))
-    words = [sys.executable, script, json.dumps([sys.path, steps])]
-    told: list[dict] = []
-    with subprocess.Popen(
-        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as child:
-        alive = _Watch(child, steps)
-        for line in child.stdout or ():
-            if not line.endswith(b"\n"):  # it died while it spoke
-                break
-            told.append(json.loads(line))
-            alive.step(len(told))
-        alive.end()
-    if alive.late:
-        return told, f"did not answer in {alive.late:.0f} s"
-    return told, f"its process ended, status {child.returncode}"
-
-
-class _Watch:
-    """Kills a child that takes too long over a step."""
-
-    def __init__(self, child: subprocess.Popen, steps: list[Step]) -> None:
-        self._child, self._steps, self.late = child, steps, 0.0
-        self._timer: threading.Timer | None = None
-        self.step(0)
-
-    def step(self, number: int) -> None:
-        """Begin to wait for a step."""
-        self.end()
-        if number < len(self._steps):
-            seconds = SECONDS * (3 if self._steps[number][0] == "lava" else 1)
-            self._timer = threading.Timer(seconds, self._kill, (seconds,))
-            self._timer.start()
-
-    def end(self) -> None:
-        """Wait no more."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _kill(self, seconds: float) -> None:
-        self.late = seconds
-        self._child.kill()
 
 
 def _python() -> Finding:
@@ -293,7 +179,7 @@ def _lava(answers: Answers, thorough: bool) -> list[Finding]:
         found.append(_versioned(finding, name, rules.get(name, "")))
     if thorough and all(f.state == OK for f in found):
         found.append(answers.finding(("lava", ""), "Lava run", False, "", f"{LAVA_EXTRA} again"))
-    advice = "only for --backend loihi2: Intel's extension and a board, docs/loihi2.md"
+    advice = "only for backend=loihi2: Intel's extension and a board, docs/loihi2.md"
     found.append(answers.finding(("loihi2", ""), "Loihi 2", False, advice, advice))
     return found
 
@@ -325,7 +211,7 @@ def _data() -> Finding:
     if folder and any(raw.glob("*-ubyte*")):
         return Finding("data", OK, False, f"MNIST in {folder} (IPVAE_DATA)")
     found = f"no {raw}" if folder else "IPVAE_DATA is not set"
-    advice = "only for tests on MNIST: a folder with MNIST/raw/*-ubyte; commands take --data-dir"
+    advice = "only for tests on MNIST: a folder with MNIST/raw/*-ubyte; commands take data_dir="
     return Finding("data", MISSING, False, found, advice)
 
 
@@ -336,27 +222,3 @@ def _machine() -> Finding:
         match = re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text())
         memory = f", {int(match[1]) / 2**20:.1f} GiB of memory free" if match else ""
     return Finding("machine", OK, False, f"{cores} cores{memory}, {platform.platform()}")
-
-
-def _json_target(words: list[str]) -> str | None:
-    """Value of --json, as the command line reads it."""
-    for i, word in enumerate(words):
-        if word.startswith("--json="):
-            return word.partition("=")[2]
-        if word == "--json":
-            return words[i + 1] if i + 1 < len(words) else "-"
-    return None
-
-
-def main(words: list[str]) -> int:
-    """Answer without the command line's own packages, which may be what is broken."""
-    started = time.monotonic()
-    findings = diagnose("--thorough" in words)
-    target = _json_target(words)
-    data = json.dumps(as_dict(findings), indent=2)
-    if target is not None and target != "-":
-        Path(target).write_text(data + "\n", encoding="utf-8")
-    print(data if target == "-" else "\n".join(lines(findings)))
-    if "--verbose" in words:
-        print(f"looked for {time.monotonic() - started:.1f} s", file=sys.stderr)
-    return 0 if works(findings) else 1

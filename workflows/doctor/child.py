@@ -1,7 +1,7 @@
 """Try parts of the toolchain, one after another, in a process of its own.
 
-Run as a script by `doctor_checks.py`, since what is broken may print, exit, crash or hang when it
-is imported. Imports nothing but Python's own modules; each step answers one JSON line.
+Run as a script by `children.py`, since what is broken may print, exit, crash or hang when it is
+imported. Imports nothing but Python's own modules; each step answers one JSON line.
 """
 
 import os
@@ -107,8 +107,8 @@ def attempt(kind: str, name: str) -> dict:
 
 
 def main() -> None:
-    """Take sys.path and steps, [kind, name] each, as JSON."""
-    path, steps = json.loads(sys.argv[1])
+    """Take sys.path and steps, [kind, name] each, as JSON on stdin."""
+    path, steps = json.load(sys.stdin)
     sys.path[:] = path
     answers = os.fdopen(os.dup(1), "w")
     quiet = os.open(os.devnull, os.O_WRONLY)

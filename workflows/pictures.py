@@ -1,18 +1,21 @@
-"""Pictures of a model or a network, for `ipvae evaluate` and `ipvae train`."""
+"""Pictures of a model or a network: dictionary, reconstructions, convergence, samples."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ipvae.cli.figures import asked_by
-from ipvae.cli.output import working
+from ipvae.errors import InputError
 from ipvae.evaluation.metrics import curve
 from ipvae.network.atomic import require_writable_folder
-from ipvae.network.errors import InputError
 from ipvae.network.hdf5_child import shown
-from ipvae.workflows.subjects import ModelSubject, Subject
+from ipvae.workflows.evaluables.base import Evaluable
+from ipvae.workflows.evaluables.model import EvaluableModel
+from ipvae.workflows.evaluation.figures import asked_by
+from ipvae.workflows.models import load_model
+from ipvae.workflows.progress import stage
 
 if TYPE_CHECKING:
     from ipvae.float_models.config import TrainConfig
@@ -37,8 +40,8 @@ def require_matplotlib() -> None:
         import matplotlib  # noqa: F401  # pyright: ignore[reportUnusedImport]
     except ImportError as error:
         raise InputError(
-            f"--pictures: the package matplotlib cannot be imported ({error}); install it "
-            "(pip install matplotlib), or leave the option out"
+            f"pictures: the package matplotlib cannot be imported ({error}); install it "
+            "(pip install matplotlib), or omit pictures="
         ) from error
 
 
@@ -54,18 +57,34 @@ def require_pictures(folder: Path) -> None:
     require_writable_folder(folder)
 
 
+def drawn_steps(last: int) -> list[int]:
+    """Return the steps that pictures show, up to `last`."""
+    return sorted({*spaced(last), *_row_steps(last)})
+
+
+def _row_steps(last: int) -> list[int]:
+    """Steps whose reconstructions are shown."""
+    return sorted({*(t for t in ROWS if t < last), last})
+
+
 def draw_pictures(
-    folder: Path, subject: Subject, pixels: np.ndarray, last: int, seed: int
+    folder: Path,
+    of: Evaluable,
+    pixels: np.ndarray,
+    last: int,
+    seed: int,
+    counts: Mapping[int, np.ndarray] | None = None,
 ) -> list[Path]:
     """Draw dictionary, reconstructions, convergence, samples; and training, where figures are.
 
     Parameters
     ----------
     folder : it is there
-    subject : model or network
+    of : model or network
     pixels : (N, M) test images; the first are taken
     last : number of steps to go to
-    seed : of the samples
+    seed : of all draws
+    counts : codes (N, K) of the same images by step, for all of `drawn_steps`, where they are known
 
     Returns
     -------
@@ -80,26 +99,20 @@ def draw_pictures(
     from ipvae.report.reconstructions import reconstructions
     from ipvae.report.tiles import dictionary, samples
 
-    name, pixels = shown(subject.name), pixels[:IMAGES]
-    rows = sorted({*(t for t in ROWS if t < last), last})
-    with asked_by("--pictures"), working(f"drawing {len(pixels)} images to step {last}"):
-        counts = {
-            t: z for t, (z, _) in subject.states(pixels, sorted({*spaced(last), *rows})).items()
-        }
-        images, phi = subject.real(pixels), subject.decoder
+    name, pixels, rows = shown(of.name), pixels[:IMAGES], _row_steps(last)
+    with asked_by("pictures"), stage(f"drawing {len(pixels)} images to step {last}"):
+        if counts is None:
+            counts = of.infer(pixels, drawn_steps(last), seed).counts
+        images, phi = of.real(pixels), of.decoder
         files = [folder / f"{n}.png" for n in PICTURES]
-        dictionary(files[0], phi, subject.shape, counts[last], name)
+        dictionary(files[0], phi, of.shape, counts[last], name)
         read_out = {t: counts[t][:COLUMNS] @ phi.T for t in rows}
-        reconstructions(
-            files[1], images[:COLUMNS], read_out, subject.shape, name, signed=subject.signed
-        )
+        reconstructions(files[1], images[:COLUMNS], read_out, of.shape, name, signed=of.signed)
         points = curve(images, {t: counts[t] for t in spaced(last)}, phi)
-        convergence(files[2], points, name, len(pixels), subject.trained_steps)
-        made = subject.prior_images(SAMPLES, seed)
-        samples(files[3], made, subject.shape, name, signed=subject.signed)
-    return (
-        files if subject.metrics is None else files + draw_training(folder, subject.metrics, name)
-    )
+        convergence(files[2], points, name, len(pixels), of.trained_steps)
+        made = of.prior_images(SAMPLES, seed)
+        samples(files[3], made, of.shape, name, signed=of.signed)
+    return files if of.metrics is None else files + draw_training(folder, of.metrics, name)
 
 
 def draw_run(
@@ -112,10 +125,10 @@ def draw_run(
     from ipvae.report.canvas import read_rgb
     from ipvae.train.metrics_log import add_pictures
 
-    subject = ModelSubject(out, config.seed)
-    last = 1 if subject.amortized else max(LEAST_STEPS, 4 * config.steps)
+    of = EvaluableModel(load_model(out), out.resolve().name, out)
+    last = 1 if of.amortized else max(LEAST_STEPS, 4 * config.steps)
     pixels = images.test_pixels.astype(np.int16)
-    files = draw_pictures(out / FOLDER, subject, pixels, last, config.seed)
+    files = draw_pictures(out / FOLDER, of, pixels, last, config.seed)
     if tensorboard:
         add_pictures(out, {file.stem: read_rgb(file) for file in files}, epoch)
     return files
@@ -159,6 +172,6 @@ def _record(file: Path, number: int, line: str) -> dict:
     if not isinstance(found, dict):
         raise InputError(
             f"{file}: line {number} is no JSON object, allowed is one for each epoch; "
-            "remove the file, or leave --pictures out"
+            "remove the file, or omit pictures="
         )
     return found

@@ -1,0 +1,340 @@
+"""Files of users, written and read safely.
+
+Written: a file appears whole or not at all. It is written under a temporary name beside its place
+and then renamed; every error, such as a full disk, removes the temporary file and keeps the file
+that was there. Read: only regular files of a bounded size; a Git LFS pointer is named as such.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import secrets
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ipvae.errors import FormatError, InputError, IpvaeError
+
+MAX_BYTES = 2**34
+"""Largest file that is read."""
+MAX_DIGITS = 100
+"""Longest integer in a JSON file; Python takes quadratic time to parse one, or refuses it."""
+
+_LFS_START = b"version https://git-lfs"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_PROBE_BYTES = 4096
+_LONGEST_NAME = 200
+"""Bytes of a file's name that its temporary name repeats; file systems allow 255 in all."""
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it replaces `path`.
+
+    On an error the temporary file is removed and the file that was there is kept. It is locked
+    (flock) meanwhile, so HDF5's library cannot open it; `ipvae.network.hdf5_output` can.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written: the folder is missing or read-only, the disk is full, the
+        file grows beyond a limit, or `path` is a folder, a device or a pipe.
+    """
+    target = Path(path)
+    with _input_errors(target), _replacing(target) as temporary:
+        yield temporary
+
+
+def atomic_write(path: str | Path, contents: bytes) -> None:
+    """Write a file, whole or not at all.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; the file that was there is kept.
+    InputError
+        If `path` is a folder, a device or a pipe.
+    """
+    with _replacing(Path(path)) as temporary:
+        temporary.write_bytes(contents)
+
+
+def atomic_write_all(folder: str | Path, files: Mapping[str, bytes]) -> None:
+    """Write files below an existing folder: all of them, or on an error none.
+
+    Every file is complete on the disk under a temporary name before the first is renamed. If the
+    process ends between two renames, which takes a moment, new files stand beside old ones.
+
+    Parameters
+    ----------
+    folder : str or Path
+    files : mapping of path below the folder -> contents
+
+    Raises
+    ------
+    InputError
+        As `atomic_path`. Folders that were created for the files are removed again.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_input_errors(Path(folder)))
+        made = stack.enter_context(_folders({Path(folder, name).parent for name in files}))
+        ready = {}
+        for name, contents in files.items():
+            target = Path(folder, name)
+            stack.enter_context(_input_errors(target))
+            ready[target] = stack.enter_context(_temporary(target))
+            ready[target].write_bytes(contents)
+            _flush_to_disk(ready[target])
+        for target, temporary in ready.items():
+            with _input_errors(target):
+                temporary.replace(target)
+        made.clear()
+
+
+@contextmanager
+def _folders(wanted: set[Path]) -> Iterator[list[Path]]:
+    """Create folders; remove those of the yielded list at the end, if they are empty."""
+    made: list[Path] = []
+    try:
+        for folder in sorted(wanted):
+            made += [f for f in (folder, *folder.parents) if not f.exists()]
+            folder.mkdir(parents=True, exist_ok=True)
+        yield made
+    finally:
+        for folder in sorted(made, reverse=True):
+            with suppress(OSError):
+                folder.rmdir()
+
+
+@contextmanager
+def _input_errors(target: Path) -> Iterator[None]:
+    """Turn an OSError into an InputError that names the file, the reason and a remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{target}: {unwritable(error)}") from error
+
+
+def unwritable(error: OSError) -> str:
+    """Return why a file cannot be written and what to do, for a message that names the file."""
+    reason = error.strerror or error
+    remedy = "choose a folder that exists and that you may write to"
+    if error.errno in _FULL:
+        remedy = "make room, or choose another disk"
+    elif error.errno == errno.EFBIG:
+        remedy = "raise the limit on the size of files (ulimit -f), or write less"
+    elif error.errno == errno.ENAMETOOLONG:
+        remedy = "choose a shorter name"
+    return f"cannot write there ({reason}); {remedy}"
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[Path]:
+    with _temporary(target) as temporary:
+        yield temporary
+        _flush_to_disk(temporary)
+        temporary.replace(target)
+
+
+@contextmanager
+def _temporary(target: Path) -> Iterator[Path]:
+    """Yield a new, empty file beside `target`, and remove it if it is still there at the end.
+
+    It stays locked meanwhile. An unlocked one belongs to a process that was killed: it is removed
+    when the same file is written again.
+    """
+    _require_replaceable(target)
+    start = f".{os.fsdecode(os.fsencode(target.name)[:_LONGEST_NAME])}."
+    _remove_abandoned(target.parent, start)
+    temporary, held = _created(target.parent, start)
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+        os.close(held)
+
+
+def _created(folder: Path, start: str) -> tuple[Path, int]:
+    """Create a file under a random name, with the permissions of any new file, and lock it."""
+    while True:
+        path = folder / f"{start}{secrets.token_hex(4)}.tmp"
+        try:
+            held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileExistsError:
+            continue
+        if _locked(held) is not False and os.fstat(held).st_nlink:
+            return path, held
+        os.close(held)  # another process took it for an abandoned one before it was locked
+
+
+def _locked(held: int) -> bool | None:
+    """Lock a file: False if another process holds it, None on a file system without locks."""
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def _remove_abandoned(folder: Path, start: str) -> None:
+    """Remove temporary files of processes that were killed: nobody holds their lock."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not (entry.name.startswith(start) and entry.name.endswith(".tmp")):
+                continue
+            with suppress(OSError):
+                held = os.open(entry.path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+                try:
+                    if _locked(held):
+                        os.unlink(entry.path)
+                finally:
+                    os.close(held)
+
+
+def _flush_to_disk(temporary: Path) -> None:
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def require_writable_folder(path: str | Path) -> None:
+    """Create a folder and check that files can be written in it, before long work.
+
+    Raises
+    ------
+    InputError
+        If it cannot be created or written, or the disk is full; folders that were created are
+        removed again.
+    """
+    folder = Path(path)
+    with _input_errors(folder), _folders({folder}) as made:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as probe:
+            probe.write(bytes(_PROBE_BYTES))
+        made.clear()
+
+
+def require_writable_file(path: str | Path) -> None:
+    """Create a file's folder and check that the file can be written, before long work.
+
+    Raises
+    ------
+    InputError
+        If it cannot, or a folder, a device or a pipe has its name.
+    """
+    target = Path(path)
+    with _input_errors(target):
+        _require_replaceable(target)
+    require_writable_folder(target.parent)
+
+
+def _require_replaceable(target: Path) -> None:
+    """Raise InputError if something other than a file has the name."""
+    if target.is_dir():
+        raise InputError(f"{target}: cannot write there (it is a folder); name a file in it")
+    if target.exists() and not target.is_file():
+        raise InputError(
+            f"{target}: cannot write there (it is a device, a pipe or a socket); name a file"
+        )
+
+
+@contextmanager
+def open_file(
+    path: str | Path, error: type[IpvaeError] = FormatError, most: int = MAX_BYTES
+) -> Iterator[BinaryIO]:
+    """Open a user's file for reading from its start.
+
+    Parameters
+    ----------
+    path : str or Path
+    error : class of the error
+    most : int, bytes
+        Largest size that is allowed.
+
+    Raises
+    ------
+    IpvaeError
+        Of class `error`: if the file is missing, a folder, a device or a pipe, empty, too large,
+        a Git LFS pointer, or an OSError occurs while it is open.
+    """
+    try:
+        held = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # without waiting for a pipe's writer
+    except (OSError, ValueError) as problem:  # ValueError: a null character in the path
+        raise error(_unreadable(path, problem)) from problem
+    try:
+        found = os.fstat(held)
+        if not stat.S_ISREG(found.st_mode):
+            raise error(f"{path}: cannot be read (it is no regular file); check the path")
+        with open(held, "rb", closefd=False) as file:
+            _require_content(path, found.st_size, file.peek(), error, most)
+            yield file
+    except OSError as problem:
+        raise error(_unreadable(path, problem)) from problem
+    finally:
+        os.close(held)
+
+
+def _unreadable(path: str | Path, problem: OSError | ValueError) -> str:
+    reason = getattr(problem, "strerror", None) or problem
+    return f"{path}: cannot be read ({reason}); check the path"
+
+
+def _require_content(
+    path: str | Path, size: int, head: bytes, error: type[IpvaeError], most: int
+) -> None:
+    if size == 0:
+        raise error(f"{path}: is empty (0 bytes); copy the file again, or make it again")
+    if size > most:
+        raise error(f"{path}: {size} bytes, allowed are up to {most}")
+    if head.startswith(_LFS_START):
+        raise error(f"{path}: a Git LFS pointer, not the file: fetch it with git lfs pull")
+
+
+def require_file(
+    path: str | Path, error: type[IpvaeError] = FormatError, most: int = MAX_BYTES
+) -> int:
+    """Return the size in bytes of a file that can be read to its end.
+
+    Raises
+    ------
+    IpvaeError
+        As `open_file`.
+    """
+    with open_file(path, error, most) as file:
+        return os.fstat(file.fileno()).st_size
+
+
+def read_file(path: str | Path, error: type[IpvaeError], most: int) -> bytes:
+    """Return the contents of a file.
+
+    Raises
+    ------
+    IpvaeError
+        As `open_file`.
+    """
+    with open_file(path, error, most) as file:
+        return file.read(most)
+
+
+def parse_json(text: bytes | str) -> Any:
+    """Parse JSON from a file that may be damaged or hostile.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, nested too deeply, or holds an integer of more than MAX_DIGITS digits.
+    """
+    try:
+        return json.loads(text, parse_int=_integer)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"it holds an integer of {len(digits)} digits")
+    return int(digits)

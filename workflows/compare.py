@@ -1,0 +1,347 @@
+"""Compare models, networks and baselines: what they cost and what they buy, by step."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ipvae.errors import InputError
+from ipvae.evaluation.early_stopping import NEAR, stopping_step
+from ipvae.network.atomic import replacing, require_writable_file
+from ipvae.report.numbers import fit, micro, percent, whole
+from ipvae.report.words import STATUS
+from ipvae.workflows.comparison.accuracy import add_accuracy
+from ipvae.workflows.comparison.choosing import Choice, Subject, Subjects, one_set
+from ipvae.workflows.comparison.costed import OWN
+from ipvae.workflows.evaluate import as_steps
+from ipvae.workflows.evaluation.codes import FitSource, LabelsLike, as_labels
+from ipvae.workflows.images import ImagesLike, LabelledImages, data_sets_kept
+from ipvae.workflows.progress import Listener, listening, stage
+from ipvae.workflows.results import Result, Table, json_data
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ENERGY = "Loihi 1 constants"
+"""Model that table and picture show, by its name in `ipvae.energy.models`; JSON has them all."""
+DEFAULT_STEPS = (1, 2, 4, 8, 16, 32, 64)
+STORED_IMAGES = 64
+"""Test images that are compared on where no images are given."""
+FILES = ("compare.json", "compare.png", "compare.svg")
+HEADS = ["", "kind", "stop", "R2", "zeros", "accuracy", "synaptic ops", "products", "energy, uJ"]
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedModel:
+    """A model, a network or a baseline, with a point for each number of steps.
+
+    Attributes
+    ----------
+    name : str
+    path : str or None
+        Where it was read from; None of what was in memory.
+    kind : 'integers' or 'float'
+    one_shot : bool
+        Whether one pass is all there is, so that it is a point and no curve.
+    facts : dict
+        JSON keys that say what it is.
+    stop : int or None
+        Early-stopping point, a number of steps; None where R2 is undefined.
+    curve : list of dict
+        `step`; `mse` (squared pixel units), `r2`, `zeros`; `accuracy` where something classifies;
+        `synaptic_ops`, `drive_macs`, `readout_ops` and their sum `operations`, per image; of a
+        network `counts` and `energy`, whose `low_j` and `high_j` are joules per image.
+    """
+
+    name: str
+    path: str | None
+    kind: str
+    one_shot: bool
+    facts: dict[str, Any]
+    stop: int | None
+    curve: list[dict[str, Any]]
+
+    @property
+    def at_stop(self) -> dict[str, Any]:
+        """Point of the early-stopping step, or the last."""
+        return next((p for p in self.curve if p["step"] == self.stop), self.curve[-1])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data."""
+        return {
+            "name": self.name,
+            "path": self.path,
+            "kind": self.kind,
+            "one_shot": self.one_shot,
+            **self.facts,
+            "stop": self.stop,
+            "curve": self.curve,
+        }
+
+    def cells(self, energy: str) -> list[str]:
+        """Return the line of a table, at the early-stopping point."""
+        point = self.at_stop
+        own = "*" if point.get("accuracy_by") == OWN else ""
+        rows = [row for row in point.get("energy", []) if row["model"] == energy]
+        return [
+            self.name,
+            self.kind,
+            "one shot" if self.one_shot else f"{point['step']} of {self.curve[-1]['step']}",
+            fit(point["r2"]),
+            f"{point['zeros']:.4f}",
+            f"{percent(point['accuracy'], 2)}{own}" if "accuracy" in point else "none",
+            whole(point["synaptic_ops"]),
+            whole(point["drive_macs"] + point["readout_ops"]),
+            f"{micro(rows[0]['low_j'])}-{micro(rows[0]['high_j'])}" if rows else "none",
+        ]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Result):
+    """Models, networks and baselines on one set of images.
+
+    Attributes
+    ----------
+    models : tuple of ComparedModel
+        In the order in which they were given.
+    images, seed : int
+    steps : tuple of int
+        Numbers of updates looked at.
+    energy_sources : dict
+        Where each modelled energy comes from.
+    files : tuple of Path
+        What was written.
+    """
+
+    models: tuple[ComparedModel, ...]
+    images: int
+    seed: int
+    steps: tuple[int, ...]
+    energy_sources: dict[str, str]
+    files: tuple[Path, ...] = ()
+
+    def __getitem__(self, name: str) -> ComparedModel:
+        """Return a model by its name."""
+        found = {model.name: model for model in self.models}
+        if name not in found:
+            raise KeyError(f"{name!r} was not compared; allowed are {', '.join(found)}.")
+        return found[name]
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return R2 and synaptic operations of each, at its early-stopping point."""
+        found = [("images", str(self.images))]
+        for model in self.models:
+            point = model.at_stop
+            text = f"R2 {fit(point['r2'])}, {whole(point['synaptic_ops'])} synaptic ops"
+            found.append((model.name, f"{text} at step {point['step']}"))
+        return found
+
+    def shown(self) -> list[Table | str]:
+        """Return what a terminal shows: a line for each, at its early-stopping point."""
+        title = (
+            f"{self.images} images, seed {self.seed}, at the early-stopping point: the "
+            f"least step looked at whose R2 is the last less {NEAR}, or more; per image"
+        )
+        written = ["wrote " + ", ".join(map(str, self.files))] if self.files else []
+        return [
+            STATUS,
+            Table(title, HEADS, [model.cells(ENERGY) for model in self.models]),
+            f"energy: {ENERGY}, modelled; none for float numbers, which no such chip adds up",
+            "accuracy: of a classifier that probe= fits to the rates; * of the network's own "
+            "classes",
+            *written,
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data, as `ipvae compare --json` and compare.json have it."""
+        return json_data(
+            {
+                "status": STATUS,
+                "samples": self.images,
+                "seed": self.seed,
+                "steps": list(self.steps),
+                "near": NEAR,
+                "energy_model": ENERGY,
+                "energy_sources": self.energy_sources,
+                "subjects": [model.to_json() for model in self.models],
+            }
+        )
+
+    def plot(self) -> "Figure":
+        """Return a figure of all curves; it needs matplotlib."""
+        from ipvae.report.comparison import comparison_figure
+        from ipvae.workflows.pictures import require_matplotlib
+
+        require_matplotlib()
+        return comparison_figure([m.to_json() for m in self.models], self._below, ENERGY)
+
+    def save(self, folder: str | Path) -> "Comparison":
+        """Write compare.json, compare.png and compare.svg; it needs matplotlib.
+
+        What was there stays if one of them fails.
+
+        Returns
+        -------
+        Comparison
+            The same, with `files`.
+
+        Raises
+        ------
+        InputError
+            If a file cannot be written.
+        """
+        from ipvae.report.comparison import comparison
+
+        files = paths(folder)
+        with replacing(files[0]) as figures, replacing(files[1]) as png, replacing(files[2]) as svg:
+            figures.write_text(json.dumps(self.to_json(), indent=2) + "\n")
+            comparison(png, svg, [m.to_json() for m in self.models], self._below, ENERGY)
+        return replace(self, files=files)
+
+    @property
+    def _below(self) -> str:
+        return f"{self.images} images, seed {self.seed}"
+
+
+def paths(folder: str | Path) -> tuple[Path, ...]:
+    """Return the files that `Comparison.save` writes."""
+    return tuple(Path(folder) / name for name in FILES)
+
+
+def compare(
+    subjects: Subjects,
+    images: ImagesLike = None,
+    labels: LabelsLike = None,
+    *,
+    steps: int | Sequence[int] = DEFAULT_STEPS,
+    samples: int | None = None,
+    seed: int = 0,
+    probe: bool = False,
+    probe_images: int | None = None,
+    train_images: ImagesLike = None,
+    train_labels: LabelsLike = None,
+    lca: Subjects = (),
+    threshold: float | None = None,
+    dense: Subjects = (),
+    data_dir: str | Path | None = None,
+    scheduler: str | None = None,
+    folder: str | Path | None = None,
+    progress: Listener | None = None,
+) -> Comparison:
+    """Compare networks, models and baselines on one set of images.
+
+    Parameters
+    ----------
+    subjects : models, networks, paths or names of shipped models
+        One, several, or a dict of them by name. What was in memory and has no name is called
+        'model 1', 'network 2', by its place.
+    images : array, path or name of a set, optional
+        As `ipvae.run` takes them; all must take pixels of one format. Without it the first test
+        images, which must be the same for all.
+    labels : (n,) int or path, optional
+        Classes of `images`.
+    steps : ints
+        Numbers of updates to look at, all in one run; models of one pass have one.
+    samples : int, optional
+        Images, the first ones in order; without it all `images`, or 64 test images.
+    seed : int in [0, 2**48)
+        Of all draws.
+    probe : bool
+        Accuracy of a linear classifier on the rates at each step, where a network has no read-out
+        of classes; fitted as `ipvae.evaluate` fits it.
+    probe_images, train_images, train_labels
+        As `ipvae.evaluate`.
+    lca : models
+        Also compare LCA in float on their dictionaries.
+    threshold : float, optional
+        Of LCA, pixel units; 0.1 without it.
+    dense : models or networks
+        Also compare least squares on their dictionaries.
+    data_dir : path, optional
+        Folder of the data set.
+    scheduler : str, optional
+        Of networks: address of a Dask scheduler, 'local' or 'none'.
+    folder : path, optional
+        Where compare.json, compare.png and compare.svg are written.
+    progress : callable, optional
+        As `ipvae.run`.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used, or there is no set of images that all have.
+    FormatError, CheckpointError
+        If a network or a model cannot be read.
+    BackendError, HungBackendError
+        If a cluster cannot be reached, or is lost.
+
+    Examples
+    --------
+    >>> import ipvae
+    >>> ipvae.compare(["net.h5", "patches"], steps=(1, 4, 16)).save("out")  # doctest: +SKIP
+    """
+    wanted = as_steps(steps)
+    if labels is not None and images is None:
+        raise InputError("labels: belong to images=; give both or neither")
+    for name, given in (("probe_images", probe_images), ("train_images", train_images)):
+        if given is not None and not probe:
+            raise InputError(f"{name}: nothing is fitted; give probe= too")
+    if samples is not None and samples < 1:
+        raise InputError(f"samples: must be 1 or more, got {samples}.")
+    choice = Choice(subjects, scheduler)
+    choice.add_lca(lca, threshold)
+    choice.add_dense(dense)
+    chosen = choice.subjects()
+    first = STORED_IMAGES if samples is None and images is None else samples
+    with listening(progress), data_sets_kept():
+        found = one_set(chosen, first, data_dir, images, as_labels(labels))
+        if probe and (found.labels < 0).all():
+            raise InputError("probe: the images have no labels; leave it out")
+        for path in () if folder is None else paths(folder):
+            require_writable_file(path)
+        source = FitSource(
+            "probe", probe_images, images, train_images, as_labels(train_labels), data_dir
+        )
+        if probe:
+            source.require_labelled(found.labels, "images")
+        models = [
+            _compared(name, one, found, wanted, seed, source if probe else None)
+            for name, one in chosen.items()
+        ]
+    sources = _sources(models)
+    result = Comparison(tuple(models), len(found.pixels), seed, tuple(wanted), sources)
+    return result if folder is None else result.save(folder)
+
+
+def _compared(
+    name: str,
+    one: Subject,
+    images: LabelledImages,
+    wanted: list[int],
+    seed: int,
+    source: FitSource | None,
+) -> ComparedModel:
+    costed = one.costed
+    steps = [1] if costed.one_shot else wanted
+    n = len(images.pixels)
+    with stage(f"{name}: {n} images to step {steps[-1]}", n) as advance:
+        found = costed.costed(images, steps, seed, advance)
+    if source is not None:
+        add_accuracy(costed, found, images, seed, source)
+    path = None if one.path is None else str(one.path)
+    return ComparedModel(
+        name,
+        path,
+        costed.kind,
+        costed.one_shot,
+        dict(costed.facts),
+        stopping_step(found.points),
+        found.points,
+    )
+
+
+def _sources(models: list[ComparedModel]) -> dict[str, str]:
+    """Take the sources out of the rows of energy, and give each once."""
+    rows = [row for one in models for point in one.curve for row in point.get("energy", [])]
+    return {f"{row['model']}, {row['part']}, {row['chip']}": row.pop("source") for row in rows}

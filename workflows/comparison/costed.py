@@ -1,0 +1,195 @@
+"""Models and networks whose points are priced: figures, operations and modelled energy by step."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ipvae.energy.models.table import model_table
+from ipvae.energy.work import work_of
+from ipvae.evaluation.metrics import quality
+from ipvae.evaluation.readouts import judge
+from ipvae.network.file import checksum
+from ipvae.network.totals import Totals
+from ipvae.workflows import cluster
+from ipvae.workflows.evaluables.base import Evaluable, States
+from ipvae.workflows.evaluables.least_squares import LeastSquares
+from ipvae.workflows.evaluables.model import EvaluableLca, EvaluableModel
+from ipvae.workflows.evaluables.network import EvaluableNetwork
+from ipvae.workflows.images import LabelledImages
+from ipvae.workflows.progress import Advance
+
+Point = dict[str, Any]
+"""Figures after some number of steps, and what it took to get there; JSON data."""
+
+OWN, PROBE = "read-out", "probe"
+"""Who classified: a layer of the network, or a classifier fitted on its code."""
+
+
+@dataclass(frozen=True, eq=False)
+class Costed:
+    """Points of a curve, and what a classifier can be fitted on at each.
+
+    Attributes
+    ----------
+    points : list of Point
+        In rising order of steps.
+    features : dict of step -> (N, K) array
+    """
+
+    points: list[Point]
+    features: dict[int, np.ndarray]
+
+
+class CostedModel(ABC):
+    """Something that is compared.
+
+    Attributes
+    ----------
+    of : Evaluable
+    kind : 'integers' or 'float'
+    one_shot : bool
+        Whether one pass is all there is, so that it is a point and no curve.
+    facts : dict
+        JSON keys that say what it is.
+    """
+
+    of: Evaluable
+    kind: str = "float"
+    one_shot: bool
+    facts: Mapping[str, Any]
+
+    @abstractmethod
+    def costed(
+        self,
+        images: LabelledImages,
+        steps: Sequence[int],
+        seed: int,
+        progress: Advance | None = None,
+    ) -> Costed:
+        """Figures and costs after each of some rising numbers of steps, from one run."""
+
+
+class CostedNetwork(CostedModel):
+    """A network, run by the emulator and counted exactly."""
+
+    kind = "integers"
+
+    def __init__(self, of: EvaluableNetwork) -> None:
+        self.of: EvaluableNetwork = of
+        # Read-outs may add up what each step draws anew.
+        self.one_shot = not (of.network.layer.memory or of.network.readouts)
+        self.facts = {"checksum": checksum(of.network)}
+
+    def costed(
+        self,
+        images: LabelledImages,
+        steps: Sequence[int],
+        seed: int,
+        progress: Advance | None = None,
+    ) -> Costed:
+        """Totals at each number of steps are those of a run that ends there."""
+        of = self.of
+        found = cluster.totals_at(of.network, images.pixels, steps, seed, of.scheduler, progress)
+        real = of.real(images.pixels)
+        points = [self._point(step, totals, real, images.classes) for step, totals in found.items()]
+        return Costed(points, {step: of.state(totals)[1] for step, totals in found.items()})
+
+    def _point(self, step: int, totals: Totals, real: np.ndarray, labels: np.ndarray) -> Point:
+        network, work = self.of.network, work_of(self.of.network, totals)
+        counts, codes = work.counts, totals.layers[network.code].z
+        right = [
+            readout.get("accuracy")
+            for readout in judge(network, self.of.readouts(totals), real, labels)
+        ]
+        own = next((accuracy for accuracy in right if accuracy is not None), None)
+        return {
+            "step": step,
+            **quality(real, codes, network.decoder),
+            **({} if own is None else {"accuracy": own, "accuracy_by": OWN}),
+            **_costs(counts.synaptic_ops, counts.drive_macs, counts.readout_ops),
+            "counts": counts.as_dict(),
+            "energy": [row.as_dict() for row in model_table(network, work)[0]],
+        }
+
+
+class CostedFloat(CostedModel):
+    """A float model, or LCA on its dictionary; costs by the rule of networks of one layer."""
+
+    def __init__(self, of: EvaluableModel) -> None:
+        from ipvae.float_models.zoo import input_macs
+
+        self.of: EvaluableModel = of
+        self.one_shot, self.facts = of.amortized, of.facts
+        m, k = of.decoder.shape
+        self._input_macs = m * k
+        if not isinstance(of, EvaluableLca):
+            self._input_macs = input_macs(of.checkpoint.member, of.shape, k)
+
+    def costed(
+        self,
+        images: LabelledImages,
+        steps: Sequence[int],
+        seed: int,
+        progress: Advance | None = None,
+    ) -> Costed:
+        """Codes are counted as they are made."""
+        found = self.of.infer(images.pixels, list(steps), seed, progress)
+        neurons = 0 if self.one_shot else self.of.decoder.shape[1]
+        n = len(images.pixels)
+        received = {step: neurons * found.sent.before(step) / n for step in steps}
+        return _costed(self.of, images.pixels, found.states, received, self._input_macs)
+
+
+class CostedLeastSquares(CostedModel):
+    """Least squares on the dictionary of a network or a model: what dense float codes reach."""
+
+    def __init__(self, of: Evaluable) -> None:
+        self.of = LeastSquares(of)
+        self.one_shot, self.facts = True, {}
+
+    def costed(
+        self,
+        images: LabelledImages,
+        steps: Sequence[int],
+        seed: int,
+        progress: Advance | None = None,  # noqa: ARG002
+    ) -> Costed:
+        """One product with the pseudoinverse, and one with the decoder: M K each."""
+        states = self.of.infer(images.pixels, list(steps), seed).states
+        nothing = dict.fromkeys(steps, 0.0)
+        return _costed(self.of, images.pixels, states, nothing, self.of.decoder.size)
+
+
+def _costed(
+    of: Evaluable,
+    pixels: np.ndarray,
+    states: States,
+    synaptic_ops: dict[int, float],
+    input_macs: int,
+) -> Costed:
+    """Points in float, from states, the operations between them and on their images."""
+    real, n_pixels = of.real(pixels), len(of.decoder)
+    points = [
+        {
+            "step": step,
+            **quality(real, codes, of.decoder),
+            **_costs(
+                synaptic_ops[step], input_macs, np.count_nonzero(codes) * n_pixels / len(codes)
+            ),
+        }
+        for step, (codes, _) in states.items()
+    ]
+    return Costed(points, {step: features for step, (_, features) in states.items()})
+
+
+def _costs(synaptic_ops: float, drive_macs: float, readout_ops: float) -> dict[str, float]:
+    """Operations of an image: between neurons, on its pixels, and for one reconstruction."""
+    parts = {
+        "synaptic_ops": float(synaptic_ops),
+        "drive_macs": float(drive_macs),
+        "readout_ops": float(readout_ops),
+    }
+    return {**parts, "operations": sum(parts.values())}

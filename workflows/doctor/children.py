@@ -1,0 +1,92 @@
+"""Steps tried in child processes: what is broken may print, exit, crash or hang on import."""
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+SECONDS = 30.0
+"""For one step; with Lava's run three times as long."""
+
+Step = tuple[str, str]
+"""What is tried and of which module, as `child.py` has it."""
+
+
+def tried(streams: list[list[Step]]) -> dict[Step, dict]:
+    """Answers of all steps; streams run side by side."""
+    answers: dict[Step, dict] = {}
+    threads = [threading.Thread(target=_try_all, args=(s, answers)) for s in streams]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def _try_all(steps: list[Step], answers: dict[Step, dict]) -> None:
+    """Have steps tried in a child, and in another from where one ended early."""
+    while steps:
+        told, why = _child(steps)
+        answers.update(zip(steps, told, strict=False))
+        steps = steps[len(told) :]
+        if steps:
+            answers[steps[0]] = {"error": why, "missing": None}
+            steps = steps[1:]
+
+
+def _child(steps: list[Step]) -> tuple[list[dict], str]:
+    """Answers of one child, and why there are no more."""
+    script = str(Path(__file__).with_name("child.py"))
+    told: list[dict] = []
+    with subprocess.Popen(
+        [sys.executable, script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as child:
+        _give(child, json.dumps([sys.path, steps]))
+        alive = _Watch(child, steps)
+        for line in child.stdout or ():
+            if not line.endswith(b"\n"):  # it died while it spoke
+                break
+            told.append(json.loads(line))
+            alive.step(len(told))
+        alive.end()
+    if alive.late:
+        return told, f"did not answer in {alive.late:.0f} s"
+    return told, f"its process ended, status {child.returncode}"
+
+
+def _give(child: subprocess.Popen, work: str) -> None:
+    """Write what is to be tried to its stdin, and close it: whatever else reads there ends."""
+    assert child.stdin is not None
+    with contextlib.suppress(BrokenPipeError), child.stdin:
+        child.stdin.write(work.encode())
+
+
+class _Watch:
+    """Kills a child that takes too long over a step."""
+
+    def __init__(self, child: subprocess.Popen, steps: list[Step]) -> None:
+        self._child, self._steps, self.late = child, steps, 0.0
+        self._timer: threading.Timer | None = None
+        self.step(0)
+
+    def step(self, number: int) -> None:
+        """Begin to wait for a step."""
+        self.end()
+        if number < len(self._steps):
+            seconds = SECONDS * (3 if self._steps[number][0] == "lava" else 1)
+            self._timer = threading.Timer(seconds, self._kill, (seconds,))
+            self._timer.start()
+
+    def end(self) -> None:
+        """Wait no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _kill(self, seconds: float) -> None:
+        self.late = seconds
+        self._child.kill()

@@ -1,0 +1,118 @@
+"""What everything that is evaluated or compared has in common."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ipvae.network.description import InputFormat
+from ipvae.network.pixels import to_real
+from ipvae.workflows.images import ImagesLike, LabelledImages
+from ipvae.workflows.progress import Advance
+
+DEFAULT_STEPS = 64
+
+States = dict[int, tuple[np.ndarray, np.ndarray]]
+"""Step -> codes and features for a classifier, (N, K) each; Poisson: counts and rates exp(u)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inferred:
+    """Codes of images.
+
+    Attributes
+    ----------
+    states : States
+        After each of the steps that were asked for.
+    """
+
+    states: States
+
+    @property
+    def counts(self) -> dict[int, np.ndarray]:
+        """Codes (N, K) by step."""
+        return {step: codes for step, (codes, _) in self.states.items()}
+
+    @property
+    def last(self) -> tuple[np.ndarray, np.ndarray]:
+        """Codes and features after the last step."""
+        return self.states[max(self.states)]
+
+    def figures(self, images: LabelledImages) -> dict[str, Any]:  # noqa: ARG002
+        """JSON keys beside error, fit and sparsity; `images` are those that were inferred."""
+        return {}
+
+
+class Evaluable(ABC):
+    """A network, a model or a baseline.
+
+    Attributes
+    ----------
+    name : str
+        For titles.
+    preset : str
+        Data set on which it was trained.
+    format : InputFormat
+        Range, scale and shape of its pixels.
+    decoder : (M, K) array
+        Phi, real pixel units.
+    trained_steps : int or None
+        Updates unrolled in training, where that is known.
+    metrics : path or None
+        File with a line for each epoch, which need not be there.
+    steps : int
+        Updates where none are asked for.
+    counts : bool
+        Whether codes are spike counts.
+    facts : dict
+        JSON keys that say what it is.
+    """
+
+    name: str
+    preset: str
+    format: InputFormat
+    decoder: np.ndarray
+    trained_steps: int | None = None
+    metrics: Path | None = None
+    steps: int = DEFAULT_STEPS
+    counts: bool = False
+    facts: dict[str, Any]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of an image."""
+        return self.format.shape
+
+    @property
+    def signed(self) -> bool:
+        """Whether pixels are below 0 too."""
+        return self.format.minimum < 0
+
+    def real(self, pixels: np.ndarray) -> np.ndarray:
+        """Real values of integer pixels."""
+        return to_real(pixels, self.format)
+
+    @abstractmethod
+    def test_images(
+        self,
+        samples: int | None,
+        data_dir: str | Path | None = None,
+        images: ImagesLike = None,
+        labels: np.ndarray | None = None,
+    ) -> LabelledImages:
+        """First images that were given, else of its own test set."""
+
+    @abstractmethod
+    def infer(
+        self, pixels: np.ndarray, steps: list[int], seed: int, progress: Advance | None = None
+    ) -> Inferred:
+        """Infer codes after each of some rising numbers of steps.
+
+        `progress` gets numbers of images that are done, where that can be told.
+        """
+
+    @abstractmethod
+    def prior_images(self, n: int, seed: int) -> np.ndarray:
+        """Images (n, M) that it makes up before it has seen one, real pixel values."""

@@ -1,0 +1,194 @@
+"""Float models by their own inference, and by sparse coding on their dictionary."""
+
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ipvae.errors import InputError
+from ipvae.float_models.checkpoint import Checkpoint
+from ipvae.workflows.evaluables.base import DEFAULT_STEPS, Evaluable, Inferred
+from ipvae.workflows.images import ImagesLike, LabelledImages, given_images, preset_images
+from ipvae.workflows.progress import Advance
+from ipvae.workflows.quantize import pixel_format
+
+if TYPE_CHECKING:
+    from ipvae.float_models.infer import State
+
+METRICS = "metrics.jsonl"
+"""Of a training, in its folder."""
+
+
+class NonzeroCodes:
+    """Nonzero codes of each step, summed over images; called from any thread."""
+
+    def __init__(self) -> None:
+        self._by_step: Counter[int] = Counter()
+        self._lock = threading.Lock()
+
+    def __call__(self, step: int, codes: np.ndarray) -> None:
+        """Count some codes of a step."""
+        nonzero = int(np.count_nonzero(codes))
+        with self._lock:
+            self._by_step[step] += nonzero
+
+    def before(self, step: int) -> int:
+        """Those that had been sent when a step's update was made."""
+        return sum(n for t, n in self._by_step.items() if t < step)
+
+
+@dataclass(frozen=True, eq=False)
+class CountedInferred(Inferred):
+    """Codes of a float model.
+
+    Attributes
+    ----------
+    sent : NonzeroCodes
+        Of all steps on the way.
+    """
+
+    sent: NonzeroCodes
+
+
+@dataclass(frozen=True, eq=False)
+class ModelInferred(CountedInferred):
+    """Codes of a float model by its own inference, with its last state."""
+
+    checkpoint: Checkpoint
+    state: "State"
+    real: np.ndarray
+
+    def figures(self, images: LabelledImages) -> dict[str, Any]:  # noqa: ARG002
+        """ELBO, NLL, KL and active latents."""
+        from ipvae.float_models.figures import figures
+
+        return figures(self.checkpoint, self.real, self.state).as_dict()
+
+
+class EvaluableModel(Evaluable):
+    """A trained float model.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+    name : str
+    folder : path, optional
+        Where the figures of its training are, if they are anywhere.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, name: str, folder: Path | None = None) -> None:
+        self.checkpoint, self.name = checkpoint, name
+        self.decoder = checkpoint.params["phi"]
+        self.preset = checkpoint.data.preset
+        self.format = pixel_format(checkpoint)
+        config = checkpoint.config
+        self.trained_steps = None if config is None else config.steps
+        self.metrics = None if folder is None else folder / METRICS
+        self.amortized = checkpoint.member.inference == "amortized"
+        self.steps = 1 if self.amortized else DEFAULT_STEPS
+        self.counts = checkpoint.member.latent == "poisson"
+        self.facts = {"model": checkpoint.model}
+
+    def test_images(
+        self,
+        samples: int | None,
+        data_dir: str | Path | None = None,
+        images: ImagesLike = None,
+        labels: np.ndarray | None = None,
+    ) -> LabelledImages:
+        """Images that were given, else the test images of its data set."""
+        if images is not None:
+            found = given_images(images, self.format, labels, samples)
+        else:
+            data = preset_images(require_preset(self.preset), data_dir)
+            found = LabelledImages(data.test_pixels.astype(np.int16), data.test_labels)
+        if samples is not None and samples > len(found.pixels):
+            raise InputError(f"samples: found {samples}, allowed up to {len(found.pixels)}")
+        return found.first(samples)
+
+    def infer(
+        self,
+        pixels: np.ndarray,
+        steps: list[int],
+        seed: int,
+        progress: Advance | None = None,  # noqa: ARG002
+    ) -> CountedInferred:
+        """Codes and features after each number of steps."""
+        from ipvae.float_models.infer import infer
+
+        checkpoint, sent, real = self.checkpoint, NonzeroCodes(), self.real(pixels)
+        found = infer(
+            checkpoint.params,
+            real.astype(np.float32),
+            steps,
+            seed=seed,
+            model=checkpoint.model,
+            image_shape=checkpoint.data.image_shape,
+            watch=sent,
+        )
+        states = {t: (state.counts, self._features(state.belief[0])) for t, state in found.items()}
+        return ModelInferred(states, sent, checkpoint, found[steps[-1]], real)
+
+    def prior_images(self, n: int, seed: int) -> np.ndarray:
+        """Images of the prior."""
+        from ipvae.float_models.infer import sample
+
+        return sample(self.checkpoint.params, n, seed, self.checkpoint.model)
+
+    def _features(self, belief: np.ndarray) -> np.ndarray:
+        """Rates of Poisson beliefs, means of others, rectified where the code is."""
+        latent = self.checkpoint.member.latent
+        if latent == "poisson":
+            return np.exp(belief)
+        return np.maximum(belief, 0.0) if latent == "rectified" else belief
+
+
+class EvaluableLca(EvaluableModel):
+    """Sparse codes on a model's dictionary, brought to columns of length 1."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, name: str, threshold: float, folder: Path | None = None
+    ) -> None:
+        from ipvae.float_models.lca import lca
+
+        super().__init__(checkpoint, name, folder)
+        nonnegative = checkpoint.member.latent != "gaussian"
+        self.solver = lca(self.decoder, threshold, nonnegative=nonnegative)
+        self.decoder, self.steps, self.amortized = self.solver.atoms, DEFAULT_STEPS, False
+        self.metrics, self.trained_steps = None, None  # of the model's own inference
+        self.counts = False
+        self.facts = {
+            **self.facts,
+            "inference": "lca",
+            "threshold": threshold,
+            "nonnegative": nonnegative,
+        }
+
+    def infer(
+        self,
+        pixels: np.ndarray,
+        steps: list[int],
+        seed: int,  # noqa: ARG002
+        progress: Advance | None = None,  # noqa: ARG002
+    ) -> CountedInferred:
+        """Codes, which are their own features, after each number of steps."""
+        from ipvae.float_models.lca import lca_codes
+
+        sent = NonzeroCodes()
+        found = lca_codes(self.solver, self.real(pixels), steps, sent)
+        return CountedInferred({step: (codes, codes) for step, codes in found.items()}, sent)
+
+
+def require_preset(preset: str) -> str:
+    """Return the name of a data set; raise InputError if it is none of ours."""
+    from ipvae.float_models.config import PRESETS
+
+    if preset not in PRESETS:
+        raise InputError(
+            f"images: none given, and the model names no data set of ours (found '{preset}', "
+            f"allowed {', '.join(PRESETS)}); give images="
+        )
+    return preset

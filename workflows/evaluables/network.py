@@ -1,0 +1,139 @@
+"""Integer networks, evaluated by the emulator."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ipvae.emulator import Stopped
+from ipvae.evaluation.prior import prior_samples
+from ipvae.evaluation.readouts import judge, readout_names
+from ipvae.network.arithmetic import to_nats
+from ipvae.network.description import IntNetwork
+from ipvae.network.layers import PoissonLayer
+from ipvae.network.pixels import to_real
+from ipvae.network.totals import Totals
+from ipvae.workflows import cluster
+from ipvae.workflows.evaluables.base import Evaluable, Inferred
+from ipvae.workflows.images import ImagesLike, LabelledImages, network_images, network_preset
+from ipvae.workflows.progress import Advance
+from ipvae.workflows.stopping import StopChoice, stop_figures
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkInferred(Inferred):
+    """Codes of a network's run.
+
+    Attributes
+    ----------
+    network : IntNetwork
+    readouts : dict of layer -> (N, n) int32
+        What each read-out sent last.
+    choice, stopped : StopChoice and Stopped, or None
+        Where images stopped alone: by which rule, and with what.
+    """
+
+    network: IntNetwork
+    readouts: dict[str, np.ndarray]
+    choice: StopChoice | None = None
+    stopped: Stopped | None = None
+
+    def figures(self, images: LabelledImages) -> dict[str, Any]:
+        """Where images stopped, and what read-outs show; a network has no likelihood."""
+        found: dict[str, Any] = {}
+        if self.choice is not None and self.stopped is not None:
+            found["stop"] = stop_figures(self.network, self.choice, self.stopped)
+        if self.readouts:
+            real = to_real(images.pixels, self.network.input)
+            found["readouts"] = judge(self.network, self.readouts, real, images.classes)
+        return found
+
+
+class EvaluableNetwork(Evaluable):
+    """An integer network.
+
+    Parameters
+    ----------
+    network : IntNetwork
+    name : str
+    scheduler : str, optional
+        Cluster on which it runs (`ipvae.workflows.cluster`).
+    stop : StopChoice, optional
+        When images stop alone.
+    """
+
+    def __init__(
+        self,
+        network: IntNetwork,
+        name: str,
+        scheduler: str | None = None,
+        stop: StopChoice | None = None,
+    ) -> None:
+        self.network, self.name = network, name
+        self.scheduler = scheduler
+        self._stop = stop
+        self.decoder, self.format = network.decoder, network.input
+        self.preset = network_preset(network)
+        self.counts = network.draws
+        self.facts = {}
+
+    def test_images(
+        self,
+        samples: int | None,
+        data_dir: str | Path | None = None,
+        images: ImagesLike = None,
+        labels: np.ndarray | None = None,
+    ) -> LabelledImages:
+        """Images that were given, else those of its data set, else those inside the network."""
+        return network_images(self.network, samples, data_dir, images, labels=labels)
+
+    def infer(
+        self, pixels: np.ndarray, steps: list[int], seed: int, progress: Advance | None = None
+    ) -> NetworkInferred:
+        """Counts and rates after each number of steps, or where each image stops."""
+        if self._stop is not None:
+            return self._infer_to_rest(self._stop, pixels, steps[-1], seed, progress)
+        totals = cluster.totals(
+            self.network, pixels, steps[-1], seed, self.scheduler, steps, progress
+        )
+        code, last = self.network.code, totals.kept[steps[-1]]
+        states = {step: self._state(*totals.kept[step][code]) for step in steps}
+        readouts = {name: last[name][1] for name in readout_names(self.network)}
+        return NetworkInferred(states, self.network, readouts)
+
+    def _infer_to_rest(
+        self,
+        stop: StopChoice,
+        pixels: np.ndarray,
+        budget: int,
+        seed: int,
+        progress: Advance | None,
+    ) -> NetworkInferred:
+        """Counts and rates after each image's own number of steps."""
+        found = cluster.stopped(self.network, pixels, budget, seed, self.scheduler, stop, progress)
+        states, readouts = {budget: self.state(found.totals)}, self.readouts(found.totals)
+        return NetworkInferred(states, self.network, readouts, stop, found)
+
+    def state(self, totals: Totals) -> tuple[np.ndarray, np.ndarray]:
+        """Codes and features of a run's last row."""
+        code = totals.layers[self.network.code]
+        return self._state(code.u, code.z)
+
+    def readouts(self, totals: Totals) -> dict[str, np.ndarray]:
+        """What each read-out sent in a run's last row."""
+        return {name: totals.layers[name].z for name in readout_names(self.network)}
+
+    def _state(self, u: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Codes and rates; a code that is not drawn is its own feature."""
+        layer = self.network.layer
+        if not isinstance(layer, PoissonLayer):
+            return z, z.astype(np.float64)
+        return z, np.exp(to_nats(u, layer.frac_bits))
+
+    def prior_images(self, n: int, seed: int) -> np.ndarray:
+        """Images of the prior."""
+        layer = self.network.layer
+        if not isinstance(layer, PoissonLayer):
+            return np.zeros((n, self.network.n_pixels))  # a sparse code starts with nothing
+        return prior_samples(to_nats(layer.u_init, layer.frac_bits), self.decoder, n, seed)

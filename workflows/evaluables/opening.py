@@ -1,0 +1,130 @@
+"""Make an `Evaluable` of what a user has: a network, a model, a path or a name."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ipvae.errors import InputError
+from ipvae.float_models.checkpoint import Checkpoint
+from ipvae.network.description import IntNetwork
+from ipvae.network.file import read_network
+from ipvae.workflows.evaluables.base import Evaluable
+from ipvae.workflows.evaluables.model import EvaluableLca, EvaluableModel
+from ipvae.workflows.evaluables.network import EvaluableNetwork
+from ipvae.workflows.models import load_model, model_folder
+from ipvae.workflows.stopping import StopChoice
+
+INFERENCES = ("model", "lca")
+THRESHOLD = 0.1
+"""Of LCA, pixel units, where none is given."""
+NETWORK, PLAIN, NIR = ".h5", ".net", ".nir"
+
+ModelOrNetwork = Checkpoint | IntNetwork | str | Path
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A network or a model, read.
+
+    Attributes
+    ----------
+    given : IntNetwork or Checkpoint
+    path : path or None
+        Where it came from; None where it was in memory.
+    name : str
+        Short name; '' of what was in memory.
+    folder : path or None
+        Of a model that was read.
+    """
+
+    given: IntNetwork | Checkpoint
+    path: str | Path | None = None
+    name: str = ""
+    folder: Path | None = None
+
+    @property
+    def kind(self) -> str:
+        """'network' or 'model'."""
+        return "network" if isinstance(self.given, IntNetwork) else "model"
+
+
+def is_network(given: ModelOrNetwork) -> bool:
+    """Return whether this is a network or names a network file."""
+    if isinstance(given, (str, Path)):
+        return Path(given).suffix == NETWORK
+    return isinstance(given, IntNetwork)
+
+
+def opened(given: ModelOrNetwork) -> Opened:
+    """Read what is at a path, or is shipped by a name; take what is in memory as it is.
+
+    Raises
+    ------
+    InputError
+        If it is a file that is neither a network nor a model.
+    FormatError, CheckpointError
+        If it cannot be read.
+    """
+    if isinstance(given, (IntNetwork, Checkpoint)):
+        return Opened(given)
+    if not isinstance(given, (str, Path)):
+        raise InputError(
+            f"model_or_net: must be a model, a network or the path of one, got "
+            f"{type(given).__name__}. Pass what ipvae.load_model or ipvae.load_network returns."
+        )
+    path = Path(given)
+    if path.suffix == NETWORK:
+        return Opened(read_network(path), given, path.stem)
+    _refuse_others(path)
+    folder = model_folder(given)
+    return Opened(load_model(given), given, folder.resolve().name, folder)
+
+
+def _refuse_others(path: Path) -> None:
+    suffix = path.suffix.lower()
+    if suffix == PLAIN and not path.is_dir():
+        raise InputError(
+            f"{path}: must be a network of ours ({NETWORK}) or a model, got a network of lava-dl's "
+            "layout, which has no decoder to judge. Run it with ipvae run."
+        )
+    if suffix == NIR and not path.is_dir():
+        raise InputError(
+            f"{path}: a NIR file, which holds a float model; import it first, with "
+            f"'ipvae import {path} --out RUN', and go on with RUN"
+        )
+
+
+def evaluable(
+    opened: Opened,
+    name: str,
+    threshold: float | None = None,
+    scheduler: str | None = None,
+    stop: StopChoice | None = None,
+) -> Evaluable:
+    """Return what is evaluated: a network, a model, or LCA on its dictionary with `threshold`."""
+    if isinstance(opened.given, IntNetwork):
+        return EvaluableNetwork(opened.given, name, scheduler, stop)
+    if threshold is not None:
+        return EvaluableLca(opened.given, name, threshold, opened.folder)
+    return EvaluableModel(opened.given, name, opened.folder)
+
+
+def require_inference(inference: str, threshold: float | None, given: ModelOrNetwork) -> None:
+    """Raise InputError for arguments that do not go together."""
+    if inference not in INFERENCES:
+        raise InputError(f"inference: found {inference}, allowed {', '.join(INFERENCES)}")
+    if inference != "lca":
+        if threshold is not None:
+            raise InputError("threshold: belongs to inference=lca; give both or neither")
+    elif is_network(given):
+        what = f"{given} is a network file" if isinstance(given, (str, Path)) else "a network"
+        raise InputError(f"inference=lca: {what}, which has its own inference; give a model")
+
+
+def require_network(given: ModelOrNetwork, **arguments: object) -> None:
+    """Raise InputError if an argument is given that only networks take, and this is a model."""
+    if is_network(given):
+        return
+    what = f"{given} is none" if isinstance(given, (str, Path)) else "the model is none"
+    for name, value in arguments.items():
+        if value is not None:
+            raise InputError(f"{name}: runs network files ({NETWORK}), {what}; leave it away")

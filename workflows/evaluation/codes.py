@@ -1,0 +1,157 @@
+"""Labelled codes of training and test images, on which classifiers are fitted and judged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ipvae.errors import InputError
+from ipvae.evaluation.probe import linear_reader
+from ipvae.network.description import InputFormat
+from ipvae.workflows.evaluables.base import Evaluable
+from ipvae.workflows.images import ImagesLike, LabelledImages, given_images, preset_images
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+PROBE_IMAGES = 10_000
+"""Training images on which classifiers are fitted where no number is given."""
+
+
+LabelsLike = np.ndarray | Sequence[int] | str | Path | None
+"""Integers (n,), one for each image; or the path of an .npy file of them."""
+
+
+def as_labels(labels: LabelsLike) -> np.ndarray | None:
+    """Return labels as an array.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read. (Whether they fit is for what they are used with to say.)
+    """
+    if labels is None:
+        return None
+    if not isinstance(labels, (str, Path)):
+        return np.asarray(labels)
+    try:
+        found = np.load(labels, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"labels: {labels} is not an .npy file of integers ({error})") from error
+    if not isinstance(found, np.ndarray):
+        raise InputError(f"labels: {labels} is not an .npy file of integers")
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """Features (N, K), rates where there are any, and labels (N,) of training and test images."""
+
+    train: np.ndarray
+    train_labels: np.ndarray
+    test: np.ndarray
+    test_labels: np.ndarray
+
+    @property
+    def all(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The four, in the order that figures take them."""
+        return self.train, self.train_labels, self.test, self.test_labels
+
+    @classmethod
+    def of_halves(cls, features: np.ndarray, labels: np.ndarray) -> "Codes":
+        """Of images (N,) of a set without training images: the first half takes their place."""
+        half = len(labels) // 2
+        return cls(features[:half], labels[:half], features[half:], labels[half:])
+
+    @cached_property
+    def reader(self) -> "Pipeline":
+        """Linear classifier, fitted once."""
+        return linear_reader(self.train, self.train_labels)
+
+
+@dataclass(frozen=True, eq=False)
+class FitSource:
+    """Where images to fit classifiers on come from.
+
+    Attributes
+    ----------
+    asked_by : str
+        Name of the argument that asks for a classifier, for messages.
+    most : int or None
+        How many to take, the first in order; 10,000, or all if there are fewer, without it.
+    images : array, path, name of a set, or None
+        Images that were given to be evaluated; their first half is fitted on.
+    train_images, train_labels : the same, of images that were given to fit on
+    data_dir : path, optional
+        Folder of the data set, whose training images are taken where no images were given.
+    """
+
+    asked_by: str
+    most: int | None = None
+    images: ImagesLike = None
+    train_images: ImagesLike = None
+    train_labels: np.ndarray | None = None
+    data_dir: str | Path | None = None
+
+    @property
+    def halves(self) -> bool:
+        """Whether the first half of the images is fitted on, and the others are judged."""
+        return self.images is not None and self.train_images is None
+
+    def require_labelled(self, labels: np.ndarray, preset: str) -> None:
+        """Raise InputError if the images to judge have no labels, or cannot be limited."""
+        named = isinstance(self.images, (str, Path))
+        if (labels < 0).all():
+            where = self.images if named else preset
+            of = "" if self.images is not None and not named else f" of {where}"
+            raise InputError(
+                f"{self.asked_by}: the images{of} have no labels; leave it out, or evaluate a "
+                "model of images that have"
+            )
+        if self.halves and self.most is not None:
+            where = self.images if named else "the images"
+            raise InputError(
+                f"probe_images: {where} are not split into training and test images, their first "
+                "half is fitted on; leave it out"
+            )
+
+    def training(self, of: Evaluable) -> LabelledImages:
+        """Return labelled images to fit on, which are not among those to judge.
+
+        Raises
+        ------
+        InputError
+            If there are fewer than asked for, or they have no labels.
+        """
+        if self.train_images is not None:
+            found = self._given(of.format)
+            where = "train_images"
+        else:
+            data = preset_images(self._require_preset(of.preset), self.data_dir)
+            found = LabelledImages(data.train_pixels, data.train_labels)
+            where = f"training images of {of.preset}"
+        there = len(found.pixels)
+        if self.most is not None and self.most > there:
+            raise InputError(f"probe_images: found {self.most}, allowed up to {there} ({where})")
+        few = found.first(PROBE_IMAGES if self.most is None else self.most)
+        return LabelledImages(few.pixels.astype(np.int16), few.labels)
+
+    def _given(self, fmt: InputFormat) -> LabelledImages:
+        found = given_images(self.train_images, fmt, self.train_labels)
+        if (found.labels < 0).all():
+            raise InputError(f"{self.asked_by}: train_images have no labels; give train_labels=")
+        return found
+
+    def _require_preset(self, preset: str) -> str:
+        from ipvae.float_models.config import PRESETS
+
+        if preset not in PRESETS:
+            raise InputError(
+                f"{self.asked_by}: no images to fit on, since '{preset}' is no data set of ours "
+                f"({', '.join(PRESETS)}); give images= and labels=, or train_images= and "
+                "train_labels="
+            )
+        return preset

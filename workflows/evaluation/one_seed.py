@@ -1,0 +1,103 @@
+"""The evaluation of images with one seed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ipvae.evaluation.changes import Change
+from ipvae.evaluation.metrics import curve, spikes
+from ipvae.workflows.evaluables.base import Evaluable, Inferred
+from ipvae.workflows.evaluation.changes import change_figures
+from ipvae.workflows.evaluation.codes import Codes, FitSource
+from ipvae.workflows.evaluation.figures import fitted_figures, sparsity_figures
+from ipvae.workflows.images import LabelledImages
+from ipvae.workflows.progress import stage
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluator:
+    """What is asked for, and of what.
+
+    Attributes
+    ----------
+    of : Evaluable
+    images : LabelledImages
+    steps : list of int
+        To look at, rising.
+    source : FitSource or None
+        Where classifiers are fitted.
+    fitted : names of what is fitted
+    sparsity : bool
+    changes : list of Change
+    pictures : path or None
+        Folder for pictures.
+    """
+
+    of: Evaluable
+    images: LabelledImages
+    steps: list[int]
+    source: FitSource | None
+    fitted: Sequence[str]
+    sparsity: bool
+    changes: list[Change]
+    pictures: Path | None
+
+    def of_seed(self, seed: int, first: bool) -> dict[str, Any]:
+        """Return `curve` and figures, JSON data; pictures are drawn of the first seed."""
+        of, pixels = self.of, self.images.pixels
+        inferred = self._infer(seed, first)
+        counts = {step: inferred.counts[step] for step in self.steps}
+        found: dict[str, Any] = {"curve": curve(of.real(pixels), counts, of.decoder)}
+        found |= inferred.figures(self.images)
+        last = inferred.last[0]
+        if of.counts:
+            found["spikes"] = spikes(last)
+        if self.sparsity:
+            found |= sparsity_figures(last)
+        codes = None
+        if self.source is not None:
+            codes = self._codes(self.source, inferred, seed)
+            found |= fitted_figures(codes, self.fitted, seed)
+        if self.changes:
+            readable = codes if "probe" in self.fitted else None
+            found["changes"] = change_figures(of, self.changes, pixels, self.steps, seed, readable)
+        if self.pictures is not None and first:
+            found["pictures"] = self._draw(self.pictures, inferred, seed)
+        return found
+
+    def _infer(self, seed: int, first: bool) -> Inferred:
+        """Codes after the steps to look at, and after those that pictures show."""
+        steps = self.steps
+        if self.pictures is not None and first and self._few:
+            from ipvae.workflows.pictures import drawn_steps
+
+            steps = sorted({*steps, *drawn_steps(steps[-1])})
+        message = f"evaluating {len(self.images.pixels)} images to step {steps[-1]}"
+        with stage(message, len(self.images.pixels)) as advance:
+            return self.of.infer(self.images.pixels, steps, seed, advance)
+
+    def _codes(self, source: FitSource, inferred: Inferred, seed: int) -> Codes:
+        """Features to fit on and to judge, at the last step; training images are run too."""
+        test, labels = inferred.last[1], self.images.labels
+        if source.halves:
+            return Codes.of_halves(test, labels)
+        train, step = source.training(self.of), self.steps[-1]
+        message = f"running {len(train.pixels)} training images to step {step}"
+        with stage(message, len(train.pixels)) as advance:
+            features = self.of.infer(train.pixels, [step], seed, advance).last[1]
+        return Codes(features, train.labels, test, labels)
+
+    def _draw(self, folder: Path, inferred: Inferred, seed: int) -> list[str]:
+        from ipvae.workflows.pictures import draw_pictures
+
+        counts = inferred.counts if self._few else None
+        files = draw_pictures(folder, self.of, self.images.pixels, self.steps[-1], seed, counts)
+        return [str(file) for file in files]
+
+    @property
+    def _few(self) -> bool:
+        """Whether pictures show all images, so that one run is enough."""
+        from ipvae.workflows.pictures import IMAGES
+
+        return len(self.images.pixels) <= IMAGES
