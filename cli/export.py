@@ -73,7 +73,7 @@ def export(
     if images is not None and data_dir is not None:
         raise InputError("--images and --data-dir: give one of them")
     if is_nir(out):
-        require_no_others(context, "export", out)
+        require_no_others(context, out)
         export_nir(model, out, inference, threshold, json)
         return
     readouts = tuple(name.strip() for name in readout.split(",")) if readout else ()

@@ -164,7 +164,7 @@ class _Display:
             self._message = event.message
             self._update = self._open.enter_context(_status.status(event.message)).update
         elif self._update is not None:
-            self._update(f"{event.message}: {event.done:,} of {event.total:,}")
+            self._update(event.text)
 
     def close(self) -> None:
         """End what is shown."""

@@ -25,7 +25,7 @@ ALLOWED = {
     },
     "hw_tests": {"network", "lava_procs"},
 }
-EVERYBODYS = {"errors", "files", "__version__"}
+EVERYBODYS = {"errors", "files", "results", "__version__"}
 THIRD_PARTY = {
     "network": {"numpy", "h5py"},
     "evaluation": {"numpy", "scipy", "sklearn"},
