@@ -21,7 +21,7 @@ from ipvae.emulator.drawing import (
     send_count,
     sub_draws_beyond_one,
 )
-from ipvae.emulator.lanes import address, moved, start_of
+from ipvae.emulator.lanes import address, inner, moved, start_of
 from ipvae.emulator.messages import SHORTS, list_counts, list_shorts, receive
 
 _COMPILED = (blocks, drawing, lanes, matrix, messages)
@@ -40,13 +40,14 @@ _DIGEST = _sources()
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile without the interpreter lock, cached where there is a folder for it."""
     function.__qualname__ = f"{function.__name__}_{_DIGEST}"
+    options: Any = {"nogil": True, "no_cfunc_wrapper": True}
     try:
-        return njit(nogil=True, cache=True)(function)
+        return njit(cache=True, **options)(function)
     except RuntimeError:  # neither the source's folder nor a home can be written
-        return njit(nogil=True)(function)
+        return njit(**options)(function)
 
 
-@njit(nogil=True)
+@inner
 def bump(table, distance, bits):
     """Section 9: interpolate at a distance of 0 or more; 0 from 16 units on."""
     if distance >= 16 << bits:
@@ -125,7 +126,7 @@ def run_poisson(fixed, given, synapses, heard, state, sent, work, sums, recorded
     sums.peaks[0], sums.peaks[1] = peak, latest
 
 
-@njit(nogil=True)
+@inner
 def bend(layer, u, width, low, high):
     """Bring log-rates below a soft ceiling, section 9; how many are at the limit then."""
     found, top = 0, np.int64(high)
