@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from ipvae.compiled import compiled
 from ipvae.emulator import blocks, drawing, lanes, matrix, messages
@@ -22,7 +21,7 @@ from ipvae.emulator.drawing import (
     send_count,
     sub_draws_beyond_one,
 )
-from ipvae.emulator.lanes import address, moved, start_of
+from ipvae.emulator.lanes import address, inner, moved, start_of
 from ipvae.emulator.messages import SHORTS, list_counts, list_shorts, receive
 
 _COMPILED = (blocks, drawing, lanes, matrix, messages)
@@ -41,10 +40,10 @@ _DIGEST = _sources()
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile without the interpreter lock, under a name of all that is compiled."""
     function.__qualname__ = f"{function.__name__}_{_DIGEST}"
-    return compiled(nogil=True)(function)
+    return compiled(nogil=True, no_cfunc_wrapper=True)(function)
 
 
-@njit(nogil=True)
+@inner
 def bump(table, distance, bits):
     """Section 9: interpolate at a distance of 0 or more; 0 from 16 units on."""
     if distance >= 16 << bits:
@@ -123,7 +122,7 @@ def run_poisson(fixed, given, synapses, heard, state, sent, work, sums, recorded
     sums.peaks[0], sums.peaks[1] = peak, latest
 
 
-@njit(nogil=True)
+@inner
 def bend(layer, u, width, low, high):
     """Bring log-rates below a soft ceiling, section 9; how many are at the limit then."""
     found, top = 0, np.int64(high)
