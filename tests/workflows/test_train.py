@@ -1,6 +1,5 @@
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
 # pyright: reportOptionalMemberAccess=false
-# pyright: reportOptionalMemberAccess=false
 """`ipvae.train_model` on arrays: the whole chain in a notebook, the folder, interruptions."""
 
 import json
