@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ipvae.cli.output import JsonOption, emit, note, settings
-from ipvae.network.atomic import require_writable_folder
+from ipvae.files import require_writable_folder
 
 SAMPLES, STEPS = 16, 128
 
