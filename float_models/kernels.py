@@ -16,6 +16,8 @@ from numba import njit
 from numba.core import types
 from numba.extending import intrinsic
 
+from ipvae.compiled import compiled
+
 MAX_RELAXED_RATE = 256.0
 """Above this rate a relaxed draw is a normal one of the same mean and variance (error of its
 distribution function below 0.4 / sqrt(256) by Berry-Esseen); trained rates stay near 100."""
@@ -41,15 +43,8 @@ _FLOOR = np.float32(-8.0)  # of log-rates
 
 
 def _kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Compile without the interpreter lock, cached where there is a folder for it."""
-
-    def compiled(function: Callable[..., Any]) -> Any:
-        try:
-            return njit(nogil=True, error_model="numpy", cache=True, **options)(function)
-        except RuntimeError:  # neither the source's folder nor a home can be written
-            return njit(nogil=True, error_model="numpy", **options)(function)
-
-    return compiled
+    """Compile without the interpreter lock."""
+    return compiled(nogil=True, error_model="numpy", **options)
 
 
 @intrinsic

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ipvae.workflows.nir import save_nir
     from ipvae.workflows.place import check, place
     from ipvae.workflows.quantize import quantize
+    from ipvae.workflows.report import make_report
     from ipvae.workflows.run import run
     from ipvae.workflows.train import train_model
     from ipvae.workflows.verify import verify, verify_trace
@@ -45,6 +46,7 @@ _HOMES = {
     "workflows.nir": ("save_nir",),
     "workflows.place": ("check", "place"),
     "workflows.quantize": ("quantize",),
+    "workflows.report": ("make_report",),
     "workflows.run": ("run",),
     "workflows.train": ("train_model",),
     "workflows.verify": ("verify", "verify_trace"),
@@ -67,6 +69,7 @@ __all__ = [
     "load_model",
     "load_network",
     "load_trace",
+    "make_report",
     "place",
     "quantize",
     "run",

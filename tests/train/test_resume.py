@@ -115,7 +115,8 @@ def change_byte(content):
 @pytest.mark.parametrize(
     ("damage", "text"),
     [
-        (lambda _: b"", "not readable"),
+        (lambda _: b"", "is empty"),
+        (lambda _: b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),
         (lambda c: c[: len(c) // 2], "not readable"),
         (lambda _: b"junk" * 100, "not readable"),
         (change_byte, "does not fit its mark"),
