@@ -10,6 +10,7 @@ from ipvae.export.calibrate import judged
 from ipvae.export.options import ExportOptions
 from ipvae.network.arithmetic import FRAC_BITS
 from ipvae.network.description import InputFormat
+from ipvae.network.errors import QuantizationError
 from ipvae.network.pixels import to_real
 from ipvae.network.poisson import LOG_RATE_MAX
 
@@ -52,6 +53,7 @@ class FloatBaseline:
         }
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what diverges is named by require_convergence
 def float_baseline(
     checkpoint: "Checkpoint", options: ExportOptions, pixels: np.ndarray, fmt: InputFormat
 ) -> FloatBaseline:
@@ -95,6 +97,31 @@ def float_baseline(
         ),
         largest_code=float(max(s.counts.max() for s in each)),
         amortized=amortized,
+    )
+
+
+def require_convergence(baseline: FloatBaseline, options: ExportOptions, where: str) -> None:
+    """Refuse a float model that runs away: no rounding can save it.
+
+    Raises
+    ------
+    QuantizationError
+        If a code is no finite number, or if at the last step the mean count of a neuron is beyond
+        the widest payload. The highest rate, 256, stays far below that.
+    """
+    from ipvae.export.quantize import WIDEST_PAYLOAD
+
+    step = max(baseline.codes)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = np.abs(baseline.codes[step]).mean(axis=0).max()
+        error = np.square(baseline.real - baseline.codes[step] @ baseline.decoder.T).mean()
+    most = 2**WIDEST_PAYLOAD - 1
+    if np.isfinite(error) and (options.inference == "lca" or mean <= most):
+        return
+    raise QuantizationError(
+        f"{where}: the float model itself diverges on the calibration images: after {step} steps a "
+        f"neuron sends {mean:.4g} on average, allowed is {most} (MSE {error:.4g}). Its step size "
+        "is too large, or the images have another scale than those of its training"
     )
 
 

@@ -85,8 +85,10 @@ def infer(
     """
     wanted = checked_steps(params, images, steps, model, image_shape)
     states = empty_states(params, len(images), wanted, model)
-    prepared = _Prepared.of(model, params, image_shape or (1, images.shape[1]))
+    with _quiet():
+        prepared = _Prepared.of(model, params, image_shape or (1, images.shape[1]))
 
+    @_quiet()
     def run(start: int) -> None:
         x = np.asarray(images[start : start + batch_size], dtype=np.float32)
         rows = slice(start, start + len(x))
@@ -107,6 +109,11 @@ def infer(
         with ThreadPoolExecutor(n_threads, "ipvae") as pool:
             list(pool.map(run, starts))
     return states
+
+
+def _quiet() -> np.errstate:
+    """Let a model that diverges end in infinity or NaN, without NumPy's warnings."""
+    return np.errstate(over="ignore", invalid="ignore")
 
 
 def draw_again(model: str, state: State, t: int, seed: int) -> np.ndarray:

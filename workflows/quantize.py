@@ -11,7 +11,7 @@ import ipvae
 from ipvae.errors import InputError
 from ipvae.export.build import build_network
 from ipvae.export.calibrate import calibrate
-from ipvae.export.float_baseline import float_baseline
+from ipvae.export.float_baseline import float_baseline, require_convergence
 from ipvae.export.losses import layer_facts, require_small_loss
 from ipvae.export.options import LAYOUTS, ExportOptions
 from ipvae.export.quantize import Images
@@ -202,6 +202,7 @@ def _quantize(
     calibration = train.first(CALIBRATION_IMAGES)
     with stage("running the float model"):
         before = float_baseline(checkpoint, options, calibration.pixels, pixels)
+        require_convergence(before, options, where)
     with stage("quantizing"):
         network = build_network(
             checkpoint,
