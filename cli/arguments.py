@@ -1,36 +1,58 @@
 """Names of the library's arguments in its messages, turned into options of the command line."""
 
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from ipvae.errors import IpvaeError
 
 OPTIONS = {
     "backend": "--backend",
     "backends": "--backends",
+    "beta": "--beta",
+    "clamp": "--clamp",
+    "config": "--config",
     "contrast": "--contrast",
     "cores": "--cores",
     "data_dir": "--data-dir",
     "dense": "--dense",
+    "device": "--device",
     "dimensionality": "--dimensionality",
-    "inference": "--inference",
-    "layout": "--layout",
-    "most_loss": "--most-loss",
-    "overwrite": "--overwrite",
-    "preset": "--preset",
-    "refit_decoder": "--refit-decoder",
-    "readouts": "--readout",
-    "threshold": "--threshold",
-    "weight_bits": "--weight-bits",
+    "draws_file": "--record-draws",
+    "epochs": "--epochs",
+    "folder": "--out",
     "frame_steps": "--hold",
+    "image_shape": "--image-shape",
     "images": "--images",
+    "inference": "--inference",
+    "init_from": "--init-from",
+    "inner_iterations": "--inner-iterations",
+    "integers": "--integers",
     "labels": "--labels",
+    "latents": "--latents",
     "layers": "--layers",
+    "layout": "--layout",
     "lca": "--lca",
+    "learning_rate": "--learning-rate",
+    "measured": "--measured",
+    "most_loss": "--most-loss",
     "neighbours": "--neighbours",
     "neurons": "--neurons",
     "noise": "--noise",
+    "out": "--out",
+    "overwrite": "--overwrite",
     "pictures": "--pictures",
+    "pixel_max": "--pixel-max",
+    "pixel_min": "--pixel-min",
+    "pixel_scale": "--pixel-scale",
+    "preset": "--preset",
     "probe": "--probe",
     "probe_images": "--probe-images",
+    "profile_file": "--profile",
+    "readouts": "--readout",
+    "refit_decoder": "--refit-decoder",
     "replay_draws": "--replay-draws",
+    "resume": "--resume",
     "rotate": "--rotate",
     "salt": "--salt",
     "samples": "--samples",
@@ -43,16 +65,32 @@ OPTIONS = {
     "steps": "--steps",
     "stop": "--stop",
     "target": "--target",
+    "tensorboard": "--tensorboard",
+    "threads": "--threads",
+    "threshold": "--threshold",
     "timeout": "--timeout",
     "tolerance": "--tolerance",
     "trace": "--trace",
+    "trace_file": "--trace",
+    "verify": "--verify",
+    "weight_bits": "--weight-bits",
 }
 """Argument -> option, where a message of the library may name it."""
 
 _NAMED = re.compile(r"\b(\w+)=(True\b)?(?=(?P<value>[\w./-]*))")
 
 
-def with_options(message: str) -> str:
+@contextmanager
+def naming(more: Mapping[str, str]) -> Iterator[None]:
+    """Turn further arguments into options, in the messages of errors raised within."""
+    try:
+        yield
+    except IpvaeError as error:
+        error.args = (with_options(str(error), more),)
+        raise
+
+
+def with_options(message: str, options: Mapping[str, str] = OPTIONS) -> str:
     """Return a message with options in the place of arguments.
 
     An argument is named alone before the first colon ('samples: found 20, ...'), or anywhere
@@ -62,23 +100,26 @@ def with_options(message: str) -> str:
     '--samples: found 9, allowed up to 5; give more with --data-dir'
     >>> with_options("images of samples=2 with frame_steps=3: found 4")
     'images of --samples 2 with --hold 3: found 4'
+    >>> with_options("try step_size=0.1", {"step_size": "--set step_size="})
+    'try --set step_size=0.1'
     >>> with_options("fit the decoder (refit_decoder=True), or use more weight_bits=")
     'fit the decoder (--refit-decoder), or use more --weight-bits'
     """
     head, colon, rest = message.partition(":")
     names = head.split(" and ")
-    if colon and all(name in OPTIONS for name in names):
-        head = " and ".join(OPTIONS[name] for name in names)
-    return options_named(head + colon + rest)
+    if colon and all(name in options for name in names):
+        head = " and ".join(options[name].rstrip("=") for name in names)
+    return options_named(head + colon + rest, options)
 
 
-def options_named(text: str) -> str:
+def options_named(text: str, options: Mapping[str, str] = OPTIONS) -> str:
     """Return text with options where it names arguments as 'samples=' or 'overwrite=True'."""
-    return _NAMED.sub(_option, text)
 
+    def option(match: re.Match) -> str:
+        name = match.group(1)
+        if name not in options:
+            return match.group(0)
+        value = match.group("value").strip(".")  # a full stop is none
+        return options[name] + (" " if value and not options[name].endswith("=") else "")
 
-def _option(match: re.Match) -> str:
-    name = match.group(1)
-    if name not in OPTIONS:
-        return match.group(0)
-    return OPTIONS[name] + (" " if match.group("value") else "")
+    return _NAMED.sub(option, text)

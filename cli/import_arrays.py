@@ -1,32 +1,15 @@
-"""`ipvae import`: a user's own arrays or the authors' checkpoint become a model of ours."""
+"""`ipvae import`: a user's own arrays, the authors' checkpoint or NIR become a model of ours."""
 
-import math
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ipvae.cli.inputs import is_nir
-from ipvae.cli.nir import import_nir, require_no_others
-from ipvae.cli.output import JsonOption, emit, note, working
-from ipvae.network.errors import InputError
-
-PRESETS = {"MNIST": "mnist"}
-"""Data sets of the authors' code that are ours too, pixel for pixel."""
-
-SIGNED = ("vH", "Kyoto", "CIFAR", "ImageNet", "CelebA")
-"""How the names of data sets begin that the authors' code standardises."""
-
-PIXELS = {"pixel_min": 0, "pixel_max": 255, "pixel_scale": None}
-STANDARDISED = {"pixel_min": -4096, "pixel_max": 4095, "pixel_scale": 1 / 256}
-"""Integer pixels of images in units of their standard deviation: up to 16 of them."""
-
-MAX_SHAPE_TEXT = 40
-"""Characters of HxW."""
+from ipvae.cli.output import JsonOption, show
 
 
 def import_model(
-    context: typer.Context,
     source: Annotated[
         Path,
         typer.Argument(
@@ -72,80 +55,9 @@ def import_model(
 
     Nothing in the .pt is executed. Arrays: phi (M,K), sigma (M), step_size, bias (K), u0 (K).
     """
-    from ipvae.export.iterative_vae import from_iterative_vae
-    from ipvae.export.model import from_arrays, to_parameters
-    from ipvae.float_models.checkpoint import Checkpoint, save_checkpoint
-    from ipvae.float_models.data import DataInfo
-    from ipvae.network.hdf5_child import shown
+    from ipvae.workflows.import_model import PixelOptions, read_foreign
 
-    if is_nir(source):
-        require_no_others(context, "import", source)
-        import_nir(source, out, json)
-        return
+    pixels = PixelOptions(pixel_min, pixel_max, pixel_scale, image_shape, preset)
     options = {"steps": steps, "clamp": clamp, "inner_iterations": inner_iterations}
-    pixels: dict[str, Any] = PIXELS
-    trained: dict[str, float] = {}
-    if source.suffix == ".pt":
-        with working(f"reading {source}"):
-            imported = from_iterative_vae(source, config, **options)
-        params, settings = imported.params, imported.settings
-        dataset = settings.dataset or ""
-        preset = preset or PRESETS.get(dataset)
-        if dataset.startswith(SIGNED):
-            pixels = STANDARDISED
-            note(
-                f"trained on {shown(dataset)}, whose pixels are standardised and may be negative: "
-                "they become integers of -4096..4095, 256 to a standard deviation, unless "
-                "--pixel-min, --pixel-max and --pixel-scale say otherwise"
-            )
-        trained = {"trained_steps": settings.steps}
-        if settings.beta is not None:
-            trained["trained_beta"] = settings.beta
-    elif source.suffix == ".npz":
-        if config is not None or any(value is not None for value in options.values()):
-            raise InputError(
-                f"{source}: --config, --steps, --clamp and --inner-iterations describe a .pt file; "
-                "leave them away"
-            )
-        params = to_parameters(from_arrays(source))
-    else:
-        raise InputError(
-            f"{source}: allowed are .pt files of IterativeVAE, .npz files with the arrays phi, "
-            "sigma, step_size, bias and u0, and .nir files that `ipvae export` wrote"
-        )
-    m, k = params["phi"].shape
-    data = DataInfo(
-        preset or "arrays",
-        pixels["pixel_max"] if pixel_max is None else pixel_max,
-        _shape(image_shape, m),
-        0,
-        pixels["pixel_min"] if pixel_min is None else pixel_min,
-        _scale(pixels["pixel_scale"] if pixel_scale is None else pixel_scale),
-    )
-    saved = save_checkpoint(out, Checkpoint(params, None, data, trained))
-    emit(
-        {"model": str(saved), "pixels": m, "neurons": k, "data": data.preset, **trained},
-        json,
-        f"saved {saved}: {m} pixels, {k} neurons",
-    )
-
-
-def _scale(value: float | None) -> float | None:
-    if value is not None and not (math.isfinite(value) and value > 0):
-        raise InputError(f"--pixel-scale: found {value}, allowed are numbers above 0")
-    return value
-
-
-def _shape(text: str | None, n_pixels: int) -> tuple[int, int]:
-    """Height and width from 'HxW', or a square, or one row."""
-    if text is None:
-        side = round(n_pixels**0.5)
-        return (side, side) if side * side == n_pixels else (1, n_pixels)
-    height, _, width = text.partition("x")
-    whole = height.isdecimal() and width.isdecimal() and len(text) <= MAX_SHAPE_TEXT
-    if not (whole and int(height) * int(width) == n_pixels):
-        raise InputError(
-            f"--image-shape: found '{text[:MAX_SHAPE_TEXT]}', "
-            f"allowed HEIGHTxWIDTH with a product of {n_pixels}"
-        )
-    return int(height), int(width)
+    found = read_foreign(source, pixels, config, options)
+    show(replace(found, saved=found.model.save(out, overwrite=True)), json)

@@ -73,7 +73,7 @@ class Imported:
     settings: Settings
 
 
-OPTIONS = {"steps": "--steps", "clamp": "--clamp", "inner_iterations": "--inner-iterations"}
+OPTIONS = ("steps", "clamp", "inner_iterations")
 MEANT = "t_train, clamp_u, n_iters_inner"
 
 
@@ -105,7 +105,7 @@ def from_iterative_vae(
     if settings.neurons not in (None, params["u0"].size):
         raise InputError(
             f"{found}: n_latents is {settings.neurons}, the checkpoint has {params['u0'].size} "
-            "neurons. Pass the configuration of this model with --config FILE.json."
+            "neurons. Pass the configuration of this model with config=FILE.json."
         )
     return Imported(params, settings)
 
@@ -199,7 +199,7 @@ def _config_beside(path: Path) -> Path | None:
         if len(files) > 1:
             raise InputError(
                 f"{folder}: {len(files)} model configurations ({', '.join(f.name for f in files)})"
-                ", allowed is one. Say which with --config FILE.json."
+                ", allowed is one. Say which with config=FILE.json."
             )
         if files:
             return files[0]
@@ -213,14 +213,12 @@ def _settings(path: Path, config: Path | None, options: dict[str, float]) -> Set
     said = _said(content, where)
     for name, value in options.items():
         if said.setdefault(name, value) != value:
-            raise InputError(
-                f"{OPTIONS[name]}: found {value:g}, {where} says {said[name]:g}. Leave it away."
-            )
-    missing = [flag for name, flag in OPTIONS.items() if name not in said]
+            raise InputError(f"{name}: found {value:g}, {where} says {said[name]:g}. Leave it out.")
+    missing = [f"{name}=" for name in OPTIONS if name not in said]
     if missing and config is None:
         raise InputError(
             f"{path}: no ConfigPoisVAE.json beside it, in {path.resolve().parent} or one folder "
-            f"above. Give --config FILE.json, or {', '.join(missing)}."
+            f"above. Give config=FILE.json, or {', '.join(missing)}."
         )
     if missing:
         raise InputError(f"{config}: does not say all of {MEANT}. Give {', '.join(missing)}.")

@@ -74,7 +74,7 @@ def _unit(stage: Stage) -> str:
 
 
 def require_small_loss(
-    before: dict, after: dict, most: float, where: str, advice: str = "use more --weight-bits"
+    before: dict, after: dict, most: float, where: str, advice: str = "use more weight_bits="
 ) -> None:
     """Raise LossError if R2 fell by more than `most`.
 
@@ -98,7 +98,7 @@ def require_small_loss(
     real, whole, step = max(pairs, key=lambda pair: np.nan_to_num(pair[0] - pair[1], nan=np.inf))
     lost = real - whole
     if not lost <= most:
-        enough = f"; or write it all the same with --most-loss {np.ceil(lost * 100) / 100:.2f}"
+        enough = f"; or write it all the same with most_loss={np.ceil(lost * 100) / 100:.2f}"
         raise LossError(
             f"{where}: R2 after {step} steps falls from {real:.4f} to {whole:.4f} on the "
             f"calibration images, by {lost:.4f}; allowed {most:g}. To mend it: {advice}"

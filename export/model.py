@@ -21,12 +21,14 @@ def from_parameters(params: dict[str, np.ndarray]) -> FloatNetwork:
     Parameters
     ----------
     params : dict
-        `phi` (M, K), `u0` (K), `log_bias` (K), `log_lr` (), `log_sigma_raw` (M).
+        `phi` (M, K), `u0` (K), `log_bias` (K), `log_lr` (), `log_sigma_raw` (M); `log_unit` ()
+        where pixels were in other units than 1 in training.
     """
     raw = params["log_sigma_raw"].astype(np.float64)
+    unit = float(params["log_unit"]) if "log_unit" in params else 0.0
     return FloatNetwork(
         phi=params["phi"],
-        sigma=np.exp(LOG_SIGMA_LIMIT * np.tanh(raw / LOG_SIGMA_LIMIT)),
+        sigma=np.exp(unit + LOG_SIGMA_LIMIT * np.tanh(raw / LOG_SIGMA_LIMIT)),
         step_size=float(np.exp(np.asarray(params["log_lr"], dtype=np.float64).reshape(-1)[0])),
         bias=np.exp(params["log_bias"].astype(np.float64)),
         u0=params["u0"],

@@ -187,7 +187,7 @@ def _parameters(fields: Fields) -> Fields:
         for name, array in fields.items()
         if name.startswith(_PARAMETERS)
     }
-    scalars = {name for name in found if name.startswith("log_lr")}
+    scalars = {name for name in found if name.startswith(("log_lr", "log_unit"))}
     return {
         name: array.reshape(()) if name in scalars and array.size == 1 else array
         for name, array in found.items()

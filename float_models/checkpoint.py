@@ -1,7 +1,6 @@
 """A trained model on disk: RUN/model.safetensors and RUN/model.json. No pickle, no torch."""
 
 import hashlib
-import math
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,24 +10,27 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
-from ipvae.errors import CheckpointError, ConfigError, InputError
-from ipvae.files import atomic_write_all, parse_json, read_file, require_file
+from ipvae.errors import CheckpointError, InputError
+from ipvae.files import atomic_write_all, require_file
 from ipvae.float_models.config import TrainConfig, dumps
 from ipvae.float_models.data import DataInfo
+from ipvae.float_models.description import (
+    KIND,
+    MAX_BYTES,
+    VERSION,
+    parse,
+    read_header,
+    read_json,
+    unreadable,
+)
+from ipvae.float_models.parameters import check_names, check_params, optional_tensors
 from ipvae.float_models.zoo import MEMBERS, Member
-
-KIND = "ipvae"
-VERSION = 1
-_KEYS = {"kind", "version", "config", "data", "metrics", "pair"}
-_MORE_KEYS = {"start"}  # only where there is something to say
-_DATA_KEYS = {"preset", "pixel_max", "image_shape", "n_train"}
-_PIXEL_KEYS = {"pixel_min", "pixel_scale"}  # absent in models from before there were signed pixels
-_MAX_JSON_BYTES = 1 << 20
+from ipvae.results import Result, json_data
 
 
-@dataclass(frozen=True, eq=False)
-class Checkpoint:
-    """A model as arrays, with where it came from.
+@dataclass(frozen=True, eq=False, repr=False)
+class Checkpoint(Result):
+    """A trained model as arrays, with where it came from.
 
     Attributes
     ----------
@@ -65,10 +67,65 @@ class Checkpoint:
         """K, the number of neurons."""
         return self.params["phi"].shape[1]
 
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the model into a folder, which is made: model.safetensors and model.json.
+
+        Returns
+        -------
+        path of the .safetensors file
+
+        Raises
+        ------
+        InputError
+            If the folder holds a model and `overwrite` is False.
+        CheckpointError
+            If it cannot be written.
+        """
+        require_no_model(folder, overwrite=overwrite)
+        return save_checkpoint(folder, self)
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the main figures: pairs of name and text."""
+        height, width = self.data.image_shape
+        rows = [
+            ("model", self.model),
+            ("pixels", f"{height} x {width}"),
+            ("neurons", str(self.n_latents)),
+            ("data", self.data.preset),
+        ]
+        if self.config is not None:
+            rows.append(("steps in training", str(self.config.steps)))
+        names = {"epoch": "epochs", "r2": "R2 on held-out images", "zeros": "zeros"}
+        rows += [(names[key], f"{self.metrics[key]:.4g}") for key in names if key in self.metrics]
+        return rows
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data: model, sizes, data, settings and metrics; no parameters."""
+        return json_data(
+            {
+                "model": self.model,
+                "pixels": self.n_pixels,
+                "neurons": self.n_latents,
+                "data": asdict(self.data),
+                "config": None if self.config is None else self.config.to_json(),
+                "metrics": self.metrics,
+                "start": self.start,
+            }
+        )
+
 
 def model_of(config: TrainConfig | None) -> str:
     """Return the name of a model; those that were not trained here are iP-VAEs."""
     return "ipvae" if config is None else config.model
+
+
+def require_no_model(folder: str | Path, *, overwrite: bool) -> None:
+    """Raise InputError if a folder holds a model that may not be replaced."""
+    if not overwrite and (Path(folder) / "model.json").exists():
+        raise InputError(
+            f"{folder}: holds a model already. Pass overwrite=True to replace it, or another "
+            "folder."
+        )
 
 
 def save_checkpoint(run: str | Path, checkpoint: Checkpoint, *, half: bool = False) -> Path:
@@ -126,8 +183,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         If a file is missing, damaged, of another kind or version, or a tensor does not fit.
     """
     weights, description = _locate(Path(path))
-    content = _read_json(description)
-    config, data = _read_header(content, description)
+    content = read_json(description)
+    config, data = read_header(content, description)
     stored, metadata = _read_weights(weights, model_of(config))
     params = {name: _whole(array) for name, array in stored.items()}
     check_params(params, data, str(weights), model_of(config))
@@ -161,10 +218,10 @@ def from_text(text: bytes, params: dict[str, np.ndarray], where: Path) -> Checkp
     CheckpointError
         If either is damaged, or they do not belong together.
     """
-    if len(text) > _MAX_JSON_BYTES:
-        raise _unreadable(where, ValueError(f"{len(text)} bytes, allowed are {_MAX_JSON_BYTES}"))
-    content = _parse(text, where)
-    config, data = _read_header(content, where)
+    if len(text) > MAX_BYTES:
+        raise unreadable(where, ValueError(f"{len(text)} bytes, allowed are {MAX_BYTES}"))
+    content = parse(text, where)
+    config, data = read_header(content, where)
     check_params(params, data, str(where), model_of(config))
     _require_unchanged(content, params, MEMBERS[model_of(config)], where)
     start = content.get("start")
@@ -190,7 +247,8 @@ def _content(checkpoint: Checkpoint) -> dict[str, Any]:
 
 def _in_order(member: Member, params: dict[str, np.ndarray]) -> list[str]:
     """Names of the tensors in the order of the file."""
-    return [name for name in (*member.tensors, *member.rounded) if name in params]
+    names = [*member.tensors, *optional_tensors(member)]
+    return [name for name in names if name in params]
 
 
 def _require_unchanged(
@@ -201,7 +259,7 @@ def _require_unchanged(
     try:
         mark = _mark(unmarked, {name: stored[name] for name in _in_order(member, stored)})
     except ValueError as error:  # NaN, which our JSON does not have
-        raise _unreadable(where, error) from error
+        raise unreadable(where, error) from error
     if mark != content["pair"]:
         raise CheckpointError(
             f"{where}: description and tensors were changed since they were saved (their marks "
@@ -234,86 +292,6 @@ def _locate(path: Path) -> tuple[Path, Path]:
     return pair
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    return _parse(read_file(path, CheckpointError, _MAX_JSON_BYTES), path)
-
-
-def _unreadable(path: Path, error: Exception) -> CheckpointError:
-    return CheckpointError(
-        f"{path}: not readable as JSON ({error}). Train or copy the model again."
-    )
-
-
-def _parse(text: bytes, path: Path) -> dict[str, Any]:
-    try:
-        content = parse_json(text)
-    except ValueError as error:
-        raise _unreadable(path, error) from error
-    if not isinstance(content, dict) or content.get("kind") != KIND:
-        found = content.get("kind") if isinstance(content, dict) else type(content).__name__
-        raise CheckpointError(
-            f"{path}: kind is {found!r}, allowed is {KIND!r}. Pass a model of `ipvae train`."
-        )
-    if content.get("version") != VERSION:
-        raise CheckpointError(
-            f"{path}: version is {content.get('version')!r}, this ipvae reads {VERSION}. "
-            "Use the ipvae that wrote it."
-        )
-    if not _KEYS <= set(content) <= _KEYS | _MORE_KEYS:
-        unknown = sorted(set(content) - _KEYS - _MORE_KEYS)
-        missing = sorted(_KEYS - set(content))
-        raise CheckpointError(
-            f"{path}: unknown keys {unknown}, missing keys {missing}; allowed are "
-            f"{sorted(_KEYS)}. Train or copy the model again."
-        )
-    return content
-
-
-def _read_header(content: dict[str, Any], path: Path) -> tuple[TrainConfig | None, DataInfo]:
-    try:
-        config = content["config"] and TrainConfig.from_json(content["config"])
-    except ConfigError as error:
-        raise CheckpointError(f"{path}: {error}") from error
-    metrics = content["metrics"]
-    if not isinstance(metrics, dict) or not all(
-        isinstance(value, (int, float)) for value in metrics.values()
-    ):
-        raise CheckpointError(f"{path}: metrics must be an object of numbers, found {metrics!r}.")
-    return config or None, _read_data(content["data"], path)
-
-
-def _read_data(data: Any, path: Path) -> DataInfo:
-    shape = data.get("image_shape") if isinstance(data, dict) else None
-    good = (
-        isinstance(data, dict)
-        and _DATA_KEYS <= set(data) <= _DATA_KEYS | _PIXEL_KEYS
-        and isinstance(data["preset"], str)
-        and _is_count(data["pixel_max"], 1)
-        and _is_count(data["n_train"], 0)
-        and isinstance(shape, list)
-        and len(shape) == 2
-        and all(_is_count(side, 1) for side in shape)
-        and isinstance(data.get("pixel_min", 0), int)
-        and _is_count(data["pixel_max"] - data.get("pixel_min", 0), 1)
-        and _is_scale(data.get("pixel_scale"))
-    )
-    if not good:
-        raise CheckpointError(
-            f"{path}: data is {data!r}; allowed is an object of preset (text), pixel_max (1 or "
-            "more), image_shape [height, width], n_train, pixel_min and pixel_scale. Train or copy "
-            "the model again."
-        )
-    return DataInfo(**{**data, "image_shape": tuple(data["image_shape"])})
-
-
-def _is_scale(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isfinite(value) and value > 0)
-
-
-def _is_count(value: Any, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value < 2**31
-
-
 def _read_weights(path: Path, model: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Return tensors as they are stored, and the file's metadata."""
     require_file(path, CheckpointError)
@@ -321,58 +299,17 @@ def _read_weights(path: Path, model: str) -> tuple[dict[str, np.ndarray], dict[s
         with safe_open(str(path), framework="numpy") as file:
             names = list(file.keys())
             # A name that is not ours may be of a type that NumPy lacks: do not read it.
-            allowed = {*MEMBERS[model].tensors, *MEMBERS[model].rounded}
+            allowed = {*MEMBERS[model].tensors, *optional_tensors(MEMBERS[model])}
             params = {name: file.get_tensor(name) for name in names if name in allowed}
             metadata = file.metadata() or {}
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(
             f"{path}: not readable as safetensors ({error}). Train or copy the model again."
         ) from error
-    _check_names(set(names), str(path), model)
+    check_names(set(names), str(path), model)
     return params, metadata
 
 
 def _whole(array: np.ndarray) -> np.ndarray:
     """Return half precision as float32, anything else as it is."""
     return array.astype(np.float32) if array.dtype == np.float16 else array
-
-
-def _check_names(names: set[str], where: str, model: str) -> None:
-    needed = set(MEMBERS[model].tensors)
-    allowed = needed | set(MEMBERS[model].rounded)
-    if not needed <= names <= allowed:
-        unknown, missing = sorted(names - allowed), sorted(needed - names)
-        raise CheckpointError(
-            f"{where}: unknown tensors {unknown}, missing tensors {missing}; allowed for {model} "
-            f"are {sorted(allowed)}. Train or copy the model again."
-        )
-
-
-def check_params(
-    params: dict[str, np.ndarray], data: DataInfo, where: str, model: str = "ipvae"
-) -> None:
-    """Refuse parameters of another name, shape or type, or that are not finite."""
-    _check_names(set(params), where, model)
-    member = MEMBERS[model]
-    m = data.image_shape[0] * data.image_shape[1]
-    rules = member.belief_name
-    if params[rules].ndim != 1 or params[rules].size == 0:
-        raise CheckpointError(
-            f"{where}: {rules} is {params[rules].dtype} {params[rules].shape}; it must be float32 "
-            "(K,), K above 0. Train or copy the model again."
-        )
-    k = params[rules].shape[0]
-    rounded = any(name in params for name in member.rounded)
-    for name, shape in member.shapes(data.image_shape, k, rounded=rounded).items():
-        array = params[name]
-        if array.dtype != np.float32 or array.shape != shape or array.size == 0:
-            raise CheckpointError(
-                f"{where}: {name} is {array.dtype} {array.shape}; with {m} pixels and {k} neurons "
-                f"(the length of {rules}) it must be float32 {shape}. "
-                "Train or copy the model again."
-            )
-        if not np.isfinite(array).all():
-            raise CheckpointError(
-                f"{where}: {name} has {int((~np.isfinite(array)).sum())} of {array.size} values "
-                "that are not finite; none are allowed. Train or copy the model again."
-            )

@@ -24,7 +24,7 @@ class TrainConfig:
 
     Attributes
     ----------
-    preset : name of the data set, a key of `PRESETS`
+    preset : name of the data set, a key of `PRESETS`, or `ARRAYS` for a user's own images
     model : key of `ipvae.float_models.zoo.MEMBERS`
     latents : K, number of neurons
     steps : T, unrolled updates for each image; 1 for an amortized model
@@ -105,7 +105,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _check_types(self)
-        _one_of("preset", self.preset, tuple(PRESETS))
+        _one_of("preset", self.preset, (*PRESETS, ARRAYS))
         _one_of("model", self.model, MODELS)
         _one_of("kl", self.kl, KL_FORMS)
         _one_of("relaxation", self.relaxation, RELAXATIONS)
@@ -154,6 +154,14 @@ class TrainConfig:
             )
         return cls(**data)
 
+
+ARRAYS = "arrays"
+"""Name of the data of a model that was trained on a user's own images, or imported."""
+OPTIMISER_STEPS = 6000
+"""Of a training on a user's own images, about as many as the presets have."""
+MOST_EPOCHS = 1000
+LATENTS = (64, 512)
+"""Least and most neurons that are chosen for a user's own images."""
 
 # digits: 6,000 optimiser steps; held-out R2 .87 at 71 % zeros after 64 updates. Small matrices
 # gain nothing from a second thread. patches: see models/patches/README.md. mnist: 7,500 optimiser
@@ -227,10 +235,53 @@ def preset_config(preset: str, **overrides: Any) -> TrainConfig:
         If the preset or a setting is not known, or a value is outside its range.
     """
     _one_of("preset", preset, tuple(PRESETS))
+    return _config({"preset": preset, **PRESETS[preset]}, overrides)
+
+
+def images_config(n_images: int, n_pixels: int, signed: bool, **overrides: Any) -> TrainConfig:
+    """Return settings for a user's own images, with `overrides` in their place.
+
+    Those of the nearest preset: `patches` where pixels are negative too, else `digits` for up to
+    64 neurons and `mnist` for more. The number of neurons is the next power of two from the number
+    of pixels on, 64 to 512; epochs are as many as make about 6,000 optimiser steps, at most 1,000.
+    Beta keeps the preset's beta / T, and is smaller in proportion where optimiser steps are fewer:
+    the KL term silences neurons whose dictionary is not learned yet.
+
+    Parameters
+    ----------
+    n_images : of the training
+    n_pixels : M
+    signed : whether pixels are negative too
+    **overrides : settings by name; None stands for not given
+
+    Raises
+    ------
+    ConfigError
+        As `preset_config`.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    power = 1 << max(0, n_pixels - 1).bit_length()
+    latents = given.get("latents", min(max(power, LATENTS[0]), LATENTS[1]))
+    few = isinstance(latents, int) and latents <= LATENTS[0]
+    nearest = PRESETS["patches" if signed else "digits" if few else "mnist"]
+    chosen = {**nearest, "preset": ARRAYS, "latents": latents, **given}
+    numbers = [chosen[name] for name in ("batch_size", "steps")]
+    if not all(isinstance(n, int) and n > 0 for n in (*numbers, given.get("epochs", 1))):
+        return _config(chosen, given)  # which refuses them
+    batches = max(1, -(-n_images // chosen["batch_size"]))
+    fitting = min(max(1, round(OPTIMISER_STEPS / batches)), MOST_EPOCHS)
+    chosen["epochs"] = given.get("epochs", fitting)
+    share = min(1.0, chosen["epochs"] * batches / OPTIMISER_STEPS)
+    chosen["beta"] = nearest["beta"] * chosen["steps"] / nearest["steps"] * share
+    return _config(chosen, given)
+
+
+def _config(base: dict[str, Any], overrides: dict[str, Any]) -> TrainConfig:
+    """Settings of a preset, then a model's own, then those that were given."""
     given = {name: value for name, value in overrides.items() if value is not None}
     member = MEMBERS.get(given.get("model", "ipvae"))
     own = member.settings if member else {}
-    chosen = {"preset": preset, **PRESETS[preset], **own, **given}
+    chosen = {**base, **own, **given}
     if "first_steps" not in given:  # the preset's belongs to the preset's T
         first, steps = chosen.get("first_steps", 0), chosen.get("steps")
         chosen["first_steps"] = min(first, steps) if isinstance(steps, int) and steps > 1 else 0
@@ -286,7 +337,7 @@ def _check_member(config: TrainConfig) -> None:
         iterative = [name for name, other in MEMBERS.items() if other.inference != "amortized"]
         raise ConfigError(
             f"training setting 'steps' is {config.steps}, but {config.model} infers in one pass; "
-            f"allowed is 1. Leave --steps out, or train one of {', '.join(iterative)}."
+            f"allowed is 1. Omit steps=, or train one of {', '.join(iterative)}."
         )
     if config.kl == "official" and (member.latent, member.inference == "amortized") != (
         "poisson",

@@ -43,8 +43,12 @@ def product(codes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 def log_sigma(params: Params) -> np.ndarray:
-    """Return log sigma = 3.45 tanh(raw / 3.45) of each pixel, natural logarithm, (M,)."""
-    return 3.45 * np.tanh(params["log_sigma_raw"] / 3.45)
+    """Return log sigma = 3.45 tanh(raw / 3.45) of each pixel, natural logarithm, (M,).
+
+    A model that was trained on pixels in other units than 1 adds their `log_unit`.
+    """
+    found = 3.45 * np.tanh(params["log_sigma_raw"] / 3.45)
+    return found + params["log_unit"] if "log_unit" in params else found
 
 
 def precision(params: Params) -> np.ndarray:

@@ -22,6 +22,9 @@ Shape = tuple[str | int, ...]
 
 _DECODER: dict[str, Shape] = {"phi": ("M", "K")}
 _NOISE: dict[str, Shape] = {"log_sigma_raw": ("M",)}
+UNIT: dict[str, Shape] = {"log_unit": ()}
+"""Tensor of a model that was trained on pixels in units other than 1: the unit's natural logarithm,
+which belongs to log sigma (`ipvae.float_models.units`)."""
 PRIORS: dict[str, tuple[str, ...]] = {
     "poisson": ("u0",),
     "gaussian": ("mean0", "log_scale0"),

@@ -17,13 +17,18 @@ if TYPE_CHECKING:
     from ipvae.errors import IpvaeError
     from ipvae.workflows.compare import compare
     from ipvae.workflows.count import count_operations, estimate_energy
+    from ipvae.workflows.describe import describe
     from ipvae.workflows.doctor import doctor
     from ipvae.workflows.evaluate import evaluate
+    from ipvae.workflows.import_model import import_model
     from ipvae.workflows.models import load_model, shipped_models
     from ipvae.workflows.networks import diff, load_network, load_trace
+    from ipvae.workflows.nir import save_nir
     from ipvae.workflows.place import check, place
     from ipvae.workflows.quantize import quantize
+    from ipvae.workflows.report import make_report
     from ipvae.workflows.run import run
+    from ipvae.workflows.train import train_model
     from ipvae.workflows.verify import verify, verify_trace
 
 __version__ = "0.1.0"
@@ -32,13 +37,18 @@ _HOMES = {
     "errors": ("IpvaeError",),
     "workflows.compare": ("compare",),
     "workflows.count": ("count_operations", "estimate_energy"),
-    "workflows.evaluate": ("evaluate",),
+    "workflows.describe": ("describe",),
     "workflows.doctor": ("doctor",),
+    "workflows.evaluate": ("evaluate",),
+    "workflows.import_model": ("import_model",),
     "workflows.models": ("load_model", "shipped_models"),
     "workflows.networks": ("diff", "load_network", "load_trace"),
+    "workflows.nir": ("save_nir",),
     "workflows.place": ("check", "place"),
     "workflows.quantize": ("quantize",),
+    "workflows.report": ("make_report",),
     "workflows.run": ("run",),
+    "workflows.train": ("train_model",),
     "workflows.verify": ("verify", "verify_trace"),
 }
 """Public names by the module that defines them."""
@@ -50,17 +60,22 @@ __all__ = [
     "check",
     "compare",
     "count_operations",
+    "describe",
     "diff",
     "doctor",
     "estimate_energy",
     "evaluate",
+    "import_model",
     "load_model",
     "load_network",
     "load_trace",
+    "make_report",
     "place",
     "quantize",
     "run",
+    "save_nir",
     "shipped_models",
+    "train_model",
     "verify",
     "verify_trace",
 ]

@@ -1,7 +1,7 @@
 """What bits cost: export a model at 8 to 2 bits, print the table of docs/quantization.md, draw it.
 
 A measurement that is in OUT already is not made again. R2, zeros and spikes are those of
-`ipvae evaluate` on test images, by the emulator for integers; float and integers draw with the same
+`ipvae.evaluate` on test images, by the emulator for integers; float and integers draw with the same
 seeds, but not the same numbers.
 """
 
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from commands import ipvae
+from kept import kept, write
 
-from ipvae.network.atomic import replacing
+import ipvae
 from ipvae.report.canvas import BLUE, GREY, ORANGE, drawing, save, title
 from ipvae.report.numbers import kibibytes
 
@@ -31,7 +31,7 @@ class Export:
     Attributes
     ----------
     bits : of a weight; 0 for the float model
-    layout : of `ipvae export`
+    layout : of `ipvae.quantize`
     refit : whether the decoder is fitted anew
     all_seeds : else the first alone
     """
@@ -75,30 +75,24 @@ def measured(export: Export, chosen: argparse.Namespace) -> Row:
     Returns
     -------
     `name`; `r2` and `zeros`, (seeds, steps); `spikes`, (seeds,), of the last step; of integers
-    what `ipvae export --json` gives
+    `synapses`
     """
     stem = export.name.replace(", ", "-").replace(" ", "-")
-    data = ("--data-dir", chosen.data_dir) if chosen.data_dir else ()
-    subject, facts = chosen.model, {}
-    if export.bits:
-        subject = chosen.out / f"{stem}.h5"
-        told = chosen.out / f"{stem}.export.json"
-        if not told.exists():
-            options = ["--weight-bits", export.bits, "--layout", export.layout]
-            options += ["--refit-decoder"] if export.refit else []
-            options += ["--most-loss", KEEP_ANYTHING, *data, "--out", subject, "--json", told]
-            ipvae("--quiet", "export", chosen.model, *options)
-        facts = json.loads(told.read_text(encoding="utf-8"))
-    found = []
-    for seed in range(chosen.seeds if export.all_seeds else 1):
-        figures = chosen.out / f"{stem}.{seed}.json"
-        if not figures.exists():
-            options = ("--steps", chosen.steps, "--seed", seed, *data, "--json", figures)
-            some = ("--samples", chosen.samples) if chosen.samples else ()
-            if export.bits and chosen.scheduler:
-                some += ("--scheduler", chosen.scheduler)
-            ipvae("--quiet", "evaluate", subject, *options, *some)
-        found.append(json.loads(figures.read_text(encoding="utf-8")))
+    subject = made(export, chosen, chosen.out / f"{stem}.h5") if export.bits else chosen.model
+    found = [
+        kept(
+            chosen.out / f"{stem}.{seed}.json",
+            lambda seed=seed: ipvae.evaluate(
+                subject,
+                steps=chosen.steps,
+                seeds=(seed,),
+                samples=chosen.samples,
+                data_dir=chosen.data_dir,
+                scheduler=chosen.scheduler if export.bits else None,
+            ),
+        )
+        for seed in range(chosen.seeds if export.all_seeds else 1)
+    ]
     return {
         "name": export.name,
         "bits": export.bits,
@@ -106,11 +100,32 @@ def measured(export: Export, chosen: argparse.Namespace) -> Row:
         "zeros": [[point["zeros"] for point in one["curve"]] for one in found],
         "spikes": [one["spikes"] for one in found],
         "samples": found[0]["samples"],
-        "export": facts,
+        "synapses": synapses(subject) if export.bits else None,
     }
 
 
-def table(rows: Sequence[Row], steps: Sequence[str]) -> str:
+def made(export: Export, chosen: argparse.Namespace, path: Path) -> Path:
+    """Network file of an export, written unless it is there."""
+    if not path.exists():
+        made = ipvae.quantize(
+            chosen.model,
+            weight_bits=export.bits,
+            layout=export.layout,
+            refit_decoder=export.refit,
+            most_loss=KEEP_ANYTHING,
+            data_dir=chosen.data_dir,
+        )
+        made.network.save(path)
+    return path
+
+
+def synapses(path: Path) -> int:
+    """Stored synapses of a network, all layers."""
+    layers = ipvae.load_network(path).layers.values()
+    return sum(layer.weight_rec.size for layer in layers if layer.weight_rec is not None)
+
+
+def table(rows: Sequence[Row], steps: Sequence[int]) -> str:
     """Rows of a table in Markdown; what several seeds gave as their mean and half their range."""
     heads = [f"{name}, {step} steps | Δ" for step in steps for name in ("R2", "zeros")]
     lines = [
@@ -124,8 +139,8 @@ def table(rows: Sequence[Row], steps: Sequence[str]) -> str:
             found = np.array(row[key])[:, i]
             change = found - np.array(exact[key])[: len(found), i]
             cells += [_spread(found, ".4f"), "" if row is exact else _spread(change, "+.4f")]
-        synapses = row["export"].get("synapses")
-        memory = "" if synapses is None else kibibytes(synapses * row["bits"] / 8)
+        stored = row["synapses"]
+        memory = "" if stored is None else kibibytes(stored * row["bits"] / 8)
         lines.append(f"| {' | '.join(cells)} | {np.mean(row['spikes']):.0f} | {memory} |")
     return "\n".join(lines)
 
@@ -135,7 +150,7 @@ def _spread(values: np.ndarray, form: str) -> str:
     return shown if len(values) == 1 else f"{shown} ± {np.ptp(values) / 2:.4f}"
 
 
-def draw(path: Path, rows: Sequence[Row], steps: Sequence[str], of: str) -> None:
+def draw(path: Path, rows: Sequence[Row], steps: Sequence[int], of: str) -> None:
     """Draw R2 and zeros against bits, a line for each number of steps, float as dashes."""
     plain = [row for row in rows if row["bits"] and row["name"] == f"{row['bits']} bits"]
     fitted = [row for row in rows if row["name"].endswith("bits, decoder refitted")]
@@ -179,6 +194,11 @@ def require_same_settings(chosen: argparse.Namespace) -> None:
     file.write_text(json.dumps(settings) + "\n")
 
 
+def numbers(text: str) -> list[int]:
+    """Whole numbers with commas between them."""
+    return [int(part) for part in text.split(",")]
+
+
 def main() -> None:
     """Measure what is not there, print the table, draw the figure, write both figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -186,24 +206,22 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--out", type=Path, default=Path("build/bits_curve"))
     parser.add_argument("--figure", type=Path, default=Path("docs/pictures/bits_curve.png"))
-    parser.add_argument("--steps", default="64,1000")
+    parser.add_argument("--steps", type=numbers, default="64,1000")
     parser.add_argument("--samples", type=int, help="test images, the first ones; else all")
     parser.add_argument("--seeds", type=int, default=3, help="of the rows that are held to a bar")
     parser.add_argument("--scheduler", help="Dask cluster for integers: its address, or local")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     require_same_settings(chosen)
-    steps = chosen.steps.split(",")
     rows = [measured(export, chosen) for export in EXPORTS]
-    with replacing(chosen.out / "bits_curve.json") as temporary:
-        temporary.write_text(json.dumps(rows, indent=2) + "\n")
-    print(table(rows, steps))
+    write(chosen.out / "bits_curve.json", rows)
+    print(table(rows, chosen.steps))
     chosen.figure.parent.mkdir(parents=True, exist_ok=True)
     below = (
         f"{chosen.model.name}, {rows[0]['samples']} test images; dashes: the float model"
         "; below the frame: counts run away"
     )
-    draw(chosen.figure, rows, steps, below)
+    draw(chosen.figure, rows, chosen.steps, below)
 
 
 if __name__ == "__main__":

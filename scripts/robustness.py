@@ -1,6 +1,6 @@
 """Robustness, float and integers side by side: the tables of docs/robustness.md and their figure.
 
-Every number is one of `ipvae evaluate`. A measurement that is in OUT already is not made again.
+Every number is one of `ipvae.evaluate`. A measurement that is in OUT already is not made again.
 Float and integers see the same images; their draws have the same seeds but are not the same.
 """
 
@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from commands import ipvae
+from kept import kept, write
 from robustness_figure import draw
 
-from ipvae.network.atomic import replacing
-from ipvae.network.file import read_network, write_network
+import ipvae
 
-EXPORTS = {"8 bits": ("--weight-bits", 8), "4 bits": ("--weight-bits", 4, "--refit-decoder")}
+EXPORTS = {
+    "8 bits": {"weight_bits": 8},
+    "4 bits": {"weight_bits": 4, "refit_decoder": True},
+}
 LABELLED = ("faces", "digits")
 LISTS = {
     "rotate": "0,15,30,45,60,75,90,105,120,135,150,165,180",
@@ -28,7 +30,7 @@ LISTS = {
     "salt": "0.02,0.05,0.1,0.2",
     "contrast": "0.05,0.1,0.2,0.4,0.6,0.8,1",
 }
-ONE_EACH = ("--rotate", 90, "--shift", 2, "--noise", 0.2)
+ONE_EACH = [("rotate", 90.0), ("shift", 2.0), ("noise", 0.2)]
 LONGER = 10
 
 Figures = dict[str, Any]
@@ -38,9 +40,8 @@ def exported(chosen: argparse.Namespace, name: str) -> Path:
     """Network file of the model, exported unless it is there."""
     file = chosen.out / f"{name.replace(' ', '-')}.h5"
     if not file.exists():
-        data = ("--data-dir", chosen.data_dir) if chosen.data_dir else ()
-        words = ("--most-loss", 1, *EXPORTS[name], *data, "--out", file)
-        ipvae("--quiet", "export", chosen.model, *words)
+        made = ipvae.quantize(chosen.model, data_dir=chosen.data_dir, most_loss=1, **EXPORTS[name])
+        made.network.save(file)
     return file
 
 
@@ -48,20 +49,18 @@ def ablated(network: Path, name: str) -> Path:
     """The same network without synapses between neurons; `drive`: without self-inhibition too."""
     file = network.with_name(f"{name}.h5")
     if not file.exists():
-        whole = read_network(network)
+        whole = ipvae.load_network(network)
         parts = {"weight_rec": np.zeros_like(whole.layer.weight_rec)}
         if name == "drive":
             parts["self_weight"] = np.zeros_like(whole.layer.self_weight)
-        write_network(file, replace(whole, layer=replace(whole.layer, **parts)))
+        replace(whole, layer=replace(whole.layer, **parts)).save(file)
     return file
 
 
-def evaluated(chosen: argparse.Namespace, name: str, subject: Path, *words: object) -> Figures:
-    """What `ipvae evaluate` finds, unless it was found before."""
+def evaluated(chosen: argparse.Namespace, name: str, subject: Path, **given: Any) -> Figures:
+    """What `ipvae.evaluate` finds, unless it was found before."""
     file = chosen.out / f"{name.replace(' ', '-')}.json"
-    if not file.exists():
-        ipvae("--quiet", "evaluate", subject, *words, "--json", file)
-    return json.loads(file.read_text(encoding="utf-8"))
+    return kept(file, lambda: ipvae.evaluate(subject, **given))
 
 
 def measured(chosen: argparse.Namespace) -> Figures:
@@ -73,34 +72,60 @@ def measured(chosen: argparse.Namespace) -> Figures:
     (set -> subject -> evaluation), `response` (network -> evaluation), `steps`
     """
     subjects = {"float": chosen.model} | {name: exported(chosen, name) for name in EXPORTS}
-    data = ("--data-dir", chosen.data_dir) if chosen.data_dir else ()
-    tests, fewer = (("--samples", n, *data) for n in (chosen.samples, chosen.fewer))
-    lists = [word for name in LISTS for word in (f"--{name}", getattr(chosen, name))]
+    tests, fewer = (
+        {"samples": n, "data_dir": chosen.data_dir} for n in (chosen.samples, chosen.fewer)
+    )
+    by_name = {name: changes(name, getattr(chosen, name)) for name in LISTS}
+    contrasts = by_name["contrast"]
+    geometric, others = (by_name.pop("rotate") + by_name.pop("shift")), by_name.values()
+    lists = [*geometric, "invert", *(change for several in others for change in several)]
     steps = chosen.steps
     early, last = max(1, steps // 8), LONGER * steps
-    rising = ("--steps", f"{early},{steps},{last}")
+    rising = sorted({early, steps, last})
     found: Figures = {"changes": {}, "longer": {}, "sets": {}, "response": {}, "steps": steps}
     for name, path in subjects.items():
-        words = (*tests, "--steps", steps, *lists, "--invert", "--probe")
         found["changes"][name] = [
-            evaluated(chosen, f"changes-{name}-{seed}", path, *words, "--seed", seed)
+            evaluated(
+                chosen,
+                f"changes-{name}-{seed}",
+                path,
+                **tests,
+                steps=steps,
+                seeds=(seed,),
+                changes=lists,
+                probe=True,
+            )
             for seed in range(chosen.seeds)
         ]
-        words = (*fewer, *rising, *ONE_EACH, "--contrast", chosen.contrast)
-        found["longer"][name] = evaluated(chosen, f"longer-{name}", path, *words)
+        found["longer"][name] = evaluated(
+            chosen,
+            f"longer-{name}",
+            path,
+            **fewer,
+            steps=rising,
+            changes=[*ONE_EACH, *contrasts],
+        )
     for images in (
         framed for name in chosen.sets.split(",") for framed in (name, f"{name}-framed")
     ):
-        probe = ("--probe",) if images.startswith(LABELLED) else ()
+        probe = images.startswith(LABELLED)
         found["sets"][images] = {
-            name: evaluated(chosen, f"{images}-{name}", path, "--images", images, *rising, *probe)
+            name: evaluated(
+                chosen, f"{images}-{name}", path, images=images, steps=rising, probe=probe
+            )
             for name, path in subjects.items()
         }
     for name, at in (("self", last), ("drive", early)):
-        words = (*fewer, "--steps", at, "--contrast", chosen.contrast)
         path = ablated(subjects["8 bits"], name)
-        found["response"][name] = evaluated(chosen, f"response-{name}", path, *words)
+        found["response"][name] = evaluated(
+            chosen, f"response-{name}", path, **fewer, steps=at, changes=contrasts
+        )
     return found
+
+
+def changes(name: str, values: str) -> list[tuple[str, float]]:
+    """Changes of images, from values with commas between them."""
+    return [(name, float(value)) for value in values.split(",")]
 
 
 def _spread(values: Sequence[float], form: str) -> str:
@@ -212,8 +237,7 @@ def main() -> None:
     chosen.out.mkdir(parents=True, exist_ok=True)
     require_same_settings(chosen)
     found = measured(chosen)
-    with replacing(chosen.out / "robustness.json") as temporary:
-        temporary.write_text(json.dumps(found, indent=2) + "\n")
+    write(chosen.out / "robustness.json", found)
     print(changes_table(found), end="\n\n")
     print(noise_table(found), end="\n\n")
     print(rising_table(longer_rows(found)), end="\n\n")

@@ -35,16 +35,12 @@ def tiny(shop, documents, tmp_path):
 
 
 @pytest.fixture
-def made(script, shop, monkeypatch, capsys):
+def made(script, monkeypatch, capsys):
     """Function of a script's name, words and values to set in it: what it prints."""
-
-    def ipvae(*words):
-        status, text = shop.ipvae(*map(str, words))
-        assert status == 0, text
 
     def run(name, *words, **values):
         module = script(name)
-        for key, value in {"ipvae": ipvae, **values}.items():
+        for key, value in values.items():
             monkeypatch.setattr(module, key, value)
         monkeypatch.setattr(sys, "argv", [name, *map(str, words)])
         capsys.readouterr()

@@ -31,6 +31,7 @@ class Images:
     pixel_max : largest integer pixel; where `pixel_scale` is None, it stands for 1.0
     pixel_min : smallest integer pixel
     pixel_scale : real value of one integer step
+    unit : real value that is 1 in training, a power of two
     """
 
     preset: str
@@ -42,21 +43,22 @@ class Images:
     pixel_max: int
     pixel_min: int = 0
     pixel_scale: float | None = None
+    unit: float = 1.0
 
     @cached_property
     def train(self) -> np.ndarray:
-        """Training images, (N, M) float32, real values."""
-        return self._real(self.train_pixels)
+        """Training images, (N, M) float32, real values divided by `unit`."""
+        return self._in_units(self.train_pixels)
 
     @cached_property
     def test(self) -> np.ndarray:
-        """Held-out images, (N, M) float32, real values."""
-        return self._real(self.test_pixels)
+        """Held-out images, (N, M) float32, real values divided by `unit`."""
+        return self._in_units(self.test_pixels)
 
-    def _real(self, pixels: np.ndarray) -> np.ndarray:
+    def _in_units(self, pixels: np.ndarray) -> np.ndarray:
         if self.pixel_scale is None:
-            return to_real(pixels, self.pixel_max)
-        return pixels.astype(np.float32) * np.float32(self.pixel_scale)
+            return to_real(pixels, self.pixel_max) / np.float32(self.unit)
+        return pixels.astype(np.float32) * np.float32(self.pixel_scale / self.unit)
 
     @property
     def info(self) -> DataInfo:
@@ -146,7 +148,7 @@ def _load_mnist(data_dir: str | Path | None, download: bool) -> Images:
     if data_dir is None:
         raise DataError(
             "preset mnist: no data folder was given; it needs DIR with MNIST/raw/*-ubyte in it. "
-            "Pass --data-dir DIR."
+            "Pass data_dir=DIR."
         )
     if download:
         _download_mnist(Path(data_dir))
@@ -197,5 +199,5 @@ def _find(folder: Path, name: str) -> Path:
             return path
     raise DataError(
         f"{folder}: {name} (or {name}.gz) is missing; preset mnist needs torchvision's layout "
-        "DIR/MNIST/raw/*-ubyte. Pass --data-dir DIR with those files."
+        "DIR/MNIST/raw/*-ubyte. Pass data_dir=DIR with those files."
     )

@@ -25,15 +25,15 @@ def sole_writer(run: Path) -> Iterator[None]:
     except OSError as error:
         raise TrainingError(
             f"{run}: cannot be read ({error.strerror}). Mend its permissions, or choose another "
-            "--out."
+            "out=."
         ) from error
     try:
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise TrainingError(
-                f"{run}: another ipvae train is at work there; one at a time is allowed. "
-                "Wait for it, or choose another --out."
+                f"{run}: another training is writing there; one at a time is allowed. "
+                "Wait for it, or choose another out=."
             ) from error
         except OSError:  # a file system without locks
             pass

@@ -15,6 +15,8 @@ from ipvae.evaluation.metrics import quality
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.float_models.config import TrainConfig
 from ipvae.float_models.draws import stream_key
+from ipvae.float_models.units import in_real_units
+from ipvae.float_models.zoo import MEMBERS
 from ipvae.train.data import Images
 from ipvae.train.gradient import Means, team_gradient
 from ipvae.train.infer import infer
@@ -88,7 +90,7 @@ def fit(
     model : on `device`
     history : one dict for each epoch: epoch, loss, nll, kl (means over its batches), beta,
         steps, temperature, learning_rate, and r2, mse, zeros of up to 500 held-out images after
-        T updates with exact draws
+        T updates with exact draws. loss and nll are of pixels divided by `images.unit`
 
     Raises
     ------
@@ -115,6 +117,11 @@ def fit(
         return model, _train(model, config, images, start, (keep, progress), means)
 
 
+def batches_of(config: TrainConfig, images: Images) -> int:
+    """Return the number of optimiser steps of an epoch."""
+    return max(1, math.ceil(len(images.train_pixels) / config.batch_size))
+
+
 def new_model(config: TrainConfig, images: Images) -> Model:
     """Return the model that training begins with."""
     rounded = config.weight_bits > 0
@@ -136,7 +143,8 @@ def to_checkpoint(
     """Return what is stored of a trained model; metrics are the last entry of its history."""
     last = history[-1] if history else {}
     metrics = {name: value for name, value in last.items() if math.isfinite(value)}
-    return Checkpoint(model.arrays(), config, images.info, metrics, start)
+    params = in_real_units(model.arrays(), MEMBERS[config.model], images.unit)
+    return Checkpoint(params, config, images.info, metrics, start)
 
 
 def _train(
@@ -151,7 +159,7 @@ def _train(
     optimiser = new_optimiser(model, config)
     put_state(model, optimiser, start)
     train = torch.from_numpy(images.train).to(model.phi.device)
-    batches = max(1, math.ceil(len(train) / config.batch_size))
+    batches = batches_of(config, images)
     total, begin = batches * config.epochs, time.monotonic()
     history, sums, order = [*start.history], np.array(start.sums), None
     for done in range(start.done, total):
@@ -263,6 +271,7 @@ def _record(
         image_shape=images.shape,
     )
     figures = quality(x, states[config.steps].counts, params["phi"])
+    figures["mse"] *= images.unit**2
     loss, nll, kl = (float(value) for value in losses)
     return {
         "epoch": epoch + 1,
@@ -292,17 +301,17 @@ def _diverged(
         "The dynamics diverge at too large a step size, which is learned, here from "
         f"{config.step_size:g} on: try"
     )
-    smaller = f", --set step_size={config.step_size / 10:g}" if sizes else ""
-    fewer = f", fewer --steps (now {config.steps})" if sizes else ""
+    smaller = f", step_size={config.step_size / 10:g}" if sizes else ""
+    fewer = f", fewer steps= (now {config.steps})" if sizes else ""
     return DivergenceError(
         f"training diverged at optimiser step {step}: loss {loss:.4g} (NLL {nll:.4g}, KL {kl:.4g}, "
         f"gradient norm {norm:.4g}), {where} the learning rate {config.learning_rate:g}; finite "
-        f"numbers are needed. {dynamics if sizes else 'Try'} a lower --learning-rate "
-        f"({config.learning_rate / 2:g}){smaller}{fewer} or another --seed."
+        f"numbers are needed. {dynamics if sizes else 'Try'} a lower learning_rate= "
+        f"({config.learning_rate / 2:g}){smaller}{fewer} or another seed=."
     )
 
 
-def require_device(name: str, advice: str = "Use --device cpu.") -> torch.device:
+def require_device(name: str, advice: str = "Use device=cpu.") -> torch.device:
     """Return a device that can train.
 
     Raises

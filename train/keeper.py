@@ -1,5 +1,6 @@
 """Keeps the folder of a training up to date while it runs, so that a kill costs little."""
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from ipvae.errors import StoppedError
 from ipvae.train.fit import Progress
 from ipvae.train.metrics_log import MetricsLog
 from ipvae.train.resume import NAME, Unfinished, write_unfinished
-from ipvae.train.state import TrainState
+from ipvae.train.state import TornStateError, TrainState
 
 LONGEST_SECONDS = 60.0  # between two saves
 LARGEST_SHARE = 0.01  # of the time, spent on saves at the end of epochs
@@ -32,6 +33,7 @@ class Keeper:
         self._run, self._begun, self._stop = run, begun, stop
         *self._epochs, self._before = begun.seconds
         self._start = time.monotonic()
+        self._state: Callable[[], TrainState] | None = None
         self._save(begun.state)
         board = begun.options.get("tensorboard", False)
         self._log = MetricsLog(run, begun.state.history, self._epochs, board)
@@ -49,6 +51,7 @@ class Keeper:
         if record is not None and ended:
             self._epochs.append(self._seconds())
             self._log.add(record, self._epochs[-1])
+        self._state = state
         stopping = self._stop()
         if stopping or self._due(ended):
             self._save(state())
@@ -57,6 +60,16 @@ class Keeper:
                 f"stopped after optimiser step {progress.done} of {progress.total}; "
                 f"all is kept in {self._run / NAME}"
             )
+
+    def interrupted(self) -> None:
+        """Save the state at an interruption, unless it came while a step changed the parameters.
+
+        Then the last state that was saved is kept.
+        """
+        if self._state is None:
+            return
+        with contextlib.suppress(TornStateError):
+            self._save(self._state())
 
     def close(self) -> None:
         """Close the log."""

@@ -96,8 +96,8 @@ def require_tensorboard() -> Any:
         from torch.utils.tensorboard import SummaryWriter  # pyright: ignore
     except ImportError as error:
         raise ConfigError(
-            f"--tensorboard: the package tensorboard is not installed ({error}). Install it "
-            f"(pip install tensorboard), or leave the option out: {NAME} has the same figures."
+            f"tensorboard: the package tensorboard is not installed ({error}). Install it "
+            f"(pip install tensorboard), or leave it out: {NAME} has the same figures."
         ) from error
     return SummaryWriter
 
@@ -128,5 +128,5 @@ def _append(path: Path, line: bytes) -> None:
 def _unwritable(path: Path, error: OSError) -> CheckpointError:
     return CheckpointError(
         f"{path}: cannot be written ({error.strerror or error}). Make room or mend its "
-        "permissions, then go on with --resume."
+        "permissions, then go on with resume=True."
     )

@@ -13,8 +13,8 @@ from safetensors.numpy import save as to_safetensors
 
 from ipvae.errors import CheckpointError, ConfigError, DataError
 from ipvae.files import atomic_write, parse_json, require_file
-from ipvae.float_models.checkpoint import check_params
 from ipvae.float_models.config import TrainConfig
+from ipvae.float_models.parameters import check_params
 from ipvae.float_models.zoo import MEMBERS
 from ipvae.train.data import Images
 from ipvae.train.state import TrainState
@@ -34,8 +34,9 @@ class Unfinished:
     images : fingerprint of its images, see `fingerprint`
     state : where it stands
     seconds : training time up to the end of each finished epoch, and, last, up to now
-    options : what the command line was told besides: device, data_dir, tensorboard,
-        pictures, processes; start, the digest of the weights it began with
+    options : what else it was asked for: device, data_dir, images, test_images (files of a user's
+        own), tensorboard, pictures, processes; start, the digest of the weights it began with;
+        unit, the real pixel value that is 1 in training, where it is not 1
     """
 
     config: TrainConfig
@@ -85,7 +86,7 @@ def write_unfinished(run: Path, unfinished: Unfinished) -> None:
     except OSError as error:
         raise CheckpointError(
             f"{run / NAME}: the training's state could not be written ({error.strerror or error}); "
-            "the one before is kept. Make room, then go on with --resume."
+            "the one before is kept. Make room, then go on with resume=True."
         ) from error
 
 
@@ -139,21 +140,6 @@ def discard_unfinished(run: Path) -> None:
     (run / NAME).unlink(missing_ok=True)
 
 
-OPTIONS = {
-    "preset",
-    "model",
-    "latents",
-    "steps",
-    "beta",
-    "epochs",
-    "learning_rate",
-    "seed",
-    "threads",
-    "weight_bits",
-}
-"""Settings that have an option of their own on the command line; the others go by --set."""
-
-
 def require_same_settings(config: TrainConfig, given: dict[str, Any], where: Path) -> None:
     """Refuse settings that are not those a training began with; None is not given.
 
@@ -165,11 +151,10 @@ def require_same_settings(config: TrainConfig, given: dict[str, Any], where: Pat
     for name, value in given.items():
         begun = getattr(config, name)
         if value is not None and value != begun:
-            option = f"--{name.replace('_', '-')}" if name in OPTIONS else f"--set {name}"
             raise ConfigError(
-                f"{option}: found {value}, but the training in {where} has "
-                f"{begun}, and its settings cannot change on the way. Leave the option out, or "
-                "choose another --out, or start anew with --overwrite."
+                f"{name}: found {value}, but the training in {where} has "
+                f"{begun}, and its settings cannot change on the way. Leave it out, or choose "
+                "another out=, or start anew with overwrite=True."
             )
 
 
@@ -186,7 +171,7 @@ def require_same_images(unfinished: Unfinished, images: Images, run: Path) -> No
         raise DataError(
             f"{run / NAME}: the training began with other images (fingerprint "
             f"{unfinished.images[:12]}, found {found[:12]}); only the same ones are allowed. "
-            "Pass their folder with --data-dir, or start anew with --overwrite."
+            "Pass their folder with data_dir=, or start anew with overwrite=True."
         )
     model = unfinished.config.model
     check_params(unfinished.state.params, images.info, str(run / NAME), model)
@@ -202,12 +187,12 @@ def _mark(content: str, arrays: dict[str, np.ndarray]) -> str:
 def _other_version(path: Path, version: Any) -> CheckpointError:
     return CheckpointError(
         f"{path}: version is {version!r}, this ipvae reads {VERSION}. "
-        "Go on with the ipvae that wrote it, or start anew with --overwrite."
+        "Go on with the ipvae that wrote it, or start anew with overwrite=True."
     )
 
 
 def _damaged(path: Path, found: str) -> CheckpointError:
     return CheckpointError(
         f"{path}: {found}; it must be a state that `ipvae train` wrote. "
-        "Copy it again, or start anew with --overwrite."
+        "Copy it again, or start anew with overwrite=True."
     )

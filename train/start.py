@@ -6,20 +6,25 @@ from pathlib import Path
 import numpy as np
 
 from ipvae.errors import ConfigError
-from ipvae.float_models.checkpoint import load_checkpoint, model_of
+from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint, model_of
 from ipvae.float_models.config import TrainConfig
+from ipvae.float_models.units import in_training_units
 from ipvae.float_models.zoo import MEMBERS
-from ipvae.train.resume import is_unfinished, read_unfinished
+from ipvae.train.resume import Unfinished, is_unfinished, read_unfinished
 from ipvae.train.state import TrainState
 from ipvae.train.vae import Model
 
 
-def weights_of(path: Path, weight_bits: int = 0) -> tuple[str, dict[str, np.ndarray]]:
-    """Return kind and parameters of a model, or of an unfinished training as it stands.
+def weights_of(
+    source: Path | Checkpoint, weight_bits: int = 0
+) -> tuple[str, dict[str, np.ndarray], float]:
+    """Return kind, parameters and unit of a model, or of an unfinished training as it stands.
+
+    The parameters are for real pixel values divided by the unit.
 
     Parameters
     ----------
-    path : of either
+    source : model, or path of either
     weight_bits : to train for; rounding that was learned for another number is left out
 
     Raises
@@ -27,15 +32,16 @@ def weights_of(path: Path, weight_bits: int = 0) -> tuple[str, dict[str, np.ndar
     CheckpointError
         If neither can be read there.
     """
-    if path.is_dir() and is_unfinished(path):
-        unfinished = read_unfinished(path)
-        if unfinished is not None:
-            return _for_bits(unfinished.config, unfinished.state.params, weight_bits)
-    checkpoint = load_checkpoint(path)
-    return _for_bits(checkpoint.config, checkpoint.params, weight_bits)
+    unfinished = _unfinished(source)
+    if unfinished is not None:
+        params, unit = unfinished.state.params, unfinished.options.get("unit", 1.0)
+        return *_for_bits(unfinished.config, params, weight_bits), unit
+    checkpoint = source if isinstance(source, Checkpoint) else load_checkpoint(source)
+    params, unit = in_training_units(checkpoint.params, checkpoint.member)
+    return *_for_bits(checkpoint.config, params, weight_bits), unit
 
 
-def nature_of(path: Path) -> dict[str, str | int]:
+def nature_of(source: Path | Checkpoint) -> dict[str, str | int]:
     """Return `preset`, `model` and `latents` of a model that was trained here, else nothing.
 
     Raises
@@ -43,10 +49,20 @@ def nature_of(path: Path) -> dict[str, str | int]:
     CheckpointError
         If none can be read there.
     """
-    begun = read_unfinished(path) if path.is_dir() and is_unfinished(path) else None
-    config = load_checkpoint(path).config if begun is None else begun.config
+    begun = _unfinished(source)
+    if begun is not None:
+        config = begun.config
+    else:
+        config = (source if isinstance(source, Checkpoint) else load_checkpoint(source)).config
     names = ("preset", "model", "latents")
     return {} if config is None else {name: getattr(config, name) for name in names}
+
+
+def _unfinished(source: Path | Checkpoint) -> Unfinished | None:
+    """Read the unfinished training that a path names, if it does."""
+    if isinstance(source, Path) and source.is_dir() and is_unfinished(source):
+        return read_unfinished(source)
+    return None
 
 
 def _for_bits(
@@ -65,7 +81,7 @@ def digest(params: dict[str, np.ndarray]) -> str:
     return found.hexdigest()
 
 
-def state_from(model: Model, params: dict[str, np.ndarray], where: Path) -> TrainState:
+def state_from(model: Model, params: dict[str, np.ndarray], where: Path | str) -> TrainState:
     """Return the first state of a training of `model` that begins with `params`.
 
     Rounding that nothing was learned of begins as the model has it.
@@ -83,6 +99,6 @@ def state_from(model: Model, params: dict[str, np.ndarray], where: Path) -> Trai
             found = params[name].shape if name in params else "nothing"
             raise ConfigError(
                 f"{where}: its '{name}' is {found}, and the model to train has {value.shape}. "
-                "Begin from a model of the same kind, image size and --latents."
+                "Begin from a model of the same kind, image size and latents=."
             )
     return TrainState(0, {name: params[name] for name in state.params}, state.mean, state.peak)

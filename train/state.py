@@ -12,6 +12,10 @@ import torch
 from ipvae.train.vae import Model
 
 
+class TornStateError(RuntimeError):
+    """The parameters are no longer those after the step that was asked for."""
+
+
 @dataclass(frozen=True, eq=False)
 class TrainState:
     """Where a training stands.
@@ -48,7 +52,15 @@ def take_state(
     sums: np.ndarray,
     history: list[dict[str, Any]],
 ) -> TrainState:
-    """Copy the state out of a model and its optimiser."""
+    """Copy the state out of a model and its optimiser.
+
+    Raises
+    ------
+    TornStateError
+        If a later step has begun to change them.
+    """
+    if any(int(state["step"]) != done for state in optimiser.state.values()):
+        raise TornStateError(f"the state after optimiser step {done} is there no more")
 
     def moments(key: str) -> dict[str, np.ndarray]:
         return {

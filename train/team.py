@@ -68,7 +68,7 @@ class Team:
             raise TeamError(
                 f"process {self.rank} of {self.size} has lost the others "
                 f"({str(error).splitlines()[0]}). See what they said, then go on by torchrun with "
-                "--resume."
+                "resume=True."
             ) from error
         sizes = [tensor.numel() for tensor in tensors]
         parts = torch.split(flat, sizes)

@@ -170,10 +170,11 @@ class Comparison(Result):
 
     def plot(self) -> "Figure":
         """Return a figure of all curves; it needs matplotlib."""
-        from ipvae.report.comparison import comparison_figure
         from ipvae.workflows.pictures import require_matplotlib
 
-        require_matplotlib()
+        require_matplotlib("plot")
+        from ipvae.report.comparison import comparison_figure
+
         return comparison_figure([m.to_json() for m in self.models], self._below, ENERGY)
 
     def save(self, folder: str | Path) -> "Comparison":
@@ -191,9 +192,14 @@ class Comparison(Result):
         InputError
             If a file cannot be written.
         """
+        from ipvae.workflows.pictures import require_matplotlib
+
+        require_matplotlib("save")
         from ipvae.report.comparison import comparison
 
         files = paths(folder)
+        for file in files:
+            require_writable_file(file)
         with replacing(files[0]) as figures, replacing(files[1]) as png, replacing(files[2]) as svg:
             figures.write_text(json.dumps(self.to_json(), indent=2) + "\n")
             comparison(png, svg, [m.to_json() for m in self.models], self._below, ENERGY)

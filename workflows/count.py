@@ -9,12 +9,16 @@ from ipvae.energy.layer_counts import LayerCounts, layer_counts
 from ipvae.energy.models import EnergyRow, TimeRow
 from ipvae.energy.models.loihi2 import CHIP as LOIHI2
 from ipvae.energy.models.table import left_out, model_table
+from ipvae.energy.plain_counts import LayerCounts as LavaDlCounts
 from ipvae.energy.work import work_of
 from ipvae.errors import InputError
 from ipvae.network.activity import activity_of
 from ipvae.network.description import IntNetwork
+from ipvae.network.plain_net import PlainNetwork
 from ipvae.network.totals import Totals
 from ipvae.network.trace import Trace
+from ipvae.workflows.lava_dl import LavaDlRun, modelled
+from ipvae.workflows.networks import require_own
 from ipvae.workflows.results import Result
 from ipvae.workflows.run import RunResult
 
@@ -30,13 +34,13 @@ class OperationCounts(Result):
     total : Counts
         Of the whole network.
     layers : tuple of LayerCounts
-        Of each layer.
+        Of each layer, with a lava-dl network's input.
     images : int
         Images of the run.
     """
 
     total: Counts
-    layers: tuple[LayerCounts, ...]
+    layers: tuple[LayerCounts | LavaDlCounts, ...]
     images: int
 
     @property
@@ -100,13 +104,13 @@ class EnergyEstimate(Result):
 
 
 def count_operations(
-    network: IntNetwork, result: RunResult | Trace | Totals | str | Path
+    network: IntNetwork | PlainNetwork, result: RunResult | Trace | Totals | str | Path
 ) -> OperationCounts:
     """Count the operations of a run on any backend.
 
     Parameters
     ----------
-    network : IntNetwork
+    network : IntNetwork, or one of lava-dl
         The network that ran.
     result : RunResult, Trace, Totals, or path of a trace file
 
@@ -115,13 +119,17 @@ def count_operations(
     InputError
         If the run or trace lacks what is counted.
     """
+    if isinstance(result, LavaDlRun):
+        return OperationCounts(result.counts, result.layers, result.images)
+    require_own(network)
+    assert isinstance(network, IntNetwork)
     activity = activity_of(network, ran(result))
     layers = tuple(layer_counts(network, activity))
     return OperationCounts(count(network, activity), layers, activity.images)
 
 
 def estimate_energy(
-    network: IntNetwork, result: RunResult | Trace | Totals | str | Path
+    network: IntNetwork | PlainNetwork, result: RunResult | Trace | Totals | str | Path
 ) -> EnergyEstimate:
     """Model what a run costs on Loihi 2, on other chips, and as dense arithmetic.
 
@@ -130,16 +138,20 @@ def estimate_energy(
 
     Parameters
     ----------
-    network : IntNetwork
+    network : IntNetwork, or one of lava-dl
         The network that ran.
     result : RunResult, Trace, Totals, or path of a trace file
-        Of any backend.
+        Of any backend. Runs of lava-dl's networks are priced by the models that need counts alone.
 
     Raises
     ------
     InputError
         If the run or trace lacks what is counted.
     """
+    if isinstance(result, LavaDlRun):
+        return EnergyEstimate(modelled(result.counts), (), ())
+    require_own(network)
+    assert isinstance(network, IntNetwork)
     work = work_of(network, activity_of(network, ran(result)))
     energy, time = model_table(network, work)
     return EnergyEstimate(tuple(energy), tuple(time), tuple(left_out(work)))

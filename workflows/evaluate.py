@@ -132,10 +132,11 @@ class Evaluation(Result):
 
     def plot(self) -> "Figure":
         """Return a figure of R2 and zeros against steps; it needs matplotlib."""
-        from ipvae.report.curves import convergence_figure
         from ipvae.workflows.pictures import require_matplotlib
 
-        require_matplotlib()
+        require_matplotlib("plot")
+        from ipvae.report.curves import convergence_figure
+
         return convergence_figure(self.curve, self.name, self.images)
 
 

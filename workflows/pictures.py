@@ -34,14 +34,15 @@ FOLDER = "pictures"
 """Of a training, in RUN."""
 
 
-def require_matplotlib() -> None:
-    """Raise InputError if pictures cannot be drawn."""
+def require_matplotlib(asked_by: str = "pictures") -> None:
+    """Raise InputError, which names what asks for it, if pictures cannot be drawn."""
     try:
         import matplotlib  # noqa: F401  # pyright: ignore[reportUnusedImport]
     except ImportError as error:
+        instead = ", or omit pictures=" if asked_by == "pictures" else ""
         raise InputError(
-            f"pictures: the package matplotlib cannot be imported ({error}); install it "
-            "(pip install matplotlib), or omit pictures="
+            f"{asked_by}: the package matplotlib cannot be imported ({error}); install it "
+            f"(pip install matplotlib){instead}"
         ) from error
 
 

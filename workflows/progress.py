@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,23 @@ class ProgressEvent:
         Units of work (mostly images); total is 0 where it is not known.
     seconds : float, optional
         Wall time of the stage; given with its last event only.
+    detail : str
+        Figures known so far, such as the loss of a training; mostly empty.
     """
 
     message: str
     done: int
     total: int
     seconds: float | None = None
+    detail: str = ""
+
+    @property
+    def text(self) -> str:
+        """The state in one line."""
+        parts = [self.message]
+        if self.total and self.done:
+            parts.append(f"{self.done:,} of {self.total:,}")
+        return ": ".join(parts) + (f"; {self.detail}" if self.detail else "")
 
 
 Listener = Callable[[ProgressEvent], None]
@@ -34,6 +46,15 @@ Listener = Callable[[ProgressEvent], None]
 
 Advance = Callable[[int], None]
 """Takes how much more of a stage is done, from any thread."""
+
+
+class AdvanceWithDetail(Protocol):
+    """An `Advance` that also takes what is known so far."""
+
+    def __call__(self, more: int, detail: str = "") -> None:
+        """Report more of a stage."""
+        ...
+
 
 _listener: ContextVar[Listener | None] = ContextVar("ipvae_progress", default=None)
 
@@ -52,16 +73,16 @@ def listening(listener: Listener | None) -> Iterator[None]:
 
 
 @contextmanager
-def stage(message: str, total: int = 0) -> Iterator[Advance]:
+def stage(message: str, total: int = 0) -> Iterator[AdvanceWithDetail]:
     """Report a stage of work: its begin, what `advance` adds to it, and its end with its time."""
     listener = _listener.get() or _default_listener()
     start, done, lock = time.perf_counter(), 0, threading.Lock()
 
-    def advance(more: int) -> None:
+    def advance(more: int, detail: str = "") -> None:
         nonlocal done
         with lock:
             done += more
-            listener(ProgressEvent(message, done, total))
+            listener(ProgressEvent(message, done, total, detail=detail))
 
     listener(ProgressEvent(message, 0, total))
     yield advance
@@ -80,9 +101,6 @@ def _is_interactive() -> bool:
 
 
 def _show(event: ProgressEvent) -> None:
-    line = event.message
-    if event.total and event.done:
-        line += f": {event.done:,} of {event.total:,}"
     end = "" if event.seconds is None else f" ({event.seconds:.1f} s)\n"
-    sys.stderr.write(f"\r{line:<78}{end}")
+    sys.stderr.write(f"\r{event.text:<78}{end}")
     sys.stderr.flush()

@@ -8,7 +8,7 @@ from ipvae.cli import arguments
 
 
 def test_the_examples_hold():
-    assert doctest.testmod(arguments).attempted == 3
+    assert doctest.testmod(arguments).attempted == 4
     assert doctest.testmod(arguments).failed == 0
 
 
@@ -21,6 +21,7 @@ def test_the_examples_hold():
             "layout=error-units: not with inference=lca",
             "--layout error-units: not with --inference lca",
         ),
+        ("check out=.", "check --out."),
         ("pass overwrite=True", "pass --overwrite"),
         ("backend 'lava': it died", "backend 'lava': it died"),
         ("net.h5: steps = 3, found x=4", "net.h5: steps = 3, found x=4"),

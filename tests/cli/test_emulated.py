@@ -60,7 +60,8 @@ def of_kind(tmp_path, kinds, request):
 def test_a_report_has_the_numbers_of_the_trace(command, of_kind, tmp_path, monkeypatch):
     network = read_network(of_kind)
     trace = emulator.run(network, network.test_images, 9, 5)
-    monkeypatch.setattr("ipvae.cli.report.run", no_trace)
+    monkeypatch.setattr(emulator, "run", no_trace)
+    monkeypatch.setattr(backends, "run_backend", no_trace)
     words = ("--samples", len(trace.samples), "--steps", 9, "--seed", 5, "--json", "-")
     status, found, _ = command("report", of_kind, "--out", tmp_path / "r", *words)
     assert status == 0
@@ -217,7 +218,7 @@ class Terminal:
         (("evaluate", "--steps", "3,8"), "evaluating 5 images to step 8: 5 of 5"),
         (
             ("report", "--samples", 4, "--out", "OUT"),
-            "counting by layer, step, image and core: 4 of 4",
+            "running 4 images for 64 steps: 4 of 4",
         ),
         (("run", "--samples", 4), "running 4 images for 64 steps on emulator: 4 of 4"),
         (("run", "--samples", 4, "--trace", "OUT"), "writing OUT: 4 of 4"),

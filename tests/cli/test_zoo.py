@@ -134,15 +134,13 @@ def test_settings_of_train_that_do_not_go_together(command, tmp_path):
 
 
 def test_a_stopped_training_of_another_model_goes_on(command, tmp_path, monkeypatch):
-    from ipvae.cli import signals
+    from ipvae.cli.signals import StopRequest
 
     run = tmp_path / "run"
     whole = ("train", "--model", "igrelu", *TINY, "--steps", 2, "--seed", 3)
     assert command(*whole, "--out", tmp_path / "whole")[0] == 0
     with monkeypatch.context() as patch:
-        patch.setattr(
-            signals.Wish, "number", property(lambda _: 15, lambda *_: None), raising=False
-        )
+        patch.setattr("ipvae.cli.train.StopRequest", lambda: StopRequest(15))
         status, _, err = command(*whole, "--out", run)
     assert status == 128 + 15 and "go on with: ipvae train --resume" in err
     one_line(command("train", "--resume", "--model", "igvae", "--out", run), "--model: found igvae")

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ipvae.cli.details import details
 from ipvae.emulator import Emulator, run
 from ipvae.emulator.observing import observe
 from ipvae.energy.busiest import NAMES
@@ -22,6 +21,8 @@ from ipvae.network.errors import InputError
 from ipvae.network.limits import TARGETS
 from ipvae.network.partition import Placement, place
 from ipvae.network.record import Record
+from ipvae.workflows.images import LabelledImages
+from ipvae.workflows.report import make_report
 
 STEPS, SEED = 9, 5
 ADDED = ("messages_received", "synaptic_ops", "count_weighted_ops", "effective_macs")
@@ -281,10 +282,11 @@ def test_replayed_draws_take_the_words_of_the_sampler(make_network):
 def test_details_of_a_report(network_kind, kinds):
     network = kinds.networks(1)[network_kind]
     images = np.resize(network.test_images, (5, network.n_pixels))
-    totals = Emulator(network).totals(images, STEPS, SEED)
-    found = details(network, images, totals, SEED)
+    given = LabelledImages(images.astype(np.int16), np.full(5, -1))
+    found = make_report(network, given, steps=STEPS, seed=SEED).to_json()
     by_hand = ByHand(network, run(network, images, STEPS, SEED))
-    counts = count(network, totals).as_dict()
+    counts = found["counts"]
+    assert counts == count(network, Emulator(network).totals(images, STEPS, SEED)).as_dict()
     assert {name: of["mean"] for name, of in found["by_image"].items()} == counts
     for name in ("synaptic_ops", "updates_active", "random_words"):
         values = [image[name] for image in by_hand.images]

@@ -187,12 +187,18 @@ def test_dense_arithmetic_by_hand():
 def test_dense_chips_by_hand():
     dense = Dense(0.0, 1e12, 0.0, multiplications=0.0, others=0.0)
     rows, times = dense_baselines(dense)
-    _, _, int8, float32, cpu, gpu = rows
+    _, _, edge_int8, edge_float32, int8, float32, cpu, gpu = rows
+    assert edge_int8.low_j == approx(7 * 2 / 20)
+    assert edge_int8.high_j == approx(15 * 1000 / 68)
+    assert edge_float32.low_j == approx(7 * 2 / 1.28)
+    assert edge_float32.high_j == approx(15 * 4000 / 68)
+    assert {row.chip for row in (edge_int8, edge_float32)} == {"NVIDIA Jetson Orin Nano"}
     assert int8.low_j == approx(400 * 2 / 624)
     assert int8.high_j == approx(400 * 1000 / 1555)
     assert float32.low_j == approx(400 * 2 / 19.5)
     assert float32.high_j == approx(400 * 4000 / 1555)
-    assert [time.high_s for time in times] == approx([1000 / 1555, 4000 / 1555])
+    ends = [time.high_s for time in times]
+    assert ends == approx([1000 / 68, 4000 / 68, 1000 / 1555, 4000 / 1555])
     assert cpu.low_j == cpu.high_j == approx(8600)
     assert gpu.low_j == gpu.high_j == approx(300)
     assert {row.part for row in (int8, float32, cpu, gpu)} == {"total"}
@@ -202,7 +208,7 @@ def test_rows_of_every_kind_keep_apart_what_is_not_alike(kinds, network_kind):
     network = kinds.networks(1)[network_kind]
     totals = Emulator(network).totals(network.test_images, STEPS, 0)
     rows, times = model_table(network, work_of(network, totals))
-    assert len({(row.model, row.chip, row.part) for row in rows}) == len(rows) == 10
+    assert len({(row.model, row.chip, row.part) for row in rows}) == len(rows) == 12
     assert all(row.kind == "modelled" and row.source and row.assumptions for row in [*rows, *times])
     assert {row.part for row in rows if row.chip == "Loihi 2"} == {"static", "dynamic"}
     assert all(0 < row.low_j <= row.high_j for row in rows)

@@ -150,7 +150,7 @@ def test_configuration_of_a_training_lies_one_folder_above(altered, imported):
 
 def test_what_a_configuration_does_not_say_comes_as_options(altered):
     path = altered(config=dict.fromkeys(CONFIG, None) | {"t_train": 16, "clamp_u": 10.0})
-    refused(path, "Give --inner-iterations")
+    refused(path, "Give inner_iterations=")
     found = from_iterative_vae(path, inner_iterations=1).settings
     assert (found.steps, found.dataset, found.beta, found.neurons) == (16, None, None, None)
 
@@ -173,7 +173,7 @@ def test_a_checkpoint_without_buffers_is_read(altered, imported):
         ({"dataset": "MNIST+rotate"}, "'MNIST+rotate', whose images move"),
         ({"latent_act": "relu"}, "continuous latents"),
         ({"n_latents": [512]}, "n_latents is 512, the checkpoint has 24"),
-        ({"t_train": None}, "does not say all of t_train, clamp_u, n_iters_inner. Give --steps."),
+        ({"t_train": None}, "does not say all of t_train, clamp_u, n_iters_inner. Give steps=."),
         ({"t_train": 0}, "t_train is 0, allowed are whole numbers from 1"),
         ({"n_iters_inner": 1.5}, "n_iters_inner is 1.5, allowed are whole numbers"),
         ({"n_iters_inner": True}, "n_iters_inner is True"),
@@ -250,8 +250,8 @@ def test_options_stand_in_for_the_configuration(tmp_path):
     path = tmp_path / "fit" / "c.pt"
     path.parent.mkdir()
     shutil.copy(CHECKPOINT, path)
-    refused(path, "no ConfigPoisVAE.json", "--steps, --clamp, --inner-iterations")
-    refused(path, "or --clamp.", steps=16, inner_iterations=1)
+    refused(path, "no ConfigPoisVAE.json", "steps=, clamp=, inner_iterations=")
+    refused(path, "or clamp=.", steps=16, inner_iterations=1)
     given = {"steps": 16, "clamp": 10.0, "inner_iterations": 1}
     assert from_iterative_vae(path, **given).settings.steps == 16
     refused(path, "3 inner iterations", **{**given, "inner_iterations": 3})
@@ -259,7 +259,7 @@ def test_options_stand_in_for_the_configuration(tmp_path):
     refused(path, "0 steps", **{**given, "steps": 0})
     config = GOLDEN / "ConfigPoisVAE.json"
     assert from_iterative_vae(path, config, steps=16).settings.steps == 16
-    refused(path, "--steps: found 8", "says 16. Leave it away", config=config, steps=8)
+    refused(path, "steps: found 8", "says 16. Leave it out", config=config, steps=8)
 
 
 def test_configurations_that_cannot_be_read_are_refused(tmp_path):
@@ -279,4 +279,4 @@ def test_two_configurations_ask_which(altered):
     path = altered()
     for name in ("ConfigPoisVAE.json", "ConfigOther.json"):
         (path.parent / name).write_text(json.dumps(CONFIG))
-    refused(path, "2 model configurations (ConfigOther.json, ConfigPoisVAE.json)", "--config")
+    refused(path, "2 model configurations (ConfigOther.json, ConfigPoisVAE.json)", "config=")

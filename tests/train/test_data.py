@@ -71,12 +71,12 @@ def test_unknown_preset_lists_the_allowed_ones():
 
 
 def test_mnist_without_a_folder_says_what_to_pass():
-    with pytest.raises(DataError, match=r"no data folder was given.*--data-dir DIR"):
+    with pytest.raises(DataError, match=r"no data folder was given.*data_dir=DIR"):
         load_images("mnist")
 
 
 def test_mnist_in_a_wrong_folder_names_the_missing_file(tmp_path):
-    with pytest.raises(DataError, match=r"train-images-idx3-ubyte .* is missing.*--data-dir"):
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte .* is missing.*data_dir="):
         load_images("mnist", tmp_path)
 
 

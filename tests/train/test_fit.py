@@ -1,12 +1,10 @@
 """A few seconds of training, inference from its result, and its ways to fail."""
 
 import dataclasses
-import io
 
 import numpy as np
 import pytest
 import torch
-from rich.console import Console
 
 from ipvae.evaluation.metrics import quality
 from ipvae.export.fake_quantize import rounding_to
@@ -17,7 +15,6 @@ from ipvae.train.errors import ConfigError, DataError, DivergenceError
 from ipvae.train.fit import Progress, fit, new_model, to_checkpoint
 from ipvae.train.infer import infer
 from ipvae.train.parallel import split
-from ipvae.train.progress import progress_bar
 from ipvae.train.start import state_from
 
 torch.set_num_threads(1)
@@ -164,24 +161,6 @@ def test_inference_follows_the_equations(trained, images):
 def test_inference_refuses_what_does_not_fit(trained, shape, steps, text):
     with pytest.raises(DataError, match=text):
         infer(trained[1].arrays(), np.zeros(shape, np.float32), steps)
-
-
-def test_bar_is_quiet_in_a_pipe_and_on_request():
-    pipe, terminal = io.StringIO(), io.StringIO()
-    with progress_bar(console=Console(file=pipe)) as show:
-        assert show is None
-    with progress_bar(quiet=True, console=Console(file=terminal, force_terminal=True)) as show:
-        assert show is None
-    assert pipe.getvalue() == terminal.getvalue() == ""
-
-
-def test_bar_shows_the_figures_on_a_terminal():
-    terminal = io.StringIO()
-    with progress_bar(console=Console(file=terminal, force_terminal=True, width=120)) as show:
-        assert show is not None
-        show(Progress(5, 10, 2, 12.25, {"r2": 0.5, "zeros": 0.75}, 1.0))
-    assert "R2 0.500" in terminal.getvalue()
-    assert "zeros 75.0%" in terminal.getvalue()
 
 
 @pytest.mark.parametrize("draws", [1, 2])  # fused, and through autograd

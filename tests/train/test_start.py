@@ -38,14 +38,14 @@ def same(one, other):
 def test_weights_are_taken_from_a_model_and_from_an_unfinished_training(images, trained, tmp_path):
     model, history = trained
     save_checkpoint(tmp_path / "whole", to_checkpoint(model, TINY, images, history))
-    kind, weights = weights_of(tmp_path / "whole")
+    kind, weights, _ = weights_of(tmp_path / "whole")
     assert kind == "ipvae"
     assert same(weights, model.arrays())
     other = TrainState.first(new_model(TINY, images))
     (tmp_path / "part").mkdir()
     begun = Unfinished(TINY, fingerprint(images), other, [0.0], {"device": "cpu", "data_dir": None})
     write_unfinished(tmp_path / "part", begun)
-    kind, weights = weights_of(tmp_path / "part")
+    kind, weights, _ = weights_of(tmp_path / "part")
     assert kind == "ipvae"
     assert same(weights, other.params)
 
@@ -60,7 +60,7 @@ def test_learned_rounding_is_taken_for_the_same_bits_only(images, trained, tmp_p
     save_checkpoint(tmp_path, to_checkpoint(model, four, images, history))
     assert same(weights_of(tmp_path, 4)[1], model.arrays())
     for bits in (0, 3):
-        _, weights = weights_of(tmp_path, bits)
+        _, weights, _ = weights_of(tmp_path, bits)
         assert "recurrent_change" not in weights
         again = state_from(
             new_model(dataclasses.replace(TINY, weight_bits=bits), images), weights, tmp_path

@@ -115,7 +115,7 @@ def test_state_of_an_unknown_model_is_refused(images, tmp_path):
     write_unfinished(tmp_path, Unfinished(config, "", TrainState(0, state, zeros, zeros), [0.0]))
     path = tmp_path / "resume.safetensors"
     path.write_bytes(path.read_bytes().replace(b"gvae-conv", b"gvae-cone"))
-    with pytest.raises(CheckpointError, match=r"not readable \('gvae-cone'\).*--overwrite"):
+    with pytest.raises(CheckpointError, match=r"not readable \('gvae-cone'\).*overwrite=True"):
         read_unfinished(tmp_path)
 
 
@@ -178,11 +178,11 @@ def test_divergence_names_step_sizes_where_there_are_some(images, name, has):
     bad[700, 3] = np.inf
     broken.__dict__["train"] = bad
     config = preset_config("digits", model=name, latents=6, epochs=1)
-    with pytest.raises(DivergenceError, match="[Tt]ry a lower --learning-rate") as caught:
+    with pytest.raises(DivergenceError, match="[Tt]ry a lower learning_rate=") as caught:
         fit(config, broken)
     message = str(caught.value)
     assert bool(re.search(r"step size was [\d.]+ and [\d.]+ and the learning", message)) == has
-    assert ("fewer --steps" in message) == has
+    assert ("fewer steps=" in message) == has
     assert "\n" not in message
 
 

@@ -1,0 +1,55 @@
+"""Names, shapes and types that the parameters of a model must have."""
+
+import numpy as np
+
+from ipvae.errors import CheckpointError
+from ipvae.float_models.data import DataInfo
+from ipvae.float_models.zoo import MEMBERS, UNIT, Member, Shape
+
+
+def optional_tensors(member: Member) -> dict[str, Shape]:
+    """Return symbolic shapes of tensors that a model may have besides, in the file's order."""
+    return {**member.rounded, **UNIT}
+
+
+def check_names(names: set[str], where: str, model: str) -> None:
+    """Raise CheckpointError if tensors are missing or unknown."""
+    needed = set(MEMBERS[model].tensors)
+    allowed = needed | set(optional_tensors(MEMBERS[model]))
+    if not needed <= names <= allowed:
+        unknown, missing = sorted(names - allowed), sorted(needed - names)
+        raise CheckpointError(
+            f"{where}: unknown tensors {unknown}, missing tensors {missing}; allowed for {model} "
+            f"are {sorted(allowed)}. Train or copy the model again."
+        )
+
+
+def check_params(
+    params: dict[str, np.ndarray], data: DataInfo, where: str, model: str = "ipvae"
+) -> None:
+    """Refuse parameters of another name, shape or type, or that are not finite."""
+    check_names(set(params), where, model)
+    member = MEMBERS[model]
+    m = data.image_shape[0] * data.image_shape[1]
+    rules = member.belief_name
+    if params[rules].ndim != 1 or params[rules].size == 0:
+        raise CheckpointError(
+            f"{where}: {rules} is {params[rules].dtype} {params[rules].shape}; it must be float32 "
+            "(K,), K above 0. Train or copy the model again."
+        )
+    k = params[rules].shape[0]
+    rounded = any(name in params for name in member.rounded)
+    shapes = member.shapes(data.image_shape, k, rounded=rounded)
+    for name, shape in (shapes | {name: () for name in UNIT if name in params}).items():
+        array = params[name]
+        if array.dtype != np.float32 or array.shape != shape or array.size == 0:
+            raise CheckpointError(
+                f"{where}: {name} is {array.dtype} {array.shape}; with {m} pixels and {k} neurons "
+                f"(the length of {rules}) it must be float32 {shape}. "
+                "Train or copy the model again."
+            )
+        if not np.isfinite(array).all():
+            raise CheckpointError(
+                f"{where}: {name} has {int((~np.isfinite(array)).sum())} of {array.size} values "
+                "that are not finite; none are allowed. Train or copy the model again."
+            )

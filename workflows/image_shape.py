@@ -1,0 +1,58 @@
+"""Height and width of flat images, as a caller gives them."""
+
+import math
+
+from ipvae.errors import InputError
+
+MAX_TEXT = 40
+"""Characters of HxW."""
+
+ShapeLike = tuple[int, int] | str | None
+"""Height and width, 'HEIGHTxWIDTH', or None."""
+
+
+def read_shape(given: ShapeLike) -> tuple[int, int] | None:
+    """Return height and width that were given, None where none were.
+
+    Raises
+    ------
+    InputError
+        If they are not two whole numbers above 0.
+    """
+    return None if given is None else _parsed(given, "")
+
+
+def shape_of(given: ShapeLike, n_pixels: int) -> tuple[int, int]:
+    """Return height and width of images of `n_pixels`: those given, else a square or one row.
+
+    Raises
+    ------
+    InputError
+        If their product is another.
+    """
+    if given is None:
+        side = math.isqrt(n_pixels)
+        return (side, side) if side * side == n_pixels else (1, n_pixels)
+    allowed = f" with a product of {n_pixels}"
+    height, width = _parsed(given, allowed)
+    if height * width != n_pixels:
+        raise _wrong(_text(given), allowed)
+    return height, width
+
+
+def _parsed(given: tuple[int, int] | str, allowed: str) -> tuple[int, int]:
+    text = _text(given)
+    height, _, width = text.partition("x")
+    if not (height.isdecimal() and width.isdecimal() and len(text) <= MAX_TEXT):
+        raise _wrong(text, allowed)
+    if int(height) * int(width) == 0:
+        raise _wrong(text, allowed)
+    return int(height), int(width)
+
+
+def _text(given: tuple[int, int] | str) -> str:
+    return given if isinstance(given, str) else "x".join(map(str, given))
+
+
+def _wrong(text: str, allowed: str) -> InputError:
+    return InputError(f"image_shape: found '{text[:MAX_TEXT]}', allowed HEIGHTxWIDTH{allowed}")

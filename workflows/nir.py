@@ -1,0 +1,128 @@
+"""Write models as NIR, for other tools; `ipvae.import_model` reads them back."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ipvae
+from ipvae.errors import InputError
+from ipvae.export.options import ExportOptions
+from ipvae.float_models.checkpoint import Checkpoint
+from ipvae.network.atomic import require_writable_file
+from ipvae.workflows.models import load_model
+from ipvae.workflows.results import Result, Table
+
+SUFFIX = ".nir"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class NirExport(Result):
+    """A model written as NIR.
+
+    Attributes
+    ----------
+    path : Path
+    model : str
+        Its kind.
+    inference : 'model' or 'lca'
+    nodes : dict
+        Kind of each node, by name.
+    edges : tuple of (source, target)
+    lost : tuple of str
+        What another tool does not get from the nodes.
+    """
+
+    path: Path
+    model: str
+    inference: str
+    nodes: dict[str, str]
+    edges: tuple[tuple[str, str], ...]
+    lost: tuple[str, ...]
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the main figures: pairs of name and text."""
+        return [
+            ("file", str(self.path)),
+            ("nodes", ", ".join(f"{name} ({kind})" for name, kind in self.nodes.items())),
+            ("lost", "; ".join(self.lost)),
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data, with the keys of `ipvae export NET.nir --json`."""
+        return {
+            "graph": str(self.path),
+            "model": self.model,
+            "inference": self.inference,
+            "nodes": self.nodes,
+            "edges": [list(edge) for edge in self.edges],
+            "lost": list(self.lost),
+        }
+
+    def shown(self) -> list[Table | str]:
+        """Return what a terminal shows: lines."""
+        drawn = ", ".join(f"{name} ({kind})" for name, kind in self.nodes.items())
+        return [
+            f"wrote {self.path}: NIR nodes {drawn}",
+            "what another tool does not get from them (ipvae import reads all of it back):",
+            *(f"  {line}" for line in self.lost),
+        ]
+
+
+def save_nir(
+    model: Checkpoint | str | Path,
+    path: str | Path,
+    *,
+    inference: str = "model",
+    threshold: float | None = None,
+    overwrite: bool = False,
+) -> NirExport:
+    """Write a model, or sparse coding on its dictionary, as NIR (docs/nir.md).
+
+    NIR holds real numbers: nothing is quantized or calibrated.
+
+    Parameters
+    ----------
+    model : trained model, its path, or the name of a shipped one
+    path : .nir file to write
+    inference : 'model' or 'lca'
+    threshold : float, optional
+        Of LCA, pixel units; .1 without it.
+    overwrite : bool
+        Whether a file that is there may be replaced.
+
+    Returns
+    -------
+    NirExport
+        Nodes, edges, and what other tools do not get from them.
+
+    Raises
+    ------
+    InputError
+        If a file is there, cannot be written, or NIR has no nodes for the model.
+    """
+    path = Path(path)
+    require_writable_file(path)
+    if path.exists() and not overwrite:
+        raise InputError(
+            f"{path}: already exists. Pass overwrite=True to replace it, or another path."
+        )
+    from ipvae.export.nir_file import write_nir
+
+    where = "the model" if isinstance(model, Checkpoint) else str(model)
+    checkpoint = model if isinstance(model, Checkpoint) else load_model(model)
+    options = ExportOptions.of(checkpoint, where, inference=inference, threshold=threshold)
+    lca = options.threshold if inference == "lca" else None
+    graph = write_nir(path, checkpoint, lca, f"ipvae-loihi {ipvae.__version__}")
+    return NirExport(
+        path,
+        checkpoint.model,
+        inference,
+        {name: type(node).__name__ for name, node in graph.nodes.items()},
+        tuple(graph.edges),
+        tuple(graph.lost),
+    )
+
+
+def is_nir(path: str | Path) -> bool:
+    """Return whether a path is named as a file of NIR, in capitals too."""
+    return Path(path).suffix.lower() == SUFFIX

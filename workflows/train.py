@@ -1,0 +1,239 @@
+"""Train a model, on a preset's images or on one's own."""
+
+import os
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ipvae.errors import BackendError, InputError
+from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint, require_no_model
+from ipvae.workflows.image_shape import ShapeLike
+from ipvae.workflows.progress import Listener, listening
+
+if TYPE_CHECKING:
+    from ipvae.workflows.training.course import Stop
+    from ipvae.workflows.training.request import TrainingRequest
+    from ipvae.workflows.training.result import Trained
+
+
+def train_model(
+    images: np.ndarray | str | Path | None = None,
+    *,
+    test_images: np.ndarray | str | Path | None = None,
+    image_shape: ShapeLike = None,
+    preset: str | None = None,
+    model: str | None = None,
+    latents: int | None = None,
+    steps: int | None = None,
+    beta: float | None = None,
+    epochs: int | None = None,
+    learning_rate: float | None = None,
+    seed: int | None = None,
+    weight_bits: int | None = None,
+    threads: int | None = None,
+    device: str | None = None,
+    data_dir: str | Path | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    init_from: Checkpoint | str | Path | None = None,
+    overwrite: bool = False,
+    tensorboard: bool = False,
+    pictures: bool = False,
+    progress: Listener | None = None,
+    **settings: Any,
+) -> Checkpoint:
+    """Train a model, on images of one's own or on those of a preset.
+
+    The same arguments give the same model, bit for bit, on the CPU with the same number of threads.
+
+    Parameters
+    ----------
+    images : array, or path of an .npy file, an .npz file or a folder of pictures, optional
+        Grey images of shape (n, M), (n, height, width), (n, 1, height, width) or
+        (n, height, width, 1). Integers are pixel levels, floating-point numbers real values; which
+        range was found is logged. `ipvae.quantize`, `ipvae.run` and the others then take the same
+        arrays.
+    test_images : the same, optional
+        Images to judge on; without them one of ten, at most 500, is held out of `images`.
+    image_shape : (height, width) or 'HEIGHTxWIDTH', optional
+        Of flat images, squares or one row without it; or the size to which pictures are brought.
+    preset : 'digits', 'patches' or 'mnist'
+        Images and settings, in the place of `images`.
+    model : str
+        Kind of model, 'ipvae' without it; docs/training.md lists them.
+    latents : int
+        Neurons (K). Without it the preset's; for one's own images the next power of two from the
+        number of pixels on, 64 to 512.
+    steps : int
+        Updates unrolled in training (T).
+    beta : float
+        Weight of the KL term.
+    epochs : int
+        Passes over the images; for one's own as many as make about 6,000 optimiser steps.
+    learning_rate : float
+        Largest one of Adamax.
+    seed : int
+        Of start values, order of images, draws, and of which images are held out; 0 without it.
+    weight_bits : int
+        Train for recurrent weights of so many bits, 2 to 8; 0 for none.
+    threads : int
+        CPU threads that share a batch.
+    device : 'cpu', 'cuda' or 'mps'
+        'cpu' without it.
+    data_dir : path
+        Folder of the preset's data set, in torchvision's layout.
+    out : path
+        Folder for model.safetensors, model.json, metrics.jsonl (a line for each epoch) and, until
+        the model is saved, the state of the training. Without it nothing is written.
+    resume : bool
+        Go on with the training in `out`, to the same bits; a complete one is only read. Images of
+        one's own are given again.
+    init_from : model, or path of a model or an unfinished training
+        Its weights are those to begin with.
+    overwrite : bool
+        Replace a model in `out`, and give up an unfinished training there.
+    tensorboard : bool
+        Write `out`/tensorboard too.
+    pictures : bool
+        Draw `out`/pictures at the end.
+    progress : callable, optional
+        Gets a `ProgressEvent` for each optimiser step; without it progress is shown on a terminal
+        and in a notebook only.
+    **settings
+        Any other setting of `ipvae.float_models.config.TrainConfig`, such as `batch_size`.
+
+    Returns
+    -------
+    Checkpoint
+        The trained model, with the figures of its last epoch in `metrics`.
+
+    Raises
+    ------
+    BackendError
+        If PyTorch is not installed.
+    InputError
+        If arguments do not go together, or images cannot be used.
+    TrainingError
+        If a setting or a file is wrong, or the training diverges.
+    KeyboardInterrupt
+        If it is interrupted. With `out` the state is kept there, to go on with by `resume`.
+    """
+    require_torch()
+    from ipvae.workflows.training.request import TrainingRequest
+
+    named = {
+        "preset": preset,
+        "model": model,
+        "latents": latents,
+        "steps": steps,
+        "beta": beta,
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "seed": seed,
+        "threads": threads,
+        "weight_bits": weight_bits,
+    }
+    request = TrainingRequest(
+        {**named, **settings},
+        images=images,
+        test_images=test_images,
+        image_shape=image_shape,
+        data_dir=data_dir,
+        out=None if out is None else Path(out),
+        resume=resume,
+        overwrite=overwrite,
+        init_from=Path(init_from) if isinstance(init_from, str) else init_from,
+        device=device,
+        tensorboard=tensorboard,
+        pictures=pictures,
+    )
+    if request.out is not None and not resume:
+        require_no_model(request.out, overwrite=overwrite)
+    return train(request, progress=progress).model
+
+
+def train(
+    request: "TrainingRequest", *, stop: "Stop | None" = None, progress: Listener | None = None
+) -> "Trained":
+    """Train as asked for, together with the processes that torchrun started, if it did.
+
+    Parameters
+    ----------
+    request : what to train
+    stop : context manager, optional
+        Entered while training; it gives a function that tells whether to stop.
+    progress : callable, optional
+        As `train_model`.
+
+    Raises
+    ------
+    StoppedError
+        If `stop` asked for it; the state is kept.
+    IpvaeError
+        As `train_model`.
+    """
+    require_torch()
+    from ipvae.train.metrics_log import require_tensorboard
+    from ipvae.train.team import joined
+    from ipvae.workflows.pictures import require_matplotlib
+    from ipvae.workflows.training.begin import continued, fresh
+    from ipvae.workflows.training.course import help_on, train_on
+
+    if request.tensorboard:
+        require_tensorboard()
+    if request.pictures:
+        require_matplotlib()
+    stop = nullcontext(lambda: False) if stop is None else stop
+    with listening(progress), joined() as team:
+        # Whether `out` holds an unfinished training is for the first process to ask: it writes.
+        begun, images = (
+            continued(request, team.size)
+            if request.resume
+            else fresh(request, team.size, first=team.leads)
+        )
+        if begun is None or images is None:
+            return _complete(request, first=team.leads)
+        if not team.leads:
+            return help_on(begun, images, team, stop)
+        for name in ("tensorboard", "pictures"):
+            begun.options[name] = getattr(request, name) or begun.options.get(name, False)
+        return train_on(begun, images, team, request.out, stop)
+
+
+def _complete(request: "TrainingRequest", *, first: bool) -> "Trained":
+    """Read the model of a training that is complete, and leave it as it is."""
+    from ipvae.train.resume import require_same_settings
+    from ipvae.workflows.training.result import Trained
+
+    out = request.out
+    assert out is not None
+    model = load_checkpoint(out)
+    if model.config is None:
+        raise InputError(f"{out}: holds a model that was not trained here; choose another out=")
+    require_same_settings(model.config, dict(request.settings), out)
+    return Trained(
+        model,
+        out / "model.safetensors",
+        [model.metrics],
+        complete=True,
+        first=first,
+        wanted_pictures=request.pictures,
+    )
+
+
+def is_first_process() -> bool:
+    """Return whether this is the first, or the only, of the processes that torchrun started."""
+    return os.environ.get("WORLD_SIZE", "1") == "1" or os.environ.get("RANK") == "0"
+
+
+def require_torch() -> None:
+    """Raise BackendError if PyTorch is not installed."""
+    try:
+        import ipvae.train.state  # noqa: F401  # pyright: ignore[reportUnusedImport]
+    except ImportError as error:
+        raise BackendError(
+            f"training needs PyTorch, which cannot be imported ({error}). Install it "
+            "(pip install torch); loading, quantizing and running models needs none."
+        ) from error

@@ -1,0 +1,1 @@
+"""Parts of a training, for `ipvae.workflows.train`."""

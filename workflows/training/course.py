@@ -1,0 +1,138 @@
+"""The course of a training: steps, what is kept of it, and its end."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from ipvae.errors import DivergenceError
+from ipvae.export.fake_quantize import rounding_to
+from ipvae.float_models.checkpoint import Checkpoint
+from ipvae.network.atomic import require_writable_folder
+from ipvae.report.numbers import percent
+from ipvae.train.data import Images
+from ipvae.train.files import sole_writer
+from ipvae.train.fit import Keep, Progress, batches_of, fit, to_checkpoint
+from ipvae.train.keeper import Keeper
+from ipvae.train.resume import NAME, Unfinished, discard_unfinished
+from ipvae.train.team import Team, own_device
+from ipvae.workflows.pictures import FOLDER, draw_run, require_pictures
+from ipvae.workflows.progress import stage
+from ipvae.workflows.training.result import Trained
+
+Stop = AbstractContextManager[Callable[[], bool]]
+"""Entered for the time that a training can be stopped; tells whether it should be."""
+
+log = logging.getLogger("ipvae")
+
+
+def help_on(begun: Unfinished, images: Images, team: Team, stop: Stop) -> Trained:
+    """Take this process's part of each batch; the first process saves and shows."""
+    with stop:
+        model, history = _fit(begun, images, team)
+    return Trained(model, None, history, first=False)
+
+
+def train_on(
+    begun: Unfinished, images: Images, team: Team, out: Path | None, stop: Stop
+) -> Trained:
+    """Train to the end, and save the model where a folder is given.
+
+    Raises
+    ------
+    StoppedError
+        If `stop` asked for it; the state is kept.
+    DivergenceError
+        If loss or gradient are not finite; the last state that was saved is kept.
+    """
+    if out is None:
+        _log_begin(begun, images, team)
+        model, history = _fit(begun, images, team)
+        return Trained(model, None, history)
+    require_writable_folder(out)
+    if begun.options.get("pictures"):
+        require_pictures(out / FOLDER)
+    with sole_writer(out):
+        _log_begin(begun, images, team)
+        with stop as stopping:
+            model, history = _kept_fit(begun, images, team, out, stopping)
+            saved = model.save(out, overwrite=True)
+            discard_unfinished(out)
+        drawn = None
+        if begun.options.get("pictures"):
+            board, last = begun.options["tensorboard"], history[-1]["epoch"]
+            drawn = tuple(draw_run(out, images, begun.config, last, tensorboard=board))
+    return Trained(model, saved, history, pictures=drawn)
+
+
+def _log_begin(begun: Unfinished, images: Images, team: Team) -> None:
+    config, done = begun.config, begun.state.done
+    log.info(
+        f"training {config.model} on {config.preset}: {len(images.train_pixels)} images, "
+        f"{config.latents} neurons, {config.steps} steps, {config.epochs} epochs"
+        + (f"; {done} optimiser steps are done" if done else "")
+        + (f"; {team.size} processes" if team.size > 1 else "")
+    )
+
+
+def _kept_fit(
+    begun: Unfinished, images: Images, team: Team, out: Path, stopping: Callable[[], bool]
+) -> tuple[Checkpoint, list[dict[str, Any]]]:
+    """Train, with the state kept in a folder."""
+    try:
+        with closing(Keeper(out, begun, stopping)) as keep:
+            try:
+                return _fit(begun, images, team, keep)
+            except KeyboardInterrupt:
+                keep.interrupted()
+                log.info(f"interrupted; the state is kept in {out / NAME}, go on with resume=True")
+                raise
+    except DivergenceError as error:
+        raise DivergenceError(
+            f"{error} Add overwrite=True to that: the last saved state is kept in {out / NAME}, "
+            "and from there resume=True diverges again."
+        ) from error
+
+
+def _fit(
+    begun: Unfinished, images: Images, team: Team, keep: Keep | None = None
+) -> tuple[Checkpoint, list[dict[str, Any]]]:
+    config = begun.config
+    with nullcontext() if not team.leads else _reported(begun, images) as progress:
+        model, history = fit(
+            config,
+            images,
+            progress=progress,
+            keep=keep,
+            start=begun.state,
+            device=own_device(begun.options["device"]),
+            team=team,
+            rounding=rounding_to(config.weight_bits),
+        )
+    start = begun.options.get("start")
+    return to_checkpoint(model, config, images, history, start=start), history
+
+
+@contextmanager
+def _reported(begun: Unfinished, images: Images) -> Iterator[Callable[[Progress], None]]:
+    """Report each optimiser step as progress of a stage."""
+    config, shown = begun.config, 0
+    with stage("training", batches_of(config, images) * config.epochs) as advance:
+
+        def report(progress: Progress) -> None:
+            nonlocal shown
+            advance(progress.done - shown, _figures(progress, config.epochs, begun.state.done))
+            shown = progress.done
+
+        yield report
+
+
+def _figures(progress: Progress, epochs: int, before: int) -> str:
+    """Epoch, loss, figures of the last whole epoch, and the time that is left."""
+    parts = [f"epoch {progress.epoch} of {epochs}", f"loss {progress.loss:.1f}"]
+    if progress.record is not None:
+        parts += [f"R2 {progress.record['r2']:.3f}", f"zeros {percent(progress.record['zeros'])}"]
+    pace = progress.seconds / (progress.done - before)
+    left = round(pace * (progress.total - progress.done))
+    return ", ".join([*parts, f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d} left"])

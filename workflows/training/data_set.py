@@ -1,0 +1,226 @@
+"""A user's own images as a data set to train on: integer pixels, their range, what is held out."""
+
+import logging
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ipvae.errors import InputError
+from ipvae.float_models.config import ARRAYS
+from ipvae.network.description import PIXEL_LIMIT
+from ipvae.network.pixels import require_finite
+from ipvae.train.data import Images
+from ipvae.workflows.image_shape import ShapeLike, read_shape, shape_of
+from ipvae.workflows.own_images import read_images
+
+HELD_OUT_PART, MOST_HELD_OUT = 10, 500
+"""One image of so many is held out, and no more than this: figures need no more."""
+LEVELS = 4095
+"""Largest integer pixel of real values that lie on no grid."""
+BYTE = 255
+PART = 4096
+LARGEST, SMALLEST = 1e9, 1e-9
+"""Of real values' largest size."""
+OFF_GRID = 1e-3
+"""Of a step, up to which real values count as lying on a grid: float32's rounding."""
+SHAPES = "(n, pixels), (n, height, width), (n, 1, height, width) or (n, height, width, 1)"
+
+log = logging.getLogger("ipvae")
+
+
+@dataclass(frozen=True)
+class PixelReading:
+    """Integer pixels that stand for a user's images.
+
+    Attributes
+    ----------
+    minimum, maximum : int
+    scale : float or None
+        Real value of one integer step; None stands for 1 / maximum.
+    unit : float
+        Real value that is 1 in training, a power of two.
+    real : bool
+        Whether the images are real values, not levels.
+    """
+
+    minimum: int
+    maximum: int
+    scale: float | None
+    unit: float
+    real: bool
+
+    def pixels(self, images: np.ndarray) -> np.ndarray:
+        """Return images (n, M) as integer pixels, int16."""
+        if not self.real:
+            return images.astype(np.int16)
+        step = 1.0 / self.maximum if self.scale is None else self.scale
+        return np.rint(images / step).astype(np.int16)
+
+
+def own_data_set(images: object, test_images: object, image_shape: ShapeLike, seed: int) -> Images:
+    """Return a user's images as a data set, and log what was found.
+
+    Parameters
+    ----------
+    images : array, or path of an .npy file, an .npz file or a folder of pictures
+        As `ipvae.workflows.own_images.read_images` takes them, of shape (n, M),
+        (n, height, width), (n, 1, height, width) or (n, height, width, 1). Integers are levels,
+        floating-point numbers real values.
+    test_images : the same, optional
+        Held-out images; without them one of ten, at most 500, is held out of `images`.
+    image_shape : (height, width) or 'HEIGHTxWIDTH', optional
+        Of flat images, squares or one row without it; or the size to which pictures are brought.
+    seed : int
+        Chooses the images that are held out.
+
+    Raises
+    ------
+    InputError
+        If they cannot be read, or have another shape or numbers that no pixels stand for.
+    """
+    train, shape = _flat(images, "images", image_shape)
+    arrays = [train]
+    if test_images is not None:
+        test, other = _flat(test_images, "test_images", image_shape)
+        if other != shape or (test.dtype.kind == "f") != (train.dtype.kind == "f"):
+            raise InputError(
+                f"test_images: must be {shape[0]} x {shape[1]} pixels of the same kind as images "
+                f"({train.dtype}), got {other[0]} x {other[1]} of {test.dtype}."
+            )
+        arrays.append(test)
+    reading = pixel_reading(arrays)
+    pixels = [reading.pixels(array) for array in arrays]
+    kept, held = pixels if test_images is not None else _split(pixels[0], seed)
+    _log_reading(arrays, shape, reading, len(held))
+    return Images(
+        ARRAYS,
+        train_pixels=kept,
+        train_labels=np.full(len(kept), -1),
+        test_pixels=held,
+        test_labels=np.full(len(held), -1),
+        shape=shape,
+        pixel_max=reading.maximum,
+        pixel_min=reading.minimum,
+        pixel_scale=reading.scale,
+        unit=reading.unit,
+    )
+
+
+def pixel_reading(arrays: Sequence[np.ndarray]) -> PixelReading:
+    """Return the integer pixels that stand for images, from the range of their numbers.
+
+    Levels keep their numbers; the largest is 255 where one above 127 was found. So do real values
+    that are whole numbers, or multiples of 1/255 up to 1. Other real values get 12 bits, signed
+    ones 13.
+
+    Parameters
+    ----------
+    arrays : (n, M) each, all of one kind
+
+    Raises
+    ------
+    InputError
+        If all are 0, or beyond what pixels can be.
+    """
+    low = float(min(array.min() for array in arrays))
+    high = float(max(array.max() for array in arrays))
+    peak, real = max(-low, high), arrays[0].dtype.kind == "f"
+    if peak == 0:
+        raise InputError("images: all pixels are 0; at least one must differ. Pass other images.")
+    scatter = _power(_rms(arrays), round)
+    if not real:
+        if low < -PIXEL_LIMIT or high >= PIXEL_LIMIT:
+            raise InputError(
+                f"images: integers must be within {-PIXEL_LIMIT}..{PIXEL_LIMIT - 1}, got "
+                f"{low:.0f}..{high:.0f}. Pass them as real values, astype(float)."
+            )
+        return PixelReading(*_range(low, high), None if low >= 0 else 1.0 / scatter, 1.0, False)
+    if not SMALLEST <= peak <= LARGEST:
+        raise InputError(
+            f"images: real values must reach {SMALLEST:g} to {LARGEST:g}, got {peak:g}. Scale them."
+        )
+    unit = _power(peak, math.ceil) if low >= 0 else scatter
+    step = 1.0 / BYTE if peak <= 1 and low >= 0 else 1.0
+    if 0.5 < peak / step < PIXEL_LIMIT and all(_on_grid(part, step) for part in _parts(arrays)):
+        minimum, maximum = _range(round(low / step), round(high / step))
+        scale = None if step * maximum == 1.0 else step
+        return PixelReading(minimum, maximum, scale, unit, True)
+    scale = _power(peak / LEVELS, math.ceil)
+    return PixelReading(0 if low >= 0 else -LEVELS - 1, LEVELS, scale, unit, True)
+
+
+def _range(low: float, high: float) -> tuple[int, int]:
+    """Range of levels: what was found, or a byte's where that is meant."""
+    if low >= 0 and BYTE // 2 < high <= BYTE:
+        return 0, BYTE
+    return min(0, int(low)), max(1, int(high))
+
+
+def _parts(arrays: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    """Some images at a time, so that copies of them take little memory."""
+    for array in arrays:
+        for begin in range(0, len(array), PART):
+            yield array[begin : begin + PART]
+
+
+def _on_grid(array: np.ndarray, step: float) -> bool:
+    levels = array / step
+    return bool((np.abs(levels - np.rint(levels)) <= OFF_GRID).all())
+
+
+def _rms(arrays: Sequence[np.ndarray]) -> float:
+    squares = sum(float(np.square(part, dtype=np.float64).sum()) for part in _parts(arrays))
+    return math.sqrt(squares / sum(array.size for array in arrays))
+
+
+def _power(value: float, rounded: Callable[[float], int]) -> float:
+    """Power of two next to a value, by a rounding of its exponent."""
+    return 2.0 ** rounded(math.log2(value))
+
+
+def _split(pixels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Part images into those to train on and those held out, by the seed."""
+    if len(pixels) < 2:
+        raise InputError("images: must be 2 or more, one to hold out, got 1. Pass test_images=.")
+    held = min(max(1, len(pixels) // HELD_OUT_PART), MOST_HELD_OUT)
+    # Raw bits of PCG64 are frozen across NumPy versions; Generator.permutation is not.
+    order = np.argsort(np.random.PCG64(seed).random_raw(len(pixels)), kind="stable")
+    return pixels[np.sort(order[held:])], pixels[np.sort(order[:held])]
+
+
+def _flat(images: object, name: str, image_shape: ShapeLike) -> tuple[np.ndarray, tuple[int, int]]:
+    """Images as (n, M) integers or floats, with height and width."""
+    own = read_images(images, None, read_shape(image_shape))
+    values, where = own.values, own.where if isinstance(images, (str, Path)) else name
+    sides = _sides(values.shape)
+    if sides is None or values.size == 0:
+        raise InputError(
+            f"{where}: shape must be {SHAPES} with n above 0, got {values.shape}. Reshape them."
+        )
+    require_finite(values, where)
+    levels = values.astype(np.int16) if values.dtype.kind == "b" else values
+    flat = levels.reshape(len(levels), -1)
+    return flat, sides if len(sides) == 2 else shape_of(image_shape, flat.shape[1])
+
+
+def _sides(shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Height and width of grey images, or pixels of flat ones; None where they are neither."""
+    if len(shape) == 4 and 1 in (shape[1], shape[3]):
+        shape = shape[:1] + (shape[2:] if shape[1] == 1 else shape[1:3])
+    return shape[1:] if len(shape) in (2, 3) else None
+
+
+def _log_reading(
+    arrays: Sequence[np.ndarray], shape: tuple[int, int], reading: PixelReading, held: int
+) -> None:
+    low, high = min(a.min() for a in arrays), max(a.max() for a in arrays)
+    kind = "real values" if reading.real else "levels"
+    step = "" if reading.scale is None else f", {reading.scale:g} a step"
+    log.info(
+        f"images: {sum(map(len, arrays))} of {shape[0]} x {shape[1]} pixels, {kind} from {low:g} "
+        f"to {high:g}, as integer pixels {reading.minimum}..{reading.maximum}{step}; {held} are "
+        "held out"
+    )
