@@ -87,7 +87,7 @@ def test_a_loss_beyond_the_allowed_says_its_figures_and_what_would_let_it_pass(a
 def test_a_figure_that_becomes_undefined_is_a_loss():
     with pytest.raises(LossError, match="after 512 steps falls from 0.9000 to nan") as caught:
         require_small_loss(figures(0.9, 0.9), figures(0.9, float("nan")), 0.05, "run")
-    assert str(caught.value).endswith("To mend it: use more --weight-bits")
+    assert str(caught.value).endswith("To mend it: use more weight_bits=")
 
 
 def test_the_step_that_lost_most_is_named_and_undefined_ones_are_passed_over():
