@@ -10,7 +10,7 @@ import ipvae
 from ipvae.errors import InputError
 from ipvae.export.build import build_network
 from ipvae.export.calibrate import calibrate
-from ipvae.export.float_baseline import float_baseline
+from ipvae.export.float_baseline import float_baseline, require_convergence
 from ipvae.export.losses import layer_facts, require_small_loss
 from ipvae.export.options import LAYOUTS, ExportOptions
 from ipvae.export.quantize import Images
@@ -128,6 +128,7 @@ def _quantize(
     with stage("running the float model"):
         active = train.pixels[:ACTIVITY_IMAGES]
         before = float_baseline(checkpoint, options, active, pixels, CALIBRATION_IMAGES)
+        require_convergence(before, options, where)
     with stage("quantizing"):
         network = build_network(
             checkpoint,
@@ -174,8 +175,7 @@ def export_images(
     preset = checkpoint.data.preset
     if preset == "arrays":
         raise InputError(
-            "this model names no data set of ours; "
-            "give images to calibrate on with images="
+            "this model names no data set of ours; give images to calibrate on with images="
         )
     data = preset_images(preset, data_dir, (TRAINING_IMAGES, STORED_IMAGES))
     train, test = (
