@@ -26,7 +26,6 @@ class Neurons(NamedTuple):
     na: Any
     nb: Any
     table: Any
-    bend: Any
     mix: Any
 
 
@@ -59,7 +58,6 @@ def neurons_of(fixed):
         start_of(fixed.na),
         start_of(fixed.nb),
         address(start_of(fixed.table)),
-        start_of(fixed.bend),
         address(start_of(fixed.mix)),
     )
 
@@ -119,7 +117,7 @@ def further_draws(fixed, work, u, n_split, finer, key_a, key_b, counter):
     uniforms, places = address(work.further), address(work.positions)
     if n_split:
         blocks.sub_draw_words(np.int64(key_a), np.int64(key_b), counter + 1, work.starts, work.ys)
-    drawn, m = 0, 0
+    drawn, m = np.int64(0), np.int64(0)
     while m < n_split:
         k, octaves, position = split_neuron(work, u, m, finer)
         na, nb, n, at = fixed.na[k], fixed.nb[k], (1 << octaves) - 1, drawn * 4

@@ -30,7 +30,7 @@ _INNER: Any = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": Tr
 
 
 def inner(function: Callable[..., Any]) -> Any:
-    """Compile a function that compiled ones call: its entry from Python would take long to make."""
+    """Compile a function that compiled ones call, without a way in from Python: that takes time."""
     return njit(**_INNER)(function)
 
 

@@ -19,21 +19,27 @@ DENSE = 8
 LARGEST = 255
 """Count that a byte holds."""
 
+MATRIX = matrix.compiled()
+"""Whether whole products are compiled at all: a constant, so that nothing is compiled in vain."""
+
 
 @inner
-def receive(weights, heard, a_in, n):
-    """a_in = weights times what was sent by `n` images, section 3: (N, K) int32."""
-    parts = heard.ends.shape[1] - 1
-    if heard.kind == WIDE:
+def receive(weights, heard, numbers, a_in, n):
+    """a_in = weights times what was sent by `n` images, section 3: (N, K) int32.
+
+    `numbers` is `heard.z`, None where counts are heard: what is not heard is not compiled.
+    """
+    if numbers is not None and heard.kind == WIDE:
         a_in[:] = 0
-        receive_wide(weights, heard.z, a_in)
-    elif heard.matrix and dense(heard, n, weights.shape[1]):
-        multiply(weights, heard, a_in)
-        if heard.kind == BYTES:  # what did not fit a byte
-            receive_lists(weights, heard, a_in, n, parts - 1)
+        receive_wide(weights, numbers, a_in)
+        return
+    first = 0
+    if MATRIX and heard.matrix and dense(heard, n, weights.shape[1]):
+        multiply(weights, heard, heard.high, a_in)
+        first = heard.ends.shape[1] - (2 if numbers is None else 1)  # what did not fit a byte
     else:
         a_in[:] = 0
-        receive_lists(weights, heard, a_in, n, 0)
+    receive_lists(weights, heard, numbers, a_in, n, first)
 
 
 @inner
@@ -46,13 +52,13 @@ def dense(heard, n, quads):
 
 
 @inner
-def receive_lists(weights, heard, a_in, n, first_part):
+def receive_lists(weights, heard, numbers, a_in, n, first_part):
     """Add what lists hold to the sums, from a part on."""
     width = a_in.shape[1]
     total, rows = address(start_of(a_in)), address(start_of(weights))
     offsets, values = address(start_of(heard.offsets)), address(start_of(heard.values))
     ends, parts = start_of(heard.ends), heard.ends.shape[1] - 1
-    per_image, wide = heard.offsets.shape[1] * 4, 1 if heard.kind == BYTES else 2
+    per_image = heard.offsets.shape[1] * 4
     for block in range(width // BLOCK):
         for part in range(first_part, parts):
             for i in range(n):
@@ -62,7 +68,7 @@ def receive_lists(weights, heard, a_in, n, first_part):
                 pairs = (end[1] - end[0]) >> 1
                 if pairs == 0:
                     continue
-                if wide == 1:
+                if numbers is None:
                     blocks.add_bytes(pairs, offsets + at, values + at, rows, to)
                 else:
                     blocks.add_shorts(pairs, offsets + at, values + 2 * at, rows, to)
@@ -70,12 +76,15 @@ def receive_lists(weights, heard, a_in, n, first_part):
 
 
 @inner
-def multiply(weights, heard, a_in):
-    """a_in = weights times all that was sent: `receive` in matrix registers."""
+def multiply(weights, heard, high, a_in):
+    """a_in = weights times all that was sent: `receive` in matrix registers.
+
+    `high` is `heard.high`, None where counts are heard.
+    """
     total, rows = address(start_of(a_in)), address(start_of(weights))
-    low, high = address(start_of(heard.low)), address(start_of(heard.high))
+    low = address(start_of(heard.low))
     width, n = heard.low.shape[1], weights.shape[1] // 16
-    stride, signed = a_in.shape[1] * 4, heard.high.shape[0] > 0
+    stride = a_in.shape[1] * 4
     matrix.configure(address(start_of(matrix.SHAPES)))
     for block in range(a_in.shape[1] // BLOCK):
         for half in range(0, 2):
@@ -83,8 +92,9 @@ def multiply(weights, heard, a_in):
             for i in range(0, a_in.shape[0], matrix.IMAGES):
                 to = total + i * stride + (block * BLOCK + half * BLOCK // 2) * 4
                 at = i * width
-                if signed:
-                    matrix.multiply_signed(n, high + at, width, of_half, to, stride)
+                if high is not None:
+                    bytes_ = address(start_of(high)) + at
+                    matrix.multiply_signed(n, bytes_, width, of_half, to, stride)
                     for j in range(matrix.IMAGES):
                         blocks.times_256(to + j * stride)
                     matrix.multiply_more(n, low + at, width, of_half, to, stride)
