@@ -7,8 +7,8 @@ import numpy as np
 
 from ipvae.emulator.engine import Emulator, drives_at_limit, layer_totals
 from ipvae.emulator.tile import Tile
+from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
-from ipvae.network.errors import InputError
 from ipvae.network.totals import Totals, joined
 
 BATCHES = 4

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ipvae.errors import InputError
 from ipvae.network.arithmetic import to_nats
 from ipvae.network.description import IntNetwork
 from ipvae.network.drive import drive
-from ipvae.network.errors import InputError
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.pixels import to_real
 

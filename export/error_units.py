@@ -10,6 +10,7 @@ and errors are e = c D^(1/2) x - Q z, precision included; the update adds 2^E Q^
 
 import numpy as np
 
+from ipvae.errors import QuantizationError
 from ipvae.export.compensation import CalibrationMoments, compensated
 from ipvae.export.grid import to_grid, within
 from ipvae.export.losses import grid_facts
@@ -26,7 +27,6 @@ from ipvae.export.quantize import (
 )
 from ipvae.network.arithmetic import STATE_MAX, TERM_MAX
 from ipvae.network.description import FloatNetwork, InputFormat, IntNetwork
-from ipvae.network.errors import QuantizationError
 from ipvae.network.layers import (
     ADDED,
     DRIVE_EXP_RANGE,

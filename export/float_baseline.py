@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ipvae.errors import QuantizationError
 from ipvae.evaluation.metrics import judged
 from ipvae.export.compensation import Activity
 from ipvae.export.correction import LOG_STEPS
@@ -15,7 +16,6 @@ from ipvae.export.options import ExportOptions
 from ipvae.export.quantize import LOG_RATE_HIGH, WIDEST_PAYLOAD
 from ipvae.network.arithmetic import FRAC_BITS
 from ipvae.network.description import InputFormat
-from ipvae.network.errors import QuantizationError
 from ipvae.network.pixels import to_real
 from ipvae.network.poisson import LOG_RATE_MAX
 

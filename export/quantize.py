@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.errors import QuantizationError
 from ipvae.export.compensation import CalibrationMoments, compensated
 from ipvae.export.correction import mean_correction
 from ipvae.export.fake_quantize import self_steps
@@ -19,7 +20,6 @@ from ipvae.export.losses import grid_facts
 from ipvae.network.arithmetic import FRAC_BITS, SELF_MAX, TERM_MAX, to_octaves
 from ipvae.network.bounds import bounds
 from ipvae.network.description import FloatNetwork, InputFormat, IntNetwork
-from ipvae.network.errors import QuantizationError
 from ipvae.network.layers import DRIVE_EXP_RANGE, WEIGHT_EXP_RANGE, PoissonLayer
 from ipvae.network.poisson import LOG_RATE_MAX
 

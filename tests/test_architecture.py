@@ -26,7 +26,7 @@ ALLOWED = {
     },
     "hw_tests": {"network", "lava_procs"},
 }
-EVERYBODYS = {"compiled", "errors", "files", "results", "__version__"}
+EVERYBODYS = {"compiled", "errors", "files", "moved", "results", "__version__"}
 THIRD_PARTY = {
     "network": {"numpy", "h5py"},
     "evaluation": {"numpy", "scipy", "sklearn"},

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ipvae.energy.counts import Counts, count
+from ipvae.energy.counts import Counts, count_run
 from ipvae.energy.headline import headline
 from ipvae.energy.layer_counts import LayerCounts, layer_counts
 from ipvae.energy.models import EnergyRow, TimeRow
@@ -141,7 +141,7 @@ def count_operations(
     assert isinstance(network, IntNetwork)
     activity = activity_of(network, ran(result))
     layers = tuple(layer_counts(network, activity))
-    return OperationCounts(count(network, activity), layers, activity.images)
+    return OperationCounts(count_run(network, activity), layers, activity.images)
 
 
 def estimate_energy(

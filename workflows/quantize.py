@@ -17,7 +17,7 @@ from ipvae.export.quantize import Images
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.network.check import check
 from ipvae.network.description import InputFormat, IntNetwork
-from ipvae.network.file import checksum
+from ipvae.network.file_io import checksum
 from ipvae.workflows.images import ImagesLike, LabelledImages, given_images, preset_images
 from ipvae.workflows.models import load_model
 from ipvae.workflows.progress import Listener, listening, stage

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ipvae.energy.counts import count
+from ipvae.energy.counts import count_run
 from ipvae.errors import InputError
 from ipvae.evaluation.stopping import EnergyOfEach, FitOfEach
 from ipvae.network.description import IntNetwork
@@ -94,5 +94,5 @@ def stop_figures(network: IntNetwork, choice: StopChoice, found: "Stopped") -> d
             "max": int(steps.max()),
         },
         "steps_of_each": steps.tolist(),
-        "counts": count(network, found.totals).as_dict(),
+        "counts": count_run(network, found.totals).as_dict(),
     }

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from ipvae import emulator
-from ipvae.emulator import Emulator, Stopped
-from ipvae.energy.counts import count
+from ipvae.emulator import Emulator, Stopped, recording
+from ipvae.energy.counts import count_run
 from ipvae.evaluation.metrics import quality
-from ipvae.network.file import read_network, write_network
+from ipvae.network.file_io import read_network, write_network
 from ipvae.network.pixels import to_real
 from ipvae.workflows.evaluation.text import stop_text
 from ipvae.workflows.stopping import TOLERANCES, StopChoice, stop_choice, stop_figures
@@ -42,12 +41,12 @@ def test_figures_are_those_of_each_image_at_its_own_step(command, net, rule):
         "min": steps.min(),
         "max": steps.max(),
     }
-    z = emulator.run(network, network.test_images, int(steps.max()), 4).stacked("1", "z")
+    z = recording.run(network, network.test_images, int(steps.max()), 4).stacked("1", "z")
     last = z[np.arange(len(steps)), steps]
     expected = quality(to_real(network.test_images, network.input), last, network.decoder)
     assert {key: found[key] for key in expected} == pytest.approx(expected, rel=1e-12)
     rerun = StopChoice(rule, TOLERANCE[rule]).run(Emulator(network), network.test_images, BUDGET, 4)
-    assert stop["counts"] == count(network, rerun.totals).as_dict()
+    assert stop["counts"] == count_run(network, rerun.totals).as_dict()
     assert stop["settled"] == rerun.settled.sum() > len(steps) / 2
 
 

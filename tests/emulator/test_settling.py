@@ -6,9 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from ipvae.emulator import Emulator, StopRule, run, run_until_settled
-from ipvae.energy.counts import count
-from ipvae.network.errors import InputError
+from ipvae.emulator import Emulator, StopRule, run_until_settled
+from ipvae.emulator.recording import run
+from ipvae.energy.counts import count_run
+from ipvae.errors import InputError
 
 BUDGET, SEED, EVERY, WINDOW = 90, 6, 4, 4
 NAMES = ("recurrent", "errors + 2 read-outs", "loop of three", "two hidden", "lca")
@@ -74,8 +75,8 @@ def assert_counted_alone(network, images, found):
             np.testing.assert_array_equal(getattr(layer, part), expected)
         for variable, number in layer.saturations.items():
             assert number == sum(one.layers[name].saturations[variable] for one in alone)
-    counts = [count(network, one).as_dict() for one in alone]
-    for key, value in count(network, found.totals).as_dict().items():
+    counts = [count_run(network, one).as_dict() for one in alone]
+    for key, value in count_run(network, found.totals).as_dict().items():
         assert value == pytest.approx(np.mean([one[key] for one in counts]), rel=1e-12)
 
 

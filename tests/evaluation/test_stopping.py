@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ipvae import emulator
+from ipvae.emulator import recording
+from ipvae.errors import InputError
 from ipvae.evaluation.metrics import r2
 from ipvae.evaluation.stopping import EnergyOfEach, FitOfEach
 from ipvae.network.drive import drive
-from ipvae.network.errors import InputError
 from ipvae.network.pixels import to_real
 
 
@@ -22,7 +22,7 @@ def images(rng):
 
 def test_fit_of_codes_is_r2_of_each_image(kinds, images):
     network = kinds.networks(2)["recurrent"]
-    trace = emulator.run(network, images, 20, 1)
+    trace = recording.run(network, images, 20, 1)
     z = trace.stacked(network.code, "z")[:, -1]
     some = np.array([7, 4, 0])
     found = FitOfEach(network, images).of_codes(some, z[some])

@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.errors import IpvaeError
 from ipvae.export import compensation, error_units, fake_quantize, feedforward, grid, lca, readouts
 from ipvae.export import quantize as quantizing
 from ipvae.export.compensation import CalibrationMoments
 from ipvae.network.description import FloatNetwork, InputFormat, IntNetwork
-from ipvae.network.errors import ToolchainError
 from ipvae.network.layers import PoissonLayer
 
 FILE = Path(__file__).with_name("golden.json")
@@ -312,7 +312,7 @@ def differs(found: dict[str, Any]) -> bool:
             for kind, by_bits in found.items()
             for bits, layers in by_bits.items()
         )
-    except ToolchainError:
+    except IpvaeError:
         return True
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from ipvae.errors import QuantizationError
 from ipvae.export.compensation import DAMPING, CalibrationMoments, compensated
 from ipvae.export.grid import recurrent_grid
-from ipvae.network.errors import QuantizationError
 
 ANY = (-64, 64)
 

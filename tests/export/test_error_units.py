@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from ipvae.emulator import Emulator
+from ipvae.errors import QuantizationError
 from ipvae.export.compensation import CalibrationMoments
 from ipvae.export.error_units import FINE, _shared_grid, error_units
 from ipvae.export.quantize import Images
 from ipvae.network.bounds import bounds
 from ipvae.network.description import FloatNetwork, InputFormat
-from ipvae.network.errors import QuantizationError
 
 M, K, STEPS = 12, 8, 40
 PIXELS = InputFormat(0, 16, 1 / 16, (3, 4))

@@ -10,8 +10,8 @@ import pytest
 import ipvae
 from ipvae.cli.main import run_command
 from ipvae.emulator import Emulator
-from ipvae.emulator import run as emulate
-from ipvae.energy.counts import count
+from ipvae.emulator.recording import run as emulate
+from ipvae.energy.counts import count_run
 from ipvae.energy.step_counts import count_trace
 from ipvae.evaluation.metrics import curve, quality, r2
 from ipvae.network.pixels import to_real
@@ -99,7 +99,7 @@ def test_one_run_gives_all_that_a_report_shows(kinds, network_kind, monkeypatch)
     z = trace.stacked(network.code, "z")
     real = to_real(images, network.input)
     found = report.data
-    assert found["counts"] == count(network, trace).as_dict()
+    assert found["counts"] == count_run(network, trace).as_dict()
     assert found["quality"] == pytest.approx(quality(real, z[:, -1], network.decoder), nan_ok=True)
     by_step = {point["step"]: z[:, point["step"]] for point in found["curve"]}
     assert found["curve"] == curve(real, by_step, network.decoder)
