@@ -17,6 +17,7 @@ def run_plain_net(
     images: Path | None,
     json: str | None,
     refused: dict[str, object],
+    integers: str = "input",
 ) -> None:
     """Run samples on Lava and count what every layer does; `refused`: see `_network`."""
     lava_dl.require_backend(backend)
@@ -28,6 +29,7 @@ def run_plain_net(
         seed=seed,
         samples=samples,
         timeout=timeout,
+        integers=integers,
         name=str(net),
     )
     show(result, json, network=str(net))
@@ -42,11 +44,19 @@ def report_plain_net(
     images: Path | None,
     json: str | None,
     refused: dict[str, object],
+    integers: str = "input",
 ) -> None:
     """Count the operations of a run and model its energy; `refused`: see `_network`."""
     network = _network(net, refused)
     made = lava_dl.report(
-        network, images, steps=steps, seed=seed, samples=samples, out=out, name=str(net)
+        network,
+        images,
+        steps=steps,
+        seed=seed,
+        samples=samples,
+        out=out,
+        integers=integers,
+        name=str(net),
     )
     show(made, json)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from ipvae.compiled import compiled
 from ipvae.emulator import blocks, drawing, lanes, matrix, messages
 from ipvae.emulator.blocks import QUAD
 from ipvae.emulator.drawing import (
@@ -21,7 +21,7 @@ from ipvae.emulator.drawing import (
     send_count,
     sub_draws_beyond_one,
 )
-from ipvae.emulator.lanes import address, moved, start_of
+from ipvae.emulator.lanes import address, inner, moved, start_of
 from ipvae.emulator.messages import SHORTS, list_counts, list_shorts, receive
 
 _COMPILED = (blocks, drawing, lanes, matrix, messages)
@@ -37,16 +37,13 @@ def _sources() -> str:
 _DIGEST = _sources()
 
 
-def compiled(function: Callable[..., Any]) -> Any:
-    """Compile without the interpreter lock, cached where there is a folder for it."""
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile without the interpreter lock, under a name of all that is compiled."""
     function.__qualname__ = f"{function.__name__}_{_DIGEST}"
-    try:
-        return njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # neither the source's folder nor a home can be written
-        return njit(nogil=True)(function)
+    return compiled(nogil=True, no_cfunc_wrapper=True)(function)
 
 
-@njit(nogil=True)
+@inner
 def bump(table, distance, bits):
     """Section 9: interpolate at a distance of 0 or more; 0 from 16 units on."""
     if distance >= 16 << bits:
@@ -57,7 +54,7 @@ def bump(table, distance, bits):
     return low + (((np.int64(table[i + 1]) - low) * f) >> shift)
 
 
-@compiled
+@kernel
 def run_poisson(fixed, given, synapses, heard, state, sent, work, sums, recorded, rows):
     """Let a layer of Poisson neurons act for rows[0] <= t < rows[1].
 
@@ -125,7 +122,7 @@ def run_poisson(fixed, given, synapses, heard, state, sent, work, sums, recorded
     sums.peaks[0], sums.peaks[1] = peak, latest
 
 
-@njit(nogil=True)
+@inner
 def bend(layer, u, width, low, high):
     """Bring log-rates below a soft ceiling, section 9; how many are at the limit then."""
     found, top = 0, np.int64(high)
@@ -137,7 +134,7 @@ def bend(layer, u, width, low, high):
     return found
 
 
-@compiled
+@kernel
 def run_graded(fixed, given, synapses, heard, state, sent, sums, rows):
     """Let a layer of graded neurons act for rows[0] <= t < rows[1]; as `run_poisson`."""
     n, width = state.u.shape
@@ -196,7 +193,7 @@ def run_graded(fixed, given, synapses, heard, state, sent, sums, rows):
     sums.peaks[0], sums.peaks[1] = peak, latest
 
 
-@compiled
+@kernel
 def counts_of(offsets, values, ends, z):
     """Write listed counts out: (N, K) int32."""
     z[:] = 0

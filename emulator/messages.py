@@ -5,11 +5,10 @@ quad, or as a whole, in matrix registers.
 """
 
 import numpy as np
-from numba import njit
 
 from ipvae.emulator import blocks, matrix
 from ipvae.emulator.blocks import BLOCK
-from ipvae.emulator.lanes import address, moved, start_of
+from ipvae.emulator.lanes import address, inner, moved, start_of
 
 BYTES, SHORTS, WIDE = 0, 1, 2
 """What messages are listed as: 4 unsigned bytes, 4 signed shorts, or not at all."""
@@ -21,7 +20,7 @@ LARGEST = 255
 """Count that a byte holds."""
 
 
-@njit(nogil=True)
+@inner
 def receive(weights, heard, a_in, n):
     """a_in = weights times what was sent by `n` images, section 3: (N, K) int32."""
     parts = heard.ends.shape[1] - 1
@@ -37,7 +36,7 @@ def receive(weights, heard, a_in, n):
         receive_lists(weights, heard, a_in, n, 0)
 
 
-@njit(nogil=True)
+@inner
 def dense(heard, n, quads):
     """Whether so much was sent that a whole product is the faster way."""
     listed, last = 0, heard.ends.shape[1] - 1
@@ -46,7 +45,7 @@ def dense(heard, n, quads):
     return listed * DENSE > heard.low.shape[0] * quads
 
 
-@njit(nogil=True)
+@inner
 def receive_lists(weights, heard, a_in, n, first_part):
     """Add what lists hold to the sums, from a part on."""
     width = a_in.shape[1]
@@ -70,7 +69,7 @@ def receive_lists(weights, heard, a_in, n, first_part):
         rows += weights.shape[1] * weights.shape[2]
 
 
-@njit(nogil=True)
+@inner
 def multiply(weights, heard, a_in):
     """a_in = weights times all that was sent: `receive` in matrix registers."""
     total, rows = address(start_of(a_in)), address(start_of(weights))
@@ -95,7 +94,7 @@ def multiply(weights, heard, a_in):
     matrix.release()
 
 
-@njit(nogil=True)
+@inner
 def receive_wide(weights, z, a_in):
     """`receive` for messages of more than 16 bits, without lists."""
     for i in range(z.shape[0]):
@@ -107,7 +106,7 @@ def receive_wide(weights, z, a_in):
                         a_in[i, block * BLOCK + k] += row[4 * k + (j & 3)] * z[i, j]
 
 
-@njit(nogil=True)
+@inner
 def list_counts(sent, width, work, messages, i):
     """List what an image's neurons sent, and what a byte does not hold of it behind."""
     length, parts = messages.offsets.shape[1], messages.ends.shape[1] - 1
@@ -136,7 +135,7 @@ def list_counts(sent, width, work, messages, i):
     ends[parts] = end
 
 
-@njit(nogil=True)
+@inner
 def list_shorts(z, width, messages, i):
     """List what 4 neighbours sent, 16 bits each, where it is not 0."""
     length, parts = messages.offsets.shape[1], messages.ends.shape[1] - 1

@@ -168,9 +168,9 @@ class _Grid:
 
 def _by_receiver(weights: np.ndarray, order: np.ndarray) -> np.ndarray:
     """Weights (K, J), receiver first, of (J, K) whose senders are in `order`."""
-    found = np.empty(weights.shape[::-1])
-    found[:, order] = weights.T
-    return found
+    found = np.empty_like(weights)
+    found[order] = weights
+    return found.T
 
 
 def _rounded(weights: np.ndarray, factor: np.ndarray, grid: _Grid) -> np.ndarray:

@@ -71,7 +71,7 @@ def lca_network(
     require_weight_bits(weight_bits)
     if largest_code == 0:
         raise QuantizationError(
-            "LCA sends nothing for any calibration image: lower --threshold, or give other images"
+            "LCA sends nothing for any calibration image: lower threshold=, or give other images"
         )
     fine = 2.0**FRACTION
     gram = atoms.T @ atoms
@@ -89,7 +89,7 @@ def lca_network(
             break
     else:
         raise QuantizationError(
-            f"codes reach {largest_code:.4g}: no 16-bit message is wide enough; raise --threshold"
+            f"codes reach {largest_code:.4g}: no 16-bit message is wide enough; raise threshold="
         )
     layer = GradedLayer(
         weight=weight,

@@ -74,7 +74,7 @@ def _unit(stage: Stage) -> str:
 
 
 def require_small_loss(
-    before: dict, after: dict, most: float, where: str, advice: str = "use more --weight-bits"
+    before: dict, after: dict, most: float, where: str, advice: str = "use more weight_bits="
 ) -> None:
     """Raise LossError if R2 fell by more than `most`.
 
@@ -96,5 +96,5 @@ def require_small_loss(
         raise LossError(
             f"{where}: R2 after {step} steps falls from {real:.4f} to {whole:.4f} on the "
             f"calibration images, by {lost:.4f}; allowed {most:g}. To mend it: {advice}; or write "
-            f"it all the same with --most-loss {np.ceil(lost * 100) / 100:.2f}"
+            f"it all the same with most_loss={np.ceil(lost * 100) / 100:.2f}"
         )

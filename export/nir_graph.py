@@ -76,7 +76,7 @@ def graph_of(checkpoint: Checkpoint, threshold: float | None = None) -> Graph:
         return amortized_graph(params)
     raise InputError(
         f"NIR has no nodes for a model '{checkpoint.model}' ({_why(checkpoint)}); allowed are "
-        "ipvae and pvae-linear, and --inference lca for any"
+        "ipvae and pvae-linear, and inference=lca for any"
     )
 
 

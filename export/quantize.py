@@ -170,7 +170,7 @@ def finest(make: Callable[[int], IntNetwork]) -> IntNetwork:
 def require_weight_bits(weight_bits: int) -> None:
     """Raise QuantizationError unless weights of so many bits can be had."""
     if weight_bits not in WEIGHT_BITS:
-        raise QuantizationError(f"--weight-bits: found {weight_bits}, allowed 2 to 8")
+        raise QuantizationError(f"weight_bits: found {weight_bits}, allowed 2 to 8")
 
 
 def log_rates(u0: np.ndarray, frac_bits: int, high: float = LOG_RATE_HIGH) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def with_classes(
     there = np.unique(labels)
     if len(there) < 2 or there[0] < 0:
         raise QuantizationError(
-            f"--readout classes: the training images have the classes {there.tolist()}, allowed "
+            f"readouts=classes: the training images have the classes {there.tolist()}, allowed "
             "are two or more, from 0 on"
         )
     scale = float(codes.std(axis=0).max()) or 1.0

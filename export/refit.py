@@ -53,7 +53,7 @@ def refit_decoder(
     """
     if len(images) < LEAST_IMAGES:
         raise QuantizationError(
-            f"--refit-decoder: found {len(images)} image(s), allowed {LEAST_IMAGES} or more"
+            f"refit_decoder: found {len(images)} image(s), allowed {LEAST_IMAGES} or more"
         )
     codes = _codes(network, images, seed, tell)
     real = to_real(images, network.input)

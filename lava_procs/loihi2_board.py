@@ -69,7 +69,7 @@ def require_extension() -> None:
         raise failed(
             f"Intel's extension lava-loihi is missing (no module {EXTENSION}); members of the "
             f"Intel Neuromorphic Research Community get it, and access to a board ({GUIDE}). "
-            "--backend lava is the CPU simulator"
+            "backend=lava is the CPU simulator"
         )
     for name in PARTS:
         if not has_module(name):

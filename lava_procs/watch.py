@@ -20,7 +20,7 @@ TIMEOUT_SECONDS = 120.0
 POLL_SECONDS = 0.02
 """How often the processes are looked after; messages end the wait at once."""
 
-IF_SLOW = "if the network is only slow, give a longer --timeout"
+IF_SLOW = "if the network is only slow, give a longer timeout="
 """Advice about a network that gave no sign, where the user can give a time limit."""
 
 _REASON_SECONDS = 1.0

@@ -69,7 +69,7 @@ def target_named(name: str) -> Target:
         If there is none of this name.
     """
     if name not in TARGETS:
-        raise InputError(f"--target: found '{name}', allowed {', '.join(TARGETS)}")
+        raise InputError(f"target: found '{name}', allowed {', '.join(TARGETS)}")
     return TARGETS[name]
 
 

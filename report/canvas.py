@@ -5,6 +5,7 @@ or settings of the process that remain.
 """
 
 import gc
+import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from ipvae.network.atomic import replacing
+from ipvae.files import atomic_path
 
 DPI = 120
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#007A5A", "#6B6B6B"
@@ -86,9 +87,12 @@ def save(figure: Figure, path: str | Path) -> None:
     InputError
         If it cannot be written.
     """
-    with replacing(path) as temporary, temporary.open("wb") as file, warnings.catch_warnings():
+    picture = io.BytesIO()
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-        figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
+        figure.savefig(picture, format="png", dpi=DPI, metadata={"Software": None})
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(picture.getvalue())
 
 
 def title(figure: Figure, text: str, below: str) -> None:

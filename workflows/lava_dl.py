@@ -14,7 +14,7 @@ from ipvae.energy.counts import Counts
 from ipvae.energy.models import MODELS, EnergyRow
 from ipvae.energy.plain_counts import LayerCounts, PlainCounter
 from ipvae.errors import InputError
-from ipvae.lava_procs.watch import TIMEOUT_SECONDS
+from ipvae.lava_procs.watch import TIMEOUT_SECONDS, require_timeout
 from ipvae.network.atomic import replacing, require_writable_folder
 from ipvae.network.plain_input import Frames, load_frames, messages
 from ipvae.network.plain_net import PlainNetwork
@@ -195,6 +195,7 @@ def run(
         If this machine does not have Lava, or it stopped answering.
     """
     require_backend(backend)
+    require_timeout(timeout)
     frames = _frames(network, images, steps, seed, samples, integers, name)
     return _run(network, frames, steps, timeout)
 
@@ -275,7 +276,7 @@ def _frames(
         where = given if isinstance(given, (str, Path)) else "images"
         raise InputError(f"samples: found {samples}, allowed up to {len(frames)} ({where})")
     log.info(frames.reading)
-    return frames if samples is None else frames.first(samples)
+    return frames
 
 
 def _run(network: PlainNetwork, frames: Frames, steps: int, timeout: float) -> LavaDlRun:

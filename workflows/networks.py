@@ -8,10 +8,14 @@ from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
 from ipvae.network.difference import RUNS, Difference, differences
 from ipvae.network.file import checksum, read_network
+from ipvae.network.hdf5_child import shown as printable
 from ipvae.network.plain_file import is_plain, read_plain
 from ipvae.network.plain_net import PlainNetwork
 from ipvae.network.trace import Trace, compare, read_trace
-from ipvae.workflows.results import Result
+from ipvae.workflows.results import Result, Table
+
+LONGEST = 40
+"""Characters of a value."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,6 +49,21 @@ class NetworkDiff(Result):
             return [("same", "True")]
         return [(d.name, f"{d.first} != {d.second}") for d in self.differences]
 
+    def shown(self, first: str = "first", second: str = "second") -> list[Table | str]:
+        """Return the differing fields and what they mean; the networks go by two paths."""
+        if self.same:
+            return [f"{first} and {second} hold the same network"]
+        rows = [
+            [printable(d.name), _short(d.first), _short(d.second), d.detail]
+            for d in self.differences
+        ]
+        may = "compute the same" if self.runs_alike else "may compute different"
+        heads = ["", Path(first).name, Path(second).name, ""]
+        return [
+            Table(f"{first} against {second}", heads, rows),
+            f"{len(rows)} field(s) differ; from the same images they {may} counts",
+        ]
+
     def to_json(self) -> dict[str, Any]:
         """Return JSON data, with the keys of `ipvae diff --json`."""
         return {
@@ -53,6 +72,11 @@ class NetworkDiff(Result):
             "checksums": list(self.checksums),
             "differences": [vars(d) for d in self.differences],
         }
+
+
+def _short(value: object) -> str:
+    text = f"{value:.6g}" if isinstance(value, float) else printable(value)
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
 @dataclass(frozen=True, eq=False, repr=False)

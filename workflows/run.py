@@ -117,6 +117,11 @@ def run(
             return _run_lava_dl(
                 network, images, steps, seed, backend, samples, integers, timeout, only_ours
             )
+    if integers != "input":
+        raise InputError(
+            f"integers: found {integers}, allowed with a lava-dl network only; omit it. Integers "
+            "are pixel levels, floating-point numbers real values."
+        )
     require_known(backend)
     if profile_file is not None and backend != "loihi2":
         raise InputError(f"profile_file: found backend={backend}, allowed is loihi2: a board's own")

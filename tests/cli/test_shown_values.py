@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ipvae.cli.verify import describe
 from ipvae.emulator import run as emulate
 from ipvae.energy.counts import count
 from ipvae.energy.models import EnergyRow, TimeRow
@@ -184,13 +183,14 @@ def test_a_difference_is_said_as_it_was_found(network, trace):
     expected = int(samples[1]["2"]["u"][3, 5])
     samples[1]["2"]["u"][3, 5] += 9
     other = replace(trace, backend="lava", samples=samples)
-    found = compared(network, [trace, trace, other], 3, STEPS, 0).to_json()
+    result = compared(network, [trace, trace, other], 3, STEPS, 0)
+    found = result.to_json()
     neurons = sum(layer.n_neurons for layer in network.layers.values())
     assert found["compared_values"] == 3 * 3 * (STEPS + 1) * neurons
-    assert describe(found) == (
+    assert result.shown() == [
         "NOT bit-exact: lava first differs from emulator at sample 1, step 3, layer 2, variable "
         f"u, index 5: expected {expected}, found {expected + 9}"
-    )
+    ]
     assert not found["bit_exact"]
 
 

@@ -80,5 +80,5 @@ def test_seed_changes_the_draws(make_network):
 @pytest.mark.parametrize("steps", [0, -1, 2**19])
 def test_number_of_steps_out_of_range_is_refused(make_network, steps):
     network = make_network()
-    with pytest.raises(InputError, match="--steps"):
+    with pytest.raises(InputError, match="steps: found"):
         run(network, network.test_images, steps, 0)

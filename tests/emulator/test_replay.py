@@ -73,8 +73,8 @@ def test_first_images_and_steps_of_a_file_are_taken(tmp_path, network, original)
 @pytest.mark.parametrize(
     ("images", "steps", "message"),
     [
-        (6, 12, "--samples: found 6, allowed up to 5"),
-        (5, 13, "--steps: found 13, allowed up to 12"),
+        (6, 12, "samples: found 6, allowed up to 5"),
+        (5, 13, "steps: found 13, allowed up to 12"),
     ],
 )
 def test_more_than_the_file_holds_is_refused(tmp_path, network, original, images, steps, message):

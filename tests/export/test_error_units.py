@@ -146,7 +146,7 @@ def test_grids_tell_the_truth(model, images, rng):
 
 
 def test_what_fits_no_grid_is_refused(model, images):
-    with pytest.raises(QuantizationError, match="--weight-bits: found 9, allowed 2 to 8"):
+    with pytest.raises(QuantizationError, match="weight_bits: found 9, allowed 2 to 8"):
         exported(model, images, 9)
     with pytest.raises(QuantizationError, match="phi: all entries are 0; train the model"):
         exported(replace(model, phi=np.zeros((M, K))), images)

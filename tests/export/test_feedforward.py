@@ -156,7 +156,7 @@ def test_numbers_that_fit_no_grid_are_refused(linear, images):
     ):
         with pytest.raises(QuantizationError, match=message):
             exported(linear | {name: linear[name] * 1e9}, images)
-    with pytest.raises(QuantizationError, match="--weight-bits: found 1"):
+    with pytest.raises(QuantizationError, match="weight_bits: found 1"):
         exported(linear, images, 1)
 
 

@@ -153,11 +153,11 @@ def test_grids_tell_the_truth(atoms, images):
 
 
 def test_what_fits_no_message_is_refused(atoms, images):
-    with pytest.raises(QuantizationError, match=r"codes reach 1e\+07: .* raise --threshold"):
+    with pytest.raises(QuantizationError, match=r"codes reach 1e\+07: .* raise threshold="):
         exported(atoms, images, largest=1e7)
     with pytest.raises(QuantizationError, match="threshold: largest value"):
         exported(atoms, images, threshold=100.0)
-    with pytest.raises(QuantizationError, match="--weight-bits: found 1, allowed 2 to 8"):
+    with pytest.raises(QuantizationError, match="weight_bits: found 1, allowed 2 to 8"):
         exported(atoms, images, 1)
 
 

@@ -72,10 +72,10 @@ def test_a_loss_beyond_the_allowed_says_its_figures_and_what_would_let_it_pass(a
     said = str(caught.value)
     assert said.startswith(f"my/run: R2 after 512 steps falls from 0.9000 to {after:.4f} on the ")
     assert (
-        f"by {0.9 - after:.4f}; allowed 0.05. To mend it: use more --weight-bits; or write" in said
+        f"by {0.9 - after:.4f}; allowed 0.05. To mend it: use more weight_bits=; or write" in said
     )
     assert caught.value.exit_status == 1
-    (enough,) = re.findall(r"--most-loss (\S+)$", said)
+    (enough,) = re.findall(r"most_loss=(\S+)$", said)
     require_small_loss(before, found, float(enough), "my/run")
     assert float(enough) < (0.9 - after) * 1.001 + 0.011
 

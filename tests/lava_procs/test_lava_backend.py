@@ -238,10 +238,10 @@ def test_a_timeout_that_never_ends_or_ends_at_once_is_refused(make_network, time
 @pytest.mark.parametrize(
     ("n_steps", "hold", "message"),
     [
-        (0, None, "--steps: found 0, allowed 1 to 524287"),
-        (2**19, None, "--steps: found 524288, allowed 1 to 524287"),
-        (5, 0, "--hold: found 0, allowed 1 and above"),
-        (5, -1, "--hold: found -1, allowed 1 and above"),
+        (0, None, "steps: found 0, allowed 1 to 524287"),
+        (2**19, None, "steps: found 524288, allowed 1 to 524287"),
+        (5, 0, "frame_steps: found 0, allowed 1 and above"),
+        (5, -1, "frame_steps: found -1, allowed 1 and above"),
     ],
 )
 def test_steps_and_frames_that_cannot_be_are_refused(make_network, n_steps, hold, message):

@@ -65,7 +65,7 @@ def test_frames_of_rows():
         ((2, 2, 6), 3, r"allowed \(streams, 3, pixels\): 9 steps of which each frame holds 3"),
         ((2, 6), 3, r"allowed \(streams, 3, pixels\)"),
         ((2, 3, 6), None, r"allowed \(images, pixels\)"),
-        ((2, 3, 6), 0, "--hold: found 0, allowed 1 and above"),
+        ((2, 3, 6), 0, "frame_steps: found 0, allowed 1 and above"),
         ((2, 3, 5), 3, r"the network takes \(n, 6\)"),
     ],
 )

@@ -66,7 +66,7 @@ def test_arrays_and_files_of_images_are_taken_alike(small, tmp_path):
             load_frames(bad, network, STEPS)
 
 
-def test_what_such_a_network_cannot_do_is_refused_by_name(small, tmp_path):
+def test_what_such_a_network_cannot_do_is_refused_by_name(small, make_network):
     network, _, images = small
     assert isinstance(network, PlainNetwork)
     calls = {
@@ -82,6 +82,8 @@ def test_what_such_a_network_cannot_do_is_refused_by_name(small, tmp_path):
             ipvae.run(network, images, steps=STEPS, **arguments)
     with pytest.raises(ipvae.IpvaeError, match="holds no images; give some with images="):
         ipvae.run(network, steps=STEPS, backend="lava")
+    with pytest.raises(ipvae.IpvaeError, match="^integers: found real, allowed with a lava-dl"):
+        ipvae.run(make_network(), integers="real")
     for call in (ipvae.check, ipvae.place, ipvae.verify, lambda n: ipvae.diff(n, n)):
         with pytest.raises(ipvae.IpvaeError, match="^network: is one of lava-dl's"):
             call(network)

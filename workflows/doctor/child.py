@@ -31,11 +31,19 @@ def numba_kernel(_: str) -> str:
     if numba.njit(lambda a: a + 1)(1) != 2:
         raise RuntimeError("a compiled kernel gives a wrong sum")
     kernels = importlib.import_module("ipvae.emulator.kernels")
-    folder = Path(kernels.run_poisson.stats.cache_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
+    found = kernels.run_poisson.stats.cache_path
+    folder = Path(found) if found else None
+    try:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return f"compiles; its cache {folder} can be written"
+    except OSError:
         pass
-    return f"compiles; its cache {folder} can be written"
+    return (
+        f"compiles, at every start anew: {folder or 'no folder for its cache'} cannot be written; "
+        "name one with NUMBA_CACHE_DIR"
+    )
 
 
 def torch_device(_: str) -> str:
