@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ipvae import emulator
 from ipvae.cli import output
 from ipvae.emulator import compiling, recording
 from ipvae.energy.counts import count_run
