@@ -171,8 +171,7 @@ def export_images(
     preset = checkpoint.data.preset
     if preset == "arrays":
         raise InputError(
-            "this model names no data set of ours; "
-            "give images to calibrate on with images="
+            "this model names no data set of ours; give images to calibrate on with images="
         )
     data = preset_images(preset, data_dir)
     train, test = (
