@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """`ipvae train`: images of one's own, settings by name, what a terminal shows, no PyTorch."""
 
 import io

@@ -1,4 +1,5 @@
-# pyright: reportOptionalMemberAccess=false
+# pyright: reportOptionalMemberAccess=false, reportAttributeAccessIssue=false
+# pyright: reportArgumentType=false
 """`ipvae.train_model` on arrays: the whole chain in a notebook, the folder, interruptions."""
 
 import json
