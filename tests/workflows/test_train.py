@@ -1,5 +1,5 @@
-# pyright: reportOptionalMemberAccess=false, reportAttributeAccessIssue=false
-# pyright: reportArgumentType=false
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
+# pyright: reportOptionalMemberAccess=false
 """`ipvae.train_model` on arrays: the whole chain in a notebook, the folder, interruptions."""
 
 import json
