@@ -109,7 +109,7 @@ def read_unfinished(run: Path) -> Unfinished | None:
     try:
         require_file(path, CheckpointError)
     except CheckpointError as error:
-        raise CheckpointError(f"{error}. Or start anew with --overwrite.") from error
+        raise CheckpointError(f"{error}. Or start anew with overwrite=True.") from error
     try:
         with safe_open(str(path), framework="numpy") as file:
             metadata = file.metadata() or {}

@@ -10,7 +10,7 @@ import ipvae
 from ipvae.errors import InputError
 from ipvae.export.build import build_network
 from ipvae.export.calibrate import calibrate
-from ipvae.export.float_baseline import float_baseline
+from ipvae.export.float_baseline import float_baseline, require_convergence
 from ipvae.export.losses import layer_facts, require_small_loss
 from ipvae.export.options import LAYOUTS, ExportOptions
 from ipvae.export.quantize import Images
@@ -26,6 +26,8 @@ from ipvae.workflows.results import json_data
 
 STORED_IMAGES = 64
 CALIBRATION_IMAGES = 256
+ACTIVITY_IMAGES = 1024
+"""Training images on which what is sent is measured, for the rounding of weights."""
 TRAINING_IMAGES = 5000
 MOST_LOSS = 0.05
 UNLABELLED = ("arrays", "patches")
@@ -124,7 +126,9 @@ def _quantize(
 ) -> Quantized:
     calibration = train.first(CALIBRATION_IMAGES)
     with stage("running the float model"):
-        before = float_baseline(checkpoint, options, calibration.pixels, pixels)
+        active = train.pixels[:ACTIVITY_IMAGES]
+        before = float_baseline(checkpoint, options, active, pixels, CALIBRATION_IMAGES)
+        require_convergence(before, options, where)
     with stage("quantizing"):
         network = build_network(
             checkpoint,
@@ -171,10 +175,9 @@ def export_images(
     preset = checkpoint.data.preset
     if preset == "arrays":
         raise InputError(
-            "this model was imported from arrays and names no data set; "
-            "give images to calibrate on with images="
+            "this model names no data set of ours; give images to calibrate on with images="
         )
-    data = preset_images(preset, data_dir)
+    data = preset_images(preset, data_dir, (TRAINING_IMAGES, STORED_IMAGES))
     train, test = (
         LabelledImages(x.astype(np.int16), y.astype(np.int16))
         for x, y in (

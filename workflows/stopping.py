@@ -84,6 +84,7 @@ def stop_figures(network: IntNetwork, choice: StopChoice, found: "Stopped") -> d
         "tolerance": choice.tolerance,
         "every": rule.every,
         "window": rule.window,
+        "margin": rule.margin,
         "budget": found.totals.steps,
         "settled": int(found.settled.sum()),
         "steps": {

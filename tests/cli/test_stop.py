@@ -12,7 +12,7 @@ from ipvae.workflows.evaluation.text import stop_text
 from ipvae.workflows.stopping import TOLERANCES, StopChoice, stop_choice, stop_figures
 
 BUDGET = 400
-TOLERANCE = {"r2": 1e5, "free-energy": 0.05}
+TOLERANCE = {"r2": 5e5, "free-energy": 0.05}
 """A random network's reconstructions are far off."""
 
 WORDS = ("--steps", BUDGET, "--seed", 4, "--json", "-")
@@ -105,7 +105,7 @@ def test_r2_is_judged_by_its_change_and_free_energy_by_a_share_of_it(make_networ
     network = make_network()
     for rule, relative in (("r2", False), ("free-energy", True)):
         made = StopChoice(rule, 0.25).rule(network, network.test_images)
-        assert (made.tolerance, made.relative, made.every, made.window) == (0.25, relative, 16, 4)
+        assert (made.tolerance, made.relative, made.every, made.window) == (0.25, relative, 8, 8)
 
 
 def test_steps_of_two_images_by_hand(make_network):
@@ -115,7 +115,8 @@ def test_steps_of_two_images_by_hand(make_network):
     stop = stop_figures(network, StopChoice("r2", 0.002), found)
     assert stop["steps"] == {"mean": 77 / 3, "median": 21.0, "min": 16, "max": 40}
     assert (stop["settled"], stop["budget"], stop["tolerance"]) == (1, 40, 0.002)
-    assert (stop["every"], stop["window"], stop["steps_of_each"]) == (16, 4, [16, 40, 21])
+    assert (stop["every"], stop["window"], stop["margin"]) == (8, 8, 2.5)
+    assert stop["steps_of_each"] == [16, 40, 21]
     operations = f"{stop['counts']['synaptic_ops']:,.0f}"
     assert stop_text(stop) == (
         "stopped by r2: 1 of 3 images settled; steps 16 to 40, mean 25.7; "
