@@ -17,6 +17,7 @@ import numpy as np
 
 from ipvae.errors import FormatError, InputError, IpvaeError
 from ipvae.files import open_file
+from ipvae.network.hdf5_child import shown
 
 MOST_DIMENSIONS = 8
 MOST_ARCHIVE_BYTES = 2**31
@@ -72,7 +73,7 @@ def read_npy(path: str | Path) -> np.ndarray:
         except MemoryError as error:
             raise InputError(f"{path}: its {size} bytes do not fit into memory") from error
         except ValueError as error:
-            raise InputError(f"{path}: not an .npy file of numbers ({error})") from error
+            raise InputError(f"{path}: not an .npy file of numbers ({shown(error)})") from error
 
 
 def read_npz(
@@ -113,7 +114,7 @@ def read_npz(
         except MemoryError as problem:
             raise InputError(f"{path}: its arrays do not fit into memory") from problem
         except Exception as problem:  # zipfile and what it reads have no common class
-            raise InputError(f"{path}: not an .npz file of numbers ({problem})") from problem
+            raise InputError(f"{path}: not an .npz file of numbers ({shown(problem)})") from problem
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -168,7 +169,7 @@ def _declared(text: str) -> tuple[np.dtype, tuple[int, ...], bool]:
     descr, by_column, sides = (match[1] for match in found if match)
     lengths = [part.strip() for part in sides.split(",") if part.strip()]
     if not all(_LENGTH.fullmatch(part) for part in lengths):
-        raise ValueError(f"shape ({sides[:80]}), allowed are numbers from 0")
+        raise ValueError(f"shape ({sides.strip()[:80]}), allowed are numbers from 0")
     if len(lengths) > MOST_DIMENSIONS:
         raise ValueError(f"{len(lengths)} dimensions, allowed are up to {MOST_DIMENSIONS}")
     if not _NUMBERS.fullmatch(descr):

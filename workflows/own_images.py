@@ -13,6 +13,7 @@ import numpy as np
 from ipvae.errors import InputError
 from ipvae.network.arrays import read_npz
 from ipvae.network.description import InputFormat
+from ipvae.network.hdf5_child import shown
 from ipvae.network.pixels import load_array, require_finite
 from ipvae.workflows.picture_files import is_picture_folder, read_pictures
 
@@ -97,9 +98,13 @@ def _from_archive(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         if images is None:
             raise InputError(
                 f"{path}: must hold an array 'images' (and 'labels'), or one array; got "
-                f"{', '.join(names[:10]) or 'none'}. Rename them."
+                f"{', '.join(map(shown, names[:10])) or 'none'}. Rename them."
             )
-        return [images, *(["labels"] if "labels" in names else [])]
+        wanted = [images, *(["labels"] if "labels" in names else [])]
+        others = [shown(name) for name in names if name not in wanted]
+        if others:
+            log.info(f"{path}: reads {' and '.join(wanted)}, ignores {', '.join(others[:10])}")
+        return wanted
 
     found = list(read_npz(path, choose, InputError).values())
     return found[0], found[1] if len(found) > 1 else None
