@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -27,6 +27,9 @@ STAYS_ON_DISK = 2**26
 
 _MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 10_000
+_END = struct.Struct("<4s4H2LH")
+"""End of a zip archive; the fifth number counts its members, or says that there are many."""
+_MANY = 0xFFFF
 _PARTS = [
     re.compile(r"""['"]descr['"]\s*:\s*['"]([^'"]*)['"]"""),
     re.compile(r"""['"]fortran_order['"]\s*:\s*(True|False)\b"""),
@@ -103,7 +106,7 @@ def read_npz(
     with open_file(path, error) as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                members = _members(archive)
+                members = _members(archive, file)
                 names = list(choose(sorted(members)))
                 total = sum(members[name].file_size for name in names)
                 if total > most:
@@ -117,8 +120,13 @@ def read_npz(
             raise InputError(f"{path}: not an .npz file of numbers ({shown(problem)})") from problem
 
 
-def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+def _members(archive: zipfile.ZipFile, file: BinaryIO) -> dict[str, zipfile.ZipInfo]:
+    """Members by the names of their arrays; ValueError if the archive's end counts others."""
     found: dict[str, zipfile.ZipInfo] = {}
+    file.seek(-_END.size - len(archive.comment), os.SEEK_END)
+    counted = _END.unpack(file.read(_END.size))[4]
+    if counted not in (len(archive.infolist()), _MANY):
+        raise ValueError(f"its end counts {counted} arrays, {len(archive.infolist())} are listed")
     for info in archive.infolist():
         name = info.filename.removesuffix(".npy")
         if name in found:

@@ -94,17 +94,17 @@ def _from_archive(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     """Images and labels of an .npz file."""
 
     def choose(names: list[str]) -> list[str]:
-        images = "images" if "images" in names else names[0] if len(names) == 1 else None
-        if images is None:
+        shown_names = ", ".join(map(shown, names[:10])) or "none"
+        if len(names) != 1 and not {"images", "labels"} <= set(names):
             raise InputError(
                 f"{path}: must hold an array 'images' (and 'labels'), or one array; got "
-                f"{', '.join(map(shown, names[:10])) or 'none'}. Rename them."
+                f"{shown_names}. Rename them."
             )
-        wanted = [images, *(["labels"] if "labels" in names else [])]
-        others = [shown(name) for name in names if name not in wanted]
-        if others:
-            log.info(f"{path}: reads {' and '.join(wanted)}, ignores {', '.join(others[:10])}")
-        return wanted
+        if len(names) == 1:
+            return names
+        if len(names) > 2:
+            log.info(f"{path}: of the arrays {shown_names} it reads images and labels")
+        return ["images", "labels"]
 
     found = list(read_npz(path, choose, InputError).values())
     return found[0], found[1] if len(found) > 1 else None
