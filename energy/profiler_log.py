@@ -7,6 +7,7 @@ cell may be empty, so that figures of the run, of its steps and of its cores sha
 import csv
 import hashlib
 import math
+from collections import Counter
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -14,9 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from ipvae.errors import FormatError
+from ipvae.files import read_file
 from ipvae.network.profiler_columns import CHIP, COLUMNS, CORE, CORES, ONE, STEPS, TIME, TIMES
 
 MOST_BYTES = 2**26
+LONGEST_LINE = 2**16
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,15 +75,9 @@ def read_log(path: str | Path) -> ProfilerLog:
         the message names line and column.
     """
     path = Path(path)
+    data = read_file(path, FormatError, MOST_BYTES)
     try:
-        if not path.is_file():
-            raise FormatError(f"{path}: no such file; check the path")
-        if path.stat().st_size > MOST_BYTES:
-            raise FormatError(f"{path}: {path.stat().st_size} bytes, allowed up to {MOST_BYTES}")
-        data = path.read_bytes()
         text = data.decode("utf-8-sig")
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise FormatError(f"{path}: is not text; a CSV log is asked for") from error
     header, rows = _table(path, text)
@@ -106,6 +103,10 @@ def read_log(path: str | Path) -> ProfilerLog:
 
 def _table(path: Path, text: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Header, and rows with their line numbers; all of one length."""
+    if max(map(len, text.splitlines()), default=0) > LONGEST_LINE:
+        raise FormatError(
+            f"{path}: has a line of more than {LONGEST_LINE} characters; it is no log"
+        )
     reader = csv.reader(StringIO(text, newline=""), strict=True)
     try:
         rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
@@ -114,7 +115,7 @@ def _table(path: Path, text: str) -> tuple[list[str], list[tuple[int, list[str]]
     if not rows:
         raise FormatError(f"{path}: is empty; a header line of column names is asked for")
     (_, header), *body = rows
-    twice = [name for name in header if header.count(name) > 1]
+    twice = [name for name, number in Counter(header).items() if number > 1]
     if twice:
         raise FormatError(f"{path}: column {_named(twice[:1])} appears twice; keep one of them")
     for line, row in body:

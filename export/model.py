@@ -7,6 +7,7 @@ import numpy as np
 from ipvae.errors import DescriptionError, InputError
 from ipvae.network.arrays import read_npz
 from ipvae.network.description import FloatNetwork
+from ipvae.network.hdf5_child import shown
 
 ARRAYS = ("phi", "sigma", "step_size", "bias", "u0")
 """Names in ARRAYS.npz: phi (M, K), sigma (M,), step_size scalar, bias (K,) and u0 (K,) in nats."""
@@ -66,9 +67,10 @@ def _required(path: str | Path, names: list[str]) -> tuple[str, ...]:
     """Return the names of all arrays, if they are those that are found."""
     missing, unknown = set(ARRAYS) - set(names), set(names) - set(ARRAYS)
     if missing or unknown:
+        others = shown(sorted(unknown)) if unknown else "none"
         raise InputError(
-            f"{path}: arrays missing: {sorted(missing) or 'none'}, unknown: "
-            f"{sorted(unknown) or 'none'}; allowed are exactly {', '.join(ARRAYS)}"
+            f"{path}: arrays missing: {sorted(missing) or 'none'}, unknown: {others}; allowed are "
+            f"exactly {', '.join(ARRAYS)}"
         )
     return ARRAYS
 

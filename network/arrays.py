@@ -11,12 +11,13 @@ import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from ipvae.errors import FormatError, InputError, IpvaeError
 from ipvae.files import open_file
+from ipvae.network.hdf5_child import shown
 
 MOST_DIMENSIONS = 8
 MOST_ARCHIVE_BYTES = 2**31
@@ -26,6 +27,9 @@ STAYS_ON_DISK = 2**26
 
 _MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 10_000
+_END = struct.Struct("<4s4H2LH")
+"""End of a zip archive; the fifth number counts its members, or says that there are many."""
+_MANY = 0xFFFF
 _PARTS = [
     re.compile(r"""['"]descr['"]\s*:\s*['"]([^'"]*)['"]"""),
     re.compile(r"""['"]fortran_order['"]\s*:\s*(True|False)\b"""),
@@ -72,7 +76,7 @@ def read_npy(path: str | Path) -> np.ndarray:
         except MemoryError as error:
             raise InputError(f"{path}: its {size} bytes do not fit into memory") from error
         except ValueError as error:
-            raise InputError(f"{path}: not an .npy file of numbers ({error})") from error
+            raise InputError(f"{path}: not an .npy file of numbers ({shown(error)})") from error
 
 
 def read_npz(
@@ -102,7 +106,7 @@ def read_npz(
     with open_file(path, error) as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                members = _members(archive)
+                members = _members(archive, file)
                 names = list(choose(sorted(members)))
                 total = sum(members[name].file_size for name in names)
                 if total > most:
@@ -113,11 +117,16 @@ def read_npz(
         except MemoryError as problem:
             raise InputError(f"{path}: its arrays do not fit into memory") from problem
         except Exception as problem:  # zipfile and what it reads have no common class
-            raise InputError(f"{path}: not an .npz file of numbers ({problem})") from problem
+            raise InputError(f"{path}: not an .npz file of numbers ({shown(problem)})") from problem
 
 
-def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+def _members(archive: zipfile.ZipFile, file: BinaryIO) -> dict[str, zipfile.ZipInfo]:
+    """Members by the names of their arrays; ValueError if the archive's end counts others."""
     found: dict[str, zipfile.ZipInfo] = {}
+    file.seek(-_END.size - len(archive.comment), os.SEEK_END)
+    counted = _END.unpack(file.read(_END.size))[4]
+    if counted not in (len(archive.infolist()), _MANY):
+        raise ValueError(f"its end counts {counted} arrays, {len(archive.infolist())} are listed")
     for info in archive.infolist():
         name = info.filename.removesuffix(".npy")
         if name in found:
@@ -168,7 +177,7 @@ def _declared(text: str) -> tuple[np.dtype, tuple[int, ...], bool]:
     descr, by_column, sides = (match[1] for match in found if match)
     lengths = [part.strip() for part in sides.split(",") if part.strip()]
     if not all(_LENGTH.fullmatch(part) for part in lengths):
-        raise ValueError(f"shape ({sides[:80]}), allowed are numbers from 0")
+        raise ValueError(f"shape ({sides.strip()[:80]}), allowed are numbers from 0")
     if len(lengths) > MOST_DIMENSIONS:
         raise ValueError(f"{len(lengths)} dimensions, allowed are up to {MOST_DIMENSIONS}")
     if not _NUMBERS.fullmatch(descr):

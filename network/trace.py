@@ -18,6 +18,7 @@ from ipvae.files import atomic_path
 from ipvae.network.hdf5 import read_datasets
 from ipvae.network.hdf5_child import shown
 from ipvae.network.hdf5_output import Output
+from ipvae.network.trace_digest import DIGEST, TraceDigest
 
 ATTRIBUTES = {"backend": str, "seed": int, "network_checksum": str, "steps": int}
 EVERY = "every"
@@ -162,18 +163,35 @@ def _names(*samples: dict) -> list[tuple[str, str]]:
     return sorted(pairs, key=lambda p: (p[0], rank.get(p[1], len(rank)), p[1]))
 
 
-def write_header(f: h5py.File, trace: Trace, steps: int) -> None:
+def write_header(f: h5py.File, trace: Trace, steps: int, digest: TraceDigest) -> None:
     """Write what a trace file says beside its samples; `steps` is the last that is recorded."""
-    f.attrs["backend"] = trace.backend
-    f.attrs["seed"] = trace.seed
-    f.attrs["network_checksum"] = trace.checksum
-    f.attrs["steps"] = steps
-    if trace.every > 1:
-        f.attrs[EVERY] = trace.every
-    if trace.hold is not None:
-        f.attrs[HOLD] = trace.hold
+    for name, value in _attributes(trace, steps).items():
+        f.attrs[name] = value
     for layer, chosen in trace.neurons.items():
-        f[f"neurons/{layer}"] = chosen.astype(np.int32)
+        path, values = f"neurons/{layer}", chosen.astype(np.int32)
+        f[path] = values
+        digest.add(path, 0, values, values.shape)
+
+
+def write_digest(f: h5py.File, trace: Trace, steps: int, digest: TraceDigest) -> None:
+    """Write the digest of all that was written."""
+    text = digest.text(_attributes(trace, steps))
+    if text is not None:
+        f.attrs[DIGEST] = text
+
+
+def _attributes(trace: Trace, steps: int) -> dict[str, str | int]:
+    found: dict[str, str | int] = {
+        "backend": trace.backend,
+        "seed": trace.seed,
+        "network_checksum": trace.checksum,
+        "steps": steps,
+    }
+    if trace.every > 1:
+        found[EVERY] = trace.every
+    if trace.hold is not None:
+        found[HOLD] = trace.hold
+    return found
 
 
 def write_trace(path: str | Path, trace: Trace) -> None:
@@ -183,26 +201,31 @@ def write_trace(path: str | Path, trace: Trace) -> None:
         Output(temporary) as output,
         h5py.File(output, "w") as f,
     ):
-        write_header(f, trace, trace.steps)
+        digest = TraceDigest()
+        write_header(f, trace, trace.steps, digest)
         for i, sample in enumerate(trace.samples):
             for layer, variables in sample.items():
                 for name, values in variables.items():
-                    f.create_dataset(
-                        f"samples/{i}/{layer}/{name}",
-                        data=values.astype(np.int32),
-                        compression="gzip",
-                        compression_opts=1,
-                    )
+                    path, data = f"samples/{i}/{layer}/{name}", values.astype(np.int32)
+                    f.create_dataset(path, data=data, compression="gzip", compression_opts=1)
+                    digest.add(path, 0, data, data.shape)
                     output.require_written()
+        write_digest(f, trace, trace.steps, digest)
 
 
-def read_trace(path: str | Path) -> Trace:
+def read_trace(path: str | Path, *, check_digest: bool = True) -> Trace:
     """Read a trace file.
+
+    Parameters
+    ----------
+    path : str or Path
+    check_digest : bool
+        Refuse a trace that was changed since it was written; not where every value is compared.
 
     Raises
     ------
     FormatError
-        If the file is missing or not a trace.
+        If the file is missing, damaged or not a trace.
     """
     path = Path(path)
     attributes: dict = {}
@@ -225,8 +248,11 @@ def read_trace(path: str | Path) -> Trace:
                 )
         _check_datasets(path, datasets, attributes["steps"], attributes.get(EVERY, 1))
 
-    wanted = {"/": [*sorted(ATTRIBUTES), EVERY, HOLD]}
+    wanted = {"/": [*sorted(ATTRIBUTES), EVERY, HOLD, DIGEST]}
     datasets = read_datasets(path, approve, wanted, most=MOST_DATASETS, gzip=True)
+    stored = attributes.pop(DIGEST, None)  # of an earlier version there is none
+    if check_digest and stored is not None:
+        _require_unchanged(path, attributes, datasets, stored)
     samples: dict[int, dict] = {}
     neurons = {name.split("/")[1]: v for name, v in datasets.items() if _CHOSEN.fullmatch(name)}
     for name, values in datasets.items():
@@ -243,6 +269,20 @@ def read_trace(path: str | Path) -> Trace:
         neurons,
         attributes.get(HOLD),
     )
+
+
+def _require_unchanged(
+    path: Path, attributes: dict, datasets: dict[str, np.ndarray], stored: str
+) -> None:
+    """Refuse a file whose contents do not give the digest that was stored with them."""
+    digest = TraceDigest()
+    for name, values in datasets.items():
+        digest.add(name, 0, values, values.shape)
+    if digest.text(attributes) != stored:
+        raise FormatError(
+            f"{path}: changed since it was written (its contents do not match {DIGEST}): it is "
+            f"damaged, or was edited; copy or record it again, or remove the attribute {DIGEST}"
+        )
 
 
 _CHOSEN = re.compile(r"neurons/[^/]+")

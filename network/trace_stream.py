@@ -9,7 +9,8 @@ import numpy as np
 
 from ipvae.files import atomic_path
 from ipvae.network.hdf5_output import Output
-from ipvae.network.trace import Trace, write_header
+from ipvae.network.trace import Trace, write_digest, write_header
+from ipvae.network.trace_digest import TraceDigest
 
 CHUNK_ROWS = 64
 """Rows of a dataset's chunks, and of what is best written at once."""
@@ -18,10 +19,11 @@ CHUNK_ROWS = 64
 class TraceStream:
     """A trace file that grows; `open_trace` makes one."""
 
-    def __init__(self, file: h5py.File, rows: int, output: Output) -> None:
+    def __init__(self, file: h5py.File, rows: int, output: Output, digest: TraceDigest) -> None:
         self._file = file
         self._rows = rows
         self._output = output
+        self._digest = digest
 
     def write(self, image: int, layer: str, variable: str, row: int, values: np.ndarray) -> None:
         """Write some rows of one image.
@@ -54,6 +56,7 @@ class TraceStream:
                 compression_opts=1,
             )
         dataset[row : row + len(values)] = values  # type: ignore[index]
+        self._digest.add(name, row, values, (self._rows, values.shape[1]))
         self._output.require_written()
 
 
@@ -79,5 +82,7 @@ def open_trace(path: str | Path, header: Trace, rows: int) -> Iterator[TraceStre
         Output(temporary) as output,
         h5py.File(output, "w") as f,
     ):
-        write_header(f, header, (rows - 1) * header.every)
-        yield TraceStream(f, rows, output)
+        steps, digest = (rows - 1) * header.every, TraceDigest()
+        write_header(f, header, steps, digest)
+        yield TraceStream(f, rows, output, digest)
+        write_digest(f, header, steps, digest)

@@ -57,6 +57,8 @@ def remove(paths: Collection[Path]) -> None:
 
 def _ours(page: Path) -> bool:
     """Whether `ipvae report` wrote a page."""
+    if not page.is_file():  # a pipe would wait for a writer
+        return False
     try:
         with page.open("rb") as file:
             return _TAG in file.read(_HEAD_BYTES)

@@ -13,6 +13,7 @@ import numpy as np
 from ipvae.errors import InputError
 from ipvae.network.arrays import read_npz
 from ipvae.network.description import InputFormat
+from ipvae.network.hdf5_child import shown
 from ipvae.network.pixels import load_array, require_finite
 from ipvae.workflows.picture_files import is_picture_folder, read_pictures
 
@@ -93,13 +94,17 @@ def _from_archive(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     """Images and labels of an .npz file."""
 
     def choose(names: list[str]) -> list[str]:
-        images = "images" if "images" in names else names[0] if len(names) == 1 else None
-        if images is None:
+        shown_names = ", ".join(map(shown, names[:10])) or "none"
+        if len(names) != 1 and not {"images", "labels"} <= set(names):
             raise InputError(
                 f"{path}: must hold an array 'images' (and 'labels'), or one array; got "
-                f"{', '.join(names[:10]) or 'none'}. Rename them."
+                f"{shown_names}. Rename them."
             )
-        return [images, *(["labels"] if "labels" in names else [])]
+        if len(names) == 1:
+            return names
+        if len(names) > 2:
+            log.info(f"{path}: of the arrays {shown_names} it reads images and labels")
+        return ["images", "labels"]
 
     found = list(read_npz(path, choose, InputError).values())
     return found[0], found[1] if len(found) > 1 else None

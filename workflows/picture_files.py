@@ -1,11 +1,17 @@
 """Folders of pictures, PNG, JPEG and the like, as grey images; sub-folders are classes."""
 
+import logging
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ipvae.errors import InputError
+from ipvae.files import require_file
+from ipvae.network.hdf5_child import shown
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what is wrong is said here
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
 MAX_PIXELS = 2**28
@@ -93,16 +99,19 @@ def _grey(file: Path, shape: tuple[int, int] | None) -> np.ndarray:
             f"{file}: pictures are read by Pillow, which is not installed. Install it "
             "(pip install pillow), or give an .npy file."
         ) from error
+    require_file(file, InputError)
     try:
-        with Image.open(file) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise InputError(f"{file}: must have up to {MAX_PIXELS} pixels")
-            upright: Any = ImageOps.exif_transpose(picture)
-            levels = _luma(upright)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{file}: not a picture that can be read ({error})") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd tags, and of sizes within MAX_PIXELS
+            with Image.open(file) as picture:
+                if picture.width * picture.height > MAX_PIXELS:
+                    raise InputError(f"{file}: must have up to {MAX_PIXELS} pixels")
+                upright: Any = ImageOps.exif_transpose(picture)
+                levels = _luma(upright)
+    except InputError:
+        raise
+    except Exception as error:  # of decoders of many formats, without a common class
+        raise InputError(f"{file}: not a picture that can be read ({shown(error)})") from error
     if shape is None or levels.size == (shape[1], shape[0]):
         return np.asarray(levels)
     return np.asarray(ImageOps.fit(levels, (shape[1], shape[0]), Image.Resampling.LANCZOS))

@@ -1,6 +1,5 @@
 """Pictures of a model or a network: dictionary, reconstructions, convergence, samples."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +8,7 @@ import numpy as np
 
 from ipvae.errors import InputError
 from ipvae.evaluation.metrics import curve
+from ipvae.files import parse_json, read_file
 from ipvae.network.atomic import require_writable_folder
 from ipvae.network.hdf5_child import shown
 from ipvae.workflows.evaluables.base import Evaluable
@@ -30,6 +30,8 @@ SAMPLES = 32
 PICTURES = ("dictionary", "reconstructions", "convergence", "samples")
 LEAST_STEPS = 256
 """How far pictures of a training go at least, to show what comes after the steps it unrolled."""
+MOST_BYTES = 2**26
+"""Of RUN/metrics.jsonl."""
 FOLDER = "pictures"
 """Of a training, in RUN."""
 
@@ -145,11 +147,11 @@ def draw_training(folder: Path, metrics: Path, name: str) -> list[Path]:
     """
     from ipvae.report.curves import training
 
-    try:
-        lines = metrics.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
+    if not metrics.exists() or (metrics.is_file() and metrics.stat().st_size == 0):
         return []
-    except (OSError, UnicodeDecodeError) as error:
+    try:
+        lines = read_file(metrics, InputError, MOST_BYTES).decode().splitlines()
+    except UnicodeDecodeError as error:
         raise InputError(f"{metrics}: cannot be read ({error}); mend or remove it") from error
     history = [_record(metrics, n, line) for n, line in enumerate(lines, 1)]
     if not history:
@@ -167,10 +169,10 @@ def spaced(last: int) -> list[int]:
 
 def _record(file: Path, number: int, line: str) -> dict:
     try:
-        found = json.loads(line)
+        found = parse_json(line)
     except ValueError:
         found = None
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not isinstance(found.get("epoch", 1), int):
         raise InputError(
             f"{file}: line {number} is no JSON object, allowed is one for each epoch; "
             "remove the file, or omit pictures="

@@ -260,7 +260,7 @@ def verify_trace(
 
     require_own(network)
     path = Path(path)
-    recorded = read_trace(path)
+    recorded = read_trace(path, check_digest=False)  # what was changed is found by comparing
     draws = draws_of(recorded, network, str(path))
     samples, steps = len(draws), draws.shape[1] - 1
     held = _held(network, recorded, path)

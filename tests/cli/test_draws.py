@@ -254,7 +254,7 @@ def test_a_trace_of_streams_is_verified_as_streams(command, net, tmp_path, chang
     status, out, err = command("verify", net, "--trace", tmp_path / "t.h5")
     assert (status, err) == (int(changed), "")
     assert ("step 5" in out) == changed
-    assert read_trace(tmp_path / "t.h5").hold == 4
+    assert read_trace(tmp_path / "t.h5", check_digest=not changed).hold == 4
 
 
 @pytest.mark.parametrize("name", ["run", "verify"])

@@ -83,7 +83,7 @@ def test_a_log_of_counts_alone_leaves_the_band(command, net, tmp_path):
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        (None, "no such file"),
+        (None, "cannot be read (No such file"),
         ("a,b\n1,2\n", "no column that the profiler logs"),
         ("syn_ops\n-3\n", "line 2, column syn_ops: found '-3'"),
     ],

@@ -1,0 +1,57 @@
+"""Digest of all that a trace file says, so that a changed bit is found when it is read."""
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+
+DIGEST = "content_sha256"
+"""Attribute of a trace file; a file without it is read unchecked."""
+_START = b"ipvae-trace/1\0"
+
+
+class TraceDigest:
+    """SHA-256 of a trace: attributes, and for each dataset its path, shape and contents.
+
+    Contents may come in parts, each dataset's rows in their order.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[str, tuple[int, hashlib._Hash]] = {}
+        self._done: dict[str, bytes] = {}
+        self._in_order = True
+
+    def add(self, path: str, row: int, values: np.ndarray, shape: tuple[int, ...]) -> None:
+        """Add rows of a dataset.
+
+        Parameters
+        ----------
+        path : str
+            Of the dataset in the file, without a leading slash.
+        row : int
+            Place of the first of them.
+        values : (n, ...) int32
+        shape : tuple
+            Of the whole dataset.
+        """
+        rows, digest = self._open.pop(path, (0, hashlib.sha256()))
+        self._in_order &= row == rows and path not in self._done
+        digest.update(
+            np.ascontiguousarray(values, dtype="<i4").data.cast("B") if values.size else b""
+        )
+        if rows + len(values) < shape[0]:
+            self._open[path] = rows + len(values), digest
+        else:
+            sides = ",".join(map(str, shape))
+            self._done[path] = f"{path}\0{sides}\0{digest.hexdigest()}\0".encode()
+
+    def text(self, attributes: Mapping[str, object]) -> str | None:
+        """Return the digest, 64 digits; None if rows did not come in order or are missing."""
+        if not self._in_order or self._open:
+            return None
+        whole = hashlib.sha256(_START)
+        for name in sorted(attributes):
+            whole.update(f"{name}={attributes[name]}\0".encode())
+        for path in sorted(self._done):
+            whole.update(self._done[path])
+        return whole.hexdigest()
