@@ -67,7 +67,7 @@ def products(weights, offsets, values, total, repeats):
 def sums(weights, heard, a_in, n, repeats):
     """What a tile's images receive, by the way that the emulator takes; nothing else."""
     for _ in range(repeats):
-        receive(weights, heard, a_in, n)
+        receive(weights, heard, heard.z, a_in, n)
 
 
 @njit(nogil=True)

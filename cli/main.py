@@ -3,6 +3,7 @@
 0 done and true; 1 a check failed; 2 bad usage, bad input or a backend that is not here.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -20,6 +21,9 @@ from ipvae.errors import IpvaeError
 
 ClickException: Any = typer.BadParameter.__mro__[2]
 """Of click, or of what newer releases of typer have in its place."""
+
+COLLECTED = (20_000, 20, 20)
+"""Thresholds of the garbage collector: imports make many objects that stay."""
 
 app = typer.Typer(
     name="ipvae",
@@ -94,7 +98,10 @@ def describe(error: BaseException) -> tuple[object, int]:
 def main() -> None:
     """Console script."""
     signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(run_command())
+    gc.set_threshold(*COLLECTED)
+    status = run_command()
+    gc.freeze()  # or all that numba and matplotlib made is looked through once more at the end
+    sys.exit(status)
 
 
 def _terminate(*_: object) -> None:

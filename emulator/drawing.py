@@ -3,11 +3,10 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from ipvae.emulator import blocks
 from ipvae.emulator.blocks import COUNTED
-from ipvae.emulator.lanes import LANES, address, start_of
+from ipvae.emulator.lanes import LANES, address, inner, start_of
 from ipvae.emulator.messages import LARGEST
 
 SPLIT, LOWEST = 12288, 49152
@@ -27,7 +26,6 @@ class Neurons(NamedTuple):
     na: Any
     nb: Any
     table: Any
-    bend: Any
     mix: Any
 
 
@@ -49,7 +47,7 @@ class Scratch(NamedTuple):
     n_large: Any
 
 
-@njit(nogil=True)
+@inner
 def neurons_of(fixed):
     """Pointers in place of arrays, which numba counts references of wherever it meets them."""
     return Neurons(
@@ -60,12 +58,11 @@ def neurons_of(fixed):
         start_of(fixed.na),
         start_of(fixed.nb),
         address(start_of(fixed.table)),
-        start_of(fixed.bend),
         address(start_of(fixed.mix)),
     )
 
 
-@njit(nogil=True)
+@inner
 def scratch_of(work):
     """Pointers in place of arrays."""
     return Scratch(
@@ -85,7 +82,7 @@ def scratch_of(work):
     )
 
 
-@njit(nogil=True)
+@inner
 def image_words(key_a, key_b, counter):
     """Words that an image adds to those of its neurons: ia + c * 0x9E3779, and y."""
     c = np.uint64(counter)
@@ -94,7 +91,7 @@ def image_words(key_a, key_b, counter):
     return (np.uint64(key_a) + c * _WEYL_A) & _WORD, y ^ (y >> _S11)
 
 
-@njit(nogil=True)
+@inner
 def single(table, position, value):
     """Count of one uniform at a position of the table, section 5."""
     row = table + (position >> 7) * (4 * COUNTED * 4)
@@ -105,7 +102,7 @@ def single(table, position, value):
     return found
 
 
-@njit(nogil=True)
+@inner
 def split_neuron(work, u, m, finer):
     """Return a neuron that draws more than once, its halvings and its position in the table."""
     k = work.split[m]
@@ -114,13 +111,13 @@ def split_neuron(work, u, m, finer):
     return k, octaves, v - (octaves << 12) + LOWEST
 
 
-@njit(nogil=True)
+@inner
 def further_draws(fixed, work, u, n_split, finer, key_a, key_b, counter):
     """Sum the counts of sub-draws 1.. of neurons that have them, into work.extra; how many."""
     uniforms, places = address(work.further), address(work.positions)
     if n_split:
         blocks.sub_draw_words(np.int64(key_a), np.int64(key_b), counter + 1, work.starts, work.ys)
-    drawn, m = 0, 0
+    drawn, m = np.int64(0), np.int64(0)
     while m < n_split:
         k, octaves, position = split_neuron(work, u, m, finer)
         na, nb, n, at = fixed.na[k], fixed.nb[k], (1 << octaves) - 1, drawn * 4
@@ -168,7 +165,7 @@ def further_draws(fixed, work, u, n_split, finer, key_a, key_b, counter):
     return drawn
 
 
-@njit(nogil=True)
+@inner
 def drawn(fixed, work, u, k, finer):
     """Count of a neuron: of its first uniform, and of the further ones, which it clears."""
     v = np.int64(u[k]) >> finer
@@ -178,7 +175,7 @@ def drawn(fixed, work, u, k, finer):
     return z
 
 
-@njit(nogil=True)
+@inner
 def send_count(fixed, work, own, sent, sizes, messages, k, z):
     """Let a neuron send a count."""
     own[k] = fixed.self_weight[k] * min(z, np.int64(fixed.own_most[k]))
@@ -191,7 +188,7 @@ def send_count(fixed, work, own, sent, sizes, messages, k, z):
         work.n_large[0] += 1
 
 
-@njit(nogil=True)
+@inner
 def draw_counts(fixed, work, u, own, sent, sizes, messages, rules, width, draw, keys, counter):
     """Draw and send the counts of an image's row, section 5.
 
@@ -223,7 +220,7 @@ def draw_counts(fixed, work, u, own, sent, sizes, messages, rules, width, draw, 
     return largest, further, messages_sent
 
 
-@njit(nogil=True)
+@inner
 def sub_draws_beyond_one(u, n, finer):
     """Sub-draws beyond one that `n` neurons' log-rates ask for, section 5."""
     found = 0

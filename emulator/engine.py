@@ -13,12 +13,12 @@ import numpy as np
 from ipvae.emulator import program
 from ipvae.emulator.compiling import say_if_compiling
 from ipvae.emulator.tile import IMAGES, Tile
+from ipvae.errors import InputError
 from ipvae.network import random_source
 from ipvae.network.arithmetic import TERM_MAX
 from ipvae.network.bounds import require_proved
 from ipvae.network.description import IntNetwork
 from ipvae.network.draws import check_draws
-from ipvae.network.errors import InputError
 from ipvae.network.stream import frame, stream_drives
 from ipvae.network.totals import LayerTotals, Totals
 from ipvae.network.trace import VARIABLES

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from ipvae.compiled import compiled
 from ipvae.emulator import blocks, drawing, lanes, matrix, messages
@@ -22,7 +21,7 @@ from ipvae.emulator.drawing import (
     send_count,
     sub_draws_beyond_one,
 )
-from ipvae.emulator.lanes import address, moved, start_of
+from ipvae.emulator.lanes import address, inner, moved, start_of
 from ipvae.emulator.messages import SHORTS, list_counts, list_shorts, receive
 
 _COMPILED = (blocks, drawing, lanes, matrix, messages)
@@ -41,10 +40,10 @@ _DIGEST = _sources()
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile without the interpreter lock, under a name of all that is compiled."""
     function.__qualname__ = f"{function.__name__}_{_DIGEST}"
-    return compiled(nogil=True)(function)
+    return compiled(nogil=True, no_cfunc_wrapper=True)(function)
 
 
-@njit(nogil=True)
+@inner
 def bump(table, distance, bits):
     """Section 9: interpolate at a distance of 0 or more; 0 from 16 units on."""
     if distance >= 16 << bits:
@@ -59,8 +58,8 @@ def bump(table, distance, bits):
 def run_poisson(fixed, given, synapses, heard, state, sent, work, sums, recorded, rows):
     """Let a layer of Poisson neurons act for rows[0] <= t < rows[1].
 
-    `rows[2]` is the first row at which it hears something. `recorded` (N, rows, K) replaces the
-    sampler if it holds anything; it starts at rows[0].
+    `rows[2]` is the first row at which it hears something. `recorded` (N, rows, K), from rows[0]
+    on, replaces the sampler; None if nothing does.
     """
     n, width = state.u.shape
     layer, scratch = neurons_of(fixed), scratch_of(work)
@@ -71,7 +70,7 @@ def run_poisson(fixed, given, synapses, heard, state, sent, work, sums, recorded
     )
     all_a_in, all_u, all_drive = start_of(state.a_in), start_of(state.u), start_of(state.drive)
     all_own, all_sent, all_keys = start_of(state.own), start_of(sent.low), start_of(state.keys)
-    draw, replayed = start_of(given.draw), recorded.shape[1] > 0
+    draw = start_of(given.draw)
     rules = (given.finer, given.count_max)
     neurons, words = 0, 0
     peak, latest = sums.peaks[0], sums.peaks[1]
@@ -79,7 +78,7 @@ def run_poisson(fixed, given, synapses, heard, state, sent, work, sums, recorded
         neurons += layer.real[k]
     for t in range(rows[0], rows[1]):
         if t >= rows[2]:
-            receive(synapses.weights, heard, state.a_in, n)
+            receive(synapses.weights, heard, heard.z, state.a_in, n)
         # At row 0 nothing changes a log-rate that has memory.
         limits = start_of(given.still if given.memory and t == 0 else given.limits)
         if given.ceiling:
@@ -99,22 +98,21 @@ def run_poisson(fixed, given, synapses, heard, state, sent, work, sums, recorded
                 address(limits),
                 address(saturated),
             )
-            if given.ceiling:
-                saturated[1] += bend(layer, u, width, given.limits[5], given.limits[6])
+            saturated[1] += bend(fixed.bend, layer, u, width, given.limits)
             blocks.clear(width >> 6, address(counts))
             largest, active = 0, 0
-            if replayed:
+            if recorded is None:
+                keys = moved(all_keys, 2 * i)
+                largest, further, active = draw_counts(
+                    layer, scratch, u, own, counts, sizes, numbers, rules, width, draw, keys, 32 * t
+                )
+            else:
                 for k in range(recorded.shape[2]):
                     z = np.int64(recorded[i, t - rows[0], k])
                     largest += z >= rules[1]
                     active += z > 0
                     send_count(layer, scratch, own, counts, sizes, numbers, k, z)
                 further = sub_draws_beyond_one(u, recorded.shape[2], rules[0])
-            else:
-                keys = moved(all_keys, 2 * i)
-                largest, further, active = draw_counts(
-                    layer, scratch, u, own, counts, sizes, numbers, rules, width, draw, keys, 32 * t
-                )
             saturated[2] += largest
             words += neurons + further
             latest = max(latest, active)
@@ -123,14 +121,16 @@ def run_poisson(fixed, given, synapses, heard, state, sent, work, sums, recorded
     sums.peaks[0], sums.peaks[1] = peak, latest
 
 
-@njit(nogil=True)
-def bend(layer, u, width, low, high):
+@inner
+def bend(table, layer, u, width, limits):
     """Bring log-rates below a soft ceiling, section 9; how many are at the limit then."""
-    found, top = 0, np.int64(high)
+    if table is None:
+        return 0
+    found, low, top = 0, np.int64(limits[5]), np.int64(limits[6])
     for k in range(width):
         v = np.int64(u[k])
-        v = min(v, top) - bump(layer.bend, abs(top - v), 16)
-        u[k] = np.int32(min(max(v, np.int64(low)), top))
+        v = min(v, top) - bump(table, abs(top - v), 16)
+        u[k] = np.int32(min(max(v, low), top))
         found += (v >= top) * layer.real[k]
     return found
 
@@ -151,7 +151,7 @@ def run_graded(fixed, given, synapses, heard, state, sent, sums, rows):
     peak, latest = sums.peaks[0], sums.peaks[1]
     for t in range(rows[0], rows[1]):
         if t >= rows[2]:
-            receive(synapses.weights, heard, state.a_in, n)
+            receive(synapses.weights, heard, heard.z, state.a_in, n)
         peak, latest = max(peak, latest), 0
         for i in range(n):
             row = i * width
@@ -171,7 +171,7 @@ def run_graded(fixed, given, synapses, heard, state, sent, sums, rows):
                     v = 0
                     u[k] = 0
                 if given.swish:
-                    v = max(v, 0) - bump(layer.bend, abs(v), 12)
+                    v = max(v, 0) - bump(fixed.bend, abs(v), 12)
                 z[k] = np.int32(v)
             blocks.send_graded(
                 width >> 4, address(z), address(layer.real), address(output), address(saturated)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
+from numba import njit
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
@@ -24,6 +25,13 @@ _SHORTS = ir.VectorType(_I16, 2 * LANES)
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 
 Body = Callable[..., Any]
+
+_INNER: Any = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+def inner(function: Callable[..., Any]) -> Any:
+    """Compile a function that compiled ones call, without a way in from Python: that takes time."""
+    return njit(**_INNER)(function)
 
 
 def kernel(result: types.Type, *arguments: types.Type) -> Callable[[Body], Any]:

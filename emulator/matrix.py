@@ -33,10 +33,15 @@ SHAPES.setflags(write=False)
 _I8, _I64 = ir.IntType(8), ir.IntType(64)
 
 
+def compiled() -> bool:
+    """Whether numba compiles for such registers."""
+    return f"+{FEATURE}" in features_of(cpu_target.target_context)
+
+
 @lru_cache(maxsize=1)
 def available() -> bool:
     """Whether numba compiles for such registers, and Linux lets this process use them."""
-    if platform.system() != "Linux" or f"+{FEATURE}" not in features_of(cpu_target.target_context):
+    if platform.system() != "Linux" or not compiled():
         return False
     try:
         return ctypes.CDLL(None).syscall(_ARCH_PRCTL, _REQUEST, _TILE_DATA) == 0

@@ -5,11 +5,10 @@ quad, or as a whole, in matrix registers.
 """
 
 import numpy as np
-from numba import njit
 
 from ipvae.emulator import blocks, matrix
 from ipvae.emulator.blocks import BLOCK
-from ipvae.emulator.lanes import address, moved, start_of
+from ipvae.emulator.lanes import address, inner, moved, start_of
 
 BYTES, SHORTS, WIDE = 0, 1, 2
 """What messages are listed as: 4 unsigned bytes, 4 signed shorts, or not at all."""
@@ -20,24 +19,30 @@ DENSE = 8
 LARGEST = 255
 """Count that a byte holds."""
 
+MATRIX = matrix.compiled()
+"""Whether whole products are compiled at all: a constant, so that nothing is compiled in vain."""
 
-@njit(nogil=True)
-def receive(weights, heard, a_in, n):
-    """a_in = weights times what was sent by `n` images, section 3: (N, K) int32."""
-    parts = heard.ends.shape[1] - 1
-    if heard.kind == WIDE:
+
+@inner
+def receive(weights, heard, numbers, a_in, n):
+    """a_in = weights times what was sent by `n` images, section 3: (N, K) int32.
+
+    `numbers` is `heard.z`, None where counts are heard: what is not heard is not compiled.
+    """
+    if numbers is not None and heard.kind == WIDE:
         a_in[:] = 0
-        receive_wide(weights, heard.z, a_in)
-    elif heard.matrix and dense(heard, n, weights.shape[1]):
-        multiply(weights, heard, a_in)
-        if heard.kind == BYTES:  # what did not fit a byte
-            receive_lists(weights, heard, a_in, n, parts - 1)
+        receive_wide(weights, numbers, a_in)
+        return
+    first = 0
+    if MATRIX and heard.matrix and dense(heard, n, weights.shape[1]):
+        multiply(weights, heard, heard.high, a_in)
+        first = heard.ends.shape[1] - (2 if numbers is None else 1)  # what did not fit a byte
     else:
         a_in[:] = 0
-        receive_lists(weights, heard, a_in, n, 0)
+    receive_lists(weights, heard, numbers, a_in, n, first)
 
 
-@njit(nogil=True)
+@inner
 def dense(heard, n, quads):
     """Whether so much was sent that a whole product is the faster way."""
     listed, last = 0, heard.ends.shape[1] - 1
@@ -46,14 +51,14 @@ def dense(heard, n, quads):
     return listed * DENSE > heard.low.shape[0] * quads
 
 
-@njit(nogil=True)
-def receive_lists(weights, heard, a_in, n, first_part):
+@inner
+def receive_lists(weights, heard, numbers, a_in, n, first_part):
     """Add what lists hold to the sums, from a part on."""
     width = a_in.shape[1]
     total, rows = address(start_of(a_in)), address(start_of(weights))
     offsets, values = address(start_of(heard.offsets)), address(start_of(heard.values))
     ends, parts = start_of(heard.ends), heard.ends.shape[1] - 1
-    per_image, wide = heard.offsets.shape[1] * 4, 1 if heard.kind == BYTES else 2
+    per_image = heard.offsets.shape[1] * 4
     for block in range(width // BLOCK):
         for part in range(first_part, parts):
             for i in range(n):
@@ -63,20 +68,23 @@ def receive_lists(weights, heard, a_in, n, first_part):
                 pairs = (end[1] - end[0]) >> 1
                 if pairs == 0:
                     continue
-                if wide == 1:
+                if numbers is None:
                     blocks.add_bytes(pairs, offsets + at, values + at, rows, to)
                 else:
                     blocks.add_shorts(pairs, offsets + at, values + 2 * at, rows, to)
         rows += weights.shape[1] * weights.shape[2]
 
 
-@njit(nogil=True)
-def multiply(weights, heard, a_in):
-    """a_in = weights times all that was sent: `receive` in matrix registers."""
+@inner
+def multiply(weights, heard, high, a_in):
+    """a_in = weights times all that was sent: `receive` in matrix registers.
+
+    `high` is `heard.high`, None where counts are heard.
+    """
     total, rows = address(start_of(a_in)), address(start_of(weights))
-    low, high = address(start_of(heard.low)), address(start_of(heard.high))
+    low = address(start_of(heard.low))
     width, n = heard.low.shape[1], weights.shape[1] // 16
-    stride, signed = a_in.shape[1] * 4, heard.high.shape[0] > 0
+    stride = a_in.shape[1] * 4
     matrix.configure(address(start_of(matrix.SHAPES)))
     for block in range(a_in.shape[1] // BLOCK):
         for half in range(0, 2):
@@ -84,8 +92,9 @@ def multiply(weights, heard, a_in):
             for i in range(0, a_in.shape[0], matrix.IMAGES):
                 to = total + i * stride + (block * BLOCK + half * BLOCK // 2) * 4
                 at = i * width
-                if signed:
-                    matrix.multiply_signed(n, high + at, width, of_half, to, stride)
+                if high is not None:
+                    bytes_ = address(start_of(high)) + at
+                    matrix.multiply_signed(n, bytes_, width, of_half, to, stride)
                     for j in range(matrix.IMAGES):
                         blocks.times_256(to + j * stride)
                     matrix.multiply_more(n, low + at, width, of_half, to, stride)
@@ -95,7 +104,7 @@ def multiply(weights, heard, a_in):
     matrix.release()
 
 
-@njit(nogil=True)
+@inner
 def receive_wide(weights, z, a_in):
     """`receive` for messages of more than 16 bits, without lists."""
     for i in range(z.shape[0]):
@@ -107,7 +116,7 @@ def receive_wide(weights, z, a_in):
                         a_in[i, block * BLOCK + k] += row[4 * k + (j & 3)] * z[i, j]
 
 
-@njit(nogil=True)
+@inner
 def list_counts(sent, width, work, messages, i):
     """List what an image's neurons sent, and what a byte does not hold of it behind."""
     length, parts = messages.offsets.shape[1], messages.ends.shape[1] - 1
@@ -136,7 +145,7 @@ def list_counts(sent, width, work, messages, i):
     ends[parts] = end
 
 
-@njit(nogil=True)
+@inner
 def list_shorts(z, width, messages, i):
     """List what 4 neighbours sent, 16 bits each, where it is not 0."""
     length, parts = messages.offsets.shape[1], messages.ends.shape[1] - 1

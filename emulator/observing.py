@@ -7,7 +7,6 @@ import numpy as np
 
 from ipvae.emulator import kernels
 from ipvae.emulator.engine import Emulator, Finished
-from ipvae.emulator.messages import BYTES
 from ipvae.emulator.tile import Tile
 from ipvae.network.observing import Observer, Watcher
 from ipvae.network.totals import Totals
@@ -42,7 +41,7 @@ class TileRow:
 
     def _sent(self, layer: str) -> np.ndarray:
         messages = self._tile.last_messages(layer)
-        if messages.kind != BYTES:
+        if messages.z is not None:
             return messages.z
         ends = messages.ends
         if (ends[:, -1] == ends[:, -2]).all():  # nothing is listed beyond what bytes hold

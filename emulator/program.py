@@ -26,7 +26,10 @@ class Synapses(NamedTuple):
 
 
 class Fixed(NamedTuple):
-    """Constants of a layer's neurons, (K,) filled up to whole blocks, and tables."""
+    """Constants of a layer's neurons, (K,) filled up to whole blocks, and tables.
+
+    Poisson neurons without a ceiling have no `bend`.
+    """
 
     real: np.ndarray
     u_init: np.ndarray
@@ -35,7 +38,7 @@ class Fixed(NamedTuple):
     na: np.ndarray
     nb: np.ndarray
     table: np.ndarray
-    bend: np.ndarray
+    bend: np.ndarray | None
     mix: np.ndarray
 
 
@@ -93,7 +96,7 @@ class Messages(NamedTuple):
     low, high : (N, K) uint8
         Bytes of what was sent, for them, filled up; counts have no `high`.
     z : (N, K) int32
-        Of graded neurons.
+        Of graded neurons, None of counts.
     """
 
     kind: int
@@ -103,8 +106,8 @@ class Messages(NamedTuple):
     ends: np.ndarray
     matrix: bool
     low: np.ndarray
-    high: np.ndarray
-    z: np.ndarray
+    high: np.ndarray | None
+    z: np.ndarray | None
 
 
 Kept = TypeVar("Kept", State, Messages)
@@ -211,7 +214,7 @@ def _fixed(layer: AnyLayer) -> Fixed:
     na, nb = random_source.neuron_keys(DRAWN, k)
     poisson = isinstance(layer, PoissonLayer)
     own = layer.self_weight if poisson else nothing
-    bend = ceiling_table() if poisson else swish_table()
+    bend = np.array(ceiling_table() if poisson else swish_table())
     return Fixed(
         real=_filled(np.ones(k)),
         u_init=_filled(layer.u_init if poisson else nothing),
@@ -220,7 +223,7 @@ def _fixed(layer: AnyLayer) -> Fixed:
         na=_filled(na, np.uint32),
         nb=_filled(nb, np.uint32),
         table=_table(),
-        bend=np.array(bend),
+        bend=None if poisson and not layer.ceiling else bend,
         mix=np.array(blocks.MIX, np.int32),
     )
 
@@ -314,8 +317,8 @@ def new_messages(part: Part, n: int) -> Messages:
         ends=np.zeros((n, n_parts + 1), np.int64),
         matrix=matrix.available() and kind != messages.WIDE,
         low=aligned((_products(n), part.width), np.uint8),
-        high=aligned((0 if poisson else _products(n), part.width), np.uint8),
-        z=np.zeros((n, 0 if poisson else part.width), np.int32),
+        high=None if poisson else aligned((_products(n), part.width), np.uint8),
+        z=None if poisson else np.zeros((n, part.width), np.int32),
     )
 
 

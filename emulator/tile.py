@@ -6,7 +6,6 @@ from collections.abc import Callable
 import numpy as np
 
 from ipvae.emulator import kernels, program
-from ipvae.emulator.messages import BYTES
 from ipvae.emulator.program import Messages, Part, PoissonRules, Sums
 
 IMAGES = 64
@@ -14,8 +13,6 @@ IMAGES = 64
 
 ROWS = 256
 """Rows of one call of a kernel, at most; between calls a run can be halted."""
-
-NO_DRAWS = np.zeros((0, 0, 0), np.int32)
 
 Frame = Callable[[int, int], int]
 """Row and lag of a layer -> number of the frame that drives it."""
@@ -105,7 +102,7 @@ class Tile:
         before = (part.fixed, part.rules, part.synapses, heard, self._states[name])
         sent, sums = self._messages[name], self.sums[name]
         if isinstance(part.rules, PoissonRules):
-            draws = NO_DRAWS if self._draws is None else self._replayed(first, last)
+            draws = None if self._draws is None else self._replayed(first, last)
             kernels.run_poisson(*before, sent, self._work, sums, draws, rows)
         else:
             kernels.run_graded(*before, sent, sums, rows)
@@ -141,7 +138,7 @@ class Tile:
 
 def sent(messages: Messages, shape: tuple[int, ...]) -> np.ndarray:
     """Numbers of a layer's last messages, (N, K) int32."""
-    if messages.kind != BYTES:
+    if messages.z is not None:
         return messages.z
     z = np.empty(shape, np.int32)
     kernels.counts_of(messages.offsets, messages.values, messages.ends, z)

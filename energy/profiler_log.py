@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ipvae.errors import FormatError
 from ipvae.files import read_file
-from ipvae.network.errors import FormatError
 from ipvae.network.profiler_columns import CHIP, COLUMNS, CORE, CORES, ONE, STEPS, TIME, TIMES
 
 MOST_BYTES = 2**26

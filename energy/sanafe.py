@@ -15,10 +15,10 @@ import numpy as np
 
 from ipvae.energy.models.row import EnergyRow, TimeRow
 from ipvae.energy.models.sanafe import SPIKE_OUT_PJ
+from ipvae.errors import BackendError, InputError
 from ipvae.network.activity import activity_of, received_messages
 from ipvae.network.core_memory import CONSERVATIVE, layer_shapes
 from ipvae.network.description import IntNetwork
-from ipvae.network.errors import BackendError, InputError
 from ipvae.network.limits import TARGETS, Line
 from ipvae.network.partition import Placement, place
 from ipvae.network.trace import Trace

@@ -134,6 +134,27 @@ def curve(
     return [{"step": step, **quality(images, counts[step], phi)} for step in sorted(counts)]
 
 
+def judged(
+    images: np.ndarray, counts: Mapping[int, np.ndarray], decoder: np.ndarray, *, mean: bool
+) -> dict:
+    """Return `curve`, a point for each number of steps, and the last one's figures; JSON data.
+
+    Parameters
+    ----------
+    images : (N, M) float64, real pixel values
+    counts : step -> (N, K)
+    decoder : (M, K)
+    mean : bool
+        Whether steps are draws that do not build on each other: one point then, their mean.
+    """
+    points = curve(images, counts, decoder)
+    last = dict(points[-1])
+    if mean:
+        last |= {key: float(np.mean([p[key] for p in points])) for key in ("mse", "r2", "zeros")}
+        points = [dict(last)]
+    return {"curve": points, "steps": int(last.pop("step")), **last}
+
+
 def _residual_sums(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
     return np.square(images.astype(np.float64) - reconstructions).sum(axis=1)
 

@@ -7,7 +7,7 @@ from ipvae.evaluation.readouts import DECODER
 from ipvae.export.error_units import error_units
 from ipvae.export.fake_quantize import with_learned_rounding
 from ipvae.export.feedforward import amortized
-from ipvae.export.float_baseline import FloatBaseline, calibration_activity
+from ipvae.export.float_baseline import FloatBaseline
 from ipvae.export.lca import lca_network
 from ipvae.export.model import from_parameters
 from ipvae.export.options import ExportOptions
@@ -15,13 +15,11 @@ from ipvae.export.quantize import Images, quantize
 from ipvae.export.readouts import averaged_code, with_classes, with_decoder
 from ipvae.export.refit import refit_decoder
 from ipvae.network.description import InputFormat, IntNetwork
-from ipvae.network.pixels import to_real
 
 if TYPE_CHECKING:
     from ipvae.float_models.checkpoint import Checkpoint
 
 REFIT_IMAGES = 3000
-ACTIVITY_IMAGES = 1024
 
 
 def build_network(
@@ -45,7 +43,7 @@ def build_network(
     tell : callable, optional
         As `ipvae.emulator.Emulator`.
     """
-    network = _without_readouts(checkpoint, options, before, train, test, pixels)
+    network = _without_readouts(checkpoint, options, before, test, pixels)
     if options.refit_decoder:
         network = refit_decoder(network, train.pixels[:REFIT_IMAGES], options.seed, tell)
     for name in options.readouts:
@@ -61,7 +59,6 @@ def _without_readouts(
     checkpoint: "Checkpoint",
     options: ExportOptions,
     before: FloatBaseline,
-    train: Images,
     test: Images,
     pixels: InputFormat,
 ) -> IntNetwork:
@@ -79,16 +76,11 @@ def _without_readouts(
     if options.layout == "feed-forward":
         return amortized(checkpoint.params, before.real, pixels, stored, bits)
     trained = from_parameters(checkpoint.params)
-    config = checkpoint.config
-    if options.layout == "recurrent" and config is not None and config.weight_bits == bits:
-        if "recurrent_change" in checkpoint.params:
-            change = checkpoint.params["recurrent_change"]
-            trained = with_learned_rounding(trained, change, bits)
+    if options.learned and "recurrent_change" in checkpoint.params:
+        trained = with_learned_rounding(trained, checkpoint.params["recurrent_change"], bits)
+    if before.activity is None:
         return quantize(trained, pixels, stored, bits)
-    sent = calibration_activity(
-        checkpoint, options, to_real(train.pixels[:ACTIVITY_IMAGES], pixels)
-    )
-    if options.layout == "error-units":
-        largest = before.largest_error / trained.sigma
-        return error_units(trained, pixels, stored, largest, sent, bits)
-    return quantize(trained, pixels, stored, bits, activity=sent)
+    if before.largest_error is None:
+        return quantize(trained, pixels, stored, bits, activity=before.activity)
+    largest = before.largest_error / trained.sigma
+    return error_units(trained, pixels, stored, largest, before.activity, bits)

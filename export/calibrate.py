@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ipvae.emulator import Emulator, Tell
-from ipvae.evaluation.metrics import curve
+from ipvae.evaluation.metrics import judged
 from ipvae.network.bounds import layer_saturations
 from ipvae.network.description import IntNetwork
 from ipvae.network.drive import drives
@@ -60,27 +60,6 @@ def calibrate(
         ),
         "layers": found,
     }
-
-
-def judged(
-    images: np.ndarray, counts: dict[int, np.ndarray], decoder: np.ndarray, *, mean: bool
-) -> dict:
-    """Return `curve`, a point for each number of steps, and the last one's figures; JSON data.
-
-    Parameters
-    ----------
-    images : (N, M) float64, real pixel values
-    counts : step -> (N, K)
-    decoder : (M, K)
-    mean : bool
-        Whether steps are draws that do not build on each other: one point then, their mean.
-    """
-    points = curve(images, counts, decoder)
-    last = dict(points[-1])
-    if mean:
-        last |= {key: float(np.mean([p[key] for p in points])) for key in ("mse", "r2", "zeros")}
-        points = [dict(last)]
-    return {"curve": points, "steps": int(last.pop("step")), **last}
 
 
 class _Record:

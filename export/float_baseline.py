@@ -1,22 +1,27 @@
-"""The float model on calibration images, run as the integer network will be run."""
+"""The float model on calibration images, run once, as the integer network will be run."""
 
-import functools
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ipvae.export.calibrate import judged
+from ipvae.errors import QuantizationError
+from ipvae.evaluation.metrics import judged
+from ipvae.export.compensation import Activity
+from ipvae.export.correction import LOG_STEPS
+from ipvae.export.feedforward import CEILING
 from ipvae.export.options import ExportOptions
+from ipvae.export.quantize import LOG_RATE_HIGH, WIDEST_PAYLOAD
 from ipvae.network.arithmetic import FRAC_BITS
 from ipvae.network.description import InputFormat
-from ipvae.network.errors import QuantizationError
 from ipvae.network.pixels import to_real
 from ipvae.network.poisson import LOG_RATE_MAX
 
 if TYPE_CHECKING:
-    from ipvae.export.compensation import Activity
     from ipvae.float_models.checkpoint import Checkpoint
+    from ipvae.float_models.steps import Belief
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,13 +30,14 @@ class FloatBaseline:
 
     Attributes
     ----------
-    real : (N, M) float64, images
+    real : (N, M) float64, images on which the model is judged
     codes : step -> (N, K), what the decoder reads after it
     decoder : (M, K) float64
     silent, saturated : neurons that never sent anything; that reached the highest rate
-    largest_error : (M,) largest |x - Phi z| over images and steps
+    largest_error : (M,) largest |x - Phi z| over images and steps; None where nothing needs it
     largest_code : largest of all codes
     amortized : whether steps are draws that do not build on each other
+    activity : what is sent on all images, over the logarithm of time; None where nothing needs it
     """
 
     real: np.ndarray
@@ -39,9 +45,10 @@ class FloatBaseline:
     decoder: np.ndarray
     silent: int
     saturated: int
-    largest_error: np.ndarray
+    largest_error: np.ndarray | None
     largest_code: float
     amortized: bool = False
+    activity: Activity | None = None
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -55,48 +62,59 @@ class FloatBaseline:
 
 @np.errstate(over="ignore", invalid="ignore")  # what diverges is named by require_convergence
 def float_baseline(
-    checkpoint: "Checkpoint", options: ExportOptions, pixels: np.ndarray, fmt: InputFormat
+    checkpoint: "Checkpoint",
+    options: ExportOptions,
+    pixels: np.ndarray,
+    fmt: InputFormat,
+    n_judged: int | None = None,
 ) -> FloatBaseline:
-    """Run the float model on images (N, M) as the integer network will be run."""
-    from ipvae.export.feedforward import CEILING
-    from ipvae.export.quantize import LOG_RATE_HIGH
-    from ipvae.float_models.infer import draw_again, infer
+    """Run the float model once on images, as the integer network will be run.
 
-    real = to_real(pixels, fmt)
+    Parameters
+    ----------
+    checkpoint : trained model
+    options : ExportOptions
+    pixels : (N, M) int
+    fmt : their format
+    n_judged : int, optional
+        The model is judged on the first so many images, on all if not given. The activity for
+        which weights are rounded is that on all.
+    """
+    images = to_real(pixels if options.compensated else pixels[:n_judged], fmt)
     if options.inference == "lca":
-        return _lca_states(checkpoint, options, real)
-    amortized = options.layout == "feed-forward"
-    run = functools.partial(
-        infer,
+        return _sparse(checkpoint, options, images)
+    if options.layout == "feed-forward":
+        return _drawn_again(checkpoint, options, images)
+    return _iterated(checkpoint, options, images, len(pixels[:n_judged]))
+
+
+def _iterated(
+    checkpoint: "Checkpoint", options: ExportOptions, images: np.ndarray, n_judged: int
+) -> FloatBaseline:
+    from ipvae.float_models.infer import visit_steps
+
+    phi = checkpoint.params["phi"]
+    seen = _Seen(options, len(images), n_judged, phi.shape[1])
+    visit_steps(
         checkpoint.params,
-        real.astype(np.float32),
-        model=checkpoint.model,
-        image_shape=checkpoint.data.image_shape,
+        images.astype(np.float32),
+        max(*options.steps, *LOG_STEPS) if options.compensated else max(options.steps),
+        seen.visit,
+        checkpoint.model,
+        checkpoint.data.image_shape,
+        seed=options.seed,
     )
-    if amortized:  # each step of the network is a draw of its own
-        first = run([1], seed=options.seed)[1]
-        seeds = range(options.seed, options.seed + options.steps[0])
-        each = [replace(first, counts=draw_again(checkpoint.model, first, 1, s)) for s in seeds]
-        codes = {step: state.counts for step, state in enumerate(each, 1)}
-    else:
-        states = run({*range(options.steps[0] + 1), *options.steps}, seed=options.seed)
-        codes = {step: states[step].counts for step in options.steps}
-        each = [state for step, state in states.items() if step <= options.steps[0]]
-    decoder = checkpoint.params["phi"].astype(np.float64)
-    top = CEILING if amortized else min(LOG_RATE_HIGH, np.log(2.0) * LOG_RATE_MAX / 2**FRAC_BITS)
-    highest = np.max([s.log_rates.max(axis=0) for s in each], axis=0)
-    sent = np.sum([s.counts.sum(axis=0) for s in each], axis=0)
+    real, decoder = images[:n_judged], phi.astype(np.float64)
+    top = min(LOG_RATE_HIGH, np.log(2.0) * LOG_RATE_MAX / 2**FRAC_BITS)
     return FloatBaseline(
         real,
-        codes,
+        {step: seen.codes[step] for step in options.steps},
         decoder,
-        silent=int((sent == 0).sum()),
-        saturated=int((highest >= top).sum()),
-        largest_error=np.max(
-            [np.abs(real - s.counts @ decoder.T).max(axis=0) for s in each], axis=0
-        ),
-        largest_code=float(max(s.counts.max() for s in each)),
-        amortized=amortized,
+        silent=int((seen.sent == 0).sum()),
+        saturated=int((seen.highest >= top).sum()),
+        largest_error=_largest_error(real, seen.codes, decoder, options),
+        largest_code=float(seen.largest.max()),
+        activity=Activity.of(np.concatenate(seen.sample)) if options.compensated else None,
     )
 
 
@@ -109,8 +127,6 @@ def require_convergence(baseline: FloatBaseline, options: ExportOptions, where: 
         If a code is no finite number, or if at the last step the mean count of a neuron is beyond
         the widest payload. The highest rate, 256, stays far below that.
     """
-    from ipvae.export.quantize import WIDEST_PAYLOAD
-
     step = max(baseline.codes)
     with np.errstate(over="ignore", invalid="ignore"):
         mean = np.abs(baseline.codes[step]).mean(axis=0).max()
@@ -125,28 +141,82 @@ def require_convergence(baseline: FloatBaseline, options: ExportOptions, where: 
     )
 
 
-def calibration_activity(
-    checkpoint: "Checkpoint", options: ExportOptions, real: np.ndarray
-) -> "Activity":
-    """Return what the float model sends on images (N, M), over the logarithm of time."""
-    from ipvae.export.compensation import Activity
-    from ipvae.export.correction import LOG_STEPS
-    from ipvae.float_models.infer import infer
+class _Seen:
+    """What is noted of all steps of all images, batch by batch, from several threads."""
 
-    states = infer(
+    def __init__(
+        self, options: ExportOptions, n_images: int, n_judged: int, n_neurons: int
+    ) -> None:
+        first = options.steps[0]
+        noted = {*options.steps, *(range(first + 1) if options.errors else ())}
+        self.codes = {t: np.empty((n_judged, n_neurons), np.float32) for t in noted}
+        self.sent, self.largest = np.zeros(n_neurons), np.zeros(n_neurons)
+        self.highest = np.full(n_neurons, -np.inf)
+        self._judged, self._first = n_judged, first
+        steps = LOG_STEPS if options.compensated else ()
+        self.sample = np.empty((len(steps), n_images, n_neurons), np.float32)
+        self._places = {t: i for i, t in enumerate(steps)}
+        self._lock = threading.Lock()
+
+    def visit(self, t: int, first: int, codes: np.ndarray, belief: "Belief") -> None:
+        """Note a step of some images."""
+        place = self._places.get(t)
+        if place is not None:
+            self.sample[place, first : first + len(codes)] = codes
+        shown, log_rates = (a[: max(0, self._judged - first)] for a in (codes, belief[0]))
+        if not len(shown):
+            return
+        if t in self.codes:
+            self.codes[t][first : first + len(shown)] = shown
+        if t <= self._first:
+            found = shown.sum(axis=0), shown.max(axis=0), log_rates.max(axis=0)
+            with self._lock:
+                self.sent += found[0]
+                np.maximum(self.largest, found[1], out=self.largest)
+                np.maximum(self.highest, found[2], out=self.highest)
+
+
+def _largest_error(
+    real: np.ndarray, codes: Mapping[int, np.ndarray], decoder: np.ndarray, options: ExportOptions
+) -> np.ndarray | None:
+    """Largest |x - Phi z| of each pixel until the first of the steps, for error units."""
+    if not options.errors:
+        return None
+    errors = [np.abs(real - codes[t] @ decoder.T).max(axis=0) for t in range(options.steps[0] + 1)]
+    return np.max(errors, axis=0)
+
+
+def _drawn_again(
+    checkpoint: "Checkpoint", options: ExportOptions, images: np.ndarray
+) -> FloatBaseline:
+    """Infer once; each step of the network is a draw of its own."""
+    from ipvae.float_models.infer import draw_again, infer
+
+    state = infer(
         checkpoint.params,
-        real.astype(np.float32),
-        LOG_STEPS,
+        images.astype(np.float32),
+        [1],
         seed=options.seed,
         model=checkpoint.model,
         image_shape=checkpoint.data.image_shape,
+    )[1]
+    seeds = range(options.seed, options.seed + options.steps[0])
+    each = [replace(state, counts=draw_again(checkpoint.model, state, 1, s)) for s in seeds]
+    sent = np.sum([s.counts.sum(axis=0) for s in each], axis=0)
+    return FloatBaseline(
+        images,
+        {step: s.counts for step, s in enumerate(each, 1)},
+        checkpoint.params["phi"].astype(np.float64),
+        silent=int((sent == 0).sum()),
+        saturated=int((state.log_rates.max(axis=0) >= CEILING).sum()),
+        largest_error=None,
+        largest_code=float(max(s.counts.max() for s in each)),
+        amortized=True,
     )
-    return Activity.of(np.concatenate([state.counts for state in states.values()]))
 
 
-def _lca_states(
-    checkpoint: "Checkpoint", options: ExportOptions, real: np.ndarray
-) -> FloatBaseline:
+def _sparse(checkpoint: "Checkpoint", options: ExportOptions, images: np.ndarray) -> FloatBaseline:
+    """Sparse coding on the model's dictionary."""
     from ipvae.float_models.lca import lca, lca_codes
 
     solver = lca(
@@ -154,15 +224,21 @@ def _lca_states(
         options.threshold,
         nonnegative=checkpoint.member.latent != "gaussian",
     )
-    found = lca_codes(solver, real, sorted({*range(options.steps[0] + 1), *options.steps}))
-    codes = found[options.steps[0]]
-    sizes = np.max([np.abs(c).max(axis=0) for c in found.values()], axis=0)
+    largest = np.zeros(solver.atoms.shape[1])
+
+    def note(step: int, codes: np.ndarray) -> None:
+        if step <= options.steps[0]:
+            np.maximum(largest, np.abs(codes).max(axis=0), out=largest)
+
+    codes = lca_codes(solver, images, options.steps, note)
+    for found in codes.values():
+        np.maximum(largest, np.abs(found).max(axis=0), out=largest)
     return FloatBaseline(
-        real,
-        {step: found[step] for step in options.steps},
+        images,
+        codes,
         solver.atoms,
-        silent=int((sizes == 0).sum()),
+        silent=int((largest == 0).sum()),
         saturated=0,
-        largest_error=np.abs(real - codes @ solver.atoms.T).max(axis=0),
-        largest_code=float(sizes.max()),
+        largest_error=None,
+        largest_code=float(largest.max()),
     )

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ipvae.network.errors import QuantizationError
+from ipvae.errors import QuantizationError
 
 ROUNDING_WEIGHT = 5.0
 """What a squared error by rounding counts against one by clipping.

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.errors import FormatError, InputError
 from ipvae.export.torch_archive import Archive, Tensor, read_archive
 from ipvae.files import parse_json, read_file
-from ipvae.network.errors import FormatError, InputError
 from ipvae.network.hdf5_child import shown
 
 TENSORS = {

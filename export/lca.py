@@ -8,12 +8,12 @@ import math
 
 import numpy as np
 
+from ipvae.errors import QuantizationError
 from ipvae.export.grid import to_grid, within
 from ipvae.export.losses import grid_facts
 from ipvae.export.quantize import DRIVE_BITS, Images, require_weight_bits
 from ipvae.network.arithmetic import STATE_MAX, TERM_MAX
 from ipvae.network.description import InputFormat, IntNetwork
-from ipvae.network.errors import QuantizationError
 from ipvae.network.layers import DRIVE_EXP_RANGE, WEIGHT_EXP_RANGE, GradedLayer
 
 FRACTION = 16

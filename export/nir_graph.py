@@ -19,11 +19,11 @@ from typing import Any
 import nir
 import numpy as np
 
+from ipvae.errors import InputError
 from ipvae.export.feedforward import CEILING
 from ipvae.export.model import from_parameters
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.float_models.lca import Lca, lca
-from ipvae.network.errors import InputError
 
 EVEN_ODDS = math.log(math.log(2.0))
 """Log-rate in nats at which a count above 0 is as likely as 0: 1 - exp(-exp(u)) = 1/2."""

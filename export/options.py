@@ -47,6 +47,7 @@ class ExportOptions:
     refit_decoder : whether the decoder is fitted anew to what the network sends
     steps : after which figures are looked at; one where steps do not build on each other
     seed : of all random draws
+    learned : whether the model was trained for these bits, and knows how each weight is rounded
     """
 
     layout: str
@@ -57,6 +58,7 @@ class ExportOptions:
     refit_decoder: bool
     steps: tuple[int, ...]
     seed: int
+    learned: bool = False
 
     @classmethod
     def of(
@@ -113,6 +115,8 @@ class ExportOptions:
                         "leave it out"
                     )
                 layout = "feed-forward"
+        config = checkpoint.config
+        trained_for = config.weight_bits if config is not None and layout == LAYOUTS[0] else 0
         return cls(
             layout=layout,
             inference=inference,
@@ -122,7 +126,19 @@ class ExportOptions:
             refit_decoder=refit_decoder,
             steps=STEPS[:1] if layout == "feed-forward" else STEPS,
             seed=seed,
+            learned=inference == "model" and trained_for == weight_bits,
         )
+
+    @property
+    def errors(self) -> bool:
+        """Whether neurons of prediction errors are asked for."""
+        return self.layout == LAYOUTS[1]
+
+    @property
+    def compensated(self) -> bool:
+        """Whether weights are rounded for what is sent on calibration images."""
+        iterated = self.inference == "model" and self.layout in LAYOUTS
+        return iterated and not self.learned
 
     @property
     def advice(self) -> str:

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from ipvae.emulator import Emulator, Tell
+from ipvae.errors import QuantizationError
 from ipvae.export.grid import to_grid, within
 from ipvae.export.losses import grid_facts
 from ipvae.network.arithmetic import STATE_MAX, TERM_MAX
 from ipvae.network.description import IntNetwork
-from ipvae.network.errors import QuantizationError
 from ipvae.network.layers import ADDED, GradedLayer
 
 AVERAGING = 5

@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from ipvae.emulator import Emulator, Tell
+from ipvae.errors import QuantizationError
 from ipvae.evaluation.metrics import r2
 from ipvae.network.description import IntNetwork
-from ipvae.network.errors import QuantizationError
 from ipvae.network.pixels import to_real
 
 STEPS = (16, 32, 64, 128, 256, 512)

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.errors import InputError
 from ipvae.export.torch_pickle import BFLOAT16, Tensor, unpickled
 from ipvae.files import require_file
-from ipvae.network.errors import InputError
 from ipvae.network.hdf5_child import shown
 
 MAX_PICKLE_BYTES = 1 << 27

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ipvae.network.errors import InputError
+from ipvae.errors import InputError
 from ipvae.network.hdf5_child import shown
 
 MAX_INSTRUCTIONS = 1 << 24

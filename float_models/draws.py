@@ -11,7 +11,8 @@ import math
 
 import numpy as np
 
-from ipvae.float_models.kernels import draw, fill_fractions, fill_row
+from ipvae.float_models.kernels import draw_counts, fill_fractions
+from ipvae.float_models.relaxed_kernels import fill_row
 
 _MASK = (1 << 64) - 1
 _TAIL = 8.0  # sigmoid: arrivals later than 1 + 8 tau add less than sigmoid(-8) = 3.4e-4 each
@@ -109,9 +110,11 @@ def poisson(log_rate: np.ndarray, key: int, *, first: int = 0) -> np.ndarray:
     -------
     same shape, float32
     """
-    flat = np.ascontiguousarray(log_rate, dtype=np.float32).reshape(1, -1)
-    z, slope = np.empty_like(flat), np.empty_like(flat)
-    draw(flat, draw_constants(0.0, "eat"), np.uint64(key), np.uint64(first), z, slope)
+    rows = np.ascontiguousarray(np.atleast_2d(log_rate), dtype=np.float32)
+    rows = rows.reshape(-1, rows.shape[-1])
+    z, k = np.empty_like(rows), rows.shape[1]
+    work = np.empty((2, k), dtype=np.int64), np.empty((4, k))
+    draw_counts(rows, np.uint64(key), np.uint64(first), *work, z)
     return z.reshape(log_rate.shape)
 
 

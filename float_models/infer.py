@@ -15,6 +15,10 @@ from ipvae.float_models.zoo import MEMBERS, PRIORS, Member
 Watch = Callable[[int, np.ndarray], None]
 """Gets each step's number and the codes (n, K) of some images, from any thread."""
 
+Visit = Callable[[int, int, np.ndarray, step.Belief], None]
+"""Gets a step's number, the number of its first image, codes (n, K) and belief of some images, from
+any thread."""
+
 
 @dataclass(frozen=True, eq=False)
 class State:
@@ -85,30 +89,54 @@ def infer(
     """
     wanted = checked_steps(params, images, steps, model, image_shape)
     states = empty_states(params, len(images), wanted, model)
+
+    def keep(t: int, first: int, codes: np.ndarray, belief: step.Belief) -> None:
+        if watch is not None:
+            watch(t, codes)
+        if t in states:
+            rows = slice(first, first + len(codes))
+            states[t].counts[rows] = codes
+            for kept, part in zip(states[t].belief, belief, strict=True):
+                kept[rows] = part
+
+    options = {"seed": seed, "batch_size": batch_size, "threads": threads}
+    visit_steps(params, images, wanted[-1], keep, model, image_shape, **options)
+    return states
+
+
+def visit_steps(
+    params: Mapping[str, np.ndarray],
+    images: np.ndarray,
+    last: int,
+    visit: Visit,
+    model: str = "ipvae",
+    image_shape: tuple[int, int] | None = None,
+    *,
+    seed: int = 0,
+    batch_size: int = 250,
+    threads: int | None = None,
+) -> None:
+    """Run the float model to step `last` and show every step of each batch, kept nowhere.
+
+    Arguments, and the bits of what is shown, are those of `infer`.
+    """
     with _quiet():
         prepared = _Prepared.of(model, params, image_shape or (1, images.shape[1]))
 
     @_quiet()
-    def run(start: int) -> None:
-        x = np.asarray(images[start : start + batch_size], dtype=np.float32)
-        rows = slice(start, start + len(x))
-        for t, codes, belief in prepared.trajectory(x, wanted[-1], seed, start):
-            if watch is not None:
-                watch(t, codes)
-            if t in states:
-                states[t].counts[rows] = codes
-                for kept, part in zip(states[t].belief, belief, strict=True):
-                    kept[rows] = part
+    def run(first: int) -> None:
+        x = np.asarray(images[first : first + batch_size], dtype=np.float32)
+        for t, codes, belief in prepared.trajectory(x, last, seed, first):
+            visit(t, first, codes, belief)
 
     starts = range(0, len(images), batch_size)
     n_threads = min(available_cpus() if threads is None else threads, len(starts))
     if n_threads <= 1:
-        for start in starts:
-            run(start)
+        for first in starts:
+            run(first)
     else:
         with ThreadPoolExecutor(n_threads, "ipvae") as pool:
             list(pool.map(run, starts))
-    return states
 
 
 def _quiet() -> np.errstate:
@@ -188,14 +216,14 @@ class _Prepared:
     ----------
     member, params, image_shape : of the model
     weighted : (M, K) float32, D Phi; Poisson: times the step size a. Empty where amortized
-    gram : (K, K) float32, Phi^T times `weighted`
+    gram : Phi^T times `weighted`, (K, K) float32
     """
 
     member: Member
     params: Mapping[str, np.ndarray]
     image_shape: tuple[int, int]
     weighted: np.ndarray
-    gram: np.ndarray
+    gram: step.Blocks
 
     @classmethod
     def of(
@@ -205,11 +233,11 @@ class _Prepared:
         member = MEMBERS[model]
         if member.inference == "amortized":
             nothing = np.empty((0, 0), dtype=np.float32)
-            return cls(member, params, image_shape, nothing, nothing)
+            return cls(member, params, image_shape, nothing, step.Blocks.of(nothing))
         weighted = step.precision(params)[:, None] * params["phi"]
         if member.latent == "poisson":
             weighted = np.exp(params["log_lr"]) * weighted
-        gram = step.product(params["phi"].T, weighted)
+        gram = step.Blocks.of(step.product(params["phi"].T, weighted))
         return cls(member, params, image_shape, weighted, gram)
 
     def trajectory(self, x: np.ndarray, last: int, seed: int, start: int) -> Found:

@@ -6,11 +6,12 @@ belief; an amortized one is done after `encode`. The same equations in PyTorch, 
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from ipvae.float_models import kernels
-from ipvae.float_models.draws import draw_constants, normal, poisson
+from ipvae.float_models.draws import normal, poisson
 from ipvae.float_models.zoo import PRIORS, Member
 
 LOG_RATE_MIN = -8.0
@@ -31,15 +32,40 @@ Belief = tuple[np.ndarray, ...]
 Params = Mapping[str, np.ndarray]
 """Parameters by name, see `ipvae.float_models.zoo.Member.tensors`."""
 
-_EXACT = draw_constants(0.0, "eat")
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """A matrix (N, K) as `kernels.product` takes it: made once, it serves any number of products.
+
+    Attributes
+    ----------
+    blocks : (ceil(K / 64), N, 64) float32
+    n_columns : K
+    """
+
+    blocks: np.ndarray
+    n_columns: int
+
+    @classmethod
+    def of(cls, matrix: np.ndarray) -> "Blocks":
+        """Arrange a matrix."""
+        n, k = matrix.shape
+        blocks = np.zeros((-(-k // kernels.COLUMNS), n, kernels.COLUMNS), dtype=np.float32)
+        for i, block in enumerate(blocks):
+            part = matrix[:, i * kernels.COLUMNS : (i + 1) * kernels.COLUMNS]
+            block[:, : part.shape[1]] = part
+        return cls(blocks, k)
 
 
-def product(codes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+def product(codes: np.ndarray, matrix: np.ndarray | Blocks) -> np.ndarray:
     """Return codes (B, N) @ matrix (N, K), float32, each row by itself; zeros cost nothing."""
-    codes, matrix = (np.require(a, np.float32, ["C", "W"]) for a in (codes, matrix))
-    out = np.empty((len(codes), matrix.shape[1]), dtype=np.float32)
-    kernels.product(codes, matrix, out)
-    return out
+    arranged = matrix if isinstance(matrix, Blocks) else Blocks.of(matrix)
+    codes = np.require(codes, np.float32, ["C", "W"])
+    n, columns = len(codes), len(arranged.blocks) * kernels.COLUMNS
+    work = (np.empty((n, codes.shape[1] + 1), dtype) for dtype in (np.int32, np.float32))
+    out = np.empty((n, columns), dtype=np.float32)
+    kernels.product(codes, arranged.blocks, *work, out)
+    return np.ascontiguousarray(out[:, : arranged.n_columns])
 
 
 def log_sigma(params: Params) -> np.ndarray:
@@ -78,7 +104,13 @@ def bounded(v: np.ndarray, limit: float) -> np.ndarray:
 
 
 def poisson_step(
-    u: np.ndarray, z: np.ndarray, drive: np.ndarray, gram: np.ndarray, *, key: int, first: int = 0
+    u: np.ndarray,
+    z: np.ndarray,
+    drive: np.ndarray,
+    gram: np.ndarray | Blocks,
+    *,
+    key: int,
+    first: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Update log-rates and draw counts, in one compiled pass.
 
@@ -99,12 +131,9 @@ def poisson_step(
     ----------
     arXiv 2410.19315, online update with one inner iteration; Gram form: docs/training.md.
     """
-    received = product(z, gram)
-    after, counts, slope = np.empty_like(u), np.empty_like(u), np.empty_like(u)
-    stream = np.uint64(key), np.uint64(first)
-    scale, limit = np.float32(1.0), np.float32(LIMIT)
-    kernels.forward(u, received, drive, scale, limit, _EXACT, *stream, after, counts, slope)
-    return after, counts
+    after = np.empty_like(u)
+    kernels.update(u, product(z, gram), drive, np.float32(LIMIT), after)
+    return after, poisson(after, key, first=first)
 
 
 def gaussian_step(belief: Belief, z: np.ndarray, pull: np.ndarray, params: Params) -> Belief:

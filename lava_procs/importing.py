@@ -6,7 +6,7 @@ import multiprocessing
 import sys
 import warnings
 
-from ipvae.network.errors import BackendError
+from ipvae.errors import BackendError
 
 
 def import_lava() -> None:

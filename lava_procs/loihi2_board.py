@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from ipvae.errors import BackendError
 from ipvae.lava_procs.importing import import_lava
-from ipvae.network.errors import BackendError
 
 EXTENSION = "lava.utils.loihi2_profiler"
 """A module that only Intel's extension brings; public Lava's own test for it."""

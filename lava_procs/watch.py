@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ipvae.errors import HungBackendError, InputError
 from ipvae.lava_procs.children import Place, Stacks
 from ipvae.lava_procs.heartbeat import Heartbeat
-from ipvae.network.errors import HungBackendError, InputError
 
 TIMEOUT_SECONDS = 120.0
 """Longest time without a sign of life before a network counts as hung."""

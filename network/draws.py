@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ipvae.errors import FormatError, InputError
 from ipvae.network.description import IntNetwork
-from ipvae.network.errors import FormatError, InputError
-from ipvae.network.file import checksum
+from ipvae.network.file_io import checksum
 from ipvae.network.hdf5_child import shown
 from ipvae.network.trace import Trace, read_trace
 

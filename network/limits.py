@@ -7,7 +7,7 @@ lava-dl (tutorials/lava/lib/dl/netx/*/run.ipynb and benchmark.ipynb); Intel has 
 
 from dataclasses import dataclass
 
-from ipvae.network.errors import InputError
+from ipvae.errors import InputError
 
 USABLE_CORES = 120
 """Cores that public programs use of a chip's 128 (brief)."""

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ipvae.errors import DescriptionError, InputError
 from ipvae.network.arrays import read_npy
 from ipvae.network.description import InputFormat, check_pixels
-from ipvae.network.errors import DescriptionError, InputError
 
 
 def load_array(path: str | Path, kinds: str, allowed: str) -> np.ndarray:

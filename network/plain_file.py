@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.errors import DescriptionError, FormatError
 from ipvae.files import require_file
-from ipvae.network.errors import DescriptionError, FormatError
 from ipvae.network.hdf5 import read_datasets
 from ipvae.network.hdf5_child import shown
 from ipvae.network.plain_net import (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ipvae.network.errors import InputError
+from ipvae.errors import InputError
 from ipvae.network.pixels import load_array, require_finite, require_numbers
 from ipvae.network.plain_net import (
     BIAS_MAX,

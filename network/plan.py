@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from ipvae.errors import InputError
 from ipvae.network.activity import Activity
 from ipvae.network.core_memory import MODEL, READINGS, LayerShape, core_words
-from ipvae.network.errors import InputError
 from ipvae.network.limits import USABLE_CORES, Line, Target
 from ipvae.network.partition import Core, Placement, place
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ipvae.network.errors import InputError
+from ipvae.errors import InputError
 
 NAME = "mix24/2"
 SEED_LIMIT = 2**48

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
 from ipvae.network.drive import drives
-from ipvae.network.errors import InputError
 
 
 def frames(n_steps: int, hold: int | None) -> int:

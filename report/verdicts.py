@@ -119,10 +119,10 @@ def _cost(result: Mapping[str, Any]) -> Iterator[Verdict]:
     yield Verdict(FIGURE, "Cost of an image", text)
     found = result.get("headline")
     if found is not None:
-        yield from _headline(found)
+        yield from headline_verdicts(found)
 
 
-def _headline(found: Mapping[str, Any]) -> Iterator[Verdict]:
+def headline_verdicts(found: Mapping[str, Any]) -> Iterator[Verdict]:
     """Energy of an image on Loihi 2 with its reason, dynamic and static apart; its time."""
     parts = first_parts(found)
     if not parts:

@@ -1,3 +1,4 @@
+# pyright: reportPrivateImportUsage=false
 """Compiled functions work without a cache on the disk, and it is said why they are not kept."""
 
 import logging

@@ -28,7 +28,7 @@ from ipvae.export.torch_archive import read_archive
 from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from ipvae.float_models.config import preset_config
 from ipvae.float_models.data import DataInfo
-from ipvae.network.file import read_network, write_network
+from ipvae.network.file_io import read_network, write_network
 from ipvae.network.plain_file import read_plain
 from ipvae.network.trace import Trace, read_trace, write_trace
 from ipvae.train.idx import read_idx

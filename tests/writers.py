@@ -26,7 +26,7 @@ from ipvae.float_models.data import DataInfo
 from ipvae.lava_procs.loihi2_profile import write_profile
 from ipvae.network.description import InputFormat, IntNetwork
 from ipvae.network.draws import only_draws
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.trace import Trace, write_trace
 from ipvae.network.trace_stream import open_trace

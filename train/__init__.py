@@ -4,16 +4,16 @@ Nothing is imported here but names that need no torch: those of `ipvae.float_mod
 `ipvae.train.data`. `.errors` is kept for old imports.
 """
 
-from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from ipvae.float_models.config import PRESETS, TrainConfig, preset_config
-from ipvae.train.data import DataInfo, Images, load_images
-from ipvae.train.errors import (
+from ipvae.errors import (
     CheckpointError,
     ConfigError,
     DataError,
     DivergenceError,
     TrainingError,
 )
+from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from ipvae.float_models.config import PRESETS, TrainConfig, preset_config
+from ipvae.train.data import DataInfo, Images, load_images
 
 __all__ = [
     "PRESETS",

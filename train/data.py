@@ -79,7 +79,11 @@ def to_real(pixels: np.ndarray, pixel_max: int) -> np.ndarray:
 
 
 def load_images(
-    preset: str, data_dir: str | Path | None = None, *, download: bool = False
+    preset: str,
+    data_dir: str | Path | None = None,
+    *,
+    download: bool = False,
+    first: tuple[int, int] | None = None,
 ) -> Images:
     """Load a preset's images.
 
@@ -89,6 +93,7 @@ def load_images(
         photographs, see `ipvae.train.patches`) or 'mnist' (60,000 + 10,000)
     data_dir : folder that holds MNIST/raw/*-ubyte, gzipped or not; the others need none
     download : let torchvision fetch what is missing
+    first : so many training and test images are enough, the first of each: there may be more
 
     Raises
     ------
@@ -98,7 +103,7 @@ def load_images(
     if preset == "digits":
         return _load_digits()
     if preset == "patches":
-        return _load_patches()
+        return _load_patches(first)
     if preset == "mnist":
         return _load_mnist(data_dir, download)
     raise DataError(
@@ -127,10 +132,11 @@ def _load_digits() -> Images:
     )
 
 
-def _load_patches() -> Images:
-    from ipvae.train.patches import PIXEL_LIMIT, SIZE, STEPS_PER_DEVIATION, patches
+def _load_patches(first: tuple[int, int] | None) -> Images:
+    from ipvae.train.patches import PIXEL_LIMIT, SIZE, STEPS_PER_DEVIATION, TEST, TRAIN, patches
 
-    train, test = patches()
+    most = first or (TRAIN, TEST)
+    train, test = patches(min(TRAIN, most[0]), min(TEST, most[1]))
     return Images(
         "patches",
         train_pixels=train,

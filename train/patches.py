@@ -1,6 +1,7 @@
 """Preset `patches`: whitened patches of the photographs that scikit-image and scikit-learn ship."""
 
-import itertools
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,14 @@ STRIPS, HELD_OUT = 10, (3, 8)
 """Every photograph is cut into so many upright strips; test patches come from these two."""
 
 _PHOTOGRAPHS = ("astronaut", "camera", "chelsea", "coffee", "rocket")
+_MORE_PHOTOGRAPHS = ("china.jpg", "flower.jpg")
 _SEED = 20241026
+AT_ONCE = 2048
+"""Patches that are cut and looked at together; the result does not depend on it."""
 
 
-def patches() -> tuple[np.ndarray, np.ndarray]:
-    """Training and test patches.
+def patches(n_train: int = TRAIN, n_test: int = TEST) -> tuple[np.ndarray, np.ndarray]:
+    """Training and test patches, or the first of each.
 
     Photographs are made grey and whitened by the filter f exp(-(f / f0)**4) of Olshausen and
     Field (Vision Research 37, 1997, equation 4); patches are cut at random places, test patches
@@ -34,17 +38,17 @@ def patches() -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    train, test : (TRAIN, 256), (TEST, 256) int16
+    train, test : (n_train, 256), (n_test, 256) int16
 
     Raises
     ------
     DataError
-        If scikit-image is not installed.
+        If scikit-image or scikit-learn is not installed.
     """
     strips = [np.array_split(whiten(photograph), STRIPS, axis=1) for photograph in photographs()]
     kept = [i for i in range(STRIPS) if i not in HELD_OUT]
-    train = cut([image[i] for i in kept for image in strips], TRAIN, _SEED)
-    test = cut([image[i] for i in HELD_OUT for image in strips], TEST, _SEED + 1)
+    train = cut([image[i] for i in kept for image in strips], n_train, _SEED)
+    test = cut([image[i] for i in HELD_OUT for image in strips], n_test, _SEED + 1)
     return to_pixels(train), to_pixels(test)
 
 
@@ -64,11 +68,25 @@ def photographs() -> list[np.ndarray]:
             "preset patches: scikit-image is not installed, whose photographs it takes. "
             "Install it (pip install scikit-image), or choose another preset."
         ) from error
-    from sklearn.datasets import load_sample_image
 
     found: list[Any] = [getattr(data, name)() for name in _PHOTOGRAPHS]
-    found += [load_sample_image(name) for name in ("china.jpg", "flower.jpg")]
+    found += [_of_scikit_learn(name) for name in _MORE_PHOTOGRAPHS]
     return [image.reshape(*image.shape[:2], -1).mean(axis=2) / 255.0 for image in found]
+
+
+def _of_scikit_learn(name: str) -> np.ndarray:
+    """Read a photograph that ships with scikit-learn, without importing that: it takes a second."""
+    from PIL import Image
+
+    spec = find_spec("sklearn")
+    folders = [] if spec is None else spec.submodule_search_locations or []
+    for folder in folders:
+        with Image.open(Path(folder) / "datasets" / "images" / name) as photograph:
+            return np.asarray(photograph)
+    raise DataError(
+        "preset patches: scikit-learn is not installed, whose photographs it takes. "
+        "Install it (pip install scikit-learn), or choose another preset."
+    )
 
 
 def whiten(image: np.ndarray) -> np.ndarray:
@@ -89,13 +107,30 @@ def cut(images: list[np.ndarray], count: int, seed: int) -> np.ndarray:
     """
     source = np.random.PCG64(seed)
     found = np.empty((count, SIZE * SIZE))
-    n = 0
-    for image in itertools.cycle(images):
-        if n == count:
-            break
-        top, left = (int(source.random_raw()) % (side - SIZE + 1) for side in image.shape)
-        patch = image[top : top + SIZE, left : left + SIZE]
-        if patch.std() >= LEAST_CONTRAST:
-            found[n] = patch.reshape(-1)
-            n += 1
+    n, tried = 0, 0
+    while n < count:
+        candidates = _candidates(images, tried, source.random_raw(2 * AT_ONCE).reshape(-1, 2))
+        chosen = candidates[_enough_contrast(candidates)][: count - n]
+        found[n : n + len(chosen)] = chosen.reshape(len(chosen), -1)
+        n, tried = n + len(chosen), tried + AT_ONCE
     return found
+
+
+def _candidates(images: list[np.ndarray], first: int, numbers: np.ndarray) -> np.ndarray:
+    """Cut one patch for each pair of random numbers, from the image `first` on, all in turn."""
+    found = np.empty((len(numbers), SIZE, SIZE))
+    turns = np.arange(first, first + len(numbers)) % len(images)
+    for turn in np.unique(turns):
+        rows = np.flatnonzero(turns == turn)
+        windows: Any = np.lib.stride_tricks.sliding_window_view(images[turn], (SIZE, SIZE))
+        top, left = (numbers[rows, i] % np.uint64(windows.shape[i]) for i in (0, 1))
+        found[rows] = windows[top.astype(np.int64), left.astype(np.int64)]
+    return found
+
+
+def _enough_contrast(patches: np.ndarray) -> np.ndarray:
+    """Whether patches (n, SIZE, SIZE) vary enough: (n,) bool, the same in any company."""
+    contrast = patches.std(axis=(1, 2))
+    for i in np.flatnonzero(np.abs(contrast - LEAST_CONTRAST) < 1e-9):
+        contrast[i] = patches[i].std()
+    return contrast >= LEAST_CONTRAST

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ipvae.float_models.draws import fill_draws, normal_moments, stop_time, stream_key
-from ipvae.float_models.kernels import MAX_RELAXED_RATE
+from ipvae.float_models.relaxed_kernels import MAX_RELAXED_RATE
 
 
 def generator_of(device: torch.device, key: int, first: int) -> torch.Generator:

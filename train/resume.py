@@ -11,7 +11,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
-from ipvae.errors import CheckpointError, ConfigError, DataError
+from ipvae.errors import CheckpointError, ConfigError, DataError, InputError
 from ipvae.files import atomic_write, parse_json, require_file
 from ipvae.float_models.config import TrainConfig
 from ipvae.float_models.parameters import check_params
@@ -83,10 +83,9 @@ def write_unfinished(run: Path, unfinished: Unfinished) -> None:
     metadata = {"training": content, "mark": _mark(content, arrays)}
     try:
         atomic_write(run / NAME, to_safetensors(arrays, metadata=metadata))
-    except OSError as error:
+    except InputError as error:
         raise CheckpointError(
-            f"{run / NAME}: the training's state could not be written ({error.strerror or error}); "
-            "the one before is kept. Make room, then go on with resume=True."
+            f"{error}. The training's state before is kept; go on with --resume."
         ) from error
 
 
@@ -109,7 +108,7 @@ def read_unfinished(run: Path) -> Unfinished | None:
     try:
         require_file(path, CheckpointError)
     except CheckpointError as error:
-        raise CheckpointError(f"{error}. Or start anew with --overwrite.") from error
+        raise CheckpointError(f"{error}. Or start anew with overwrite=True.") from error
     try:
         with safe_open(str(path), framework="numpy") as file:
             metadata = file.metadata() or {}

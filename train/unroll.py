@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ipvae.float_models.draws import draw_constants, stream_key
-from ipvae.float_models.kernels import backward, draw, forward
+from ipvae.float_models.relaxed_kernels import backward, draw, forward
 from ipvae.train.dynamics import log_sigma
 from ipvae.train.loss import REFERENCE_PIXELS, Loss
 from ipvae.train.model import IPVAE, gaussian_nll

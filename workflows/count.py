@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ipvae.energy.counts import Counts, count
+from ipvae.energy.counts import Counts, count_run
+from ipvae.energy.headline import headline
 from ipvae.energy.layer_counts import LayerCounts, layer_counts
 from ipvae.energy.models import EnergyRow, TimeRow
 from ipvae.energy.models.loihi2 import CHIP as LOIHI2
@@ -17,12 +18,12 @@ from ipvae.network.description import IntNetwork
 from ipvae.network.plain_net import PlainNetwork
 from ipvae.network.totals import Totals
 from ipvae.network.trace import Trace
+from ipvae.report.numbers import band
+from ipvae.report.verdicts import headline_verdicts
 from ipvae.workflows.lava_dl import LavaDlRun, modelled
 from ipvae.workflows.networks import require_own
 from ipvae.workflows.results import Result
 from ipvae.workflows.run import RunResult
-
-MICRO = 1e6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,14 +90,29 @@ class EnergyEstimate(Result):
         """Rows of Loihi 2: the band, dynamic and static apart."""
         return tuple(row for row in self.energy if row.chip == LOIHI2)
 
+    @property
+    def headline(self) -> dict[str, Any]:
+        """Loihi 2's figures: energy by part (J), latency (s), rate, energy-delay product (J s).
+
+        As `ipvae.energy.headline.headline`; `reason` says why they are bands.
+        """
+        return headline(self.energy, self.time, self.notes)
+
     def rows(self) -> list[tuple[str, str]]:
-        """Return energies in microjoules per image, Loihi 2's band first."""
+        """Return Loihi 2's energies, time, rate and energy x time, then all rows' energies."""
         first = [*self.loihi2, *(row for row in self.energy if row.chip != LOIHI2)]
-        return [(f"{row.model}, {row.chip}, {row.kind}, {row.part}", _band(row)) for row in first]
+        energies = [
+            (f"{row.model}, {row.chip}, {row.kind}, {row.part}", _microjoules(row)) for row in first
+        ]
+        return [
+            *((found.title, found.text) for found in headline_verdicts(self.headline)),
+            *energies,
+        ]
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON data: `energy`, `time` and `energy_notes` of `ipvae report --json`."""
+        """Return JSON data: `headline`, `energy`, `time`, `energy_notes` as `ipvae report` has."""
         return {
+            "headline": self.headline,
             "energy": [row.as_dict() for row in self.energy],
             "time": [row.as_dict() for row in self.time],
             "energy_notes": list(self.notes),
@@ -125,7 +141,7 @@ def count_operations(
     assert isinstance(network, IntNetwork)
     activity = activity_of(network, ran(result))
     layers = tuple(layer_counts(network, activity))
-    return OperationCounts(count(network, activity), layers, activity.images)
+    return OperationCounts(count_run(network, activity), layers, activity.images)
 
 
 def estimate_energy(
@@ -180,6 +196,5 @@ def ran(result: object) -> Trace | Totals:
     )
 
 
-def _band(row: EnergyRow) -> str:
-    low, high = row.low_j * MICRO, row.high_j * MICRO
-    return f"{low:.3g} uJ" if low == high else f"{low:.3g} to {high:.3g} uJ"
+def _microjoules(row: EnergyRow) -> str:
+    return f"{band(row.low_j, row.high_j)} uJ"

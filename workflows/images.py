@@ -60,13 +60,15 @@ ImagesLike = np.ndarray | str | Path | LabelledImages | None
 """An array, a file or folder, the name of a set, images that were read before, or None."""
 
 
-def preset_images(preset: str, data_dir: str | Path | None) -> "Images":
-    """Load the images of a preset."""
+def preset_images(
+    preset: str, data_dir: str | Path | None, first: tuple[int, int] | None = None
+) -> "Images":
+    """Load the images of a preset; `first` as `ipvae.train.data.load_images`."""
     from ipvae.train.data import load_images
 
     kept = _kept.get()
     if kept is None:
-        return load_images(preset, data_dir)
+        return load_images(preset, data_dir, first=first)
     key = (preset, None if data_dir is None else str(data_dir))
     if key not in kept:
         kept[key] = load_images(preset, data_dir)

@@ -7,7 +7,7 @@ from typing import Any, cast
 from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
 from ipvae.network.difference import RUNS, Difference, differences
-from ipvae.network.file import checksum, read_network
+from ipvae.network.file_io import checksum, read_network
 from ipvae.network.hdf5_child import shown as printable
 from ipvae.network.plain_file import is_plain, read_plain
 from ipvae.network.plain_net import PlainNetwork

@@ -12,7 +12,7 @@ from ipvae.network.check import CheckResult
 from ipvae.network.check import check as check_network
 from ipvae.network.core_memory import layer_shapes
 from ipvae.network.description import IntNetwork
-from ipvae.network.file import checksum
+from ipvae.network.file_io import checksum
 from ipvae.network.limits import target_named
 from ipvae.network.partition import Placement
 from ipvae.network.plan import Plan, make_plan

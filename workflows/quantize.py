@@ -17,7 +17,7 @@ from ipvae.export.quantize import Images
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.network.check import check
 from ipvae.network.description import InputFormat, IntNetwork
-from ipvae.network.file import checksum
+from ipvae.network.file_io import checksum
 from ipvae.workflows.images import ImagesLike, LabelledImages, given_images, preset_images
 from ipvae.workflows.models import load_model
 from ipvae.workflows.progress import Listener, listening, stage
@@ -26,6 +26,8 @@ from ipvae.workflows.results import json_data
 
 STORED_IMAGES = 64
 CALIBRATION_IMAGES = 256
+ACTIVITY_IMAGES = 1024
+"""Training images on which what is sent is measured, for the rounding of weights."""
 TRAINING_IMAGES = 5000
 MOST_LOSS = 0.05
 UNLABELLED = ("arrays", "patches")
@@ -124,7 +126,8 @@ def _quantize(
 ) -> Quantized:
     calibration = train.first(CALIBRATION_IMAGES)
     with stage("running the float model"):
-        before = float_baseline(checkpoint, options, calibration.pixels, pixels)
+        active = train.pixels[:ACTIVITY_IMAGES]
+        before = float_baseline(checkpoint, options, active, pixels, CALIBRATION_IMAGES)
         require_convergence(before, options, where)
     with stage("quantizing"):
         network = build_network(
@@ -172,10 +175,9 @@ def export_images(
     preset = checkpoint.data.preset
     if preset == "arrays":
         raise InputError(
-            "this model was imported from arrays and names no data set; "
-            "give images to calibrate on with images="
+            "this model names no data set of ours; give images to calibrate on with images="
         )
-    data = preset_images(preset, data_dir)
+    data = preset_images(preset, data_dir, (TRAINING_IMAGES, STORED_IMAGES))
     train, test = (
         LabelledImages(x.astype(np.int16), y.astype(np.int16))
         for x, y in (

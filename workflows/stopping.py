@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ipvae.energy.counts import count
+from ipvae.energy.counts import count_run
 from ipvae.errors import InputError
 from ipvae.evaluation.stopping import EnergyOfEach, FitOfEach
 from ipvae.network.description import IntNetwork
@@ -84,6 +84,7 @@ def stop_figures(network: IntNetwork, choice: StopChoice, found: "Stopped") -> d
         "tolerance": choice.tolerance,
         "every": rule.every,
         "window": rule.window,
+        "margin": rule.margin,
         "budget": found.totals.steps,
         "settled": int(found.settled.sum()),
         "steps": {
@@ -93,5 +94,5 @@ def stop_figures(network: IntNetwork, choice: StopChoice, found: "Stopped") -> d
             "max": int(steps.max()),
         },
         "steps_of_each": steps.tolist(),
-        "counts": count(network, found.totals).as_dict(),
+        "counts": count_run(network, found.totals).as_dict(),
     }

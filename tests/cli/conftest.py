@@ -9,7 +9,7 @@ from rich.console import Console
 
 from ipvae.cli import output
 from ipvae.cli.main import run_command
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 from ipvae.workflows.reporting import once
 
 LOG = (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ipvae.energy import rapl
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 from ipvae.report.words import STATUS
 from ipvae.workflows.reporting import once, text
 

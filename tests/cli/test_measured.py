@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 from ipvae.report.words import STATUS
 
 pytestmark = pytest.mark.usefixtures("without_page")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ipvae.evaluation.metrics import r2
-from ipvae.network.file import read_network, write_network
+from ipvae.network.file_io import read_network, write_network
 from ipvae.network.pixels import to_real
 from ipvae.workflows.backends import run_backend
 from ipvae.workflows.report import make_report

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 from ipvae.report import comparison
 from ipvae.workflows.compare import ENERGY, ComparedModel
 from ipvae.workflows.comparison.costed import PROBE

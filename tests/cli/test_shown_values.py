@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ipvae.emulator import run as emulate
-from ipvae.energy.counts import count
+from ipvae.emulator.recording import run as emulate
+from ipvae.energy.counts import count_run
 from ipvae.energy.models import EnergyRow, TimeRow
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 from ipvae.workflows.doctor import checks
 from ipvae.workflows.report import make_report
 from ipvae.workflows.reporting.costs import Costs, _add_simulated
@@ -36,7 +36,9 @@ def trace(network):
 
 def test_spreads_are_over_the_images(said, network, trace):
     result, _ = said["modelled"]
-    alone = [count(network, replace(trace, samples=[sample])).as_dict() for sample in trace.samples]
+    alone = [
+        count_run(network, replace(trace, samples=[sample])).as_dict() for sample in trace.samples
+    ]
     assert list(result["by_image"]) == list(result["counts"])
     for name, of in result["by_image"].items():
         values = [counts[name] for counts in alone]
@@ -162,7 +164,7 @@ def simulated(events):
 
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_simulators_events_are_counted_per_image(network, trace, monkeypatch, more):
-    ours = count(network, trace).synaptic_ops
+    ours = count_run(network, trace).synaptic_ops
     events = round(3 * ours) + more
     monkeypatch.setattr("ipvae.energy.sanafe.simulate", lambda *_: simulated(events))
     costs = Costs([], [], [])

@@ -137,4 +137,5 @@ def compiled_again(monkeypatch):
     names = ("receive", "multiply")
     fresh = {name: njit(nogil=True)(getattr(messages, name).py_func) for name in names}
     monkeypatch.setattr(messages, "multiply", fresh["multiply"])
+    monkeypatch.setattr(messages, "MATRIX", True)
     return fresh["receive"]

@@ -11,8 +11,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ipvae.emulator import Emulator, kernels, program, run
-from ipvae.emulator.tile import NO_DRAWS, Tile
+from ipvae.emulator import Emulator, kernels, program
+from ipvae.emulator.recording import run
+from ipvae.emulator.tile import Tile
 from ipvae.network.activations import ceiling_table, swish_table
 from ipvae.network.arithmetic import CHANGE_MAX, STATE_MAX, TERM_MAX, input_limit
 from ipvae.network.bounds import layer_saturations
@@ -67,7 +68,7 @@ def acted(layer, given):
     before = (part.fixed, part.rules, part.synapses, sent, state, sent)
     rows = (1, 2, NEVER)
     if poisson:
-        kernels.run_poisson(*before, tile._work, tile.sums["1"], NO_DRAWS, rows)
+        kernels.run_poisson(*before, tile._work, tile.sums["1"], None, rows)
     else:
         kernels.run_graded(*before, tile.sums["1"], rows)
     return tile.u("1", k)[0], tile.z("1", k)[0], tile.sums["1"].saturated

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from ipvae.emulator import Emulator, run
-from ipvae.network.errors import InputError
-from ipvae.network.file import write_network
+from ipvae.emulator import Emulator
+from ipvae.emulator.recording import run
+from ipvae.errors import InputError
+from ipvae.network.file_io import write_network
 from ipvae.network.trace import compare
 
 

@@ -31,13 +31,16 @@ def products(matrix_stand_in):
             receive = matrix_stand_in.compiled_again(patch)
             # Both kinds of message are compiled while the registers are replaced.
             for heard in (messages_of(program, poisson=True), messages_of(program, poisson=False)):
-                receive(np.zeros((1, 16, 256), np.int8), heard, np.zeros((32, 64), np.int32), 1)
+                receive(
+                    np.zeros((1, 16, 256), np.int8), heard, heard.z, np.zeros((32, 64), np.int32), 1
+                )
         yield registers, receive
 
 
 def messages_of(module, poisson):
     """Messages of 64 neurons of one image, none of them sent."""
-    rules = SimpleNamespace(__class__=module.PoissonRules if poisson else module.GradedRules)
+    kind = module.PoissonRules if poisson else module.GradedRules
+    rules = kind(*[None] * len(kind._fields))
     part = SimpleNamespace(
         rules=rules, width=64, layer=SimpleNamespace(sent=(0, 255), n_neurons=64)
     )
@@ -55,7 +58,7 @@ def whole_products(monkeypatch, products):
             *rest, (first, last, first_heard) = more
             for t in range(first, last):
                 if t >= first_heard:
-                    receive(synapses.weights, heard, state.a_in, len(state.u))
+                    receive(synapses.weights, heard, heard.z, state.a_in, len(state.u))
                 rows = (t, t + 1, NEVER)
                 kernel(fixed, given, synapses, heard, state, sent, *rest, rows)
 

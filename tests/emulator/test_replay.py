@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ipvae.emulator import Emulator, run
+from ipvae.emulator import Emulator
+from ipvae.emulator.recording import run
+from ipvae.errors import FormatError, InputError
 from ipvae.network.draws import draws_of, only_draws, read_draws
-from ipvae.network.errors import FormatError, InputError
 from ipvae.network.trace import Trace, compare, write_trace
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ipvae.emulator import Emulator, run
+from ipvae.emulator import Emulator
+from ipvae.emulator.recording import run
 from ipvae.energy import cores
 from ipvae.energy.busiest import NAMES
 from ipvae.energy.cores import cores_as_dict, fewest_cores

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from ipvae.emulator import Emulator, run
-from ipvae.energy.counts import Counts, count
+from ipvae.emulator import Emulator
+from ipvae.emulator.recording import run
+from ipvae.energy.counts import Counts, count_run
 from ipvae.energy.models import EnergyRow, summed
 from ipvae.energy.models.dense import Dense, dense_baselines, dense_work
 from ipvae.energy.models.loihi2 import loihi2_band
@@ -41,7 +42,7 @@ def test_work_is_that_of_the_trace(kinds, network_kind):
     network = kinds.networks(2)[network_kind]
     totals = Emulator(network).totals(network.test_images, STEPS, 0)
     trace = run(network, network.test_images, STEPS, 0)
-    found, counts = work_of(network, totals), count(network, trace)
+    found, counts = work_of(network, totals), count_run(network, trace)
     assert found.counts == counts
     assert sum(layer.received for layer in found.layers) == approx(counts.messages)
     by_layer = (layer.received * layer.shape.neurons for layer in found.layers)

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """A float model that diverges, and numbers that are none, are refused as that."""
 
 import dataclasses

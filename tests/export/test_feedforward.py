@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from ipvae.emulator import Emulator
+from ipvae.errors import QuantizationError
 from ipvae.export.feedforward import amortized
 from ipvae.export.quantize import Images
 from ipvae.network.bounds import bounds
 from ipvae.network.description import InputFormat
-from ipvae.network.errors import QuantizationError
 
 M, K, H = 12, 6, 20
 PIXELS = InputFormat(0, 16, 1 / 16, (3, 4))

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from ipvae.errors import FormatError, InputError
 from ipvae.evaluation.metrics import mse, r2
 from ipvae.export.iterative_vae import from_iterative_vae
-from ipvae.network.errors import FormatError, InputError
 from ipvae.train.data import load_images
 from ipvae.train.dynamics import precision_of, step_direct, step_gram
 from ipvae.train.infer import infer

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from ipvae.emulator import Emulator
+from ipvae.errors import QuantizationError
 from ipvae.export.lca import FRACTION, lca_network
 from ipvae.export.quantize import Images
 from ipvae.network.bounds import bounds
 from ipvae.network.description import InputFormat
-from ipvae.network.errors import QuantizationError
 
 M, K, STEPS, THRESHOLD = 36, 10, 60, 0.1
 PIXELS = InputFormat(0, 16, 1 / 16, (6, 6))

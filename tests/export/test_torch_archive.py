@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 
+from ipvae.errors import FormatError, InputError
 from ipvae.export import torch_archive, torch_pickle
 from ipvae.export.torch_archive import read_archive
 from ipvae.export.torch_pickle import Tensor
-from ipvae.network.errors import FormatError, InputError
 
 GOLDEN = next((Path(__file__).parent / "iterative_vae").glob("*.pt"))
 

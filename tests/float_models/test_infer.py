@@ -8,10 +8,13 @@ which is as likely: the longer a run, the more counts may differ.
 
 import numpy as np
 import pytest
+from numba import njit
 
 from ipvae.errors import DataError
 from ipvae.float_models import steps as step
+from ipvae.float_models.draws import fill_draws, poisson
 from ipvae.float_models.infer import draw_again, infer, sample
+from ipvae.float_models.kernels import exp32
 from ipvae.float_models.zoo import MEMBERS
 from ipvae.train.infer import infer as torch_infer
 
@@ -143,6 +146,39 @@ def test_the_compiled_step_is_the_equation(rng):
     assert np.abs(after - want).max() < 4 * 10 * 2.0**-22
     assert after.min() < -7.99 and after.max() > 9
     assert np.array_equal(counts[after < -7], np.zeros((after < -7).sum()))
+
+
+@njit(fastmath={"contract"})
+def rates(log_rate):
+    found = np.empty_like(log_rate)
+    for i in range(log_rate.size):
+        found[i] = exp32(log_rate[i])
+    return found
+
+
+def test_counts_are_those_of_one_draw_after_another(rng):
+    """Of rates on both sides of one inversion (16), of many, and beyond all counting (32768)."""
+    edges = np.log([15.9, 16.0, 16.1, 32.0, 33.0, 300.0, 20000.0, 32767.0, 32769.0, 1e6])
+    log_rate = np.concatenate([rng.uniform(-12, 5, 20_000), edges.repeat(30), [np.nan]])
+    log_rate = log_rate.astype(np.float32)
+    found, rate = poisson(log_rate, 77, first=5), rates(log_rate)
+    z, slope = np.empty_like(rate), np.empty_like(rate)
+    fill_draws(rate, 0.0, key=77, first=5, z=z, slope=slope)
+    np.testing.assert_array_equal(found, z)
+    assert np.isnan(found[-1]) and found[-31:-1].min() > 900_000
+    assert {0.0, 1.0, 5.0, 20.0} < set(found.tolist())
+
+
+@pytest.mark.parametrize("columns", [1, 63, 64, 65, 200])
+def test_a_row_of_a_product_depends_on_its_codes_alone(rng, columns):
+    matrix = rng.normal(size=(70, columns)).astype(np.float32)
+    codes = rng.poisson(0.4, (9, 70)).astype(np.float32)
+    codes[0] = 0.0
+    found = step.product(codes, step.Blocks.of(matrix))
+    assert found.shape == (9, columns) and not found[0].any()
+    np.testing.assert_allclose(found, codes @ matrix, atol=1e-4)
+    for i in range(9):
+        np.testing.assert_array_equal(step.product(codes[i : i + 1], matrix)[0], found[i])
 
 
 @pytest.mark.parametrize("writeable", [True, False])

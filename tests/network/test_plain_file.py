@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from ipvae.network.errors import DescriptionError, FormatError
-from ipvae.network.file import write_network
+from ipvae.errors import DescriptionError, FormatError
+from ipvae.network.file_io import write_network
 from ipvae.network.hdf5 import read_datasets
 from ipvae.network.plain_file import is_plain, read_plain
 from ipvae.network.plain_net import (

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ipvae.network.errors import InputError
+from ipvae.errors import InputError
 from ipvae.network.plain_input import load_frames, messages
 from ipvae.network.plain_net import (
     CubaNeuron,

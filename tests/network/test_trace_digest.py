@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from ipvae.network.errors import FormatError
+from ipvae.errors import FormatError
 from ipvae.network.trace import Trace, read_trace, write_trace
 from ipvae.network.trace_digest import DIGEST
 from ipvae.network.trace_stream import open_trace

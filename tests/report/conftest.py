@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from ipvae.cli.main import run_command
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 from ipvae.report import svg
 from ipvae.report.ink import Ink
 from ipvae.report.page import drawn, files

@@ -12,8 +12,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from ipvae.errors import InputError
 from ipvae.network.atomic import write_together
-from ipvae.network.errors import InputError
 from ipvae.report import thumbnails
 from ipvae.report.figures.by_step import by_step
 from ipvae.report.page import files, shown, sources

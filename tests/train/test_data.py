@@ -7,8 +7,8 @@ import struct
 import numpy as np
 import pytest
 
+from ipvae.errors import DataError, TrainingError
 from ipvae.train.data import load_images
-from ipvae.train.errors import DataError, TrainingError
 
 
 def write_idx(path, array):

@@ -11,12 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from ipvae.export.fake_quantize import rounding_to
-from ipvae.float_models.config import preset_config
-from ipvae.train import fit as training
-from ipvae.train import keeper
-from ipvae.train.data import Images, load_images
-from ipvae.train.errors import (
+from ipvae.errors import (
     CheckpointError,
     ConfigError,
     DataError,
@@ -24,6 +19,11 @@ from ipvae.train.errors import (
     StoppedError,
     TrainingError,
 )
+from ipvae.export.fake_quantize import rounding_to
+from ipvae.float_models.config import preset_config
+from ipvae.train import fit as training
+from ipvae.train import keeper
+from ipvae.train.data import Images, load_images
 from ipvae.train.files import sole_writer
 from ipvae.train.fit import fit, new_model
 from ipvae.train.keeper import Keeper

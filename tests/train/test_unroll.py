@@ -1,6 +1,7 @@
 """The fused loss and gradient against autograd in double precision, with the draws fixed."""
 
 import math
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pytest
 import torch
 from numba import njit
 
-from ipvae.float_models import kernels
+from ipvae.float_models import compiling, kernels
 from ipvae.float_models.kernels import exp32, log1p32
 from ipvae.train.dynamics import soft_clamp
 from ipvae.train.loss import batch_loss, poisson_kl
@@ -218,13 +219,27 @@ def test_logarithm_is_as_exact_as_it_says():
     assert apply(np.zeros(1, np.float32), False)[0] == 0
 
 
-def test_compiled_functions_call_nothing_of_another_file():
+def test_compiled_functions_call_nothing_of_a_file_outside_their_digest():
     """Or numba would take them from its cache after the other file has changed."""
-    text = Path(kernels.__file__).read_text()
-    assert "from ipvae" not in text
-    assert "import ipvae" not in text
-    for path in Path(kernels.__file__).parent.glob("*.py"):
-        assert "njit" not in path.read_text() or path.name == "kernels.py", path
+    folder = Path(kernels.__file__).parent
+    ours = {f"ipvae.float_models.{name}" for name in (*compiling.COMPILED, "compiling")}
+    for path in folder.glob("*.py"):
+        text = path.read_text()
+        if path.stem in compiling.COMPILED:
+            assert set(re.findall(r"^(?:from|import) (ipvae\S*)", text, re.M)) <= ours, path
+        elif path.stem != "compiling":
+            assert "njit" not in text and "compiling import" not in text, path
+
+
+@pytest.mark.parametrize("name", compiling.COMPILED)
+def test_a_change_of_any_compiled_file_asks_for_another_cache(tmp_path, name):
+    for file in compiling.COMPILED:
+        (tmp_path / f"{file}.py").write_text("one")
+    before = compiling.digest(tmp_path)
+    (tmp_path / f"{name}.py").write_text("two")
+    assert compiling.digest(tmp_path) != before
+    now = compiling.digest(Path(kernels.__file__).parent)
+    assert kernels.product.py_func.__qualname__ == f"product_{now}"
 
 
 def test_compiled_functions_work_where_nothing_can_be_cached(tmp_path):

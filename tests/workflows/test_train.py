@@ -1,9 +1,11 @@
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
 # pyright: reportOptionalMemberAccess=false
 """`ipvae.train_model` on arrays: the whole chain in a notebook, the folder, interruptions."""
 
 import json
 import logging
 import signal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +16,8 @@ from ipvae.cli.main import run_command
 
 pytest.importorskip("torch")
 
-QUICK = {"latents": 48, "steps": 6, "epochs": 8, "learning_rate": 0.02}
-TINY = {"latents": 6, "steps": 2, "epochs": 3, "threads": 1}
+QUICK: dict[str, Any] = {"latents": 48, "steps": 6, "epochs": 8, "learning_rate": 0.02}
+TINY: dict[str, Any] = {"latents": 6, "steps": 2, "epochs": 3, "threads": 1}
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +100,7 @@ def test_without_a_folder_nothing_is_written(digits, tmp_path, monkeypatch):
 def test_api_and_command_line_give_the_same_files(tmp_path, digits):
     words = ["train", "--preset", "digits", "--latents", "6", "--steps", "2", "--epochs", "3"]
     assert run_command([*words, "--seed", "3", "--out", str(tmp_path / "a"), "--quiet"]) == 0
-    given = {**TINY, "preset": "digits", "seed": np.int64(3)}
+    given: dict[str, Any] = {**TINY, "preset": "digits", "seed": np.int64(3)}
     model = ipvae.train_model(**given, out=tmp_path / "b")
     assert result(tmp_path / "a") == result(tmp_path / "b")
     assert same_params(model, ipvae.load_model(tmp_path / "a"))

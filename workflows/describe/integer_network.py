@@ -7,7 +7,7 @@ from ipvae.network import poisson, random_source
 from ipvae.network.bounds import bounds
 from ipvae.network.description import IntNetwork
 from ipvae.network.fields import version_of
-from ipvae.network.file import checksum
+from ipvae.network.file_io import checksum
 from ipvae.network.layers import GradedLayer, PoissonLayer
 from ipvae.network.wiring import Stage
 from ipvae.workflows.results import Table

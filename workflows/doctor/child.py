@@ -74,7 +74,7 @@ def lava_step(_: str) -> str:
     image = network.test_images[:1]
     traces = [
         importlib.import_module(f"ipvae.{place}").run(network, image, 1, 0)
-        for place in ("emulator", "lava_procs.runner")
+        for place in ("emulator.recording", "lava_procs.runner")
     ]
     for variable, expected in traces[0].samples[0]["1"].items():
         if not np.array_equal(traces[1].samples[0]["1"][variable], expected):

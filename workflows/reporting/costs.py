@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ipvae.energy.cores import cores_as_dict
-from ipvae.energy.counts import Counts, count, network_drive_macs
+from ipvae.energy.counts import Counts, count_run, network_drive_macs
 from ipvae.energy.headline import headline
 from ipvae.energy.layer_counts import layer_counts
 from ipvae.energy.measured import Measured, lay_beside
@@ -88,7 +88,7 @@ def _add_simulated(costs: Costs, network: IntNetwork, spikes: Trace) -> None:
     row, of_time = found.rows()
     costs.energy.append(row)
     costs.times.append(of_time)
-    ours = count(network, spikes)
+    ours = count_run(network, spikes)
     costs.sanafe = {
         "version": found.version,
         "images": found.images,

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ipvae import __version__
-from ipvae.energy.counts import count
+from ipvae.energy.counts import count_run
 from ipvae.energy.profiler_log import ProfilerLog
 from ipvae.errors import InputError
 from ipvae.network.activity import activity_of
-from ipvae.network.file import checksum
+from ipvae.network.file_io import checksum
 from ipvae.network.totals import Totals
 from ipvae.report.ink import Ink
 from ipvae.workflows.evaluation.seeds import mean_over_seeds
@@ -51,7 +51,7 @@ def made(
         "samples": request.samples,
         "steps": request.steps,
         "seed": request.seed,
-        "counts": count(request.network, activity).as_dict(),
+        "counts": count_run(request.network, activity).as_dict(),
         "quality": run_quality(request, seen.totals),
         "verified": None if seen.verified is None else seen.verified.to_json(),
         "run": described,
@@ -79,7 +79,7 @@ def _of_run(request: ReportRequest, totals: Totals) -> dict[str, Any]:
     cost = modelled(request.network, activity)
     names = ("model", "kind", "part", "chip", "low_j", "high_j", "low_s", "high_s")
     return {
-        "counts": count(request.network, activity).as_dict(),
+        "counts": count_run(request.network, activity).as_dict(),
         "quality": run_quality(request, totals),
         **{
             key: [{n: value for n, value in row.as_dict().items() if n in names} for row in rows]

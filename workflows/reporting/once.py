@@ -14,7 +14,7 @@ from ipvae.energy.cores import fewest_cores
 from ipvae.energy.rapl import Meter, metered
 from ipvae.energy.step_counts import RowCounter, RunCounts
 from ipvae.network.description import IntNetwork
-from ipvae.network.file import checksum
+from ipvae.network.file_io import checksum
 from ipvae.network.limits import Line
 from ipvae.network.observing import Observer, Recorder, Sample
 from ipvae.network.partition import Placement

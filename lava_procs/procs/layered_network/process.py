@@ -7,7 +7,7 @@ from lava.lib.dl.netx.hdf5 import Network
 
 from ipvae.lava_procs.procs.layer_block.process import LayerBlock, message_bits
 from ipvae.lava_procs.schedule import Schedule
-from ipvae.network.file import read_network
+from ipvae.network.file_io import read_network
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.record import EVERYTHING, Record
 
