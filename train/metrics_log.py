@@ -39,7 +39,7 @@ class MetricsLog:
         try:
             atomic_write(self._path, "".join(_line(*entry) for entry in known).encode())
         except InputError as error:
-            raise CheckpointError(f"{error}. Then go on with --resume.") from error
+            raise CheckpointError(f"{error}. Then go on with resume=True.") from error
         for record, _ in known:
             self._show(record)
 

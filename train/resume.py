@@ -85,7 +85,7 @@ def write_unfinished(run: Path, unfinished: Unfinished) -> None:
         atomic_write(run / NAME, to_safetensors(arrays, metadata=metadata))
     except InputError as error:
         raise CheckpointError(
-            f"{error}. The training's state before is kept; go on with --resume."
+            f"{error}; the one before is kept. Then go on with resume=True."
         ) from error
 
 
