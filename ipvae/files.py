@@ -54,12 +54,10 @@ def atomic_write(path: str | Path, contents: bytes) -> None:
 
     Raises
     ------
-    OSError
-        If it cannot be written; the file that was there is kept.
     InputError
-        If `path` is a folder, a device or a pipe.
+        As `atomic_path`; its cause is the OSError.
     """
-    with _replacing(Path(path)) as temporary:
+    with atomic_path(path) as temporary:
         temporary.write_bytes(contents)
 
 

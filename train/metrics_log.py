@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ipvae.errors import CheckpointError, ConfigError
+from ipvae.errors import CheckpointError, ConfigError, InputError
 from ipvae.files import atomic_write
 
 NAME = "metrics.jsonl"
@@ -38,8 +38,8 @@ class MetricsLog:
         self._board = _board(run / "tensorboard") if tensorboard else None
         try:
             atomic_write(self._path, "".join(_line(*entry) for entry in known).encode())
-        except OSError as error:
-            raise _unwritable(self._path, error) from error
+        except InputError as error:
+            raise CheckpointError(f"{error}. Then go on with resume=True.") from error
         for record, _ in known:
             self._show(record)
 

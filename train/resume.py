@@ -11,7 +11,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
-from ipvae.errors import CheckpointError, ConfigError, DataError
+from ipvae.errors import CheckpointError, ConfigError, DataError, InputError
 from ipvae.files import atomic_write, parse_json, require_file
 from ipvae.float_models.config import TrainConfig
 from ipvae.float_models.parameters import check_params
@@ -83,10 +83,9 @@ def write_unfinished(run: Path, unfinished: Unfinished) -> None:
     metadata = {"training": content, "mark": _mark(content, arrays)}
     try:
         atomic_write(run / NAME, to_safetensors(arrays, metadata=metadata))
-    except OSError as error:
+    except InputError as error:
         raise CheckpointError(
-            f"{run / NAME}: the training's state could not be written ({error.strerror or error}); "
-            "the one before is kept. Make room, then go on with resume=True."
+            f"{error}; the one before is kept. Then go on with resume=True."
         ) from error
 
 
