@@ -25,8 +25,9 @@ LEAST = {
 """Documents, and how much each has its reader do at least."""
 DOCUMENTS = list(LEAST)
 GUIDES = [f"docs/guides/{name}.md" for name in ("board", "count", "model", "simulate")]
-ELSEWHERE = {"docs/api.md", "docs/loihi2.md", "docs/energy.md"}
-"""Tested in workflows/test_api_page.py, test_loihi2_document.py and cli/test_energy_rows.py."""
+ELSEWHERE = {"docs/api.md", "docs/loihi2.md", "docs/energy.md", "docs/training.md"}
+"""Tested in workflows/test_api_page.py, test_loihi2_document.py, cli/test_energy_rows.py and
+test_training_guide.py."""
 MORE = {"compare": ("--samples", "20", "--probe-images", "300")}
 """Words added to commands that say nothing of it."""
 

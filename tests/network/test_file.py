@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipvae.errors import FormatError, InputError
-from ipvae.network import file as network_file
+from ipvae.network import file_io as network_file
 from ipvae.network.fields import to_fields
 from ipvae.network.file_io import checksum, read_network, write_network
 

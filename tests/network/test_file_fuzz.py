@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipvae.errors import FormatError
-from ipvae.network import file as network_file
+from ipvae.network import file_io as network_file
 from ipvae.network.fields import FIELDS_1 as FIELDS
 from ipvae.network.fields import to_fields
 from ipvae.network.file_io import read_network, write_network

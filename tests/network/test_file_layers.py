@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ipvae.errors import FormatError
-from ipvae.network import file as network_file
+from ipvae.network import file_io as network_file
 from ipvae.network.fields import to_fields
 from ipvae.network.file_io import checksum, read_network, write_network
 from ipvae.network.seal import write_seal

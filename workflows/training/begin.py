@@ -52,7 +52,7 @@ def fresh(request: TrainingRequest, processes: int, *, first: bool) -> tuple[Unf
             f"{request.out}: holds an unfinished training ({NAME}). Go on with it with "
             "resume=True, give it up with overwrite=True, or choose another out=."
         )
-    device = request.device or "cpu"
+    device = "cpu" if request.device is None else request.device
     require_device(device)
     if images is None:
         images = preset_images(config.preset, request.options["data_dir"])
