@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipvae.lava_procs.configuration import EVENT_DRIVEN, STOCK, configuration
-from ipvae.lava_procs.importing import import_lava
+from ipvae.lava_procs.importing import import_lava_dl
 from ipvae.network.errors import DescriptionError, InputError
 
 pytestmark = pytest.mark.lava()
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.lava()
 
 @pytest.fixture(scope="module", autouse=True)
 def _lava():
-    import_lava()
+    import_lava_dl()
 
 
 class Port:
