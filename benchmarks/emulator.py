@@ -27,7 +27,7 @@ from roofline import Roofline
 from ipvae.emulator import Emulator, program
 from ipvae.network.description import IntNetwork
 from ipvae.network.drive import drive
-from ipvae.network.file import read_network
+from ipvae.network.file_io import read_network
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 1

@@ -30,7 +30,7 @@ from ipvae.lava_procs.runner import LavaRunner
 from ipvae.network import random_source
 from ipvae.network.description import IntNetwork
 from ipvae.network.drive import drives
-from ipvae.network.file import read_network
+from ipvae.network.file_io import read_network
 
 THRESHOLD = 1000
 """Of the stock neurons, in units of their bias."""

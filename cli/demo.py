@@ -1,16 +1,40 @@
 """`ipvae demo`: the whole chain on images that scikit-learn ships."""
 
-import subprocess
-import sys
+import contextlib
+import io
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ipvae.cli.output import JsonOption, emit, note, settings
-from ipvae.network.atomic import require_writable_folder
+import ipvae
+from ipvae.cli.arguments import with_options
+from ipvae.cli.output import JsonOption, emit, note, show
+from ipvae.errors import IpvaeError
 
 SAMPLES, STEPS = 16, 128
+MOMENTS = (16, 64, 256)
+"""Steps of the evaluation."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the chain.
+
+    Attributes
+    ----------
+    words : list of str
+        Command that does the same, as a user types it after `ipvae`.
+    run : callable
+        Does it and shows its result, with JSON in the file that it is given; returns whether all
+        holds.
+    """
+
+    words: list[str]
+    run: Callable[[str], bool]
 
 
 def demo(
@@ -18,16 +42,18 @@ def demo(
     json: JsonOption = None,
 ) -> None:
     """Train on digits, turn into integers, run on Lava, compare bit for bit, count."""
+    from ipvae.workflows.files import require_writable_folder
+
     results = out / "results"
     require_writable_folder(results)
     failed: list[str] = []
     done: list[str] = []
-    for words in stages(out):
-        name = words[0]
-        note(f"\n[{len(done) + 1}/{len(stages(out))}] ipvae {' '.join(words)}")
-        status = run_stage([*words, "--json", str(results / f"{name}.json")], show=json != "-")
+    chain = stages(out)
+    for stage in chain:
+        name = stage.words[0]
+        note(f"\n[{len(done) + 1}/{len(chain)}] ipvae {' '.join(stage.words)}")
         done.append(name)
-        if status != 0:
+        if not succeeds(stage, results / f"{name}.json", text=json != "-"):
             failed.append(name)
             break
     result = {"ok": not failed, "failed": failed, "stages": done, "out": str(out)}
@@ -41,25 +67,72 @@ def demo(
     raise typer.Exit(1 if failed else 0)
 
 
-def stages(out: Path) -> list[list[str]]:
-    """Commands of the chain, as a user types them after `ipvae`."""
-    run, net = str(out / "run"), str(out / "net.h5")
+def succeeds(stage: Stage, target: Path, *, text: bool) -> bool:
+    """Run a stage; its text goes to stdout where asked for, its mistakes to stderr."""
+    with contextlib.nullcontext() if text else contextlib.redirect_stdout(io.StringIO()):
+        try:
+            return stage.run(str(target))
+        except IpvaeError as error:
+            typer.echo(f"ipvae: {with_options(str(error))}", err=True)
+            return False
+
+
+def stages(out: Path) -> list[Stage]:
+    """Parts of the chain, in order."""
+    run, net, page = out / "run", out / "net.h5", out / "report"
     extent = ["--samples", str(SAMPLES), "--steps", str(STEPS)]
+    moments = ",".join(map(str, MOMENTS))
+
+    def train(target: str) -> bool:
+        from ipvae.workflows.train import train as run_training
+        from ipvae.workflows.training.request import TrainingRequest
+
+        show(run_training(TrainingRequest({"preset": "digits"}, out=run, overwrite=True)), target)
+        return True
+
+    def evaluate(target: str) -> bool:
+        show(ipvae.evaluate(run, steps=MOMENTS, probe=True), target)
+        return True
+
+    def export(target: str) -> bool:
+        show(ipvae.quantize(run).save(net, overwrite=True), target)
+        return True
+
+    def check(target: str) -> bool:
+        found = ipvae.check(ipvae.load_network(net))
+        show(found, target, listed_by="--json -")
+        return found.ok
+
+    def verify(target: str) -> bool:
+        found = ipvae.verify(ipvae.load_network(net), samples=SAMPLES, steps=STEPS)
+        show(found, target)
+        return found.holds
+
+    def make_report(target: str) -> bool:
+        verified = ["verify", str(net), "--backends", "emulator,lava", *extent, "--seed", "0"]
+        seeded = ["report", str(net), "--out", "DIR", *extent, "--seed", "0", "--verify", "lava"]
+        found = ipvae.make_report(
+            net,
+            steps=STEPS,
+            samples=SAMPLES,
+            verify="lava",
+            folder=page,
+            commands={"command": typed(seeded), "verify": typed(verified)},
+        )
+        found.save()
+        show(found, target)
+        return found.bit_exact is not False
+
     return [
-        ["train", "--preset", "digits", "--out", run, "--overwrite"],
-        ["evaluate", run, "--steps", "16,64,256", "--probe"],
-        ["export", run, "--out", net],
-        ["check", net],
-        ["verify", net, *extent],
-        ["report", net, "--out", str(out / "report"), *extent, "--verify", "lava"],
+        Stage(["train", "--preset", "digits", "--out", str(run), "--overwrite"], train),
+        Stage(["evaluate", str(run), "--steps", moments, "--probe"], evaluate),
+        Stage(["export", str(run), "--out", str(net)], export),
+        Stage(["check", str(net)], check),
+        Stage(["verify", str(net), *extent], verify),
+        Stage(["report", str(net), "--out", str(page), *extent, "--verify", "lava"], make_report),
     ]
 
 
-def run_stage(words: list[str], show: bool) -> int:
-    """Run a command in a process of its own; return its exit status."""
-    flags = ["--quiet"] if settings.quiet else []
-    command = [sys.executable, "-m", "ipvae.cli.main", *flags, *words]
-    sys.stdout.flush()
-    return subprocess.run(
-        command, stdout=None if show else subprocess.DEVNULL, check=False
-    ).returncode
+def typed(words: list[str]) -> str:
+    """Return a command as a user types it."""
+    return shlex.join(["ipvae", *words])

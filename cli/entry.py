@@ -1,20 +1,37 @@
 """The console script: one line, too, where a package that the command line needs is broken."""
 
 import json
+import signal
 import sys
 import time
+import traceback
 from pathlib import Path
+
+TERMINATED = 128 + signal.SIGTERM
 
 
 def main() -> None:
-    """Run the command line; where it does not even import, say so, and `doctor` still answers."""
+    """Run the command line; what does not even import is named, and `doctor` still answers."""
     try:
         from ipvae.cli.main import main as run
+
+        run()
     except KeyboardInterrupt:
         sys.exit(130)
     except BaseException as error:  # an import can fail in any way, or even exit
+        if not _while_importing(error):
+            raise
         sys.exit(_without(error, sys.argv[1:]))
-    run()
+
+
+def _while_importing(error: BaseException) -> bool:
+    """Return whether a module is not there, or raised an error when it was imported."""
+    if isinstance(error, SystemExit) and error.code == TERMINATED:
+        return False
+    frames = traceback.walk_tb(error.__traceback__)
+    return isinstance(error, ImportError) or any(
+        frame.f_code.co_name == "<module>" for frame, _ in frames
+    )
 
 
 def _without(error: BaseException, words: list[str]) -> int:
@@ -53,3 +70,7 @@ def _json_target(words: list[str]) -> str | None:
         if word == "--json":
             return words[i + 1] if i + 1 < len(words) else "-"
     return None
+
+
+if __name__ == "__main__":
+    main()

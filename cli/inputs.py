@@ -1,12 +1,13 @@
 """Options and inputs that several commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ipvae.errors import InputError
 
+TIMEOUT_SECONDS = 120.0
 NIR = ".nir"
 """Suffix of files of NIR."""
 
@@ -26,32 +27,83 @@ def not_nir(path: Path) -> Path:
     return path
 
 
+def chosen_from(*names: str) -> Any:
+    """Return the part of an option that names its choices, in its help and to a shell."""
+    return {"metavar": "|".join(names), "autocompletion": lambda: list(names)}
+
+
 NetArgument = Annotated[
     Path, typer.Argument(metavar="NET.h5", help="Network file.", callback=not_nir)
 ]
-SamplesOption = Annotated[int, typer.Option(min=1, help="Images, the first ones in order.")]
-StepsOption = Annotated[int, typer.Option(min=1, help="Updates of each image.")]
-SeedOption = Annotated[int, typer.Option(min=0, help="Seed of all random draws.")]
+BackendOption = Annotated[
+    str,
+    typer.Option(
+        help="emulator: bit-exact, no Lava needed; lava: Lava's CPU simulator, with our "
+        "event-driven synapses; lava-stock: with Lava's own; loihi2: a board.",
+        **chosen_from("emulator", "lava", "lava-stock", "loihi2"),
+    ),
+]
+TargetOption = Annotated[
+    str,
+    typer.Option(help="loihi2 is one chip.", **chosen_from("loihi2", "kapoho-point", "hala-point")),
+]
+LayoutOption = Annotated[
+    str,
+    typer.Option(
+        help="Of an iterative model: K x K synapses, or 2 M K.",
+        **chosen_from("recurrent", "error-units"),
+    ),
+]
+InferenceOption = Annotated[
+    str,
+    typer.Option(
+        help="model: its own; lca: sparse coding on the model's dictionary.",
+        **chosen_from("model", "lca"),
+    ),
+]
+ThresholdOption = Annotated[
+    float | None,
+    typer.Option(metavar="X", help="Of --inference lca, pixel units.", show_default="0.1"),
+]
+SamplesOption = Annotated[
+    int, typer.Option(min=1, metavar="N", help="Images, the first ones in order.")
+]
+StepsOption = Annotated[int, typer.Option(min=1, metavar="T", help="Updates of each image.")]
+SeedOption = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of all random draws.")]
 DataDirOption = Annotated[
-    Path | None, typer.Option(help="Folder with the data set (torchvision's layout).")
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder with the data set (torchvision's layout)."),
 ]
 ImagesOption = Annotated[
     Path | None,
     typer.Option(
+        metavar="FILE|DIR|SET",
         help="Images of your own: an .npy or .npz file (images, labels) or a folder of pictures. "
         "Or those of a set: faces, photographs, digits; faces-framed and so on: smaller, with "
-        "background around them."
+        "background around them.",
+    ),
+]
+IntegersOption = Annotated[
+    str,
+    typer.Option(
+        help="Of a lava-dl network, what integers in --images are: what its input neurons take, or "
+        "real numbers.",
+        **chosen_from("input", "real"),
     ),
 ]
 TimeoutOption = Annotated[
     float,
     typer.Option(
-        help="Seconds without a sign of life after which the lava backend counts as hung; exit 1."
+        metavar="SECONDS",
+        help="Seconds without a sign of life after which the lava backend counts as hung; exit 1.",
     ),
 ]
 ReplayOption = Annotated[
     Path | None,
-    typer.Option(help="Take the counts from this trace in place of the sampler's; --seed is idle."),
+    typer.Option(
+        metavar="FILE.h5",
+        help="Replay the counts of this trace instead of sampling; --seed is ignored.",
+    ),
 ]
 
 

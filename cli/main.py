@@ -3,64 +3,39 @@
 0 done and true; 1 a check failed; 2 bad usage, bad input or a backend that is not here.
 """
 
+import gc
 import os
 import signal
 import sys
+from typing import Any
 
 import typer
 
 from ipvae import __version__
-from ipvae.cli import (
-    check,
-    compare,
-    demo,
-    diff,
-    doctor,
-    evaluate,
-    export,
-    import_arrays,
-    info,
-    report,
-    run,
-    train,
-    verify,
-)
 from ipvae.cli.arguments import with_options
+from ipvae.cli.commands import Commands, Group
+from ipvae.cli.entry import TERMINATED
 from ipvae.cli.output import settings, shown_on_terminal
 from ipvae.cli.plan import completed
 from ipvae.errors import IpvaeError
 
-try:  # newer typer carries click inside
-    from typer._click.exceptions import ClickException
-except ImportError:
-    from click.exceptions import ClickException  # type: ignore[no-redef]
+ClickException: Any = typer.BadParameter.__mro__[2]
+"""Of click, or of what newer releases of typer have in its place."""
+
+COLLECTED = (20_000, 20, 20)
+"""Thresholds of the garbage collector: imports make many objects that stay."""
 
 app = typer.Typer(
     name="ipvae",
     help="Train Poisson VAEs, turn them into integers, run them on Lava or Loihi 2, bit for bit.",
-    add_completion=False,
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for name, command in {
-    "train": train.train,
-    "evaluate": evaluate.evaluate,
-    "import": import_arrays.import_model,
-    "export": export.export,
-    "check": check.check,
-    "run": run.run,
-    "verify": verify.verify,
-    "report": report.report,
-    "compare": compare.compare,
-    "info": info.info,
-    "diff": diff.diff,
-    "demo": demo.demo,
-    "doctor": doctor.doctor,
-}.items():
-    app.command(name)(command)
-
-
 GLOBAL_FLAGS = ("--quiet", "--verbose")
+COMPLETION = "_IPVAE_COMPLETE"
+"""Variable by which a shell asks for completions; see `ipvae --show-completion`."""
 
 
 def _version(value: bool) -> None:
@@ -94,8 +69,9 @@ def run_command(arguments: list[str] | None = None) -> int:
     flags = [word for word in given if word in GLOBAL_FLAGS]  # allowed after the command too
     words = flags + completed([word for word in given if word not in GLOBAL_FLAGS])
     try:
-        command = typer.main.get_command(app)
-        if not given:
+        command: Any = typer.main.get_command(app)
+        command.commands = Commands()
+        if not given and COMPLETION not in os.environ:
             command.main(["--help"], prog_name="ipvae", standalone_mode=False)
             return 2
         with shown_on_terminal():
@@ -122,12 +98,15 @@ def describe(error: BaseException) -> tuple[object, int]:
 def main() -> None:
     """Console script."""
     signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(run_command())
+    gc.set_threshold(*COLLECTED)
+    status = run_command()
+    gc.freeze()  # or all that numba and matplotlib made is looked through once more at the end
+    sys.exit(status)
 
 
 def _terminate(*_: object) -> None:
     """Leave as on an error, so that whatever runs is ended and cleaned up."""
-    raise SystemExit(143)
+    raise SystemExit(TERMINATED)
 
 
 if __name__ == "__main__":

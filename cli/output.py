@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ipvae.cli.arguments import options_named, with_options
-from ipvae.network.atomic import replacing
-from ipvae.network.errors import InputError
+from ipvae.errors import InputError
+from ipvae.workflows.files import write_text
 from ipvae.workflows.progress import Advance, ProgressEvent, listening, stage
 from ipvae.workflows.results import Result, json_data
 from ipvae.workflows.results import Table as TextTable
@@ -41,27 +41,35 @@ _status = Console(stderr=True)
 
 def emit(result: dict, json_target: str | None, text: "Table | str | list[Table | str]") -> None:
     """Show a result: its text on stdout, or JSON in its place (`-`), or both (a file)."""
-    result = json_data(result)
-    if json_target == "-":
-        json.dump(result, sys.stdout, indent=2)
-        sys.stdout.write("\n")
-        return
     if json_target is not None:
         _require_no_input(json_target, "--json")
-        with replacing(Path(json_target)) as temporary:
-            temporary.write_text(json.dumps(result, indent=2) + "\n")
+        write_json(result, json_target)
+    if json_target == "-":
+        return
     console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
     for part in text if isinstance(text, list) else [text]:
         console.print(part, soft_wrap=isinstance(part, str), markup=False)
 
 
-def show(result: Result, json_target: str | None) -> None:
-    """Show a result of the library: its text on stdout, or JSON (`-`), or both (a file)."""
+def write_json(data: dict, target: str) -> None:
+    """Write JSON to a file, or to stdout (`-`)."""
+    text = json.dumps(json_data(data), indent=2) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        write_text(target, text)
+
+
+def show(result: Result, json_target: str | None, **names: str) -> None:
+    """Show a result of the library: its text on stdout, or JSON (`-`), or both (a file).
+
+    `names` are what the result's text calls its inputs and outputs, mostly paths.
+    """
     parts = [
-        table(part.title, part.columns, part.rows)
+        table(options_named(part.title), part.columns, part.rows)
         if isinstance(part, TextTable)
         else options_named(part)
-        for part in result.shown()
+        for part in result.shown(**names)
     ]
     emit(result.to_json(), json_target, parts)
 

@@ -5,9 +5,13 @@ from typing import Annotated
 
 import typer
 
+import ipvae
 from ipvae.cli.inputs import (
+    TIMEOUT_SECONDS,
+    BackendOption,
     DataDirOption,
     ImagesOption,
+    IntegersOption,
     NetArgument,
     ReplayOption,
     SamplesOption,
@@ -16,35 +20,30 @@ from ipvae.cli.inputs import (
     TimeoutOption,
     require_distinct,
 )
-from ipvae.cli.output import JsonOption, emit, require_json_target, table
-from ipvae.cli.plain import run_plain_net
+from ipvae.cli.output import JsonOption, require_json_target, show
 from ipvae.cli.recording import (
     EveryOption,
     HoldOption,
     LayersOption,
     NeuronsOption,
     VariablesOption,
-    chosen_record,
 )
 from ipvae.errors import InputError
-from ipvae.report.numbers import percent
-from ipvae.workflows.backends import TIMEOUT_SECONDS, require_known
-from ipvae.workflows.networks import is_lava_dl, load_network
-from ipvae.workflows.run import RunResult
-from ipvae.workflows.run import run as run_network
 
 
 def run(
     net: NetArgument,
-    backend: Annotated[str, typer.Option(help="emulator, lava or loihi2.")] = "emulator",
+    backend: BackendOption = "emulator",
     samples: SamplesOption = 16,
     steps: StepsOption = 64,
     seed: SeedOption = 0,
     trace: Annotated[
-        Path | None, typer.Option(help="Write every variable of every step here (HDF5).")
+        Path | None,
+        typer.Option(metavar="FILE.h5", help="Write every variable of every step here."),
     ] = None,
     record_draws: Annotated[
-        Path | None, typer.Option(help="Write the counts alone here, as a trace (HDF5).")
+        Path | None,
+        typer.Option(metavar="FILE.h5", help="Write the counts alone here, as a trace."),
     ] = None,
     replay_draws: ReplayOption = None,
     variables: VariablesOption = None,
@@ -55,13 +54,20 @@ def run(
     timeout: TimeoutOption = TIMEOUT_SECONDS,
     profile: Annotated[
         Path | None,
-        typer.Option(help="Measure time and energy on the board too, write them here (CSV)."),
+        typer.Option(
+            metavar="FILE.csv", help="Measure time and energy on the board too, write them here."
+        ),
     ] = None,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
+    integers: IntegersOption = "input",
     json: JsonOption = None,
 ) -> None:
     """Run images on the emulator, on Lava's CPU simulator or on Loihi 2."""
+    from ipvae.workflows.backends import require_known
+    from ipvae.workflows.networks import is_lava_dl, load_own_network
+    from ipvae.workflows.recording import record_of
+
     require_json_target(json)
     require_known(backend)
     if profile is not None and backend != "loihi2":
@@ -87,12 +93,14 @@ def run(
             "--hold": hold,
             "--data-dir": data_dir,
         }
-        run_plain_net(net, backend, samples, steps, seed, timeout, images, json, refused)
+        from ipvae.cli.plain import run_plain_net
+
+        run_plain_net(net, backend, samples, steps, seed, timeout, images, json, refused, integers)
         return
-    network = load_network(net)
+    network = load_own_network(net)
     require_trace(variables, every, layers, neurons, trace, record_draws)
-    record = chosen_record(network, variables, every, layers, neurons)
-    result = run_network(
+    record = record_of(network, variables, every, layers, neurons)
+    result = ipvae.run(
         network,
         images,
         steps=steps,
@@ -107,25 +115,9 @@ def run(
         draws_file=record_draws,
         profile_file=profile,
         timeout=timeout,
+        integers=integers,
     )
-    show(net, result, json)
-
-
-def show(net: Path, result: RunResult, json: str | None) -> None:
-    """Show a run: its extent, its speed, and what was counted."""
-    found = result.to_json()
-    rows = [
-        ["images x steps", f"{result.images} x {result.steps}"],
-        ["time", f"{result.seconds:.2f} s, {result.image_steps_per_second:.0f} image-steps/s"],
-    ]
-    if result.totals is not None:
-        rows += [
-            ["spikes", f"{found['spikes']} ({percent(found['zeros'])} of the counts are zero)"],
-            ["saturations", str(found["saturations"])],
-        ]
-    else:
-        rows.append(["spikes, saturations", "not counted: part of the run was recorded"])
-    emit(found, json, table(f"{net} on {result.backend}", ["", ""], rows))
+    show(result, json, network=str(net))
 
 
 def require_trace(

@@ -1,9 +1,10 @@
 """The fast bit-exact engine: images by the tile, threads over tiles. See docs/performance.md."""
 
 from ipvae.emulator.engine import Emulator, Row, Step, Tell
-from ipvae.emulator.recording import run, run_to_file
+from ipvae.emulator.recording import run_to_file
 from ipvae.emulator.settling import Stopped, StopRule, run_until_settled
 from ipvae.emulator.snapshots import totals_at
+from ipvae.moved import moved
 
 __all__ = [
     "Emulator",
@@ -12,8 +13,17 @@ __all__ = [
     "StopRule",
     "Stopped",
     "Tell",
-    "run",
     "run_to_file",
     "run_until_settled",
     "totals_at",
 ]
+
+__getattr__ = moved(
+    __name__,
+    {
+        "run": (
+            "ipvae.emulator.recording:run",
+            'ipvae.run(network, images, steps=, seed=, record="all").trace',
+        )
+    },
+)

@@ -3,10 +3,15 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from ipvae.compiled import SET_FOLDER, is_kept
 from ipvae.emulator import kernels
 from ipvae.emulator.program import Part, PoissonRules
 
 NOTE = "compiling the emulator for this processor, once: some seconds"
+NOT_KEPT = (
+    "compiling the emulator for this processor: some seconds, at every start, since no folder for "
+    f"numba's cache can be written; {SET_FOLDER}"
+)
 
 
 def say_if_compiling(parts: tuple[Part, ...], tell: Callable[[str], None] | None) -> None:
@@ -20,7 +25,7 @@ def say_if_compiling(parts: tuple[Part, ...], tell: Callable[[str], None] | None
         if n
     ]
     if not all(_ready(kernel) for kernel in needed):
-        tell(NOTE)
+        tell(NOTE if all(is_kept(kernel) for kernel in needed) else NOT_KEPT)
 
 
 def _ready(kernel: object) -> bool:

@@ -13,12 +13,12 @@ import numpy as np
 from ipvae.emulator import program
 from ipvae.emulator.compiling import say_if_compiling
 from ipvae.emulator.tile import IMAGES, Tile
+from ipvae.errors import InputError
 from ipvae.network import random_source
 from ipvae.network.arithmetic import TERM_MAX
 from ipvae.network.bounds import require_proved
 from ipvae.network.description import IntNetwork
 from ipvae.network.draws import check_draws
-from ipvae.network.errors import InputError
 from ipvae.network.stream import frame, stream_drives
 from ipvae.network.totals import LayerTotals, Totals
 from ipvae.network.trace import VARIABLES
@@ -154,7 +154,6 @@ class Emulator:
         hold: int | None = None,
         at: Sequence[int] = (),
         progress: Callable[[int], None] | None = None,
-        attach: Callable[[Tile, int], None] | None = None,
     ) -> Totals:
         """Run without a trace: the fastest way.
 
@@ -166,8 +165,6 @@ class Emulator:
             Steps whose potentials and outputs are kept, of the code and the read-outs.
         progress : callable, optional
             Gets the number of images that each finished tile had, from several threads.
-        attach : callable, optional
-            Gets each tile before its first row, and the index of its first image in the run.
 
         Raises
         ------
@@ -185,7 +182,6 @@ class Emulator:
             draws,
             hold,
             progress,
-            attach,
         )
         return self.together(found, len(images), n_steps, wanted)
 
@@ -199,7 +195,6 @@ class Emulator:
         draws: np.ndarray | None = None,
         hold: int | None = None,
         progress: Callable[[int], None] | None = None,
-        attach: Callable[[Tile, int], None] | None = None,
     ) -> list[R]:
         """Call a function with each tile of images after a reset, in this emulator's threads.
 
@@ -207,7 +202,7 @@ class Emulator:
         ----------
         act : callable
             Advances the tile, at most to row n_steps; called from several threads.
-        images, n_steps, seed, first_image, draws, hold, progress, attach
+        images, n_steps, seed, first_image, draws, hold, progress
             As `totals`.
 
         Returns
@@ -223,8 +218,6 @@ class Emulator:
 
         def finish(part: slice) -> R:
             tile = self._tile(given, part)
-            if attach is not None:
-                attach(tile, first_image + part.start)
             found = act(tile)
             if progress is not None:
                 progress(tile.n)
@@ -257,6 +250,7 @@ class Emulator:
             None if given.draws is None else given.draws[part],
             None if hold is None else lambda row, lag: frame(row, lag, n_steps, hold),
             given.halt,
+            first + part.start,
         )
 
     def _workers(self, n_tiles: int, halt: threading.Event | None = None) -> Any:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from ipvae.compiled import compiled
 from ipvae.emulator import blocks, drawing, lanes, matrix, messages
 from ipvae.emulator.blocks import QUAD
 from ipvae.emulator.drawing import (
@@ -37,14 +37,10 @@ def _sources() -> str:
 _DIGEST = _sources()
 
 
-def compiled(function: Callable[..., Any]) -> Any:
-    """Compile without the interpreter lock, cached where there is a folder for it."""
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile without the interpreter lock, under a name of all that is compiled."""
     function.__qualname__ = f"{function.__name__}_{_DIGEST}"
-    options: Any = {"nogil": True, "no_cfunc_wrapper": True}
-    try:
-        return njit(cache=True, **options)(function)
-    except RuntimeError:  # neither the source's folder nor a home can be written
-        return njit(**options)(function)
+    return compiled(nogil=True, no_cfunc_wrapper=True)(function)
 
 
 @inner
@@ -58,7 +54,7 @@ def bump(table, distance, bits):
     return low + (((np.int64(table[i + 1]) - low) * f) >> shift)
 
 
-@compiled
+@kernel
 def run_poisson(fixed, given, synapses, heard, state, sent, work, sums, recorded, rows):
     """Let a layer of Poisson neurons act for rows[0] <= t < rows[1].
 
@@ -139,7 +135,7 @@ def bend(table, layer, u, width, limits):
     return found
 
 
-@compiled
+@kernel
 def run_graded(fixed, given, synapses, heard, state, sent, sums, rows):
     """Let a layer of graded neurons act for rows[0] <= t < rows[1]; as `run_poisson`."""
     n, width = state.u.shape
@@ -198,7 +194,7 @@ def run_graded(fixed, given, synapses, heard, state, sent, sums, rows):
     sums.peaks[0], sums.peaks[1] = peak, latest
 
 
-@compiled
+@kernel
 def counts_of(offsets, values, ends, z):
     """Write listed counts out: (N, K) int32."""
     z[:] = 0

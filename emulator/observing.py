@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ipvae.emulator.engine import Emulator
+from ipvae.emulator.engine import Emulator, Finished
 from ipvae.emulator.tile import Tile, listed_in_bytes, sent
 from ipvae.network.observing import Observer, Watcher
 from ipvae.network.totals import Totals
@@ -61,7 +61,7 @@ def observe(
     ----------
     emulator : Emulator
     images, n_steps, seed, first_image, at, progress
-        As `Emulator.totals`.
+        As `Emulator.totals`; steps of `at` are in [0, n_steps].
     observers : sequence of Observer
         Their watchers are called from several threads, each from one at a time.
 
@@ -73,43 +73,32 @@ def observe(
     ------
     InputError, DescriptionError
     """
-    seen: list[dict[int, Any]] = [{} for _ in observers]
+    wanted = sorted(set(at))
 
-    def attach(tile: Tile, first: int) -> None:
-        watchers = [observer.watch(first, tile.n, n_steps) for observer in observers]
-        found = {i: watcher for i, watcher in enumerate(watchers) if watcher is not None}
-        if found:
-            tile.watch = _Shown(tile, n_steps, found, first, seen)
+    def act(tile: Tile) -> tuple[Finished, list[Any]]:
+        watchers = [observer.watch(tile.first, tile.n, n_steps) for observer in observers]
+        looking = [watcher for watcher in watchers if watcher is not None]
+        if looking:
+            tile.watch = _shown_to(looking, TileRow(tile))
+        finished = Finished(emulator, tile, n_steps, wanted)
+        tile.watch = None  # without a cycle the tile is freed at once
+        return finished, [None if watcher is None else watcher.result() for watcher in watchers]
 
-    totals = emulator.totals(
-        images, n_steps, seed, first_image, at=at, progress=progress, attach=attach
-    )
-    return totals, [
-        observer.joined([parts[first] for first in sorted(parts)])
-        for observer, parts in zip(observers, seen, strict=True)
+    tiles = emulator.over_tiles(act, images, n_steps, seed, first_image, progress=progress)
+    totals = emulator.together([done for done, _ in tiles], len(images), n_steps, wanted)
+    found = [
+        observer.joined([parts[i] for _, parts in tiles if parts[i] is not None])
+        for i, observer in enumerate(observers)
     ]
+    return totals, found
 
 
-class _Shown:
-    """Shows each row of a tile to its watchers, and takes their results at the last one."""
+def _shown_to(watchers: Sequence[Watcher[Any]], row: TileRow) -> Callable[[int], None]:
+    """Function that shows each row of a tile."""
 
-    def __init__(
-        self,
-        tile: Tile,
-        n_steps: int,
-        watchers: dict[int, Watcher[Any]],
-        first: int,
-        seen: list[dict[int, Any]],
-    ) -> None:
-        self._tile, self._row, self._n_steps = tile, TileRow(tile), n_steps
-        self._watchers = watchers
-        self._first, self._seen = first, seen
+    def show(step: int) -> None:
+        row.turn()
+        for watcher in watchers:
+            watcher.see(step, row)
 
-    def __call__(self, step: int) -> None:
-        self._row.turn()
-        for i, watcher in self._watchers.items():
-            watcher.see(step, self._row)
-            if step == self._n_steps:
-                self._seen[i][self._first] = watcher.result()
-        if step == self._n_steps:
-            self._tile.watch = None  # the tile is freed without the garbage collector
+    return show

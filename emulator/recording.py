@@ -9,7 +9,7 @@ from ipvae.emulator.engine import Emulator, Row, Tell
 from ipvae.emulator.tile import IMAGES
 from ipvae.network.description import IntNetwork
 from ipvae.network.draws import check_draws
-from ipvae.network.file import checksum
+from ipvae.network.file_io import checksum
 from ipvae.network.record import EVERYTHING, LayerRecord, Record
 from ipvae.network.trace import Trace
 from ipvae.network.trace_stream import CHUNK_ROWS, open_trace

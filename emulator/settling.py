@@ -7,9 +7,15 @@ import numpy as np
 
 from ipvae.emulator.engine import Emulator, drives_at_limit, layer_totals
 from ipvae.emulator.tile import Tile
+from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
-from ipvae.network.errors import InputError
 from ipvae.network.totals import Totals, joined
+
+BATCHES = 4
+"""Of a window, whose means tell how noisy it is."""
+QUARTER = 4
+MOST_CHECKS = 256
+"""Of a window: what is kept of an image stays small, however long the run."""
 
 Figure = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """(indices of images (n,), log-rates u (n, K), outputs z (n, K)) -> figure of each (n,)."""
@@ -17,11 +23,17 @@ Figure = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class StopRule:
-    """An image stops when a figure of it has settled.
+    """An image stops when a figure of it has settled, beyond what noise could feign.
 
     The figure (R2, free energy) is judged at steps every, 2 every, ... Its mean over the last
-    `window` of them is compared with that over the `window` before; drawn counts make a single
-    value noisy.
+    checks is compared with that over as many checks before: an image stops when the change and
+    `margin` standard errors of it are together at most the tolerance. So it does not stop because
+    noise hides a change, and where noise is large it stops late. These windows grow with the run,
+    to a quarter of all checks: the standard error falls, and a slow drift is not missed.
+
+    The standard error is found from the image itself: each window is cut into 4 batches, whose
+    means differ from their neighbours by noise, however the values within a batch depend on one
+    another.
 
     Attributes
     ----------
@@ -30,32 +42,61 @@ class StopRule:
     tolerance : float
         Largest change of the mean that counts as none.
     every : int
+        Steps between checks.
     window : int
+        Checks of a window at first, 4 and above.
     relative : bool
         Whether the tolerance is a share of the mean's magnitude.
+    margin : float
+        Standard errors that are added to a change; 0 for none.
     """
 
     figure: Figure
     tolerance: float
-    every: int = 16
-    window: int = 4
+    every: int = 8
+    window: int = 8
     relative: bool = False
+    margin: float = 2.5
 
     def __post_init__(self) -> None:
-        if self.every < 1 or self.window < 1 or not 0 <= self.tolerance < float("inf"):
+        numbers = (self.tolerance, self.margin)
+        least = self.every >= 1 and self.window >= BATCHES
+        if not least or not all(0 <= number < float("inf") for number in numbers):
             raise InputError(
                 f"stop rule: found every {self.every}, window {self.window}, tolerance "
-                f"{self.tolerance}; allowed are 1 and above, 1 and above, 0 and above"
+                f"{self.tolerance}, margin {self.margin}; allowed are 1 and above, {BATCHES} and "
+                "above, 0 and above, 0 and above"
             )
 
-    def settled(self, figures: np.ndarray) -> np.ndarray:
-        """Tell which images have settled: figures (checks, n) -> (n,) bool."""
-        w = self.window
+    def width(self, checks: int) -> int:
+        """Checks of each window after some number of checks: a multiple of 4."""
+        grown = min(checks // QUARTER, MOST_CHECKS)
+        return max(self.window, grown) // BATCHES * BATCHES
+
+    def settled(self, figures: np.ndarray, checks: int | None = None) -> np.ndarray:
+        """Tell which images have settled.
+
+        Parameters
+        ----------
+        figures : (m, n) array
+            Of n images at the last m checks.
+        checks : int, optional
+            Of the run so far; m without it.
+
+        Returns
+        -------
+        (n,) bool
+        """
+        n = figures.shape[1]
+        w = self.width(len(figures) if checks is None else checks)
         if len(figures) < 2 * w:
-            return np.zeros(figures.shape[1], dtype=bool)
-        late, early = figures[-w:].mean(axis=0), figures[-2 * w : -w].mean(axis=0)
+            return np.zeros(n, dtype=bool)
+        batches = figures[-2 * w :].reshape(2, BATCHES, w // BATCHES, n).mean(axis=2)
+        early, late = batches.mean(axis=1)
+        noise = np.square(np.diff(batches, axis=1)).mean(axis=(0, 1)) / 2  # variance of a batch
+        error = np.sqrt(2 * noise / BATCHES)
         most = self.tolerance * (np.abs(late) if self.relative else 1.0)
-        return np.abs(late - early) <= most
+        return np.abs(late - early) + self.margin * error <= most
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,5 +233,6 @@ class _Running:
             return np.zeros(len(self.images), dtype=bool)
         k = left.last[left.code][0].shape[1]
         figure = rule.figure(self.images, self.tile.u(left.code, k), self.tile.z(left.code, k))
-        self._figures = np.vstack([self._figures, figure])[-2 * rule.window :]
-        return rule.settled(self._figures)
+        checks = step // rule.every
+        self._figures = np.vstack([self._figures, figure])[-2 * rule.width(checks + 1) :]
+        return rule.settled(self._figures, checks)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ipvae.emulator.engine import Emulator, Finished
 from ipvae.emulator.tile import Tile
-from ipvae.network.errors import InputError
+from ipvae.errors import InputError
 from ipvae.network.totals import Totals
 
 

@@ -39,6 +39,8 @@ class Tile:
         Which frame drives a row; the first one if not given.
     halt : threading.Event, optional
         Once set, no further row is run.
+    first : int
+        Index of the first image in its run.
     """
 
     def __init__(
@@ -49,8 +51,10 @@ class Tile:
         draws: np.ndarray | None = None,
         frame: Frame | None = None,
         halt: threading.Event | None = None,
+        first: int = 0,
     ) -> None:
         self.n = len(keys)
+        self.first = first
         self.row = 0
         self.watch: Callable[[int], None] | None = None
         """Called after each row with its number; see `ipvae.emulator.observing`."""

@@ -5,11 +5,11 @@ import numpy as np
 from ipvae.energy.busiest import NAMES
 from ipvae.energy.core_counts import CoreCounts, core_counts
 from ipvae.energy.step_counts import RunCounts
+from ipvae.network.activity import Activity
 from ipvae.network.core_memory import CONSERVATIVE, MODEL, layer_shapes
 from ipvae.network.description import IntNetwork
 from ipvae.network.limits import TARGETS, USABLE_CORES, Line
 from ipvae.network.partition import Placement, place
-from ipvae.network.totals import Totals
 
 
 def fewest_cores(network: IntNetwork) -> Placement | Line:
@@ -32,7 +32,7 @@ def fewest_cores(network: IntNetwork) -> Placement | Line:
 
 
 def cores_as_dict(
-    network: IntNetwork, placement: Placement | Line, totals: Totals, run: RunCounts
+    network: IntNetwork, placement: Placement | Line, activity: Activity, run: RunCounts
 ) -> dict:
     """JSON data: every core, the busiest, and the busiest at a step of the chip, on average.
 
@@ -41,7 +41,7 @@ def cores_as_dict(
     network : IntNetwork
     placement : Placement or Line
         As `fewest_cores`.
-    totals : Totals
+    activity : Activity
         Of a run of at least one image.
     run : RunCounts
         Of the same run, with this placement.
@@ -52,9 +52,9 @@ def cores_as_dict(
             f"{placement.found:,} of {placement.allowed:,} ({placement.where})"
         )
         return {"plan": plan, "list": [], "busiest": {}, "busiest_per_step": {}}
-    counts = core_counts(network, totals, placement)
-    chip_steps = totals.images * network.wiring.chip_steps(totals.steps)
-    listed = _list(placement, counts, totals.images)
+    counts = core_counts(network, activity, placement)
+    chip_steps = activity.images * network.wiring.chip_steps(activity.steps)
+    listed = _list(placement, counts, activity.images)
     return {
         "plan": _plan(placement),
         "list": listed,

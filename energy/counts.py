@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from ipvae.energy.layer_counts import drive_macs, layer_sums
+from ipvae.moved import moved
 from ipvae.network.activity import Activity, activity_of
 from ipvae.network.description import IntNetwork
 from ipvae.network.totals import Totals
@@ -61,7 +62,7 @@ class Counts:
         return asdict(self)
 
 
-def count(network: IntNetwork, run: Activity | Totals | Trace) -> Counts:
+def count_run(network: IntNetwork, run: Activity | Totals | Trace) -> Counts:
     """Count the operations of a run on any backend.
 
     Where images stopped alone, each counts up to its own last step.
@@ -89,7 +90,7 @@ def count(network: IntNetwork, run: Activity | Totals | Trace) -> Counts:
     return Counts(**means, drive_macs=float(network_drive_macs(network)))
 
 
-count_totals = count
+count_totals = count_run
 
 
 def image_sums(network: IntNetwork, activity: Activity) -> dict[str, np.ndarray]:
@@ -119,3 +120,11 @@ def image_sums(network: IntNetwork, activity: Activity) -> dict[str, np.ndarray]
 def network_drive_macs(network: IntNetwork) -> int:
     """Products of the drive for one image, all layers."""
     return sum(drive_macs(layer) for layer in network.layers.values())
+
+
+__getattr__ = moved(
+    __name__,
+    {
+        "count": ("ipvae.energy.counts:count_run", "ipvae.count_operations(network, result)"),
+    },
+)

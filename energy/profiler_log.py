@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ipvae.network.errors import FormatError
+from ipvae.errors import FormatError
 from ipvae.network.profiler_columns import CHIP, COLUMNS, CORE, CORES, ONE, STEPS, TIME, TIMES
 
 MOST_BYTES = 2**26

@@ -12,7 +12,8 @@ CPUINFO = Path("/proc/cpuinfo")
 MODEL = "this machine (RAPL)"
 ASSUMPTIONS = (
     "whole packages: all cores and all that ran on the machine meanwhile, idle power not "
-    "subtracted; compilation is in it where the emulator compiled",
+    "subtracted; compilation is in it where the emulator compiled, and so is the counting of a "
+    "report",
     "left out: memory (unless it is in the package), fans, power supply",
     "a counter wrapped once at most",
 )

@@ -15,10 +15,10 @@ import numpy as np
 
 from ipvae.energy.models.row import EnergyRow, TimeRow
 from ipvae.energy.models.sanafe import SPIKE_OUT_PJ
+from ipvae.errors import BackendError, InputError
 from ipvae.network.activity import activity_of, received_messages
 from ipvae.network.core_memory import CONSERVATIVE, layer_shapes
 from ipvae.network.description import IntNetwork
-from ipvae.network.errors import BackendError, InputError
 from ipvae.network.limits import TARGETS, Line
 from ipvae.network.partition import Placement, place
 from ipvae.network.trace import Trace
@@ -92,7 +92,7 @@ def require_sanafe() -> ModuleType:
         import sanafe
     except ImportError as error:
         raise BackendError(
-            f"--sanafe: SANA-FE cannot be imported ({error}); install it with {INSTALL}"
+            f"sanafe: SANA-FE cannot be imported ({error}); install it with {INSTALL}"
         ) from error
     return sanafe
 
@@ -123,7 +123,7 @@ def simulate(network: IntNetwork, trace: Trace) -> Simulated:
             chip.load(_build(sanafe, arch, network, trace, placement))
         except sanafe.HardwareMappingError as error:
             raise InputError(
-                f"--sanafe: SANA-FE cannot place the network ({error}); leave it out"
+                f"sanafe: SANA-FE cannot place the network ({error}); leave it out"
             ) from error
         n_steps = len(trace.samples) * (trace.steps + 1)
         found = chip.sim(n_steps, timing_model="detailed", processing_threads=1)
@@ -144,12 +144,12 @@ def _placed(network: IntNetwork, trace: Trace, cores: int) -> Placement:
     found = place(layer_shapes(network), TARGETS["hala-point"], CONSERVATIVE, received)
     if isinstance(found, Line):
         raise InputError(
-            f"--sanafe: the memory model does not fit the network ({found.rule} {found.found:,} of "
+            f"sanafe: the memory model does not fit the network ({found.rule} {found.found:,} of "
             f"{found.allowed:,}, {found.where}); leave it out"
         )
     if found.total_cores > cores // 2:
         raise InputError(
-            f"--sanafe: the network takes {found.total_cores} cores, SANA-FE's Loihi has room for "
+            f"sanafe: the network takes {found.total_cores} cores, SANA-FE's Loihi has room for "
             f"{cores // 2} beside those that replay; leave it out"
         )
     return found

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ipvae.energy.counts import Counts, count
+from ipvae.energy.counts import Counts, count_run
 from ipvae.energy.layer_counts import LayerCounts, layer_counts
 from ipvae.network.activity import Activity, activity_of
 from ipvae.network.core_memory import CONSERVATIVE, OPTIMISTIC, LayerShape, layer_shapes
@@ -111,7 +111,7 @@ def work_of(network: IntNetwork, run: Activity | Totals) -> Work:
         for reading in (OPTIMISTIC, CONSERVATIVE)
     )
     return Work(
-        counts=count(network, activity),
+        counts=count_run(network, activity),
         layers=layers,
         period=network.wiring.period,
         chip_steps=network.wiring.chip_steps(steps),

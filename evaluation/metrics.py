@@ -103,6 +103,23 @@ def quality(images: np.ndarray, counts: np.ndarray, phi: np.ndarray) -> dict[str
     return {"mse": mse(images, read_out), "r2": r2(images, read_out), "zeros": zeros(counts)}
 
 
+def quality_of_each(
+    images: np.ndarray, counts: np.ndarray, phi: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return `mse`, `r2` and `zeros` of each image, (N,) float64; arguments as of `quality`.
+
+    `r2` is nan where an image's pixels are all equal.
+    """
+    residual = _residual_sums(images, counts.astype(np.float32) @ phi.T.astype(np.float32))
+    x = images.astype(np.float64)
+    variation = np.square(x - x.mean(axis=1, keepdims=True)).sum(axis=1)
+    varies = images.max(axis=1) > images.min(axis=1)
+    explained = np.full(len(images), np.nan)
+    explained[varies] = 1.0 - residual[varies] / variation[varies]
+    silent = np.count_nonzero(counts == 0, axis=1) / counts.shape[1]
+    return {"mse": residual / images.shape[1], "r2": explained, "zeros": silent}
+
+
 def curve(
     images: np.ndarray, counts: Mapping[int, np.ndarray], phi: np.ndarray
 ) -> list[dict[str, float]]:

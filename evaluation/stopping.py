@@ -1,19 +1,26 @@
-"""Figures of single images at one step, by which a run can tell that an image has settled."""
+"""Figures of single images at one step, by which a run can tell that an image has settled.
+
+Where counts are drawn a figure is its expectation over the draws of that step, given the
+log-rates: it has the same mean as the figure of the counts, and a twentieth of its variance.
+"""
+
+from collections.abc import Callable
 
 import numpy as np
 
+from ipvae.errors import InputError
 from ipvae.network.arithmetic import to_nats
 from ipvae.network.description import IntNetwork
 from ipvae.network.drive import drive
-from ipvae.network.errors import InputError
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.pixels import to_real
 
 
 class FitOfEach:
-    """R2 of each image from what the code sent at a step, x^ = Phi z.
+    """R2 of each image from the code at a step, x^ = Phi z; of drawn counts the expected one.
 
-    An image whose pixels are all equal has nothing to explain: its figure is always 0.
+    E |x - Phi z|^2 = |x - Phi r|^2 + sum_k r_k |phi_k|^2 with rates r = exp(u). An image whose
+    pixels are all equal has nothing to explain: its figure is always 0.
 
     Parameters
     ----------
@@ -25,26 +32,41 @@ class FitOfEach:
     def __init__(self, network: IntNetwork, pixels: np.ndarray) -> None:
         self._images = to_real(pixels, network.input).astype(np.float32)
         self._phi = network.decoder.T.astype(np.float32)
+        self._squares = np.square(network.decoder, dtype=np.float64).sum(axis=0)
+        self._rates = _rates_of(network)
         self._variation = np.square(
             self._images - self._images.mean(axis=1, keepdims=True), dtype=np.float64
         ).sum(axis=1)
 
     def __call__(self, images: np.ndarray, u: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Figure (n,) of some images by their indices (n,), from u and z (n, K)."""
-        del u
-        residual = z.astype(np.float32) @ self._phi - self._images[images]
-        squares = np.square(residual, dtype=np.float64).sum(axis=1)
+        if self._rates is None:
+            return self.of_codes(images, z)
+        rates = self._rates(u)
+        return self._explained(images, rates, rates @ self._squares)
+
+    def of_codes(self, images: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        """R2 (n,) of some images from codes (n, K)."""
+        return self._explained(images, codes, 0.0)
+
+    def _explained(
+        self, images: np.ndarray, codes: np.ndarray, of_draws: np.ndarray | float
+    ) -> np.ndarray:
+        """R2 from codes, and from the squared error that their draws add."""
+        residual = codes.astype(np.float32) @ self._phi - self._images[images]
+        squares = np.square(residual, dtype=np.float64).sum(axis=1) + of_draws
         variation = self._variation[images]
         explained = 1.0 - squares / np.where(variation > 0, variation, 1.0)
         return np.where(variation > 0, explained, 0.0)
 
 
 class EnergyOfEach:
-    """Free energy of each image at a step, in nats times the model's step size.
+    """Expected free energy of each image at a step, in nats times the model's step size.
 
     F(z) = z' G z / 2 - b' z, whose negative gradient is the update of the log-rates, with the
     self-inhibition as G's diagonal: the squared error, weighed by the pixels' precisions, plus
-    the price of a spike, less what does not depend on z (arXiv 2410.19315, Gram form).
+    the price of a spike, less what does not depend on z (arXiv 2410.19315, Gram form). Over the
+    draws E F(z) = F(r) + sum_k G_kk r_k / 2 with rates r = exp(u).
 
     Parameters
     ----------
@@ -70,12 +92,27 @@ class EnergyOfEach:
         assert heard is not None
         self._gram = np.ldexp(heard * (-1.0 * layer.sign), layer.weight_exp)
         self._gram[np.diag_indices_from(self._gram)] += layer.self_weight
+        self._own = np.diagonal(self._gram) / 2
         self._drive = drive(network, pixels)
         self._frac_bits = layer.frac_bits
 
     def __call__(self, images: np.ndarray, u: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Figure (n,) of some images by their indices (n,), from u and z (n, K)."""
-        del u
-        counts = z.astype(np.float64)
-        force = counts @ self._gram.T / 2 - self._drive[images]
-        return to_nats((counts * force).sum(axis=1), self._frac_bits)
+        del z
+        rates = np.exp(to_nats(u, self._frac_bits))
+        return self.of_codes(images, rates) + to_nats(rates @ self._own, self._frac_bits)
+
+    def of_codes(self, images: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        """Free energy (n,) of some images from codes (n, K)."""
+        codes = codes.astype(np.float64)
+        force = codes @ self._gram.T / 2 - self._drive[images]
+        return to_nats((codes * force).sum(axis=1), self._frac_bits)
+
+
+def _rates_of(network: IntNetwork) -> Callable[[np.ndarray], np.ndarray] | None:
+    """Rates of a drawn code from its log-rates; None of a code that is not drawn."""
+    layer = network.layer
+    if not isinstance(layer, PoissonLayer):
+        return None
+    frac_bits = layer.frac_bits
+    return lambda u: np.exp(to_nats(u, frac_bits))

@@ -32,7 +32,7 @@ LEAST_ROWS = 256
 
 
 @dataclass(frozen=True, eq=False)
-class Activity:
+class CalibrationMoments:
     """What is sent on calibration images.
 
     Attributes
@@ -45,10 +45,14 @@ class Activity:
     covariance: np.ndarray
 
     @classmethod
-    def of(cls, counts: np.ndarray) -> "Activity":
+    def of(cls, counts: np.ndarray) -> "CalibrationMoments":
         """Return that of counts (n, J)."""
         mean = counts.mean(axis=0, dtype=np.float64)
         return cls(mean, _moment(counts) / len(counts) - np.outer(mean, mean))
+
+
+Activity = CalibrationMoments
+"""Its name before `ipvae.network.activity`."""
 
 
 def _moment(counts: np.ndarray) -> np.ndarray:

@@ -10,7 +10,8 @@ and errors are e = c D^(1/2) x - Q z, precision included; the update adds 2^E Q^
 
 import numpy as np
 
-from ipvae.export.compensation import Activity, compensated
+from ipvae.errors import QuantizationError
+from ipvae.export.compensation import CalibrationMoments, compensated
 from ipvae.export.grid import to_grid, within
 from ipvae.export.losses import grid_facts
 from ipvae.export.quantize import (
@@ -26,7 +27,6 @@ from ipvae.export.quantize import (
 )
 from ipvae.network.arithmetic import STATE_MAX, TERM_MAX
 from ipvae.network.description import FloatNetwork, InputFormat, IntNetwork
-from ipvae.network.errors import QuantizationError
 from ipvae.network.layers import (
     ADDED,
     DRIVE_EXP_RANGE,
@@ -48,7 +48,7 @@ def error_units(
     pixels: InputFormat,
     test: Images,
     largest_error: np.ndarray,
-    activity: Activity,
+    activity: CalibrationMoments,
     weight_bits: int = 8,
     frac_bits: int | None = None,
 ) -> IntNetwork:
@@ -65,7 +65,7 @@ def error_units(
         Stored in the file.
     largest_error : (M,) float64
         Largest |D^(1/2) (x - Phi z)| of each pixel on calibration images.
-    activity : Activity
+    activity : CalibrationMoments
         Counts of the float network on calibration images.
     weight_bits : int in 2..8
     frac_bits : int in 12..16, optional
@@ -142,7 +142,7 @@ def error_units(
 
 
 def _shared_grid(
-    values: np.ndarray, units: float, bits: int, activity: Activity
+    values: np.ndarray, units: float, bits: int, activity: CalibrationMoments
 ) -> tuple[np.ndarray, float, int]:
     """Round c * values to integers with c^2 2^E = units, E whole.
 

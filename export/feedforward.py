@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.errors import QuantizationError
 from ipvae.export.grid import to_grid, within
 from ipvae.export.losses import grid_facts
 from ipvae.export.quantize import (
@@ -24,7 +25,6 @@ from ipvae.export.quantize import (
 from ipvae.network.activations import CEILING_BITS, SWISH, SWISH_BITS, swish_table
 from ipvae.network.arithmetic import CHANGE_MAX, STATE_MAX, TERM_MAX
 from ipvae.network.description import InputFormat, IntNetwork
-from ipvae.network.errors import QuantizationError
 from ipvae.network.layers import (
     ADDED,
     DRIVE_EXP_RANGE,

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ipvae.errors import QuantizationError
 from ipvae.evaluation.metrics import judged
 from ipvae.export.compensation import Activity
 from ipvae.export.correction import LOG_STEPS
 from ipvae.export.feedforward import CEILING
 from ipvae.export.options import ExportOptions
-from ipvae.export.quantize import LOG_RATE_HIGH
+from ipvae.export.quantize import LOG_RATE_HIGH, WIDEST_PAYLOAD
 from ipvae.network.arithmetic import FRAC_BITS
 from ipvae.network.description import InputFormat
 from ipvae.network.pixels import to_real
@@ -59,6 +60,7 @@ class FloatBaseline:
         }
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what diverges is named by require_convergence
 def float_baseline(
     checkpoint: "Checkpoint",
     options: ExportOptions,
@@ -113,6 +115,29 @@ def _iterated(
         largest_error=_largest_error(real, seen.codes, decoder, options),
         largest_code=float(seen.largest.max()),
         activity=Activity.of(np.concatenate(seen.sample)) if options.compensated else None,
+    )
+
+
+def require_convergence(baseline: FloatBaseline, options: ExportOptions, where: str) -> None:
+    """Refuse a float model that runs away: no rounding can save it.
+
+    Raises
+    ------
+    QuantizationError
+        If a code is no finite number, or if at the last step the mean count of a neuron is beyond
+        the widest payload. The highest rate, 256, stays far below that.
+    """
+    step = max(baseline.codes)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = np.abs(baseline.codes[step]).mean(axis=0).max()
+        error = np.square(baseline.real - baseline.codes[step] @ baseline.decoder.T).mean()
+    most = 2**WIDEST_PAYLOAD - 1
+    if np.isfinite(error) and (options.inference == "lca" or mean <= most):
+        return
+    raise QuantizationError(
+        f"{where}: the float model itself diverges on the calibration images: after {step} steps a "
+        f"neuron sends {mean:.4g} on average, allowed is {most} (MSE {error:.4g}). Its step size "
+        "is too large, or the images have another scale than those of its training"
     )
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ipvae.network.errors import QuantizationError
+from ipvae.errors import QuantizationError
 
 ROUNDING_WEIGHT = 5.0
 """What a squared error by rounding counts against one by clipping.
@@ -50,6 +50,16 @@ def recurrent_grid(
     return integers.astype(np.int16), exponent
 
 
+def require_finite(values: np.ndarray, where: str) -> None:
+    """Raise QuantizationError if values hold NaN or infinity, which pass every comparison."""
+    wrong = int(np.size(values) - np.isfinite(values).sum())
+    if wrong:
+        raise QuantizationError(
+            f"{where}: {wrong} of {np.size(values)} values are no finite numbers; the model's step "
+            "size or pixel deviations are out of the usual range"
+        )
+
+
 def smallest_exponent(
     values: np.ndarray, limit: int, exponents: tuple[int, int], where: str
 ) -> int:
@@ -60,6 +70,7 @@ def smallest_exponent(
     QuantizationError
         If it is larger than allowed.
     """
+    require_finite(values, where)
     low, high = exponents
     largest = float(np.abs(values).max())
     exponent = low if largest == 0 else max(low, math.ceil(math.log2(largest / limit)))
@@ -101,10 +112,11 @@ def to_grid(
 
 def within(values: np.ndarray, limit: int, where: str) -> np.ndarray:
     """Round to int32 within +-limit, or raise QuantizationError."""
+    require_finite(values, where)
     rounded = np.rint(values)
     if np.abs(rounded).max() > limit:
         raise QuantizationError(
-            f"{where}: largest value {np.abs(rounded).max():.0f}, allowed {limit}; "
+            f"{where}: largest value {np.abs(rounded).max():.10g}, allowed {limit}; "
             "the model's step size or pixel deviations are out of the usual range"
         )
     return rounded.astype(np.int32)

@@ -6,16 +6,16 @@ counts twice a step, for the update and for the read-out, where ours draws once:
 step is the same.
 """
 
-import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ipvae.errors import FormatError, InputError
 from ipvae.export.torch_archive import Archive, Tensor, read_archive
-from ipvae.files import require_file
-from ipvae.network.errors import InputError
+from ipvae.files import parse_json, read_file
 from ipvae.network.hdf5_child import shown
 
 TENSORS = {
@@ -32,6 +32,12 @@ RAMP = "layer.eps"
 
 UNUSED = ("layer.temp", "layer.beta_inner", "layer.n_exp")
 """Of training, or of inner iterations that we refuse."""
+
+MODEL_KEYS = ("model", "state_dict", "model_state_dict")
+"""Entries of a checkpoint that hold the tensors; they may also stand in it by themselves."""
+
+_WRAPPERS = re.compile(r"(?:(?<=\.)|^)(?:_orig_mod|module)\.")
+"""Parts of names that torch.compile and DataParallel add."""
 
 CLAMP = 10.0
 MAX_JSON_BYTES = 1 << 20
@@ -105,12 +111,7 @@ def from_iterative_vae(
 
 
 def _model_tensors(archive: Archive) -> dict[str, Tensor]:
-    model = archive.content.get("model") if isinstance(archive.content, dict) else None
-    if not isinstance(model, dict):
-        raise InputError(
-            f"{archive.path}: has no entry 'model'; needed is a checkpoint of IterativeVAE's "
-            "trainer. Pass the .pt that it saved."
-        )
+    model = _model(archive)
     if "layer.u_init.1" in model or "layer.log_lr.1" in model:
         raise InputError(
             f"{archive.path}: has Gaussian latents (layer.u_init.1); allowed are Poisson latents, "
@@ -131,6 +132,24 @@ def _model_tensors(archive: Archive) -> dict[str, Tensor]:
             "Pass a whole checkpoint of an iterative Poisson VAE."
         )
     return {name: model[name] for name in (*TENSORS, RAMP) if isinstance(model.get(name), Tensor)}
+
+
+def _model(archive: Archive) -> dict[str, Any]:
+    """The checkpoint's model by the names that it has uncompiled and on one device."""
+    content = archive.content if isinstance(archive.content, dict) else {}
+    named = [content[key] for key in MODEL_KEYS if isinstance(content.get(key), dict)]
+    model = {}
+    for name, value in (named[0] if named else content).items():
+        plain = _WRAPPERS.sub("", name)
+        if plain in model:
+            raise InputError(f"{archive.path}: model holds {shown(plain[:60])} twice. Save one.")
+        model[plain] = value
+    if not named and not model.keys() & TENSORS.keys():
+        raise InputError(
+            f"{archive.path}: has no entry 'model'; needed is a checkpoint of IterativeVAE's "
+            "trainer. Pass the .pt that it saved."
+        )
+    return model
 
 
 def _parameters(archive: Archive, tensors: dict[str, Tensor]) -> dict[str, np.ndarray]:
@@ -236,20 +255,14 @@ def _said(content: dict[str, Any], where: Path) -> dict[str, float]:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    require_file(path)
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_JSON_BYTES + 1)
-        content = json.loads(data) if len(data) <= MAX_JSON_BYTES else None
-    except (OSError, ValueError, RecursionError) as error:
+        content = parse_json(read_file(path, FormatError, MAX_JSON_BYTES))
+    except FormatError:
+        raise
+    except ValueError as error:
         raise InputError(
             f"{path}: not readable as JSON ({error}). Pass their ConfigPoisVAE.json."
         ) from error
-    if len(data) > MAX_JSON_BYTES:
-        raise InputError(
-            f"{path}: more than {MAX_JSON_BYTES} bytes, allowed are as many; it is no "
-            "configuration. Pass their ConfigPoisVAE.json."
-        )
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds a {type(content).__name__}, allowed an object")
     if content.get("latent_act") is not None or path.name in (

@@ -8,12 +8,12 @@ import math
 
 import numpy as np
 
+from ipvae.errors import QuantizationError
 from ipvae.export.grid import to_grid, within
 from ipvae.export.losses import grid_facts
 from ipvae.export.quantize import DRIVE_BITS, Images, require_weight_bits
 from ipvae.network.arithmetic import STATE_MAX, TERM_MAX
 from ipvae.network.description import InputFormat, IntNetwork
-from ipvae.network.errors import QuantizationError
 from ipvae.network.layers import DRIVE_EXP_RANGE, WEIGHT_EXP_RANGE, GradedLayer
 
 FRACTION = 16
@@ -71,7 +71,7 @@ def lca_network(
     require_weight_bits(weight_bits)
     if largest_code == 0:
         raise QuantizationError(
-            "LCA sends nothing for any calibration image: lower --threshold, or give other images"
+            "LCA sends nothing for any calibration image: lower threshold=, or give other images"
         )
     fine = 2.0**FRACTION
     gram = atoms.T @ atoms
@@ -89,7 +89,7 @@ def lca_network(
             break
     else:
         raise QuantizationError(
-            f"codes reach {largest_code:.4g}: no 16-bit message is wide enough; raise --threshold"
+            f"codes reach {largest_code:.4g}: no 16-bit message is wide enough; raise threshold="
         )
     layer = GradedLayer(
         weight=weight,

@@ -74,7 +74,7 @@ def _unit(stage: Stage) -> str:
 
 
 def require_small_loss(
-    before: dict, after: dict, most: float, where: str, advice: str = "use more --weight-bits"
+    before: dict, after: dict, most: float, where: str, advice: str = "use more weight_bits="
 ) -> None:
     """Raise LossError if R2 fell by more than `most`.
 
@@ -82,19 +82,25 @@ def require_small_loss(
     ----------
     before, after : dict
         With a `curve` of float model and integer network on the same images: `step` and `r2` at
-        the same steps. What is undefined, nan, passes.
+        the same steps. What is undefined before, nan, passes: R2 of constant images. A float
+        model that diverges is refused by `ipvae.export.float_baseline.require_convergence`.
     most : allowed loss
     where : for the message
     advice : what else to do than to allow more
     """
     pairs = [
-        (x["r2"], y["r2"], x["step"]) for x, y in zip(before["curve"], after["curve"], strict=True)
+        (x["r2"], y["r2"], x["step"])
+        for x, y in zip(before["curve"], after["curve"], strict=True)
+        if not np.isnan(x["r2"])
     ]
-    real, whole, step = max(pairs, key=lambda pair: np.nan_to_num(pair[0] - pair[1], nan=-np.inf))
+    if not pairs:
+        return
+    real, whole, step = max(pairs, key=lambda pair: np.nan_to_num(pair[0] - pair[1], nan=np.inf))
     lost = real - whole
-    if lost > most:
+    if not lost <= most:
+        enough = f"; or write it all the same with most_loss={np.ceil(lost * 100) / 100:.2f}"
         raise LossError(
             f"{where}: R2 after {step} steps falls from {real:.4f} to {whole:.4f} on the "
-            f"calibration images, by {lost:.4f}; allowed {most:g}. To mend it: {advice}; or write "
-            f"it all the same with --most-loss {np.ceil(lost * 100) / 100:.2f}"
+            f"calibration images, by {lost:.4f}; allowed {most:g}. To mend it: {advice}"
+            + (enough if np.isfinite(lost) else "")
         )

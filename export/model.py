@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ipvae.errors import DescriptionError, InputError
 from ipvae.network.arrays import read_npz
 from ipvae.network.description import FloatNetwork
-from ipvae.network.errors import DescriptionError, InputError
 
 ARRAYS = ("phi", "sigma", "step_size", "bias", "u0")
 """Names in ARRAYS.npz: phi (M, K), sigma (M,), step_size scalar, bias (K,) and u0 (K,) in nats."""

@@ -10,11 +10,10 @@ from typing import Any, cast
 import nir
 import numpy as np
 
-from ipvae.errors import TrainingError
+from ipvae.errors import FormatError, InputError, TrainingError
 from ipvae.export.nir_graph import Graph, graph_of
 from ipvae.files import atomic_path
 from ipvae.float_models.checkpoint import Checkpoint, from_text, to_text
-from ipvae.network.errors import FormatError, InputError
 from ipvae.network.hdf5 import read_datasets
 from ipvae.network.hdf5_child import declared_bytes, shown
 from ipvae.network.hdf5_output import Output

@@ -19,11 +19,11 @@ from typing import Any
 import nir
 import numpy as np
 
+from ipvae.errors import InputError
 from ipvae.export.feedforward import CEILING
 from ipvae.export.model import from_parameters
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.float_models.lca import Lca, lca
-from ipvae.network.errors import InputError
 
 EVEN_ODDS = math.log(math.log(2.0))
 """Log-rate in nats at which a count above 0 is as likely as 0: 1 - exp(-exp(u)) = 1/2."""
@@ -76,7 +76,7 @@ def graph_of(checkpoint: Checkpoint, threshold: float | None = None) -> Graph:
         return amortized_graph(params)
     raise InputError(
         f"NIR has no nodes for a model '{checkpoint.model}' ({_why(checkpoint)}); allowed are "
-        "ipvae and pvae-linear, and --inference lca for any"
+        "ipvae and pvae-linear, and inference=lca for any"
     )
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ipvae.export.compensation import Activity, compensated
+from ipvae.errors import QuantizationError
+from ipvae.export.compensation import CalibrationMoments, compensated
 from ipvae.export.correction import mean_correction
 from ipvae.export.fake_quantize import self_steps
 from ipvae.export.grid import recurrent_grid, to_grid, within
@@ -19,7 +20,6 @@ from ipvae.export.losses import grid_facts
 from ipvae.network.arithmetic import FRAC_BITS, SELF_MAX, TERM_MAX, to_octaves
 from ipvae.network.bounds import bounds
 from ipvae.network.description import FloatNetwork, InputFormat, IntNetwork
-from ipvae.network.errors import QuantizationError
 from ipvae.network.layers import DRIVE_EXP_RANGE, WEIGHT_EXP_RANGE, PoissonLayer
 from ipvae.network.poisson import LOG_RATE_MAX
 
@@ -64,7 +64,7 @@ def quantize(
     weight_bits: int = 8,
     provenance: dict | None = None,
     frac_bits: int | None = None,
-    activity: Activity | None = None,
+    activity: CalibrationMoments | None = None,
 ) -> IntNetwork:
     """Turn a float network into integers: one recurrent layer.
 
@@ -89,7 +89,7 @@ def quantize(
         JSON data, stored as it is.
     frac_bits : int in 12..16, optional
         Fraction bits of the log-rate; the most that the numbers allow if not given.
-    activity : Activity, optional
+    activity : CalibrationMoments, optional
         Counts of the float network on calibration images; not given for a model that was trained
         for these bits, which knows how each weight is rounded.
 
@@ -170,7 +170,7 @@ def finest(make: Callable[[int], IntNetwork]) -> IntNetwork:
 def require_weight_bits(weight_bits: int) -> None:
     """Raise QuantizationError unless weights of so many bits can be had."""
     if weight_bits not in WEIGHT_BITS:
-        raise QuantizationError(f"--weight-bits: found {weight_bits}, allowed 2 to 8")
+        raise QuantizationError(f"weight_bits: found {weight_bits}, allowed 2 to 8")
 
 
 def log_rates(u0: np.ndarray, frac_bits: int, high: float = LOG_RATE_HIGH) -> dict[str, Any]:

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from ipvae.emulator import Emulator, Tell
+from ipvae.errors import QuantizationError
 from ipvae.export.grid import to_grid, within
 from ipvae.export.losses import grid_facts
 from ipvae.network.arithmetic import STATE_MAX, TERM_MAX
 from ipvae.network.description import IntNetwork
-from ipvae.network.errors import QuantizationError
 from ipvae.network.layers import ADDED, GradedLayer
 
 AVERAGING = 5
@@ -106,7 +106,7 @@ def with_classes(
     there = np.unique(labels)
     if len(there) < 2 or there[0] < 0:
         raise QuantizationError(
-            f"--readout classes: the training images have the classes {there.tolist()}, allowed "
+            f"readouts=classes: the training images have the classes {there.tolist()}, allowed "
             "are two or more, from 0 on"
         )
     scale = float(codes.std(axis=0).max()) or 1.0

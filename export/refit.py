@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from ipvae.emulator import Emulator, Tell
+from ipvae.errors import QuantizationError
 from ipvae.evaluation.metrics import r2
 from ipvae.network.description import IntNetwork
-from ipvae.network.errors import QuantizationError
 from ipvae.network.pixels import to_real
 
 STEPS = (16, 32, 64, 128, 256, 512)
@@ -53,7 +53,7 @@ def refit_decoder(
     """
     if len(images) < LEAST_IMAGES:
         raise QuantizationError(
-            f"--refit-decoder: found {len(images)} image(s), allowed {LEAST_IMAGES} or more"
+            f"refit_decoder: found {len(images)} image(s), allowed {LEAST_IMAGES} or more"
         )
     codes = _codes(network, images, seed, tell)
     real = to_real(images, network.input)

@@ -1,6 +1,7 @@
 """A trained model on disk: RUN/model.safetensors and RUN/model.json. No pickle, no torch."""
 
 import hashlib
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
 from ipvae.errors import CheckpointError, InputError
+from ipvae.files import atomic_write_all, require_file
 from ipvae.float_models.config import TrainConfig, dumps
 from ipvae.float_models.data import DataInfo
 from ipvae.float_models.description import (
@@ -21,7 +23,6 @@ from ipvae.float_models.description import (
     read_json,
     unreadable,
 )
-from ipvae.float_models.files import write_whole
 from ipvae.float_models.parameters import check_names, check_params, optional_tensors
 from ipvae.float_models.zoo import MEMBERS, Member
 from ipvae.results import Result, json_data
@@ -128,9 +129,10 @@ def require_no_model(folder: str | Path, *, overwrite: bool) -> None:
 
 
 def save_checkpoint(run: str | Path, checkpoint: Checkpoint, *, half: bool = False) -> Path:
-    """Write a checkpoint into the folder `run`, each file whole or not at all.
+    """Write a checkpoint into the folder `run`: both files, or on an error neither.
 
-    The weights go first; both files carry a `pair` mark, so that a crash between them shows.
+    Both carry a `pair` mark, the digest of description and tensors, so that a crash between two
+    renames and every later change of a bit are found.
 
     Parameters
     ----------
@@ -150,7 +152,7 @@ def save_checkpoint(run: str | Path, checkpoint: Checkpoint, *, half: bool = Fal
     run = Path(run)
     weights, description = run / "model.safetensors", run / "model.json"
     check_params(checkpoint.params, checkpoint.data, str(weights), checkpoint.model)
-    tensors = _in_order(checkpoint)
+    tensors = _in_order(checkpoint.member, checkpoint.params)
     content = _content(checkpoint)
     dtype = np.float16 if half else np.float32
     with np.errstate(over="ignore"):
@@ -161,14 +163,14 @@ def save_checkpoint(run: str | Path, checkpoint: Checkpoint, *, half: bool = Fal
             "whole."
         )
     content["pair"] = _mark(content, arrays)
+    files = {
+        weights.name: to_safetensors(arrays, metadata={"pair": content["pair"]}),
+        description.name: dumps(content).encode(),
+    }
     try:
-        run.mkdir(parents=True, exist_ok=True)
-        write_whole(weights, to_safetensors(arrays, metadata={"pair": content["pair"]}))
-        write_whole(description, dumps(content).encode())
-    except OSError as error:
-        raise CheckpointError(
-            f"{run}: the model could not be written ({error}). Choose a folder that can be written."
-        ) from error
+        atomic_write_all(run, files)
+    except InputError as error:
+        raise CheckpointError(str(error)) from error
     return weights
 
 
@@ -183,13 +185,16 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     weights, description = _locate(Path(path))
     content = read_json(description)
     config, data = read_header(content, description)
-    params, metadata = _read_weights(weights, model_of(config))
+    stored, metadata = _read_weights(weights, model_of(config))
+    params = {name: _whole(array) for name, array in stored.items()}
     check_params(params, data, str(weights), model_of(config))
-    if "pair" in metadata and metadata["pair"] != content["pair"]:
-        raise CheckpointError(
-            f"{weights}: does not belong to {description.name} beside it (their marks differ); "
-            "both must come from one save. Train or copy the model again."
-        )
+    if "pair" in metadata:  # absent where another program wrote the tensors
+        if metadata["pair"] != content["pair"]:
+            raise CheckpointError(
+                f"{weights}: does not belong to {description.name} beside it (their marks differ); "
+                "both must come from one save. Train or copy the model again."
+            )
+        _require_unchanged(content, stored, MEMBERS[model_of(config)], weights)
     start = content.get("start")
     return Checkpoint(
         params, config, data, content["metrics"], start if isinstance(start, str) else None
@@ -200,7 +205,8 @@ def to_text(checkpoint: Checkpoint) -> str:
     """Return what model.json says of a checkpoint whose tensors are kept elsewhere, as float32."""
     check_params(checkpoint.params, checkpoint.data, "model", checkpoint.model)
     content = _content(checkpoint)
-    arrays = {name: checkpoint.params[name] for name in _in_order(checkpoint)}
+    names = _in_order(checkpoint.member, checkpoint.params)
+    arrays = {name: checkpoint.params[name] for name in names}
     return dumps({**content, "pair": _mark(content, arrays)})
 
 
@@ -217,21 +223,11 @@ def from_text(text: bytes, params: dict[str, np.ndarray], where: Path) -> Checkp
     content = parse(text, where)
     config, data = read_header(content, where)
     check_params(params, data, str(where), model_of(config))
+    _require_unchanged(content, params, MEMBERS[model_of(config)], where)
     start = content.get("start")
-    found = Checkpoint(
+    return Checkpoint(
         params, config, data, content["metrics"], start if isinstance(start, str) else None
     )
-    unmarked = {key: value for key, value in content.items() if key != "pair"}
-    try:
-        mark = _mark(unmarked, {name: params[name] for name in _in_order(found)})
-    except ValueError as error:  # NaN, which JSON of ours does not say
-        raise unreadable(where, error) from error
-    if mark != content["pair"]:
-        raise CheckpointError(
-            f"{where}: its parameters do not belong to its description (their marks differ). "
-            "Write or copy the file again."
-        )
-    return found
 
 
 def _content(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -249,10 +245,26 @@ def _content(checkpoint: Checkpoint) -> dict[str, Any]:
     return content
 
 
-def _in_order(checkpoint: Checkpoint) -> list[str]:
+def _in_order(member: Member, params: dict[str, np.ndarray]) -> list[str]:
     """Names of the tensors in the order of the file."""
-    names = [*checkpoint.member.tensors, *optional_tensors(checkpoint.member)]
-    return [name for name in names if name in checkpoint.params]
+    names = [*member.tensors, *optional_tensors(member)]
+    return [name for name in names if name in params]
+
+
+def _require_unchanged(
+    content: dict[str, Any], stored: dict[str, np.ndarray], member: Member, where: Path
+) -> None:
+    """Refuse a description and tensors that do not give the mark that was stored with them."""
+    unmarked = {key: value for key, value in content.items() if key != "pair"}
+    try:
+        mark = _mark(unmarked, {name: stored[name] for name in _in_order(member, stored)})
+    except ValueError as error:  # NaN, which our JSON does not have
+        raise unreadable(where, error) from error
+    if mark != content["pair"]:
+        raise CheckpointError(
+            f"{where}: description and tensors were changed since they were saved (their marks "
+            "differ): the file is damaged, or was edited. Train or copy the model again."
+        )
 
 
 def _mark(content: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
@@ -263,7 +275,7 @@ def _mark(content: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
 
 
 def _locate(path: Path) -> tuple[Path, Path]:
-    if path.is_dir():
+    if os.path.isdir(path):
         path = path / "model.safetensors"
     elif path.suffix not in (".safetensors", ".json"):
         raise CheckpointError(
@@ -272,7 +284,7 @@ def _locate(path: Path) -> tuple[Path, Path]:
         )
     pair = path.with_suffix(".safetensors"), path.with_suffix(".json")
     for file in pair:
-        if not file.is_file():
+        if not os.path.exists(file):
             raise CheckpointError(
                 f"{file}: missing; a model is a .safetensors and a .json file side by side. "
                 "Train one with `ipvae train`, or copy both."
@@ -281,12 +293,14 @@ def _locate(path: Path) -> tuple[Path, Path]:
 
 
 def _read_weights(path: Path, model: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return tensors as they are stored, and the file's metadata."""
+    require_file(path, CheckpointError)
     try:
         with safe_open(str(path), framework="numpy") as file:
             names = list(file.keys())
             # A name that is not ours may be of a type that NumPy lacks: do not read it.
             allowed = {*MEMBERS[model].tensors, *optional_tensors(MEMBERS[model])}
-            params = {name: _whole(file.get_tensor(name)) for name in names if name in allowed}
+            params = {name: file.get_tensor(name) for name in names if name in allowed}
             metadata = file.metadata() or {}
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(

@@ -7,6 +7,8 @@ from typing import Any
 
 from numba import njit
 
+from ipvae.compiled import compiled
+
 COMPILED = ("kernels", "relaxed_kernels")
 """Files whose functions are compiled; they call only one another's."""
 
@@ -27,14 +29,11 @@ _DIGEST = digest(Path(__file__).parent)
 def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function that Python calls, cached where there is a folder for it."""
 
-    def compiled(function: Callable[..., Any]) -> Any:
+    def named(function: Callable[..., Any]) -> Any:
         function.__qualname__ = f"{function.__name__}_{_DIGEST}"
-        try:
-            return njit(cache=True, **_OPTIONS, **options)(function)
-        except RuntimeError:  # neither the source's folder nor a home can be written
-            return njit(**_OPTIONS, **options)(function)
+        return compiled(**_OPTIONS, **options)(function)
 
-    return compiled
+    return named
 
 
 def inner(fastmath: frozenset[str] = FUSED) -> Callable[[Callable[..., Any]], Any]:

@@ -243,8 +243,9 @@ def images_config(n_images: int, n_pixels: int, signed: bool, **overrides: Any) 
 
     Those of the nearest preset: `patches` where pixels are negative too, else `digits` for up to
     64 neurons and `mnist` for more. The number of neurons is the next power of two from the number
-    of pixels on, 64 to 512; epochs are as many as make about 6,000 optimiser steps, at most 1,000;
-    beta keeps the preset's beta / T where another T is given.
+    of pixels on, 64 to 512; epochs are as many as make about 6,000 optimiser steps, at most 1,000.
+    Beta keeps the preset's beta / T, and is smaller in proportion where optimiser steps are fewer:
+    the KL term silences neurons whose dictionary is not learned yet.
 
     Parameters
     ----------
@@ -258,19 +259,21 @@ def images_config(n_images: int, n_pixels: int, signed: bool, **overrides: Any) 
     ConfigError
         As `preset_config`.
     """
+    given = {name: value for name, value in overrides.items() if value is not None}
     power = 1 << max(0, n_pixels - 1).bit_length()
-    latents = overrides.get("latents") or min(max(power, LATENTS[0]), LATENTS[1])
+    latents = given.get("latents", min(max(power, LATENTS[0]), LATENTS[1]))
     few = isinstance(latents, int) and latents <= LATENTS[0]
-    nearest = "patches" if signed else "digits" if few else "mnist"
-    base = {**PRESETS[nearest], "preset": ARRAYS, "latents": latents}
-    steps = overrides.get("steps")
-    if isinstance(steps, int):
-        base["beta"] *= steps / base["steps"]
-    size = overrides.get("batch_size") or base["batch_size"]
-    if isinstance(size, int):
-        batches = max(1, -(-n_images // max(1, size)))
-        base["epochs"] = min(max(1, round(OPTIMISER_STEPS / batches)), MOST_EPOCHS)
-    return _config(base, overrides)
+    nearest = PRESETS["patches" if signed else "digits" if few else "mnist"]
+    chosen = {**nearest, "preset": ARRAYS, "latents": latents, **given}
+    numbers = [chosen[name] for name in ("batch_size", "steps")]
+    if not all(isinstance(n, int) and n > 0 for n in (*numbers, given.get("epochs", 1))):
+        return _config(chosen, given)  # which refuses them
+    batches = max(1, -(-n_images // chosen["batch_size"]))
+    fitting = min(max(1, round(OPTIMISER_STEPS / batches)), MOST_EPOCHS)
+    chosen["epochs"] = given.get("epochs", fitting)
+    share = min(1.0, chosen["epochs"] * batches / OPTIMISER_STEPS)
+    chosen["beta"] = nearest["beta"] * chosen["steps"] / nearest["steps"] * share
+    return _config(chosen, given)
 
 
 def _config(base: dict[str, Any], overrides: dict[str, Any]) -> TrainConfig:

@@ -1,11 +1,11 @@
 """What model.json says: read with suspicion, one clear line for whatever is damaged."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 from ipvae.errors import CheckpointError, ConfigError
+from ipvae.files import parse_json, read_file
 from ipvae.float_models.config import TrainConfig
 from ipvae.float_models.data import DataInfo
 
@@ -26,16 +26,7 @@ def read_json(path: Path) -> dict[str, Any]:
     CheckpointError
         If it is too large, not readable, or not a model's.
     """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise CheckpointError(
-                f"{path}: {path.stat().st_size} bytes, at most {MAX_BYTES} are allowed. "
-                "It is no model description."
-            )
-        text = path.read_bytes()
-    except OSError as error:
-        raise unreadable(path, error) from error
-    return parse(text, path)
+    return parse(read_file(path, CheckpointError, MAX_BYTES), path)
 
 
 def unreadable(path: Path, error: Exception) -> CheckpointError:
@@ -48,8 +39,8 @@ def unreadable(path: Path, error: Exception) -> CheckpointError:
 def parse(text: bytes, path: Path) -> dict[str, Any]:
     """Return the content of a description; CheckpointError if it is not a model's."""
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        content = parse_json(text)
+    except ValueError as error:
         raise unreadable(path, error) from error
     if not isinstance(content, dict) or content.get("kind") != KIND:
         found = content.get("kind") if isinstance(content, dict) else type(content).__name__

@@ -1,17 +1,5 @@
-"""Files that appear whole or not at all."""
+"""Atomic writing of `ipvae.files`, under the name that it had before."""
 
-import os
-from pathlib import Path
+from ipvae.files import atomic_write as write_whole
 
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name in its folder, then put it in its place."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+__all__ = ["write_whole"]

@@ -120,8 +120,10 @@ def visit_steps(
 
     Arguments, and the bits of what is shown, are those of `infer`.
     """
-    prepared = _Prepared.of(model, params, image_shape or (1, images.shape[1]))
+    with _quiet():
+        prepared = _Prepared.of(model, params, image_shape or (1, images.shape[1]))
 
+    @_quiet()
     def run(first: int) -> None:
         x = np.asarray(images[first : first + batch_size], dtype=np.float32)
         for t, codes, belief in prepared.trajectory(x, last, seed, first):
@@ -135,6 +137,11 @@ def visit_steps(
     else:
         with ThreadPoolExecutor(n_threads, "ipvae") as pool:
             list(pool.map(run, starts))
+
+
+def _quiet() -> np.errstate:
+    """Let a model that diverges end in infinity or NaN, without NumPy's warnings."""
+    return np.errstate(over="ignore", invalid="ignore")
 
 
 def draw_again(model: str, state: State, t: int, seed: int) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 import pytest
 
+from ipvae.errors import BackendError
 from ipvae.lava_procs import loihi2, runner
-from ipvae.network.errors import BackendError
 
 
 def pytest_addoption(parser):

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ipvae.network.file import read_network
+from ipvae.network.file_io import read_network
 from ipvae.network.trace import compare, read_trace
 
 RUNS = Path(__file__).resolve().parent.parent / "docs" / "vectors" / "runs"

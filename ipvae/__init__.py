@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ipvae.errors import IpvaeError
     from ipvae.workflows.compare import compare
     from ipvae.workflows.count import count_operations, estimate_energy
+    from ipvae.workflows.describe import describe
     from ipvae.workflows.doctor import doctor
     from ipvae.workflows.evaluate import evaluate
     from ipvae.workflows.import_model import import_model
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ipvae.workflows.nir import save_nir
     from ipvae.workflows.place import check, place
     from ipvae.workflows.quantize import quantize
+    from ipvae.workflows.report import make_report
     from ipvae.workflows.run import run
     from ipvae.workflows.train import train_model
     from ipvae.workflows.verify import verify, verify_trace
@@ -35,6 +37,7 @@ _HOMES = {
     "errors": ("IpvaeError",),
     "workflows.compare": ("compare",),
     "workflows.count": ("count_operations", "estimate_energy"),
+    "workflows.describe": ("describe",),
     "workflows.doctor": ("doctor",),
     "workflows.evaluate": ("evaluate",),
     "workflows.import_model": ("import_model",),
@@ -43,6 +46,7 @@ _HOMES = {
     "workflows.nir": ("save_nir",),
     "workflows.place": ("check", "place"),
     "workflows.quantize": ("quantize",),
+    "workflows.report": ("make_report",),
     "workflows.run": ("run",),
     "workflows.train": ("train_model",),
     "workflows.verify": ("verify", "verify_trace"),
@@ -56,6 +60,7 @@ __all__ = [
     "check",
     "compare",
     "count_operations",
+    "describe",
     "diff",
     "doctor",
     "estimate_energy",
@@ -64,6 +69,7 @@ __all__ = [
     "load_model",
     "load_network",
     "load_trace",
+    "make_report",
     "place",
     "quantize",
     "run",

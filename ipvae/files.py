@@ -289,7 +289,7 @@ def _require_content(
     if size == 0:
         raise error(f"{path}: is empty (0 bytes); copy the file again, or make it again")
     if size > most:
-        raise error(f"{path}: {size} bytes, allowed are up to {most}")
+        raise error(f"{path}: {size} bytes, allowed are up to {most}; check the path")
     if head.startswith(_LFS_START):
         raise error(f"{path}: a Git LFS pointer, not the file: fetch it with git lfs pull")
 

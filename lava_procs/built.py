@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from multiprocessing.util import Finalize
 from typing import Any
 
+from ipvae.errors import BackendError, HungBackendError
 from ipvae.lava_procs.children import Stacks
 from ipvae.lava_procs.watch import IF_SLOW, Watch
-from ipvae.network.errors import BackendError, HungBackendError
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ipvae.network.errors import InputError
+from ipvae.errors import InputError
 
 EVENT_DRIVEN, STOCK = "event-driven", "stock"
 DENSE_MODELS = (EVENT_DRIVEN, STOCK)

@@ -4,12 +4,9 @@ A draw in NumPy takes most of a neuron's step: a hundred calls for 512 numbers.
 `ipvae.network.poisson.draw` and `ipvae.network.random_source.uniforms` are the same, readable.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numba import njit
 
+from ipvae.compiled import compiled
 from ipvae.network.poisson import thresholds
 
 _MASK = np.uint32(0xFFFFFF)
@@ -20,15 +17,7 @@ _S10, _S11, _S12, _S13, _S14 = (np.uint32(n) for n in (10, 11, 12, 13, 14))
 _SPLIT, _LOWEST, _LAST_ROW = 12288, 49152, 480
 
 
-def _kernel(function: Callable[..., Any]) -> Any:
-    """Compile, cached where there is a folder for it."""
-    try:
-        return njit(cache=True)(function)
-    except RuntimeError:  # neither the source's folder nor a home can be written
-        return njit(function)
-
-
-@_kernel
+@compiled()
 def draw_counts(
     u: np.ndarray,
     image_a: np.uint32,

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.errors import HungBackendError
 from ipvae.lava_procs.built import BuiltNetwork, log_handlers_kept
 from ipvae.lava_procs.importing import import_lava
 from ipvae.network import random_source
 from ipvae.network.bounds import require_proved
 from ipvae.network.description import IntNetwork
 from ipvae.network.drive import drives
-from ipvae.network.errors import HungBackendError
-from ipvae.network.file import checksum
+from ipvae.network.file_io import checksum
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.trace import VARIABLES, Trace
 

@@ -7,7 +7,7 @@ import multiprocessing
 import sys
 import warnings
 
-from ipvae.network.errors import BackendError
+from ipvae.errors import BackendError
 
 NEEDED = (
     "lava.magma.runtime.runtime",

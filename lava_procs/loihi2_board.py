@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from ipvae.errors import BackendError
 from ipvae.lava_procs.importing import import_lava
-from ipvae.network.errors import BackendError
 
 EXTENSION = "lava.utils.loihi2_profiler"
 """A module that only Intel's extension brings; public Lava's own test for it."""
@@ -69,7 +69,7 @@ def require_extension() -> None:
         raise failed(
             f"Intel's extension lava-loihi is missing (no module {EXTENSION}); members of the "
             f"Intel Neuromorphic Research Community get it, and access to a board ({GUIDE}). "
-            "--backend lava is the CPU simulator"
+            "backend=lava is the CPU simulator"
         )
     for name in PARTS:
         if not has_module(name):

@@ -95,7 +95,8 @@ def profiler_for(configuration: Any) -> Any:
     except Exception as error:
         raise failed(
             f"no profiler ({type(error).__name__}: {error}); Intel's extension brings it in "
-            f"lava.utils.loihi2_profiler_api, run without --profile or mend the extension ({GUIDE})"
+            "lava.utils.loihi2_profiler_api, run without profile_file= or mend the extension "
+            f"({GUIDE})"
         ) from error
 
 
@@ -106,7 +107,7 @@ def _set(profiler: Any, probe: str, n_steps: int) -> None:
     except (AttributeError, TypeError) as error:
         raise failed(
             f"the profiler of Intel's extension has no {probe}(num_steps=...) ({error}); run "
-            f"without --profile, or install another release of it ({GUIDE})"
+            f"without profile_file=, or install another release of it ({GUIDE})"
         ) from error
 
 
@@ -121,7 +122,7 @@ def numbers(profiler: Any, names: tuple[str, ...]) -> dict[str, int | float]:
     if not found:
         raise failed(
             f"the profiler of Intel's extension gave none of {', '.join(names)}; run without "
-            f"--profile, or install another release of it ({GUIDE})"
+            f"profile_file=, or install another release of it ({GUIDE})"
         )
     return found
 

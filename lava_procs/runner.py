@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.errors import InputError
 from ipvae.lava_procs.built import BuiltNetwork, log_handlers_kept
 from ipvae.lava_procs.configuration import EVENT_DRIVEN, configuration
 from ipvae.lava_procs.importing import import_lava
@@ -13,8 +14,7 @@ from ipvae.network.arithmetic import TERM_MAX
 from ipvae.network.bounds import require_proved
 from ipvae.network.description import IntNetwork
 from ipvae.network.draws import check_draws
-from ipvae.network.errors import InputError
-from ipvae.network.file import checksum
+from ipvae.network.file_io import checksum
 from ipvae.network.record import EVERYTHING, Record
 from ipvae.network.stream import frames, stream_drives
 from ipvae.network.trace import Trace

@@ -1,7 +1,7 @@
 """The Poisson layer as a block of lava-dl's SLAYER: trains there, exports as our files do.
 
 `export_hdf5` is inherited from lava-dl's AbstractRecurrent and writes the same
-dense_rec group as `ipvae.network.file`, dataset by dataset.
+dense_rec group as `ipvae.network.file_io`, dataset by dataset.
 """
 
 import math

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ipvae.errors import HungBackendError, InputError
 from ipvae.lava_procs.children import Place, Stacks
 from ipvae.lava_procs.heartbeat import Heartbeat
-from ipvae.network.errors import HungBackendError, InputError
 
 TIMEOUT_SECONDS = 120.0
 """Longest time without a sign of life before a network counts as hung."""
@@ -20,7 +20,7 @@ TIMEOUT_SECONDS = 120.0
 POLL_SECONDS = 0.02
 """How often the processes are looked after; messages end the wait at once."""
 
-IF_SLOW = "if the network is only slow, give a longer --timeout"
+IF_SLOW = "if the network is only slow, give a longer timeout="
 """Advice about a network that gave no sign, where the user can give a time limit."""
 
 _REASON_SECONDS = 1.0

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ipvae.errors import UnprovedOverflowError
 from ipvae.network.activations import SWISH, ceiling_table, swish_table
 from ipvae.network.arithmetic import (
     FRAC_BITS,
@@ -22,7 +23,6 @@ from ipvae.network.arithmetic import (
     shift,
 )
 from ipvae.network.description import IntNetwork
-from ipvae.network.errors import UnprovedOverflowError
 from ipvae.network.interval import Interval, between, weighted_sums
 from ipvae.network.layers import GradedLayer, PoissonLayer
 from ipvae.network.poisson import (

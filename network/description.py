@@ -160,7 +160,7 @@ class IntNetwork:
         InputError
             If it cannot be written, or a file is there and `overwrite` is False.
         """
-        from ipvae.network.file import write_network
+        from ipvae.network.file_io import write_network
 
         if Path(path).exists() and not overwrite:
             raise InputError(

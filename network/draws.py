@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ipvae.errors import FormatError, InputError
 from ipvae.network.description import IntNetwork
-from ipvae.network.errors import FormatError, InputError
-from ipvae.network.file import checksum
+from ipvae.network.file_io import checksum
 from ipvae.network.hdf5_child import shown
 from ipvae.network.trace import Trace, read_trace
 
@@ -43,13 +43,13 @@ def read_draws(
     trace = read_trace(path)
     draws = draws_of(trace, network, str(path))
     for option, asked, held, of in (
-        ("--samples", n_images, len(draws), "images"),
-        ("--steps", n_steps, draws.shape[1] - 1, "steps after step 0"),
+        ("samples", n_images, len(draws), "images"),
+        ("steps", n_steps, draws.shape[1] - 1, "steps after step 0"),
     ):
         if asked > held:
             raise InputError(
                 f"{option}: found {asked}, allowed up to {held}, the {of} whose draws {path} "
-                f"holds; give {option} {held} or record more"
+                f"holds; give {option}={held} or record more"
             )
     return draws[:n_images, : n_steps + 1], trace.seed
 
@@ -84,7 +84,7 @@ def draws_of(trace: Trace, network: IntNetwork, where: str) -> np.ndarray:
     if not trace.complete:
         raise InputError(
             f"{where}: holds chosen steps or neurons; a replay needs the counts of all of them: "
-            "record them with --record-draws"
+            "record them with draws_file="
         )
     counts = integers_of(trace, network.code, "z", where)
     shapes = {c.shape for c in counts}

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from ipvae.errors import InputError
 from ipvae.network.arithmetic import TERM_MAX, clip, shift
 from ipvae.network.description import IntNetwork, check_pixels
-from ipvae.network.errors import InputError
 from ipvae.network.wiring import AnyLayer
 
 

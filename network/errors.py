@@ -1,25 +1,16 @@
-"""Errors of networks and backends, under the path that they had before `ipvae.errors`."""
+"""Errors of networks and backends under their old path; deprecated: `ipvae.errors` has them."""
 
-from ipvae.errors import (
-    BackendError,
-    DescriptionError,
-    FormatError,
-    HungBackendError,
-    InputError,
-    IpvaeError,
-    QuantizationError,
-    UnprovedOverflowError,
+from ipvae.moved import moved
+
+_SAME = (
+    *("BackendError", "DescriptionError", "FormatError", "HungBackendError", "InputError"),
+    *("QuantizationError", "UnprovedOverflowError"),
 )
 
-ToolchainError = IpvaeError
-
-__all__ = [
-    "BackendError",
-    "DescriptionError",
-    "FormatError",
-    "HungBackendError",
-    "InputError",
-    "QuantizationError",
-    "ToolchainError",
-    "UnprovedOverflowError",
-]
+__getattr__ = moved(
+    __name__,
+    {
+        **{name: (f"ipvae.errors:{name}", f"ipvae.errors.{name}") for name in _SAME},
+        "ToolchainError": ("ipvae.errors:IpvaeError", "ipvae.IpvaeError"),
+    },
+)

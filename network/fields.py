@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.errors import DescriptionError
 from ipvae.network import poisson, random_source
 from ipvae.network.activations import LINEAR, SWISH, ceiling_table, swish_table
 from ipvae.network.arithmetic import FRAC_BITS
 from ipvae.network.description import InputFormat, IntNetwork
-from ipvae.network.errors import DescriptionError
 from ipvae.network.layers import SUBTRACTED, GradedLayer, PoissonLayer
 from ipvae.network.provenance import json_data, json_text
 from ipvae.network.wiring import AnyLayer, Stage

@@ -19,9 +19,9 @@ from typing import IO, Any
 import h5py
 import numpy as np
 
+from ipvae.errors import FormatError
 from ipvae.files import require_file
 from ipvae.network import hdf5_child
-from ipvae.network.errors import FormatError
 
 SECONDS, BYTES_PER_SECOND = 60, 10_000_000
 """Longest time for a file: a start, and a rate that any disk keeps up with."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ipvae.errors import DescriptionError
 from ipvae.network.activations import CEILING_BITS, LINEAR, NAMES
 from ipvae.network.arithmetic import CHANGE_MAX, FRAC_BITS, SELF_MAX, STATE_MAX, TERM_MAX
-from ipvae.network.errors import DescriptionError
 from ipvae.network.poisson import LOG_RATE_MAX, LOG_RATE_MIN, largest_draw
 
 WEIGHT_EXP_RANGE = (-8, 14)

@@ -7,7 +7,7 @@ lava-dl (tutorials/lava/lib/dl/netx/*/run.ipynb and benchmark.ipynb); Intel has 
 
 from dataclasses import dataclass
 
-from ipvae.network.errors import InputError
+from ipvae.errors import InputError
 
 USABLE_CORES = 120
 """Cores that public programs use of a chip's 128 (brief)."""
@@ -69,7 +69,7 @@ def target_named(name: str) -> Target:
         If there is none of this name.
     """
     if name not in TARGETS:
-        raise InputError(f"--target: found '{name}', allowed {', '.join(TARGETS)}")
+        raise InputError(f"target: found '{name}', allowed {', '.join(TARGETS)}")
     return TARGETS[name]
 
 

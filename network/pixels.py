@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ipvae.errors import DescriptionError, InputError
 from ipvae.network.arrays import read_npy
 from ipvae.network.description import InputFormat, check_pixels
-from ipvae.network.errors import DescriptionError, InputError
 
 
 def load_array(path: str | Path, kinds: str, allowed: str) -> np.ndarray:
@@ -32,9 +32,14 @@ def load_array(path: str | Path, kinds: str, allowed: str) -> np.ndarray:
         images are converted.
     """
     images = read_npy(path)
-    if images.dtype.kind not in kinds or images.ndim < 2:
-        raise InputError(f"{path}: holds no array of images, allowed {allowed} numbers")
+    require_numbers(images, str(path), kinds, allowed)
     return images
+
+
+def require_numbers(images: object, where: str, kinds: str, allowed: str) -> None:
+    """Raise InputError unless this is an array as `load_array` takes it, `where` it came from."""
+    if not isinstance(images, np.ndarray) or images.dtype.kind not in kinds or images.ndim < 2:
+        raise InputError(f"{where}: holds no array of images, allowed {allowed} numbers")
 
 
 def require_finite(images: np.ndarray, where: str) -> None:

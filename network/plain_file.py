@@ -4,14 +4,15 @@ Whatever netx cannot build, ignores or gets wrong is refused here by name, so th
 is what the file says.
 """
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ipvae.errors import DescriptionError, FormatError
 from ipvae.files import require_file
-from ipvae.network.errors import DescriptionError, FormatError
 from ipvae.network.hdf5 import read_datasets
 from ipvae.network.hdf5_child import shown
 from ipvae.network.plain_net import (
@@ -196,6 +197,8 @@ def _network(parts: Iterator[_Layer]) -> PlainNetwork:
                 raise part.fail("type 'input', allowed as layer 0 only")
             entry = _input(part)
         elif part.type == "flatten":
+            before = layers[-1].shape if layers else () if entry is None else entry.shape
+            _require_same_size(part, "shape", before)
             flat = True
         else:
             if entry is None:
@@ -255,7 +258,30 @@ def _dense(part: _Layer) -> DenseSynapses:
         weight = weight.reshape(n_out, -1)
     if weight.ndim != 2 or 0 in weight.shape:
         raise part.fail(f"weight has shape {weight.shape}, allowed (neurons, inputs)")
+    _require_declared(part, inFeatures=(weight.shape[1],), outFeatures=(weight.shape[0],))
     return _named(part, lambda: DenseSynapses(weight))
+
+
+def _require_declared(part: _Layer, **sizes: tuple[int, ...]) -> None:
+    """Refuse sizes that contradict the weights; netx would build another layer from them."""
+    for key, made in sizes.items():
+        if part.has(key):
+            declared = tuple(int(n) for n in part.integers(key).reshape(-1))
+            if declared != made:
+                raise part.fail(
+                    f"{key} is {_one(declared)}, its weights make {_one(made)}; export it anew"
+                )
+
+
+def _require_same_size(part: _Layer, key: str, before: tuple[int, ...]) -> None:
+    """Refuse a flatten that changes the number of values."""
+    declared = tuple(int(n) for n in part.integers(key).reshape(-1)) if part.has(key) else before
+    if math.prod(declared) != math.prod(before):
+        raise part.fail(f"{key} {declared}, allowed are as many values as {before} in front of it")
+
+
+def _one(sizes: tuple[int, ...]) -> int | tuple[int, ...]:
+    return sizes[0] if len(sizes) == 1 else sizes
 
 
 def _conv(part: _Layer, before: tuple[int, ...]) -> ConvSynapses:
@@ -265,7 +291,7 @@ def _conv(part: _Layer, before: tuple[int, ...]) -> ConvSynapses:
     if weight.ndim != 4 or 0 in weight.shape:
         raise DescriptionError(f"weight has shape {weight.shape}, allowed (C_out, C_in, H, W)")
     channels, height, width = before
-    return ConvSynapses(
+    synapses = ConvSynapses(
         weight,
         (channels, height, width),
         stride=part.pair("stride"),
@@ -273,6 +299,15 @@ def _conv(part: _Layer, before: tuple[int, ...]) -> ConvSynapses:
         dilation=part.pair("dilation"),
         groups=part.integer("groups"),
     )
+    kernel = weight.shape[2:]
+    square = part.has("kernelSize") and part.integers("kernelSize").size == 1
+    _require_declared(
+        part,
+        inChannels=(channels,),
+        outChannels=(weight.shape[0],),
+        kernelSize=kernel[:1] if square and kernel[0] == kernel[1] else kernel,
+    )
+    return synapses
 
 
 def _neuron(part: _Layer) -> Neuron:

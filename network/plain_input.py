@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ipvae.network.errors import InputError
-from ipvae.network.pixels import load_array, require_finite
+from ipvae.errors import InputError
+from ipvae.network.pixels import load_array, require_finite, require_numbers
 from ipvae.network.plain_net import (
     BIAS_MAX,
     BIAS_MIN,
@@ -95,6 +95,7 @@ def load_frames(
     path = isinstance(images, (str, Path))
     where = str(images) if path else "images"
     array = load_array(images, "biuf", "(n, ...)") if path else np.asarray(images)
+    require_numbers(array, where, "biuf", "(n, ...)")
     found = _in_steps(array[:first], network.input, n_steps, where)
     require_finite(found, where)
     if integers == "real":
@@ -121,7 +122,7 @@ def _in_steps(images: np.ndarray, entry: PlainInput, n_steps: int, where: str) -
     steps = by_step.shape[1]
     if steps < n_steps:
         raise InputError(
-            f"--steps: found {n_steps}, allowed up to {steps}, the steps of each sample in {where}"
+            f"steps: found {n_steps}, allowed up to {steps}, the steps of each sample in {where}"
         )
     return by_step[:, :n_steps]
 

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ipvae.network.errors import DescriptionError
+from ipvae.errors import DescriptionError
 from ipvae.network.layers import frozen
 
 STATE_LIMIT = 2**23

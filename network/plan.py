@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from ipvae.errors import InputError
 from ipvae.network.activity import Activity
 from ipvae.network.core_memory import MODEL, READINGS, LayerShape, core_words
-from ipvae.network.errors import InputError
 from ipvae.network.limits import USABLE_CORES, Line, Target
 from ipvae.network.partition import Core, Placement, place
 
@@ -96,13 +96,13 @@ def make_plan(
 def _require_cores(plan: Plan, n_cores: int) -> None:
     if n_cores > plan.target.cores:
         raise InputError(
-            f"--cores: found {n_cores}, {plan.target.title} has {plan.target.cores}; give fewer, "
-            "or another --target"
+            f"cores: found {n_cores}, {plan.target.title} has {plan.target.cores}; give fewer, "
+            "or another target="
         )
     found = plan.conservative
     if isinstance(found, Placement) and found.total_cores > n_cores:
         raise InputError(
-            f"--cores: found {n_cores}, the conservative reading needs {found.total_cores} "
+            f"cores: found {n_cores}, the conservative reading needs {found.total_cores} "
             f"(binding: {found.binding.rule}); give at least as many"
         )
 

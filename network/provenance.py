@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from ipvae.network.errors import DescriptionError
+from ipvae.errors import DescriptionError
 
 PROVENANCE_BYTES = 2**20
 PROVENANCE_DEPTH = 64

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ipvae.network.errors import InputError
+from ipvae.errors import InputError
 
 NAME = "mix24/2"
 SEED_LIMIT = 2**48
@@ -76,7 +76,7 @@ def image_key(seed: int, image: int) -> Key:
 def check_steps(n_steps: int) -> None:
     """Raise InputError unless the number of steps can be keyed."""
     if not 1 <= n_steps < STEP_LIMIT:
-        raise InputError(f"--steps: found {n_steps}, allowed 1 to {STEP_LIMIT - 1}")
+        raise InputError(f"steps: found {n_steps}, allowed 1 to {STEP_LIMIT - 1}")
 
 
 def neuron_keys(layer: int, count: int) -> tuple[np.ndarray, np.ndarray]:

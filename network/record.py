@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
-from ipvae.network.errors import InputError
 from ipvae.network.random_source import STEP_LIMIT
 from ipvae.network.trace import VARIABLES, Trace
 

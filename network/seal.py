@@ -7,7 +7,7 @@ refused by a comparison of bytes and never reaches code that trusts it.
 import hashlib
 from pathlib import Path
 
-from ipvae.network.errors import FormatError
+from ipvae.errors import FormatError
 
 SIZE = 512
 _MAGIC = b"ipvae-loihi network\n"

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
 from ipvae.network.drive import drives
-from ipvae.network.errors import InputError
 
 
 def frames(n_steps: int, hold: int | None) -> int:
@@ -16,7 +16,7 @@ def frames(n_steps: int, hold: int | None) -> int:
         If `hold` is below 1.
     """
     if hold is not None and hold < 1:
-        raise InputError(f"--hold: found {hold}, allowed 1 and above")
+        raise InputError(f"frame_steps: found {hold}, allowed 1 and above")
     return 1 if hold is None else -(-n_steps // hold)
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from ipvae.errors import FormatError, InputError
 from ipvae.files import atomic_path
-from ipvae.network.errors import FormatError, InputError
 from ipvae.network.hdf5 import read_datasets
 from ipvae.network.hdf5_child import shown
 from ipvae.network.hdf5_output import Output

@@ -8,7 +8,7 @@ acts are its rows 0..T.
 
 from dataclasses import dataclass
 
-from ipvae.network.errors import DescriptionError
+from ipvae.errors import DescriptionError
 from ipvae.network.layers import MAX_LAYERS, NOTHING, GradedLayer, PoissonLayer
 
 AnyLayer = PoissonLayer | GradedLayer

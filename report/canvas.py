@@ -4,6 +4,8 @@ Matplotlib is used through its objects and the Agg backend: nothing here touches
 or settings of the process that remain.
 """
 
+import gc
+import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from ipvae.network.atomic import replacing
+from ipvae.files import atomic_path
 
 DPI = 120
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#007A5A", "#6B6B6B"
@@ -55,13 +57,26 @@ _KEPT = ("backend", "backend_fallback", "interactive", "toolbar", "timezone")
 def drawing(width: float, height: float) -> Iterator[Figure]:
     """Yield an empty figure of `width` x `height` pixels; draw and save it inside.
 
-    Matplotlib's defaults and STYLE hold meanwhile, whatever the user's own settings are.
+    Matplotlib's defaults and STYLE hold meanwhile, whatever the user's own settings are. The
+    garbage collector pauses: a figure is thousands of objects, which all live to its end.
     """
     defaults = {k: v for k, v in mpl.rcParamsDefault.items() if k not in _KEPT}
-    with mpl.rc_context({**defaults, **STYLE}):
+    with _collector_paused(), mpl.rc_context({**defaults, **STYLE}):
         figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
         FigureCanvasAgg(figure)
         yield figure
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Pause the garbage collector, if it runs."""
+    runs = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if runs:
+            gc.enable()
 
 
 def save(figure: Figure, path: str | Path) -> None:
@@ -72,9 +87,12 @@ def save(figure: Figure, path: str | Path) -> None:
     InputError
         If it cannot be written.
     """
-    with replacing(path) as temporary, temporary.open("wb") as file, warnings.catch_warnings():
+    picture = io.BytesIO()
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-        figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
+        figure.savefig(picture, format="png", dpi=DPI, metadata={"Software": None})
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(picture.getvalue())
 
 
 def title(figure: Figure, text: str, below: str) -> None:

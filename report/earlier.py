@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from ipvae.network.errors import InputError
+from ipvae.errors import InputError
 
 GENERATOR = "ipvae-loihi report"
 PAGE = "index.html"

@@ -9,6 +9,8 @@ from numbers import Integral
 
 MICRO = 1e6
 """Microjoules in a joule, microseconds in a second."""
+NANO = 1e9
+"""Nanojoule-seconds in a joule-second."""
 _PLAIN_FROM = 999.5
 """What three digits would round to 1e+03."""
 
@@ -18,13 +20,22 @@ def micro(value: float) -> str:
 
     From 1,000 on all digits before the point are written; below 0.0001 an exponent.
     """
-    scaled = value * MICRO
-    return f"{scaled:,.0f}" if abs(scaled) >= _PLAIN_FROM else f"{scaled:.3g}"
+    return three(value * MICRO)
 
 
-def band(low: float, high: float) -> str:
-    """Write a range of joules in microjoules, or of seconds in microseconds; one value once."""
-    return micro(low) if low == high else f"{micro(low)} to {micro(high)}"
+def nano(value: float) -> str:
+    """Write joule-seconds as nanojoule-seconds; as `micro`."""
+    return three(value * NANO)
+
+
+def three(value: float) -> str:
+    """Write a number to three digits, from 1,000 on with all digits before the point."""
+    return f"{value:,.0f}" if abs(value) >= _PLAIN_FROM else f"{value:.3g}"
+
+
+def band(low: float, high: float, form: Callable[[float], str] = micro) -> str:
+    """Write a range, of joules in microjoules, or of seconds in microseconds; one value once."""
+    return form(low) if low == high else f"{form(low)} to {form(high)}"
 
 
 def whole(value: float) -> str:
@@ -89,5 +100,7 @@ FORMS: dict[str, Callable[[float], str]] = {
     "mse": error,
     "plain": plain,
     "micro": micro,
+    "nano": nano,
+    "three": three,
 }
 """Forms of the page's templates, by name."""

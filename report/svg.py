@@ -60,6 +60,8 @@ def drawn(figure: Figure, name: str, alt: str, points: Sequence[Point] = ()) -> 
     points : sequence of Point
         In groups by their axes, each from left to right.
     """
+    for axes in figure.axes:
+        _pin(axes)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         text, png = io.StringIO(), io.BytesIO()
@@ -67,6 +69,17 @@ def drawn(figure: Figure, name: str, alt: str, points: Sequence[Point] = ()) -> 
         figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
     svg = _own_ids(text.getvalue(), name)
     return Drawn(name, alt, svg, _inline(svg, figure, alt, points), png.getvalue())
+
+
+def _pin(axes: Axes) -> None:
+    """Put the title, and labels without text, where they are anyhow.
+
+    Matplotlib then does not lay out all ticks again, at each drawing, to find places for them.
+    """
+    axes.set_title(axes.get_title(loc="left"), loc="left", y=1.0)
+    for axis in (axes.xaxis, axes.yaxis):
+        if not axis.label.get_text():
+            axis.set_label_coords(0.0, 0.0)
 
 
 def _own_ids(svg: str, name: str) -> str:

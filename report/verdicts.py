@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ipvae.report.numbers import band, error, fit, percent, whole
+from ipvae.energy.headline import first_parts
+from ipvae.report.numbers import band, error, fit, nano, percent, three, whole
 from ipvae.report.words import number_of
 
 HOLDS, FAILS, OPEN, FIGURE = "holds", "fails", "open", "figure"
@@ -87,7 +88,7 @@ def _quality(result: Mapping[str, Any]) -> Iterator[Verdict]:
     text = (
         f"R2 {'undefined' if r2 is None else fit(r2)}, MSE {error(mse)}, zeros "
         f"{percent(zeros)} ({number_of(result['samples'], 'image')} after "
-        f"{number_of(result['steps'], 'step')})"
+        f"{number_of(result['steps'], 'step')}{_spread(result)})"
     )
     yield Verdict(FIGURE, "Quality", text)
     stop = result.get("stop")
@@ -102,14 +103,41 @@ def _quality(result: Mapping[str, Any]) -> Iterator[Verdict]:
             yield Verdict(FIGURE, "Class accuracy", text)
 
 
+def _spread(result: Mapping[str, Any]) -> str:
+    """Spread of R2 over images, where it is known."""
+    found = result.get("quality_by_image", {}).get("r2")
+    return "" if found is None or found["sd"] is None else f"; sd of R2 {fit(found['sd'])}"
+
+
 def _cost(result: Mapping[str, Any]) -> Iterator[Verdict]:
     counts = result["counts"]
     text = f"{whole(counts['synaptic_ops'])} synaptic operations, {whole(counts['spikes'])} spikes"
+    spread = result.get("by_image", {})
+    if {"synaptic_ops", "spikes"} <= spread.keys():
+        ops, spikes = (whole(spread[name]["sd"]) for name in ("synaptic_ops", "spikes"))
+        text += f" (sd over images {ops} and {spikes})"
     yield Verdict(FIGURE, "Cost of an image", text)
-    measured = [
-        row for row in result["energy"] if row["kind"] == "measured" and "Loihi" in row["chip"]
-    ]
-    for row in (measured or result["energy"])[:1]:
-        spent = band(row["low_j"], row["high_j"])
-        text = f"{spent} microjoules, {row['kind']}, {row['part']} ({row['model']})"
+    found = result.get("headline")
+    if found is not None:
+        yield from headline_verdicts(found)
+
+
+def headline_verdicts(found: Mapping[str, Any]) -> Iterator[Verdict]:
+    """Energy of an image on Loihi 2 with its reason, dynamic and static apart; its time."""
+    parts = first_parts(found)
+    if not parts:
+        yield Verdict(FIGURE, "Energy of an image", found["reason"])
+    else:
+        spent = ", ".join(f"{band(low, high)} {part}" for part, (low, high) in parts)
+        text = f"{spent}, in microjoules ({found['model']}, {found['kind']})"
         yield Verdict(FIGURE, "Energy of an image", text)
+        yield Verdict(FIGURE, "Width of the band", found["reason"])
+    if found["latency_s"] is not None:
+        low, high = found["images_per_second"]
+        rate = band(low, high, form=three)
+        text = f"{band(*found['latency_s'])} microseconds, {rate} images per second"
+        yield Verdict(FIGURE, "Time of an image", f"{text} ({found['latency_kind']})")
+    delays = found["energy_delay_js"]
+    if delays:
+        shown = ", ".join(f"{band(*delays[part], form=nano)} {part}" for part, _ in parts)
+        yield Verdict(FIGURE, "Energy-delay product", f"{shown}, in nJ s (energy x time)")

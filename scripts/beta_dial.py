@@ -4,14 +4,14 @@ A training whose model is in RUNS already is not run again. The same models give
 """
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from commands import ipvae
+from kept import kept
 from matplotlib.ticker import LogLocator, NullLocator
 
+import ipvae
 from ipvae.report.canvas import BLUE, GREY, ORANGE, drawing, save, title
 
 BETAS: dict[str, tuple[float, ...]] = {
@@ -37,15 +37,14 @@ def measured(model: str, beta: float, runs: Path, seed: int, epochs: int | None)
 
     Returns
     -------
-    what `ipvae evaluate --json` gives, with `beta`
+    JSON data of `ipvae.evaluate`, with `beta`
     """
     folder = runs / f"{model}-{beta:g}"
     if not (folder / "model.json").exists():
-        words = ("--preset", PRESET, "--model", model, "--beta", beta, "--seed", seed)
-        short = () if epochs is None else ("--epochs", epochs)
-        ipvae("--quiet", "train", *words, *short, "--threads", 1, "--out", folder)
-    ipvae("--quiet", "evaluate", folder, "--json", folder / "figures.json")
-    return {"beta": beta, **json.loads((folder / "figures.json").read_text(encoding="utf-8"))}
+        ipvae.train_model(
+            preset=PRESET, model=model, beta=beta, seed=seed, epochs=epochs, threads=1, out=folder
+        )
+    return {"beta": beta, **kept(folder / "figures.json", lambda: ipvae.evaluate(folder))}
 
 
 def table(found: Mapping[str, Sequence[Row]]) -> str:

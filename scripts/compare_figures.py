@@ -9,8 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from commands import ipvae
-
+import ipvae
 from ipvae.report.numbers import fit, micro, percent, thousands
 
 BITS = (8, 6, 4, 3)
@@ -39,46 +38,55 @@ class Made:
 
     def __init__(self, chosen: argparse.Namespace) -> None:
         self.chosen = chosen
-        self.data = ("--data-dir", chosen.data_dir) if chosen.data_dir else ()
-        told = json.loads((chosen.model / "model.json").read_text(encoding="utf-8"))
-        self.preset = told["data"]["preset"]
+        self.preset = ipvae.load_model(chosen.model).data.preset
 
-    def network(self, name: str, model: Path, *options: object) -> Path:
+    def network(self, name: str, model: Path, **options: Any) -> Path:
         """Network file of a model."""
         path = self.chosen.out / f"{name}.h5"
         if not path.exists():
-            words = (*options, *self.data, "--most-loss", KEEP_ANYTHING, "--out", path)
-            ipvae("--quiet", "export", model, *words)
+            made = ipvae.quantize(
+                model, data_dir=self.chosen.data_dir, most_loss=KEEP_ANYTHING, **options
+            )
+            made.network.save(path)
         return path
 
-    def model(self, name: str, epochs: int, *options: object) -> Path:
+    def model(self, name: str, epochs: int, **options: Any) -> Path:
         """Model, trained with seed 0 on one thread."""
         path = self.chosen.out / name
         if not (path / "model.json").exists():
-            words = (*options, "--epochs", self.chosen.epochs or epochs, *self.data)
-            ipvae("--quiet", "train", "--seed", 0, "--threads", 1, *words, "--out", path)
+            ipvae.train_model(
+                seed=0,
+                threads=1,
+                epochs=self.chosen.epochs or epochs,
+                data_dir=self.chosen.data_dir,
+                out=path,
+                **options,
+            )
         return path
 
     def one_shot(self, kind: str) -> Path:
         """Amortized model, of the preset's settings but for its epochs."""
-        return self.model(kind, 5, "--preset", self.preset, "--model", kind)
+        return self.model(kind, 5, preset=self.preset, model=kind)
 
     def of_beta(self, ratio: float) -> Path:
         """Network at 8 bits of the model, trained on with another beta."""
         steps = self.chosen.train_steps
         beta = ratio * steps
-        options = ["--init-from", self.chosen.model, "--steps", steps, "--beta", beta]
-        for setting, value in RECIPE.items():
-            options += ["--set", f"{setting}={value}"]
-        return self.network(f"beta-{beta:g}", self.model(f"beta-{beta:g}", 3, *options))
+        options = {"init_from": self.chosen.model, "steps": steps, "beta": beta, **RECIPE}
+        return self.network(f"beta-{beta:g}", self.model(f"beta-{beta:g}", 3, **options))
 
-    def compared(self, name: str, *words: object) -> dict[str, Any]:
-        """What `ipvae compare` found; its picture is copied."""
+    def compared(self, name: str, *subjects: Path, **options: Any) -> dict[str, Any]:
+        """JSON data of `ipvae.compare`; its picture is copied."""
         chosen = self.chosen
         folder = chosen.out / f"compare_{name}"
         if not (folder / "compare.json").exists():
-            given = ("--samples", chosen.samples, "--steps", chosen.steps, *self.data)
-            ipvae("--quiet", "compare", *words, *given, "--out", folder)
+            ipvae.compare(
+                subjects,
+                samples=chosen.samples,
+                steps=chosen.steps,
+                data_dir=chosen.data_dir,
+                **options,
+            ).save(folder)
         shutil.copyfile(folder / "compare.png", chosen.pictures / f"compare_{name}.png")
         return json.loads((folder / "compare.json").read_text(encoding="utf-8"))
 
@@ -115,6 +123,11 @@ def _row(subject: dict[str, Any], energy: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def numbers(text: str) -> list[int]:
+    """Whole numbers with commas between them."""
+    return [int(part) for part in text.split(",")]
+
+
 def main() -> None:
     """Make what is not there, print three tables, copy three pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -123,7 +136,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/compare"))
     parser.add_argument("--pictures", type=Path, default=Path("docs/pictures"))
     parser.add_argument("--samples", type=int, default=1000)
-    parser.add_argument("--steps", default=",".join(str(2**n) for n in range(11)))
+    parser.add_argument("--steps", type=numbers, default=[2**n for n in range(11)])
     parser.add_argument("--probe-images", type=int, default=2000)
     parser.add_argument("--train-steps", type=int, default=64, help="of the models of each beta")
     parser.add_argument("--epochs", type=int, help="of every training; else 5 or 3")
@@ -131,16 +144,22 @@ def main() -> None:
     for folder in (chosen.out, chosen.pictures):
         folder.mkdir(parents=True, exist_ok=True)
     made, model = Made(chosen), chosen.model
-    bits = [made.network(f"bits-{n}", model, "--weight-bits", n) for n in BITS]
+    bits = [made.network(f"bits-{n}", model, weight_bits=n) for n in BITS]
     lca = [
-        made.network(f"lca-{limit}", model, "--inference", "lca", "--threshold", limit)
+        made.network(f"lca-{limit}", model, inference="lca", threshold=limit)
         for limit in THRESHOLDS
     ]
     once = [made.one_shot(kind) for kind in ONE_SHOT]
     once_in_integers = made.network(once[0].name, once[0])
-    baselines = (*lca, once_in_integers, model, *once, "--lca", model, "--dense", model)
-    probe = ("--probe", "--probe-images", chosen.probe_images)
-    print(table(made.compared(made.preset, bits[0], *baselines, *probe)), end="\n\n")
+    found = made.compared(
+        made.preset,
+        *(bits[0], *lca, once_in_integers, model, *once),
+        lca=[model],
+        dense=[model],
+        probe=True,
+        probe_images=chosen.probe_images,
+    )
+    print(table(found), end="\n\n")
     print(table(made.compared("bits", *bits)), end="\n\n")
     print(table(made.compared("beta", *(made.of_beta(ratio) for ratio in BETAS))))
 

@@ -5,10 +5,10 @@ Loaded by conftest.py.
 
 import numpy as np
 
-from ipvae import emulator
+from ipvae.emulator import recording
 from ipvae.lava_procs.importing import import_lava
 from ipvae.lava_procs.runner import run
-from ipvae.network.file import checksum, write_network
+from ipvae.network.file_io import checksum, write_network
 from ipvae.network.trace import VARIABLES, Trace, compare
 
 
@@ -28,7 +28,7 @@ class Agreement:
 
     def __call__(self, network, n_steps, seed, *, with_oracle=True, with_lava=True):
         images = network.test_images
-        expected = emulator.run(network, images, n_steps, seed)
+        expected = recording.run(network, images, n_steps, seed)
         found = by_lava(network, images, n_steps, seed) if with_lava else []
         if with_oracle:
             found.append(by_oracle(self.oracle, self.path, network, images, n_steps, seed))

@@ -110,7 +110,7 @@ def with_less(words: tuple[str, ...]) -> tuple[str, ...]:
 
 def small_model(name: str, folder: Path) -> None:
     """Write the first SMALL neurons of a model that ships."""
-    from ipvae.train.checkpoint import load_checkpoint, save_checkpoint
+    from ipvae.float_models.checkpoint import load_checkpoint, save_checkpoint
 
     whole = load_checkpoint(ROOT / "models" / name)
     assert whole.config is not None

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ipvae import emulator
+from ipvae.emulator import recording
 from ipvae.export.compensation import Activity
 from ipvae.export.error_units import error_units
 from ipvae.export.feedforward import amortized
@@ -129,7 +129,7 @@ def lca(model: Model, bits: int) -> IntNetwork:
 def counted(model: Model, float_network: FloatNetwork) -> np.ndarray:
     """Counts on all images at every step, of integers rounded each by itself: (n, K)."""
     plain = quantize(float_network, PIXELS, model.stored)
-    return emulator.run(plain, model.images, STEPS, 0).stacked("1", "z").reshape(-1, model.k)
+    return recording.run(plain, model.images, STEPS, 0).stacked("1", "z").reshape(-1, model.k)
 
 
 def activity(model: Model, float_network: FloatNetwork) -> Activity:

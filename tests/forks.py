@@ -14,7 +14,10 @@ from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
-PRELOADED = ["ipvae.cli.main", "ipvae.train.fit", "ipvae.train.checkpoint", "sklearn.datasets"]
+PRELOADED = [
+    *("ipvae.cli.main", "ipvae.cli.train", "ipvae.workflows.train"),
+    *("ipvae.train.fit", "sklearn.datasets"),
+]
 COMMAND = "from ipvae.cli.main import main; main()"
 NUMBERS = itertools.count()
 

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from ipvae.network.description import IntNetwork
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 from ipvae.network.hdf5_output import Output
 from ipvae.network.plain_net import ConvSynapses, CubaNeuron, Neuron, PlainLayer, PlainNetwork
 

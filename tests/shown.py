@@ -112,3 +112,36 @@ def rows_below(text, title):
 def with_named_readouts(network):
     """The same network, whose read-outs are a decoder and classes by its provenance."""
     return replace(network, provenance={"readouts": ["decoder", "classes"]})
+
+
+FIRST = ("Energy of an image", "Width of the band", "Time of an image", "Energy-delay product")
+"""Titles of the verdicts that say what an image takes on Loihi 2."""
+
+
+def check_headline(result, told):
+    """Loihi 2 comes first: dynamic and static apart, why a band, time, rate, energy x time.
+
+    Compared with the tables of energy and time, not with the headline's own keys.
+    """
+    rows = {row["part"]: row for row in result["energy"] if row["chip"].startswith("Loihi 2")}
+    spent, what = told["Energy of an image"].split(", in microjoules ")
+    (dynamic, word), (static, other) = (part.rsplit(" ", 1) for part in spent.split(", "))
+    assert (word, other) == ("dynamic", "static")
+    for words, part in ((dynamic, "dynamic"), (static, "static")):
+        assert says_band(words, rows[part]["low_j"], rows[part]["high_j"], 1_000_000)
+    assert what == f"({rows['static']['model']}, {rows['static']['kind']})"
+    (time,) = [row for row in result["time"] if row["chip"].startswith("Loihi 2")]
+    took, rest = told["Time of an image"].split(" microseconds, ")
+    assert says_band(took, time["low_s"], time["high_s"], 1_000_000)
+    rate, kind = rest.split(" images per second ")
+    assert says_band(rate, 1 / time["high_s"], 1 / time["low_s"])
+    assert kind == f"({time['kind']})"
+    delays, unit = told["Energy-delay product"].split(", in nJ s ")
+    for words, part in zip(delays.split(", "), ("dynamic", "static"), strict=True):
+        ends = [rows[part][f"{end}_j"] * time[f"{end}_s"] for end in ("low", "high")]
+        assert words.endswith(f" {part}")
+        assert says_band(words.removesuffix(f" {part}"), *ends, factor=10**9)
+    assert unit == "(energy x time)"
+    logged = rows["static"]["kind"] == "measured"
+    assert ("as logged" in told["Width of the band"]) == logged
+    assert ("no energy per operation is published" in told["Width of the band"]) != logged

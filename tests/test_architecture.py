@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ ALLOWED = {
     },
     "hw_tests": {"network", "lava_procs"},
 }
-EVERYBODYS = {"errors", "files", "results", "__version__"}
+EVERYBODYS = {"compiled", "errors", "files", "moved", "results", "__version__"}
 THIRD_PARTY = {
     "network": {"numpy", "h5py"},
     "evaluation": {"numpy", "scipy", "sklearn"},
@@ -34,6 +35,12 @@ THIRD_PARTY = {
     "energy": {"numpy", "sanafe"},
     "report": {"numpy", "matplotlib", "jinja2"},
 }
+OF_COMMANDS = {"errors", "files", "workflows", "cli", "__version__"}
+"""What commands import of the package, beside its public names."""
+CLI_LINES = 2500
+"""Lines of cli/, at most."""
+OPTIONS_NAMED = {"report/verdicts.py"}
+"""Files of the library that name options, for now; the list only shrinks."""
 TORCH = {"train", "lava_procs"}
 LAVA = {"lava_procs", "hw_tests"}
 
@@ -62,8 +69,6 @@ def test_package_imports_only_what_the_table_allows(package):
 
 @pytest.mark.parametrize("package", THIRD_PARTY)
 def test_package_imports_only_its_third_parties(package):
-    import sys
-
     for file in sources(package):
         tops = {n.split(".")[0] for n in imports(file)} - {"ipvae"} - sys.stdlib_module_names
         assert tops <= THIRD_PARTY[package], file
@@ -108,8 +113,65 @@ def test_no_registry_address_is_committed():
         assert "://" not in file.read_text(), file
 
 
+def test_commands_import_the_public_interface_and_workflows():
+    found = {}
+    for file in sources("cli"):
+        names = imports(file)
+        ours = {n for n in names if n.startswith("ipvae.") and n.split(".")[1] not in OF_COMMANDS}
+        tops = {n.split(".")[0] for n in names} - sys.stdlib_module_names
+        if ours or tops - {"ipvae", "typer", "rich"}:
+            found[file.stem] = sorted(ours)
+    assert found == {}
+
+
+def test_the_command_line_is_thin():
+    assert sum(len(f.read_text().splitlines()) for f in sources("cli")) <= CLI_LINES
+
+
 def test_workflows_neither_print_nor_know_the_command_line():
     for file in sources("workflows"):
         text = file.read_text()
         assert not re.search(r"\bprint\(|sys\.argv|signal\.signal", text), file
         assert not {n.split(".")[0] for n in imports(file)} & {"typer", "rich", "click"}, file
+
+
+@pytest.mark.parametrize("package", sorted(set(ALLOWED) - {"hw_tests"}))
+def test_the_library_neither_prints_nor_draws_on_a_terminal(package):
+    for file in sources(package):
+        assert not re.search(r"\bprint\(", file.read_text()), file
+        assert not {n.split(".")[0] for n in imports(file)} & {"typer", "rich", "click"}, file
+
+
+def test_messages_of_the_library_name_arguments_not_options():
+    """The command line turns arguments into options; a whole command may be named."""
+    for package in set(ALLOWED) - {"hw_tests"}:
+        for file in sources(package):
+            if str(file.relative_to(ROOT)) in OPTIONS_NAMED:
+                continue
+            for text in texts(file):
+                for found in re.finditer(r"(?:^|[\s'\"(`])--[a-z]", text):
+                    assert re.search(r"\bipvae [a-z]+[^;]*$", text[: found.start()]), (file, text)
+
+
+def texts(file: Path) -> list[str]:
+    """Strings of a file that are no docstrings; f-strings with {} for their values."""
+    tree = ast.parse(file.read_text())
+    skipped = {
+        id(child)
+        for node in ast.walk(tree)
+        for child in (
+            node.values
+            if isinstance(node, ast.JoinedStr)
+            else [node.value]
+            if isinstance(node, ast.Expr)
+            else []
+        )
+    }
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            parts = (v.value if isinstance(v, ast.Constant) else "{}" for v in node.values)
+            found.append("".join(map(str, parts)))
+        elif isinstance(node, ast.Constant) and id(node) not in skipped:
+            found.append(str(node.value))
+    return found

@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from ipvae.cli.main import run_command
-from ipvae.emulator import run
-from ipvae.network.file import read_network
+from ipvae.emulator.recording import run
+from ipvae.network.file_io import read_network
 
 EPOCHS = 10
 SMALL = ("--latents", "48", "--steps", "12", "--epochs", str(EPOCHS))

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ipvae import emulator
+from ipvae.emulator import recording
 from ipvae.network.arithmetic import self_inhibition
 from ipvae.network.drive import drives
-from ipvae.network.file import read_network, write_network
+from ipvae.network.file_io import read_network, write_network
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.neurons import total_input
 
@@ -48,7 +48,7 @@ def test_every_branch_is_reached(kinds):
     """By those that stand for all where each network takes long to build."""
     reached: dict[str, bool] = {}
     for network in map(kinds.networks(1).get, kinds.BUILT):
-        trace = emulator.run(network, network.test_images, STEPS, 5)
+        trace = recording.run(network, network.test_images, STEPS, 5)
         b = drives(network, network.test_images)
         for name, layer in network.layers.items():
             a_in, u, z = (trace.stacked(name, v).astype(np.int64) for v in ("a_in", "u", "z"))

@@ -13,7 +13,7 @@ from ipvae.lava_procs.schedule import Schedule
 from ipvae.lava_procs.words import layer_words, neuron_words
 from ipvae.network import random_source
 from ipvae.network.drive import drives
-from ipvae.network.file import read_network
+from ipvae.network.file_io import read_network
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.trace import VARIABLES, read_trace
 

@@ -1,20 +1,19 @@
 """Train float models in PyTorch; `ipvae.float_models` holds what was trained, without PyTorch.
 
 Nothing is imported here but names that need no torch: those of `ipvae.float_models`, and
-`ipvae.train.data`. Modules that only pass on names of `ipvae.float_models` (`.zoo`,
-`.checkpoint`, `.config`, `.lca`, `.costs`, `.figures`, `.errors`) are kept for old imports.
+`ipvae.train.data`. `.errors` is kept for old imports.
 """
 
-from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from ipvae.float_models.config import PRESETS, TrainConfig, preset_config
-from ipvae.train.data import DataInfo, Images, load_images
-from ipvae.train.errors import (
+from ipvae.errors import (
     CheckpointError,
     ConfigError,
     DataError,
     DivergenceError,
     TrainingError,
 )
+from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from ipvae.float_models.config import PRESETS, TrainConfig, preset_config
+from ipvae.train.data import DataInfo, Images, load_images
 
 __all__ = [
     "PRESETS",

@@ -1,7 +1,5 @@
 """Images to train and test on, as integers and as the real values that they stand for."""
 
-import gzip
-import struct
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,12 +9,13 @@ import numpy as np
 
 from ipvae.errors import DataError
 from ipvae.float_models.data import DataInfo
+from ipvae.train.idx import read_idx
 
 DIGITS_TEST = 360
 DIGITS_PIXEL_MAX = 16
 MNIST_PIXEL_MAX = 255
+MNIST_CLASSES = 10
 _SPLIT_SEED = 20241025
-_IDX_UINT8 = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,16 +160,21 @@ def _load_mnist(data_dir: str | Path | None, download: bool) -> Images:
         _download_mnist(Path(data_dir))
     raw = Path(data_dir) / "MNIST" / "raw"
     arrays = {
-        (part, kind): _read_idx(_find(raw, f"{part}-{kind}-ubyte"))
+        (part, kind): read_idx(_find(raw, f"{part}-{kind}-ubyte"), n_dims)
         for part in ("train", "t10k")
-        for kind in ("images-idx3", "labels-idx1")
+        for kind, n_dims in (("images-idx3", 3), ("labels-idx1", 1))
     }
     for part in ("train", "t10k"):
         images, labels = arrays[part, "images-idx3"], arrays[part, "labels-idx1"]
-        if images.ndim != 3 or images.shape[1:] != (28, 28) or labels.shape != images.shape[:1]:
+        if images.shape[1:] != (28, 28) or labels.shape != images.shape[:1] or not len(images):
             raise DataError(
                 f"{raw}: {part} holds images {images.shape} and labels {labels.shape}; needed are "
-                f"(N, 28, 28) and (N,). Fetch the files again."
+                f"(N, 28, 28) and (N,) with N above 0. Fetch the files again."
+            )
+        if labels.max() >= MNIST_CLASSES:
+            raise DataError(
+                f"{raw}: {part} holds the label {labels.max()}; allowed are 0 to "
+                f"{MNIST_CLASSES - 1}. Fetch the files again."
             )
     return Images(
         "mnist",
@@ -203,20 +207,3 @@ def _find(folder: Path, name: str) -> Path:
         f"{folder}: {name} (or {name}.gz) is missing; preset mnist needs torchvision's layout "
         "DIR/MNIST/raw/*-ubyte. Pass data_dir=DIR with those files."
     )
-
-
-def _read_idx(path: Path) -> np.ndarray:
-    """Read an IDX file of unsigned bytes; the header gives the shape, big-endian."""
-    try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        zero, kind, n_dims = struct.unpack(">HBB", raw[:4])
-        shape = struct.unpack(f">{n_dims}I", raw[4 : 4 + 4 * n_dims])
-    except (OSError, EOFError, struct.error) as error:
-        raise DataError(f"{path}: not readable as IDX ({error}). Fetch it again.") from error
-    size, start = int(np.prod(shape, dtype=object)), 4 + 4 * n_dims
-    if zero != 0 or kind != _IDX_UINT8 or len(raw) - start != size:
-        raise DataError(
-            f"{path}: found {len(raw) - start} bytes of type {kind} for shape {shape}; needed are "
-            f"{size} of type {_IDX_UINT8}. Fetch it again."
-        )
-    return np.frombuffer(raw, dtype=np.uint8, offset=start).reshape(shape)

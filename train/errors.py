@@ -1,21 +1,12 @@
-"""Errors of training, under the path that they had before `ipvae.errors`."""
+"""Errors of training under their old path; deprecated: `ipvae.errors` has them."""
 
-from ipvae.errors import (
-    CheckpointError,
-    ConfigError,
-    DataError,
-    DivergenceError,
-    StoppedError,
-    TeamError,
-    TrainingError,
+from ipvae.moved import moved
+
+_SAME = (
+    *("CheckpointError", "ConfigError", "DataError", "DivergenceError", "StoppedError"),
+    *("TeamError", "TrainingError"),
 )
 
-__all__ = [
-    "CheckpointError",
-    "ConfigError",
-    "DataError",
-    "DivergenceError",
-    "StoppedError",
-    "TeamError",
-    "TrainingError",
-]
+__getattr__ = moved(
+    __name__, {name: (f"ipvae.errors:{name}", f"ipvae.errors.{name}") for name in _SAME}
+)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ipvae.errors import CheckpointError, ConfigError
-from ipvae.float_models.files import write_whole
+from ipvae.files import atomic_write
 
 NAME = "metrics.jsonl"
 
@@ -37,7 +37,7 @@ class MetricsLog:
         known = list(zip(history, seconds, strict=False))
         self._board = _board(run / "tensorboard") if tensorboard else None
         try:
-            write_whole(self._path, "".join(_line(*entry) for entry in known).encode())
+            atomic_write(self._path, "".join(_line(*entry) for entry in known).encode())
         except OSError as error:
             raise _unwritable(self._path, error) from error
         for record, _ in known:
@@ -46,8 +46,7 @@ class MetricsLog:
     def add(self, record: dict[str, Any], seconds: float) -> None:
         """Write down one epoch."""
         try:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(_line(record, seconds))
+            _append(self._path, _line(record, seconds).encode())
         except OSError as error:
             raise _unwritable(self._path, error) from error
         self._show(record)
@@ -112,6 +111,18 @@ def _line(record: dict[str, Any], seconds: float) -> str:
     entry = {**record, "seconds": round(seconds, 3)}
     finite = {k: v if math.isfinite(v) else None for k, v in entry.items()}
     return json.dumps(finite, allow_nan=False) + "\n"
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Append a whole line or, on an error, nothing."""
+    with path.open("ab", buffering=0) as file:
+        before, rest = file.tell(), line
+        try:
+            while rest:
+                rest = rest[file.write(rest) :]
+        except OSError:
+            file.truncate(before)
+            raise
 
 
 def _unwritable(path: Path, error: OSError) -> CheckpointError:

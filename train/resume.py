@@ -12,8 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
 from ipvae.errors import CheckpointError, ConfigError, DataError
+from ipvae.files import atomic_write, parse_json, require_file
 from ipvae.float_models.config import TrainConfig
-from ipvae.float_models.files import write_whole
 from ipvae.float_models.parameters import check_params
 from ipvae.float_models.zoo import MEMBERS
 from ipvae.train.data import Images
@@ -82,7 +82,7 @@ def write_unfinished(run: Path, unfinished: Unfinished) -> None:
     )
     metadata = {"training": content, "mark": _mark(content, arrays)}
     try:
-        write_whole(run / NAME, to_safetensors(arrays, metadata=metadata))
+        atomic_write(run / NAME, to_safetensors(arrays, metadata=metadata))
     except OSError as error:
         raise CheckpointError(
             f"{run / NAME}: the training's state could not be written ({error.strerror or error}); "
@@ -107,9 +107,13 @@ def read_unfinished(run: Path) -> Unfinished | None:
     if not is_unfinished(run):
         return None
     try:
+        require_file(path, CheckpointError)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}. Or start anew with overwrite=True.") from error
+    try:
         with safe_open(str(path), framework="numpy") as file:
             metadata = file.metadata() or {}
-            content = json.loads(metadata["training"])
+            content = parse_json(metadata["training"])
             if content["version"] != VERSION:
                 raise _other_version(path, content["version"])
             member = MEMBERS[content["config"]["model"]]

@@ -64,7 +64,7 @@ def run_backend(
     """
     require_known(name)
     if name == "emulator":
-        from ipvae.emulator import run
+        from ipvae.emulator.recording import run
 
         return run(
             network, images, n_steps, seed, draws=draws, record=record, hold=hold, tell=log.info

@@ -17,10 +17,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from ipvae import __version__
-from ipvae.emulator import Emulator, Stopped
-from ipvae.emulator import totals_at as emulated_at
-from ipvae.emulator.engine import processors
-from ipvae.emulator.settling import joined_stops
 from ipvae.errors import BackendError, HungBackendError, InputError
 from ipvae.network.description import IntNetwork
 from ipvae.network.totals import Totals, joined
@@ -29,6 +25,8 @@ from ipvae.workflows.stopping import StopChoice
 
 if TYPE_CHECKING:
     from dask.distributed import Client
+
+    from ipvae.emulator import Emulator, Stopped
 
 LOCAL, NONE = "local", "none"
 IMAGES = 128
@@ -73,7 +71,7 @@ def totals(
     InputError, BackendError, HungBackendError
         As `spread`; and what `Emulator.totals` raises.
     """
-    emulator = Emulator(network, tell=log.info)
+    emulator = _emulator(network)
     scheduler = where(scheduler, len(images), n_steps)
     if scheduler is None:
         return emulator.totals(images, n_steps, seed, at=at, progress=progress)
@@ -90,7 +88,9 @@ def totals_at(
     progress: Advance | None = None,
 ) -> dict[int, Totals]:
     """Totals after each of some numbers of steps of one run, here or on a cluster; as `totals`."""
-    emulator = Emulator(network, tell=log.info)
+    from ipvae.emulator import totals_at as emulated_at
+
+    emulator = _emulator(network)
     scheduler = where(scheduler, len(images), max(steps))
     if scheduler is None:
         return emulated_at(emulator, images, steps, seed, progress=progress)
@@ -107,15 +107,31 @@ def stopped(
     scheduler: str | None,
     choice: StopChoice,
     progress: Advance | None = None,
-) -> Stopped:
+) -> "Stopped":
     """Run until each image has settled, to the same numbers, here or on a cluster; as `totals`."""
-    emulator = Emulator(network, tell=log.info)
+    from ipvae.emulator.settling import joined_stops
+
+    emulator = _emulator(network)
     choice.rule(network, images[:0])  # a rule that does not fit the network is told here
     scheduler = where(scheduler, len(images), budget)
     if scheduler is None:
         return choice.run(emulator, images, budget, seed, progress=progress)
     act = _RunUntilSettled(without_images(network), budget, seed, choice)
     return joined_stops(on_shards(act, images, scheduler, progress))
+
+
+def _emulator(network: IntNetwork, threads: int | None = None) -> "Emulator":
+    """Emulator in this process, imported late: it loads a compiler."""
+    from ipvae.emulator import Emulator
+
+    return Emulator(network, threads, tell=log.info if threads is None else None)
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    from ipvae.emulator.engine import processors as found
+
+    return found()
 
 
 def where(
@@ -172,7 +188,7 @@ class _Run:
     at: tuple[int, ...]
 
     def __call__(self, shard: Shard) -> Totals:
-        emulator = Emulator(self.network, threads=1)  # a worker for each processor
+        emulator = _emulator(self.network, 1)  # a worker for each processor
         return emulator.totals(shard.pixels, self.n_steps, self.seed, shard.first, at=self.at)
 
 
@@ -185,7 +201,9 @@ class _RunToEach:
     seed: int
 
     def __call__(self, shard: Shard) -> dict[int, Totals]:
-        emulator = Emulator(self.network, threads=1)
+        from ipvae.emulator import totals_at as emulated_at
+
+        emulator = _emulator(self.network, 1)
         return emulated_at(emulator, shard.pixels, self.steps, self.seed, shard.first)
 
 
@@ -198,8 +216,8 @@ class _RunUntilSettled:
     seed: int
     choice: StopChoice
 
-    def __call__(self, shard: Shard) -> Stopped:
-        emulator = Emulator(self.network, threads=1)
+    def __call__(self, shard: Shard) -> "Stopped":
+        emulator = _emulator(self.network, 1)
         return self.choice.run(emulator, shard.pixels, self.budget, self.seed, shard.first)
 
 

@@ -4,21 +4,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ipvae.energy.counts import Counts, count
+from ipvae.energy.counts import Counts, count_run
+from ipvae.energy.headline import headline
 from ipvae.energy.layer_counts import LayerCounts, layer_counts
 from ipvae.energy.models import EnergyRow, TimeRow
 from ipvae.energy.models.loihi2 import CHIP as LOIHI2
 from ipvae.energy.models.table import left_out, model_table
+from ipvae.energy.plain_counts import LayerCounts as LavaDlCounts
 from ipvae.energy.work import work_of
 from ipvae.errors import InputError
 from ipvae.network.activity import activity_of
 from ipvae.network.description import IntNetwork
+from ipvae.network.plain_net import PlainNetwork
 from ipvae.network.totals import Totals
 from ipvae.network.trace import Trace
+from ipvae.report.numbers import band
+from ipvae.report.verdicts import headline_verdicts
+from ipvae.workflows.lava_dl import LavaDlRun, modelled
+from ipvae.workflows.networks import require_own
 from ipvae.workflows.results import Result
 from ipvae.workflows.run import RunResult
-
-MICRO = 1e6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -30,13 +35,13 @@ class OperationCounts(Result):
     total : Counts
         Of the whole network.
     layers : tuple of LayerCounts
-        Of each layer.
+        Of each layer, with a lava-dl network's input.
     images : int
         Images of the run.
     """
 
     total: Counts
-    layers: tuple[LayerCounts, ...]
+    layers: tuple[LayerCounts | LavaDlCounts, ...]
     images: int
 
     @property
@@ -85,14 +90,29 @@ class EnergyEstimate(Result):
         """Rows of Loihi 2: the band, dynamic and static apart."""
         return tuple(row for row in self.energy if row.chip == LOIHI2)
 
+    @property
+    def headline(self) -> dict[str, Any]:
+        """Loihi 2's figures: energy by part (J), latency (s), rate, energy-delay product (J s).
+
+        As `ipvae.energy.headline.headline`; `reason` says why they are bands.
+        """
+        return headline(self.energy, self.time, self.notes)
+
     def rows(self) -> list[tuple[str, str]]:
-        """Return energies in microjoules per image, Loihi 2's band first."""
+        """Return Loihi 2's energies, time, rate and energy x time, then all rows' energies."""
         first = [*self.loihi2, *(row for row in self.energy if row.chip != LOIHI2)]
-        return [(f"{row.model}, {row.chip}, {row.kind}, {row.part}", _band(row)) for row in first]
+        energies = [
+            (f"{row.model}, {row.chip}, {row.kind}, {row.part}", _microjoules(row)) for row in first
+        ]
+        return [
+            *((found.title, found.text) for found in headline_verdicts(self.headline)),
+            *energies,
+        ]
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON data: `energy`, `time` and `energy_notes` of `ipvae report --json`."""
+        """Return JSON data: `headline`, `energy`, `time`, `energy_notes` as `ipvae report` has."""
         return {
+            "headline": self.headline,
             "energy": [row.as_dict() for row in self.energy],
             "time": [row.as_dict() for row in self.time],
             "energy_notes": list(self.notes),
@@ -100,13 +120,13 @@ class EnergyEstimate(Result):
 
 
 def count_operations(
-    network: IntNetwork, result: RunResult | Trace | Totals | str | Path
+    network: IntNetwork | PlainNetwork, result: RunResult | Trace | Totals | str | Path
 ) -> OperationCounts:
     """Count the operations of a run on any backend.
 
     Parameters
     ----------
-    network : IntNetwork
+    network : IntNetwork, or one of lava-dl
         The network that ran.
     result : RunResult, Trace, Totals, or path of a trace file
 
@@ -115,13 +135,17 @@ def count_operations(
     InputError
         If the run or trace lacks what is counted.
     """
+    if isinstance(result, LavaDlRun):
+        return OperationCounts(result.counts, result.layers, result.images)
+    require_own(network)
+    assert isinstance(network, IntNetwork)
     activity = activity_of(network, ran(result))
     layers = tuple(layer_counts(network, activity))
-    return OperationCounts(count(network, activity), layers, activity.images)
+    return OperationCounts(count_run(network, activity), layers, activity.images)
 
 
 def estimate_energy(
-    network: IntNetwork, result: RunResult | Trace | Totals | str | Path
+    network: IntNetwork | PlainNetwork, result: RunResult | Trace | Totals | str | Path
 ) -> EnergyEstimate:
     """Model what a run costs on Loihi 2, on other chips, and as dense arithmetic.
 
@@ -130,16 +154,20 @@ def estimate_energy(
 
     Parameters
     ----------
-    network : IntNetwork
+    network : IntNetwork, or one of lava-dl
         The network that ran.
     result : RunResult, Trace, Totals, or path of a trace file
-        Of any backend.
+        Of any backend. Runs of lava-dl's networks are priced by the models that need counts alone.
 
     Raises
     ------
     InputError
         If the run or trace lacks what is counted.
     """
+    if isinstance(result, LavaDlRun):
+        return EnergyEstimate(modelled(result.counts), (), ())
+    require_own(network)
+    assert isinstance(network, IntNetwork)
     work = work_of(network, activity_of(network, ran(result)))
     energy, time = model_table(network, work)
     return EnergyEstimate(tuple(energy), tuple(time), tuple(left_out(work)))
@@ -168,6 +196,5 @@ def ran(result: object) -> Trace | Totals:
     )
 
 
-def _band(row: EnergyRow) -> str:
-    low, high = row.low_j * MICRO, row.high_j * MICRO
-    return f"{low:.3g} uJ" if low == high else f"{low:.3g} to {high:.3g} uJ"
+def _microjoules(row: EnergyRow) -> str:
+    return f"{band(row.low_j, row.high_j)} uJ"

@@ -73,7 +73,7 @@ class Imported(Result):
         sizes = f"{self.model.n_pixels} pixels, {self.model.n_latents} neurons"
         text = f"saved {self.saved}: {sizes}"
         if self.threshold is not None:
-            text += f"; it was exported with --inference lca --threshold {self.threshold:g}"
+            text += f"; it was exported with inference=lca threshold={self.threshold:g}"
         return [text]
 
 

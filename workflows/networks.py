@@ -2,15 +2,20 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
 from ipvae.network.difference import RUNS, Difference, differences
-from ipvae.network.file import checksum, read_network
-from ipvae.network.plain_file import is_plain
+from ipvae.network.file_io import checksum, read_network
+from ipvae.network.hdf5_child import shown as printable
+from ipvae.network.plain_file import is_plain, read_plain
+from ipvae.network.plain_net import PlainNetwork
 from ipvae.network.trace import Trace, compare, read_trace
-from ipvae.workflows.results import Result
+from ipvae.workflows.results import Result, Table
+
+LONGEST = 40
+"""Characters of a value."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,6 +49,21 @@ class NetworkDiff(Result):
             return [("same", "True")]
         return [(d.name, f"{d.first} != {d.second}") for d in self.differences]
 
+    def shown(self, first: str = "first", second: str = "second") -> list[Table | str]:
+        """Return the differing fields and what they mean; the networks go by two paths."""
+        if self.same:
+            return [f"{first} and {second} hold the same network"]
+        rows = [
+            [printable(d.name), _short(d.first), _short(d.second), d.detail]
+            for d in self.differences
+        ]
+        may = "compute the same" if self.runs_alike else "may compute different"
+        heads = ["", Path(first).name, Path(second).name, ""]
+        return [
+            Table(f"{first} against {second}", heads, rows),
+            f"{len(rows)} field(s) differ; from the same images they {may} counts",
+        ]
+
     def to_json(self) -> dict[str, Any]:
         """Return JSON data, with the keys of `ipvae diff --json`."""
         return {
@@ -52,6 +72,11 @@ class NetworkDiff(Result):
             "checksums": list(self.checksums),
             "differences": [vars(d) for d in self.differences],
         }
+
+
+def _short(value: object) -> str:
+    text = f"{value:.6g}" if isinstance(value, float) else printable(value)
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -96,19 +121,46 @@ def load_network(path: str | Path) -> IntNetwork:
 
     Parameters
     ----------
-    path : .h5 file of any version
+    path : .h5 file of any version, or lava-dl's own .net file
+
+    Returns
+    -------
+    IntNetwork, or PlainNetwork of a file of lava-dl's
+        The latter runs on backend 'lava', is counted and priced; other functions refuse it.
 
     Raises
     ------
     FormatError
         If the file is missing, damaged, foreign or newer than this version.
     """
+    if is_lava_dl(path):
+        # One description will hold both; until then type checkers see ours.
+        return cast(IntNetwork, load_lava_dl(path))
+    return load_own_network(path)
+
+
+def load_own_network(path: str | Path) -> IntNetwork:
+    """Read a network file that was written here; FormatError for any other."""
     return read_network(path)
+
+
+def load_lava_dl(path: str | Path) -> PlainNetwork:
+    """Read a network file of lava-dl; FormatError if it holds what netx cannot run exactly."""
+    return read_plain(path)
 
 
 def is_lava_dl(path: str | Path) -> bool:
     """Return whether a file is a network of lava-dl's layout that was not written here."""
     return is_plain(path)
+
+
+def require_own(network: object) -> None:
+    """Raise InputError if a network is lava-dl's, which only some functions take."""
+    if isinstance(network, PlainNetwork):
+        raise InputError(
+            "network: is one of lava-dl's, allowed is one that was exported here; lava-dl's are "
+            "taken by ipvae.run, ipvae.count_operations, ipvae.estimate_energy and ipvae.describe"
+        )
 
 
 def load_trace(path: str | Path) -> Trace:
@@ -139,7 +191,9 @@ def diff(
     FormatError
         If a file cannot be read.
     """
-    a, b = (read_network(x) if isinstance(x, (str, Path)) else x for x in (first, second))
+    a, b = (load_own_network(x) if isinstance(x, (str, Path)) else x for x in (first, second))
+    for network in (a, b):
+        require_own(network)
     if isinstance(a, Trace) and isinstance(b, Trace):
         found = compare(a, b)
         return TraceDiff(found.compared_values, found.first_divergence)

@@ -12,15 +12,17 @@ from ipvae.network.check import CheckResult
 from ipvae.network.check import check as check_network
 from ipvae.network.core_memory import layer_shapes
 from ipvae.network.description import IntNetwork
-from ipvae.network.file import checksum
+from ipvae.network.file_io import checksum
 from ipvae.network.limits import target_named
 from ipvae.network.partition import Placement
 from ipvae.network.plan import Plan, make_plan
 from ipvae.network.totals import Totals
 from ipvae.network.trace import Trace, read_trace
+from ipvae.workflows.networks import require_own
+from ipvae.workflows.plan_text import plan_text
 from ipvae.workflows.progress import Listener, listening, stage
-from ipvae.workflows.results import Result
-from ipvae.workflows.run import RunResult
+from ipvae.workflows.results import Result, Table, json_data
+from ipvae.workflows.run_result import RunResult
 
 IMAGES, STEPS = 16, 64
 """What is run to see how busy the cores are, where no trace is given."""
@@ -36,9 +38,12 @@ class Check(Result):
     ----------
     result : CheckResult
         Every limit with what was found and what is allowed, and every proved interval.
+    plan : PlacementPlan or None
+        Where the neurons go, if that was asked for too.
     """
 
     result: CheckResult
+    plan: "PlacementPlan | None" = None
 
     @property
     def ok(self) -> bool:
@@ -77,7 +82,34 @@ class Check(Result):
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON data, with the keys of `ipvae check --json`."""
-        return self.result.as_dict()
+        data = self.result.as_dict()
+        return data if self.plan is None else {**data, "plan": self.plan.to_json()}
+
+    def shown(self, listed_by: str = ".result.bounds") -> list[Table | str]:
+        """Return what is used of every limit, or the plan, and the verdict.
+
+        `listed_by` is what a reader calls the list of all proved intervals.
+        """
+        if self.plan is None:
+            return [self._budget(), self._verdict(listed_by)]
+        exceeded = [
+            f"exceeded: {v.rule}, found {v.found}, allowed {v.allowed} ({v.where})"
+            for v in self.violations
+        ]
+        return [*self.plan.shown(), *exceeded, self._verdict(listed_by)]
+
+    def _budget(self) -> Table:
+        rows = [
+            [line.rule, line.where, str(line.found), str(line.allowed), _yes(line.holds)]
+            for line in self.result.lines
+        ]
+        return Table(f"{self.target} limits", ["rule", "where", "found", "allowed", ""], rows)
+
+    def _verdict(self, listed_by: str) -> str:
+        if not self.ok:
+            return f"does not fit {self.target}: {len(self.violations)} limit(s) exceeded"
+        intervals = f"{len(self.result.bounds)} intervals proved ({listed_by} lists them)"
+        return f"fits {self.target}; overflow is impossible: {intervals}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -116,7 +148,11 @@ class PlacementPlan(Result):
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON data, as `ipvae check --plan FILE` writes it."""
-        return self.plan.as_dict()
+        return json_data(self.plan.as_dict())
+
+    def shown(self) -> list[Table | str]:
+        """Return a table with a column for each reading, and the load on more cores."""
+        return plan_text(self.plan)
 
 
 def check(network: IntNetwork, *, target: str = "loihi2") -> Check:
@@ -132,6 +168,7 @@ def check(network: IntNetwork, *, target: str = "loihi2") -> Check:
     InputError
         If the target is not known.
     """
+    require_own(network)
     return Check(check_network(network, target))
 
 
@@ -165,10 +202,15 @@ def place(
     InputError
         If the number of cores cannot be, or the trace is of another network.
     """
+    require_own(network)
     shapes, board = layer_shapes(network), target_named(target)
     with listening(progress):
         busy = _activity(network, trace if run is None else run)
     return PlacementPlan(make_plan(shapes, board, busy, cores))
+
+
+def _yes(holds: bool) -> str:
+    return "ok" if holds else "NO"
 
 
 def _activity(

@@ -1,9 +1,8 @@
 """Quantize a trained model: an integer network, and what was lost."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -11,18 +10,19 @@ import ipvae
 from ipvae.errors import InputError
 from ipvae.export.build import build_network
 from ipvae.export.calibrate import calibrate
-from ipvae.export.float_baseline import float_baseline
+from ipvae.export.float_baseline import float_baseline, require_convergence
 from ipvae.export.losses import layer_facts, require_small_loss
 from ipvae.export.options import LAYOUTS, ExportOptions
 from ipvae.export.quantize import Images
 from ipvae.float_models.checkpoint import Checkpoint
-from ipvae.network.check import CheckResult, check
+from ipvae.network.check import check
 from ipvae.network.description import InputFormat, IntNetwork
-from ipvae.network.file import checksum
+from ipvae.network.file_io import checksum
 from ipvae.workflows.images import ImagesLike, LabelledImages, given_images, preset_images
 from ipvae.workflows.models import load_model
 from ipvae.workflows.progress import Listener, listening, stage
-from ipvae.workflows.results import Result, json_data
+from ipvae.workflows.quantized import QuantizationReport, Quantized
+from ipvae.workflows.results import json_data
 
 STORED_IMAGES = 64
 CALIBRATION_IMAGES = 256
@@ -34,83 +34,6 @@ UNLABELLED = ("arrays", "patches")
 """Data sets without classes."""
 
 log = logging.getLogger("ipvae")
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class QuantizationReport(Result):
-    """What a quantization did and what it lost, on the calibration images.
-
-    Attributes
-    ----------
-    options : ExportOptions
-    integer, real : dict
-        Figures of the integer network and of the float model: `curve` (`step`, `mse` in squared
-        pixel units, `r2`, `zeros`), `silent_neurons`, `saturated_neurons`.
-    layers : list of dict
-        Facts of each layer: weights, scale, range, clipped and zero weights, widest sum,
-        saturations.
-    check : CheckResult
-        Limits of Loihi 2 and the proof that no variable overflows.
-    checksum : str
-        Of the network's contents.
-    """
-
-    options: ExportOptions
-    integer: dict[str, Any]
-    real: dict[str, Any]
-    layers: list[dict[str, Any]]
-    check: CheckResult
-    checksum: str
-
-    @property
-    def loss(self) -> dict[str, float]:
-        """Integer network minus float model: `r2`, `mse`, `zeros` after the last step."""
-        return {key: self.integer[key] - self.real[key] for key in ("r2", "mse", "zeros")}
-
-    def rows(self) -> list[tuple[str, str]]:
-        """Return the main figures: pairs of name and text."""
-        return [
-            ("weight bits", str(self.options.weight_bits)),
-            ("steps", str(self.integer["steps"])),
-            ("R2", f"{self.integer['r2']:.4f} (float {self.real['r2']:.4f})"),
-            ("zeros", f"{self.integer['zeros']:.4f} (float {self.real['zeros']:.4f})"),
-            ("fits Loihi 2", str(self.check.ok)),
-        ]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON data."""
-        return json_data(
-            {
-                "checksum": self.checksum,
-                **self.options.as_dict(),
-                "loss": self.loss,
-                "layers": self.layers,
-                "calibration": {"integer": self.integer, "float": self.real},
-                "check": self.check.as_dict(),
-            }
-        )
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Quantized(Result):
-    """An integer network with the report of its making.
-
-    Attributes
-    ----------
-    network : IntNetwork
-    report : QuantizationReport
-    """
-
-    network: IntNetwork
-    report: QuantizationReport
-
-    def rows(self) -> list[tuple[str, str]]:
-        """Return the main figures: pairs of name and text."""
-        return [("network", repr(self.network)), *self.report.rows()]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the report's JSON data."""
-        return self.report.to_json()
 
 
 def quantize(
@@ -205,6 +128,7 @@ def _quantize(
     with stage("running the float model"):
         active = train.pixels[:ACTIVITY_IMAGES]
         before = float_baseline(checkpoint, options, active, pixels, CALIBRATION_IMAGES)
+        require_convergence(before, options, where)
     with stage("quantizing"):
         network = build_network(
             checkpoint,
@@ -251,8 +175,7 @@ def export_images(
     preset = checkpoint.data.preset
     if preset == "arrays":
         raise InputError(
-            "this model was imported from arrays and names no data set; "
-            "give images to calibrate on with images="
+            "this model names no data set of ours; give images to calibrate on with images="
         )
     data = preset_images(preset, data_dir, (TRAINING_IMAGES, STORED_IMAGES))
     train, test = (

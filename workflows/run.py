@@ -2,9 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,108 +11,23 @@ from ipvae.lava_procs.watch import TIMEOUT_SECONDS
 from ipvae.network.atomic import require_writable_file
 from ipvae.network.description import IntNetwork
 from ipvae.network.draws import read_draws
+from ipvae.network.plain_net import PlainNetwork
 from ipvae.network.record import EVERYTHING, Record
 from ipvae.network.stream import frames
 from ipvae.network.totals import Totals
-from ipvae.network.trace import Trace
 from ipvae.workflows.backends import require_known
 from ipvae.workflows.images import ImagesLike, given_images, network_images
 from ipvae.workflows.job import Files, Job
 from ipvae.workflows.progress import Listener, listening
-from ipvae.workflows.results import Result
+from ipvae.workflows.run_result import RunResult
 
-COUNTED = ("spikes", "zeros", "saturations", "saturations_by_variable")
+__all__ = ["RunResult", "run"]
 
 log = logging.getLogger("ipvae")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class RunResult(Result):
-    """What a run gave.
-
-    Attributes
-    ----------
-    backend : str
-    images, steps, frames, seed : int
-        Images or streams, updates of each after step 0 (T), frames of a stream (1 of an image),
-        seed of all draws.
-    replayed : bool
-        Whether counts were replayed instead of sampled.
-    seconds : float
-        Wall time of the run; compiling of kernels is not included.
-    totals : Totals or None
-        Messages, spikes, saturations and last row of each layer, summed over images and steps;
-        None where a backend recorded part of its variables only.
-    trace : Trace or None
-        What was recorded; None with `record="totals"`.
-    outputs : dict of layer -> (N, n) int32
-        What the code and the read-outs sent in the last row.
-    code : str
-        Number of the layer whose counts stand for the image.
-    """
-
-    backend: str
-    images: int
-    steps: int
-    frames: int
-    seed: int
-    replayed: bool
-    seconds: float
-    totals: Totals | None
-    trace: Trace | None
-    outputs: dict[str, np.ndarray]
-    code: str
-
-    @property
-    def image_steps_per_second(self) -> float:
-        """Rows 0..T of all images, for each second."""
-        return self.images * (self.steps + 1) / self.seconds
-
-    @property
-    def activity(self) -> dict[str, Any]:
-        """Spikes, part of zeros and saturations of the run; empty where it was not counted."""
-        if self.totals is None:
-            return {}
-        code = self.totals.layers[self.code]
-        values = self.totals.rows * code.z.shape[1]
-        return {
-            "spikes": int(code.sizes.sum()),
-            "zeros": (values - int(code.messages.sum())) / values,
-            "saturations": sum(self.totals.saturations.values()),
-            "saturations_by_variable": self.totals.saturations,
-        }
-
-    def rows(self) -> list[tuple[str, str]]:
-        """Return the main figures: pairs of name and text."""
-        found = [
-            ("backend", self.backend),
-            ("images x steps", f"{self.images} x {self.steps}"),
-            ("time", f"{self.seconds:.2f} s"),
-            ("speed", f"{self.image_steps_per_second:.0f} image-steps/s"),
-        ]
-        if self.totals is not None:
-            of_run = self.activity
-            found.append(("spikes", f"{of_run['spikes']} ({of_run['zeros']:.1%} zeros)"))
-            found.append(("saturations", str(of_run["saturations"])))
-        return found
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON data, with the keys of `ipvae run --json`."""
-        return {
-            "backend": self.backend,
-            "samples": self.images,
-            "steps": self.steps,
-            "seed": self.seed,
-            "draws": "replayed" if self.replayed else "sampled",
-            "seconds": self.seconds,
-            "image_steps_per_second": self.image_steps_per_second,
-            "frames": self.frames,
-            **(self.activity or dict.fromkeys(COUNTED)),
-        }
-
-
 def run(
-    network: IntNetwork,
+    network: IntNetwork | PlainNetwork,
     images: ImagesLike = None,
     *,
     steps: int = 64,
@@ -129,6 +42,7 @@ def run(
     trace_file: str | Path | None = None,
     draws_file: str | Path | None = None,
     profile_file: str | Path | None = None,
+    integers: str = "input",
     timeout: float = TIMEOUT_SECONDS,
     progress: Listener | None = None,
 ) -> RunResult:
@@ -136,7 +50,7 @@ def run(
 
     Parameters
     ----------
-    network : IntNetwork
+    network : IntNetwork, or one of lava-dl, which only backend 'lava' runs
     images : array, path or name of a set, optional
         (n, M), (n, height, width), (n, 1, height, width) or (n, height, width, 1): integers are
         pixel levels, floating-point numbers real values. With `frame_steps` an array of streams,
@@ -163,6 +77,9 @@ def run(
         memory; `record` says what the trace holds, everything with 'totals'.
     profile_file : path, optional
         Of backend loihi2: file for the time and energy that the board measures (CSV).
+    integers : 'input' or 'real'
+        Of a lava-dl network, what integers of `images` are: what its input neurons take, or real
+        numbers.
     timeout : float, seconds
         Of Lava's backends: longest time without a sign of life.
     progress : callable, optional
@@ -185,6 +102,26 @@ def run(
     >>> net = ipvae.load_network("net.h5")  # doctest: +SKIP
     >>> ipvae.run(net, steps=64).totals  # doctest: +SKIP
     """
+    if isinstance(network, PlainNetwork):
+        only_ours: dict[str, object] = {
+            "record": None if record == "totals" else record,
+            "data_dir": data_dir,
+            "frame_steps": frame_steps,
+            "replay_draws": replay_draws,
+            "keep_steps": keep_steps or None,
+            "trace_file": trace_file,
+            "draws_file": draws_file,
+            "profile_file": profile_file,
+        }
+        with listening(progress):
+            return _run_lava_dl(
+                network, images, steps, seed, backend, samples, integers, timeout, only_ours
+            )
+    if integers != "input":
+        raise InputError(
+            f"integers: found {integers}, allowed with a lava-dl network only; omit it. Integers "
+            "are pixel levels, floating-point numbers real values."
+        )
     require_known(backend)
     if profile_file is not None and backend != "loihi2":
         raise InputError(f"profile_file: found backend={backend}, allowed is loihi2: a board's own")
@@ -220,6 +157,32 @@ def run(
         trace=None if chosen is None or files.trace is not None else trace,
         outputs=_outputs(network, totals),
         code=network.code,
+    )
+
+
+def _run_lava_dl(
+    network: PlainNetwork,
+    images: ImagesLike,
+    steps: int,
+    seed: int,
+    backend: str,
+    samples: int | None,
+    integers: str,
+    timeout: float,
+    only_ours: dict[str, object],
+) -> RunResult:
+    from ipvae.workflows import lava_dl
+
+    lava_dl.require_unset(only_ours)
+    return lava_dl.run(
+        network,
+        images,
+        steps=steps,
+        seed=seed,
+        backend=backend,
+        samples=samples,
+        integers=integers,
+        timeout=timeout,
     )
 
 

@@ -1,16 +1,18 @@
 """Images that stop alone, once a figure of theirs has settled."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ipvae.emulator import Emulator, Stopped, StopRule, run_until_settled
-from ipvae.energy.counts import count
+from ipvae.energy.counts import count_run
 from ipvae.errors import InputError
 from ipvae.evaluation.stopping import EnergyOfEach, FitOfEach
 from ipvae.network.description import IntNetwork
 from ipvae.workflows.progress import Advance
+
+if TYPE_CHECKING:
+    from ipvae.emulator import Emulator, Stopped, StopRule
 
 TOLERANCES = {"r2": 0.002, "free-energy": 0.005}
 """Rules, and the change that counts as none: of R2, and as a share of the free energy."""
@@ -29,22 +31,26 @@ class StopChoice:
     figure: str
     tolerance: float
 
-    def rule(self, network: IntNetwork, pixels: np.ndarray) -> StopRule:
+    def rule(self, network: IntNetwork, pixels: np.ndarray) -> "StopRule":
         """Rule for a run of these images."""
+        from ipvae.emulator import StopRule
+
         if self.figure == "r2":
             return StopRule(FitOfEach(network, pixels), self.tolerance)
         return StopRule(EnergyOfEach(network, pixels), self.tolerance, relative=True)
 
     def run(
         self,
-        emulator: Emulator,
+        emulator: "Emulator",
         pixels: np.ndarray,
         budget: int,
         seed: int,
         first_image: int = 0,
         progress: Advance | None = None,
-    ) -> Stopped:
+    ) -> "Stopped":
         """Run images until each has settled, or for `budget` updates."""
+        from ipvae.emulator import run_until_settled
+
         rule = self.rule(emulator.network, pixels)
         return run_until_settled(emulator, pixels, budget, seed, rule, first_image, progress)
 
@@ -69,7 +75,7 @@ def stop_choice(
     return StopChoice(stop, tolerance)
 
 
-def stop_figures(network: IntNetwork, choice: StopChoice, found: Stopped) -> dict[str, Any]:
+def stop_figures(network: IntNetwork, choice: StopChoice, found: "Stopped") -> dict[str, Any]:
     """Return JSON data: steps that images took, and what they cost."""
     steps = found.steps
     rule = choice.rule(network, network.test_images[:0])
@@ -78,6 +84,7 @@ def stop_figures(network: IntNetwork, choice: StopChoice, found: Stopped) -> dic
         "tolerance": choice.tolerance,
         "every": rule.every,
         "window": rule.window,
+        "margin": rule.margin,
         "budget": found.totals.steps,
         "settled": int(found.settled.sum()),
         "steps": {
@@ -87,5 +94,5 @@ def stop_figures(network: IntNetwork, choice: StopChoice, found: Stopped) -> dic
             "max": int(steps.max()),
         },
         "steps_of_each": steps.tolist(),
-        "counts": count(network, found.totals).as_dict(),
+        "counts": count_run(network, found.totals).as_dict(),
     }

@@ -17,8 +17,9 @@ from ipvae.network.stream import frames
 from ipvae.network.trace import VARIABLES, Trace, compare, read_trace
 from ipvae.workflows.backends import require_known, run_backend
 from ipvae.workflows.images import ImagesLike, network_images
+from ipvae.workflows.networks import require_own
 from ipvae.workflows.progress import Listener, listening, stage
-from ipvae.workflows.results import Result
+from ipvae.workflows.results import Result, Table
 from ipvae.workflows.run import replayed, run_pixels
 
 MISSING = "not_recorded"
@@ -79,6 +80,29 @@ class VerifyResult(Result):
             ("first divergence", str(self.first_divergence)),
         ]
 
+    def shown(self) -> list[Table | str]:
+        """Return the verdict in a line; of a recorded trace, that on its draws in another."""
+        if self.draws is None:
+            return [self._verdict()]
+        missing = ", ".join(self.not_recorded)
+        note = f"; {self.replayed} replayed" + (f"; not recorded: {missing}" if missing else "")
+        return [self._verdict(note), _draws_verdict(self.draws)]
+
+    def _verdict(self, note: str = "") -> str:
+        where = self.first_divergence
+        if where is None:
+            return (
+                f"bit-exact: {' = '.join(self.backends)} in {self.compared_values} values "
+                f"({self.images} images, steps 0..{self.steps}, "
+                f"{', '.join(self.variables)}{note}; counts up to {self.max_count})"
+            )
+        return (
+            f"NOT bit-exact: {where['backend']} first differs from {self.backends[0]} at sample "
+            f"{where['sample']}, step {where['step']}, layer {where['layer']}, variable "
+            f"{where['variable']}, index {where['index']}: expected {where['expected']}, "
+            f"found {where['found']}"
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return JSON data, with the keys of `ipvae verify --json`."""
         found: dict[str, Any] = {
@@ -99,6 +123,16 @@ class VerifyResult(Result):
                 "draws": self.draws,
             }
         return found
+
+
+def _draws_verdict(law: dict[str, Any]) -> str:
+    worst = min(law["tests"], key=lambda test: test["p_value"])
+    says = "follow" if law["follows_poisson"] else "do NOT follow"
+    left_out = f", {len(law['left_out'])} left out for want of draws" if law["left_out"] else ""
+    return (
+        f"draws {says} the sampler's law: {law['draws']} draws, {len(law['tests'])} tests"
+        f"{left_out}; smallest p {worst['p_value']:.2g} ({worst['name']}), bound {law['bound']:.2g}"
+    )
 
 
 def verify(
@@ -132,6 +166,7 @@ def verify(
     BackendError, HungBackendError
         If this machine does not have a backend, or it stopped answering.
     """
+    require_own(network)
     names = list(backends)
     for name in names:
         require_known(name)
@@ -223,6 +258,7 @@ def verify_trace(
     """
     from ipvae.evaluation.draws import judge
 
+    require_own(network)
     path = Path(path)
     recorded = read_trace(path)
     draws = draws_of(recorded, network, str(path))

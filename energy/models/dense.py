@@ -21,6 +21,15 @@ A100 = (
     "NVIDIA A100 datasheet, 2020, SXM 40 GB: 400 W, 1,555 GB/s, dense peaks 624e12 int8 operations "
     "and 19.5e12 float32 operations per second (a product and its sum are two)"
 )
+JETSON_W = (7.0, 15.0)
+"""Power modes of the module, the smallest and the largest."""
+JETSON_BYTES_PER_S = 68e9
+JETSON = (
+    "NVIDIA Jetson Orin Nano Series Modules data sheet, DS-11105-001, module of 8 GB: power modes "
+    "of 7 W to 15 W, 128 bits of LPDDR5 at 68 GB/s, dense peak 20e12 int8 operations per second; "
+    "1,024 CUDA cores at 625 MHz at most: 1.28e12 float32 operations per second (a product and its "
+    "sum are two)"
+)
 DEGNAN = (
     "Degnan, Marr, Hasler, IEEE Trans. VLSI 24(1):58-66, 2015, as KerasSpiking reads it "
     "(keras_spiking/model_energy.py)"
@@ -40,8 +49,8 @@ class Precision:
         A product and its sum (HOROWITZ): int8 0.2 + int32 0.1; float32 3.7 + 0.9.
     multiply_pj, add_pj : float
         Of a neuron's state: 32 bits of the same kind (HOROWITZ).
-    a100_ops : float
-        Operations per second (A100).
+    a100_ops, jetson_ops : float
+        Operations per second (A100, JETSON).
     """
 
     name: str
@@ -50,10 +59,11 @@ class Precision:
     multiply_pj: float
     add_pj: float
     a100_ops: float
+    jetson_ops: float
 
 
-INT8 = Precision("int8", 1, 0.2 + 0.1, 3.1, 0.1, 624e12)
-FLOAT32 = Precision("float32", 4, 3.7 + 0.9, 3.7, 0.9, 19.5e12)
+INT8 = Precision("int8", 1, 0.2 + 0.1, 3.1, 0.1, 624e12, 20e12)
+FLOAT32 = Precision("float32", 4, 3.7 + 0.9, 3.7, 0.9, 19.5e12, 2 * 1024 * 625e6)
 PRECISIONS = (INT8, FLOAT32)
 
 MAC_NJ = {"Intel i7-4960X": 8.6, "NVIDIA GTX Titan Black": 0.3}
@@ -133,7 +143,7 @@ def dense_baselines(dense: Dense) -> tuple[list[EnergyRow], list[TimeRow]]:
     list of EnergyRow, list of TimeRow
         A CPU's arithmetic, dynamic; whole GPUs and a whole CPU, total.
     """
-    gpu = [_a100(dense, precision) for precision in PRECISIONS]
+    gpu = [gpu(dense, precision) for gpu in (_jetson, _a100) for precision in PRECISIONS]
     rows = [
         *(_arithmetic(dense, precision) for precision in PRECISIONS),
         *(energy for energy, _ in gpu),
@@ -186,6 +196,27 @@ def _a100(dense: Dense, precision: Precision) -> tuple[EnergyRow, TimeRow]:
     return (
         EnergyRow(model, "modelled", "total", chip, low_j, high_j, A100, assumed),
         TimeRow(model, "modelled", chip, low_s, high_s, A100, assumed),
+    )
+
+
+def _jetson(dense: Dense, precision: Precision) -> tuple[EnergyRow, TimeRow]:
+    """Edge baseline at batch 1."""
+    updates_s = (dense.multiplications + dense.others) / FLOAT32.jetson_ops
+    low_s = 2 * dense.macs / precision.jetson_ops + updates_s
+    high_s = max(low_s, dense.macs * precision.n_bytes / JETSON_BYTES_PER_S)
+    model, chip = f"dense {precision.name}", "NVIDIA Jetson Orin Nano"
+    assumed = (
+        dense.said,
+        "one image at a time (batch 1); the whole module; data-sheet figures, not a measurement",
+        "low: 7 W at the peak rate of arithmetic, which only the 15 W mode has; weights stay on "
+        "the chip",
+        "high: 15 W, each weight from memory at each use at peak bandwidth",
+        "left out: launches of kernels (several for each step), the carrier board",
+    )
+    low_j, high_j = JETSON_W[0] * low_s, JETSON_W[1] * high_s
+    return (
+        EnergyRow(model, "modelled", "total", chip, low_j, high_j, JETSON, assumed),
+        TimeRow(model, "modelled", chip, low_s, high_s, JETSON, assumed),
     )
 
 

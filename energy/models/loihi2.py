@@ -42,6 +42,11 @@ PACE = (
     "a public benchmark script without a named author, not confirmed by Intel"
 )
 SOURCE = f"{NECOTIS}; {PILOTNET}; {PACE}"
+WIDTH = (
+    "no energy per operation is published; few passes of microcode on all cores to many on the "
+    "fewest"
+)
+"""Why the band is as wide as it is."""
 
 _TIMES = (
     "a step lasts as long as the busiest core takes for its mean load (steps vary: the mean of the "

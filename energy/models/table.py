@@ -11,7 +11,7 @@ from ipvae.network.limits import Line
 
 
 def model_table(network: IntNetwork, work: Work) -> tuple[list[EnergyRow], list[TimeRow]]:
-    """Every modelled row of one image.
+    """Every modelled row of one image, those of Loihi 2 first.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def model_table(network: IntNetwork, work: Work) -> tuple[list[EnergyRow], list[
     constants = sanafe_constants(work)
     band, band_times = loihi2_band(work)
     dense, dense_times = dense_baselines(dense_work(work, network.code, network.n_pixels))
-    rows = [loihi1(work.counts), *([] if constants is None else [constants]), *band, *dense]
+    rows = [*band, loihi1(work.counts), *([] if constants is None else [constants]), *dense]
     return rows, [*band_times, *dense_times]
 
 

@@ -57,4 +57,5 @@ def _cell(axes: Any, place: int, core: Mapping[str, Any] | None, load: str, most
         ink = INK if np.dot(fill[:3], (0.299, 0.587, 0.114)) > 0.5 else PAPER
     box = Rectangle((column + 0.04, row + 0.04), 0.92, 0.92, facecolor=fill, edgecolor=GAP)
     axes.add_patch(box)
-    axes.text(column + 0.5, row + 0.5, words, ha="center", va="center", fontsize=7.5, color=ink)
+    if words:
+        axes.text(column + 0.5, row + 0.5, words, ha="center", va="center", fontsize=7.5, color=ink)

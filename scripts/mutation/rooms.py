@@ -8,7 +8,7 @@ ALL = (
 )
 """Folders whose lines are followed."""
 
-SHOWN = "figures energy_rows measured details report_data compared changes plan"
+SHOWN = "plan"
 PAGE = "numbers verdicts page comparison curves earlier thumbnails"
 
 FILES: dict[str, tuple[str, ...]] = {
@@ -19,7 +19,8 @@ FILES: dict[str, tuple[str, ...]] = {
         *(f"cli/{name}.py" for name in SHOWN.split()),
         *(f"report/{name}.py" for name in PAGE.split()),
         "report/figures",
-        *(f"workflows/{name}.py" for name in ("count", "place", "run", "verify")),
+        *(f"workflows/{name}.py" for name in ("count", "place", "report", "run", "verify")),
+        "workflows/reporting",
     ),
     "export": ("export",),
     "emulator": ("emulator",),

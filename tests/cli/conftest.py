@@ -7,9 +7,10 @@ import json
 import pytest
 from rich.console import Console
 
-from ipvae.cli import energy_rows, output, report
+from ipvae.cli import output
 from ipvae.cli.main import run_command
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
+from ipvae.workflows.reporting import once
 
 LOG = (
     "num_steps,avg_time_per_step,total_power,static_total_power,core_idx,syn_ops,host\n"
@@ -58,7 +59,8 @@ def said(tmp_path_factory, kinds, shown, run_wide):
     (home / "log.csv").write_text(LOG)
     found = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "this_machine", lambda _: energy_rows.this_machine("elsewhere"))
+        watch = once.this_machine
+        patch.setattr(once, "this_machine", lambda _: watch("elsewhere"))
         for name, more in {"modelled": (), "measured": ("--measured", home / "log.csv")}.items():
             words = ("report", home / "net.h5", "--out", home / name, "--samples", 3, "--steps", 7)
             status, text = run_wide(*words, *more)

@@ -12,7 +12,7 @@ from ipvae.cli.main import run_command
 from ipvae.evaluation.changes import Change, changed
 from ipvae.evaluation.metrics import r2
 from ipvae.evaluation.probe import linear_probe
-from ipvae.network.file import read_network, write_network
+from ipvae.network.file_io import read_network, write_network
 from ipvae.train.other_images import other_images
 from ipvae.workflows.evaluables.opening import evaluable, opened
 from ipvae.workflows.images import preset_images

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from ipvae.cli.main import run_command
-from ipvae.network.errors import HungBackendError
-from ipvae.network.file import write_network
+from ipvae.errors import HungBackendError
+from ipvae.network.file_io import write_network
 from ipvae.workflows import cluster as scale
 
 STEPS = 300

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from ipvae import emulator
+from ipvae.emulator import recording
 from ipvae.network import neurons
-from ipvae.network.file import read_network, write_network
+from ipvae.network.file_io import read_network, write_network
 from ipvae.network.trace import read_trace
 from ipvae.workflows import backends
 
@@ -134,7 +134,7 @@ def sound(network):
 @pytest.mark.parametrize("kind", ["weight", "rounding", "draw"])
 def test_verify_notices_one_change_and_says_where(command, net, monkeypatch, stepwise, kind):
     """One weight, one rounding or one draw of the second backend differs."""
-    reference = emulator.run
+    reference = recording.run
     network = read_network(net)
     truth = reference(network, network.test_images[:4], 20, 0)
 

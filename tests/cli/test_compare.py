@@ -9,7 +9,7 @@ import pytest
 
 from ipvae.cli.main import run_command
 from ipvae.evaluation.early_stopping import stopping_step
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 from ipvae.workflows.cluster import INSTALL
 from ipvae.workflows.compare import ENERGY, FILES
 

@@ -102,3 +102,15 @@ def test_it_answers_even_where_the_command_line_does_not_start(doctor, tmp_path)
     )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert "does not start (RuntimeError: line one line two); see what" in done.stderr
+
+
+def test_a_signal_during_an_import_is_no_broken_package(tmp_path):
+    (tmp_path / "h5py.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGTERM)")
+    done = subprocess.run(
+        [sys.executable, "-c", ENTRY, "info", "x.h5"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.getcwd()])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "")

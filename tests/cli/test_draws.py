@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from ipvae.emulator import run as emulate
-from ipvae.network.file import checksum, read_network, write_network
+from ipvae.emulator.recording import run as emulate
+from ipvae.network.file_io import checksum, read_network, write_network
 from ipvae.network.trace import compare, read_trace, write_trace
 
 IMAGES, STEPS, K = 5, 60, 32

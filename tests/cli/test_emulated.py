@@ -12,12 +12,12 @@ import pytest
 
 from ipvae import emulator
 from ipvae.cli import output
-from ipvae.emulator import compiling
-from ipvae.energy.counts import count
+from ipvae.emulator import compiling, recording
+from ipvae.energy.counts import count_run
 from ipvae.evaluation.metrics import curve, quality
 from ipvae.evaluation.readouts import judge, readout_names
 from ipvae.network.draws import only_draws
-from ipvae.network.file import read_network, write_network
+from ipvae.network.file_io import read_network, write_network
 from ipvae.network.pixels import to_real
 from ipvae.network.record import Record
 from ipvae.network.stream import stream_drives
@@ -59,12 +59,13 @@ def of_kind(tmp_path, kinds, request):
 @pytest.mark.usefixtures("without_page")
 def test_a_report_has_the_numbers_of_the_trace(command, of_kind, tmp_path, monkeypatch):
     network = read_network(of_kind)
-    trace = emulator.run(network, network.test_images, 9, 5)
-    monkeypatch.setattr("ipvae.cli.report.run", no_trace)
+    trace = recording.run(network, network.test_images, 9, 5)
+    monkeypatch.setattr(recording, "run", no_trace)
+    monkeypatch.setattr(backends, "run_backend", no_trace)
     words = ("--samples", len(trace.samples), "--steps", 9, "--seed", 5, "--json", "-")
     status, found, _ = command("report", of_kind, "--out", tmp_path / "r", *words)
     assert status == 0
-    assert found["counts"] == count(network, trace).as_dict()
+    assert found["counts"] == count_run(network, trace).as_dict()
     real = to_real(network.test_images, network.input)
     z = trace.stacked(network.code, "z")[:, -1]
     assert found["quality"] == quality(real, z, network.decoder)
@@ -72,7 +73,7 @@ def test_a_report_has_the_numbers_of_the_trace(command, of_kind, tmp_path, monke
 
 def test_evaluate_has_the_numbers_of_the_trace(command, of_kind, monkeypatch):
     network = read_network(of_kind)
-    trace = emulator.run(network, network.test_images, 9, 5)
+    trace = recording.run(network, network.test_images, 9, 5)
     monkeypatch.setattr(emulator.Emulator, "rows", no_trace)
     status, found, _ = command("evaluate", of_kind, "--steps", "2,5,9", "--seed", 5, "--json", "-")
     assert status == 0
@@ -88,9 +89,9 @@ def test_evaluate_has_the_numbers_of_the_trace(command, of_kind, monkeypatch):
 def test_a_run_has_the_figures_and_the_file_of_the_trace(command, of_kind, tmp_path, monkeypatch):
     network = read_network(of_kind)
     images = network.test_images
-    trace = emulator.run(network, images, 70, 5)
+    trace = recording.run(network, images, 70, 5)
     monkeypatch.setattr(backends, "run_backend", no_trace)
-    monkeypatch.setattr(emulator, "run", no_trace)
+    monkeypatch.setattr(recording, "run", no_trace)
     files = ("--trace", tmp_path / "t.h5", "--record-draws", tmp_path / "d.h5")
     words = ("--samples", len(images), "--steps", 70, "--seed", 5, "--json", "-")
     status, found, _ = command("run", of_kind, *words, *files)
@@ -133,7 +134,7 @@ def test_a_chosen_part_of_a_stream_is_written_and_all_of_it_counted(command, net
     assert status == 0
     network = read_network(net)
     streams = network.test_images[:4].reshape(2, 2, -1)
-    trace = emulator.run(network, streams, 6, 0, hold=3)
+    trace = recording.run(network, streams, 6, 0, hold=3)
     assert_same_file(
         tmp_path / "t.h5", select(trace, Record(("u",), 2, {"1": (1, 4, 5, 6)})), tmp_path
     )
@@ -217,7 +218,7 @@ class Terminal:
         (("evaluate", "--steps", "3,8"), "evaluating 5 images to step 8: 5 of 5"),
         (
             ("report", "--samples", 4, "--out", "OUT"),
-            "counting by layer, step, image and core: 4 of 4",
+            "running 4 images for 64 steps: 4 of 4",
         ),
         (("run", "--samples", 4), "running 4 images for 64 steps on emulator: 4 of 4"),
         (("run", "--samples", 4, "--trace", "OUT"), "writing OUT: 4 of 4"),

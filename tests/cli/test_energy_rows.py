@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ipvae.cli import energy_rows, report
 from ipvae.energy import rapl
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
+from ipvae.report.words import STATUS
+from ipvae.workflows.reporting import once, text
 
 pytestmark = pytest.mark.usefixtures("without_page")
 
@@ -43,17 +44,19 @@ def counters(tmp_path, monkeypatch):
 
 
 def test_a_report_has_every_model_and_says_what_is_missing(command, words, tmp_path, monkeypatch):
-    metered = energy_rows.metered
-    monkeypatch.setattr(energy_rows, "metered", lambda: metered(tmp_path / "none"))
+    metered = once.metered
+    monkeypatch.setattr(once, "metered", lambda: metered(tmp_path / "none"))
     status, found, _ = command(*words, "--json", "-")
     assert status == 0
     assert [(row["model"], row["chip"]) for row in found["energy"]] == [
+        ("Loihi 2 band", "Loihi 2"),
+        ("Loihi 2 band", "Loihi 2"),
         ("Loihi 1 constants", "Loihi 1"),
         ("SANA-FE's Loihi constants", "Loihi 1"),
-        ("Loihi 2 band", "Loihi 2"),
-        ("Loihi 2 band", "Loihi 2"),
         ("dense int8", "CPU, 45 nm"),
         ("dense float32", "CPU, 45 nm"),
+        ("dense int8", "NVIDIA Jetson Orin Nano"),
+        ("dense float32", "NVIDIA Jetson Orin Nano"),
         ("dense int8", "NVIDIA A100"),
         ("dense float32", "NVIDIA A100"),
         ("dense float32", "Intel i7-4960X"),
@@ -61,7 +64,8 @@ def test_a_report_has_every_model_and_says_what_is_missing(command, words, tmp_p
     ]
     (said,) = found["energy_notes"]
     assert said.startswith(f"this machine: no energy counter ({tmp_path / 'none'}")
-    assert [row["chip"] for row in found["time"]] == ["Loihi 2", "NVIDIA A100", "NVIDIA A100"]
+    chips = ["Loihi 2", *["NVIDIA Jetson Orin Nano"] * 2, *["NVIDIA A100"] * 2]
+    assert [row["chip"] for row in found["time"]] == chips
     assert "sanafe" not in found
 
 
@@ -73,16 +77,16 @@ def test_counters_of_this_machine_become_a_measured_row(command, words, counters
     assert row["low_j"] == row["high_j"] == pytest.approx(7 / 5)
     assert any("idle power not subtracted" in said for said in row["assumptions"])
     first = command(*words)[1].splitlines()[0]
-    assert first == f"{report.STATUS} This machine's own was measured."
+    assert first == f"{STATUS} This machine's own was measured."
 
 
 def test_a_cluster_has_no_energy_of_this_machine(counters):
-    with energy_rows.this_machine("tcp://elsewhere:1") as meter:
+    with once.this_machine("tcp://elsewhere:1") as meter:
         pass
     assert meter.row(1, "") is None
     assert "the run was on a cluster" in meter.missing
     for here in ("local", "none", None):
-        with energy_rows.this_machine(here) as meter:
+        with once.this_machine(here) as meter:
             pass
         assert meter.row(1, "") is not None
 
@@ -104,7 +108,7 @@ def test_sanafe_stands_beside_our_counts(command, words, tmp_path):
     found = json.loads((tmp_path / "found.json").read_text())
     assert json.loads((tmp_path / "r" / "report.json").read_text()) == found
     beside = found["sanafe"]
-    assert beside["equal"] and beside["images"] == energy_rows.SANAFE_IMAGES
+    assert beside["equal"] and beside["images"] == once.SANAFE_IMAGES
     assert beside["synaptic_events"] == beside["synaptic_ops"] > 0
     row, of_time = found["energy"][-1], found["time"][-1]
     assert row["model"] == of_time["model"] == f"SANA-FE {beside['version']} simulation"
@@ -113,8 +117,8 @@ def test_sanafe_stands_beside_our_counts(command, words, tmp_path):
 
 def test_sanafe_that_counts_otherwise_is_said():
     found = {"version": "9", "images": 4, "synaptic_events": 3.0, "synaptic_ops": 2.0}
-    assert "3.0 synaptic events" in energy_rows._said({**found, "equal": False})
-    assert "NOT equal to our 2.0" in energy_rows._said({**found, "equal": False})
+    assert "3.0 synaptic events" in text._simulated({**found, "equal": False})
+    assert "NOT equal to our 2.0" in text._simulated({**found, "equal": False})
 
 
 def test_sanafe_that_is_not_installed_is_one_line_before_any_work(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ipvae.cli.main import run_command
-from ipvae.network.file import read_network
+from ipvae.network.file_io import read_network
 
 # Of each model a little training, with so small a beta that its neurons have work to do.
 MODELS = {

@@ -13,7 +13,7 @@ from ipvae.cli.main import run_command
 from ipvae.evaluation.dimensionality import participation_ratio
 from ipvae.evaluation.neighbours import neighbour_accuracy
 from ipvae.evaluation.sparsity import sparsity
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 from ipvae.workflows.evaluables.opening import evaluable, opened
 from ipvae.workflows.images import preset_images
 from ipvae.workflows.pictures import spaced

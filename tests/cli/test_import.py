@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ipvae.network.file import read_network
+from ipvae.network.file_io import read_network
 from ipvae.train.data import load_images
 
 GOLDEN = Path(__file__).parent.parent / "export" / "iterative_vae"

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from ipvae.cli import report
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
+from ipvae.report.words import STATUS
 
 pytestmark = pytest.mark.usefixtures("without_page")
 
@@ -61,9 +61,9 @@ def test_a_report_lays_a_log_beside_its_counts(command, net, log, tmp_path):
 
 def test_the_status_line_tells_the_truth(command, net, log, tmp_path):
     words = ("report", net, "--out", tmp_path / "r", "--samples", 5, "--steps", 6)
-    assert command(*words)[1].startswith(report.STATUS)
+    assert command(*words)[1].startswith(STATUS)
     _, out, _ = command(*words, "--measured", log)
-    assert report.STATUS not in out
+    assert STATUS not in out
     assert out.startswith(f"Measured figures were read from {log}; this tool did not measure them")
     assert "did not check where they come from" in out.splitlines()[0]
     assert "measured beside modelled" in out

@@ -53,7 +53,7 @@ def test_run_counts_what_the_oracle_counts(command, plain_nets, small):
         *("run", path, "--backend", "lava", "--images", folder / "whole.npy"),
         *("--samples", 2, "--steps", 6, "--json", "-"),
     )
-    assert (status, err) == (0, "")
+    assert status == 0 and "read as what input neurons take" in err and err.count("\n") == 1
     counter = expected_counter(plain_nets, layers, path, np.load(folder / "whole.npy")[:2], 6)
     assert found["layers"] == [layer.as_dict() for layer in counter.layers()]
     assert found["counts"] == counter.total().as_dict()
@@ -64,11 +64,24 @@ def test_run_counts_what_the_oracle_counts(command, plain_nets, small):
 
 
 @pytest.mark.lava
+def test_integers_may_be_real_numbers(command, small):
+    _, path, folder = small
+    np.save(folder / "as_real.npy", np.load(folder / "whole.npy").astype(float))
+    found = []
+    for words in (("whole.npy", "--integers", "real"), ("as_real.npy",), ("whole.npy",)):
+        run = ("run", path, "--backend", "lava", "--images", folder / words[0], *words[1:])
+        status, result, _ = command(*run, "--samples", 2, "--steps", 6, "--json", "-")
+        assert status == 0
+        found.append(result["counts"])
+    assert found[0] == found[1] != found[2]
+
+
+@pytest.mark.lava
 def test_run_shows_a_table_by_layer(command, small):
     _, path, folder = small
     words = ("--images", folder / "whole.npy", "--samples", 1, "--steps", 3)
     status, out, err = command("run", path, "--backend", "lava", *words)
-    assert (status, err) == (0, "")
+    assert status == 0 and "read as what input neurons take" in err and err.count("\n") == 1
     assert all(word in out for word in ("0 input", "1 conv", "3 dense", "synaptic ops"))
 
 
@@ -107,7 +120,8 @@ def test_info_describes_every_layer(command, small):
 def assert_error(result, *parts):
     status, out, err = result
     assert (status, out) == (2, "")
-    assert err.startswith("ipvae: ") and err.count("\n") == 1
+    *before, last = err.splitlines()
+    assert last.startswith("ipvae: ") and all(" read as " in line for line in before)
     for part in parts:
         assert part in err
 
@@ -128,6 +142,8 @@ def test_what_makes_no_sense_is_one_clear_line(command, small, tmp_path):
     assert_error(command(*lava, *good, "--seed", 3), "--seed: found 3", "nothing is drawn")
     assert_error(command(*lava), "holds no images", "--images FILE.npy, (n, 2, 5, 4)")
     assert_error(command(*lava, *good[:2]), "--samples: found 16, allowed up to 3")
+    whole = command(*lava, *good, "--integers", "whole")
+    assert_error(whole, "--integers: found 'whole', allowed input and real")
     for timeout in (0, -1, "nan"):
         assert_error(command(*lava, *good, "--timeout", timeout), f"timeout: found {timeout} s")
     report = ("report", path, "--out", tmp_path / "rep")

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 
 
 @pytest.fixture

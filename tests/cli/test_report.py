@@ -6,12 +6,15 @@ import sys
 import numpy as np
 import pytest
 
-from ipvae.cli import report_data
-from ipvae.cli.report_data import RASTER_STEPS, doubled, stop_point
 from ipvae.evaluation.metrics import r2
-from ipvae.network.file import read_network, write_network
+from ipvae.network.file_io import read_network, write_network
 from ipvae.network.pixels import to_real
 from ipvae.workflows.backends import run_backend
+from ipvae.workflows.report import make_report
+from ipvae.workflows.reporting import once
+from ipvae.workflows.reporting import quality as report_quality
+from ipvae.workflows.reporting.once import RASTER_STEPS, doubled
+from ipvae.workflows.reporting.quality import stop_point
 
 EXTENT = ("--samples", 5, "--steps", 24)
 
@@ -38,7 +41,7 @@ def test_the_terminal_names_the_page_and_its_verdicts(command, net, out):
     assert lines[-1] == f"page: {out / 'index.html'}"
     assert text.isascii()
     page = (out / "index.html").read_text()
-    assert all(line.split(": ", 1)[1] in page for line in lines[1:6])
+    assert all(line.split(": ", 1)[1] in page for line in lines[1:12])
 
 
 @pytest.mark.usefixtures("without_page")
@@ -59,8 +62,8 @@ def test_the_curve_is_of_the_run_and_ends_with_its_quality(command, net, out):
 def test_a_curve_of_the_first_images_does_not_change_the_rest(command, net, out, monkeypatch):
     words = ("report", net, "--out", out, *EXTENT, "--json", "-")
     _, whole, _ = command(*words)
-    monkeypatch.setattr(report_data, "CURVE_IMAGES", 2)
-    monkeypatch.setattr(report_data, "SHOWN", 2)
+    monkeypatch.setattr(once, "CURVE_IMAGES", 2)
+    monkeypatch.setattr(report_quality, "SHOWN", 2)
     _, part, _ = command(*words)
     assert (whole["curve_images"], part["curve_images"]) == (5, 2)
     assert part["counts"] == whole["counts"] and part["quality"] == whole["quality"]
@@ -105,7 +108,7 @@ def same(name, network, images, n_steps, seed):
 
 
 def test_verify_says_what_was_compared(command, net, out, monkeypatch):
-    monkeypatch.setattr(report_data, "run_backend", same)
+    monkeypatch.setattr(once, "run_backend", same)
     words = ("report", net, "--out", out, *EXTENT, "--verify", "lava", "--json", "-")
     status, found, _ = command(*words)
     assert status == 0
@@ -121,7 +124,7 @@ def test_verify_says_what_was_compared(command, net, out, monkeypatch):
 
 
 def test_a_difference_is_shown_and_ends_with_status_1(command, net, out, monkeypatch):
-    monkeypatch.setattr(report_data, "run_backend", altered)
+    monkeypatch.setattr(once, "run_backend", altered)
     status, text, _ = command("report", net, "--out", out, *EXTENT, "--verify", "lava")
     assert status == 1
     assert "differs first at step 3 (2 images, steps 0 to 16)" in text
@@ -215,11 +218,9 @@ def test_a_package_that_is_missing_is_one_line(command, net, out, monkeypatch, p
 
 def test_pictures_show_what_the_emulator_sent(net, monkeypatch):
     network = read_network(net)
-    images = report_data.LabelledImages(network.test_images, network.test_labels)
-    asked = report_data.Asked(net, network, images, steps=24, seed=7)
-    ran = report_data.looked_at(asked, report_data.run_all(asked))
-    monkeypatch.setattr(report_data, "RASTER_STEPS", 9)
-    found = report_data.ink(asked, ran)
+    monkeypatch.setattr(once, "RASTER_STEPS", 9)
+    report = make_report(network, steps=24, seed=7)
+    found = report.ink
     trace = run_backend("emulator", network, network.test_images, 24, 7)
     z = trace.stacked("1", "z")
     assert RASTER_STEPS > 100
@@ -227,5 +228,5 @@ def test_pictures_show_what_the_emulator_sent(net, monkeypatch):
     np.testing.assert_array_equal(found.counts, z[:, 24])
     np.testing.assert_allclose(found.read_out[4], z[:, 4] @ network.decoder.T, rtol=1e-4)
     np.testing.assert_array_equal(found.images, to_real(network.test_images, network.input))
-    told = report_data.described(asked, ran, "here", {}, {})["reconstructions"]
+    told = report.data["reconstructions"]
     assert told[2]["r2"][0] == r2(found.images[:1], found.read_out[4][:1])

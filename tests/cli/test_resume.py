@@ -21,18 +21,18 @@ STATE = "resume.safetensors"
 # Ends itself, as a kill would, within the n-th write of the state: half of it is on the disk,
 # or all of it and not yet in its place, or in its place.
 KILLED_WRITING = """
-import os, signal, sys
-import ipvae.train.files as files, ipvae.train.keeper as keeper
+import os, pathlib, signal, sys
+import ipvae.train.keeper as keeper
 from ipvae.cli.main import main
 keeper.LARGEST_SHARE = 1e9
 nth, moment = int(sys.argv.pop(1)), sys.argv.pop(1)
-seen, fsync, replace = [], os.fsync, os.replace
+seen, fsync, replace = [], os.fsync, pathlib.Path.replace
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 def half(handle):
     seen.append(handle)
     if len(seen) == nth and moment == "half":
-        os.ftruncate(handle, os.fstat(handle).st_size // 2)
+        os.truncate(f"/proc/self/fd/{handle}", os.fstat(handle).st_size // 2)
         die()
     fsync(handle)
 def place(source, target):
@@ -41,7 +41,7 @@ def place(source, target):
     replace(source, target)
     if len(seen) == nth and moment == "placed":
         die()
-os.fsync, os.replace = half, place
+os.fsync, pathlib.Path.replace = half, place
 main()
 """
 

@@ -6,7 +6,7 @@ from itertools import count
 import numpy as np
 import pytest
 
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 from ipvae.network.trace import read_trace
 from ipvae.workflows import job
 

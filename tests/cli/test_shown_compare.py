@@ -2,21 +2,21 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ipvae.cli import export
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 from ipvae.report import comparison
 from ipvae.workflows.compare import ENERGY, ComparedModel
 from ipvae.workflows.comparison.costed import PROBE
 from ipvae.workflows.evaluation.codes import Codes
 from ipvae.workflows.evaluation.figures import dimension_figures, neighbour_figures, probe_figures
 from ipvae.workflows.evaluation.text import dimensionality_text, neighbours_text, probe_text
+from ipvae.workflows.quantized import Quantized, SavedNetwork
+from ipvae.workflows.results import Table
 
 MICRO = 1_000_000
 
@@ -194,19 +194,23 @@ LAYER = {
 
 def test_export_says_what_was_lost():
     other = {**LAYER, "layer": "2", "role": "read-out", "neurons": 64, "widest_accumulator": None}
-    result = {
-        "synapses": 1600,
-        "weight_bits": 6,
-        "calibration": CURVES,
-        "layers": [LAYER, {**other, "grids": {}}],
-    }
-    network: Any = SimpleNamespace(n_pixels=48)
-    said, losses, layers = export.summary(Path("a.h5"), network, result)
+    report: Any = SimpleNamespace(
+        options=SimpleNamespace(weight_bits=6),
+        integer=CURVES["integer"],
+        real=CURVES["float"],
+        layers=[LAYER, {**other, "grids": {}}],
+    )
+    code = SimpleNamespace(weight_rec=np.zeros((40, 40)))
+    network: Any = SimpleNamespace(
+        n_pixels=48, layers={"1": code, "2": SimpleNamespace(weight_rec=None)}
+    )
+    said, losses, layers = SavedNetwork("a.h5", Quantized(network, report)).shown()
+    assert isinstance(losses, Table) and isinstance(layers, Table)
     assert said == "wrote a.h5: 48 pixels, neurons: 40 code, 64 read-out; 1600 synapses, 6 bits"
     assert losses.title == "77 training images"
     forms = {"R2": ("r2", ".4f"), "MSE": ("mse", ".3e"), "zeros": ("zeros", ".4f")}
     pairs = list(zip(*(CURVES[kind]["curve"] for kind in ("float", "integer")), strict=True))
-    assert list(zip(*(column.cells for column in losses.columns), strict=True)) == [
+    assert [tuple(row) for row in losses.rows] == [
         *(
             (f"{name}, {real['step']} steps", f"{real[key]:{form}}", f"{whole[key]:{form}}")
             for real, whole in pairs
@@ -215,8 +219,8 @@ def test_export_says_what_was_lost():
         ("silent neurons", "75", "50"),
         ("saturated neurons", "7", "5"),
     ]
-    assert [str(column.header) for column in losses.columns] == ["", "float", "integer"]
-    assert [list(column.cells) for column in layers.columns] == [
+    assert losses.columns == ["", "float", "integer"]
+    assert [list(column) for column in zip(*layers.rows, strict=True)] == [
         ["1 code", "2 read-out"],
         ["1600", ""],
         ["0.03125", ""],

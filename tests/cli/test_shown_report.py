@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipvae.cli import energy_rows
+from ipvae.workflows.reporting import text as report_text
 
 MICRO = 1_000_000
 
@@ -25,7 +25,7 @@ def test_verdicts_come_first_and_say_what_the_json_says(seen, shown):
     )
     assert said["Quality"] == (
         f"R2 {quality['r2']:.4f}, MSE {quality['mse']:.3e}, zeros {quality['zeros']:.1%} "
-        "(3 images after 7 steps)"
+        f"(3 images after 7 steps; sd of R2 {result['quality_by_image']['r2']['sd']:.4f})"
     )
     if stop["step"] < 7:
         point = f"step {stop['step']}: R2 {stop['r2']:.4f}, at most 0.005 below the last"
@@ -35,12 +35,15 @@ def test_verdicts_come_first_and_say_what_the_json_says(seen, shown):
     (of,) = [of for of in result["readouts"] if "accuracy" in of]
     assert said["Class accuracy"] == f"{of['accuracy']:.2%} by read-out layer 4"
     assert said["Cost of an image"] == (
-        f"{counts['synaptic_ops']:,.0f} synaptic operations, {counts['spikes']:,.0f} spikes"
+        f"{counts['synaptic_ops']:,.0f} synaptic operations, {counts['spikes']:,.0f} spikes "
+        f"(sd over images {result['by_image']['synaptic_ops']['sd']:,.0f} and "
+        f"{result['by_image']['spikes']['sd']:,.0f})"
     )
-    row = ([r for r in result["energy"] if r["kind"] == "measured"] or result["energy"])[0]
-    spent, what = said["Energy of an image"].split(" microjoules, ")
-    assert shown.says_band(spent, row["low_j"], row["high_j"], MICRO)
-    assert what == f"{row['kind']}, {row['part']} ({row['model']})"
+
+
+def test_the_energy_that_is_shown_first_is_loihi_2s(seen, shown):
+    result, text = seen
+    shown.check_headline(result, dict(line.split(": ", 1) for line in text.splitlines()[1:13]))
 
 
 def test_counts_are_means_of_an_image(seen, shown):
@@ -88,20 +91,30 @@ def test_the_busiest_core_is_that_of_synaptic_operations(seen):
 
 
 def test_energies_are_microjoules_and_times_microseconds(seen, shown):
+    """A time stands beside the energies of its model and chip, or on a line of its own."""
     result, text = seen
-    title = "energy per image (sources and assumptions: report.json)"
+    title = "energy and time per image (sources and assumptions: report.json)"
     heads, *rows = shown.rows_below(text, title)
-    assert heads == ["model", "chip", "kind", "part", "microjoules"]
-    for row, of in zip(rows, result["energy"], strict=True):
-        assert row[:4] == [of[key] for key in heads[:4]]
-        assert shown.says_band(row[4], of["low_j"], of["high_j"], MICRO), row
-    heads, *rows = shown.rows_below(text, "time per image")
-    assert heads == ["model", "chip", "kind", "microseconds"]
-    for row, of in zip(rows, result["time"], strict=True):
-        assert row[:3] == [of[key] for key in heads[:3]]
-        assert shown.says_band(row[3], of["low_s"], of["high_s"], MICRO), row
+    assert heads == ["model, chip", "kind", "part", "microjoules", "microseconds"]
+    times = {named(of): of for of in result["time"]}
+    for row, of in zip(rows, result["energy"], strict=False):
+        assert (*row[:2], row[2]) == (*named(of), of["part"])
+        assert shown.says_band(row[3], of["low_j"], of["high_j"], MICRO), row
+        time = times.get(named(of))
+        assert row[4] == "-" if time is None else took(row[4], time, shown)
+    assert times.keys() <= {tuple(row[:2]) for row in rows}
+    for row in rows[len(result["energy"]) :]:
+        assert row[2:4] == ["-", "-"] and took(row[4], times[tuple(row[:2])], shown)
     for note in result["energy_notes"]:
         assert note in text.splitlines()
+
+
+def named(row):
+    return f"{row['model']}, {row['chip']}", row["kind"]
+
+
+def took(text, time, shown):
+    return shown.says_band(text, time["low_s"], time["high_s"], MICRO)
 
 
 def test_a_log_stands_beside_the_counts(said, shown):
@@ -125,7 +138,7 @@ SANAFE = {"version": "2", "images": 4, "synaptic_events": 1234.25, "synaptic_ops
 
 @pytest.mark.parametrize(("equal", "words"), [(True, "equal to"), (False, "NOT equal to")])
 def test_a_simulators_events_are_set_against_our_operations(equal, words):
-    assert energy_rows._said({**SANAFE, "equal": equal}) == (
+    assert report_text._simulated({**SANAFE, "equal": equal}) == (
         f"SANA-FE 2: 1,234.2 synaptic events per image of the first 4, {words} our 1,230.5 "
         "synaptic operations"
     )

@@ -9,14 +9,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ipvae.cli import details, energy_rows, report_data
-from ipvae.cli.verify import describe
-from ipvae.emulator import Emulator
-from ipvae.emulator import run as emulate
-from ipvae.energy.counts import count
+from ipvae.emulator.recording import run as emulate
+from ipvae.energy.counts import count_run
 from ipvae.energy.models import EnergyRow, TimeRow
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 from ipvae.workflows.doctor import checks
+from ipvae.workflows.report import make_report
+from ipvae.workflows.reporting.costs import Costs, _add_simulated
+from ipvae.workflows.reporting.quality import spread
 from ipvae.workflows.run import run
 from ipvae.workflows.verify import compared
 
@@ -36,7 +36,9 @@ def trace(network):
 
 def test_spreads_are_over_the_images(said, network, trace):
     result, _ = said["modelled"]
-    alone = [count(network, replace(trace, samples=[sample])).as_dict() for sample in trace.samples]
+    alone = [
+        count_run(network, replace(trace, samples=[sample])).as_dict() for sample in trace.samples
+    ]
     assert list(result["by_image"]) == list(result["counts"])
     for name, of in result["by_image"].items():
         values = [counts[name] for counts in alone]
@@ -107,9 +109,7 @@ def test_saturations_and_read_outs_are_those_of_the_trace(said, network, trace):
 @pytest.mark.parametrize(("kind", "signed"), [("lca", True), ("recurrent", True), (None, False)])
 def test_pictures_know_whether_pixels_are_signed(kinds, make_network, kind, signed):
     network = make_network() if kind is None else kinds.networks(4)[kind]
-    images = report_data.LabelledImages(network.test_images, network.test_labels)
-    asked = report_data.Asked(SimpleNamespace(), network, images, steps=3, seed=0)  # pyright: ignore[reportArgumentType]
-    found = report_data.ink(asked, report_data.looked_at(asked, report_data.run_all(asked)))
+    found = make_report(network, steps=3).ink
     assert found.signed is signed
     assert found.raster.shape == (4, network.n_neurons)
 
@@ -130,7 +130,7 @@ def test_a_run_is_counted_as_its_trace_is(kinds, kind):
 
 
 def test_spreads_are_those_of_the_images_themselves():
-    assert details._spread(np.array([1, 2, 6])) == {
+    assert spread(np.array([1, 2, 6])) == {
         "mean": 3.0,
         "min": 1.0,
         "max": 6.0,
@@ -138,12 +138,15 @@ def test_spreads_are_those_of_the_images_themselves():
     }
 
 
+def one_by_one(_, n_images):
+    return [slice(i, i + 1) for i in range(n_images)]
+
+
 def test_a_run_in_parts_is_counted_as_a_whole(network, monkeypatch):
     """Images of later parts draw by their places in the run."""
-    totals = Emulator(network).totals(network.test_images, STEPS, 0)
-    found = details.details(network, network.test_images, totals, 0)
-    monkeypatch.setattr("ipvae.workflows.cluster.IMAGES", 2)
-    assert details.details(network, network.test_images, totals, 0) == found
+    found = make_report(network, steps=STEPS, scheduler="none").to_json()
+    monkeypatch.setattr("ipvae.emulator.engine.Emulator._slices", one_by_one)
+    assert make_report(network, steps=STEPS, scheduler="none").to_json() == found
 
 
 @pytest.mark.parametrize(("kib", "said"), [(3145728, "3.0 GiB"), (1000000, "1.0 GiB")])
@@ -161,19 +164,19 @@ def simulated(events):
 
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_simulators_events_are_counted_per_image(network, trace, monkeypatch, more):
-    ours = count(network, trace).synaptic_ops
+    ours = count_run(network, trace).synaptic_ops
     events = round(3 * ours) + more
-    monkeypatch.setattr(energy_rows, "simulate", lambda *_: simulated(events))
-    energy, times = [], []
-    found = energy_rows._simulated(network, network.test_images, STEPS, 0, energy, times)
-    assert found == {
+    monkeypatch.setattr("ipvae.energy.sanafe.simulate", lambda *_: simulated(events))
+    costs = Costs([], [], [])
+    _add_simulated(costs, network, trace)
+    assert costs.sanafe == {
         "version": "9",
         "images": 3,
         "synaptic_events": events / 3,
         "synaptic_ops": ours,
         "equal": not more,
     }
-    assert (energy[0].low_j, times[0].low_s) == (1e-6, 1e-3)
+    assert (costs.energy[0].low_j, costs.times[0].low_s) == (1e-6, 1e-3)
 
 
 def test_a_difference_is_said_as_it_was_found(network, trace):
@@ -182,13 +185,14 @@ def test_a_difference_is_said_as_it_was_found(network, trace):
     expected = int(samples[1]["2"]["u"][3, 5])
     samples[1]["2"]["u"][3, 5] += 9
     other = replace(trace, backend="lava", samples=samples)
-    found = compared(network, [trace, trace, other], 3, STEPS, 0).to_json()
+    result = compared(network, [trace, trace, other], 3, STEPS, 0)
+    found = result.to_json()
     neurons = sum(layer.n_neurons for layer in network.layers.values())
     assert found["compared_values"] == 3 * 3 * (STEPS + 1) * neurons
-    assert describe(found) == (
+    assert result.shown() == [
         "NOT bit-exact: lava first differs from emulator at sample 1, step 3, layer 2, variable "
         f"u, index 5: expected {expected}, found {expected + 9}"
-    )
+    ]
     assert not found["bit_exact"]
 
 

@@ -3,17 +3,16 @@
 import numpy as np
 import pytest
 
-from ipvae import emulator
-from ipvae.emulator import Emulator, Stopped
-from ipvae.energy.counts import count
+from ipvae.emulator import Emulator, Stopped, recording
+from ipvae.energy.counts import count_run
 from ipvae.evaluation.metrics import quality
-from ipvae.network.file import read_network, write_network
+from ipvae.network.file_io import read_network, write_network
 from ipvae.network.pixels import to_real
 from ipvae.workflows.evaluation.text import stop_text
 from ipvae.workflows.stopping import TOLERANCES, StopChoice, stop_choice, stop_figures
 
 BUDGET = 400
-TOLERANCE = {"r2": 1e5, "free-energy": 0.05}
+TOLERANCE = {"r2": 5e5, "free-energy": 0.05}
 """A random network's reconstructions are far off."""
 
 WORDS = ("--steps", BUDGET, "--seed", 4, "--json", "-")
@@ -42,12 +41,12 @@ def test_figures_are_those_of_each_image_at_its_own_step(command, net, rule):
         "min": steps.min(),
         "max": steps.max(),
     }
-    z = emulator.run(network, network.test_images, int(steps.max()), 4).stacked("1", "z")
+    z = recording.run(network, network.test_images, int(steps.max()), 4).stacked("1", "z")
     last = z[np.arange(len(steps)), steps]
     expected = quality(to_real(network.test_images, network.input), last, network.decoder)
     assert {key: found[key] for key in expected} == pytest.approx(expected, rel=1e-12)
     rerun = StopChoice(rule, TOLERANCE[rule]).run(Emulator(network), network.test_images, BUDGET, 4)
-    assert stop["counts"] == count(network, rerun.totals).as_dict()
+    assert stop["counts"] == count_run(network, rerun.totals).as_dict()
     assert stop["settled"] == rerun.settled.sum() > len(steps) / 2
 
 
@@ -106,7 +105,7 @@ def test_r2_is_judged_by_its_change_and_free_energy_by_a_share_of_it(make_networ
     network = make_network()
     for rule, relative in (("r2", False), ("free-energy", True)):
         made = StopChoice(rule, 0.25).rule(network, network.test_images)
-        assert (made.tolerance, made.relative, made.every, made.window) == (0.25, relative, 16, 4)
+        assert (made.tolerance, made.relative, made.every, made.window) == (0.25, relative, 8, 8)
 
 
 def test_steps_of_two_images_by_hand(make_network):
@@ -116,7 +115,8 @@ def test_steps_of_two_images_by_hand(make_network):
     stop = stop_figures(network, StopChoice("r2", 0.002), found)
     assert stop["steps"] == {"mean": 77 / 3, "median": 21.0, "min": 16, "max": 40}
     assert (stop["settled"], stop["budget"], stop["tolerance"]) == (1, 40, 0.002)
-    assert (stop["every"], stop["window"], stop["steps_of_each"]) == (16, 4, [16, 40, 21])
+    assert (stop["every"], stop["window"], stop["margin"]) == (8, 8, 2.5)
+    assert stop["steps_of_each"] == [16, 40, 21]
     operations = f"{stop['counts']['synaptic_ops']:,.0f}"
     assert stop_text(stop) == (
         "stopped by r2: 1 of 3 images settled; steps 16 to 40, mean 25.7; "

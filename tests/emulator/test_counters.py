@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ipvae.emulator import Emulator, run
-from ipvae.energy.counts import count
+from ipvae.emulator import Emulator
+from ipvae.emulator.recording import run
+from ipvae.energy.counts import count_run
 from ipvae.network.activity import activity_of
 from ipvae.network.arithmetic import CHANGE_MAX, TERM_MAX
 from ipvae.network.bounds import layer_saturations
@@ -184,7 +185,7 @@ def test_sums_of_many_large_numbers_do_not_wrap(loud):
     assert totals.layers["1"].sizes.tolist() == [size * rows] * 2
     assert size * rows > 2**31
     trace = run(network, network.test_images, steps, 0)
-    for counts in (count(network, trace), count(network, totals)):
+    for counts in (count_run(network, trace), count_run(network, totals)):
         assert counts.count_weighted_ops == 2 * size * rows
         assert counts.synaptic_ops == counts.effective_macs == 2 * rows
         assert counts.messages == 2 * rows and counts.neuron_updates == 3 * rows

@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ipvae.emulator import Emulator, kernels, program, run
+from ipvae.emulator import Emulator, kernels, program
+from ipvae.emulator.recording import run
 from ipvae.emulator.tile import Tile
 from ipvae.network.activations import ceiling_table, swish_table
 from ipvae.network.arithmetic import CHANGE_MAX, STATE_MAX, TERM_MAX, input_limit

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from ipvae.emulator import Emulator, run
-from ipvae.network.errors import InputError
-from ipvae.network.file import write_network
+from ipvae.emulator import Emulator
+from ipvae.emulator.recording import run
+from ipvae.errors import InputError
+from ipvae.network.file_io import write_network
 from ipvae.network.trace import compare
 
 
@@ -80,5 +81,5 @@ def test_seed_changes_the_draws(make_network):
 @pytest.mark.parametrize("steps", [0, -1, 2**19])
 def test_number_of_steps_out_of_range_is_refused(make_network, steps):
     network = make_network()
-    with pytest.raises(InputError, match="--steps"):
+    with pytest.raises(InputError, match="steps: found"):
         run(network, network.test_images, steps, 0)

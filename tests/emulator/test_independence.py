@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from ipvae.emulator import Emulator, run
+from ipvae.emulator import Emulator
+from ipvae.emulator.recording import run
 
 STEPS, SEED = 9, 5
 

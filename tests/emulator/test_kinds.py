@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ipvae.emulator import run
+from ipvae.emulator.recording import run
 from ipvae.network.description import IntNetwork
 from ipvae.network.drive import drives
 from ipvae.network.fields import version_of
-from ipvae.network.file import read_network, write_network
+from ipvae.network.file_io import read_network, write_network
 from ipvae.network.layers import GradedLayer, PoissonLayer
 from ipvae.network.neurons import total_input
 from ipvae.network.trace import VARIABLES, read_trace

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from ipvae.emulator import Emulator, run
+from ipvae.emulator import Emulator
 from ipvae.emulator.observing import observe
+from ipvae.emulator.recording import run
 from ipvae.energy.cores import fewest_cores
 from ipvae.energy.step_counts import RowCounter, count_trace
 from ipvae.network.observing import Recorder, observe_trace

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ipvae.emulator import Emulator, messages, program, run
+from ipvae.emulator import Emulator, messages, program
+from ipvae.emulator.recording import run
 from ipvae.network.description import IntNetwork
-from ipvae.network.file import read_network, write_network
+from ipvae.network.file_io import read_network, write_network
 from ipvae.network.layers import GradedLayer, PoissonLayer
 from ipvae.network.trace import VARIABLES, compare, read_trace, write_trace
 
@@ -56,8 +57,8 @@ def test_tiles_and_threads_do_not_matter(network_kind, kinds, stepwise):
 PORTABLE = """
 import sys
 from pathlib import Path
-from ipvae.emulator import run
-from ipvae.network.file import read_network
+from ipvae.emulator.recording import run
+from ipvae.network.file_io import read_network
 from ipvae.network.trace import write_trace
 for path in sorted(Path(sys.argv[1]).glob("*.net.h5")):
     network = read_network(path)

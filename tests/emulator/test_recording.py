@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ipvae.emulator import Emulator, compiling, kernels, run, run_to_file
-from ipvae.network.errors import InputError
+from ipvae.emulator import Emulator, compiling, kernels
+from ipvae.emulator.recording import run, run_to_file
+from ipvae.errors import InputError
 from ipvae.network.record import Record
 from ipvae.network.trace import compare, read_trace, write_trace
 
@@ -55,7 +56,7 @@ MEMORY = """
 import resource, sys
 import numpy as np
 from ipvae.emulator import Emulator, run_to_file
-from ipvae.network.file import read_network
+from ipvae.network.file_io import read_network
 network = read_network(sys.argv[1])
 images = np.resize(network.test_images, (int(sys.argv[3]), network.n_pixels))
 if sys.argv[2] == "totals":
@@ -74,7 +75,7 @@ def peak(*words):
 
 @pytest.fixture(scope="module")
 def net(tmp_path_factory, make_network):
-    from ipvae.network.file import write_network
+    from ipvae.network.file_io import write_network
 
     path = tmp_path_factory.mktemp("net") / "net.h5"
     write_network(path, make_network(k=256, m=16))

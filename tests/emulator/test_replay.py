@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ipvae.emulator import Emulator, run
+from ipvae.emulator import Emulator
+from ipvae.emulator.recording import run
+from ipvae.errors import FormatError, InputError
 from ipvae.network.draws import draws_of, only_draws, read_draws
-from ipvae.network.errors import FormatError, InputError
 from ipvae.network.trace import Trace, compare, write_trace
 
 
@@ -73,8 +74,8 @@ def test_first_images_and_steps_of_a_file_are_taken(tmp_path, network, original)
 @pytest.mark.parametrize(
     ("images", "steps", "message"),
     [
-        (6, 12, "--samples: found 6, allowed up to 5"),
-        (5, 13, "--steps: found 13, allowed up to 12"),
+        (6, 12, "samples: found 6, allowed up to 5"),
+        (5, 13, "steps: found 13, allowed up to 12"),
     ],
 )
 def test_more_than_the_file_holds_is_refused(tmp_path, network, original, images, steps, message):

@@ -5,7 +5,7 @@ import pytest
 
 from ipvae.emulator import Emulator, totals_at
 from ipvae.emulator.tile import ROWS
-from ipvae.network.errors import InputError
+from ipvae.errors import InputError
 
 STEPS, SEED = (1, 2, 4, 9), 5
 

@@ -7,14 +7,15 @@ import threading
 import numpy as np
 import pytest
 
-from ipvae.emulator import Emulator, run
+from ipvae.emulator import Emulator
 from ipvae.emulator.engine import processors
+from ipvae.emulator.recording import run
 from ipvae.emulator.tile import ROWS
-from ipvae.energy.counts import count
+from ipvae.energy.counts import count_run
+from ipvae.errors import InputError
 from ipvae.network.arithmetic import TERM_MAX
 from ipvae.network.bounds import layer_saturations
 from ipvae.network.drive import drives
-from ipvae.network.errors import InputError
 from ipvae.network.stream import frames, stream_drives
 from ipvae.network.totals import joined
 from ipvae.network.trace import VARIABLES, compare
@@ -48,7 +49,7 @@ def test_counts_from_totals_equal_counts_from_the_trace(network_kind, kinds):
     network = kinds.networks(4)[network_kind]
     trace = run(network, network.test_images, STEPS, SEED)
     totals = Emulator(network).totals(network.test_images, STEPS, SEED)
-    assert count(network, totals) == count(network, trace)
+    assert count_run(network, totals) == count_run(network, trace)
 
 
 def test_saturations_of_every_variable_occur(make_network):

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ipvae.emulator import kernels, program, run
+from ipvae.emulator import kernels, program
+from ipvae.emulator.recording import run
 from ipvae.emulator.tile import Tile
 from ipvae.network.arithmetic import TERM_MAX, input_clipped, scale_input, self_inhibition
 from ipvae.network.drive import drive
 from ipvae.network.fields import version_of
-from ipvae.network.file import checksum, read_network
+from ipvae.network.file_io import checksum, read_network
 from ipvae.network.poisson import octaves_above
 from ipvae.network.trace import VARIABLES, compare, read_trace
 

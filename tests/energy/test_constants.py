@@ -42,6 +42,11 @@ CITED = {
     (dense, "DRAM_PJ_PER_BYTE"): (325.0, "325 pJ for each byte of weight"),
     (dense, "A100_W"): (400.0, "400 W x time at peak rate"),
     (dense, "A100_BYTES_PER_S"): (1555e9, "at 1,555 GB/s"),
+    (dense, "JETSON_W"): ((7.0, 15.0), "7 W x time at peak rate"),
+    (dense, "JETSON_BYTES_PER_S"): (
+        68e9,
+        "every weight at every use at 68 GB/s",
+    ),
     (limits, "USABLE_CORES"): (120, "spread over all 120 of the chips"),
     (limits, "CORE_SHARED_WORDS"): (20_000, "/ 20,000"),
 }
@@ -57,8 +62,8 @@ def test_a_constant_is_the_documents(constant):
 
 def test_formats_of_dense_arithmetic_are_the_documents():
     """pJ of a product and its sum, a product, a sum; bytes of a weight; operations a second."""
-    int8 = dense.Precision("int8", 1, 0.2 + 0.1, 3.1, 0.1, 624e12)
-    float32 = dense.Precision("float32", 4, 3.7 + 0.9, 3.7, 0.9, 19.5e12)
+    int8 = dense.Precision("int8", 1, 0.2 + 0.1, 3.1, 0.1, 624e12, 20e12)
+    float32 = dense.Precision("float32", 4, 3.7 + 0.9, 3.7, 0.9, 19.5e12, 1.28e12)
     assert (int8, float32) == dense.PRECISIONS
     assert dense.MAC_NJ == {"Intel i7-4960X": 8.6, "NVIDIA GTX Titan Black": 0.3}
     text = (DOCS / "energy.md").read_text()
@@ -66,6 +71,7 @@ def test_formats_of_dense_arithmetic_are_the_documents():
         "| 0.2 + 0.1 pJ (32-bit sum) | 3.7 + 0.9 pJ |",
         "int32 3.1 and 0.1 pJ, float32 3.7 and 0.9 pJ",
         "| 624e12 operations/s | 19.5e12 operations/s |",
+        "| 20e12 operations/s | 1.28e12 operations/s |",
         "| Intel i7-4960X; total | | 8.6 nJ |",
         "| NVIDIA GTX Titan Black; total | | 0.3 nJ |",
     ):

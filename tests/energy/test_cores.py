@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
-from ipvae.emulator import Emulator, run
+from ipvae.emulator import Emulator
+from ipvae.emulator.recording import run
 from ipvae.energy import cores
 from ipvae.energy.busiest import NAMES
 from ipvae.energy.cores import cores_as_dict, fewest_cores
 from ipvae.energy.step_counts import RunCounts, count_trace
+from ipvae.network.activity import activity_of
 from ipvae.network.core_memory import CONSERVATIVE
 from ipvae.network.limits import Line, Target
 from ipvae.network.partition import Placement
@@ -33,7 +35,7 @@ def test_a_network_that_no_board_holds_has_no_cores(make_network):
     counted = count_trace(network, run(network, network.test_images, 3, 0))
     assert counted.busiest == {}
     line = Line("cores", 200_000, 138_240, "all layers: Hala Point")
-    found = cores_as_dict(network, line, totals, counted)
+    found = cores_as_dict(network, line, activity_of(network, totals), counted)
     assert found["list"] == [] and found["busiest"] == found["busiest_per_step"] == {}
     assert found["plan"].startswith("none: model fitted to public compiler logs")
     assert "cores needs 200,000 of 138,240 (all layers: Hala Point)" in found["plan"]
@@ -68,7 +70,7 @@ def test_a_list_of_cores_by_hand(make_network):
     counted = RunCounts(
         {}, {}, {"spikes_in": 16, "synaptic_ops": 24, "neuron_updates": 8, "messages_out": 4}
     )
-    found = cores_as_dict(network, three, totals, counted)
+    found = cores_as_dict(network, three, activity_of(network, totals), counted)
     heard = int(z[:, :-1].sum())
     sent = [int(part.sum()) for part in (z[:, :, :2], z[:, :, 2], z[:, :, 3])]
     for i, (core, neurons) in enumerate(zip(found["list"], (2, 1, 1), strict=True)):
@@ -113,7 +115,7 @@ def test_cores_of_several_chips_are_told_with_their_chip(make_network):
     assert isinstance(placement, Placement) and placement.target.name == "kapoho-point"
     totals = Emulator(network).totals(network.test_images, 1, 0)
     nothing = RunCounts({}, {}, dict.fromkeys(NAMES, 0))
-    found = cores_as_dict(network, placement, totals, nothing)
+    found = cores_as_dict(network, placement, activity_of(network, totals), nothing)
     assert f": {placement.total_cores} on 2 chips of 120 usable" in found["plan"]
     assert [(c["chip"], c["core"]) for c in found["list"]] == [
         divmod(i, 120) for i in range(placement.total_cores)

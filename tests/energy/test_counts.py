@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from ipvae.emulator import run
-from ipvae.energy.counts import Counts, count
+from ipvae.emulator.recording import run
+from ipvae.energy.counts import Counts, count_run
 from ipvae.energy.models import loihi1
 from ipvae.network.trace import Trace
 
@@ -20,7 +20,7 @@ def test_counts_of_a_trace_by_hand(make_network):
     z = np.array([[2, 0, 0], [0, 5, 1], [9, 0, 9]], np.int32)
     u = np.array([[0, 12288, 12289], [0, 16384, 16385], [20481, 28672, 32768]], np.int32)
     trace = Trace("by hand", 0, "", [{"1": {"u": u, "z": z}}, {"1": {"u": 0 * u, "z": 0 * z}}])
-    assert count(network, trace) == Counts(
+    assert count_run(network, trace) == Counts(
         synaptic_ops=3 * 3 / 2,
         count_weighted_ops=8 * 3 / 2,
         effective_macs=(3 + 1 + 0) / 2,
@@ -43,7 +43,7 @@ def test_effective_macs_equal_those_of_a_dense_product(make_network):
     trace = run(network, network.test_images, 10, 0)
     z = trace.stacked("1", "z")[:, :-1]
     products = (weight[None, None] != 0) & (z[:, :, None, :] != 0)
-    assert count(network, trace).effective_macs == products.sum() / len(z)
+    assert count_run(network, trace).effective_macs == products.sum() / len(z)
 
 
 def test_loihi1_energy_uses_the_published_constants():

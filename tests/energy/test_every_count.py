@@ -9,19 +9,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ipvae.cli.details import details
-from ipvae.emulator import Emulator, run
+from ipvae.emulator import Emulator
 from ipvae.emulator.observing import observe
+from ipvae.emulator.recording import run
 from ipvae.energy.busiest import NAMES
 from ipvae.energy.core_counts import core_counts
-from ipvae.energy.counts import count
+from ipvae.energy.counts import count_run
 from ipvae.energy.layer_counts import layer_counts
 from ipvae.energy.step_counts import RowCounter, count_trace
+from ipvae.errors import InputError
 from ipvae.network.core_memory import CONSERVATIVE, layer_shapes
-from ipvae.network.errors import InputError
 from ipvae.network.limits import TARGETS
 from ipvae.network.partition import Placement, place
 from ipvae.network.record import Record
+from ipvae.workflows.images import LabelledImages
+from ipvae.workflows.report import make_report
 
 STEPS, SEED = 9, 5
 ADDED = ("messages_received", "synaptic_ops", "count_weighted_ops", "effective_macs")
@@ -191,8 +193,8 @@ def check_all(network, n_steps, seed, n_cores):
     placement = on_cores(network, n_cores)
     check_layers(by_hand, network, layer_counts(network, trace), n)
     check_layers(by_hand, network, layer_counts(network, totals), n)
-    check_counts(by_hand, count(network, trace), n)
-    check_counts(by_hand, count(network, totals), n)
+    check_counts(by_hand, count_run(network, trace), n)
+    check_counts(by_hand, count_run(network, totals), n)
     check_run(by_hand, count_trace(network, trace, placement), placement)
     found = from_emulator(network, images, n_steps, seed, placement, batch=2)
     check_run(by_hand, found, placement)
@@ -246,7 +248,7 @@ def test_every_count_of_a_trace_by_lava(kinds):
     by_hand, n, placement = ByHand(network, trace), len(trace.samples), on_cores(network, 6)
     assert trace.backend == "lava"
     check_layers(by_hand, network, layer_counts(network, trace), n)
-    check_counts(by_hand, count(network, trace), n)
+    check_counts(by_hand, count_run(network, trace), n)
     check_run(by_hand, count_trace(network, trace, placement), placement)
     check_cores(by_hand, core_counts(network, trace, placement), placement)
 
@@ -254,7 +256,7 @@ def test_every_count_of_a_trace_by_lava(kinds):
 def test_layers_add_up_to_the_network(network_kind, kinds):
     network = kinds.networks(3)[network_kind]
     totals = Emulator(network, threads=1).totals(network.test_images, STEPS, SEED)
-    counts, layers = count(network, totals), layer_counts(network, totals)
+    counts, layers = count_run(network, totals), layer_counts(network, totals)
     names = {name: name for name in (*ADDED[1:], "updates_active", "updates_idle", "draws")}
     names |= {"messages": "messages_received", "random_words": "random_words"}
     for name, of_layer in names.items():
@@ -274,17 +276,18 @@ def test_replayed_draws_take_the_words_of_the_sampler(make_network):
     draws = trace.stacked("1", "z")
     drawn = Emulator(network, threads=1).totals(images, STEPS, SEED)
     replayed = Emulator(network, threads=1).totals(images, STEPS, 0, draws=draws)
-    assert count(network, replayed) == count(network, drawn)
-    assert count(network, trace).random_words > count(network, trace).draws
+    assert count_run(network, replayed) == count_run(network, drawn)
+    assert count_run(network, trace).random_words > count_run(network, trace).draws
 
 
 def test_details_of_a_report(network_kind, kinds):
     network = kinds.networks(1)[network_kind]
     images = np.resize(network.test_images, (5, network.n_pixels))
-    totals = Emulator(network).totals(images, STEPS, SEED)
-    found = details(network, images, totals, SEED)
+    given = LabelledImages(images.astype(np.int16), np.full(5, -1))
+    found = make_report(network, given, steps=STEPS, seed=SEED).to_json()
     by_hand = ByHand(network, run(network, images, STEPS, SEED))
-    counts = count(network, totals).as_dict()
+    counts = found["counts"]
+    assert counts == count_run(network, Emulator(network).totals(images, STEPS, SEED)).as_dict()
     assert {name: of["mean"] for name, of in found["by_image"].items()} == counts
     for name in ("synaptic_ops", "updates_active", "random_words"):
         values = [image[name] for image in by_hand.images]
@@ -321,7 +324,7 @@ def test_a_trace_that_lacks_something_is_refused(make_network):
     for sample in whole.samples:
         del sample["1"]["u"]
     with pytest.raises(InputError, match="has no u of layer 1.*record it whole"):
-        count(network, whole)
+        count_run(network, whole)
     part = run(network, network.test_images, 4, 0, record=Record(every=2))
     with pytest.raises(InputError, match="holds chosen steps or neurons.*record it whole"):
         layer_counts(network, part)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from ipvae.emulator import run
+from ipvae.emulator.recording import run
 from ipvae.energy.core_counts import core_counts
-from ipvae.energy.counts import count
+from ipvae.energy.counts import count_run
 from ipvae.energy.measured import MATCHED, NEGATIVE, lay_beside
 from ipvae.energy.profiler_log import read_log
 from ipvae.network.activity import activity_of
@@ -50,7 +50,7 @@ def on_cores(network, trace, n):
 def test_counts_of_all_cores_add_up_to_the_counts(kinds, network_kind, n):
     network = kinds.networks(1)[network_kind]
     trace = run(network, network.test_images, STEPS, 0)
-    ours, whole = on_cores(network, trace, n), count(network, trace)
+    ours, whole = on_cores(network, trace, n), count_run(network, trace)
     images = len(trace.samples)
     assert ours.syn_ops.sum() == approx(whole.synaptic_ops * images)
     assert ours.dendrite_updates.sum() == whole.neuron_updates * images

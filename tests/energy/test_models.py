@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from ipvae.emulator import Emulator, run
-from ipvae.energy.counts import Counts, count
+from ipvae.emulator import Emulator
+from ipvae.emulator.recording import run
+from ipvae.energy.counts import Counts, count_run
 from ipvae.energy.models import EnergyRow, summed
 from ipvae.energy.models.dense import Dense, dense_baselines, dense_work
 from ipvae.energy.models.loihi2 import loihi2_band
@@ -41,7 +42,7 @@ def test_work_is_that_of_the_trace(kinds, network_kind):
     network = kinds.networks(2)[network_kind]
     totals = Emulator(network).totals(network.test_images, STEPS, 0)
     trace = run(network, network.test_images, STEPS, 0)
-    found, counts = work_of(network, totals), count(network, trace)
+    found, counts = work_of(network, totals), count_run(network, trace)
     assert found.counts == counts
     assert sum(layer.received for layer in found.layers) == approx(counts.messages)
     by_layer = (layer.received * layer.shape.neurons for layer in found.layers)
@@ -187,12 +188,18 @@ def test_dense_arithmetic_by_hand():
 def test_dense_chips_by_hand():
     dense = Dense(0.0, 1e12, 0.0, multiplications=0.0, others=0.0)
     rows, times = dense_baselines(dense)
-    _, _, int8, float32, cpu, gpu = rows
+    _, _, edge_int8, edge_float32, int8, float32, cpu, gpu = rows
+    assert edge_int8.low_j == approx(7 * 2 / 20)
+    assert edge_int8.high_j == approx(15 * 1000 / 68)
+    assert edge_float32.low_j == approx(7 * 2 / 1.28)
+    assert edge_float32.high_j == approx(15 * 4000 / 68)
+    assert {row.chip for row in (edge_int8, edge_float32)} == {"NVIDIA Jetson Orin Nano"}
     assert int8.low_j == approx(400 * 2 / 624)
     assert int8.high_j == approx(400 * 1000 / 1555)
     assert float32.low_j == approx(400 * 2 / 19.5)
     assert float32.high_j == approx(400 * 4000 / 1555)
-    assert [time.high_s for time in times] == approx([1000 / 1555, 4000 / 1555])
+    ends = [time.high_s for time in times]
+    assert ends == approx([1000 / 68, 4000 / 68, 1000 / 1555, 4000 / 1555])
     assert cpu.low_j == cpu.high_j == approx(8600)
     assert gpu.low_j == gpu.high_j == approx(300)
     assert {row.part for row in (int8, float32, cpu, gpu)} == {"total"}
@@ -202,7 +209,7 @@ def test_rows_of_every_kind_keep_apart_what_is_not_alike(kinds, network_kind):
     network = kinds.networks(1)[network_kind]
     totals = Emulator(network).totals(network.test_images, STEPS, 0)
     rows, times = model_table(network, work_of(network, totals))
-    assert len({(row.model, row.chip, row.part) for row in rows}) == len(rows) == 10
+    assert len({(row.model, row.chip, row.part) for row in rows}) == len(rows) == 12
     assert all(row.kind == "modelled" and row.source and row.assumptions for row in [*rows, *times])
     assert {row.part for row in rows if row.chip == "Loihi 2"} == {"static", "dynamic"}
     assert all(0 < row.low_j <= row.high_j for row in rows)

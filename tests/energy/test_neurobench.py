@@ -13,9 +13,9 @@ import pytest
 from sklearn.datasets import load_digits
 
 from ipvae.cli.main import run_command
-from ipvae.emulator import run
-from ipvae.energy.counts import count
-from ipvae.network.file import read_network
+from ipvae.emulator.recording import run
+from ipvae.energy.counts import count_run
+from ipvae.network.file_io import read_network
 
 torch = pytest.importorskip("torch")
 workload = pytest.importorskip("neurobench.metrics.workload", reason="pip install neurobench")
@@ -84,7 +84,7 @@ def measured(network, trace):
 
 
 def check(network, trace):
-    ours, theirs = count(network, trace), measured(network, trace)
+    ours, theirs = count_run(network, trace), measured(network, trace)
     assert theirs["Effective_MACs"] + theirs["Effective_ACs"] == ours.effective_macs
     assert theirs["zeros"] == pytest.approx(ours.updates_idle / ours.neuron_updates, abs=1e-12)
     weights = [w for layer in network.layers.values() if (w := layer.weight_rec) is not None]
@@ -139,7 +139,7 @@ def test_they_average_over_executions(make_network):
     model.cleanup_hooks()
     found = metric.compute()
     by_image = (found["Effective_MACs"] + found["Effective_ACs"]) * STEPS
-    assert by_image == pytest.approx(count(network, trace).effective_macs)
+    assert by_image == pytest.approx(count_run(network, trace).effective_macs)
 
 
 @pytest.mark.long

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ipvae.energy.profiler_log import read_log
-from ipvae.network.errors import FormatError
+from ipvae.errors import FormatError
 
 
 @pytest.fixture

@@ -6,13 +6,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ipvae.emulator import Emulator, run
+from ipvae.emulator import Emulator
+from ipvae.emulator.recording import run
 from ipvae.energy import sanafe as ours
-from ipvae.energy.counts import count
+from ipvae.energy.counts import count_run
 from ipvae.energy.models.sanafe import sanafe_constants
 from ipvae.energy.work import work_of
+from ipvae.errors import BackendError, InputError
 from ipvae.network.core_memory import CONSERVATIVE, layer_shapes
-from ipvae.network.errors import BackendError, InputError
 from ipvae.network.limits import TARGETS, Line
 from ipvae.network.partition import Placement
 
@@ -48,7 +49,7 @@ def simulator(architecture, monkeypatch):
 def test_synaptic_events_equal_our_operations(simulator, kinds, kind):
     network = kinds.networks(2)[kind]
     trace = run(network, network.test_images, STEPS, 0)
-    found, counts = ours.simulate(network, trace), count(network, trace)
+    found, counts = ours.simulate(network, trace), count_run(network, trace)
     images = len(trace.samples)
     assert found.images == images
     assert found.synaptic_events == round(counts.synaptic_ops * images)
@@ -60,7 +61,7 @@ def test_a_layer_on_several_cores(simulator, make_network):
     """512 neurons on 6 cores: each message goes to all of them."""
     network = make_network(k=512, m=12, n_images=2)
     trace = run(network, network.test_images, STEPS, 0)
-    found, counts = ours.simulate(network, trace), count(network, trace)
+    found, counts = ours.simulate(network, trace), count_run(network, trace)
     assert counts.messages > 100
     assert found.synaptic_events == counts.synaptic_ops * 2
     assert found.packets == counts.messages * 2 * 6

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ipvae import emulator
+from ipvae.emulator import recording
 from ipvae.evaluation.draws import ALPHA, judge
 from ipvae.evaluation.law import place
 from ipvae.network.distribution import probabilities
@@ -44,7 +44,7 @@ def test_a_million_draws_of_another_good_generator_pass(log_rate, rng):
 
 def test_our_own_sampler_passes_in_a_running_network(make_network):
     network = make_network(k=32, n_images=8)
-    trace = emulator.run(network, network.test_images, 100, 4)
+    trace = recording.run(network, network.test_images, 100, 4)
     found = judge(trace.stacked("1", "u"), trace.stacked("1", "z"), network.layer.count_max)
     assert found.follows_poisson
     assert found.worst.p_value > 1e-5

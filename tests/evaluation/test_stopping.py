@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ipvae import emulator
+from ipvae.emulator import recording
+from ipvae.errors import InputError
 from ipvae.evaluation.metrics import r2
 from ipvae.evaluation.stopping import EnergyOfEach, FitOfEach
 from ipvae.network.drive import drive
-from ipvae.network.errors import InputError
 from ipvae.network.pixels import to_real
 
 
@@ -20,12 +20,12 @@ def images(rng):
     return found
 
 
-def test_fit_is_r2_of_each_image(kinds, images):
+def test_fit_of_codes_is_r2_of_each_image(kinds, images):
     network = kinds.networks(2)["recurrent"]
-    trace = emulator.run(network, images, 20, 1)
+    trace = recording.run(network, images, 20, 1)
     z = trace.stacked(network.code, "z")[:, -1]
     some = np.array([7, 4, 0])
-    found = FitOfEach(network, images)(some, z[some], z[some])
+    found = FitOfEach(network, images).of_codes(some, z[some])
     real = to_real(images, network.input)
     shown = z.astype(np.float32) @ network.decoder.T
     for figure, i in zip(found, some, strict=True):
@@ -46,7 +46,7 @@ def test_the_update_is_the_energys_negative_gradient(kinds, images):
     force = (drive(network, images) - z @ gram) * np.log(2) / 2**layer.frac_bits
     for j in range(k):
         step = np.eye(k, dtype=int)[j]
-        slope = (energy(some, z, z + step) - energy(some, z, z - step)) / 2
+        slope = (energy.of_codes(some, z + step) - energy.of_codes(some, z - step)) / 2
         np.testing.assert_allclose(slope, -force[:, j], rtol=1e-9, atol=1e-9)
 
 
@@ -62,7 +62,7 @@ def test_fit_of_a_faint_image_is_fit_of_an_image(kinds):
     network = replace(kinds.networks(2)["recurrent"], decoder=np.eye(6, 7, dtype=np.float32) / 256)
     faint = np.array([[1, -1, 1, -1, 1, -1], [3, 3, 3, 3, 3, 3]], np.int16)
     z = np.array([[2, 0, 2, 0, 2, 0, 9], [1, 0, 0, 0, 0, 0, 0]])
-    found = FitOfEach(network, faint)(np.array([0, 1, 0]), z[[0, 1, 0]], z[[0, 1, 0]])
+    found = FitOfEach(network, faint).of_codes(np.array([0, 1, 0]), z[[0, 1, 0]])
     assert found == pytest.approx([0.5, 0.0, 0.5])  # three pixels are right, three are missing
 
 
@@ -75,5 +75,27 @@ def test_free_energy_of_one_count_by_hand(kinds):
     z[0, 2] = 3
     own = layer.self_weight[2] - layer.sign * layer.weight_rec[2, 2] * 2.0**layer.weight_exp
     octaves = (own * 9 / 2 - 3 * drive(network, pixels)[0, 2]) / 2**layer.frac_bits
-    found = EnergyOfEach(network, pixels)(np.array([0]), z, z)
+    found = EnergyOfEach(network, pixels).of_codes(np.array([0]), z)
     assert found == pytest.approx([octaves * np.log(2)])
+
+
+@pytest.mark.parametrize("figure", [FitOfEach, EnergyOfEach])
+def test_a_figure_is_its_mean_over_draws(kinds, images, figure):
+    """Within 5 standard errors of the mean over 20,000 draws at the same log-rates."""
+    network = kinds.networks(2)["recurrent"]
+    rng = np.random.default_rng(11)
+    u = rng.integers(-4000, 6000, (len(images), network.n_neurons))
+    rates = np.exp2(u / 2**network.layer.frac_bits)
+    of, some = figure(network, images), np.arange(len(images))
+    drawn = np.array([of.of_codes(some, rng.poisson(rates)) for _ in range(20_000)])
+    error = drawn.std(axis=0, ddof=1) / np.sqrt(len(drawn))
+    found = of(some, u, np.zeros_like(u))
+    assert (np.abs(found - drawn.mean(axis=0)) <= 5 * error).all()
+    assert (error[error > 0] < 0.05 * np.abs(found[error > 0])).any()
+
+
+def test_a_code_that_is_not_drawn_is_its_own_expectation(kinds, images):
+    network = kinds.networks(2)["lca"]
+    of, some = FitOfEach(network, images), np.arange(len(images))
+    z = np.random.default_rng(1).integers(0, 9, (len(images), network.n_neurons))
+    np.testing.assert_array_equal(of(some, z * 0, z), of.of_codes(some, z))

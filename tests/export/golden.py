@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.errors import IpvaeError
 from ipvae.export import compensation, error_units, fake_quantize, feedforward, grid, lca, readouts
 from ipvae.export import quantize as quantizing
-from ipvae.export.compensation import Activity
+from ipvae.export.compensation import CalibrationMoments
 from ipvae.network.description import FloatNetwork, InputFormat, IntNetwork
-from ipvae.network.errors import ToolchainError
 from ipvae.network.layers import PoissonLayer
 
 FILE = Path(__file__).with_name("golden.json")
@@ -118,14 +118,14 @@ class Model:
 
 def recurrent(model: Model, bits: int) -> IntNetwork:
     """Weights that make good what others lost."""
-    activity = Activity.of(model.counts)
+    activity = CalibrationMoments.of(model.counts)
     return quantizing.quantize(model.network, PIXELS, model.stored, bits, activity=activity)
 
 
 def recurrent_alike(model: Model, bits: int) -> IntNetwork:
     """The same where neurons mostly send together: it takes many sweeps."""
     together = model.whole((300, 1), 0, 9) + model.whole((300, K), 0, 1)
-    activity = Activity.of(together)
+    activity = CalibrationMoments.of(together)
     return quantizing.quantize(model.network, PIXELS, model.stored, bits, activity=activity)
 
 
@@ -142,7 +142,7 @@ def nearest(model: Model, bits: int) -> IntNetwork:
 
 def errors(model: Model, bits: int) -> IntNetwork:
     """Prediction-error units."""
-    largest, activity = model.real((M,), 0.5, 6.0), Activity.of(model.counts)
+    largest, activity = model.real((M,), 0.5, 6.0), CalibrationMoments.of(model.counts)
     return error_units.error_units(model.network, PIXELS, model.stored, largest, activity, bits)
 
 
@@ -312,7 +312,7 @@ def differs(found: dict[str, Any]) -> bool:
             for kind, by_bits in found.items()
             for bits, layers in by_bits.items()
         )
-    except ToolchainError:
+    except IpvaeError:
         return True
 
 

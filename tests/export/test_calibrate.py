@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ipvae.emulator import run
+from ipvae.emulator.recording import run
 from ipvae.evaluation.metrics import quality
 from ipvae.export.calibrate import calibrate, judged
 from ipvae.network.drive import drives

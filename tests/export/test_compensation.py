@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from ipvae.export.compensation import DAMPING, Activity, compensated
+from ipvae.errors import QuantizationError
+from ipvae.export.compensation import DAMPING, CalibrationMoments, compensated
 from ipvae.export.grid import recurrent_grid
-from ipvae.network.errors import QuantizationError
 
 ANY = (-64, 64)
 
@@ -21,7 +21,7 @@ def lost(runs, values, activity):
 
 
 def test_activity_is_mean_and_covariance(heard):
-    found = Activity.of(heard)
+    found = CalibrationMoments.of(heard)
     np.testing.assert_allclose(found.mean, heard.mean(axis=0))
     np.testing.assert_allclose(found.covariance, np.cov(heard.T, bias=True), atol=1e-9)
 
@@ -29,7 +29,7 @@ def test_activity_is_mean_and_covariance(heard):
 @pytest.mark.parametrize("bits", range(2, 9))
 def test_weights_lie_on_the_grid_within_their_range(rng, heard, bits):
     values = rng.normal(size=(20, 30))
-    runs, exponent = compensated(values, Activity.of(heard).covariance, bits, ANY, "w")
+    runs, exponent = compensated(values, CalibrationMoments.of(heard).covariance, bits, ANY, "w")
     integers = runs / 2.0**exponent
     np.testing.assert_array_equal(integers, np.rint(integers))
     assert np.abs(integers).max() <= 2 ** (bits - 1) - 1
@@ -37,7 +37,7 @@ def test_weights_lie_on_the_grid_within_their_range(rng, heard, bits):
 
 @pytest.mark.parametrize("bits", [3, 4, 6])
 def test_what_arrives_is_nearer_than_with_each_weight_at_its_nearest(rng, heard, bits):
-    values, activity = rng.normal(size=(20, 30)), Activity.of(heard)
+    values, activity = rng.normal(size=(20, 30)), CalibrationMoments.of(heard)
     integers, exponent = recurrent_grid(values, bits, ANY, "w")
     runs, _ = compensated(values, activity.covariance, bits, ANY, "w")
     nearest = lost(integers * 2.0**exponent, values, activity)
@@ -45,7 +45,7 @@ def test_what_arrives_is_nearer_than_with_each_weight_at_its_nearest(rng, heard,
 
 
 def test_hardly_any_weight_is_better_on_another_integer(rng, heard):
-    values, covariance = rng.normal(size=(8, 30)), Activity.of(heard).covariance
+    values, covariance = rng.normal(size=(8, 30)), CalibrationMoments.of(heard).covariance
     runs, exponent = compensated(values, covariance, 6, ANY, "w")
     damped = covariance + np.eye(30) * DAMPING * np.diag(covariance).mean()
     felt = (runs - values) @ damped
@@ -68,7 +68,7 @@ def test_independent_senders_leave_nothing_to_make_good(rng):
 
 def test_what_a_neuron_does_to_itself_is_not_rounded_but_makes_good(rng, heard):
     gram = rng.normal(size=(30, 30)) + 5 * np.eye(30)
-    activity = Activity.of(heard)
+    activity = CalibrationMoments.of(heard)
     runs, exponent = compensated(gram, activity.covariance, 4, ANY, "w", own=True)
     off = runs - np.diag(np.diag(runs))
     np.testing.assert_array_equal(off / 2.0**exponent, np.rint(off / 2.0**exponent))
@@ -81,7 +81,7 @@ def test_what_a_neuron_does_to_itself_is_not_rounded_but_makes_good(rng, heard):
 
 def test_self_inhibition_does_not_fall_below_zero(rng, heard):
     gram = rng.normal(size=(30, 30)) * (1 - np.eye(30))
-    runs, _ = compensated(gram, Activity.of(heard).covariance, 3, ANY, "w", own=True)
+    runs, _ = compensated(gram, CalibrationMoments.of(heard).covariance, 3, ANY, "w", own=True)
     assert np.diag(runs).min() == 0 < np.diag(runs).max()
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from ipvae.emulator import Emulator
-from ipvae.export.compensation import Activity
+from ipvae.errors import QuantizationError
+from ipvae.export.compensation import CalibrationMoments
 from ipvae.export.error_units import FINE, _shared_grid, error_units
 from ipvae.export.quantize import Images
 from ipvae.network.bounds import bounds
 from ipvae.network.description import FloatNetwork, InputFormat
-from ipvae.network.errors import QuantizationError
 
 M, K, STEPS = 12, 8, 40
 PIXELS = InputFormat(0, 16, 1 / 16, (3, 4))
@@ -40,7 +40,7 @@ def images(rng):
 
 
 def exported(model, images, weight_bits=8, largest_error=30.0):
-    activity = Activity(np.ones(K), np.eye(K))
+    activity = CalibrationMoments(np.ones(K), np.eye(K))
     stored = Images(images, np.zeros(len(images), np.int16))
     largest = np.full(M, largest_error)
     return error_units(model, PIXELS, stored, largest, activity, weight_bits)
@@ -146,7 +146,7 @@ def test_grids_tell_the_truth(model, images, rng):
 
 
 def test_what_fits_no_grid_is_refused(model, images):
-    with pytest.raises(QuantizationError, match="--weight-bits: found 9, allowed 2 to 8"):
+    with pytest.raises(QuantizationError, match="weight_bits: found 9, allowed 2 to 8"):
         exported(model, images, 9)
     with pytest.raises(QuantizationError, match="phi: all entries are 0; train the model"):
         exported(replace(model, phi=np.zeros((M, K))), images)
@@ -165,7 +165,7 @@ def test_errors_of_a_perfect_calibration_may_still_be_one(model, images):
 def test_both_scales_of_a_factor_of_two_are_tried(rng, bits):
     """c^2 2^E may double with E or with c^2: twice the units are the same integers, E one more."""
     values, counts = rng.normal(size=(M, K)), rng.poisson(1.0, (200, K))
-    activity = Activity.of(counts)
+    activity = CalibrationMoments.of(counts)
     found = [_shared_grid(values, units, bits, activity) for units in (1000.0, 2000.0, 4000.0)]
     first, *others = found
     for i, (integers, factor, exponent) in enumerate(others, start=1):

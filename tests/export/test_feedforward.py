@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from ipvae.emulator import Emulator
+from ipvae.errors import QuantizationError
 from ipvae.export.feedforward import amortized
 from ipvae.export.quantize import Images
 from ipvae.network.bounds import bounds
 from ipvae.network.description import InputFormat
-from ipvae.network.errors import QuantizationError
 
 M, K, H = 12, 6, 20
 PIXELS = InputFormat(0, 16, 1 / 16, (3, 4))
@@ -156,7 +156,7 @@ def test_numbers_that_fit_no_grid_are_refused(linear, images):
     ):
         with pytest.raises(QuantizationError, match=message):
             exported(linear | {name: linear[name] * 1e9}, images)
-    with pytest.raises(QuantizationError, match="--weight-bits: found 1"):
+    with pytest.raises(QuantizationError, match="weight_bits: found 1"):
         exported(linear, images, 1)
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from ipvae.errors import QuantizationError
 from ipvae.export.grid import recurrent_grid, smallest_exponent, to_grid, within
-from ipvae.network.errors import QuantizationError
 
 ANY = (-64, 64)
 

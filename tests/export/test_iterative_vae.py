@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from ipvae.errors import FormatError, InputError
 from ipvae.evaluation.metrics import mse, r2
 from ipvae.export.iterative_vae import from_iterative_vae
-from ipvae.network.errors import FormatError, InputError
 from ipvae.train.data import load_images
 from ipvae.train.dynamics import precision_of, step_direct, step_gram
 from ipvae.train.infer import infer
@@ -204,6 +204,33 @@ def test_models_of_another_make_are_refused(altered, model, part):
     refused(altered(model), part, "c.pt: ")
 
 
+@pytest.mark.parametrize(
+    "wrap", ["_orig_mod.{}", "module.{}", "module._orig_mod.{}", "layer._orig_mod.{tail}"]
+)
+@pytest.mark.parametrize("at", ["model", "state_dict", None])
+def test_compiled_and_parallel_models_are_read(tmp_path, imported, wrap, at):
+    model = torch.load(CHECKPOINT, weights_only=False)["model"]
+    named = {wrap.format(k, tail=k.removeprefix("layer.")): v for k, v in model.items()}
+    torch.save({at: named} if at else named, tmp_path / "a.pt")
+    found = from_iterative_vae(tmp_path / "a.pt", GOLDEN / "ConfigPoisVAE.json").params
+    for name, array in imported.params.items():
+        np.testing.assert_array_equal(found[name], array)
+
+
+def test_bfloat16_models_are_read(tmp_path, imported):
+    model = torch.load(CHECKPOINT, weights_only=False)["model"]
+    half = {name: tensor.bfloat16() for name, tensor in model.items()}
+    torch.save({"model": half}, tmp_path / "a.pt")
+    found = from_iterative_vae(tmp_path / "a.pt", GOLDEN / "ConfigPoisVAE.json").params
+    want = half["layer.phi.weight"].float().numpy()
+    np.testing.assert_array_equal(found["phi"], want)
+    assert np.abs(found["phi"] - imported.params["phi"]).max() > 0
+
+
+def test_a_name_with_and_without_its_wrapper_is_refused(altered):
+    refused(altered({"module.layer.log_bias": torch.zeros(K)}), "model holds layer.log_bias twice")
+
+
 def test_control_characters_do_not_reach_the_terminal(altered):
     refused(altered({"layer.\x1b[31m": torch.ones(1)}), r"holds layer.\x1b[31m; allowed")
     refused(altered(config={"t_train": "\x1b[31m"}), r"t_train is \x1b[31m, allowed")
@@ -245,7 +272,7 @@ def test_configurations_that_cannot_be_read_are_refused(tmp_path):
         path.write_bytes(content)
         refused(CHECKPOINT, f"c.json: {part}" if part != "a int" else "holds a int", config=path)
     path.write_bytes(b" " * (2 << 20))
-    refused(CHECKPOINT, "it is no configuration", config=path)
+    refused(CHECKPOINT, "c.json: 2097152 bytes, allowed are up to", config=path)
 
 
 def test_two_configurations_ask_which(altered):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from ipvae.emulator import Emulator
+from ipvae.errors import QuantizationError
 from ipvae.export.lca import FRACTION, lca_network
 from ipvae.export.quantize import Images
 from ipvae.network.bounds import bounds
 from ipvae.network.description import InputFormat
-from ipvae.network.errors import QuantizationError
 
 M, K, STEPS, THRESHOLD = 36, 10, 60, 0.1
 PIXELS = InputFormat(0, 16, 1 / 16, (6, 6))
@@ -153,11 +153,11 @@ def test_grids_tell_the_truth(atoms, images):
 
 
 def test_what_fits_no_message_is_refused(atoms, images):
-    with pytest.raises(QuantizationError, match=r"codes reach 1e\+07: .* raise --threshold"):
+    with pytest.raises(QuantizationError, match=r"codes reach 1e\+07: .* raise threshold="):
         exported(atoms, images, largest=1e7)
     with pytest.raises(QuantizationError, match="threshold: largest value"):
         exported(atoms, images, threshold=100.0)
-    with pytest.raises(QuantizationError, match="--weight-bits: found 1, allowed 2 to 8"):
+    with pytest.raises(QuantizationError, match="weight_bits: found 1, allowed 2 to 8"):
         exported(atoms, images, 1)
 
 

@@ -60,8 +60,12 @@ def figures(early, late):
 
 @pytest.mark.parametrize("after", [0.9, 0.851, 0.95, float("nan")])
 def test_what_loses_little_or_has_no_figure_passes(after):
-    require_small_loss(figures(0.9, 0.9), figures(0.9, after), 0.05, "run")
-    require_small_loss(figures(0.9, 0.9), figures(after, 0.9), 0.05, "run")
+    """R2 of constant images is undefined, before and after."""
+    before = (
+        figures(0.9, 0.9) if np.isfinite(after) else figures(after, after)
+    )  # of constant images
+    require_small_loss(before, figures(0.9, after), 0.05, "run")
+    require_small_loss(before, figures(after, 0.9), 0.05, "run")
 
 
 @pytest.mark.parametrize("after", [0.8, 0.8493, -0.1, -12345.62, -1e9])
@@ -72,12 +76,18 @@ def test_a_loss_beyond_the_allowed_says_its_figures_and_what_would_let_it_pass(a
     said = str(caught.value)
     assert said.startswith(f"my/run: R2 after 512 steps falls from 0.9000 to {after:.4f} on the ")
     assert (
-        f"by {0.9 - after:.4f}; allowed 0.05. To mend it: use more --weight-bits; or write" in said
+        f"by {0.9 - after:.4f}; allowed 0.05. To mend it: use more weight_bits=; or write" in said
     )
     assert caught.value.exit_status == 1
-    (enough,) = re.findall(r"--most-loss (\S+)$", said)
+    (enough,) = re.findall(r"most_loss=(\S+)$", said)
     require_small_loss(before, found, float(enough), "my/run")
     assert float(enough) < (0.9 - after) * 1.001 + 0.011
+
+
+def test_a_figure_that_becomes_undefined_is_a_loss():
+    with pytest.raises(LossError, match="after 512 steps falls from 0.9000 to nan") as caught:
+        require_small_loss(figures(0.9, 0.9), figures(0.9, float("nan")), 0.05, "run")
+    assert str(caught.value).endswith("To mend it: use more weight_bits=")
 
 
 def test_the_step_that_lost_most_is_named_and_undefined_ones_are_passed_over():

@@ -4,8 +4,8 @@ import os
 import numpy as np
 import pytest
 
+from ipvae.errors import DescriptionError, FormatError, InputError
 from ipvae.export.model import from_arrays, from_parameters, to_parameters
-from ipvae.network.errors import DescriptionError, FormatError, InputError
 
 GOOD = {
     "phi": np.ones((4, 3)),

@@ -9,6 +9,7 @@ import nir
 import numpy as np
 import pytest
 
+from ipvae.errors import FormatError, InputError
 from ipvae.export.model import from_parameters
 from ipvae.export.nir_file import MOST_BYTES, read_nir, write_nir
 from ipvae.export.nir_graph import CLAMP, EVEN_ODDS, graph_of
@@ -19,7 +20,6 @@ from ipvae.float_models.infer import infer
 from ipvae.float_models.lca import lca, lca_codes
 from ipvae.float_models.steps import LIMIT, LOG_RATE_MIN
 from ipvae.float_models.zoo import MEMBERS
-from ipvae.network.errors import FormatError, InputError
 
 SHAPE, K = (4, 4), 7
 DATA = DataInfo("digits", 16, SHAPE, 100)

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ipvae.errors import QuantizationError
 from ipvae.export import quantize as quantizing
 from ipvae.export.calibrate import calibrate
 from ipvae.export.grid import to_grid
 from ipvae.export.quantize import Images, quantize, with_safe_payload
 from ipvae.network.bounds import Bound, bounds
 from ipvae.network.description import FloatNetwork, InputFormat
-from ipvae.network.errors import QuantizationError
 
 PER_NAT = 2**16 / math.log(2)
 PULL = math.exp(-10)  # of the soft clamp, far from its limit

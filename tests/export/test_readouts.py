@@ -5,13 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ipvae.emulator import Emulator, run
+from ipvae.emulator import Emulator
+from ipvae.emulator.recording import run
+from ipvae.errors import QuantizationError
 from ipvae.export.lca import lca_network
 from ipvae.export.quantize import Images
 from ipvae.export.readouts import AVERAGING, _halvings, averaged_code, with_classes, with_decoder
 from ipvae.network.bounds import bounds
 from ipvae.network.description import InputFormat
-from ipvae.network.errors import QuantizationError
 
 CLASSES = 3
 

@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ipvae.emulator import run
+from ipvae.emulator.recording import run
+from ipvae.errors import QuantizationError
 from ipvae.evaluation.metrics import mse, r2
 from ipvae.export.quantize import Images, quantize
 from ipvae.export.refit import STEPS, STRENGTHS, _codes, _ridge, refit_decoder
 from ipvae.network.description import FloatNetwork, InputFormat
-from ipvae.network.errors import QuantizationError
 
 M, K = 16, 6
 PIXELS = InputFormat(0, 16, 1 / 16, (4, 4))

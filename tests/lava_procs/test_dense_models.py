@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ipvae.errors import DescriptionError, InputError
 from ipvae.lava_procs.configuration import EVENT_DRIVEN, STOCK, configuration
 from ipvae.lava_procs.importing import import_lava_dl
-from ipvae.network.errors import DescriptionError, InputError
 
 pytestmark = pytest.mark.lava()
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ipvae import emulator
+from ipvae.emulator import recording
+from ipvae.errors import HungBackendError
 from ipvae.lava_procs.hosted import HostedRunner, run_hosted
 from ipvae.lava_procs.importing import import_lava
-from ipvae.network.errors import HungBackendError
 from ipvae.network.trace import compare
 
 pytestmark = pytest.mark.lava()
@@ -42,7 +42,7 @@ def configuration(models):
 
 def test_the_host_serves_images_through_variables_alone(make_network, configuration):
     network = make_network()
-    expected = emulator.run(network, network.test_images[:3], 12, 5)
+    expected = recording.run(network, network.test_images[:3], 12, 5)
     with HostedRunner(network, 12, configuration) as runner:
         found = run_hosted(runner, network.test_images[:3], 5, "hosted")
     comparison = compare(expected, found)
@@ -54,7 +54,7 @@ def test_the_host_serves_images_through_variables_alone(make_network, configurat
 def test_it_replays_counts_through_a_variable(make_network, configuration, rng):
     network = make_network()
     draws = np.minimum(rng.poisson(0.7, (2, 9, 16)), network.layer.count_reach)
-    expected = emulator.run(network, network.test_images[:2], 8, 0, draws=draws)
+    expected = recording.run(network, network.test_images[:2], 8, 0, draws=draws)
     with HostedRunner(network, 8, configuration, replay=True) as runner:
         found = run_hosted(runner, network.test_images[:2], 0, "hosted", draws)
     assert compare(expected, found).first_divergence is None
@@ -63,7 +63,7 @@ def test_it_replays_counts_through_a_variable(make_network, configuration, rng):
 @pytest.mark.parametrize("kind", ["errors2/1", "forward2/0", "sparse/2", "forward_ceiling/0"])
 def test_layers_act_at_their_rows(layered, configuration, kind):
     network = layered(4)[kind]
-    expected = emulator.run(network, network.test_images[:2], 6, 1)
+    expected = recording.run(network, network.test_images[:2], 6, 1)
     with HostedRunner(network, 6, configuration) as runner:
         found = run_hosted(runner, network.test_images[:2], 1, "hosted")
     assert compare(expected, found).first_divergence is None
@@ -78,7 +78,7 @@ def test_a_start_given_before_the_build_needs_no_first_step(make_network, config
     network = make_network()
     b = {name: of_layer[0] for name, of_layer in drives(network, network.test_images).items()}
     start = start_of(network, b, random_source.image_key(5, 0))
-    expected = emulator.run(network, network.test_images[:1], 12, 5).samples[0]["1"]
+    expected = recording.run(network, network.test_images[:1], 12, 5).samples[0]["1"]
     with HostedRunner(network, 12, configuration, start=start) as runner:
         runner.advance(13)
         for variable, name in (("u", "u"), ("z", "z"), ("a_in", "received")):

@@ -9,14 +9,14 @@ import time
 import numpy as np
 import pytest
 
-from ipvae import emulator
+from ipvae.emulator import recording
+from ipvae.errors import HungBackendError, InputError
 from ipvae.lava_procs import schedule
 from ipvae.lava_procs.importing import import_lava
 from ipvae.lava_procs.runner import LavaRunner, run
 from ipvae.lava_procs.watch import names_of_actors
 from ipvae.network import random_source
 from ipvae.network.drive import drives
-from ipvae.network.errors import HungBackendError, InputError
 from ipvae.network.trace import compare
 
 pytestmark = pytest.mark.lava()
@@ -35,7 +35,7 @@ def values(network, n_steps):
 
 
 def assert_same(network, n_steps, found, draws=None):
-    expected = emulator.run(network, network.test_images, n_steps, found.seed, draws=draws)
+    expected = recording.run(network, network.test_images, n_steps, found.seed, draws=draws)
     comparison = compare(expected, found)
     assert comparison.first_divergence is None
     assert comparison.compared_values == values(network, n_steps)
@@ -111,7 +111,7 @@ def test_a_signed_message_needs_its_bits(kinds, monkeypatch):
     exact = process.exact_dense
     monkeypatch.setattr(process, "exact_dense", lambda weight, _: exact(weight, 0))
     network = kinds.networks(1)["errors"]
-    expected = emulator.run(network, network.test_images, 5, 0)
+    expected = recording.run(network, network.test_images, 5, 0)
     found = compare(expected, run(network, network.test_images, 5, 0)).first_divergence
     assert found is not None
     assert found["variable"] == "a_in"

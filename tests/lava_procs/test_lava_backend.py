@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ipvae import emulator
+from ipvae.emulator import recording
+from ipvae.errors import HungBackendError, InputError, UnprovedOverflowError
 from ipvae.lava_procs import schedule
 from ipvae.lava_procs.importing import import_lava
 from ipvae.lava_procs.runner import LavaRunner, run
 from ipvae.network import random_source
 from ipvae.network.drive import drive
-from ipvae.network.errors import HungBackendError, InputError, UnprovedOverflowError
 from ipvae.network.trace import VARIABLES, compare
 
 pytestmark = pytest.mark.lava()
@@ -46,7 +46,7 @@ def _lava():
 )
 def test_lava_equals_the_emulator_over_several_images(make_network, k, seed, parts):
     network = make_network(k=k, seed=seed, **parts)
-    expected = emulator.run(network, network.test_images, 20, seed)
+    expected = recording.run(network, network.test_images, 20, seed)
     found = run(network, network.test_images, 20, seed)
     comparison = compare(expected, found)
     assert comparison.first_divergence is None
@@ -88,7 +88,7 @@ def test_long_traces_arrive_in_parts(make_network, monkeypatch):
     monkeypatch.setattr(schedule, "CHUNK_BYTES", 3 * 4 * 16 * 5)
     network = make_network()
     assert schedule.message_rows(3 * 16, 23) == 5
-    expected = emulator.run(network, network.test_images[:2], 22, 1)
+    expected = recording.run(network, network.test_images[:2], 22, 1)
     found = run(network, network.test_images[:2], 22, 1)
     assert compare(expected, found).first_divergence is None
 
@@ -238,10 +238,10 @@ def test_a_timeout_that_never_ends_or_ends_at_once_is_refused(make_network, time
 @pytest.mark.parametrize(
     ("n_steps", "hold", "message"),
     [
-        (0, None, "--steps: found 0, allowed 1 to 524287"),
-        (2**19, None, "--steps: found 524288, allowed 1 to 524287"),
-        (5, 0, "--hold: found 0, allowed 1 and above"),
-        (5, -1, "--hold: found -1, allowed 1 and above"),
+        (0, None, "steps: found 0, allowed 1 to 524287"),
+        (2**19, None, "steps: found 524288, allowed 1 to 524287"),
+        (5, 0, "frame_steps: found 0, allowed 1 and above"),
+        (5, -1, "frame_steps: found -1, allowed 1 and above"),
     ],
 )
 def test_steps_and_frames_that_cannot_be_are_refused(make_network, n_steps, hold, message):
@@ -331,7 +331,7 @@ def test_one_altered_weight_in_lava_is_found_by_comparison(make_network):
     weight = network.layer.weight_rec.copy()
     weight[3, 5] ^= 1
     altered = replace(network, layer=replace(network.layer, weight_rec=weight))
-    expected = emulator.run(network, network.test_images, 20, 0)
+    expected = recording.run(network, network.test_images, 20, 0)
     found = compare(expected, run(altered, network.test_images, 20, 0)).first_divergence
     assert found is not None
     assert (found["backend"], found["variable"], found["index"]) == ("lava", "a_in", 3)

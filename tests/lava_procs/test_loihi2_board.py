@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 import pytest
 
+from ipvae.errors import BackendError
 from ipvae.lava_procs import loihi2_board
 from ipvae.lava_procs.importing import import_lava
 from ipvae.lava_procs.loihi2_board import Board, find_board
-from ipvae.network.errors import BackendError
 
 pytestmark = pytest.mark.lava()
 

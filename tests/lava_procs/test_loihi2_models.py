@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ipvae.errors import BackendError, HungBackendError
 from ipvae.lava_procs import loihi2_models, loihi2_profile
 from ipvae.lava_procs.hosted import HostedRunner
 from ipvae.lava_procs.importing import import_lava
 from ipvae.lava_procs.loihi2_models import configuration, models_for, registered_models
-from ipvae.network.errors import BackendError, HungBackendError
 from ipvae.network.profiler_columns import COLUMNS
 
 pytestmark = pytest.mark.lava()

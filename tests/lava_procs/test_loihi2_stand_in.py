@@ -14,7 +14,7 @@ import pytest
 
 from ipvae.lava_procs.loihi2_models import GROUP
 from ipvae.network.draws import read_draws
-from ipvae.network.file import read_network
+from ipvae.network.file_io import read_network
 from ipvae.network.profiler_columns import COLUMNS
 
 pytestmark = pytest.mark.lava()

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ipvae import emulator
 from ipvae.cli.main import run_command
+from ipvae.emulator import recording
 from ipvae.lava_procs import runner
 from ipvae.lava_procs.importing import import_lava
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 
 pytestmark = pytest.mark.lava()
 
@@ -54,7 +54,7 @@ def networks(exported):
 
 def busiest(network, source):
     """The neuron that sends most, of which a weight shows."""
-    sent = emulator.run(network, network.test_images, STEPS, SEED).stacked(source, "z")
+    sent = recording.run(network, network.test_images, STEPS, SEED).stacked(source, "z")
     return int(np.abs(sent.astype(np.int64)).sum(axis=(0, 1)).argmax())
 
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ipvae.errors import HungBackendError
 from ipvae.lava_procs import plain_net
 from ipvae.lava_procs.importing import import_lava
 from ipvae.lava_procs.plain_net import run_plain
-from ipvae.network.errors import HungBackendError
 from ipvae.network.plain_file import read_plain
 from ipvae.network.plain_input import messages
 

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ipvae import emulator
+from ipvae.emulator import recording
+from ipvae.errors import DescriptionError
 from ipvae.lava_procs.importing import import_lava
-from ipvae.network.errors import DescriptionError
 from ipvae.network.poisson import LOG_RATE_MAX
 
 pytestmark = pytest.mark.lava()
@@ -53,7 +53,7 @@ def test_a_hand_made_network_equals_the_emulator(make_network):
     neuron.s_out.connect(synapse.s_in)
     synapse.a_out.connect(neuron.a_in)
     sent, states = spikes_of(neuron, 30)
-    expected = emulator.run(network, network.test_images[:1], 30, 5).samples[0]["1"]
+    expected = recording.run(network, network.test_images[:1], 30, 5).samples[0]["1"]
     np.testing.assert_array_equal(sent, expected["z"][:30])
     np.testing.assert_array_equal(states["u"], expected["u"][29])
     np.testing.assert_array_equal(states["z"], expected["z"][29])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ipvae import emulator
+from ipvae.emulator import recording
 from ipvae.lava_procs import schedule
 from ipvae.lava_procs.importing import import_lava
 from ipvae.lava_procs.runner import run
@@ -32,7 +32,7 @@ def _lava():
 def test_lava_records_what_the_emulator_does(kinds, monkeypatch, record, chunk):
     monkeypatch.setattr(schedule, "CHUNK_BYTES", chunk)
     network = kinds.networks(6)["errors + 2 read-outs"]
-    expected = emulator.run(network, network.test_images, STEPS, 4, record=record)
+    expected = recording.run(network, network.test_images, STEPS, 4, record=record)
     found = run(network, network.test_images, STEPS, 4, record=record)
     comparison = compare(expected, found)
     assert comparison.first_divergence is None
@@ -47,7 +47,7 @@ def test_lava_streams_as_the_emulator_does(kinds, rng, hold, dense):
         network = kinds.networks(6)[name]
         shape = (2, frames(STEPS, hold), network.n_pixels)
         shown = rng.integers(-128, 128, shape).astype(np.int16)
-        expected = emulator.run(network, shown, STEPS, 4, hold=hold)
+        expected = recording.run(network, shown, STEPS, 4, hold=hold)
         found = run(network, shown, STEPS, 4, hold=hold, dense=dense)
         assert compare(expected, found).first_divergence is None
         assert found.backend == ("lava" if dense == "event-driven" else "lava-stock")
@@ -59,6 +59,6 @@ def test_draws_are_replayed_while_little_is_recorded(kinds, monkeypatch, rng):
     network = kinds.networks(6)["errors + 1 read-out"]
     draws = rng.integers(0, 9, (3, STEPS + 1, 7))
     record = Record(("u",), every=6, layers=("3",))
-    expected = emulator.run(network, network.test_images, STEPS, 0, draws=draws, record=record)
+    expected = recording.run(network, network.test_images, STEPS, 0, draws=draws, record=record)
     found = run(network, network.test_images, STEPS, 0, draws=draws, record=record)
     assert compare(expected, found).first_divergence is None

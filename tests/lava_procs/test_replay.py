@@ -8,14 +8,14 @@ import time
 import numpy as np
 import pytest
 
-from ipvae import emulator
+from ipvae.emulator import recording
+from ipvae.errors import BackendError, HungBackendError, InputError
 from ipvae.lava_procs import loihi2, schedule
 from ipvae.lava_procs.importing import import_lava
 from ipvae.lava_procs.runner import LavaRunner, run
 from ipvae.lava_procs.watch import names_of_actors
 from ipvae.network import random_source
 from ipvae.network.drive import drive
-from ipvae.network.errors import BackendError, HungBackendError, InputError
 from ipvae.network.trace import compare
 
 pytestmark = pytest.mark.lava()
@@ -39,7 +39,7 @@ def foreign_draws(network, n_images, n_steps, rng):
 def test_replay_equals_the_emulators_over_several_images(make_network, rng, k):
     network = make_network(k=k)
     draws = foreign_draws(network, 3, 20, rng)
-    expected = emulator.run(network, network.test_images[:3], 20, 0, draws=draws)
+    expected = recording.run(network, network.test_images[:3], 20, 0, draws=draws)
     found = run(network, network.test_images[:3], 20, 0, draws=draws)
     comparison = compare(expected, found)
     assert comparison.first_divergence is None
@@ -63,7 +63,7 @@ def test_draws_travel_in_parts(make_network, monkeypatch, rng, n_steps):
     network = make_network()
     assert schedule.message_rows(3 * 16, n_steps + 1) == 5
     draws = foreign_draws(network, 3, n_steps, rng)
-    expected = emulator.run(network, network.test_images[:3], n_steps, 1, draws=draws)
+    expected = recording.run(network, network.test_images[:3], n_steps, 1, draws=draws)
     found = run(network, network.test_images[:3], n_steps, 1, draws=draws)
     assert compare(expected, found).first_divergence is None
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 
 pytestmark = [
     pytest.mark.lava(),

@@ -8,7 +8,7 @@ import pytest
 
 from ipvae.lava_procs.importing import import_lava_dl
 from ipvae.network.fields import FIELDS_1 as FIELDS
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 
 pytestmark = pytest.mark.lava()
 

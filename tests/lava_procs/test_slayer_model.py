@@ -7,10 +7,10 @@ import h5py
 import numpy as np
 import pytest
 
-from ipvae import emulator
+from ipvae.emulator import recording
 from ipvae.lava_procs.importing import import_lava_dl
 from ipvae.lava_procs.runner import run
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 from ipvae.network.trace import compare
 
 pytestmark = pytest.mark.lava()
@@ -110,7 +110,7 @@ def test_a_lava_dl_model_trains_through_the_block_and_exports_it(tmp_path, model
     trained = replace(model.network, layer=layer)
     assert (layer.weight_rec != model.network.layer.weight_rec).any()
     write_network(tmp_path / "net.h5", trained)
-    expected = emulator.run(trained, trained.test_images, STEPS, 1)
+    expected = recording.run(trained, trained.test_images, STEPS, 1)
     found = run(trained, trained.test_images, STEPS, 1)
     comparison = compare(expected, found)
     assert comparison.first_divergence is None

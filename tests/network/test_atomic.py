@@ -5,8 +5,8 @@ import stat
 
 import pytest
 
+from ipvae.errors import InputError
 from ipvae.network.atomic import replacing, require_writable_file, write_together
-from ipvae.network.errors import InputError
 from ipvae.network.hdf5_child import shown
 
 

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 
-from ipvae.emulator import Emulator, run
+from ipvae.emulator import Emulator
+from ipvae.emulator.recording import run
+from ipvae.errors import DescriptionError, InputError, UnprovedOverflowError
 from ipvae.network.activations import SWISH, swish_table
 from ipvae.network.bounds import _graded, bounds, require_proved, saturations
 from ipvae.network.check import check
 from ipvae.network.drive import drive
-from ipvae.network.errors import DescriptionError, InputError, UnprovedOverflowError
 from ipvae.network.interval import between, weighted_sums
 from ipvae.network.layers import GradedLayer
 

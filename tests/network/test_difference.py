@@ -6,7 +6,7 @@ import pytest
 from ipvae.network.difference import _FIELDS, differences
 from ipvae.network.fields import FIELDS_1 as FIELDS
 from ipvae.network.fields import to_fields
-from ipvae.network.file import read_network, write_network
+from ipvae.network.file_io import read_network, write_network
 
 
 def test_a_network_does_not_differ_from_what_is_read_back(tmp_path, make_network):

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ipvae.errors import FormatError, InputError
 from ipvae.network import file as network_file
-from ipvae.network.errors import FormatError, InputError
 from ipvae.network.fields import to_fields
-from ipvae.network.file import checksum, read_network, write_network
+from ipvae.network.file_io import checksum, read_network, write_network
 
 
 @pytest.fixture

@@ -19,11 +19,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ipvae.errors import FormatError
 from ipvae.network import file as network_file
-from ipvae.network.errors import FormatError
 from ipvae.network.fields import FIELDS_1 as FIELDS
 from ipvae.network.fields import to_fields
-from ipvae.network.file import read_network, write_network
+from ipvae.network.file_io import read_network, write_network
 from ipvae.network.seal import SIZE, write_seal
 
 SEED = 20261121

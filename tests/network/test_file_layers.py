@@ -7,10 +7,10 @@ import h5py
 import numpy as np
 import pytest
 
+from ipvae.errors import FormatError
 from ipvae.network import file as network_file
-from ipvae.network.errors import FormatError
 from ipvae.network.fields import to_fields
-from ipvae.network.file import checksum, read_network, write_network
+from ipvae.network.file_io import checksum, read_network, write_network
 from ipvae.network.seal import write_seal
 
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ipvae.errors import DescriptionError, FormatError
 from ipvae.network.description import InputFormat, IntNetwork
-from ipvae.network.errors import DescriptionError, FormatError
 from ipvae.network.fields import to_fields
-from ipvae.network.file import read_network, write_network
+from ipvae.network.file_io import read_network, write_network
 from ipvae.network.layers import PoissonLayer
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,10 +10,10 @@ import h5py
 import numpy as np
 import pytest
 
+from ipvae.errors import FormatError
 from ipvae.network import hdf5, hdf5_child
-from ipvae.network.errors import FormatError
 from ipvae.network.fields import to_fields
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 from ipvae.network.hdf5 import read_datasets
 
 
@@ -303,7 +303,7 @@ def test_reading_takes_at_most_64_mb_beyond_twice_the_declared_size(tmp_path, ma
     declared = sum(field.nbytes for field in to_fields(network).values())
     code = (
         "import resource, sys\n"
-        "from ipvae.network.file import read_network\n"
+        "from ipvae.network.file_io import read_network\n"
         "from ipvae.network import poisson\n"
         "poisson.thresholds()\n"
         "peak = lambda who: resource.getrusage(who).ru_maxrss * 1024\n"

@@ -12,14 +12,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ipvae.emulator import Emulator, run
+from ipvae.emulator import Emulator
+from ipvae.emulator.recording import run
+from ipvae.errors import UnprovedOverflowError
 from ipvae.lava_procs.runner import LavaRunner
 from ipvae.network.bounds import bounds
 from ipvae.network.check import check
 from ipvae.network.description import InputFormat, IntNetwork
 from ipvae.network.drive import drive
-from ipvae.network.errors import UnprovedOverflowError
-from ipvae.network.file import read_network, write_network
+from ipvae.network.file_io import read_network, write_network
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.poisson import thresholds
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipvae.emulator import run
-from ipvae.energy.counts import count
+from ipvae.emulator.recording import run
+from ipvae.energy.counts import count_run
+from ipvae.errors import InputError
 from ipvae.network.activity import activity_of, full_activity, received_activity
 from ipvae.network.check import check
 from ipvae.network.core_memory import (
@@ -24,7 +25,6 @@ from ipvae.network.core_memory import (
     layer_shapes,
     recurrent_shape,
 )
-from ipvae.network.errors import InputError
 from ipvae.network.limits import TARGETS, Line
 from ipvae.network.partition import Placement, place
 from ipvae.network.plan import (
@@ -148,7 +148,7 @@ def test_operations_of_all_cores_are_those_of_the_counts(kinds, network_kind):
     activity = activity_of(network, trace, "a run")
     plan = make_plan(layer_shapes(network), CHIP, activity)
     assert isinstance(plan.conservative, Placement)
-    total = count(network, trace).synaptic_ops
+    total = count_run(network, trace).synaptic_ops
     assert core_ops(plan.conservative, activity).sum() * 10 == pytest.approx(total)
     assert peak_ops(plan.conservative, activity) >= core_ops(plan.conservative, activity).max()
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from ipvae.errors import InputError
 from ipvae.network.description import InputFormat
-from ipvae.network.errors import InputError
 from ipvae.network.pixels import load_array, to_pixels, to_real
 
 FORMAT = InputFormat(0, 255, 1 / 255, (2, 3))

@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from ipvae.network.errors import DescriptionError, FormatError
-from ipvae.network.file import write_network
+from ipvae.errors import DescriptionError, FormatError
+from ipvae.network.file_io import write_network
 from ipvae.network.hdf5 import read_datasets
 from ipvae.network.plain_file import is_plain, read_plain
 from ipvae.network.plain_net import (
@@ -132,7 +132,22 @@ WRONG = {
     "recurrent": (change(4, type="dense_rec"), "layer 4: type 'dense_rec'"),
     "second input": (change(2, type="input"), "layer 2: type 'input', allowed as layer 0 only"),
     "no flatten": (lambda la: la.pop(2), "layer 2: dense behind a convolution without"),
-    "conv behind flatten": (lambda la: la.insert(1, la[2]), "layer 2: type 'conv' behind a flat"),
+    "conv behind flatten": (
+        lambda la: la.insert(1, {**la[2], "shape": la[0]["shape"]}),
+        "layer 2: type 'conv' behind a flat",
+    ),
+    "size of a flatten": (
+        change(2, shape=np.array([28, 1, 1])),
+        r"layer 2: shape \(28, 1, 1\), allowed are as many values as \(3, 3, 3\) in front of it",
+    ),
+    "input features": (change(3, inFeatures=26), "inFeatures is 26, its weights make 27; export"),
+    "output features": (change(3, outFeatures=7), "outFeatures is 7, its weights make 6; export"),
+    "input channels": (change(1, inChannels=3), "layer 1: inChannels is 3, its weights make 2"),
+    "output channels": (change(1, outChannels=2), "layer 1: outChannels is 2, its weights make 3"),
+    "kernel size": (
+        change(1, kernelSize=np.array([3, 4])),
+        r"layer 1: kernelSize is \(3, 4\), its weights make \(3, \d\); export it anew",
+    ),
     "conv first": (lambda la: la.pop(0), "layer 0: type 'conv' behind no layer 'input'"),
     "empty": (lambda la: la.__delitem__(slice(1, None)), "holds no dense or convolutional layer"),
     "delay": (change(3, delay=np.array([0.0, 3.0])), "layer 3: has delays"),
@@ -153,7 +168,10 @@ WRONG = {
         r"layer 1: weight has shape \(3, 2, 3, 2, 2\), allowed \(C_out, C_in, H, W\)",
     ),
     "one bit too large": (weights(3, 2**31), "layer 3: weight holds numbers of more than 32 bits"),
-    "inputs": (change(3, weight=np.ones((6, 7))), "its weights hear 7 neurons, allowed"),
+    "inputs": (
+        change(3, weight=np.ones((6, 7)), inFeatures=7),
+        "its weights hear 7 neurons, allowed",
+    ),
     "shape": (
         change(1, shape=np.array([3, 9, 9])),
         r"layer 1: shape \(3, 9, 9\), its weights make",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ipvae.network.errors import InputError
+from ipvae.errors import InputError
 from ipvae.network.plain_input import load_frames, messages
 from ipvae.network.plain_net import (
     CubaNeuron,
@@ -55,7 +55,7 @@ def test_or_one_image_for_each_step(load, shape):
     given = np.arange(np.prod(shape)).reshape(shape)
     frames = load(CUBA, given, n_steps=2)
     np.testing.assert_array_equal(frames.values, given.reshape(3, 5, 4)[:, :2])
-    with pytest.raises(InputError, match="--steps: found 6, allowed up to 5, the steps of each"):
+    with pytest.raises(InputError, match="steps: found 6, allowed up to 5, the steps of each"):
         load(CUBA, given, n_steps=6)
 
 

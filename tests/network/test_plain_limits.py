@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ipvae.network.errors import DescriptionError
+from ipvae.errors import DescriptionError
 from ipvae.network.plain_net import (
     ACCUMULATOR,
     ConvSynapses,

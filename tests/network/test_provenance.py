@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ipvae.network.errors import DescriptionError
+from ipvae.errors import DescriptionError
 from ipvae.network.provenance import json_data, json_text
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from ipvae.errors import InputError
 from ipvae.network import random_source
-from ipvae.network.errors import InputError
 
 
 def grid(seed, images, neurons, step, draw=0):

@@ -4,9 +4,9 @@ import h5py
 import numpy as np
 import pytest
 
-from ipvae import emulator
+from ipvae.emulator import recording
+from ipvae.errors import FormatError, InputError
 from ipvae.network.draws import read_draws
-from ipvae.network.errors import FormatError, InputError
 from ipvae.network.record import EVERYTHING, Record
 from ipvae.network.trace import compare, read_trace, write_trace
 
@@ -27,12 +27,12 @@ def network(kinds):
 
 @pytest.fixture
 def whole(network):
-    return emulator.run(network, network.test_images, STEPS, 2)
+    return recording.run(network, network.test_images, STEPS, 2)
 
 
 @pytest.mark.parametrize("record", CHOICES, ids=range(len(CHOICES)))
 def test_a_record_is_the_whole_trace_thinned_out(tmp_path, network, whole, record, select):
-    found = emulator.run(network, network.test_images, STEPS, 2, record=record)
+    found = recording.run(network, network.test_images, STEPS, 2, record=record)
     layers = record.layers or tuple(network.layers)
     assert tuple(found.samples[1]) == layers
     for name in layers:
@@ -97,7 +97,7 @@ def test_traces_of_other_choices_are_not_compared(whole, other, select):
 )
 def test_what_does_not_exist_cannot_be_recorded(network, record, message):
     with pytest.raises(InputError, match=message):
-        emulator.run(network, network.test_images, 3, 0, record=record)
+        recording.run(network, network.test_images, 3, 0, record=record)
 
 
 def test_a_part_cannot_be_replayed(tmp_path, network, whole, select):

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from ipvae.cli.main import run_command
-from ipvae.emulator import run
+from ipvae.emulator.recording import run
 from ipvae.export.calibrate import calibrate
 from ipvae.network.bounds import saturations
 from ipvae.network.drive import drive
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 
 L = 2**21 - 1
 STEPS, SEED = 3, 11

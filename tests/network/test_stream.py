@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from ipvae import emulator
-from ipvae.network.errors import InputError
-from ipvae.network.file import write_network
+from ipvae.emulator import recording
+from ipvae.errors import InputError
+from ipvae.network.file_io import write_network
 from ipvae.network.stream import frame, frames
 from ipvae.network.trace import VARIABLES, compare
 
@@ -25,7 +25,7 @@ def test_emulator_agrees_with_the_oracle_on_streams(tmp_path, oracle, kinds, rng
         shown = streams(network, frames(STEPS, hold), rng)
         write_network(tmp_path / "net.h5", network)
         expected = oracle.run(oracle.load(tmp_path / "net.h5"), shown.tolist(), STEPS, 3, hold=hold)
-        found = emulator.run(network, shown, STEPS, 3, hold=hold)
+        found = recording.run(network, shown, STEPS, 3, hold=hold)
         for sample, wanted in zip(found.samples, expected, strict=True):
             layers = wanted if 1 in wanted else {1: wanted}
             assert list(sample) == [str(number) for number in layers]
@@ -36,8 +36,8 @@ def test_emulator_agrees_with_the_oracle_on_streams(tmp_path, oracle, kinds, rng
 
 def test_a_stream_of_one_frame_is_an_image(kinds):
     network = kinds.networks(4)["errors"]
-    expected = emulator.run(network, network.test_images, STEPS, 3)
-    found = emulator.run(network, network.test_images[:, None], STEPS, 3, hold=STEPS)
+    expected = recording.run(network, network.test_images, STEPS, 3)
+    found = recording.run(network, network.test_images[:, None], STEPS, 3, hold=STEPS)
     assert compare(expected, found).first_divergence is None
 
 
@@ -47,7 +47,7 @@ def test_the_first_frame_alone_drives_the_first_updates(kinds, rng):
     other = shown.copy()
     other[:, 1:] = shown[:, 1:][:, ::-1]
     one, two = (
-        emulator.run(network, s, STEPS, 3, hold=3).stacked("1", "u") for s in (shown, other)
+        recording.run(network, s, STEPS, 3, hold=3).stacked("1", "u") for s in (shown, other)
     )
     np.testing.assert_array_equal(one[:, :4], two[:, :4])
     assert (one[:, 4] != two[:, 4]).any()
@@ -65,11 +65,11 @@ def test_frames_of_rows():
         ((2, 2, 6), 3, r"allowed \(streams, 3, pixels\): 9 steps of which each frame holds 3"),
         ((2, 6), 3, r"allowed \(streams, 3, pixels\)"),
         ((2, 3, 6), None, r"allowed \(images, pixels\)"),
-        ((2, 3, 6), 0, "--hold: found 0, allowed 1 and above"),
+        ((2, 3, 6), 0, "frame_steps: found 0, allowed 1 and above"),
         ((2, 3, 5), 3, r"the network takes \(n, 6\)"),
     ],
 )
 def test_streams_of_another_shape_are_refused(kinds, shape, hold, message):
     network = kinds.networks(4)["recurrent"]
     with pytest.raises(InputError, match=message):
-        emulator.run(network, np.zeros(shape, np.int16), STEPS, 0, hold=hold)
+        recording.run(network, np.zeros(shape, np.int16), STEPS, 0, hold=hold)

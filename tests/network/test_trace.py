@@ -2,8 +2,8 @@ import h5py
 import numpy as np
 import pytest
 
-from ipvae.emulator import run
-from ipvae.network.errors import FormatError
+from ipvae.emulator.recording import run
+from ipvae.errors import FormatError
 from ipvae.network.trace import Trace, compare, read_trace, write_trace
 
 

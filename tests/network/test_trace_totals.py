@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ipvae import emulator
+from ipvae.emulator import recording
 from ipvae.errors import InputError
 from ipvae.network.record import Record
 from ipvae.network.stream import stream_drives
@@ -17,7 +18,7 @@ def test_they_equal_the_emulators_totals(kinds, network_kind):
     images = network.test_images
     expected = emulator.Emulator(network).totals(images, STEPS, SEED, at=KEPT)
     drives = stream_drives(network, images, STEPS, None)
-    found = trace_totals(network, emulator.run(network, images, STEPS, SEED), drives, KEPT)
+    found = trace_totals(network, recording.run(network, images, STEPS, SEED), drives, KEPT)
     assert (found.images, found.steps, found.rows) == (len(images), STEPS, expected.rows)
     assert found.layers.keys() == expected.layers.keys()
     for name, layer in expected.layers.items():
@@ -41,6 +42,6 @@ def test_they_equal_the_emulators_totals(kinds, network_kind):
 )
 def test_a_part_of_a_run_is_refused(make_network, record, said):
     network = make_network()
-    trace = emulator.run(network, network.test_images, 4, 0, record=record)
+    trace = recording.run(network, network.test_images, 4, 0, record=record)
     with pytest.raises(InputError, match=said):
         trace_totals(network, trace, stream_drives(network, network.test_images, 4, None))

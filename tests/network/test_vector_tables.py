@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ipvae.errors import FormatError
 from ipvae.network.bounds import bounds, require_proved
-from ipvae.network.errors import FormatError
-from ipvae.network.file import read_network
+from ipvae.network.file_io import read_network
 
 VECTORS = Path(__file__).resolve().parents[2] / "docs" / "vectors"
 L, S, WORD = 2**21 - 1, 2**22 - 1, 2**23 - 1

@@ -6,9 +6,9 @@ from pathlib import Path
 import h5py
 import pytest
 
-from ipvae.emulator import run
+from ipvae.emulator.recording import run
 from ipvae.network.fields import version_of
-from ipvae.network.file import checksum, read_network, write_network
+from ipvae.network.file_io import checksum, read_network, write_network
 from ipvae.network.trace import VARIABLES, compare, read_trace
 
 FILES = Path(__file__).parent / "files"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ipvae.network.errors import DescriptionError
+from ipvae.errors import DescriptionError
 from ipvae.network.layers import NOTHING, GradedLayer
 from ipvae.network.wiring import wiring
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ipvae.network.file import read_network, write_network
+from ipvae.network.file_io import read_network, write_network
 
 TRIALS = 300
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from ipvae.cli import energy_rows
 from ipvae.cli.main import run_command
-from ipvae.network.file import write_network
+from ipvae.network.file_io import write_network
 from ipvae.report import svg
 from ipvae.report.ink import Ink
 from ipvae.report.page import drawn, files
 from ipvae.report.page import page as written
+from ipvae.workflows.reporting import once
 
 COUNTS = ("synaptic_ops", "messages", "spikes")
 LAYER = {
@@ -114,9 +114,8 @@ def run_still():
 
     def run(*words):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(
-                "ipvae.cli.report.this_machine", lambda _: energy_rows.this_machine("elsewhere")
-            )
+            watch = once.this_machine
+            patch.setattr(once, "this_machine", lambda _: watch("elsewhere"))
             assert run_command(["--quiet", *map(str, words)]) == 0
 
     return run
@@ -136,7 +135,8 @@ def folder(tmp_path_factory, make_network, run_still):
 def result(folder):
     """What the report says, with every key that a page can show."""
     found = json.loads((folder / "report.json").read_text())
-    return {**found, **MORE, "energy": [*found["energy"], *ENERGY]}
+    rows = {"energy": [*found["energy"], *ENERGY], "time": [*found["time"], *MORE["time"]]}
+    return {**found, **MORE, **rows}
 
 
 @pytest.fixture(scope="session")
@@ -266,7 +266,7 @@ def layered(tmp_path_factory, kinds, shown, run_still):
     network = shown.with_named_readouts(kinds.networks(4)["errors + 2 read-outs"])
     write_network(home / "net.h5", network)
     words = ["report", home / "net.h5", "--out", home / "out", "--samples", "3", "--steps", "7"]
-    run_still(*words)
+    run_still(*words, "--seeds", "2")
     found = home / "out"
     return json.loads((found / "report.json").read_text()), (found / "index.html").read_text()
 

@@ -154,6 +154,8 @@ def test_the_page_knows_each_form_by_its_name():
         "mse": numbers.error,
         "plain": numbers.plain,
         "micro": numbers.micro,
+        "nano": numbers.nano,
+        "three": numbers.three,
     }
 
 

@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from ipvae.network.errors import InputError
+from ipvae.errors import InputError
 from ipvae.report import curves, tiles
 from ipvae.report.canvas import read_rgb
 from ipvae.report.reconstructions import HEAD, LABEL, TILE, UNDER, reconstructions

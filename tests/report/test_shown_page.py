@@ -20,7 +20,7 @@ def test_captions_and_heads_say_of_what_the_numbers_are(seen, shown):
     result, page = seen
     captions = shown.Tables(page).captions
     n, steps = result["samples"], result["steps"]
-    assert captions["Quality"] == f"After {steps} steps, mean over {n} images."
+    assert captions["Quality"] == f"After {steps} steps, mean over {n} images with their spread."
     assert captions["Curve"] == f"Mean over the first {result['curve_images']} images."
     assert captions["Counts per image"].startswith(f"Operations per image, means over {n} images ")
     assert captions["Energy per image"] == "Energy of one image, in microjoules."
@@ -104,19 +104,12 @@ def test_the_verdicts_of_the_page_are_those_of_the_json(seen, shown):
     result, page = seen
     pairs = re.findall(r'<strong>([^<]+)</strong><span class="text">([^<]+)</span>', page)
     found = [(title, unescape(text)) for title, text in pairs]
-    (energy,) = [text for title, text in found if title == "Energy of an image"]
-    spent, what = energy.split(" microjoules, ")
-    row = next(
-        (r for r in result["energy"] if r["kind"] == "measured" and "Loihi" in r["chip"]),
-        result["energy"][0],
-    )
-    assert shown.says_band(spent, row["low_j"], row["high_j"], MICRO)
-    assert what == f"{row['kind']}, {row['part']} ({row['model']})"
-    assert [pair for pair in found if pair[0] != "Energy of an image"] == list(verdicts(result))
+    shown.check_headline(result, dict(found))
+    assert [pair for pair in found if pair[0] not in shown.FIRST] == list(verdicts(result))
 
 
 def verdicts(result):
-    """All but the one of energy, whose numbers are read."""
+    """All but those of energy and time, whose numbers are read."""
     quality, counts, check = result["quality"], result["counts"], result["check"]
     exact = result["verified"]
     if exact is None:
@@ -137,7 +130,8 @@ def verdicts(result):
     yield (
         "Quality",
         f"R2 {quality['r2']:.4f}, MSE {quality['mse']:.3e}, zeros {quality['zeros']:.1%} "
-        f"({result['samples']} images after {result['steps']} steps)",
+        f"({result['samples']} images after {result['steps']} steps; "
+        f"sd of R2 {result['quality_by_image']['r2']['sd']:.4f})",
     )
     stop = result["stop"]
     said = f"step {stop['step']}: R2 {stop['r2']:.4f}, at most 0.005 below the last"
@@ -150,8 +144,15 @@ def verdicts(result):
             yield "Class accuracy", said
     yield (
         "Cost of an image",
-        f"{counts['synaptic_ops']:,.0f} synaptic operations, {counts['spikes']:,.0f} spikes",
+        f"{counts['synaptic_ops']:,.0f} synaptic operations, {counts['spikes']:,.0f} spikes"
+        + _spread(result["by_image"]),
     )
+
+
+def _spread(each):
+    if "synaptic_ops" not in each:
+        return ""
+    return f" (sd over images {each['synaptic_ops']['sd']:,.0f} and {each['spikes']['sd']:,.0f})"
 
 
 def test_pictures_of_the_page_are_numbered_and_stepped_as_they_are(seen, shown):
@@ -223,17 +224,16 @@ def told(result):
     return {verdict.title: verdict.text for verdict in verdicts_of(result)}
 
 
-def test_a_board_that_was_measured_comes_before_a_model_and_another_chip_does_not(result):
-    row = {**result["energy"][0], "kind": "measured", "low_j": 2e-3, "high_j": 2e-3}
-    elsewhere = {**row, "chip": "CPU", "model": "this machine (RAPL)"}
-    board = {**row, "chip": "Loihi 2 (as logged)", "model": "profiler log"}
-    first = told(result)["Energy of an image"]
-    assert "modelled" in first
-    assert told({**result, "energy": [*result["energy"], elsewhere]})["Energy of an image"] == first
-    energy = [*result["energy"], elsewhere, board]
-    assert told({**result, "energy": energy})["Energy of an image"] == (
-        "2,000 microjoules, measured, dynamic (profiler log)"
-    )
+def test_a_network_that_fits_no_board_has_a_reason_in_place_of_an_energy(result):
+    nothing = {
+        **result["headline"],
+        **{"kind": None, "model": None, "energy_j": {}, "energy_delay_js": {}},
+        **{"latency_s": None, "latency_kind": None, "images_per_second": None},
+        "reason": "no Loihi 2 band: too large",
+    }
+    found = told({**result, "headline": nothing})
+    assert found["Energy of an image"] == "no Loihi 2 band: too large"
+    assert not {"Time of an image", "Energy-delay product", "Width of the band"} & found.keys()
 
 
 def test_cores_that_two_readings_give_are_a_range(result):

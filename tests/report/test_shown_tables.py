@@ -5,7 +5,7 @@ The expected tables are written from the JSON keys and docs/report.md, apart fro
 
 from decimal import Decimal
 
-MICRO = 1_000_000
+MICRO, NANO = 1_000_000, 10**9
 DASH = "\N{EN DASH}"
 CORE = ("spikes_in", "synaptic_ops", "neuron_updates", "messages_out")
 
@@ -35,16 +35,16 @@ def plain(value):
 
 
 class Micro:  # noqa: PLW1641
-    """A cell that has to be a millionth: read, not written."""
+    """A cell that has to be a millionth, or another part: read, not written."""
 
-    def __init__(self, shown, value):
-        self._shown, self._value = shown, value
+    def __init__(self, shown, value, factor=MICRO):
+        self._shown, self._value, self._factor = shown, value, factor
 
     def __eq__(self, text):
-        return self._shown.says(text, self._value, MICRO)
+        return self._shown.says(text, self._value, self._factor)
 
     def __repr__(self):
-        return f"{self._value} in millionths"
+        return f"{self._value} times {self._factor}"
 
 
 def expected(result, shown):
@@ -62,13 +62,12 @@ def expected(result, shown):
 
     found = {
         "Quality": [
-            ["", ""],
-            ["R², explained variance of an image", r2(result["quality"]["r2"])],
-            ["MSE, squared error per pixel", mse(result["quality"]["mse"])],
-            ["zeros, part of the code that sends nothing", part(result["quality"]["zeros"])],
-            *_readouts(result["readouts"]),
-            *_stop(result),
+            ["", "mean", "least", "most", "sd"],
+            *_quality(result),
+            *([*row, DASH, DASH, DASH] for row in _readouts(result["readouts"])),
+            *([*row, DASH, DASH, DASH] for row in _stop(result)),
         ],
+        "Headline": [["", "low", "high"], *_headline(result["headline"], shown)],
         "Curve": [
             ["step", "R²", "MSE", "zeros"],
             *(
@@ -185,6 +184,8 @@ def expected(result, shown):
             ),
         ],
     }
+    if "seeds" in result:
+        found["Over seeds"] = [["", "mean", "sd"], *_seeds(result["seeds"])]
     if "measured" in result:
         found["Measured"] = [
             ["column", "over", "unit", "found", "modelled", "ratio"],
@@ -195,6 +196,38 @@ def expected(result, shown):
             ),
         ]
     return {**found, **_exported(result["provenance"])}
+
+
+def _quality(result):
+    for name, key, form in (
+        ("R², explained variance of an image", "r2", r2),
+        ("MSE, squared error per pixel", "mse", mse),
+        ("zeros, part of the code that sends nothing", "zeros", part),
+    ):
+        spread = result["quality_by_image"][key]
+        yield [name, form(result["quality"][key]), *(form(spread[of]) for of in ENDS)]
+
+
+ENDS = ("min", "max", "sd")
+
+
+def _headline(first, shown):
+    for name, (low, high) in first["energy_j"].items():
+        yield [f"{name} energy, µJ", Micro(shown, low), Micro(shown, high)]
+    low, high = first["latency_s"]
+    yield [f"time ({first['latency_kind']}), µs", Micro(shown, low), Micro(shown, high)]
+    yield ["images per second", *(Micro(shown, rate, 1) for rate in (1 / high, 1 / low))]
+    for name, (low, high) in first["energy_delay_js"].items():
+        ends = (Micro(shown, value, NANO) for value in (low, high))
+        yield [f"{name} energy x time, nJ s", *ends]
+
+
+def _seeds(found):
+    for key, form in (("r2", r2), ("mse", mse), ("zeros", part)):
+        yield [key, form(found["quality"][key]), form(found["quality"][f"{key}_sd"])]
+    for key, value in found["counts"].items():
+        if not key.endswith("_sd"):
+            yield [key.replace("_", " "), mean(value), mean(found["counts"][f"{key}_sd"])]
 
 
 def _readouts(readouts):
@@ -264,12 +297,17 @@ def test_every_table_shows_the_numbers_of_the_json(seen, shown):
         assert found == rows, name
 
 
+FACTORS = {"µJ": MICRO, "µs": MICRO, "nJ s": NANO}
+
+
 def test_programs_find_the_same_numbers_whole(seen, shown):
     """The value of a cell is the JSON's, and what is shown is that value, rounded."""
     tables = shown.Tables(seen[1])
     for name, rows in tables.found.items():
-        micro = MICRO if name in ("Energy per image", "Time per image") else 1
         for row, values in zip(rows, tables.values[name], strict=True):
+            micro = MICRO if name in ("Energy per image", "Time per image") else 1
+            if name == "Headline":
+                micro = FACTORS.get(row[0].rsplit(", ", 1)[-1].strip(), 1)
             for text, value in zip(row, values, strict=True):
                 if value is None or " " in text.strip():  # a cell of words with a number in it
                     continue

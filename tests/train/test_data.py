@@ -7,8 +7,8 @@ import struct
 import numpy as np
 import pytest
 
+from ipvae.errors import DataError, TrainingError
 from ipvae.train.data import load_images
-from ipvae.train.errors import DataError, TrainingError
 
 
 def write_idx(path, array):
@@ -80,7 +80,7 @@ def test_mnist_in_a_wrong_folder_names_the_missing_file(tmp_path):
         load_images("mnist", tmp_path)
 
 
-@pytest.mark.parametrize("keep", [0, 3, 10, 500])
+@pytest.mark.parametrize("keep", [3, 10, 500])
 def test_truncated_mnist_is_refused(mnist_dir, keep):
     path = mnist_dir / "MNIST" / "raw" / "t10k-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:keep])
@@ -94,6 +94,62 @@ def test_damaged_gzip_is_refused(mnist_dir):
     path.with_name(path.name + ".gz").write_bytes(content[: len(content) // 2])
     path.unlink()
     with pytest.raises(DataError, match=r"not readable as IDX"):
+        load_images("mnist", mnist_dir)
+
+
+def test_gzip_damaged_in_its_middle_is_refused(mnist_dir):
+    path = mnist_dir / "MNIST" / "raw" / "t10k-images-idx3-ubyte"
+    random = np.random.default_rng(0).integers(0, 256, (4, 28, 28))
+    write_idx(path, random)
+    content = bytearray(gzip.compress(path.read_bytes()))
+    content[len(content) // 2 : len(content) // 2 + 64] = bytes(64)
+    path.with_name(path.name + ".gz").write_bytes(bytes(content))
+    path.unlink()
+    with pytest.raises(DataError, match=r"idx3-ubyte.gz: not readable as IDX .*Fetch it again"):
+        load_images("mnist", mnist_dir)
+
+
+def header(*shape, kind=8, dims=None):
+    dims = len(shape) if dims is None else dims
+    return struct.pack(f">HBB{len(shape)}I", 0, kind, dims, *shape)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer, not the file: fetch"),
+        (header(0, 28, 28), r"t10k holds images \(0, 28, 28\)"),
+        (header(4, 28, 28) + bytes(3135), "needs 3136 bytes, it has 3135"),
+        (header(4, 28, 28) + bytes(3137), "needs 3136 bytes, it has more"),
+        (header(2**32 - 1, 28, 28) + bytes(9), "declares 3367254359280 bytes, .*more than"),
+        (header(*[1] * 255) + b"1", "255 dimensions"),
+        (header(4, 28, 28, kind=13) + bytes(4 * 3136), "type 13"),
+        (header(4, 784) + bytes(3136), "2 dimensions; needed are 0, type 8, 3 dimensions"),
+    ],
+)
+@pytest.mark.parametrize("gzipped", [False, True])
+def test_images_that_are_none_are_refused(mnist_dir, content, message, gzipped):
+    path = mnist_dir / "MNIST" / "raw" / "t10k-images-idx3-ubyte"
+    path.unlink()
+    if gzipped and content.startswith(bytes(2)):
+        path, content = path.with_name(path.name + ".gz"), gzip.compress(content)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message) as caught:
+        load_images("mnist", mnist_dir)
+    assert "\n" not in str(caught.value)
+
+
+def test_sets_without_images_are_refused(mnist_dir):
+    for kind, shape in (("images-idx3", (0, 28, 28)), ("labels-idx1", (0,))):
+        write_idx(mnist_dir / "MNIST" / "raw" / f"train-{kind}-ubyte", np.zeros(shape))
+    with pytest.raises(DataError, match=r"train holds images \(0, 28, 28\).*N above 0"):
+        load_images("mnist", mnist_dir)
+
+
+def test_labels_beyond_the_classes_are_refused(mnist_dir):
+    write_idx(mnist_dir / "MNIST" / "raw" / "t10k-labels-idx1-ubyte", np.array([1, 200, 3, 4]))
+    with pytest.raises(DataError, match="t10k holds the label 200; allowed are 0 to 9"):
         load_images("mnist", mnist_dir)
 
 

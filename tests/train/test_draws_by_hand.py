@@ -13,13 +13,13 @@ import torch
 from scipy.integrate import quad
 from scipy.stats import poisson
 
+from ipvae.float_models.config import preset_config
 from ipvae.float_models.draws import draw_constants, fractions, normal_moments, stop_time
-from ipvae.train.config import preset_config
+from ipvae.float_models.zoo import RELAXATIONS
 from ipvae.train.draws import exact_draws, keyed_normal
 from ipvae.train.gradient import keyed_draws
 from ipvae.train.relaxed_poisson import generator_of, relaxed_count, relaxed_poisson, stream_key
 from ipvae.train.schedule import Settings
-from ipvae.train.zoo import RELAXATIONS
 
 torch.set_num_threads(1)
 MASK = 2**64 - 1

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from ipvae.errors import ConfigError, DataError, DivergenceError
 from ipvae.evaluation.metrics import quality
 from ipvae.export.fake_quantize import rounding_to
 from ipvae.float_models.checkpoint import load_checkpoint, save_checkpoint
 from ipvae.float_models.config import preset_config
 from ipvae.train.data import Images, load_images
-from ipvae.train.errors import ConfigError, DataError, DivergenceError
 from ipvae.train.fit import Progress, fit, new_model, to_checkpoint
 from ipvae.train.infer import infer
 from ipvae.train.parallel import split

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from ipvae.errors import DataError
 from ipvae.train import other_images as module
-from ipvae.train.errors import DataError
 from ipvae.train.other_images import LEAST_DEVIATION, NAMES, other_images
 
 

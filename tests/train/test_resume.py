@@ -11,12 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from ipvae.export.fake_quantize import rounding_to
-from ipvae.float_models.config import preset_config
-from ipvae.train import fit as training
-from ipvae.train import keeper
-from ipvae.train.data import Images, load_images
-from ipvae.train.errors import (
+from ipvae.errors import (
     CheckpointError,
     ConfigError,
     DataError,
@@ -24,6 +19,11 @@ from ipvae.train.errors import (
     StoppedError,
     TrainingError,
 )
+from ipvae.export.fake_quantize import rounding_to
+from ipvae.float_models.config import preset_config
+from ipvae.train import fit as training
+from ipvae.train import keeper
+from ipvae.train.data import Images, load_images
 from ipvae.train.files import sole_writer
 from ipvae.train.fit import fit, new_model
 from ipvae.train.keeper import Keeper
@@ -115,7 +115,8 @@ def change_byte(content):
 @pytest.mark.parametrize(
     ("damage", "text"),
     [
-        (lambda _: b"", "not readable"),
+        (lambda _: b"", "is empty"),
+        (lambda _: b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),
         (lambda c: c[: len(c) // 2], "not readable"),
         (lambda _: b"junk" * 100, "not readable"),
         (change_byte, "does not fit its mark"),

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from ipvae.train.config import preset_config
+from ipvae.float_models.config import preset_config
 from ipvae.train.loss import batch_loss
 from ipvae.train.model import Unrolled
 from ipvae.train.schedule import settings_at

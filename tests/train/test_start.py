@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from ipvae.errors import ConfigError
 from ipvae.export.fake_quantize import rounding_to
 from ipvae.float_models.checkpoint import save_checkpoint
 from ipvae.float_models.config import SETTABLE, preset_config, setting_from_text
 from ipvae.train.data import load_images
-from ipvae.train.errors import ConfigError
 from ipvae.train.fit import fit, new_model, new_optimiser, to_checkpoint
 from ipvae.train.resume import Unfinished, fingerprint, write_unfinished
 from ipvae.train.start import state_from, weights_of

@@ -9,13 +9,13 @@ import pytest
 import torch
 from scipy import stats
 
+from ipvae.errors import CheckpointError, ConfigError, DataError, DivergenceError
 from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from ipvae.float_models.config import preset_config
 from ipvae.float_models.figures import figures, moments
 from ipvae.float_models.zoo import MEMBERS, PRIORS
 from ipvae.train.data import Images, load_images
 from ipvae.train.draws import exact_draws
-from ipvae.train.errors import CheckpointError, ConfigError, DataError, DivergenceError
 from ipvae.train.fit import fit, to_checkpoint
 from ipvae.train.infer import infer
 from ipvae.train.latents import LATENTS, LOG_SCALE_MAX

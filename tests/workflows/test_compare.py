@@ -1,3 +1,4 @@
+# pyright: reportOptionalMemberAccess=false, reportOptionalOperand=false, reportOperatorIssue=false
 # pyright: reportOptionalMemberAccess=false, reportOptionalSubscript=false
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
 """`ipvae.compare` in memory, on images of one's own; all steps from one run."""

@@ -1,3 +1,4 @@
+# pyright: reportOptionalMemberAccess=false, reportOptionalOperand=false, reportOperatorIssue=false
 # pyright: reportOptionalMemberAccess=false, reportOptionalSubscript=false
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
 """`ipvae.evaluate` on arrays and labels of one's own, in memory, with one seed and several."""
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import ipvae
-from ipvae import emulator
+from ipvae.emulator import recording
 from ipvae.evaluation.metrics import curve
 from ipvae.evaluation.probe import linear_probe
 from ipvae.export.model import to_parameters
@@ -58,7 +59,7 @@ def either(request):
 
 def test_the_curve_of_a_network_is_that_of_its_trace(net, images):
     found = ipvae.evaluate(net, images, steps=(9, 2), seeds=(5,))
-    z = emulator.run(net, images.reshape(N, -1), 9, 5).stacked("1", "z")
+    z = recording.run(net, images.reshape(N, -1), 9, 5).stacked("1", "z")
     expected = curve(images.reshape(N, -1) / 255, {2: z[:, 2], 9: z[:, 9]}, net.decoder)
     assert [point["step"] for point in found.curve] == [2, 9]
     for point, other in zip(found.curve, expected, strict=True):
@@ -99,7 +100,7 @@ def test_labels_given_with_images_are_fitted_on_their_first_half(either, images,
 
 def test_the_classifier_is_that_of_the_rates(net, images, labels):
     found = ipvae.evaluate(net, images, labels, steps=20, probe=True)
-    u = emulator.run(net, images.reshape(N, -1), 20, 0).stacked("1", "u")[:, 20]
+    u = recording.run(net, images.reshape(N, -1), 20, 0).stacked("1", "u")[:, 20]
     rates = np.exp(u * np.log(2) / 2**net.layer.frac_bits)
     half = N // 2
     expected = linear_probe(rates[:half], labels[:half], rates[half:], labels[half:])

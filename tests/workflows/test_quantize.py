@@ -44,6 +44,18 @@ def test_an_array_of_images_is_all_that_it_takes(model, images, tmp_path):
     assert "R2" in repr(made)
 
 
+def test_what_is_saved_is_said_once(model, images, tmp_path):
+    path = tmp_path / "net.h5"
+    saved = ipvae.quantize(model, images, most_loss=9.0).save(path)
+    assert ipvae.diff(path, saved.quantized.network).same
+    assert saved.to_json() == {"network": str(path), **saved.quantized.to_json()}
+    assert saved.shown()[0] == (
+        f"wrote {path}: 16 pixels, neurons: {K} code; {K * K} synapses, 8 bits"
+    )
+    with pytest.raises(ipvae.IpvaeError, match="already exists. Pass overwrite=True"):
+        saved.quantized.save(path)
+
+
 def test_labels_make_a_read_out_of_classes(model, images):
     labels = (images.mean(axis=(1, 2)) > images.mean()).astype(int)
     made = ipvae.quantize(model, images, labels, readouts=("classes",), most_loss=9.0)

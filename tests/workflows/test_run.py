@@ -7,6 +7,7 @@ import pytest
 
 import ipvae
 from ipvae import emulator
+from ipvae.emulator import recording
 from ipvae.network.trace import compare
 
 
@@ -29,7 +30,7 @@ def test_totals_and_outputs_are_those_of_the_emulator(net):
 
 def test_a_trace_is_kept_where_it_is_asked_for(net):
     whole = ipvae.run(net, steps=4, record="all").trace
-    assert compare(emulator.run(net, net.test_images, 4, 0), whole).first_divergence is None
+    assert compare(recording.run(net, net.test_images, 4, 0), whole).first_divergence is None
     part = ipvae.run(net, steps=4, record=("z",)).trace
     assert part.samples[0]["1"].keys() == {"z"}
 
@@ -37,7 +38,7 @@ def test_a_trace_is_kept_where_it_is_asked_for(net):
 def test_a_trace_goes_to_a_file(net, tmp_path):
     result = ipvae.run(net, steps=4, trace_file=tmp_path / "t.h5", draws_file=tmp_path / "d.h5")
     assert result.trace is None
-    expected = emulator.run(net, net.test_images, 4, 0)
+    expected = recording.run(net, net.test_images, 4, 0)
     assert compare(expected, ipvae.load_trace(tmp_path / "t.h5")).first_divergence is None
     again = ipvae.run(net, steps=4, seed=8, replay_draws=tmp_path / "d.h5")
     np.testing.assert_array_equal(again.outputs["1"], result.outputs["1"])
@@ -81,7 +82,7 @@ def test_other_images_are_refused_with_what_is_allowed(make_network, images, sai
 def test_streams_are_taken_as_arrays_of_frames(net):
     streams = net.test_images[:4].reshape(2, 2, -1)
     result = ipvae.run(net, streams, steps=6, frame_steps=3, record="all")
-    expected = emulator.run(net, streams, 6, 0, hold=3)
+    expected = recording.run(net, streams, 6, 0, hold=3)
     assert compare(expected, result.trace).first_divergence is None
     taken = ipvae.run(net, samples=2, steps=6, frame_steps=3)
     np.testing.assert_array_equal(taken.outputs["1"], result.outputs["1"])

@@ -126,7 +126,10 @@ def test_operations_are_counted_from_totals_and_from_traces_alike(net, tmp_path)
         assert ipvae.count_operations(net, source).total == counts.total
     found = ipvae.estimate_energy(net, run)
     assert {row.chip for row in found.loihi2} == {"Loihi 2"}
-    assert len(found.rows()) == len(found.energy)
+    titles = [name for name, _ in found.rows()]
+    assert titles[0] == "Energy of an image" and "Energy-delay product" in titles[:4]
+    assert len(titles) == len(found.energy) + 4
+    assert found.headline == ipvae.make_report(net, steps=5).headline
     for source in (run.trace, run.totals, tmp_path / "t.h5"):
         assert ipvae.estimate_energy(net, source).to_json() == found.to_json()
     with pytest.raises(ipvae.IpvaeError, match="result: must be what ipvae.run returns.*got int"):

@@ -11,7 +11,7 @@ from ipvae.energy.models.table import model_table
 from ipvae.energy.work import work_of
 from ipvae.evaluation.metrics import quality
 from ipvae.evaluation.readouts import judge
-from ipvae.network.file import checksum
+from ipvae.network.file_io import checksum
 from ipvae.network.totals import Totals
 from ipvae.workflows import cluster
 from ipvae.workflows.evaluables.base import Evaluable, States

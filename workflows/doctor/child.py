@@ -31,11 +31,19 @@ def numba_kernel(_: str) -> str:
     if numba.njit(lambda a: a + 1)(1) != 2:
         raise RuntimeError("a compiled kernel gives a wrong sum")
     kernels = importlib.import_module("ipvae.emulator.kernels")
-    folder = Path(kernels.run_poisson.stats.cache_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
+    found = kernels.run_poisson.stats.cache_path
+    folder = Path(found) if found else None
+    try:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return f"compiles; its cache {folder} can be written"
+    except OSError:
         pass
-    return f"compiles; its cache {folder} can be written"
+    return (
+        f"compiles, at every start anew: {folder or 'no folder for its cache'} cannot be written; "
+        "name one with NUMBA_CACHE_DIR"
+    )
 
 
 def torch_device(_: str) -> str:
@@ -66,7 +74,7 @@ def lava_step(_: str) -> str:
     image = network.test_images[:1]
     traces = [
         importlib.import_module(f"ipvae.{place}").run(network, image, 1, 0)
-        for place in ("emulator", "lava_procs.runner")
+        for place in ("emulator.recording", "lava_procs.runner")
     ]
     for variable, expected in traces[0].samples[0]["1"].items():
         if not np.array_equal(traces[1].samples[0]["1"][variable], expected):

@@ -13,7 +13,6 @@ from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.workflows.evaluables.base import DEFAULT_STEPS, Evaluable, Inferred
 from ipvae.workflows.images import ImagesLike, LabelledImages, given_images, preset_images
 from ipvae.workflows.progress import Advance
-from ipvae.workflows.quantize import pixel_format
 
 if TYPE_CHECKING:
     from ipvae.float_models.infer import State
@@ -80,6 +79,8 @@ class EvaluableModel(Evaluable):
     """
 
     def __init__(self, checkpoint: Checkpoint, name: str, folder: Path | None = None) -> None:
+        from ipvae.workflows.quantize import pixel_format
+
         self.checkpoint, self.name = checkpoint, name
         self.decoder = checkpoint.params["phi"]
         self.preset = checkpoint.data.preset

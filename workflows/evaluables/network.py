@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ipvae.emulator import Stopped
 from ipvae.evaluation.prior import prior_samples
 from ipvae.evaluation.readouts import judge, readout_names
 from ipvae.network.arithmetic import to_nats
@@ -19,6 +18,9 @@ from ipvae.workflows.evaluables.base import Evaluable, Inferred
 from ipvae.workflows.images import ImagesLike, LabelledImages, network_images, network_preset
 from ipvae.workflows.progress import Advance
 from ipvae.workflows.stopping import StopChoice, stop_figures
+
+if TYPE_CHECKING:
+    from ipvae.emulator import Stopped
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +39,7 @@ class NetworkInferred(Inferred):
     network: IntNetwork
     readouts: dict[str, np.ndarray]
     choice: StopChoice | None = None
-    stopped: Stopped | None = None
+    stopped: "Stopped | None" = None
 
     def figures(self, images: LabelledImages) -> dict[str, Any]:
         """Where images stopped, and what read-outs show; a network has no likelihood."""

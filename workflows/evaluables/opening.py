@@ -6,7 +6,7 @@ from pathlib import Path
 from ipvae.errors import InputError
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.network.description import IntNetwork
-from ipvae.network.file import read_network
+from ipvae.network.file_io import read_network
 from ipvae.workflows.evaluables.base import Evaluable
 from ipvae.workflows.evaluables.model import EvaluableLca, EvaluableModel
 from ipvae.workflows.evaluables.network import EvaluableNetwork

@@ -144,7 +144,7 @@ def pixel_reading(arrays: Sequence[np.ndarray]) -> PixelReading:
         )
     unit = _power(peak, math.ceil) if low >= 0 else scatter
     step = 1.0 / BYTE if peak <= 1 and low >= 0 else 1.0
-    if peak / step < PIXEL_LIMIT and all(_on_grid(part, step) for part in _parts(arrays)):
+    if 0.5 < peak / step < PIXEL_LIMIT and all(_on_grid(part, step) for part in _parts(arrays)):
         minimum, maximum = _range(round(low / step), round(high / step))
         scale = None if step * maximum == 1.0 else step
         return PixelReading(minimum, maximum, scale, unit, True)

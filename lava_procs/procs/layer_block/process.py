@@ -6,10 +6,10 @@ from lava.magma.core.process.process import AbstractProcess
 from lava.proc.dense.process import Dense
 from lava.utils.weightutils import SignMode
 
+from ipvae.errors import DescriptionError
 from ipvae.lava_procs.procs.graded_neuron.process import GradedNeuron
 from ipvae.lava_procs.procs.poisson_neuron.process import PoissonNeuron
 from ipvae.lava_procs.schedule import Schedule
-from ipvae.network.errors import DescriptionError
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.record import LayerRecord
 from ipvae.network.wiring import AnyLayer

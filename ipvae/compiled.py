@@ -1,0 +1,78 @@
+"""Compilation by numba, with its cache on the disk where there is a folder for it.
+
+A cache that cannot be written or read is no error: the function is compiled again.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from ipvae.errors import BackendError
+
+log = logging.getLogger("ipvae")
+
+SET_FOLDER = "name a folder with NUMBA_CACHE_DIR"
+
+
+def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Return a decorator as `numba.njit(cache=True, **options)`.
+
+    Raises
+    ------
+    BackendError
+        If NUMBA_DISABLE_JIT is set: without compilation these functions cannot run.
+    """
+    import numba
+
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        raise BackendError(
+            "NUMBA_DISABLE_JIT is set, and this needs functions that numba compiles; unset it"
+        )
+
+    def decorated(function: Callable[..., Any]) -> Any:
+        try:
+            kernel = numba.njit(cache=True, **options)(function)
+        except RuntimeError:  # neither the source's folder nor a home can be written
+            return numba.njit(**options)(function)
+        _forgive(kernel._cache)  # type: ignore[attr-defined]
+        return kernel
+
+    return decorated
+
+
+def is_kept(kernel: Any) -> bool:
+    """Return whether there is a folder in which a compiled function is kept."""
+    return kernel.stats.cache_path is not None
+
+
+def _forgive(cache: Any) -> None:
+    """Let a cache that cannot be read be empty, and one that cannot be written stay as it is."""
+    load, save = cache.load_overload, cache.save_overload
+
+    def load_overload(*arguments: Any) -> Any:
+        try:
+            return load(*arguments)
+        except Exception:  # of another user, or damaged: numba unpickles it
+            return None
+
+    def save_overload(*arguments: Any) -> None:
+        try:
+            save(*arguments)
+        except OSError as error:
+            _say_once(f"{cache.cache_path}: {error.strerror or error}")
+        except Exception as error:  # a damaged index, which numba reads before it writes
+            _say_once(f"{cache.cache_path}: {type(error).__name__}")
+
+    cache.load_overload, cache.save_overload = load_overload, save_overload
+
+
+_said: list[str] = []
+
+
+def _say_once(reason: str) -> None:
+    if not _said:
+        _said.append(reason)
+        log.warning(
+            f"numba's cache cannot be written ({reason}): functions are compiled at every start; "
+            f"{SET_FOLDER}"
+        )

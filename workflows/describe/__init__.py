@@ -1,0 +1,115 @@
+"""What a network or a trained model is."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ipvae.network.description import IntNetwork
+from ipvae.network.plain_net import PlainNetwork
+from ipvae.workflows.networks import is_lava_dl, load_lava_dl, load_own_network
+from ipvae.workflows.results import Result, Table
+
+if TYPE_CHECKING:
+    from ipvae.float_models.checkpoint import Checkpoint
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Description(Result):
+    """Facts of a network or a trained model.
+
+    Attributes
+    ----------
+    name : str
+        Path that it was read from, or its kind.
+    facts : dict
+        JSON data; `layers`, where it has them, is a list of dict.
+    layer_table : Table or None
+        The layers as text.
+    """
+
+    name: str
+    facts: dict[str, Any]
+    layer_table: Table | None = None
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the facts but those of layers: pairs of name and text."""
+        return [
+            (key, str(value))
+            for key, value in self.facts.items()
+            if not isinstance(value, dict) and key != "layers"
+        ]
+
+    def shown(self) -> list[Table | str]:
+        """Return a table of the facts, and one of the layers."""
+        facts = Table(self.name, ["", ""], [list(row) for row in self.rows()])
+        return [facts] if self.layer_table is None else [facts, self.layer_table]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data, with the keys of `ipvae info --json`."""
+        return self.facts
+
+
+def describe(subject: "IntNetwork | PlainNetwork | Checkpoint | str | Path") -> Description:
+    """Describe a network or a trained model.
+
+    Parameters
+    ----------
+    subject : network, trained model, or the path of one
+
+    Raises
+    ------
+    FormatError, CheckpointError
+        If a file cannot be read.
+
+    Examples
+    --------
+    >>> import ipvae
+    >>> ipvae.describe("net.h5").facts["neurons"]  # doctest: +SKIP
+    512
+    """
+    if isinstance(subject, (str, Path)):
+        return _describe(_read(Path(subject)), str(subject))
+    return _describe(subject, "")
+
+
+def _read(path: Path) -> "IntNetwork | PlainNetwork | Checkpoint":
+    if is_lava_dl(path):
+        return load_lava_dl(path)
+    if path.suffix == ".h5":
+        return load_own_network(path)
+    from ipvae.workflows.models import load_model
+
+    return load_model(path)
+
+
+def _describe(subject: "IntNetwork | PlainNetwork | Checkpoint", name: str) -> Description:
+    if isinstance(subject, PlainNetwork):
+        from ipvae.workflows.describe.lava_dl_network import layer_table, network_facts
+
+        facts = network_facts(subject)
+        return Description(name or facts["kind"], facts, layer_table(facts))
+    if isinstance(subject, IntNetwork):
+        from ipvae.workflows.describe.integer_network import layer_table, network_facts
+
+        facts = network_facts(subject)
+        return Description(name or facts["kind"], facts, layer_table(facts))
+    facts = model_facts(subject)
+    return Description(name or facts["kind"], facts)
+
+
+def model_facts(model: "Checkpoint") -> dict[str, Any]:
+    """Return the facts of a trained model."""
+    return {
+        "kind": "trained model",
+        "model": model.model,
+        "latent": model.member.latent,
+        "inference": model.member.inference,
+        "encoder": model.member.encoder or "none",
+        "pixels": model.n_pixels,
+        "neurons": model.n_latents,
+        "data": model.data.preset,
+        "image_shape": list(model.data.image_shape),
+        "parameters": sum(array.size for array in model.params.values()),
+        "config": model.config.to_json() if model.config else {},
+        "metrics": model.metrics,
+    }

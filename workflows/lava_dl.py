@@ -1,0 +1,340 @@
+"""Run lava-dl's networks on Lava's simulator, count their operations and model their energy."""
+
+import contextlib
+import json
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ipvae.energy.counts import Counts
+from ipvae.energy.models import MODELS, EnergyRow
+from ipvae.energy.plain_counts import LayerCounts, PlainCounter
+from ipvae.errors import InputError
+from ipvae.lava_procs.watch import TIMEOUT_SECONDS, require_timeout
+from ipvae.network.atomic import replacing, require_writable_folder
+from ipvae.network.plain_input import Frames, load_frames, messages
+from ipvae.network.plain_net import PlainNetwork
+from ipvae.report.earlier import leftovers, remove
+from ipvae.report.numbers import band, count, percent
+from ipvae.workflows.backends import require_known
+from ipvae.workflows.images import ImagesLike, LabelledImages
+from ipvae.workflows.progress import stage
+from ipvae.workflows.results import Result, Table, json_data
+from ipvae.workflows.run_result import RunResult
+
+STATUS = "No Loihi 2 was measured: counts come from Lava's CPU simulator, energies are modelled."
+UNNAMED = "a lava-dl network"
+COLUMNS = [
+    *("layer", "neurons", "messages", "synaptic ops", "count-weighted", "effective MACs"),
+    "neuron updates",
+]
+
+log = logging.getLogger("ipvae")
+
+__all__ = ["LavaDlReport", "LavaDlRun", "PlainNetwork", "report", "run"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LavaDlRun(RunResult):
+    """What a run of a lava-dl network gave; it has no trace, and no totals but these counts.
+
+    Attributes
+    ----------
+    counts : Counts
+        Operations per image of the whole network.
+    layers : tuple of LayerCounts
+        Of the input and of each layer, per image.
+    zeros : float
+        Fraction of zeros in all messages that layers received.
+    outputs : dict of layer -> (N, n) int64
+        What the last layer sent, summed over the steps.
+    """
+
+    counts: Counts
+    layers: tuple[LayerCounts, ...]
+    zeros: float
+
+    @property
+    def image_steps_per_second(self) -> float:
+        """Steps of all images, for each second."""
+        return self.images * self.steps / self.seconds
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the main figures: pairs of name and text."""
+        speed = f"{self.image_steps_per_second:.1f} image-steps/s"
+        of_all = f"({percent(self.zeros)} of all are zero)"
+        return [
+            ("images x steps", f"{self.images} x {self.steps}"),
+            ("time", f"{self.seconds:.2f} s, {speed}"),
+            ("messages", f"{count(self.counts.messages)} per image {of_all}"),
+        ]
+
+    def shown(self, network: str = UNNAMED) -> list[Table | str]:
+        """Return the run's extent and the counts of each layer."""
+        rows = [list(row) for row in self.rows()]
+        return [Table(f"{network} on {self.backend}", ["", ""], rows), _layer_table(self.layers)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data, with the keys of `ipvae run --json`."""
+        return {
+            "backend": self.backend,
+            "samples": self.images,
+            "steps": self.steps,
+            "seconds": self.seconds,
+            "image_steps_per_second": self.image_steps_per_second,
+            "spikes": round(self.counts.spikes * self.images),
+            "zeros": self.zeros,
+            "counts": self.counts.as_dict(),
+            "layers": [layer.as_dict() for layer in self.layers],
+        }
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LavaDlReport(Result):
+    """Operations and modelled energy of a run of a lava-dl network.
+
+    Attributes
+    ----------
+    network : str
+        Where it was read from.
+    run : LavaDlRun
+    energy : tuple of EnergyRow
+        Joules per image.
+    """
+
+    network: str
+    run: LavaDlRun
+    energy: tuple[EnergyRow, ...]
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the counts and energies per image: pairs of name and text."""
+        energy = [(row.model, f"{band(row.low_j, row.high_j)} uJ") for row in self.energy]
+        return [*_figures(self.run.counts), *energy]
+
+    def shown(self) -> list[Table | str]:
+        """Return counts, those of each layer, and energies, per image."""
+        energy = [
+            [row.model, row.kind, row.part, band(row.low_j, row.high_j)] for row in self.energy
+        ]
+        figures = [list(row) for row in _figures(self.run.counts)]
+        return [
+            STATUS,
+            Table("per image", ["counts (docs/energy.md)", ""], figures),
+            _layer_table(self.run.layers),
+            Table("energy per image", ["model", "kind", "part", "microjoules"], energy),
+            *(f"{row.model}: {row.source}" for row in self.energy),
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data, with the keys of report.json."""
+        return {
+            "status": STATUS,
+            "network": self.network,
+            "backend": self.run.backend,
+            "samples": self.run.images,
+            "steps": self.run.steps,
+            "counts": self.run.counts.as_dict(),
+            "layers": [layer.as_dict() for layer in self.run.layers],
+            "energy": [row.as_dict() for row in self.energy],
+        }
+
+    def save(self, folder: str | Path) -> None:
+        """Write report.json; what an earlier report left beside it is removed.
+
+        Raises
+        ------
+        InputError
+            If the folder cannot be written.
+        """
+        require_writable_folder(folder)
+        earlier = leftovers(Path(folder), ["report.json"])
+        with replacing(Path(folder) / "report.json") as temporary:
+            temporary.write_text(json.dumps(json_data(self.to_json()), indent=2) + "\n")
+        remove(earlier)
+
+
+def run(
+    network: PlainNetwork,
+    images: ImagesLike,
+    *,
+    steps: int,
+    seed: int = 0,
+    backend: str = "lava",
+    samples: int | None = None,
+    timeout: float = TIMEOUT_SECONDS,
+    integers: str = "input",
+    name: str = UNNAMED,
+) -> LavaDlRun:
+    """Run images on Lava and count what every layer does.
+
+    Parameters
+    ----------
+    network : PlainNetwork
+        As `ipvae.load_network` reads it.
+    images : array, path of an .npy file, or LabelledImages
+        (n, C, H, W), (n, inputs), or with one image for each step (n, steps, ...).
+    steps, samples, timeout
+        As `ipvae.run`.
+    seed : 0
+        Nothing is drawn.
+    backend : 'lava'
+    integers : 'input' or 'real'
+        What integers of `images` are: what input neurons take, or real numbers.
+    name : str
+        What messages call the network.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used.
+    BackendError, HungBackendError
+        If this machine does not have Lava, or it stopped answering.
+    """
+    require_backend(backend)
+    require_timeout(timeout)
+    frames = _frames(network, images, steps, seed, samples, integers, name)
+    return _run(network, frames, steps, timeout)
+
+
+def report(
+    network: PlainNetwork,
+    images: ImagesLike,
+    *,
+    steps: int,
+    seed: int = 0,
+    samples: int | None = None,
+    out: str | Path | None = None,
+    integers: str = "input",
+    name: str = UNNAMED,
+) -> LavaDlReport:
+    """Count the operations of a run and model their energy; as `run`.
+
+    Parameters
+    ----------
+    out : path, optional
+        Folder that must be writable, before the run, and to which the report is saved.
+    """
+    frames = _frames(network, images, steps, seed, samples, integers, name)
+    if out is not None:
+        require_writable_folder(out)
+    ran = _run(network, frames, steps, TIMEOUT_SECONDS)
+    made = LavaDlReport(name, ran, modelled(ran.counts))
+    if out is not None:
+        made.save(out)
+    return made
+
+
+def modelled(counts: Counts) -> tuple[EnergyRow, ...]:
+    """Energies per image by the models that need counts alone."""
+    return tuple(model(counts) for model in MODELS)
+
+
+def require_backend(backend: str) -> None:
+    """Raise InputError unless the backend is the one that runs these networks."""
+    require_known(backend)
+    if backend != "lava":
+        raise InputError(
+            f"backend: found '{backend}', allowed for a lava-dl network is lava: add backend=lava"
+        )
+
+
+def require_unset(given: dict[str, object], name: str = UNNAMED) -> None:
+    """Raise InputError if an argument was given that only our own networks have."""
+    for argument, value in given.items():
+        if value is not None:
+            raise InputError(
+                f"{argument}: found {value}, but {name} is a lava-dl network, which it does not "
+                "concern; leave it out"
+            )
+
+
+def _frames(
+    network: PlainNetwork,
+    images: ImagesLike,
+    steps: int,
+    seed: int,
+    samples: int | None,
+    integers: str,
+    name: str,
+) -> Frames:
+    """Return the images of a run, as the input's neurons take them."""
+    if seed != 0:
+        raise InputError(f"seed: found {seed}, but nothing is drawn in {name}; leave it out")
+    if images is None:
+        shape = ", ".join(str(n) for n in network.input.shape)
+        raise InputError(
+            f"{name}: a lava-dl network holds no images; give some with images=FILE.npy, "
+            f"(n, {shape})"
+        )
+    given = images.pixels if isinstance(images, LabelledImages) else images
+    frames = load_frames(given, network, steps, integers, samples)
+    if samples is not None and samples > len(frames):
+        where = given if isinstance(given, (str, Path)) else "images"
+        raise InputError(f"samples: found {samples}, allowed up to {len(frames)} ({where})")
+    log.info(frames.reading)
+    return frames
+
+
+def _run(network: PlainNetwork, frames: Frames, steps: int, timeout: float) -> LavaDlRun:
+    from ipvae.lava_procs.importing import import_lava
+    from ipvae.lava_procs.plain_net import run_plain
+
+    import_lava()
+    counter, n, last = PlainCounter(network), len(frames), network.layers[-1].name
+    start, outputs = time.perf_counter(), []
+    with stage(f"running {n} images for {steps} steps on lava"):
+        sent = (messages(network.input, values, steps) for values in frames.values)
+        with contextlib.closing(run_plain(network, sent, steps, n, timeout)) as records:
+            for values, record in zip(frames.values, records, strict=True):
+                counter.add(messages(network.input, values, steps), record)
+                outputs.append(record[last].sum(axis=0, dtype=np.int64))
+    return LavaDlRun(
+        backend="lava",
+        images=n,
+        steps=steps,
+        frames=1 if len(frames.values[0]) == 1 else steps,
+        seed=0,
+        replayed=False,
+        totals=None,
+        trace=None,
+        code=last,
+        seconds=time.perf_counter() - start,
+        counts=counter.total(_host_products(network, frames)),
+        layers=tuple(counter.layers()),
+        zeros=counter.zeros,
+        outputs={last: np.stack(outputs)},
+    )
+
+
+def _host_products(network: PlainNetwork, frames: Frames) -> float:
+    """Products of the input transform for each image, where there is one."""
+    return float(network.input.size * frames.values.shape[1]) if frames.real else 0.0
+
+
+def _figures(counts: Counts) -> list[tuple[str, str]]:
+    return [(name, count(value)) for name, value in counts.as_dict().items()]
+
+
+def _layer_table(layers: tuple[LayerCounts, ...]) -> Table:
+    rows = [
+        [
+            f"{layer.layer} {layer.kind}",
+            str(layer.neurons),
+            *(
+                count(value)
+                for value in (
+                    layer.messages,
+                    layer.synaptic_ops,
+                    layer.count_weighted_ops,
+                    layer.effective_macs,
+                    layer.neuron_updates,
+                )
+            ),
+        ]
+        for layer in layers
+    ]
+    return Table("per layer and image (docs/energy.md)", COLUMNS, rows)

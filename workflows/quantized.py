@@ -1,0 +1,188 @@
+"""A quantized model: the network, what was lost, and the file that was written."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ipvae.export.options import ExportOptions
+from ipvae.network.check import CheckResult
+from ipvae.network.description import IntNetwork
+from ipvae.workflows.results import Result, Table, json_data
+
+FIGURES = (("R2", "r2", ".4f"), ("MSE", "mse", ".3e"), ("zeros", "zeros", ".4f"))
+NEURONS = (("silent neurons", "silent_neurons"), ("saturated neurons", "saturated_neurons"))
+LAYER_COLUMNS = ["", "weights", "scale", "range", "clipped", "zero", "widest sum", "saturations"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class QuantizationReport(Result):
+    """What a quantization did and what it lost, on the calibration images.
+
+    Attributes
+    ----------
+    options : ExportOptions
+    integer, real : dict
+        Figures of the integer network and of the float model: `curve` (`step`, `mse` in squared
+        pixel units, `r2`, `zeros`), `silent_neurons`, `saturated_neurons`.
+    layers : list of dict
+        Facts of each layer: weights, scale, range, clipped and zero weights, widest sum,
+        saturations.
+    check : CheckResult
+        Limits of Loihi 2 and the proof that no variable overflows.
+    checksum : str
+        Of the network's contents.
+    """
+
+    options: ExportOptions
+    integer: dict[str, Any]
+    real: dict[str, Any]
+    layers: list[dict[str, Any]]
+    check: CheckResult
+    checksum: str
+
+    @property
+    def loss(self) -> dict[str, float]:
+        """Integer network minus float model: `r2`, `mse`, `zeros` after the last step."""
+        return {key: self.integer[key] - self.real[key] for key in ("r2", "mse", "zeros")}
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the main figures: pairs of name and text."""
+        return [
+            ("weight bits", str(self.options.weight_bits)),
+            ("steps", str(self.integer["steps"])),
+            ("R2", f"{self.integer['r2']:.4f} (float {self.real['r2']:.4f})"),
+            ("zeros", f"{self.integer['zeros']:.4f} (float {self.real['zeros']:.4f})"),
+            ("fits Loihi 2", str(self.check.ok)),
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data."""
+        return json_data(
+            {
+                "checksum": self.checksum,
+                **self.options.as_dict(),
+                "loss": self.loss,
+                "layers": self.layers,
+                "calibration": {"integer": self.integer, "float": self.real},
+                "check": self.check.as_dict(),
+            }
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Quantized(Result):
+    """An integer network with the report of its making.
+
+    Attributes
+    ----------
+    network : IntNetwork
+    report : QuantizationReport
+    """
+
+    network: IntNetwork
+    report: QuantizationReport
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the main figures: pairs of name and text."""
+        return [("network", repr(self.network)), *self.report.rows()]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data: the report's figures with those of the code's weights."""
+        network, report = self.network, self.report
+        of_code = report.layers[int(network.code) - 1]["grids"]
+        grid = of_code.get("weight_rec") or of_code["weight"]
+        return {
+            "checksum": report.checksum,
+            "weight_bits": report.options.weight_bits,
+            "layout": report.options.layout,
+            "inference": report.options.inference,
+            "weight_exp": network.layer.weight_exp,
+            "drive_exp": network.layer.drive_exp,
+            "payload_bits": getattr(network.layer, "payload_bits", None),
+            "synapses": self.synapses,
+            "clipped_weights": grid["clipped"],
+            "zero_weights": grid["zeros"],
+            "loss": report.loss,
+            "layers": report.layers,
+            "calibration": {"integer": report.integer, "float": report.real},
+            "check": report.check.as_dict(),
+        }
+
+    @property
+    def synapses(self) -> int:
+        """Synapses between neurons, of all layers."""
+        recurrent = (layer.weight_rec for layer in self.network.layers.values())
+        return sum(weight.size for weight in recurrent if weight is not None)
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> "SavedNetwork":
+        """Write the network file; as `network.save`, with a result that says what was written."""
+        self.network.save(path, overwrite=overwrite)
+        return SavedNetwork(str(path), self)
+
+    def shown(self) -> list[Table | str]:
+        """Return tables of the float model against the network, and of the layers."""
+        report = self.report
+        rows = [
+            [f"{name}, {x['step']} steps", f"{x[key]:{form}}", f"{y[key]:{form}}"]
+            for x, y in zip(report.real["curve"], report.integer["curve"], strict=True)
+            for name, key, form in FIGURES
+        ]
+        rows += [[name, str(report.real[key]), str(report.integer[key])] for name, key in NEURONS]
+        return [
+            Table(f"{report.integer['images']} training images", ["", "float", "integer"], rows),
+            Table("layers", LAYER_COLUMNS, [_layer_row(facts) for facts in report.layers]),
+        ]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SavedNetwork(Result):
+    """A network file that was written.
+
+    Attributes
+    ----------
+    path : str
+    quantized : Quantized
+    """
+
+    path: str
+    quantized: Quantized
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the main figures: pairs of name and text."""
+        return [("path", self.path), *self.quantized.rows()]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data, with the keys of `ipvae export --json`."""
+        return {"network": self.path, **self.quantized.to_json()}
+
+    def shown(self) -> list[Table | str]:
+        """Return what was written and what it lost."""
+        made = self.quantized
+        sizes = ", ".join(f"{f['neurons']} {f['role']}" for f in made.report.layers)
+        first = (
+            f"wrote {self.path}: {made.network.n_pixels} pixels, neurons: {sizes}; "
+            f"{made.synapses} synapses, {made.report.options.weight_bits} bits"
+        )
+        return [first, *made.shown()]
+
+
+def _layer_row(facts: dict) -> list[str]:
+    """One layer; its synapses where it has them, else its drive."""
+    grids = facts["grids"]
+    grid = grids.get("weight_rec") or grids.get("weight")
+    shown = ["", "", "", "", ""]
+    if grid:
+        low, high = grid["range"]
+        shown = [
+            str(grid["weights"]),
+            f"{grid['scale']:g}",
+            f"{low}..{high}",
+            str(grid["clipped"]),
+            str(grid["zeros"]),
+        ]
+    return [
+        f"{facts['layer']} {facts['role']}",
+        *shown,
+        f"{facts['accumulator_bits']} bits" if facts["widest_accumulator"] else "none",
+        str(sum(facts["saturations"].values())),
+    ]

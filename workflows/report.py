@@ -1,0 +1,257 @@
+"""Report a run: what it costs and what it buys, as a page and as JSON data."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ipvae.energy.profiler_log import read_log
+from ipvae.energy.sanafe import require_sanafe
+from ipvae.errors import InputError
+from ipvae.network.atomic import require_writable_folder, write_together
+from ipvae.network.description import IntNetwork
+from ipvae.report.earlier import leftovers, remove
+from ipvae.report.verdicts import verdicts
+from ipvae.workflows.images import ImagesLike, network_images
+from ipvae.workflows.networks import load_network
+from ipvae.workflows.progress import Listener, listening
+from ipvae.workflows.reporting.request import (
+    ReportRequest,
+    chosen_seeds,
+    other_backends,
+    source_text,
+)
+from ipvae.workflows.reporting.text import screen
+from ipvae.workflows.results import Result, Table, json_data
+
+if TYPE_CHECKING:
+    from ipvae.report.ink import Ink
+
+IN_MEMORY = "network in memory"
+"""Name of a network that was given as such."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Report(Result):
+    """What a run costs and what it buys; `save` writes it as a page.
+
+    Attributes
+    ----------
+    data : dict
+        JSON data, as report.json holds it (docs/report.md): `counts` per image, `energy` (joules
+        per image), `time` (seconds), `headline`, `quality`, ...
+    ink : Ink
+        Arrays behind the pictures.
+    folder : Path or None
+        Folder of `save` where none is given there.
+    """
+
+    data: Mapping[str, Any]
+    ink: "Ink"
+    folder: Path | None = None
+
+    @property
+    def counts(self) -> dict[str, float]:
+        """Operations per image, means over the images (docs/energy.md)."""
+        return self.data["counts"]
+
+    @property
+    def quality(self) -> dict[str, float]:
+        """Figures of merit `mse`, `r2` and `zeros` after the last step."""
+        return self.data["quality"]
+
+    @property
+    def headline(self) -> dict[str, Any]:
+        """Energy and time of an image on Loihi 2, and why they are bands."""
+        return self.data["headline"]
+
+    @property
+    def bit_exact(self) -> bool | None:
+        """Whether all backends that were compared agree; None if none was."""
+        found = self.data["verified"]
+        return None if found is None else found["bit_exact"]
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the verdicts: pairs of title and text."""
+        return [(found.title, found.text) for found in verdicts(self.data)]
+
+    def __repr__(self) -> str:
+        run = f"{self.data['samples']} images, {self.data['steps']} steps"
+        return f"Report({self.data['network']}, {run})"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data, as report.json holds it."""
+        return json_data(dict(self.data))
+
+    def shown(self) -> list[Table | str]:
+        """Return what a terminal shows: verdicts, then counts, energies and times as tables."""
+        page = [] if self.folder is None else [f"page: {self.folder / 'index.html'}"]
+        return [*screen(self.data), *page]
+
+    def save(self, folder: str | Path | None = None) -> Path:
+        """Write index.html, its figures and report.json, all of them or none.
+
+        An earlier report in the folder is replaced.
+
+        Parameters
+        ----------
+        folder : path, optional
+            The one that `make_report` was given, if not given here.
+
+        Returns
+        -------
+        Path of index.html
+
+        Raises
+        ------
+        InputError
+            If there is no folder, a file cannot be written, or matplotlib or jinja2 is missing.
+        """
+        out = self.folder if folder is None else Path(folder)
+        if out is None:
+            raise InputError("folder: none was given. Pass the folder for the report.")
+        page = page_writer()
+        require_writable_folder(out)
+        text = json.dumps(self.to_json(), indent=2) + "\n"
+        files = {**page(self.to_json(), self.ink), "report.json": text.encode()}
+        earlier = leftovers(out, files)
+        write_together(out, files)
+        remove(earlier)
+        return out / "index.html"
+
+
+def make_report(
+    network: IntNetwork | str | Path,
+    images: ImagesLike = None,
+    labels: np.ndarray | None = None,
+    *,
+    steps: int = 64,
+    samples: int | None = None,
+    seed: int = 0,
+    seeds: Sequence[int] | None = None,
+    data_dir: str | Path | None = None,
+    measured: str | Path | None = None,
+    verify: str | Sequence[str] = (),
+    scheduler: str | None = None,
+    sanafe: bool = False,
+    folder: str | Path | None = None,
+    commands: Mapping[str, str] | None = None,
+    progress: Listener | None = None,
+) -> Report:
+    """Run images once, count their operations, price them, and judge what they are coded to.
+
+    Parameters
+    ----------
+    network : IntNetwork or path
+    images : array, path or name of a set, optional
+        As `ipvae.run`; the test images inside the network without it.
+    labels : (N,) int, optional
+        Of an array of images, -1 where unknown: a network that classifies is judged by them.
+    steps : int
+        Updates of each image (T).
+    samples : int, optional
+        Images to run, the first ones in order; all without it.
+    seed : int in [0, 2**48)
+        Of all draws.
+    seeds : several different ints, optional
+        In place of `seed`: the report is of the first one; counts, quality, energies and times of
+        all of them are under `seeds`, with their spread.
+    data_dir : path, optional
+        Folder of the network's data set, whose test images are run.
+    measured : path, optional
+        Log of Lava's profiler for Loihi 2 (CSV), to lay beside the counts.
+    verify : names of backends, optional
+        Compared with the emulator bit for bit, on the first 2 images and up to 16 steps.
+    scheduler : str, optional
+        Address of a Dask scheduler, 'local' or 'none'.
+    sanafe : bool
+        Whether SANA-FE simulates the same spikes of the first 4 images.
+    folder : path, optional
+        Folder of a later `save`: that it can be written is seen to before the run.
+    commands : dict, optional
+        Texts `command` and `verify` that the page gives for making it and for proving the network;
+        Python calls without it.
+    progress : callable, optional
+        As `ipvae.run`.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used.
+    FormatError
+        If a file cannot be read.
+    BackendError, HungBackendError
+        If this machine does not have a backend, or it stopped answering.
+
+    Examples
+    --------
+    >>> import ipvae
+    >>> report = ipvae.make_report("net.h5", steps=64)  # doctest: +SKIP
+    >>> report.save("out/")  # doctest: +SKIP
+    """
+    if steps < 1:
+        raise InputError(f"steps: must be 1 or more, got {steps}.")
+    if sanafe:
+        require_sanafe()
+    if folder is not None:
+        page_writer()
+    profile = None if measured is None else read_log(measured)
+    others = other_backends(verify)
+    path = network if isinstance(network, (str, Path)) else None
+    read = network if isinstance(network, IntNetwork) else load_network(network)
+    request = ReportRequest(
+        name=IN_MEMORY if path is None else str(path),
+        network=read,
+        images=network_images(read, samples, data_dir, images, labels=labels),
+        source=source_text(path, images, data_dir),
+        steps=steps,
+        seeds=chosen_seeds(seed, seeds),
+        scheduler=scheduler,
+        verify=others,
+        sanafe=sanafe,
+    )
+    texts = {**calls(request, path, images, data_dir), **(commands or {})}
+    if folder is not None:
+        require_writable_folder(folder)
+    with listening(progress):
+        from ipvae.workflows.reporting.making import made
+
+        found, ink = made(request, profile, texts)
+    return Report(json_data(found), ink, None if folder is None else Path(folder))
+
+
+def page_writer() -> Callable[[Mapping[str, Any], "Ink"], dict[str, bytes]]:
+    """Function that builds a page and its figures; imported late, since that takes a second.
+
+    Raises
+    ------
+    InputError
+        If what draws it is not installed.
+    """
+    try:
+        from ipvae.report.page import files
+    except ImportError as error:
+        raise InputError(
+            f"report: the page needs a package that cannot be imported ({error}); install it with "
+            "pip install 'ipvae-loihi[report]'"
+        ) from error
+    return files
+
+
+def calls(
+    request: ReportRequest, path: str | Path | None, images: ImagesLike, data_dir: str | Path | None
+) -> dict[str, str]:
+    """Python calls that make a report again, and that prove the network on its images."""
+    network = "network" if path is None else f'ipvae.load_network("{path}")'
+    given = f'"{images}"' if isinstance(images, (str, Path)) else "images"
+    parts = [network, *([] if images is None else [given])]
+    parts += [f"steps={request.steps}", f"seed={request.seed}", f"samples={request.samples}"]
+    parts += [] if data_dir is None else [f'data_dir="{data_dir}"']
+    run = ", ".join(parts)
+    return {
+        "command": f"ipvae.make_report({run}).save(folder)",
+        "verify": f'ipvae.verify({run}, backends=("emulator", "lava"))',
+    }

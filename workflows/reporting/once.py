@@ -1,0 +1,199 @@
+"""The one run of a report, and what observers saw of it."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ipvae.emulator import Emulator
+from ipvae.emulator.observing import observe
+from ipvae.energy.cores import fewest_cores
+from ipvae.energy.rapl import Meter, metered
+from ipvae.energy.step_counts import RowCounter, RunCounts
+from ipvae.network.description import IntNetwork
+from ipvae.network.file_io import checksum
+from ipvae.network.limits import Line
+from ipvae.network.observing import Observer, Recorder, Sample
+from ipvae.network.partition import Placement
+from ipvae.network.totals import Totals, joined
+from ipvae.network.trace import VARIABLES, Trace
+from ipvae.workflows import cluster
+from ipvae.workflows.backends import run_backend
+from ipvae.workflows.cluster import LOCAL, NONE, Shard
+from ipvae.workflows.pictures import spaced
+from ipvae.workflows.progress import Advance, stage
+from ipvae.workflows.reporting.request import REFERENCE, ReportRequest
+from ipvae.workflows.verify import VerifyResult, compared
+
+CURVE_IMAGES = 1024
+"""Images behind the curve, at most: their counts are held in memory at every step of it."""
+RASTER_STEPS = 512
+VERIFIED_IMAGES, VERIFIED_STEPS = 2, 16
+SANAFE_IMAGES = 4
+
+log = logging.getLogger("ipvae")
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What is known of the run.
+
+    Attributes
+    ----------
+    totals : Totals
+    counts : RunCounts
+        By step, image and core.
+    placement : Placement or Line
+        Cores of `counts`.
+    by_step : dict of step -> (n, K) int32
+        What the code of the first images sent at the steps of the curve.
+    raster : (rows, K) int32
+        What the code sent for the first image, the first steps.
+    verified : VerifyResult or None
+    spikes : Trace or None
+        Of the first images: what every layer sent, for SANA-FE.
+    machine : Meter
+        Energy that this machine took for the run, observers included.
+    """
+
+    totals: Totals
+    counts: RunCounts
+    placement: Placement | Line
+    by_step: dict[int, np.ndarray]
+    raster: np.ndarray
+    verified: VerifyResult | None
+    spikes: Trace | None
+    machine: Meter
+
+
+def doubled(last: int) -> list[int]:
+    """1, 2, 4, ... and the last step."""
+    return sorted({*(2**n for n in range(last.bit_length())), last})
+
+
+def run_once(request: ReportRequest) -> Seen:
+    """Run other backends on the first images, then all images once on the emulator.
+
+    Raises
+    ------
+    BackendError, HungBackendError
+        If this machine does not have a backend, or it stops answering.
+    """
+    others = _run_others(request)
+    network, code, steps = request.network, request.network.code, request.steps
+    looked = sorted({*spaced(steps), *doubled(steps)})
+    placement = fewest_cores(network)
+    placed = placement if isinstance(placement, Placement) else None
+    verified_steps = min(steps, VERIFIED_STEPS)
+    everything = dict.fromkeys(network.layers, VARIABLES)
+    sent = dict.fromkeys(network.layers, ("u", "z"))
+    observers: dict[str, Observer[Any]] = {
+        "counts": RowCounter(cluster.without_images(network), placed),
+        "curve": Recorder({code: ("z",)}, CURVE_IMAGES, looked),
+        "raster": Recorder({code: ("z",)}, 1, range(min(steps, RASTER_STEPS) + 1)),
+    }
+    if others:
+        observers["verify"] = Recorder(everything, VERIFIED_IMAGES, range(verified_steps + 1))
+    if request.sanafe:
+        observers["sanafe"] = Recorder(sent, SANAFE_IMAGES, range(steps + 1))
+    with this_machine(request.scheduler) as machine:
+        totals, found = observed(request, list(observers.values()))
+    seen = dict(zip(observers, found, strict=True))
+    own = checksum(network)
+
+    def trace(name: str) -> Trace:
+        return Trace(REFERENCE, request.seed, own, seen[name])
+
+    return Seen(
+        totals,
+        seen["counts"],
+        placement,
+        _by_step(seen["curve"], code, looked),
+        seen["raster"][0][code]["z"],
+        _compared(request, trace("verify"), others) if others else None,
+        trace("sanafe") if request.sanafe else None,
+        machine,
+    )
+
+
+def observed(
+    request: ReportRequest, observers: Sequence[Observer[Any]], seed: int | None = None
+) -> tuple[Totals, list[Any]]:
+    """Run all images and show every row to observers, here or on a cluster.
+
+    Returns
+    -------
+    Totals, and what each observer found
+    """
+    network, pixels, steps = request.network, request.images.pixels, request.steps
+    seed = request.seed if seed is None else seed
+    with stage(f"running {len(pixels)} images for {steps} steps", len(pixels)) as advance:
+        scheduler = cluster.where(request.scheduler, len(pixels), steps)
+        emulator = Emulator(network, tell=log.info)
+        if scheduler is None:
+            return observe(emulator, pixels, steps, seed, observers, progress=advance)
+        act = _Observing(cluster.without_images(network), steps, seed, tuple(observers))
+        parts = cluster.on_shards(act, pixels, scheduler, advance)
+    found = [
+        observer.joined([part[i] for _, part in parts]) for i, observer in enumerate(observers)
+    ]
+    return joined([totals for totals, _ in parts]), found
+
+
+@dataclass(frozen=True, eq=False)
+class _Observing:
+    """What is done with each shard."""
+
+    network: IntNetwork
+    steps: int
+    seed: int
+    observers: tuple[Observer[Any], ...]
+
+    def __call__(self, shard: Shard, progress: Advance | None = None) -> tuple[Totals, list[Any]]:
+        emulator = Emulator(self.network, threads=1)  # a worker for each processor
+        return observe(
+            emulator,
+            shard.pixels,
+            self.steps,
+            self.seed,
+            self.observers,
+            shard.first,
+            progress=progress,
+        )
+
+
+@contextmanager
+def this_machine(scheduler: str | None) -> Iterator[Meter]:
+    """Watch the energy counters of this machine while the emulator runs.
+
+    Where the run is on a cluster its energy is not this machine's, and none is given.
+    """
+    with metered() as meter:
+        yield meter
+    if scheduler not in (None, LOCAL, NONE):
+        meter.joules, meter.missing = {}, "its energy was not read: the run was on a cluster"
+
+
+def _run_others(request: ReportRequest) -> list[Trace]:
+    """Traces of the first images, of the backends that the emulator is compared with."""
+    pixels, steps = request.images.pixels[:VERIFIED_IMAGES], min(request.steps, VERIFIED_STEPS)
+    traces = []
+    for name in request.verify:
+        with stage(f"verifying {len(pixels)} images, {steps} steps on {name}"):
+            traces.append(run_backend(name, request.network, pixels, steps, request.seed))
+    return traces
+
+
+def _compared(request: ReportRequest, ours: Trace, others: list[Trace]) -> VerifyResult:
+    steps = min(request.steps, VERIFIED_STEPS)
+    return compared(request.network, [ours, *others], len(ours.samples), steps, request.seed)
+
+
+def _by_step(samples: list[Sample], code: str, steps: list[int]) -> dict[int, np.ndarray]:
+    """What the code of each image sent, by step: (N, K) int32."""
+    return {
+        step: np.stack([sample[code]["z"][i] for sample in samples]) for i, step in enumerate(steps)
+    }

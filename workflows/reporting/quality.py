@@ -1,0 +1,117 @@
+"""Keys of a report that say how good the network is, and the arrays behind its pictures."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ipvae.evaluation.early_stopping import NEAR, stopping_step
+from ipvae.evaluation.histograms import histograms
+from ipvae.evaluation.metrics import curve, quality, quality_of_each, r2
+from ipvae.evaluation.readouts import judge, readout_names
+from ipvae.network.check import check
+from ipvae.network.description import IntNetwork
+from ipvae.network.layers import PoissonLayer
+from ipvae.network.plan import limit
+from ipvae.network.totals import Totals
+from ipvae.report.ink import Ink
+from ipvae.workflows.pictures import spaced
+from ipvae.workflows.reporting.once import Seen, doubled
+from ipvae.workflows.reporting.request import ReportRequest
+
+SHOWN = 8
+"""Images whose reconstructions are shown."""
+
+
+def run_quality(request: ReportRequest, totals: Totals) -> dict[str, float]:
+    """Figures of merit after the last step, means over the images."""
+    network = request.network
+    return quality(request.real, totals.layers[network.code].z, network.decoder)
+
+
+def quality_keys(request: ReportRequest, seen: Seen) -> dict[str, Any]:
+    """Read-outs, curve, stop point, reconstructions, limits, saturations and histograms."""
+    network, totals = request.network, seen.totals
+    n = len(next(iter(seen.by_step.values())))
+    by_step = {step: seen.by_step[step] for step in spaced(request.steps)}
+    points = curve(request.real[:n], by_step, network.decoder)
+    shown = {name: totals.layers[name].z for name in readout_names(network)}
+    return {
+        "provenance": network.provenance,
+        "readouts": judge(network, shown, request.real, request.images.classes),
+        "curve": points,
+        "curve_images": n,
+        "stop": stop_point(points),
+        "reconstructions": _reconstructions(request, seen),
+        "check": _checked(network),
+        "log_rates": any(isinstance(la, PoissonLayer) for la in network.layers.values()),
+        "saturations": {name: of.saturations for name, of in totals.layers.items()},
+        "histograms": histograms(network, totals),
+    }
+
+
+def quality_by_image(request: ReportRequest, totals: Totals) -> dict[str, dict[str, float]]:
+    """Mean, least, most and standard deviation of each figure of merit over the images."""
+    network = request.network
+    z = totals.layers[network.code].z
+    each = quality_of_each(request.real, z, network.decoder)
+    return {name: spread(values[~np.isnan(values)]) for name, values in each.items()}
+
+
+def spread(values: np.ndarray) -> dict[str, float]:
+    """Return `mean`, `min`, `max` and `sd` (divided by their number); nan of no value."""
+    if not len(values):
+        return dict.fromkeys(("mean", "min", "max", "sd"), float("nan"))
+    total = values.sum()
+    return {
+        "mean": (int(total) if values.dtype.kind in "iu" else float(total)) / len(values),
+        "min": float(values.min()),
+        "max": float(values.max()),
+        "sd": float(values.std()),
+    }
+
+
+def stop_point(points: list[dict]) -> dict | None:
+    """Early-stopping point of a curve (`ipvae.evaluation.early_stopping`); None if undefined."""
+    step = stopping_step(points)
+    if step is None:
+        return None
+    first = next(point for point in points if point["step"] == step)
+    return {"step": step, "r2": first["r2"], "zeros": first["zeros"], "within": NEAR}
+
+
+def ink(request: ReportRequest, seen: Seen) -> Ink:
+    """Arrays behind the pictures."""
+    network = request.network
+    return Ink(
+        shape=network.input.shape,
+        signed=network.input.minimum < 0,
+        images=request.real[:SHOWN],
+        read_out=_read_outs(request, seen.by_step),
+        phi=network.decoder,
+        counts=seen.by_step[request.steps],
+        raster=seen.raster,
+    )
+
+
+def _read_outs(request: ReportRequest, by_step: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
+    """Reconstructions of the images that are shown, after each number of steps that is shown."""
+    decoder = request.network.decoder.T
+    return {
+        step: by_step[step][:SHOWN].astype(np.float32) @ decoder for step in doubled(request.steps)
+    }
+
+
+def _reconstructions(request: ReportRequest, seen: Seen) -> list[dict[str, Any]]:
+    """R2 of each image that is shown, after each number of steps that is shown."""
+    images = request.real[:SHOWN]
+    return [
+        {"step": step, "r2": [r2(images[i : i + 1], x[i : i + 1]) for i in range(len(images))]}
+        for step, x in _read_outs(request, seen.by_step).items()
+    ]
+
+
+def _checked(network: IntNetwork) -> dict[str, Any]:
+    """As `ipvae check` says it, with a margin for each limit."""
+    found = check(network)
+    return {**found.as_dict(), "limits": [limit(line) for line in found.lines]}

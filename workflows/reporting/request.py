@@ -1,0 +1,117 @@
+"""What a report is asked for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ipvae.errors import InputError
+from ipvae.network.description import IntNetwork
+from ipvae.network.pixels import to_real
+from ipvae.workflows.backends import require_known
+from ipvae.workflows.images import ImagesLike, LabelledImages
+
+REFERENCE = "emulator"
+
+
+@dataclass(frozen=True, eq=False)
+class ReportRequest:
+    """A network, its images and how they are run.
+
+    Attributes
+    ----------
+    name : str
+        Of the network: its path, or what stands for one.
+    network : IntNetwork
+    images : LabelledImages
+    source : str
+        Where the images come from.
+    steps : int
+        Updates of each image (T).
+    seeds : tuple of int
+        Of all draws; the first is the report's own.
+    scheduler : str or None
+        Dask cluster, as of `ipvae.workflows.cluster.totals`.
+    verify : tuple of str
+        Backends to compare with the emulator.
+    sanafe : bool
+        Whether SANA-FE simulates the first images.
+    """
+
+    name: str
+    network: IntNetwork
+    images: LabelledImages
+    source: str
+    steps: int
+    seeds: tuple[int, ...]
+    scheduler: str | None
+    verify: tuple[str, ...]
+    sanafe: bool
+
+    @property
+    def seed(self) -> int:
+        """Seed of the report's own run."""
+        return self.seeds[0]
+
+    @property
+    def samples(self) -> int:
+        """Number of images."""
+        return len(self.images.pixels)
+
+    @cached_property
+    def real(self) -> np.ndarray:
+        """Real pixel values of the images: (N, M) float64."""
+        return to_real(self.images.pixels, self.network.input)
+
+
+def source_text(path: str | Path | None, images: ImagesLike, data_dir: str | Path | None) -> str:
+    """Where the images of a report come from."""
+    if isinstance(images, (str, Path)):
+        return f"the images in {images}"
+    if images is not None:
+        return "images given as an array"
+    if data_dir is not None:
+        return f"test set in {data_dir}"
+    return f"the test images in the network{'' if path is None else ' file'}"
+
+
+def other_backends(verify: str | Sequence[str]) -> tuple[str, ...]:
+    """Backends to compare the emulator with, each once; none if not asked for.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown, or there is nothing to compare the emulator with.
+    """
+    given = verify.split(",") if isinstance(verify, str) else verify
+    names = [name.strip() for name in given]
+    for name in names:
+        require_known(name)
+    others = tuple(name for name in dict.fromkeys(names) if name != REFERENCE)
+    if names and not others:
+        raise InputError(
+            f"verify: found '{','.join(names)}', allowed backends to compare the emulator with, "
+            "such as lava"
+        )
+    return others
+
+
+def chosen_seeds(seed: int, seeds: Sequence[int] | None) -> tuple[int, ...]:
+    """Return the seeds of a report: several different ones, or one.
+
+    Raises
+    ------
+    InputError
+        If there is none, or one appears twice.
+    """
+    if seeds is None:
+        return (seed,)
+    found = tuple(int(one) for one in seeds)
+    if not found or len(set(found)) < len(found):
+        raise InputError(
+            "seeds: must be one or more different numbers, got "
+            f"{', '.join(map(str, found)) or 'none'}. Pass for example range(5)."
+        )
+    return found
