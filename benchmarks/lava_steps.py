@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from ipvae.lava_procs.configuration import EVENT_DRIVEN, STOCK
-from ipvae.lava_procs.importing import import_lava
+from ipvae.lava_procs.importing import import_lava_dl
 from ipvae.lava_procs.runner import LavaRunner
 from ipvae.network import random_source
 from ipvae.network.description import IntNetwork
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=500, help="steps of one measurement")
     parser.add_argument("--rounds", type=int, default=5, help="measurements of each network")
     chosen = parser.parse_args()
-    import_lava()
+    import_lava_dl()
     network = read_network(chosen.net) if chosen.net else shipped()
     print(json.dumps(measure(network, chosen.steps, chosen.rounds)))
 

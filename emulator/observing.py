@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ipvae.emulator import kernels
 from ipvae.emulator.engine import Emulator, Finished
-from ipvae.emulator.tile import Tile
+from ipvae.emulator.tile import Tile, listed_in_bytes, sent
 from ipvae.network.observing import Observer, Watcher
 from ipvae.network.totals import Totals
 
@@ -41,14 +40,9 @@ class TileRow:
 
     def _sent(self, layer: str) -> np.ndarray:
         messages = self._tile.last_messages(layer)
-        if messages.z is not None:
-            return messages.z
-        ends = messages.ends
-        if (ends[:, -1] == ends[:, -2]).all():  # nothing is listed beyond what bytes hold
+        if messages.z is None and listed_in_bytes(messages):
             return messages.low[: self._tile.n]
-        z = np.empty(self._tile.whole_u(layer).shape, np.int32)
-        kernels.counts_of(messages.offsets, messages.values, ends, z)
-        return z
+        return sent(messages, self._tile.whole_u(layer).shape)
 
 
 def observe(

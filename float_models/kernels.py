@@ -66,7 +66,8 @@ def exp32(x):
 
     exp(x) = 2^n exp(f), |f| <= ln(2) / 2; polynomial of Cephes' expf (Moshier, public domain).
     """
-    x = min(max(x, _LEAST), _LARGEST)
+    x = _LEAST if x < _LEAST else x
+    x = _LARGEST if x > _LARGEST else x
     n = (x * _LOG2_E + _ROUND) - _ROUND
     f = (x - n * _LN2_HIGH) - n * _LN2_LOW
     p = _F(1.9875691500e-4)
@@ -143,9 +144,9 @@ def fraction53(state):
 @inner()
 def clamped(v, limit) -> Any:
     """Return SC(v) = C - softplus(C - max(v, -8)) and exp(-|C - max(v, -8)|)."""
-    v = max(v, FLOOR)
+    v = FLOOR if v < FLOOR else v
     t = exp32(-abs(limit - v))
-    return min(v, limit) - log1p32(t), t
+    return (limit if v > limit else v) - log1p32(t), t
 
 
 def _add_rows(typingctx: Any, n: Any, places: Any, values: Any, weights: Any, out: Any) -> Any:  # noqa: ARG001
@@ -312,7 +313,7 @@ def draw_counts(log_rate, key, first, whole, real, z):
                 term[j], above[j], other[j] = p, more, reached
             m = 0
             for j in range(n):
-                z[b, who[j]] = min(count + other[j], LAST)
+                z[b, who[j]] = count + other[j]
                 who[m], v[m], mean[m], term[m], above[m] = who[j], v[j], mean[j], term[j], above[j]
                 m += other[j] == _AT_ONCE
             n, count = m, count + _AT_ONCE
@@ -329,7 +330,7 @@ def large_count(state, rate):
 @inner()
 def counted(state, mean):
     """Return a Poisson count and the state that it came to; means above 16 in equal pieces."""
-    pieces = max(1, math.ceil(mean / PIECE))
+    pieces = math.ceil(mean / PIECE) if mean > PIECE else 1
     piece = mean / pieces
     none = math.exp(-piece)
     n = 0

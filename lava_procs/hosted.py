@@ -5,8 +5,6 @@ time, and the host reads what each row has left in the neurons. No message of La
 processes is needed, only `Var.set`, `Var.get` and `run`. It is slow: it is for proof.
 """
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,7 @@ from ipvae.network import random_source
 from ipvae.network.bounds import require_proved
 from ipvae.network.description import IntNetwork
 from ipvae.network.drive import drives
-from ipvae.network.file_io import checksum, write_network
+from ipvae.network.file_io import checksum
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.trace import VARIABLES, Trace
 
@@ -77,10 +75,8 @@ class HostedRunner:
         from ipvae.lava_procs.procs.layered_network.process import LayeredNetwork
 
         self.network, self.n_steps, self.timeout, self.replay = network, n_steps, timeout, replay
-        with log_handlers_kept(), tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "net.h5"
-            write_network(path, network)
-            self._process = LayeredNetwork(path, n_steps=n_steps, replay=replay, hosted=True)
+        with log_handlers_kept():
+            self._process = LayeredNetwork(network, n_steps=n_steps, replay=replay, hosted=True)
         self.neurons: dict[str, Any] = self._process.neurons
         for layer, values in (start or {}).items():
             for name, value in values.items():

@@ -1,6 +1,7 @@
 """Import Lava late, quietly, and with one clear line where it is missing."""
 
 import contextlib
+import importlib
 import io
 import multiprocessing
 import sys
@@ -8,16 +9,41 @@ import warnings
 
 from ipvae.errors import BackendError
 
+NEEDED = (
+    "lava.magma.runtime.runtime",
+    "lava.magma.core.run_configs",
+    *(f"lava.proc.{name}.models" for name in ("dense", "conv", "lif", "sdn")),
+)
+"""Parts of lava-nc that networks are made of and run with."""
+
 
 def import_lava() -> None:
-    """Import lava-nc and lava-dl (5 s), without the lines they print.
+    """Import lava-nc, without the lines it prints.
 
     Raises
     ------
     BackendError
-        If they are not installed or do not import here.
+        If it is not installed or does not import here.
     """
-    if "lava.lib.dl.netx.hdf5" in sys.modules:
+    _import(NEEDED, "backend 'lava': lava-nc 0.10.0 does not")
+
+
+def import_lava_dl() -> None:
+    """Import lava-dl too, and PyTorch with it (2 s), for what trains or reads files with it.
+
+    Raises
+    ------
+    BackendError
+        If it is not installed or does not import here.
+    """
+    _import(
+        (*NEEDED, "lava.lib.dl.netx.hdf5", "lava.lib.dl.slayer"),
+        "lava-nc 0.10.0 and lava-dl 0.6.0 do not",
+    )
+
+
+def _import(modules: tuple[str, ...], what: str) -> None:
+    if all(name in sys.modules for name in modules):
         return
     try:
         with (
@@ -28,11 +54,11 @@ def import_lava() -> None:
             warnings.simplefilter("ignore")
             # Lava sets the start method and fails if someone, joblib for one, already has.
             multiprocessing.set_start_method(None, force=True)
-            import lava.lib.dl.netx.hdf5
-            import lava.lib.dl.slayer  # noqa: F401
+            for name in modules:
+                importlib.import_module(name)
     except Exception as error:  # an import can fail in any way on a Python Lava does not support
         raise BackendError(
-            f"backend 'lava': lava-nc 0.10.0 and lava-dl 0.6.0 do not import on Python "
+            f"{what} import on Python "
             f"{sys.version_info[0]}.{sys.version_info[1]} ({type(error).__name__}: {error}); "
-            "they need Python 3.10: run 'make setup' and use .venv/bin/ipvae"
+            "it needs Python 3.10: run 'make setup' and use .venv/bin/ipvae"
         ) from error

@@ -1,25 +1,22 @@
-"""Run a plain lava-dl network through netx on Lava's CPU models; hear every layer's messages.
+"""Run a plain lava-dl network on Lava's CPU models; hear every layer's messages.
 
 What the input sends at step t reaches layer l (1, 2, ..) at step t + l of the chip, since every
-synapse keeps it for a step. CUBA neurons are reset by netx's own mechanism (Lava's LIFReset):
+synapse keeps it for a step. CUBA neurons are reset by Lava's LIFReset, as netx does it:
 layer l forgets at step l + 1 and every T steps from there, so that samples follow one another
 without a gap through one compiled network, and T rows of each layer belong to each sample.
-Sigma-delta neurons have no reset in netx: every sample gets a network built anew.
+Lava's sigma-delta neurons have no reset: every sample gets a network built anew.
 """
 
 import contextlib
-import tempfile
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain, islice, repeat
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ipvae.lava_procs.built import BuiltNetwork, log_handlers_kept
 from ipvae.lava_procs.importing import import_lava
-from ipvae.lava_procs.netx_file import write_for_netx
 from ipvae.lava_procs.watch import TIMEOUT_SECONDS, require_timeout
 from ipvae.network.plain_net import ConvSynapses, PlainLayer, PlainNetwork
 
@@ -88,19 +85,13 @@ class _Stream:
         timeout: float,
         stock: bool = False,
     ) -> None:
-        from ipvae.lava_procs.procs.netx_network.process import NetxNetwork
+        from ipvae.lava_procs.procs.plain_network.process import LavaDlNetwork
 
         self._network, self._n_steps = network, n_steps
         self._n_samples = n_samples
         self._chip_steps = n_samples * n_steps + network.depth
-        with log_handlers_kept(), tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "plain.net"
-            write_for_netx(path, network)
-            self._process: Any = NetxNetwork(
-                path,
-                graded=network.sigma_delta,
-                reset_interval=None if network.sigma_delta else n_steps,
-            )
+        with log_handlers_kept():
+            self._process: Any = LavaDlNetwork(network, n_steps)
         blocks = self._process.blocks
         self._entry: Any = blocks[0].synapse.s_in
         taps = [block.neuron.s_out for block in blocks]
@@ -159,7 +150,7 @@ class _Stream:
             self._rows[i].append(np.asarray(message).astype(np.int32))
 
     def _arranged(self, samples: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        """Messages of all steps in the shape that the first synapse takes: netx has (W, H, C)."""
+        """Messages of all steps in the shape that the first synapse takes: Lava has (W, H, C)."""
         shape = self._network.input.shape
         conv = isinstance(self._network.layers[0].synapses, ConvSynapses)
         for sample in samples:
@@ -182,8 +173,11 @@ def _configuration(stock: bool) -> Any:
     from lava.proc.conv.process import Conv
     from lava.proc.dense.process import Dense
 
-    from ipvae.lava_procs.procs.exact_dense.models import PyIntegerDense, PyIntegerDenseStock
-    from ipvae.lava_procs.procs.netx_network.models import PyFastConv
+    from ipvae.lava_procs.procs.plain_block.models import (
+        PyFastConv,
+        PyIntegerDense,
+        PyIntegerDenseStock,
+    )
 
     ours: Any = {Dense: PyIntegerDense, Conv: PyFastConv}
     models: Any = {Dense: PyIntegerDenseStock} if stock else ours

@@ -1,7 +1,5 @@
 """Run images through a network on Lava's CPU simulator and record everything."""
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,7 @@ from ipvae.network.arithmetic import TERM_MAX
 from ipvae.network.bounds import require_proved
 from ipvae.network.description import IntNetwork
 from ipvae.network.draws import check_draws
-from ipvae.network.file_io import checksum, write_network
+from ipvae.network.file_io import checksum
 from ipvae.network.record import EVERYTHING, Record
 from ipvae.network.stream import frames, stream_drives
 from ipvae.network.trace import Trace
@@ -77,11 +75,9 @@ class LavaRunner:
         chosen = configuration(dense)
         self.network, self.n_steps, self.timeout = network, n_steps, timeout
         self._frames = frames(n_steps, hold)
-        with log_handlers_kept(), tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "net.h5"
-            write_network(path, network)
+        with log_handlers_kept():
             self._process = LayeredNetwork(
-                path, n_steps=n_steps, record=record, hold=hold, replay=replay
+                network, n_steps=n_steps, record=record, hold=hold, replay=replay
             )
         neurons: dict[str, Any] = self._process.neurons
         parts = {n: record.of_layer(n, layer.n_neurons) for n, layer in network.layers.items()}

@@ -218,6 +218,15 @@ def plain_nets():
 
 
 @pytest.fixture(scope="session")
+def netx_reading():
+    """Networks as lava-dl's netx builds them from files, tests/netx_reading.py."""
+    from ipvae.lava_procs.importing import import_lava_dl
+
+    import_lava_dl()
+    return module_from(ROOT / "tests" / "netx_reading.py")
+
+
+@pytest.fixture(scope="session")
 def documents():
     """Commands and programs of the documents, tests/documents.py."""
     return module_from(ROOT / "tests" / "documents.py")

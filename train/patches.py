@@ -20,8 +20,15 @@ and a figure that divides by its variance, as R2 does, would tell of nothing els
 STRIPS, HELD_OUT = 10, (3, 8)
 """Every photograph is cut into so many upright strips; test patches come from these two."""
 
-_PHOTOGRAPHS = ("astronaut", "camera", "chelsea", "coffee", "rocket")
-_MORE_PHOTOGRAPHS = ("china.jpg", "flower.jpg")
+PHOTOGRAPHS = {
+    "skimage": (
+        "scikit-image",
+        "data",
+        ("astronaut.png", "camera.png", "chelsea.png", "coffee.png", "rocket.jpg"),
+    ),
+    "sklearn": ("scikit-learn", "datasets/images", ("china.jpg", "flower.jpg")),
+}
+"""Packages, what they are installed as, and where in them the photographs are."""
 _SEED = 20241026
 AT_ONCE = 2048
 """Patches that are cut and looked at together; the result does not depend on it."""
@@ -61,31 +68,30 @@ def to_pixels(found: np.ndarray) -> np.ndarray:
 
 def photographs() -> list[np.ndarray]:
     """Grey photographs, float64 in [0, 1]."""
-    try:
-        from skimage import data
-    except ImportError as error:
-        raise DataError(
-            "preset patches: scikit-image is not installed, whose photographs it takes. "
-            "Install it (pip install scikit-image), or choose another preset."
-        ) from error
-
-    found: list[Any] = [getattr(data, name)() for name in _PHOTOGRAPHS]
-    found += [_of_scikit_learn(name) for name in _MORE_PHOTOGRAPHS]
+    found = [
+        _shipped(package, installed, folder, name)
+        for package, (installed, folder, names) in PHOTOGRAPHS.items()
+        for name in names
+    ]
     return [image.reshape(*image.shape[:2], -1).mean(axis=2) / 255.0 for image in found]
 
 
-def _of_scikit_learn(name: str) -> np.ndarray:
-    """Read a photograph that ships with scikit-learn, without importing that: it takes a second."""
+def _shipped(package: str, installed: str, folder: str, name: str) -> np.ndarray:
+    """Read a photograph that ships with a package, without importing that: it takes a second."""
     from PIL import Image
 
-    spec = find_spec("sklearn")
-    folders = [] if spec is None else spec.submodule_search_locations or []
-    for folder in folders:
-        with Image.open(Path(folder) / "datasets" / "images" / name) as photograph:
-            return np.asarray(photograph)
+    try:
+        spec = find_spec(package)
+    except ValueError:  # it was told to be missing
+        spec = None
+    for place in [] if spec is None else spec.submodule_search_locations or []:
+        path = Path(place) / folder / name
+        if path.is_file():
+            with Image.open(path) as photograph:
+                return np.asarray(photograph)
     raise DataError(
-        "preset patches: scikit-learn is not installed, whose photographs it takes. "
-        "Install it (pip install scikit-learn), or choose another preset."
+        f"preset patches: {installed} is not installed, whose photographs it takes. "
+        f"Install it (pip install {installed}), or choose another preset."
     )
 
 

@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 
 from ipvae.errors import DescriptionError, InputError
 from ipvae.lava_procs.configuration import EVENT_DRIVEN, STOCK, configuration
-from ipvae.lava_procs.importing import import_lava
+from ipvae.lava_procs.importing import import_lava_dl
 
 pytestmark = pytest.mark.lava()
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _lava():
-    import_lava()
+    import_lava_dl()
 
 
 class Port:

@@ -17,7 +17,6 @@ import pytest
 from ipvae.errors import HungBackendError
 from ipvae.lava_procs import plain_net
 from ipvae.lava_procs.importing import import_lava
-from ipvae.lava_procs.netx_file import write_for_netx
 from ipvae.lava_procs.plain_net import run_plain
 from ipvae.network.plain_file import read_plain
 from ipvae.network.plain_input import messages
@@ -97,7 +96,7 @@ def test_pilotnet_sdnn_equals_lava_dls_golden_outputs(plain_nets, stock):
     np.testing.assert_array_equal(record["9"], expected)
 
 
-def test_mnist_net_equals_netx_alone(plain_nets):
+def test_mnist_net_equals_netx_alone(plain_nets, netx_reading):
     """lava-dl brings no outputs for it: netx as it stands, with Lava's own source and sinks."""
     from lava.lib.dl.netx.hdf5 import Network
     from lava.magma.core.run_conditions import RunSteps
@@ -183,18 +182,12 @@ def test_samples_do_not_depend_on_what_ran_before(make_plain, plain_nets, rng, f
             np.testing.assert_array_equal(messages_of_layer, other[name])
 
 
-def netx_answer(network, monkeypatch, sample):
+def netx_answer(network, netx_reading, tmp_path, monkeypatch, sample):
     """What netx's own dense block makes of the same network."""
-    from lava.lib.dl.netx.hdf5 import Network
+    from ipvae.lava_procs.procs.plain_network import process
 
-    from ipvae.lava_procs.procs.netx_network.process import NetxNetwork
-
-    def stock(self, layer_config, **options):
-        return Network.create_dense(layer_config, **options)
-
-    with monkeypatch.context() as patched, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        patched.setattr(NetxNetwork, "create_dense", stock)
+    with monkeypatch.context() as patched:
+        patched.setattr(process, "LavaDlNetwork", netx_reading.builder(tmp_path, patched))
         (record,) = run_plain(network, [sample], len(sample), 1)
     return record["1"]
 
@@ -219,7 +212,7 @@ def netx_answer(network, monkeypatch, sample):
     ],
 )
 def test_dense_layers_multiply_exactly_where_netx_does_not(
-    make_plain, plain_nets, monkeypatch, weight, without
+    make_plain, plain_nets, netx_reading, tmp_path, monkeypatch, weight, without
 ):
     """Sums of what was heard; `without` is what netx's own block makes of them, None if right."""
     layers = [plain_nets.entry((2,)), plain_nets.dense(weight, plain_nets.sdnn(sigma_output=True))]
@@ -228,11 +221,12 @@ def test_dense_layers_multiply_exactly_where_netx_does_not(
     expected = np.cumsum(sample @ np.array(weight).T, axis=0).tolist()
     (record,) = run_plain(network, [sample], 2, 1)
     assert record["1"][1:].tolist() == expected
+    asked = (network, netx_reading, tmp_path, monkeypatch, sample)
     if without is OverflowError:
         with pytest.raises(OverflowError):
-            netx_answer(network, monkeypatch, sample)
+            netx_answer(*asked)
     else:
-        assert netx_answer(network, monkeypatch, sample)[1:].tolist() == (without or expected)
+        assert netx_answer(*asked)[1:].tolist() == (without or expected)
         assert without != expected
 
 
@@ -241,7 +235,7 @@ def test_graded_messages_into_a_dense_layer_would_become_true_or_false(
 ):
     from lava.proc.dense.models import PyDenseModelBitAcc
 
-    from ipvae.lava_procs.procs.exact_dense import models
+    from ipvae.lava_procs.procs.plain_block import models
 
     layers = [
         plain_nets.entry((2,)),
@@ -253,16 +247,6 @@ def test_graded_messages_into_a_dense_layer_would_become_true_or_false(
     monkeypatch.setattr(models, "PyIntegerDense", PyDenseModelBitAcc)
     (record,) = run_plain(network, [sample], 2, 1)
     assert record["1"].tolist() == [[0], [1], [3]]
-
-
-def test_netx_gets_a_file_with_nothing_else_in_it(make_plain, plain_nets, tmp_path, rng):
-    network = make_plain(plain_nets.random_layers(rng, "CUBA"))
-    write_for_netx(tmp_path / "again.net", network)
-    again = read_plain(tmp_path / "again.net")
-    assert [layer.shape for layer in again.layers] == [layer.shape for layer in network.layers]
-    for one, other in zip(network.layers, again.layers, strict=True):
-        np.testing.assert_array_equal(one.synapses.weight, other.synapses.weight)
-        assert one.neuron == other.neuron
 
 
 def shared_memory():

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from ipvae.lava_procs.importing import import_lava
+from ipvae.lava_procs.importing import import_lava_dl
 from ipvae.network.fields import FIELDS_1 as FIELDS
 from ipvae.network.file_io import write_network
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.lava()
 
 @pytest.fixture
 def block_of():
-    import_lava()
+    import_lava_dl()
     from ipvae.lava_procs.slayer_block import PoissonRecurrent
 
     return lambda network, **options: PoissonRecurrent(network.layer, **options)
@@ -78,7 +78,7 @@ def test_other_layers_are_refused(kinds, block_of, name, message):
 
 
 def test_lava_dl_walks_our_file(tmp_path, make_network):
-    import_lava()
+    import_lava_dl()
     from lava.lib.dl.netx.utils import NetDict
 
     network = make_network()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ipvae.emulator import recording
-from ipvae.lava_procs.importing import import_lava
+from ipvae.lava_procs.importing import import_lava_dl
 from ipvae.lava_procs.runner import run
 from ipvae.network.file_io import write_network
 from ipvae.network.trace import compare
@@ -28,7 +28,7 @@ CUBA = {
 @pytest.fixture
 def model(make_network):
     """A lava-dl model as its tutorials write them: blocks in a list, one after another."""
-    import_lava()
+    import_lava_dl()
     import torch
     from lava.lib.dl import slayer
 

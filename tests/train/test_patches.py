@@ -1,6 +1,9 @@
+import sys
+
 import numpy as np
 import pytest
 
+from ipvae.errors import DataError
 from ipvae.train import patches as module
 from ipvae.train.data import load_images
 from ipvae.train.patches import STEPS_PER_DEVIATION, cut, whiten
@@ -36,6 +39,21 @@ def test_patches_are_the_same_every_time(images):
     again = load_images("patches")
     np.testing.assert_array_equal(images.train_pixels, again.train_pixels)
     np.testing.assert_array_equal(images.test_pixels, again.test_pixels)
+
+
+def test_the_first_patches_are_the_first_of_all(images):
+    train, test = module.patches(300, 7)
+    np.testing.assert_array_equal(train, images.train_pixels[:300])
+    np.testing.assert_array_equal(test, images.test_pixels[:7])
+    few = load_images("patches", first=(300, 7))
+    assert (len(few.train_pixels), len(few.test_pixels)) == (300, 7)
+
+
+@pytest.mark.parametrize(("package", "named"), [("skimage", "image"), ("sklearn", "learn")])
+def test_a_package_whose_photographs_are_missing_is_named(monkeypatch, package, named):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(DataError, match=f"scikit-{named} is not installed"):
+        module.photographs()
 
 
 def test_training_and_test_patches_come_from_different_places(images, monkeypatch):

@@ -1,0 +1,12 @@
+"""Sub-process model of the network: Lava matches the exact type, so it needs its own."""
+
+from lava.magma.core.decorator import implements
+from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
+
+from ipvae.lava_procs.block_model import BlockModel
+from ipvae.lava_procs.procs.plain_network.process import LavaDlNetwork
+
+
+@implements(proc=LavaDlNetwork, protocol=LoihiProtocol)
+class PyLavaDlNetworkModel(BlockModel):
+    """Sub-process model; the blocks inside are built by the network."""
