@@ -10,6 +10,7 @@ from ipvae.cli.evaluation_options import SchedulerOption
 from ipvae.cli.inputs import (
     DataDirOption,
     ImagesOption,
+    IntegersOption,
     NetArgument,
     SeedOption,
     StepsOption,
@@ -40,6 +41,7 @@ def report(
     ] = None,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
+    integers: IntegersOption = "input",
     measured: Annotated[
         Path | None,
         typer.Option(
@@ -76,7 +78,9 @@ def report(
             "--sanafe": sanafe or None,
             "--seeds": seeds,
         }
-        report_plain_net(net, out, samples or PLAIN_SAMPLES, steps, seed, images, json, refused)
+        report_plain_net(
+            net, out, samples or PLAIN_SAMPLES, steps, seed, images, json, refused, integers
+        )
         return
     run_options = {
         "--samples": samples,

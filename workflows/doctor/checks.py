@@ -43,7 +43,7 @@ OPTIONAL = {
     "sanafe": ("sanafe", "report sanafe=True", f"pip install '{PACKAGE}[sanafe]'"),
     "scikit-image": ("skimage", PATCHES, f"pip install '{PACKAGE}[patches]'"),
     "lava-nc": ("lava.magma.core.process.process", "backend=lava", LAVA_EXTRA),
-    "lava-dl": ("lava.lib.dl.netx.hdf5", "backend=lava", LAVA_EXTRA),
+    "lava-dl": ("lava.lib.dl.netx.hdf5", "training with its SLAYER block", LAVA_EXTRA),
 }
 """Packages with the module to import, what they are for, and how to get them."""
 
