@@ -193,6 +193,7 @@ def test_the_command_line_gives_the_same(model, net, images, labels, tmp_path, c
 
 
 def test_a_shipped_model_goes_by_its_name():
+    pytest.importorskip("skimage")  # its photographs
     found = ipvae.evaluate("patches", samples=3, steps=2)
     assert (found.name, found.images) == ("patches", 3)
 

@@ -171,7 +171,7 @@ def test_several_seeds_are_told_with_their_spread(net):
         ({"verify": ("emulator",)}, "verify: found 'emulator', allowed backends to compare"),
         ({"verify": "brian"}, "backend: found 'brian', allowed emulator, lava"),
         ({"samples": 99}, "samples: found 99, allowed up to 5"),
-        ({"measured": "nothing.csv"}, "nothing.csv: no such file"),
+        ({"measured": "nothing.csv"}, "nothing.csv: cannot be read"),
     ],
 )
 def test_what_cannot_be_is_refused_before_any_work(net, tmp_path, options, said):
