@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ class TraceDigest:
     """
 
     def __init__(self) -> None:
-        self._open: dict[str, tuple[int, hashlib._Hash]] = {}
+        self._open: dict[str, tuple[int, Any]] = {}
         self._done: dict[str, bytes] = {}
         self._in_order = True
 
