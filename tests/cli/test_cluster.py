@@ -69,7 +69,11 @@ def test_a_killed_worker_changes_no_number(command, net, cluster, monkeypatch):
                 killed.append(kill_a_busy_worker(cluster))
             progress(shard)
 
-        return spread(function, shards, scheduler, told)
+        def slowly(shard):
+            time.sleep(0.2)  # so that a worker is busy when the first result is here
+            return function(shard)
+
+        return spread(slowly, shards, scheduler, told)
 
     monkeypatch.setattr(scale, "spread", with_a_kill)
     words = ("evaluate", net, "--steps", f"7,{STEPS}", "--sparsity", "--json", "-")
