@@ -24,10 +24,10 @@ from pathlib import Path
 import numpy as np
 from roofline import Roofline
 
-from ipvae.emulator import Emulator, program
+from ipvae.emulator import Emulator, layout
 from ipvae.network.description import IntNetwork
-from ipvae.network.drive import drive
-from ipvae.network.file_io import read_network
+from ipvae.network.io.network_file import read_network
+from ipvae.network.rules.drive import drive
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 1
@@ -144,7 +144,7 @@ def measure(net: Path, batch: int, settle: int, rounds: int, lava: bool) -> dict
     one = ours[1]
     u = np.concatenate([t.u(network.code, network.n_neurons) for t in one.tiles])
     torch = Torch(network, images, u)
-    (part,) = program.parts(network)
+    (part,) = layout.parts(network)
     roof = Roofline(part, one.tiles[0])
     found: dict[str, list[float]] = {}
 

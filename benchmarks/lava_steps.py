@@ -27,10 +27,10 @@ import numpy as np
 from ipvae.lava_procs.configuration import EVENT_DRIVEN, STOCK
 from ipvae.lava_procs.importing import import_lava_dl
 from ipvae.lava_procs.runner import LavaRunner
-from ipvae.network import random_source
 from ipvae.network.description import IntNetwork
-from ipvae.network.drive import drives
-from ipvae.network.file_io import read_network
+from ipvae.network.io.network_file import read_network
+from ipvae.network.rules import random_source
+from ipvae.network.rules.drive import drives
 
 THRESHOLD = 1000
 """Of the stock neurons, in units of their bias."""

@@ -12,9 +12,10 @@ from llvmlite import ir
 from numba import njit
 from numba.core import types
 
-from ipvae.emulator import blocks, drawing, program
-from ipvae.emulator.lanes import ADDRESS, LANES, Code, address, kernel, moved, start_of
-from ipvae.emulator.messages import receive
+from ipvae.emulator import layout
+from ipvae.emulator.simd import blocks, drawing
+from ipvae.emulator.simd.int32x16 import ADDRESS, LANES, Code, address, kernel, moved, start_of
+from ipvae.emulator.simd.messages import receive
 from ipvae.emulator.tile import Tile
 
 _VECTORS = 16
@@ -112,13 +113,13 @@ def _best(run: Callable[[], Any], repeats: int) -> float:
 class Roofline:
     """What a settled tile's rows need at least, one thread."""
 
-    def __init__(self, part: program.Part, tile: Tile) -> None:
+    def __init__(self, part: layout.Part, tile: Tile) -> None:
         self.part = part
         k, layer = part.width, part.layer
         name = part.stage.name
         z = tile.z(name, layer.n_neurons)
         self.n, self.active = len(z), float((z != 0).mean() * layer.n_neurons)
-        self.weights = program.aligned((k, -(-k // 256) * 256), np.int8)
+        self.weights = layout.aligned((k, -(-k // 256) * 256), np.int8)
         assert layer.weight_rec is not None
         self.weights[: layer.n_neurons, : layer.n_neurons] = layer.weight_rec.T
         self.rows = np.zeros((self.n, k), np.int32)
@@ -126,10 +127,10 @@ class Roofline:
         for i, of_image in enumerate(z):
             self.rows[i, : self.counts[i]] = np.flatnonzero(of_image)
         self.heard, self.a_in = tile.last_messages(name), tile.whole_a_in(name).copy()
-        self.total = program.aligned((self.weights.shape[1],), np.int32)
+        self.total = layout.aligned((self.weights.shape[1],), np.int32)
         self.u = tile.whole_u(name)
         self.keys = np.arange(2 * self.n, dtype=np.uint32).reshape(-1, 2) * 7919
-        self.work = program.new_work(k)
+        self.work = layout.new_work(k)
         quads = np.arange(k // 4, dtype=np.int32)
         self.offsets, self.values = quads * blocks.QUAD, np.ones(k // 4, np.int32)
         self.z = np.zeros(k, np.int64)

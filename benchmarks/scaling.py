@@ -16,7 +16,7 @@ import numpy as np
 from ipvae.emulator import Emulator
 from ipvae.emulator.engine import processors
 from ipvae.network.description import InputFormat, IntNetwork
-from ipvae.network.file_io import read_network
+from ipvae.network.io.network_file import read_network
 from ipvae.network.layers import PoissonLayer
 
 SEED = 3

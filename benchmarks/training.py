@@ -29,12 +29,12 @@ import torch
 
 from ipvae.float_models.checkpoint import load_checkpoint
 from ipvae.float_models.config import TrainConfig, preset_config
-from ipvae.train.data import load_images
-from ipvae.train.fit import new_optimiser, optimise
-from ipvae.train.gradient import Means, Workspace
-from ipvae.train.model import IPVAE
-from ipvae.train.parallel import matrix_precision, workers
-from ipvae.train.schedule import settings_at
+from ipvae.train.datasets.images import load_images
+from ipvae.train.fused.gradient import Means, Workspace
+from ipvae.train.fused.parallel import matrix_precision, workers
+from ipvae.train.models.trainable_ipvae import IPVAE
+from ipvae.train.run.fit import new_optimiser, optimise
+from ipvae.train.run.schedule import settings_at
 
 BATCH, STEPS, LATENTS = 100, 16, 512
 BATCHES = 10

@@ -13,10 +13,10 @@ import typer
 
 from ipvae import __version__
 from ipvae.cli.arguments import with_options
-from ipvae.cli.commands import Commands, Group
+from ipvae.cli.command_groups import Commands, Group
 from ipvae.cli.entry import TERMINATED
+from ipvae.cli.options.plan import completed
 from ipvae.cli.output import settings, shown_on_terminal
-from ipvae.cli.plan import completed
 from ipvae.errors import IpvaeError
 
 ClickException: Any = typer.BadParameter.__mro__[2]

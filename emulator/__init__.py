@@ -1,8 +1,8 @@
 """The fast bit-exact engine: images by the tile, threads over tiles. See docs/performance.md."""
 
+from ipvae.emulator.early_stopping import Stopped, StopRule, run_until_settled
 from ipvae.emulator.engine import Emulator, Row, Step, Tell
 from ipvae.emulator.recording import run_to_file
-from ipvae.emulator.settling import Stopped, StopRule, run_until_settled
 from ipvae.emulator.snapshots import totals_at
 from ipvae.moved import moved
 

@@ -10,18 +10,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ipvae.emulator import program
-from ipvae.emulator.compiling import say_if_compiling
+from ipvae.emulator import layout
+from ipvae.emulator.simd.compiling import say_if_compiling
 from ipvae.emulator.tile import IMAGES, Tile
 from ipvae.errors import InputError
-from ipvae.network import random_source
-from ipvae.network.arithmetic import TERM_MAX
-from ipvae.network.bounds import require_proved
 from ipvae.network.description import IntNetwork
-from ipvae.network.draws import check_draws
-from ipvae.network.stream import frame, stream_drives
-from ipvae.network.totals import LayerTotals, Totals
-from ipvae.network.trace import VARIABLES
+from ipvae.network.proof.bounds import require_proved
+from ipvae.network.rules import random_source
+from ipvae.network.rules.arithmetic import TERM_MAX
+from ipvae.network.rules.stream import frame, stream_drives
+from ipvae.network.traces.replay import check_draws
+from ipvae.network.traces.totals import LayerTotals, Totals
+from ipvae.network.traces.trace import VARIABLES
 
 R = TypeVar("R")
 Tell = Callable[[str], None]
@@ -70,7 +70,7 @@ class Emulator:
         self.network = network
         self.threads = threads or processors()
         self.tile = tile
-        self._parts = program.parts(network)
+        self._parts = layout.parts(network)
         self._tell = tell
 
     def rows(
@@ -95,7 +95,7 @@ class Emulator:
         draws : (N, n_steps + 1, K) int, optional
             Counts to replay in place of the sampler's; the seed then has no effect.
         hold : int, optional
-            Updates that each frame of a stream drives (`ipvae.network.stream`).
+            Updates that each frame of a stream drives (`ipvae.network.rules.stream`).
 
         Raises
         ------
@@ -326,7 +326,7 @@ class Finished:
         tile.advance(n_steps + 1 - tile.row)
         self.last = {name: _after(tile, name, layer.n_neurons) for name, layer in layers.items()}
         self.sums = {  # copies: the tile may run on
-            name: program.Sums(*(part.copy() for part in sums)) for name, sums in tile.sums.items()
+            name: layout.Sums(*(part.copy() for part in sums)) for name, sums in tile.sums.items()
         }
         self.drives_at_limit = drives_at_limit(tile)
 
@@ -337,7 +337,7 @@ def drives_at_limit(tile: Tile) -> dict[str, int]:
 
 
 def layer_totals(
-    sums: Sequence[program.Sums], at_limit: int, u: np.ndarray, z: np.ndarray
+    sums: Sequence[layout.Sums], at_limit: int, u: np.ndarray, z: np.ndarray
 ) -> LayerTotals:
     """Add up what tiles counted of a layer, whose last row is u and z (N, K)."""
     k = u.shape[1]

@@ -7,8 +7,8 @@ import numpy as np
 
 from ipvae.emulator.engine import Emulator, Finished
 from ipvae.emulator.tile import Tile, listed_in_bytes, sent
-from ipvae.network.observing import Observer, Watcher
-from ipvae.network.totals import Totals
+from ipvae.network.traces.observers import Observer, Watcher
+from ipvae.network.traces.totals import Totals
 
 
 class TileRow:

@@ -8,11 +8,11 @@ import numpy as np
 from ipvae.emulator.engine import Emulator, Row, Tell
 from ipvae.emulator.tile import IMAGES
 from ipvae.network.description import IntNetwork
-from ipvae.network.draws import check_draws
-from ipvae.network.file_io import checksum
-from ipvae.network.record import EVERYTHING, LayerRecord, Record
-from ipvae.network.trace import Trace
-from ipvae.network.trace_stream import CHUNK_ROWS, open_trace
+from ipvae.network.io.network_file import checksum
+from ipvae.network.traces.replay import check_draws
+from ipvae.network.traces.selection import EVERYTHING, LayerRecord, Record
+from ipvae.network.traces.streaming import CHUNK_ROWS, open_trace
+from ipvae.network.traces.trace import Trace
 
 BATCH = 256
 """Images that `run` advances together; results do not depend on it."""

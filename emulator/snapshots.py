@@ -7,7 +7,7 @@ import numpy as np
 from ipvae.emulator.engine import Emulator, Finished
 from ipvae.emulator.tile import Tile
 from ipvae.errors import InputError
-from ipvae.network.totals import Totals
+from ipvae.network.traces.totals import Totals
 
 
 def totals_at(

@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ipvae.emulator import kernels, program
-from ipvae.emulator.program import Messages, Part, PoissonRules, Sums
+from ipvae.emulator import layout
+from ipvae.emulator.layout import Messages, Part, PoissonRules, Sums
+from ipvae.emulator.simd import kernels
 
 IMAGES = 64
 """Images of a tile, at most; results do not depend on it."""
@@ -66,11 +67,11 @@ class Tile:
         # A layer that hears itself, or nothing, needs no other between its rows.
         self._together = ROWS if len(parts) == 1 and frame is None else 1
         self._states = {
-            p.stage.name: program.new_state(p, drives[p.stage.name][:, 0], keys) for p in parts
+            p.stage.name: layout.new_state(p, drives[p.stage.name][:, 0], keys) for p in parts
         }
-        self._messages = {p.stage.name: program.new_messages(p, self.n) for p in parts}
-        self.sums: dict[str, Sums] = {p.stage.name: program.new_sums(p) for p in parts}
-        self._work = program.new_work(max(p.width for p in parts))
+        self._messages = {p.stage.name: layout.new_messages(p, self.n) for p in parts}
+        self.sums: dict[str, Sums] = {p.stage.name: layout.new_sums(p) for p in parts}
+        self._work = layout.new_work(max(p.width for p in parts))
 
     def advance(self, rows: int) -> None:
         """Let every layer act at the next rows."""
@@ -85,8 +86,8 @@ class Tile:
 
     def keep(self, images: np.ndarray) -> None:
         """Go on with these images of the tile alone, indices in increasing order."""
-        self._states = {n: program.kept(state, images) for n, state in self._states.items()}
-        self._messages = {n: program.kept(sent, images) for n, sent in self._messages.items()}
+        self._states = {n: layout.kept(state, images) for n, state in self._states.items()}
+        self._messages = {n: layout.kept(sent, images) for n, sent in self._messages.items()}
         self.drives = {name: drive[images] for name, drive in self.drives.items()}
         self._draws = None if self._draws is None else self._draws[images]
         self.n = len(images)

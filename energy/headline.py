@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ipvae.energy.measured import LOGGED_CHIP
+from ipvae.energy.measurement.comparison import LOGGED_CHIP
 from ipvae.energy.models.loihi2 import CHIP, WIDTH
 from ipvae.energy.models.row import EnergyRow, TimeRow
 

@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.chip.core_memory import CONSERVATIVE, layer_shapes
+from ipvae.chip.limits import TARGETS, Line
+from ipvae.chip.placement import Placement, place
 from ipvae.energy.models.row import EnergyRow, TimeRow
 from ipvae.energy.models.sanafe import SPIKE_OUT_PJ
 from ipvae.errors import BackendError, InputError
-from ipvae.network.activity import activity_of, received_messages
-from ipvae.network.core_memory import CONSERVATIVE, layer_shapes
 from ipvae.network.description import IntNetwork
-from ipvae.network.limits import TARGETS, Line
-from ipvae.network.partition import Placement, place
-from ipvae.network.trace import Trace
-from ipvae.network.wiring import Stage
+from ipvae.network.schedule import Stage
+from ipvae.network.traces.activity import activity_of, received_messages
+from ipvae.network.traces.trace import Trace
 
 INSTALL = "pip install 'ipvae-loihi[sanafe]'"
 NEVER = 1e30

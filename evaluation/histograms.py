@@ -4,13 +4,13 @@ from bisect import bisect_left
 
 import numpy as np
 
-from ipvae.network.activations import LINEAR
-from ipvae.network.arithmetic import STATE_MAX
 from ipvae.network.description import IntNetwork
 from ipvae.network.layers import GradedLayer, PoissonLayer
-from ipvae.network.neurons import graded_output
-from ipvae.network.totals import Totals
-from ipvae.network.wiring import AnyLayer
+from ipvae.network.rules.activations import LINEAR
+from ipvae.network.rules.arithmetic import STATE_MAX
+from ipvae.network.rules.neuron_step import graded_output
+from ipvae.network.schedule import AnyLayer
+from ipvae.network.traces.totals import Totals
 
 BINS = 64
 LEAST_RATE = 2.0**-10

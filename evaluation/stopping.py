@@ -9,11 +9,11 @@ from collections.abc import Callable
 import numpy as np
 
 from ipvae.errors import InputError
-from ipvae.network.arithmetic import to_nats
 from ipvae.network.description import IntNetwork
-from ipvae.network.drive import drive
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.pixels import to_real
+from ipvae.network.rules.arithmetic import to_nats
+from ipvae.network.rules.drive import drive
 
 
 class FitOfEach:

@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ipvae.float_models import kernels
 from ipvae.float_models.checkpoint import Checkpoint
-from ipvae.float_models.infer import State
-from ipvae.float_models.steps import Belief, log_sigma, precision
+from ipvae.float_models.inference import kernels
+from ipvae.float_models.inference.infer import State
+from ipvae.float_models.inference.steps import Belief, log_sigma, precision
 from ipvae.float_models.zoo import PRIORS
 
 ACTIVE = 0.01
@@ -42,16 +42,16 @@ class Figures:
 def figures(checkpoint: Checkpoint, images: np.ndarray, state: State) -> Figures:
     """Return the figures of beliefs about images.
 
-    The prior is the one that `ipvae.float_models.infer.sample` draws from, whatever the number of
-    updates: with it the ELBO is a bound for every belief. (The loss of iterative models has
-    another KL, from the belief one update before.) A belief that depends on earlier draws gives
+    The prior is the one that `ipvae.float_models.inference.infer.sample` draws from, whatever the
+    number of updates: with it the ELBO is a bound for every belief. (The loss of iterative models
+    has another KL, from the belief one update before.) A belief that depends on earlier draws gives
     the bound in expectation over them.
 
     Parameters
     ----------
     checkpoint : the model
     images : (N, M), real units
-    state : of `ipvae.float_models.infer.infer` with the same images
+    state : of `ipvae.float_models.inference.infer.infer` with the same images
     """
     latent = checkpoint.member.latent
     params = {name: array.astype(np.float64) for name, array in checkpoint.params.items()}

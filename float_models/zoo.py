@@ -1,8 +1,8 @@
 """Every model that can be trained, as a choice of parts.
 
 A new member is one entry of `MEMBERS`: its latent, how it infers and its encoder
-(`ipvae.float_models.steps`; to train it, `ipvae.train.vae`). All have the linear decoder
-x ~ N(Phi z, sigma^2), one deviation for each pixel.
+(`ipvae.float_models.inference.steps`; to train it, `ipvae.train.models.vae`). All have the linear
+decoder x ~ N(Phi z, sigma^2), one deviation for each pixel.
 """
 
 import math
@@ -16,7 +16,7 @@ CHANNELS = 32
 """Channels of the convolutional encoder's first layer; the second has twice as many."""
 
 RELAXATIONS = ("eat", "eat-cubic")
-"""Forms of a relaxed Poisson draw, see `ipvae.float_models.draws`."""
+"""Forms of a relaxed Poisson draw, see `ipvae.float_models.inference.draws`."""
 
 Shape = tuple[str | int, ...]
 

@@ -3,7 +3,8 @@
 import pytest
 
 from ipvae.errors import BackendError
-from ipvae.lava_procs import loihi2, runner
+from ipvae.lava_procs import runner
+from ipvae.lava_procs.board import loihi2
 
 
 def pytest_addoption(parser):

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ipvae.network.file_io import read_network
-from ipvae.network.trace import compare, read_trace
+from ipvae.network.io.network_file import read_network
+from ipvae.network.traces.trace import compare, read_trace
 
 RUNS = Path(__file__).resolve().parent.parent / "docs" / "vectors" / "runs"
 VECTORS = sorted(RUNS.glob("*.net.h5"))

@@ -36,7 +36,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path`.
 
     On an error the temporary file is removed and the file that was there is kept. It is locked
-    (flock) meanwhile, so HDF5's library cannot open it; `ipvae.network.hdf5_output` can.
+    (flock) meanwhile, so HDF5's library cannot open it; `ipvae.network.io.hdf5_output` can.
 
     Raises
     ------

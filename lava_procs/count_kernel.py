@@ -1,13 +1,14 @@
 """Counts of one step, compiled (numba); docs/arithmetic.md, sections 4 and 5.
 
 A draw in NumPy takes most of a neuron's step: a hundred calls for 512 numbers.
-`ipvae.network.poisson.draw` and `ipvae.network.random_source.uniforms` are the same, readable.
+`ipvae.network.rules.poisson.draw` and `ipvae.network.rules.random_source.uniforms` are the same,
+readable.
 """
 
 import numpy as np
 
 from ipvae.compiled import compiled
-from ipvae.network.poisson import thresholds
+from ipvae.network.rules.poisson import thresholds
 
 _MASK = np.uint32(0xFFFFFF)
 _WEYL_A, _WEYL_B = np.uint32(0x9E3779), np.uint32(0xD80165)
@@ -40,7 +41,7 @@ def draw_counts(
     step : int
         The row.
     table : (481, 27) int32
-        `ipvae.network.poisson.thresholds`.
+        `ipvae.network.rules.poisson.thresholds`.
     count_max : int
         Of the payload.
 

@@ -5,19 +5,19 @@ from typing import Any
 import numpy as np
 
 from ipvae.errors import InputError
-from ipvae.lava_procs.built import BuiltNetwork, log_handlers_kept
 from ipvae.lava_procs.configuration import EVENT_DRIVEN, configuration
 from ipvae.lava_procs.importing import import_lava
-from ipvae.lava_procs.watch import TIMEOUT_SECONDS, require_timeout
-from ipvae.network import random_source
-from ipvae.network.arithmetic import TERM_MAX
-from ipvae.network.bounds import require_proved
+from ipvae.lava_procs.supervision.session import BuiltNetwork, log_handlers_kept
+from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS, require_timeout
 from ipvae.network.description import IntNetwork
-from ipvae.network.draws import check_draws
-from ipvae.network.file_io import checksum
-from ipvae.network.record import EVERYTHING, Record
-from ipvae.network.stream import frames, stream_drives
-from ipvae.network.trace import Trace
+from ipvae.network.io.network_file import checksum
+from ipvae.network.proof.bounds import require_proved
+from ipvae.network.rules import random_source
+from ipvae.network.rules.arithmetic import TERM_MAX
+from ipvae.network.rules.stream import frames, stream_drives
+from ipvae.network.traces.replay import check_draws
+from ipvae.network.traces.selection import EVERYTHING, Record
+from ipvae.network.traces.trace import Trace
 
 PIPE_BUFFER = 4
 
@@ -161,7 +161,7 @@ class LavaRunner:
         if found.keys() != layers.keys():
             raise InputError(
                 f"drives: of the layers {', '.join(found)}, allowed {', '.join(layers)}, all of "
-                "them; take them from ipvae.network.drive"
+                "them; take them from ipvae.network.rules.drive"
             )
         for name, layer in layers.items():
             drive, k = np.asarray(found[name]), layer.n_neurons
@@ -171,7 +171,7 @@ class LavaRunner:
                 raise InputError(
                     f"drive of layer {name}: shape {drive.shape} of {drive.dtype}, allowed "
                     f"{shapes[-1]} of integers within +-{TERM_MAX}; take it from "
-                    "ipvae.network.drive"
+                    "ipvae.network.rules.drive"
                 )
 
     def _collect(self, draws: np.ndarray | None) -> dict[str, np.ndarray]:
@@ -242,7 +242,7 @@ def run(
         Counts to replay in place of the sampler's; the seed is then only a name in the trace.
     record : Record
     hold : int, optional
-        Updates that each frame of a stream drives (`ipvae.network.stream`).
+        Updates that each frame of a stream drives (`ipvae.network.rules.stream`).
     dense : 'event-driven' or 'stock'
         Model of Lava's Dense; the trace's backend is 'lava' or 'lava-stock' accordingly.
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from ipvae.network.record import LayerRecord
-from ipvae.network.stream import frame, frames
+from ipvae.network.rules.stream import frame, frames
+from ipvae.network.traces.selection import LayerRecord
 
 CHUNK_BYTES = 2**20
 """Largest message of a trace: shared memory does not grow with the number of steps."""
@@ -30,7 +30,7 @@ class Schedule:
     ----------
     n_steps : updates of each image (T)
     length : chip steps that an image takes
-    period, phase, lag : as `ipvae.network.wiring` defines them
+    period, phase, lag : as `ipvae.network.schedule` defines them
     hold : updates that each frame of a stream drives; None where an image is a single one
     """
 

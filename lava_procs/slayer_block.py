@@ -1,7 +1,7 @@
 """The Poisson layer as a block of lava-dl's SLAYER: trains there, exports as our files do.
 
 `export_hdf5` is inherited from lava-dl's AbstractRecurrent and writes the same
-dense_rec group as `ipvae.network.file_io`, dataset by dataset.
+dense_rec group as `ipvae.network.io.network_file`, dataset by dataset.
 """
 
 import math
@@ -11,9 +11,9 @@ import torch
 from lava.lib.dl.slayer.block import base
 from lava.lib.dl.slayer.synapse import Dense
 
-from ipvae.network.arithmetic import FRAC_BITS, SELF_MAX
-from ipvae.network.fields import neuron_fields
+from ipvae.network.io.fields import neuron_fields
 from ipvae.network.layers import SUBTRACTED, PoissonLayer
+from ipvae.network.rules.arithmetic import FRAC_BITS, SELF_MAX
 
 
 def per_nat(layer: PoissonLayer) -> float:

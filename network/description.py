@@ -13,7 +13,7 @@ import numpy as np
 
 from ipvae.errors import DescriptionError, InputError
 from ipvae.network.layers import GradedLayer, PoissonLayer, frozen
-from ipvae.network.wiring import AnyLayer, Wiring, wiring
+from ipvae.network.schedule import AnyLayer, Wiring, wiring
 
 DRAWN = 1
 """Layer word of the random keys: the code's, whatever its number, since nothing else draws."""
@@ -160,7 +160,7 @@ class IntNetwork:
         InputError
             If it cannot be written, or a file is there and `overwrite` is False.
         """
-        from ipvae.network.file_io import write_network
+        from ipvae.network.io.network_file import write_network
 
         if Path(path).exists() and not overwrite:
             raise InputError(

@@ -5,8 +5,11 @@ from ipvae.moved import moved
 __getattr__ = moved(
     __name__,
     {
-        "read_network": ("ipvae.network.file_io:read_network", "ipvae.load_network(path)"),
-        "write_network": ("ipvae.network.file_io:write_network", "network.save(path)"),
-        "checksum": ("ipvae.network.file_io:checksum", "ipvae.network.file_io.checksum"),
+        "read_network": ("ipvae.network.io.network_file:read_network", "ipvae.load_network(path)"),
+        "write_network": ("ipvae.network.io.network_file:write_network", "network.save(path)"),
+        "checksum": (
+            "ipvae.network.io.network_file:checksum",
+            "ipvae.network.io.network_file.checksum",
+        ),
     },
 )

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ipvae.errors import DescriptionError
-from ipvae.network.activations import CEILING_BITS, LINEAR, NAMES
-from ipvae.network.arithmetic import CHANGE_MAX, FRAC_BITS, SELF_MAX, STATE_MAX, TERM_MAX
-from ipvae.network.poisson import LOG_RATE_MAX, LOG_RATE_MIN, largest_draw
+from ipvae.network.rules.activations import CEILING_BITS, LINEAR, NAMES
+from ipvae.network.rules.arithmetic import CHANGE_MAX, FRAC_BITS, SELF_MAX, STATE_MAX, TERM_MAX
+from ipvae.network.rules.poisson import LOG_RATE_MAX, LOG_RATE_MIN, largest_draw
 
 WEIGHT_EXP_RANGE = (-8, 14)
 DRIVE_EXP_RANGE = (-24, 14)
@@ -171,7 +171,7 @@ class PoissonLayer(Layer):
     memory : bool
         Whether an update starts from the last log-rate (an iterative model) or from `u_init`.
     ceiling : bool
-        Whether log-rates near `u_max` bend (`ipvae.network.activations.soft_ceiling`).
+        Whether log-rates near `u_max` bend (`ipvae.network.rules.activations.soft_ceiling`).
     """
 
     self_weight: np.ndarray
@@ -259,7 +259,7 @@ class GradedLayer(Layer):
     shift : int
         What is sent is in steps of 2**shift units.
     activation : 'linear' or 'swish'
-        `ipvae.network.activations.swish` takes a unit of 2**-12.
+        `ipvae.network.rules.activations.swish` takes a unit of 2**-12.
     unit : float
         Real value of one step of what is sent; figures of merit only.
     """

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from ipvae.errors import DescriptionError, InputError
-from ipvae.network.arrays import read_npy
 from ipvae.network.description import InputFormat, check_pixels
+from ipvae.network.io.array_files import read_npy
 
 
 def load_array(path: str | Path, kinds: str, allowed: str) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ipvae.network.distribution import distance_to_poisson, probabilities
-from ipvae.network.poisson import (
+from ipvae.network.rules.distribution import distance_to_poisson, probabilities
+from ipvae.network.rules.poisson import (
     LOG_RATE_MAX,
     LOG_RATE_MIN,
     UNIFORM_VALUES,

@@ -6,15 +6,15 @@
 import argparse
 from collections.abc import Callable
 
-from ipvae.network.core_memory import (
+from ipvae.chip.core_memory import (
     READINGS,
     LayerShape,
     Reading,
     error_unit_shapes,
     recurrent_shape,
 )
-from ipvae.network.limits import TARGETS, Line, Target
-from ipvae.network.partition import Placement, place
+from ipvae.chip.limits import TARGETS, Line, Target
+from ipvae.chip.placement import Placement, place
 
 PIXELS = 784
 MOST = 2**16

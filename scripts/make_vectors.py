@@ -9,12 +9,12 @@ from vectors import bounds, counts, drive, kinds, random_source, ranges, runs, s
 from vectors.runs import random_network
 
 from ipvae.emulator.recording import run
-from ipvae.network.bounds import layer_saturations
 from ipvae.network.description import IntNetwork
-from ipvae.network.drive import drives
-from ipvae.network.fields import version_of
-from ipvae.network.file_io import write_network
-from ipvae.network.trace import VARIABLES, Trace, write_trace
+from ipvae.network.io.fields import version_of
+from ipvae.network.io.network_file import write_network
+from ipvae.network.proof.bounds import layer_saturations
+from ipvae.network.rules.drive import drives
+from ipvae.network.traces.trace import VARIABLES, Trace, write_trace
 
 __all__ = ["FOLDER", "kinds", "main", "random_network", "runs", "tables"]
 

@@ -1,8 +1,8 @@
 """Change one line at a time in a copy of the tree, and list the changes that no test notices.
 
 .venv/bin/python scripts/mutate.py --room energy --sample 30 --seed 1
-.venv/bin/python scripts/mutate.py --files energy/cores.py
-.venv/bin/python scripts/mutate.py --only energy/cores.py:56:arithmetic:1
+.venv/bin/python scripts/mutate.py --files energy/counting/cores.py
+.venv/bin/python scripts/mutate.py --only energy/counting/cores.py:56:arithmetic:1
 """
 
 import argparse

@@ -41,7 +41,9 @@ def asks_for_long(config):
 
 def pytest_configure(config):
     """Time the tests; a shell that starts this in the background has SIGINT ignored, undo that."""
-    config.pluginmanager.register(module_from(ROOT / "tests" / "cpu_times.py").CpuTimes())
+    config.pluginmanager.register(
+        module_from(ROOT / "tests" / "support" / "cpu_times.py").CpuTimes()
+    )
     wanted = "long" if asks_for_long(config) else "fast"
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", wanted))
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -83,18 +85,18 @@ def pytest_make_parametrize_id(val):
 def pytest_generate_tests(metafunc):
     """A test that asks for one of these runs once for each.
 
-    `network_kind`: the names of tests/kinds.py. `built_kind`: the same in `-m long`, else those
-    that stand for all. `act`: what the documents that the test's module names in DOCUMENTS have
-    their readers do.
+    `network_kind`: the names of tests/support/kinds.py. `built_kind`: the same in `-m long`, else
+    those that stand for all. `act`: what the documents that the test's module names in DOCUMENTS
+    have their readers do.
     """
     asked = {"network_kind", "built_kind"} & set(metafunc.fixturenames)
     for name in asked:
-        kinds = module_from(ROOT / "tests" / "kinds.py")
+        kinds = module_from(ROOT / "tests" / "support" / "kinds.py")
         few = kinds.BUILT if name == "built_kind" else kinds.NAMES
         marks = {kind: () if kind in few else pytest.mark.long for kind in kinds.NAMES}
         metafunc.parametrize(name, [pytest.param(k, marks=m) for k, m in marks.items()])
     if "act" in metafunc.fixturenames:
-        documents = module_from(ROOT / "tests" / "documents.py")
+        documents = module_from(ROOT / "tests" / "support" / "documents.py")
         every = [act for name in metafunc.module.DOCUMENTS for act in documents.acts(name)]
         metafunc.parametrize("act", every, ids=str)
 
@@ -113,8 +115,8 @@ def vector_script():
 
 @pytest.fixture(scope="session")
 def fork(tmp_path_factory):
-    """Function of words that starts a command beside this process, tests/forks.py."""
-    forks = module_from(ROOT / "tests" / "forks.py")
+    """Function of words that starts a command beside this process, tests/support/forks.py."""
+    forks = module_from(ROOT / "tests" / "support" / "forks.py")
     return functools.partial(forks.Fork, tmp_path_factory.mktemp("forks"))
 
 
@@ -144,20 +146,20 @@ def make_network(vector_script):
 
 @pytest.fixture(scope="session")
 def kinds():
-    """Small random networks of every kind, tests/kinds.py."""
-    return module_from(ROOT / "tests" / "kinds.py")
+    """Small random networks of every kind, tests/support/kinds.py."""
+    return module_from(ROOT / "tests" / "support" / "kinds.py")
 
 
 @pytest.fixture(scope="session")
 def exported():
-    """Networks by our exporters, tests/exported.py."""
-    return module_from(ROOT / "tests" / "exported.py")
+    """Networks by our exporters, tests/support/exported.py."""
+    return module_from(ROOT / "tests" / "support" / "exported.py")
 
 
 @pytest.fixture(scope="session")
 def random_networks():
-    """Strategy for networks of any wiring, tests/random_networks.py."""
-    return module_from(ROOT / "tests" / "random_networks.py")
+    """Strategy for networks of any wiring, tests/support/random_networks.py."""
+    return module_from(ROOT / "tests" / "support" / "random_networks.py")
 
 
 @pytest.fixture(scope="session")
@@ -168,73 +170,73 @@ def matrix_stand_in():
 
 @pytest.fixture(scope="session")
 def directed():
-    """Keys with which a neuron draws a uniform of one's choice, tests/directed.py."""
-    return module_from(ROOT / "tests" / "directed.py")
+    """Keys with which a neuron draws a uniform of one's choice, tests/support/directed.py."""
+    return module_from(ROOT / "tests" / "support" / "directed.py")
 
 
 @pytest.fixture(scope="session")
 def draw_edges():
-    """Log-rates and uniforms at every edge of the sampler, tests/draw_edges.py."""
-    return module_from(ROOT / "tests" / "draw_edges.py")
+    """Log-rates and uniforms at every edge of the sampler, tests/support/draw_edges.py."""
+    return module_from(ROOT / "tests" / "support" / "draw_edges.py")
 
 
 @pytest.fixture(scope="session")
 def stepwise():
-    """A readable run from the functions of ipvae.network, tests/stepwise.py."""
-    return module_from(ROOT / "tests" / "stepwise.py")
+    """A readable run from the functions of ipvae.network, tests/support/stepwise.py."""
+    return module_from(ROOT / "tests" / "support" / "stepwise.py")
 
 
 @pytest.fixture(scope="session")
 def oracle():
-    """The slow independent implementation, tests/oracle.py and oracle_layers.py beside it."""
-    module = module_from(ROOT / "tests" / "oracle.py")
-    module_from(ROOT / "tests" / "oracle_layers.py")
+    """The slow independent implementation: tests/support/oracle.py with oracle_layers.py."""
+    module = module_from(ROOT / "tests" / "support" / "oracle.py")
+    module_from(ROOT / "tests" / "support" / "oracle_layers.py")
     return module
 
 
 @pytest.fixture(scope="session")
 def agree(oracle, tmp_path_factory):
-    """Function that asserts that all backends agree, tests/agreement.py."""
-    agreement = module_from(ROOT / "tests" / "agreement.py")
+    """Function that asserts that all backends agree, tests/support/agreement.py."""
+    agreement = module_from(ROOT / "tests" / "support" / "agreement.py")
     return agreement.Agreement(oracle, tmp_path_factory.mktemp("agree"))
 
 
 @pytest.fixture(scope="session")
 def shown():
-    """Readers of what people see: tests/shown.py."""
-    return module_from(ROOT / "tests" / "shown.py")
+    """Readers of what people see: tests/support/shown.py."""
+    return module_from(ROOT / "tests" / "support" / "shown.py")
 
 
 @pytest.fixture(scope="session")
 def adversary():
-    """A search for the worst value of every intermediate, tests/adversary.py."""
-    return module_from(ROOT / "tests" / "adversary.py")
+    """A search for the worst value of every intermediate, tests/support/adversary.py."""
+    return module_from(ROOT / "tests" / "support" / "adversary.py")
 
 
 @pytest.fixture(scope="session")
 def plain_nets():
-    """Plain lava-dl networks and their slow oracle, tests/plain_nets.py."""
-    return module_from(ROOT / "tests" / "plain_nets.py")
+    """Plain lava-dl networks and their slow oracle, tests/support/lava_dl_nets.py."""
+    return module_from(ROOT / "tests" / "support" / "lava_dl_nets.py")
 
 
 @pytest.fixture(scope="session")
 def netx_reading():
-    """Networks as lava-dl's netx builds them from files, tests/netx_reading.py."""
+    """Networks as lava-dl's netx builds them from files, tests/support/netx_reading.py."""
     from ipvae.lava_procs.importing import import_lava_dl
 
     import_lava_dl()
-    return module_from(ROOT / "tests" / "netx_reading.py")
+    return module_from(ROOT / "tests" / "support" / "netx_reading.py")
 
 
 @pytest.fixture(scope="session")
 def documents():
-    """Commands and programs of the documents, tests/documents.py."""
-    return module_from(ROOT / "tests" / "documents.py")
+    """Commands and programs of the documents, tests/support/documents.py."""
+    return module_from(ROOT / "tests" / "support" / "documents.py")
 
 
 @pytest.fixture(scope="session")
 def shop(documents, tmp_path_factory):
-    """Does what documents say; see tests/documents.py."""
+    """Does what documents say; see tests/support/documents.py."""
     return documents.Shop(tmp_path_factory.mktemp("shop"))
 
 
@@ -247,8 +249,8 @@ def script():
 
 @pytest.fixture(scope="session")
 def stream_script():
-    """scripts/random_stream.py as a module."""
-    return module_from(ROOT / "scripts" / "random_stream.py")
+    """scripts/figures/random_stream.py as a module."""
+    return module_from(ROOT / "scripts" / "figures" / "random_stream.py")
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from numba.core import caching
 
 from ipvae import compiled as compiling_of_all
 from ipvae.compiled import compiled, is_kept
-from ipvae.emulator import compiling
 from ipvae.emulator.engine import Emulator
+from ipvae.emulator.simd import compiling
 from ipvae.errors import BackendError
 
 

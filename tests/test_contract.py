@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ipvae.cli.main import run_command
-from ipvae.network.file_io import write_network
+from ipvae.network.io.network_file import write_network
 
 ROOT = Path(__file__).resolve().parent.parent
 ROW = re.compile(r"^\| `(\w+)` \| (`.*) \|$", re.M)

@@ -11,16 +11,16 @@ import pytest
 
 import ipvae.errors
 from ipvae.emulator import recording
-from ipvae.energy import counts
-from ipvae.network import file_io
+from ipvae.energy.counting import counts
+from ipvae.network.io import network_file
 
 ROOT = Path(__file__).resolve().parent.parent
 
 MOVED = {
-    "ipvae.network.file.read_network": (file_io.read_network, "ipvae.load_network"),
-    "ipvae.network.file.write_network": (file_io.write_network, "network.save"),
+    "ipvae.network.file.read_network": (network_file.read_network, "ipvae.load_network"),
+    "ipvae.network.file.write_network": (network_file.write_network, "network.save"),
     "ipvae.emulator.run": (recording.run, "ipvae.run"),
-    "ipvae.energy.counts.count": (counts.count_run, "ipvae.count_operations"),
+    "ipvae.energy.counting.counts.count": (counts.count_run, "ipvae.count_operations"),
     "ipvae.network.errors.InputError": (ipvae.errors.InputError, "ipvae.errors.InputError"),
     "ipvae.network.errors.ToolchainError": (ipvae.errors.IpvaeError, "ipvae.IpvaeError"),
     "ipvae.train.errors.ConfigError": (ipvae.errors.ConfigError, "ipvae.errors.ConfigError"),

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ipvae.lava_procs.register_constants import layer_words, neuron_words
 from ipvae.lava_procs.schedule import Schedule
-from ipvae.lava_procs.words import layer_words, neuron_words
-from ipvae.network import random_source
-from ipvae.network.drive import drives
-from ipvae.network.file_io import read_network
+from ipvae.network.io.network_file import read_network
 from ipvae.network.layers import PoissonLayer
-from ipvae.network.trace import VARIABLES, read_trace
+from ipvae.network.rules import random_source
+from ipvae.network.rules.drive import drives
+from ipvae.network.traces.trace import VARIABLES, read_trace
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = sorted((ROOT / "docs" / "vectors" / "runs").glob("*.net.h5"))
@@ -31,7 +31,7 @@ def module_from(path):
     return module
 
 
-neuron_program = module_from(ROOT / "tests" / "neuron_program.py")
+neuron_program = module_from(ROOT / "tests" / "support" / "neuron_program.py")
 SPECS = {name: neuron_program.load(name) for name in NEURONS}
 
 
@@ -48,7 +48,7 @@ def test_script_makes_the_committed_files(spec_script):
 
 
 def test_interpreter_knows_no_rule_of_ours():
-    text = (ROOT / "tests" / "neuron_program.py").read_text()
+    text = (ROOT / "tests" / "support" / "neuron_program.py").read_text()
     assert "ipvae" not in text and "oracle" not in text
 
 

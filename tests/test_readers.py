@@ -20,20 +20,20 @@ import h5py
 import numpy as np
 import pytest
 
-from ipvae.energy.profiler_log import read_log
+from ipvae.energy.measurement.profiler_log import read_log
 from ipvae.errors import IpvaeError
-from ipvae.export.model import from_arrays
-from ipvae.export.nir_file import read_nir, write_nir
-from ipvae.export.torch_archive import read_archive
+from ipvae.export.importers.arrays import from_arrays
+from ipvae.export.importers.nir_file import read_nir, write_nir
+from ipvae.export.importers.torch_archive import read_archive
 from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from ipvae.float_models.config import preset_config
 from ipvae.float_models.data import DataInfo
-from ipvae.network.file_io import read_network, write_network
-from ipvae.network.plain_file import read_plain
-from ipvae.network.trace import Trace, read_trace, write_trace
-from ipvae.train.idx import read_idx
-from ipvae.train.resume import Unfinished, read_unfinished, write_unfinished
-from ipvae.workflows.own_images import read_images
+from ipvae.network.io.lava_dl_file import read_plain
+from ipvae.network.io.network_file import read_network, write_network
+from ipvae.network.traces.trace import Trace, read_trace, write_trace
+from ipvae.train.datasets.idx import read_idx
+from ipvae.train.run.resume import Unfinished, read_unfinished, write_unfinished
+from ipvae.workflows.image_input.own_images import read_images
 
 M, K = 6, 4
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 9\n"
@@ -116,7 +116,7 @@ def of_model(name):
 
 
 def resume(folder):
-    from ipvae.train.state import TrainState
+    from ipvae.train.run.state import TrainState
 
     params = model().params
     state = TrainState(1, params, params, params)

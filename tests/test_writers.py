@@ -1,6 +1,7 @@
 """What is written appears whole or not at all, says why in one line, and leaves nothing behind.
 
-The table of writers and trials is tests/writers.py, which forks and therefore runs as a process.
+The table of writers and trials is tests/support/writers.py, which forks and therefore runs as a
+process.
 """
 
 import json

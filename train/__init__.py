@@ -1,7 +1,7 @@
 """Train float models in PyTorch; `ipvae.float_models` holds what was trained, without PyTorch.
 
 Nothing is imported here but names that need no torch: those of `ipvae.float_models`, and
-`ipvae.train.data`. `.errors` is kept for old imports.
+`ipvae.train.datasets.images`. `.errors` is kept for old imports.
 """
 
 from ipvae.errors import (
@@ -13,7 +13,7 @@ from ipvae.errors import (
 )
 from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from ipvae.float_models.config import PRESETS, TrainConfig, preset_config
-from ipvae.train.data import DataInfo, Images, load_images
+from ipvae.train.datasets.images import DataInfo, Images, load_images
 
 __all__ = [
     "PRESETS",

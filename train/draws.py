@@ -6,8 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ipvae.float_models.draws import normal, stream_key
-from ipvae.train.relaxed_poisson import generator_of, relaxed_poisson
+from ipvae.float_models.inference.draws import normal, stream_key
+from ipvae.train.fused.relaxed_poisson import generator_of, relaxed_poisson
 
 
 class Draws(NamedTuple):
@@ -45,7 +45,8 @@ def exact_draws(seed: int, first_image: int = 0) -> Draws:
 def keyed_normal(like: Tensor, key: int, *, first: int = 0) -> Tensor:
     """Draw standard normal numbers of the shape, type and device of `like`; no gradient.
 
-    On the CPU they are those of `ipvae.float_models.draws.normal`, whatever the batch or thread.
+    On the CPU they are those of `ipvae.float_models.inference.draws.normal`, whatever the batch or
+    thread.
 
     Parameters
     ----------

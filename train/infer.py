@@ -1,24 +1,24 @@
-"""Float inference in PyTorch, on a CPU or a GPU; `ipvae.float_models.infer` is the one without."""
+"""Float inference in PyTorch, on a CPU or a GPU; `ipvae.float_models.inference` needs none."""
 
 from collections.abc import Iterable
 
 import numpy as np
 import torch
 
-from ipvae.float_models.draws import stream_key
-from ipvae.float_models.infer import (
+from ipvae.float_models.inference.draws import stream_key
+from ipvae.float_models.inference.infer import (
     State,
     Watch,
     available_cpus,
     checked_steps,
     empty_states,
 )
-from ipvae.float_models.steps import LIMIT
+from ipvae.float_models.inference.steps import LIMIT
 from ipvae.train.draws import exact_draws
-from ipvae.train.dynamics import precision_of, step_gram
-from ipvae.train.parallel import workers
-from ipvae.train.relaxed_poisson import relaxed_poisson
-from ipvae.train.vae import VAE
+from ipvae.train.fused.parallel import workers
+from ipvae.train.fused.relaxed_poisson import relaxed_poisson
+from ipvae.train.models.dynamics import precision_of, step_gram
+from ipvae.train.models.vae import VAE
 
 
 def infer(
@@ -36,8 +36,9 @@ def infer(
 ) -> dict[int, State]:
     """Run the float model and keep its state after the given numbers of updates.
 
-    iP-VAE: `ipvae.train.dynamics.step_gram` with C = 10; others: `ipvae.train.vae.VAE`. On the
-    CPU the draws of image n depend on (seed, n) and nothing else.
+    iP-VAE: `ipvae.train.models.dynamics.step_gram` with C = 10; others:
+    `ipvae.train.models.vae.VAE`. On the CPU the draws of image n depend on (seed, n) and nothing
+    else.
 
     Parameters
     ----------

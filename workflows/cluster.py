@@ -19,9 +19,9 @@ import numpy as np
 from ipvae import __version__
 from ipvae.errors import BackendError, HungBackendError, InputError
 from ipvae.network.description import IntNetwork
-from ipvae.network.totals import Totals, joined
+from ipvae.network.traces.totals import Totals, joined
 from ipvae.workflows.progress import Advance
-from ipvae.workflows.stopping import StopChoice
+from ipvae.workflows.running.stopping import StopChoice
 
 if TYPE_CHECKING:
     from dask.distributed import Client
@@ -109,7 +109,7 @@ def stopped(
     progress: Advance | None = None,
 ) -> "Stopped":
     """Run until each image has settled, to the same numbers, here or on a cluster; as `totals`."""
-    from ipvae.emulator.settling import joined_stops
+    from ipvae.emulator.early_stopping import joined_stops
 
     emulator = _emulator(network)
     choice.rule(network, images[:0])  # a rule that does not fit the network is told here

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from ipvae.errors import InputError
 from ipvae.evaluation.early_stopping import NEAR, stopping_step
 from ipvae.network.atomic import replacing, require_writable_file
+from ipvae.report.html.counted_nouns import STATUS
 from ipvae.report.numbers import fit, micro, percent, whole
-from ipvae.report.words import STATUS
 from ipvae.workflows.comparison.accuracy import add_accuracy
 from ipvae.workflows.comparison.choosing import Choice, Subject, Subjects, one_set
 from ipvae.workflows.comparison.costed import OWN
 from ipvae.workflows.evaluate import as_steps
 from ipvae.workflows.evaluation.codes import FitSource, LabelsLike, as_labels
-from ipvae.workflows.images import ImagesLike, LabelledImages, data_sets_kept
+from ipvae.workflows.image_input.images import ImagesLike, LabelledImages, data_sets_kept
 from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.results import Result, Table, json_data
 
@@ -170,10 +170,10 @@ class Comparison(Result):
 
     def plot(self) -> "Figure":
         """Return a figure of all curves; it needs matplotlib."""
-        from ipvae.workflows.pictures import require_matplotlib
+        from ipvae.workflows.reporting.pictures import require_matplotlib
 
         require_matplotlib("plot")
-        from ipvae.report.comparison import comparison_figure
+        from ipvae.report.pictures.comparison import comparison_figure
 
         return comparison_figure([m.to_json() for m in self.models], self._below, ENERGY)
 
@@ -192,10 +192,10 @@ class Comparison(Result):
         InputError
             If a file cannot be written.
         """
-        from ipvae.workflows.pictures import require_matplotlib
+        from ipvae.workflows.reporting.pictures import require_matplotlib
 
         require_matplotlib("save")
-        from ipvae.report.comparison import comparison
+        from ipvae.report.pictures.comparison import comparison
 
         files = paths(folder)
         for file in files:

@@ -4,22 +4,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ipvae.energy.counts import Counts, count_run
+from ipvae.energy.counting.counts import Counts, count_run
+from ipvae.energy.counting.lava_dl_counts import LayerCounts as LavaDlCounts
+from ipvae.energy.counting.layer_counts import LayerCounts, layer_counts
+from ipvae.energy.counting.workload import work_of
 from ipvae.energy.headline import headline
-from ipvae.energy.layer_counts import LayerCounts, layer_counts
 from ipvae.energy.models import EnergyRow, TimeRow
 from ipvae.energy.models.loihi2 import CHIP as LOIHI2
 from ipvae.energy.models.table import left_out, model_table
-from ipvae.energy.plain_counts import LayerCounts as LavaDlCounts
-from ipvae.energy.work import work_of
 from ipvae.errors import InputError
-from ipvae.network.activity import activity_of
 from ipvae.network.description import IntNetwork
-from ipvae.network.plain_net import PlainNetwork
-from ipvae.network.totals import Totals
-from ipvae.network.trace import Trace
+from ipvae.network.lava_dl_network import PlainNetwork
+from ipvae.network.traces.activity import activity_of
+from ipvae.network.traces.totals import Totals
+from ipvae.network.traces.trace import Trace
+from ipvae.report.html.verdicts import headline_verdicts
 from ipvae.report.numbers import band
-from ipvae.report.verdicts import headline_verdicts
 from ipvae.workflows.lava_dl import LavaDlRun, modelled
 from ipvae.workflows.networks import require_own
 from ipvae.workflows.results import Result
@@ -188,7 +188,7 @@ def ran(result: object) -> Trace | Totals:
     if isinstance(result, (Trace, Totals)):
         return result
     if isinstance(result, (str, Path)):
-        from ipvae.network.trace import read_trace
+        from ipvae.network.traces.trace import read_trace
 
         return read_trace(Path(result))
     raise InputError(

@@ -22,10 +22,10 @@ from ipvae.workflows.evaluation.codes import FitSource, LabelsLike, as_labels
 from ipvae.workflows.evaluation.one_seed import Evaluator
 from ipvae.workflows.evaluation.seeds import mean_over_seeds
 from ipvae.workflows.evaluation.text import curve_table, lines, spread
-from ipvae.workflows.images import ImagesLike, data_sets_kept
+from ipvae.workflows.image_input.images import ImagesLike, data_sets_kept
 from ipvae.workflows.progress import Listener, listening
 from ipvae.workflows.results import Result, Table, json_data
-from ipvae.workflows.stopping import stop_choice
+from ipvae.workflows.running.stopping import stop_choice
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -132,10 +132,10 @@ class Evaluation(Result):
 
     def plot(self) -> "Figure":
         """Return a figure of R2 and zeros against steps; it needs matplotlib."""
-        from ipvae.workflows.pictures import require_matplotlib
+        from ipvae.workflows.reporting.pictures import require_matplotlib
 
         require_matplotlib("plot")
-        from ipvae.report.curves import convergence_figure
+        from ipvae.report.pictures.curves import convergence_figure
 
         return convergence_figure(self.curve, self.name, self.images)
 
@@ -241,7 +241,7 @@ def evaluate(
     if samples is not None and samples < 1:
         raise InputError(f"samples: must be 1 or more, got {samples}.")
     if pictures is not None:
-        from ipvae.workflows.pictures import require_pictures
+        from ipvae.workflows.reporting.pictures import require_pictures
 
         require_pictures(Path(pictures))
     several = wanted is not None and len(wanted) > 1

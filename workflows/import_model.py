@@ -11,8 +11,8 @@ import numpy as np
 from ipvae.errors import InputError
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.float_models.data import DataInfo
-from ipvae.network.hdf5_child import shown
-from ipvae.workflows.image_shape import ShapeLike, shape_of
+from ipvae.network.io.hdf5_child import shown
+from ipvae.workflows.image_input.image_shape import ShapeLike, shape_of
 from ipvae.workflows.nir import is_nir
 from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.results import Result, Table
@@ -204,7 +204,7 @@ def read_foreign(
 
 
 def _from_nir(source: Path, others: dict[str, Any]) -> Imported:
-    from ipvae.export.nir_file import read_nir
+    from ipvae.export.importers.nir_file import read_nir
 
     given = [name for name, value in others.items() if value is not None]
     if given:
@@ -216,7 +216,7 @@ def _from_nir(source: Path, others: dict[str, Any]) -> Imported:
 
 
 def _from_arrays(source: Path, pixels: PixelOptions) -> Imported:
-    from ipvae.export.model import from_arrays, to_parameters
+    from ipvae.export.importers.arrays import from_arrays, to_parameters
 
     params = to_parameters(from_arrays(source))
     return _imported(params, pixels.data(len(params["phi"]), PIXELS, None), {})
@@ -225,7 +225,7 @@ def _from_arrays(source: Path, pixels: PixelOptions) -> Imported:
 def _from_iterative_vae(
     source: Path, pixels: PixelOptions, config: str | Path | None, options: dict[str, Any]
 ) -> Imported:
-    from ipvae.export.iterative_vae import from_iterative_vae
+    from ipvae.export.importers.iterative_vae import from_iterative_vae
 
     with stage(f"reading {source}"):
         found = from_iterative_vae(source, config, **options)

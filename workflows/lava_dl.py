@@ -10,21 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from ipvae.energy.counts import Counts
+from ipvae.energy.counting.counts import Counts
+from ipvae.energy.counting.lava_dl_counts import LayerCounts, PlainCounter
 from ipvae.energy.models import MODELS, EnergyRow
-from ipvae.energy.plain_counts import LayerCounts, PlainCounter
 from ipvae.errors import InputError
-from ipvae.lava_procs.watch import TIMEOUT_SECONDS, require_timeout
+from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS, require_timeout
 from ipvae.network.atomic import replacing, require_writable_folder
-from ipvae.network.plain_input import Frames, load_frames, messages
-from ipvae.network.plain_net import PlainNetwork
-from ipvae.report.earlier import leftovers, remove
+from ipvae.network.lava_dl_input import Frames, load_frames, messages
+from ipvae.network.lava_dl_network import PlainNetwork
+from ipvae.report.html.earlier import leftovers, remove
 from ipvae.report.numbers import band, count, percent
-from ipvae.workflows.backends import require_known
-from ipvae.workflows.images import ImagesLike, LabelledImages
+from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
 from ipvae.workflows.progress import stage
 from ipvae.workflows.results import Result, Table, json_data
-from ipvae.workflows.run_result import RunResult
+from ipvae.workflows.running.backends import require_known
+from ipvae.workflows.running.run_result import RunResult
 
 STATUS = "No Loihi 2 was measured: counts come from Lava's CPU simulator, energies are modelled."
 UNNAMED = "a lava-dl network"
@@ -281,7 +281,7 @@ def _frames(
 
 def _run(network: PlainNetwork, frames: Frames, steps: int, timeout: float) -> LavaDlRun:
     from ipvae.lava_procs.importing import import_lava
-    from ipvae.lava_procs.plain_net import run_plain
+    from ipvae.lava_procs.lava_dl_network import run_plain
 
     import_lava()
     counter, n, last = PlainCounter(network), len(frames), network.layers[-1].name

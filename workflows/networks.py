@@ -6,12 +6,12 @@ from typing import Any, cast
 
 from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
-from ipvae.network.difference import RUNS, Difference, differences
-from ipvae.network.file_io import checksum, read_network
-from ipvae.network.hdf5_child import shown as printable
-from ipvae.network.plain_file import is_plain, read_plain
-from ipvae.network.plain_net import PlainNetwork
-from ipvae.network.trace import Trace, compare, read_trace
+from ipvae.network.io.hdf5_child import shown as printable
+from ipvae.network.io.lava_dl_file import is_plain, read_plain
+from ipvae.network.io.network_file import checksum, read_network
+from ipvae.network.lava_dl_network import PlainNetwork
+from ipvae.network.network_difference import RUNS, Difference, differences
+from ipvae.network.traces.trace import Trace, compare, read_trace
 from ipvae.workflows.results import Result, Table
 
 LONGEST = 40

@@ -106,7 +106,7 @@ def save_nir(
         raise InputError(
             f"{path}: already exists. Pass overwrite=True to replace it, or another path."
         )
-    from ipvae.export.nir_file import write_nir
+    from ipvae.export.importers.nir_file import write_nir
 
     where = "the model" if isinstance(model, Checkpoint) else str(model)
     checkpoint = model if isinstance(model, Checkpoint) else load_model(model)

@@ -5,24 +5,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ipvae.chip.check import CheckResult
+from ipvae.chip.check import check as check_network
+from ipvae.chip.core_memory import full_activity, layer_shapes
+from ipvae.chip.limits import target_named
+from ipvae.chip.placement import Placement
+from ipvae.chip.plan import Plan, make_plan
 from ipvae.errors import InputError
-from ipvae.network.activity import Activity, activity_of, full_activity
-from ipvae.network.bounds import bounds
-from ipvae.network.check import CheckResult
-from ipvae.network.check import check as check_network
-from ipvae.network.core_memory import layer_shapes
 from ipvae.network.description import IntNetwork
-from ipvae.network.file_io import checksum
-from ipvae.network.limits import target_named
-from ipvae.network.partition import Placement
-from ipvae.network.plan import Plan, make_plan
-from ipvae.network.totals import Totals
-from ipvae.network.trace import Trace, read_trace
+from ipvae.network.io.network_file import checksum
+from ipvae.network.proof.bounds import bounds
+from ipvae.network.traces.activity import Activity, activity_of
+from ipvae.network.traces.totals import Totals
+from ipvae.network.traces.trace import Trace, read_trace
+from ipvae.workflows.describe.plan_text import plan_text
 from ipvae.workflows.networks import require_own
-from ipvae.workflows.plan_text import plan_text
 from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.results import Result, Table, json_data
-from ipvae.workflows.run_result import RunResult
+from ipvae.workflows.running.run_result import RunResult
 
 IMAGES, STEPS = 16, 64
 """What is run to see how busy the cores are, where no trace is given."""

@@ -7,18 +7,23 @@ from pathlib import Path
 import numpy as np
 
 import ipvae
+from ipvae.chip.check import check
 from ipvae.errors import InputError
-from ipvae.export.build import build_network
-from ipvae.export.calibrate import calibrate
-from ipvae.export.float_baseline import float_baseline, require_convergence
-from ipvae.export.losses import layer_facts, require_small_loss
+from ipvae.export.calibration.float_baseline import float_baseline, require_convergence
+from ipvae.export.calibration.losses import layer_facts, require_small_loss
+from ipvae.export.calibration.ranges import calibrate
+from ipvae.export.exporters.build import build_network
 from ipvae.export.options import LAYOUTS, ExportOptions
-from ipvae.export.quantize import Images
+from ipvae.export.rounding.quantize import Images
 from ipvae.float_models.checkpoint import Checkpoint
-from ipvae.network.check import check
 from ipvae.network.description import InputFormat, IntNetwork
-from ipvae.network.file_io import checksum
-from ipvae.workflows.images import ImagesLike, LabelledImages, given_images, preset_images
+from ipvae.network.io.network_file import checksum
+from ipvae.workflows.image_input.images import (
+    ImagesLike,
+    LabelledImages,
+    given_images,
+    preset_images,
+)
 from ipvae.workflows.models import load_model
 from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.quantized import QuantizationReport, Quantized

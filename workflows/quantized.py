@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ipvae.chip.check import CheckResult
 from ipvae.export.options import ExportOptions
-from ipvae.network.check import CheckResult
 from ipvae.network.description import IntNetwork
 from ipvae.workflows.results import Result, Table, json_data
 

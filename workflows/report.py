@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ipvae.energy.profiler_log import read_log
+from ipvae.energy.measurement.profiler_log import read_log
 from ipvae.energy.sanafe import require_sanafe
 from ipvae.errors import InputError
 from ipvae.network.atomic import require_writable_folder, write_together
 from ipvae.network.description import IntNetwork
-from ipvae.report.earlier import leftovers, remove
-from ipvae.report.verdicts import verdicts
-from ipvae.workflows.images import ImagesLike, network_images
+from ipvae.report.html.earlier import leftovers, remove
+from ipvae.report.html.verdicts import verdicts
+from ipvae.workflows.image_input.images import ImagesLike, network_images
 from ipvae.workflows.networks import load_network
 from ipvae.workflows.progress import Listener, listening
 from ipvae.workflows.reporting.request import (
@@ -28,7 +28,7 @@ from ipvae.workflows.reporting.text import screen
 from ipvae.workflows.results import Result, Table, json_data
 
 if TYPE_CHECKING:
-    from ipvae.report.ink import Ink
+    from ipvae.report.pictures.figure_data import Ink
 
 IN_MEMORY = "network in memory"
 """Name of a network that was given as such."""
@@ -232,7 +232,7 @@ def page_writer() -> Callable[[Mapping[str, Any], "Ink"], dict[str, bytes]]:
         If what draws it is not installed.
     """
     try:
-        from ipvae.report.page import files
+        from ipvae.report.html.page import files
     except ImportError as error:
         raise InputError(
             f"report: the page needs a package that cannot be imported ({error}); install it with "

@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 
 from ipvae.errors import InputError
-from ipvae.lava_procs.watch import TIMEOUT_SECONDS
+from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS
 from ipvae.network.atomic import require_writable_file
 from ipvae.network.description import IntNetwork
-from ipvae.network.draws import read_draws
-from ipvae.network.plain_net import PlainNetwork
-from ipvae.network.record import EVERYTHING, Record
-from ipvae.network.stream import frames
-from ipvae.network.totals import Totals
-from ipvae.workflows.backends import require_known
-from ipvae.workflows.images import ImagesLike, given_images, network_images
-from ipvae.workflows.job import Files, Job
+from ipvae.network.lava_dl_network import PlainNetwork
+from ipvae.network.rules.stream import frames
+from ipvae.network.traces.replay import read_draws
+from ipvae.network.traces.selection import EVERYTHING, Record
+from ipvae.network.traces.totals import Totals
+from ipvae.workflows.image_input.images import ImagesLike, given_images, network_images
 from ipvae.workflows.progress import Listener, listening
-from ipvae.workflows.run_result import RunResult
+from ipvae.workflows.running.backends import require_known
+from ipvae.workflows.running.job import Files, Job
+from ipvae.workflows.running.run_result import RunResult
 
 __all__ = ["RunResult", "run"]
 

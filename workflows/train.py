@@ -9,7 +9,7 @@ import numpy as np
 
 from ipvae.errors import BackendError, InputError
 from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint, require_no_model
-from ipvae.workflows.image_shape import ShapeLike
+from ipvae.workflows.image_input.image_shape import ShapeLike
 from ipvae.workflows.progress import Listener, listening
 
 if TYPE_CHECKING:
@@ -175,9 +175,9 @@ def train(
         As `train_model`.
     """
     require_torch()
-    from ipvae.train.metrics_log import require_tensorboard
-    from ipvae.train.team import joined
-    from ipvae.workflows.pictures import require_matplotlib
+    from ipvae.train.run.metrics_log import require_tensorboard
+    from ipvae.train.run.process_group import joined
+    from ipvae.workflows.reporting.pictures import require_matplotlib
     from ipvae.workflows.training.begin import continued, fresh
     from ipvae.workflows.training.course import help_on, train_on
 
@@ -204,7 +204,7 @@ def train(
 
 def _complete(request: "TrainingRequest", *, first: bool) -> "Trained":
     """Read the model of a training that is complete, and leave it as it is."""
-    from ipvae.train.resume import require_same_settings
+    from ipvae.train.run.resume import require_same_settings
     from ipvae.workflows.training.result import Trained
 
     out = request.out
@@ -231,7 +231,7 @@ def is_first_process() -> bool:
 def require_torch() -> None:
     """Raise BackendError if PyTorch is not installed."""
     try:
-        import ipvae.train.state  # noqa: F401  # pyright: ignore[reportUnusedImport]
+        import ipvae.train.run.state  # noqa: F401  # pyright: ignore[reportUnusedImport]
     except ImportError as error:
         raise BackendError(
             f"training needs PyTorch, which cannot be imported ({error}). Install it "

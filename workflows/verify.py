@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 
 from ipvae.errors import FormatError, InputError
-from ipvae.lava_procs.watch import TIMEOUT_SECONDS
+from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS
 from ipvae.network.description import IntNetwork
-from ipvae.network.draws import draws_of, integers_of
-from ipvae.network.hdf5_child import shown
+from ipvae.network.io.hdf5_child import shown
 from ipvae.network.layers import PoissonLayer
-from ipvae.network.stream import frames
-from ipvae.network.trace import VARIABLES, Trace, compare, read_trace
-from ipvae.workflows.backends import require_known, run_backend
-from ipvae.workflows.images import ImagesLike, network_images
+from ipvae.network.rules.stream import frames
+from ipvae.network.traces.replay import draws_of, integers_of
+from ipvae.network.traces.trace import VARIABLES, Trace, compare, read_trace
+from ipvae.workflows.image_input.images import ImagesLike, network_images
 from ipvae.workflows.networks import require_own
 from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.results import Result, Table
 from ipvae.workflows.run import replayed, run_pixels
+from ipvae.workflows.running.backends import require_known, run_backend
 
 MISSING = "not_recorded"
 
@@ -256,7 +256,7 @@ def verify_trace(
     FormatError, InputError
         If the trace cannot be read, or is not one of this network and these images.
     """
-    from ipvae.evaluation.draws import judge
+    from ipvae.evaluation.sampler.draw_tests import judge
 
     require_own(network)
     path = Path(path)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from ipvae.energy.counting.workload import Work
 from ipvae.energy.models.row import PICO, EnergyRow, TimeRow
-from ipvae.energy.work import Work
 
 DRAWN_UPDATE = (9, 51)
 GRADED_UPDATE = (1, 11)

@@ -1,6 +1,6 @@
 """Loihi 1 by the constants that Intel published."""
 
-from ipvae.energy.counts import Counts
+from ipvae.energy.counting.counts import Counts
 from ipvae.energy.models.row import PICO, EnergyRow
 
 LOIHI1_SYNAPTIC_OP_PJ = 23.6

@@ -3,10 +3,10 @@
 No energy per operation of Loihi 2 has been published, so no such constant stands here.
 """
 
+from ipvae.chip.limits import Line
+from ipvae.chip.placement import Placement
+from ipvae.energy.counting.workload import LayerWork, Work
 from ipvae.energy.models.row import EnergyRow, TimeRow
-from ipvae.energy.work import LayerWork, Work
-from ipvae.network.limits import Line
-from ipvae.network.partition import Placement
 
 MODEL = "Loihi 2 band"
 CHIP = "Loihi 2"

@@ -2,9 +2,9 @@
 
 import math
 
+from ipvae.chip.placement import Placement
+from ipvae.energy.counting.workload import Work
 from ipvae.energy.models.row import PICO, EnergyRow
-from ipvae.energy.work import Work
-from ipvae.network.partition import Placement
 
 DENSE_SYNAPSE_PJ = 35.5
 """One event of a dense synapse."""

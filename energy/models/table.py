@@ -1,13 +1,13 @@
 """All models that need a network: the tables of energy and time of a report."""
 
+from ipvae.chip.limits import Line
+from ipvae.energy.counting.workload import Work
 from ipvae.energy.models.dense import dense_baselines, dense_work
 from ipvae.energy.models.loihi1 import loihi1
 from ipvae.energy.models.loihi2 import loihi2_band
 from ipvae.energy.models.row import EnergyRow, TimeRow
 from ipvae.energy.models.sanafe import sanafe_constants
-from ipvae.energy.work import Work
 from ipvae.network.description import IntNetwork
-from ipvae.network.limits import Line
 
 
 def model_table(network: IntNetwork, work: Work) -> tuple[list[EnergyRow], list[TimeRow]]:

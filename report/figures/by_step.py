@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from ipvae.report.canvas import BLUE, GREEN, ORANGE, WIDE, drawing
+from ipvae.report.html.svg import Drawn, Point, drawn
 from ipvae.report.numbers import count
-from ipvae.report.svg import Drawn, Point, drawn
+from ipvae.report.pictures.canvas import BLUE, GREEN, ORANGE, WIDE, drawing
 
 PANELS = (
     ("messages", "messages", BLUE),

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
 
-from ipvae.report.canvas import BLUE, GREEN, GREY, ORANGE, WIDE, drawing
+from ipvae.report.html.svg import Drawn, Point, drawn
 from ipvae.report.numbers import error, fit, percent
-from ipvae.report.svg import Drawn, Point, drawn
+from ipvae.report.pictures.canvas import BLUE, GREEN, GREY, ORANGE, WIDE, drawing
 
 PANELS = (
     ("r2", "R²", BLUE, "o", fit),

@@ -7,10 +7,10 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from ipvae.report.canvas import GAP, GREY, INK, PAPER, WIDE, drawing
+from ipvae.report.html.counted_nouns import number_of
+from ipvae.report.html.svg import Drawn, drawn
 from ipvae.report.numbers import percent
-from ipvae.report.svg import Drawn, drawn
-from ipvae.report.words import number_of
+from ipvae.report.pictures.canvas import GAP, GREY, INK, PAPER, WIDE, drawing
 
 ACROSS, DOWN = 12, 10
 """Cells of a chip; where its cores lie on the die is not public."""

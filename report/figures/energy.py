@@ -6,9 +6,9 @@ from typing import Any
 
 from matplotlib.ticker import EngFormatter, NullFormatter
 
-from ipvae.report.canvas import BLUE, GREY, ORANGE, WIDE, drawing
+from ipvae.report.html.svg import Drawn, Point, drawn
 from ipvae.report.numbers import band
-from ipvae.report.svg import Drawn, Point, drawn
+from ipvae.report.pictures.canvas import BLUE, GREY, ORANGE, WIDE, drawing
 
 KINDS = {"modelled": (BLUE, "o"), "measured": (ORANGE, "D")}
 PARTS = {"dynamic": "-", "static": ":", "total": "--"}

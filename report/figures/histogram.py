@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import EngFormatter, NullFormatter, NullLocator
 
-from ipvae.report.canvas import BLUE, INK, ORANGE, WIDE, drawing
+from ipvae.report.html.svg import Drawn, drawn
 from ipvae.report.numbers import plain, whole
-from ipvae.report.svg import Drawn, drawn
+from ipvae.report.pictures.canvas import BLUE, INK, ORANGE, WIDE, drawing
 
 
 def histogram(name: str, what: str, found: Mapping[str, Any], *, ratio: bool = False) -> Drawn:

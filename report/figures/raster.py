@@ -5,9 +5,9 @@ import numpy as np
 from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from ipvae.report.canvas import WIDE, drawing
-from ipvae.report.svg import Drawn, drawn
-from ipvae.report.words import number_of
+from ipvae.report.html.counted_nouns import number_of
+from ipvae.report.html.svg import Drawn, drawn
+from ipvae.report.pictures.canvas import WIDE, drawing
 
 MOST_NEURONS = 512
 

@@ -33,19 +33,27 @@ CLI = (
 )
 
 TESTS: dict[str, tuple[str, ...]] = {
-    "energy": ("tests/energy", "tests/cli/test_energy_rows.py", "tests/cli/test_report.py"),
+    "energy": (
+        "tests/energy",
+        "tests/cli/commands/test_energy_rows.py",
+        "tests/cli/commands/test_report.py",
+    ),
     "network": (
         "tests/network",
-        *("tests/emulator/test_vectors.py", "tests/emulator/test_edges.py", "tests/test_kinds.py"),
-        *("tests/cli/test_plan.py", "tests/workflows"),
+        *(
+            "tests/emulator/exactness/test_vectors.py",
+            "tests/emulator/exactness/test_edges.py",
+            "tests/chain/test_kinds.py",
+        ),
+        *("tests/cli/commands/test_plan.py", "tests/workflows"),
     ),
-    "evaluation": ("tests/evaluation", "tests/cli/test_figures.py"),
+    "evaluation": ("tests/evaluation", "tests/cli/shown/test_figures.py"),
     "shown": (
         "tests/report",
         "tests/workflows",
         *(f"tests/cli/test_{name}.py" for name in CLI.split()),
     ),
-    "export": ("tests/export", "tests/cli/test_export_kinds.py"),
+    "export": ("tests/export", "tests/cli/commands/test_export_kinds.py"),
     "emulator": ("tests/emulator",),
 }
 """Test files, or folders of them, whose reach is measured for a room."""
@@ -65,7 +73,10 @@ COMPILED_TESTS = tuple(
 )
 UNSEEN = {
     **dict.fromkeys(COMPILED, COMPILED_TESTS),
-    "network/hdf5_child.py": ("tests/network/test_hdf5.py", "tests/network/test_file.py"),
+    "network/io/hdf5_child.py": (
+        "tests/network/io/test_hdf5.py",
+        "tests/network/io/test_network_file.py",
+    ),
 }
 """Files that run compiled or in a child, where no line is seen: tests asked about them."""
 

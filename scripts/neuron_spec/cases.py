@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ipvae.network.arithmetic import SELF_MAX, STATE_MAX, TERM_MAX
+from ipvae.network.rules.arithmetic import SELF_MAX, STATE_MAX, TERM_MAX
 
 Values = dict[str, int]
 Case = tuple[str, str, Values]

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from ipvae.network import activations
-from ipvae.network.arithmetic import STATE_MAX, TERM_MAX
 from ipvae.network.layers import LEAK_RANGE, SHIFT_RANGE
+from ipvae.network.rules import activations
+from ipvae.network.rules.arithmetic import STATE_MAX, TERM_MAX
 from neuron_spec import parts
 from neuron_spec.parts import Statement, branch, op, word
 from neuron_spec.poisson import ROWS_MAX, STEPS_MAX
@@ -74,7 +74,7 @@ def program() -> list[Statement]:
 
 
 def output() -> list[Statement]:
-    """`ipvae.network.neurons.graded_output`."""
+    """`ipvae.network.rules.neuron_step.graded_output`."""
     n = len(activations.swish_table())
     return [
         op("y", "copy", "u"),

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ipvae.network.activations import LINEAR, SWISH
-from ipvae.network.arithmetic import STATE_MAX, TERM_MAX
 from ipvae.network.layers import LEAK_RANGE, SHIFT_RANGE, WEIGHT_EXP_RANGE, GradedLayer
-from ipvae.network.neurons import graded_output, next_potential
+from ipvae.network.rules.activations import LINEAR, SWISH
+from ipvae.network.rules.arithmetic import STATE_MAX, TERM_MAX
+from ipvae.network.rules.neuron_step import graded_output, next_potential
 from neuron_spec import cases, parts
 from neuron_spec.cases import Case, Values, signed, size
 from neuron_spec.graded import program, states

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from ipvae.network.arithmetic import STATE_MAX, TERM_MAX
 from ipvae.network.layers import WEIGHT_EXP_RANGE
+from ipvae.network.rules.arithmetic import STATE_MAX, TERM_MAX
 
 Statement = dict[str, Any]
 Operand = str | int
@@ -111,7 +111,7 @@ def acting(act: list[Statement]) -> list[Statement]:
 
 
 def total_input() -> list[Statement]:
-    """Return the statements of `ipvae.network.neurons.total_input`."""
+    """Return the statements of `ipvae.network.rules.neuron_step.total_input`."""
     return [
         branch(
             "left_shift",

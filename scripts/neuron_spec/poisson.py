@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from ipvae.network import activations, poisson, random_source
-from ipvae.network.arithmetic import CHANGE_MAX, FRAC_BITS, SELF_MAX, STATE_MAX, TERM_MAX
 from ipvae.network.layers import FRAC_BITS_RANGE, MAX_LAYERS
+from ipvae.network.rules import activations, poisson, random_source
+from ipvae.network.rules.arithmetic import CHANGE_MAX, FRAC_BITS, SELF_MAX, STATE_MAX, TERM_MAX
 from neuron_spec import parts
 from neuron_spec.parts import Statement, bits, branch, op, word
 
@@ -88,7 +88,7 @@ def program() -> list[Statement]:
 
 
 def with_memory() -> list[Statement]:
-    """`ipvae.network.neurons.next_log_rate` of an iterative model."""
+    """`ipvae.network.rules.neuron_step.next_log_rate` of an iterative model."""
     return [
         op("count", "min", "z", "own_limit"),
         op("own", "mul", "self_weight", "count"),
@@ -123,7 +123,7 @@ def without_memory() -> list[Statement]:
 
 
 def draw() -> list[Statement]:
-    """`ipvae.network.poisson.draw`, and the limit of what is sent."""
+    """`ipvae.network.rules.poisson.draw`, and the limit of what is sent."""
     above = (1 << FRAC_BITS) - 1 - poisson.SPLIT_ABOVE
     return [
         op("w", "shr", "u", "finer"),
@@ -148,7 +148,7 @@ def draw() -> list[Statement]:
 
 
 def uniform() -> list[Statement]:
-    """`ipvae.network.random_source.uniforms`, of sub-draw i."""
+    """`ipvae.network.rules.random_source.uniforms`, of sub-draw i."""
     a, b = random_source._WEYL_A, random_source._WEYL_B
     m = [int(number) for number in random_source._MULTIPLIERS]
 

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from vectors import counts, steps
 
-from ipvae.network import poisson, random_source
-from ipvae.network.arithmetic import CHANGE_MAX, SELF_MAX, STATE_MAX, TERM_MAX
 from ipvae.network.description import DRAWN
 from ipvae.network.layers import WEIGHT_EXP_RANGE, PoissonLayer
-from ipvae.network.neurons import next_log_rate
+from ipvae.network.rules import poisson, random_source
+from ipvae.network.rules.arithmetic import CHANGE_MAX, SELF_MAX, STATE_MAX, TERM_MAX
+from ipvae.network.rules.neuron_step import next_log_rate
 from neuron_spec import cases, parts
 from neuron_spec.cases import Case, Values, signed, size
 from neuron_spec.poisson import program, states

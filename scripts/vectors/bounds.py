@@ -1,7 +1,7 @@
 """Rows of bounds.csv: rows of G that run and rows that do not (docs/arithmetic.md, 6)."""
 
-from ipvae.network.arithmetic import STATE_MAX
-from ipvae.network.poisson import largest_draw
+from ipvae.network.rules.arithmetic import STATE_MAX
+from ipvae.network.rules.poisson import largest_draw
 
 COLUMNS = ["branch", "weights", "message_bits", "low", "high", "runs"]
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ipvae.network import poisson, random_source
 from ipvae.network.description import DRAWN
+from ipvae.network.rules import poisson, random_source
 
 KEY = ["seed", "image", "layer", "neuron", "step"]
 COLUMNS = [*KEY, "u", "message_bits", "count"]

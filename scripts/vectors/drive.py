@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ipvae.network.arithmetic import TERM_MAX as L
-from ipvae.network.arithmetic import shift
 from ipvae.network.description import PIXEL_LIMIT, InputFormat, IntNetwork
-from ipvae.network.drive import drive
 from ipvae.network.layers import PoissonLayer
+from ipvae.network.rules.arithmetic import TERM_MAX as L
+from ipvae.network.rules.arithmetic import shift
+from ipvae.network.rules.drive import drive
 
 COLUMNS = ["branch", "weights", "pixels", "drive_exp", "bias", "p", "q", "b"]
 

@@ -4,9 +4,9 @@ from itertools import product
 
 import numpy as np
 
-from ipvae.network import random_source
 from ipvae.network.description import DRAWN
 from ipvae.network.layers import MAX_NEURONS
+from ipvae.network.rules import random_source
 
 KEY = ["seed", "image", "layer", "neuron", "step", "sub_draw"]
 COLUMNS = [*KEY, "ia", "ib", "na", "nb", "c", "uniform"]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ipvae.network import poisson
+from ipvae.network.rules import poisson
 
 COLUMNS = ["log_rate", "halvings", "row", "fraction", "uniforms", "counts", "total"]
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ipvae.network.arithmetic import CHANGE_MAX, STATE_MAX, clip, scale_input, self_inhibition
-from ipvae.network.arithmetic import SELF_MAX as S
-from ipvae.network.arithmetic import TERM_MAX as L
 from ipvae.network.layers import WEIGHT_EXP_RANGE
-from ipvae.network.poisson import LOG_RATE_MAX, LOG_RATE_MIN, largest_draw
+from ipvae.network.rules.arithmetic import CHANGE_MAX, STATE_MAX, clip, scale_input, self_inhibition
+from ipvae.network.rules.arithmetic import SELF_MAX as S
+from ipvae.network.rules.arithmetic import TERM_MAX as L
+from ipvae.network.rules.poisson import LOG_RATE_MAX, LOG_RATE_MIN, largest_draw
 
 LIMITS = ["u_min", "u_max", "du_min", "du_max"]
 GIVEN = ["b", "a_in", "weight_exp", "self_weight", "last_count", "u", *LIMITS]

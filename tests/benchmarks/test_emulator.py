@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from ipvae.network.file_io import write_network
+from ipvae.network.io.network_file import write_network
 
 pytest.importorskip("torch")
 WORDS = ["--no-lava", "--settle", "5", "--rounds", "1", "--batch", "40"]

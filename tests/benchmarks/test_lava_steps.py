@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ipvae.network.file_io import write_network
+from ipvae.network.io.network_file import write_network
 
 pytestmark = [pytest.mark.lava(), pytest.mark.xdist_group("documents")]
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from ipvae.cli import output
 from ipvae.cli.main import run_command
-from ipvae.network.file_io import write_network
+from ipvae.network.io.network_file import write_network
 from ipvae.workflows.reporting import once
 
 LOG = (
@@ -21,7 +21,7 @@ LOG = (
 @pytest.fixture
 def without_page(monkeypatch):
     """Reports whose page and figures are not drawn, which takes longest: report.json alone."""
-    monkeypatch.setattr("ipvae.report.page.files", lambda *_: {"index.html": b"page"})
+    monkeypatch.setattr("ipvae.report.html.page.files", lambda *_: {"index.html": b"page"})
 
 
 @pytest.fixture

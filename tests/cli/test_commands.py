@@ -9,10 +9,10 @@ import pytest
 from safetensors.numpy import load_file
 
 from ipvae.emulator import recording
-from ipvae.network import neurons
-from ipvae.network.file_io import read_network, write_network
-from ipvae.network.trace import read_trace
-from ipvae.workflows import backends
+from ipvae.network.io.network_file import read_network, write_network
+from ipvae.network.rules import neuron_step
+from ipvae.network.traces.trace import read_trace
+from ipvae.workflows.running import backends
 
 
 @pytest.fixture
@@ -148,8 +148,8 @@ def test_verify_notices_one_change_and_says_where(command, net, monkeypatch, ste
             draws[2, 11, 6] ^= 1
             return reference(network, images, steps, seed, draws=draws)
         with monkeypatch.context() as patch:  # toward zero in place of toward minus infinity
-            original = neurons.scale_input
-            patch.setattr(neurons, "scale_input", lambda a, e: original(a + (a < 0), e))
+            original = neuron_step.scale_input
+            patch.setattr(neuron_step, "scale_input", lambda a, e: original(a + (a < 0), e))
             return stepwise.run(network, images, steps, seed)
 
     monkeypatch.setattr("ipvae.workflows.verify.run_backend", altered)

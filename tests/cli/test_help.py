@@ -13,11 +13,11 @@ import pytest
 import typer
 
 import ipvae
-from ipvae.cli.commands import ENTRIES, GROUPS, Commands, first_sentence
+from ipvae.chip.limits import TARGETS
+from ipvae.cli.command_groups import ENTRIES, GROUPS, Commands, first_sentence
 from ipvae.cli.main import app
 from ipvae.export.options import LAYOUTS
-from ipvae.network.limits import TARGETS
-from ipvae.workflows.backends import BACKENDS
+from ipvae.workflows.running.backends import BACKENDS
 
 HEAVY = ("numpy", "h5py", "numba", "torch", "scipy", "sklearn", "matplotlib", "lava", "safetensors")
 LIGHT = ("check", "diff", "doctor", "export", "info", "run", "verify")

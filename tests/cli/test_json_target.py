@@ -2,7 +2,7 @@
 
 import pytest
 
-from ipvae.network.file_io import write_network
+from ipvae.network.io.network_file import write_network
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from ipvae.emulator import Emulator, Stopped, recording
-from ipvae.energy.counts import count_run
+from ipvae.energy.counting.counts import count_run
 from ipvae.evaluation.metrics import quality
-from ipvae.network.file_io import read_network, write_network
+from ipvae.network.io.network_file import read_network, write_network
 from ipvae.network.pixels import to_real
 from ipvae.workflows.evaluation.text import stop_text
-from ipvae.workflows.stopping import TOLERANCES, StopChoice, stop_choice, stop_figures
+from ipvae.workflows.running.stopping import TOLERANCES, StopChoice, stop_choice, stop_figures
 
 BUDGET = 400
 TOLERANCE = {"r2": 5e5, "free-energy": 0.05}

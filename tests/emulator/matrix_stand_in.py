@@ -1,7 +1,7 @@
 """The matrix registers of x86 (AMX) in NumPy, in place of the instructions, on any processor.
 
 Written from Intel's Software Developer's Manual (LDTILECFG, TILELOADD, TILESTORED, TILEZERO,
-TDPBUSD, TDPBSSD, TILERELEASE), not from `ipvae.emulator.matrix`. The module writes a call of
+TDPBUSD, TDPBSSD, TILERELEASE), not from `ipvae.emulator.simd.amx`. The module writes a call of
 `_Registers` for every instruction; with `replacing` it writes a call of a function here, with the
 same arguments. Registers that are used before they are configured are an error, as on the chip.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from llvmlite import ir
 from numba import njit
 
-from ipvae.emulator import matrix, messages
+from ipvae.emulator.simd import amx, messages
 
 _I64 = ir.IntType(64)
 ROWS, ROW_BYTES = 16, 64
@@ -111,7 +111,7 @@ def replacing(monkeypatch):
     """Registers of this file in place of the processor's, for what is compiled meanwhile."""
     registers = Registers()
 
-    class StandIn(matrix._Registers):
+    class StandIn(amx._Registers):
         def __call__(self, name, *arguments):
             builder = self.code.builder
             kind = ir.FunctionType(ir.VoidType(), [_I64] * 3)
@@ -120,7 +120,7 @@ def replacing(monkeypatch):
             builder.call(to, words + [ir.Constant(_I64, 0)] * (3 - len(words)))
 
     with monkeypatch.context() as patch:
-        patch.setattr(matrix, "_Registers", StandIn)
+        patch.setattr(amx, "_Registers", StandIn)
         yield registers
 
 

@@ -4,8 +4,8 @@ import pytest
 from ipvae.emulator import Emulator
 from ipvae.emulator.recording import run
 from ipvae.errors import InputError
-from ipvae.network.file_io import write_network
-from ipvae.network.trace import compare
+from ipvae.network.io.network_file import write_network
+from ipvae.network.traces.trace import compare
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
+from ipvae.chip.placement import Placement
 from ipvae.emulator import Emulator
 from ipvae.emulator.observing import observe
 from ipvae.emulator.recording import run
-from ipvae.energy.cores import fewest_cores
-from ipvae.energy.step_counts import RowCounter, count_trace
-from ipvae.network.observing import Recorder, observe_trace
-from ipvae.network.partition import Placement
-from ipvae.network.trace import VARIABLES
+from ipvae.energy.counting.cores import fewest_cores
+from ipvae.energy.counting.step_counts import RowCounter, count_trace
+from ipvae.network.traces.observers import Recorder, observe_trace
+from ipvae.network.traces.trace import VARIABLES
 
 STEPS, SEED = 11, 7
 

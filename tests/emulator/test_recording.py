@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ipvae.emulator import Emulator, compiling, kernels
+from ipvae.emulator import Emulator
 from ipvae.emulator.recording import run, run_to_file
+from ipvae.emulator.simd import compiling, kernels
 from ipvae.errors import InputError
-from ipvae.network.record import Record
-from ipvae.network.trace import compare, read_trace, write_trace
+from ipvae.network.traces.selection import Record
+from ipvae.network.traces.trace import compare, read_trace, write_trace
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -56,7 +57,7 @@ MEMORY = """
 import resource, sys
 import numpy as np
 from ipvae.emulator import Emulator, run_to_file
-from ipvae.network.file_io import read_network
+from ipvae.network.io.network_file import read_network
 network = read_network(sys.argv[1])
 images = np.resize(network.test_images, (int(sys.argv[3]), network.n_pixels))
 if sys.argv[2] == "totals":
@@ -75,7 +76,7 @@ def peak(*words):
 
 @pytest.fixture(scope="module")
 def net(tmp_path_factory, make_network):
-    from ipvae.network.file_io import write_network
+    from ipvae.network.io.network_file import write_network
 
     path = tmp_path_factory.mktemp("net") / "net.h5"
     write_network(path, make_network(k=256, m=16))

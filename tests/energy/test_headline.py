@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ipvae.energy.headline import first_parts, headline
-from ipvae.energy.measured import LOGGED_CHIP
+from ipvae.energy.measurement.comparison import LOGGED_CHIP
 from ipvae.energy.models import EnergyRow, TimeRow
 
 STATIC = EnergyRow("band", "modelled", "static", "Loihi 2", 4e-6, 8e-5, "a source")

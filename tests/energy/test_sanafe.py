@@ -6,16 +6,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from ipvae.chip.core_memory import CONSERVATIVE, layer_shapes
+from ipvae.chip.limits import TARGETS, Line
+from ipvae.chip.placement import Placement
 from ipvae.emulator import Emulator
 from ipvae.emulator.recording import run
 from ipvae.energy import sanafe as ours
-from ipvae.energy.counts import count_run
+from ipvae.energy.counting.counts import count_run
+from ipvae.energy.counting.workload import work_of
 from ipvae.energy.models.sanafe import sanafe_constants
-from ipvae.energy.work import work_of
 from ipvae.errors import BackendError, InputError
-from ipvae.network.core_memory import CONSERVATIVE, layer_shapes
-from ipvae.network.limits import TARGETS, Line
-from ipvae.network.partition import Placement
 
 STEPS = 5
 

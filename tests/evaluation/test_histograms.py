@@ -9,7 +9,7 @@ import pytest
 from ipvae.emulator import Emulator
 from ipvae.evaluation.histograms import BINS, _potentials, _rates, _weights, histograms
 from ipvae.network.layers import GradedLayer, PoissonLayer
-from ipvae.network.neurons import graded_output
+from ipvae.network.rules.neuron_step import graded_output
 
 
 def ran(network, steps=7):

@@ -9,8 +9,8 @@ from ipvae.emulator import recording
 from ipvae.errors import InputError
 from ipvae.evaluation.metrics import r2
 from ipvae.evaluation.stopping import EnergyOfEach, FitOfEach
-from ipvae.network.drive import drive
 from ipvae.network.pixels import to_real
+from ipvae.network.rules.drive import drive
 
 
 @pytest.fixture

@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 
 from ipvae.errors import IpvaeError
-from ipvae.export import compensation, error_units, fake_quantize, feedforward, grid, lca, readouts
-from ipvae.export import quantize as quantizing
-from ipvae.export.compensation import CalibrationMoments
+from ipvae.export.exporters import error_units, feedforward, lca, readouts
+from ipvae.export.rounding import fake_quantize, optq, power_of_two_scale
+from ipvae.export.rounding import quantize as quantizing
+from ipvae.export.rounding.optq import CalibrationMoments
 from ipvae.network.description import FloatNetwork, InputFormat, IntNetwork
 from ipvae.network.layers import PoissonLayer
 
@@ -34,9 +35,9 @@ TIE = 1e-6
 SEED = 3
 
 CONSTANTS: tuple[tuple[Any, str, tuple[float, ...]], ...] = (
-    (compensation, "DAMPING", (0.09, 0.111)),
-    (compensation, "FINER", (1.7, 1.8)),
-    (compensation, "SWEEPS", (3, 5)),
+    (optq, "DAMPING", (0.09, 0.111)),
+    (optq, "FINER", (1.7, 1.8)),
+    (optq, "SWEEPS", (3, 5)),
     (fake_quantize, "FEW_BITS", (3, 5)),
     (fake_quantize, "FEW_BITS_COMPENSATED", (2, 4)),
     (fake_quantize, "SELF_STEPS", (1.99, 2.01)),
@@ -249,7 +250,16 @@ def everything(noise: float = 0.0) -> dict[str, Any]:
 def changed(module: Any, name: str, value: float) -> Iterator[None]:
     """Give a constant another value in every exporter that has it by this name and value."""
     before = getattr(module, name)
-    every = (compensation, error_units, fake_quantize, feedforward, grid, lca, quantizing, readouts)
+    every = (
+        optq,
+        error_units,
+        fake_quantize,
+        feedforward,
+        power_of_two_scale,
+        lca,
+        quantizing,
+        readouts,
+    )
     places = [module]
     if module is quantizing:  # others take its constants over by name
         places += [m for m in every if m is not module and getattr(m, name, None) == before]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ipvae.export.error_units import error_units
-from ipvae.export.feedforward import amortized
-from ipvae.export.lca import lca_network
-from ipvae.export.quantize import quantize
-from ipvae.export.readouts import with_classes, with_decoder
+from ipvae.export.exporters.error_units import error_units
+from ipvae.export.exporters.feedforward import amortized
+from ipvae.export.exporters.lca import lca_network
+from ipvae.export.exporters.readouts import with_classes, with_decoder
+from ipvae.export.rounding.quantize import quantize
 
 HERE = Path(__file__).resolve().parent
 SPEC = importlib.util.spec_from_file_location("golden_exports", HERE / "golden.py")

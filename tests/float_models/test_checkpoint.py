@@ -264,7 +264,7 @@ def test_wrong_model_is_not_saved(tmp_path):
 
 def test_loading_needs_no_torch(run):
     code = (
-        "import sys; import ipvae.train; from ipvae.train.data import load_images;"
+        "import sys; import ipvae.train; from ipvae.train.datasets.images import load_images;"
         f"ipvae.train.load_checkpoint({str(run)!r}); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

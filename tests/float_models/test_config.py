@@ -7,7 +7,7 @@ import pytest
 from ipvae.errors import ConfigError, TrainingError
 from ipvae.float_models.config import PRESETS, TrainConfig, preset_config
 from ipvae.float_models.zoo import MEMBERS
-from ipvae.train.schedule import settings_at
+from ipvae.train.run.schedule import settings_at
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))

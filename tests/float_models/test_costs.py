@@ -5,7 +5,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from ipvae.float_models.zoo import MEMBERS, input_macs
-from ipvae.train.vae import VAE
+from ipvae.train.models.vae import VAE
 
 SHAPE, LATENTS = (7, 10), 5
 DRIVE = 7 * 10 * LATENTS

@@ -7,7 +7,7 @@ import pytest
 from scipy import integrate, stats
 
 from ipvae.float_models.figures import kl, moments
-from ipvae.float_models.steps import code, draw
+from ipvae.float_models.inference.steps import code, draw
 
 STARTS = {"poisson": (0.4,), "gaussian": (0.3, -0.5), "rectified": (-0.2, 0.1)}
 
@@ -46,7 +46,7 @@ def test_moments_are_those_of_drawn_codes(latent):
 def test_divergence_is_the_one_of_training(latent, rng):
     import torch
 
-    from ipvae.train.latents import LATENTS
+    from ipvae.train.models.latents import LATENTS
 
     belief, prior = (tuple(rng.uniform(-2, 2, (2, 3, 5))[: len(STARTS[latent])]) for _ in "ab")
     tensors = (tuple(map(torch.from_numpy, parts)) for parts in (belief, prior))

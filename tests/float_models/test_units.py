@@ -10,7 +10,7 @@ from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint
 from ipvae.float_models.config import TrainConfig, preset_config
 from ipvae.float_models.data import DataInfo
 from ipvae.float_models.figures import figures
-from ipvae.float_models.infer import infer
+from ipvae.float_models.inference.infer import infer
 from ipvae.float_models.units import in_real_units, in_training_units, unit_of
 from ipvae.float_models.zoo import MEMBERS
 

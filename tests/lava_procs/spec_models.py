@@ -20,7 +20,7 @@ from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
 from ipvae.lava_procs.procs.graded_neuron.process import GradedNeuron
 from ipvae.lava_procs.procs.poisson_neuron.process import PoissonNeuron
-from ipvae.lava_procs.words import layer_words, neuron_words
+from ipvae.lava_procs.register_constants import layer_words, neuron_words
 
 _PATH = Path(__file__).resolve().parents[1] / "neuron_program.py"
 _SPEC = importlib.util.spec_from_file_location("neuron_program", _PATH)

@@ -6,10 +6,9 @@ import h5py
 import numpy as np
 import pytest
 
-from ipvae.network import file_io as network_file
-from ipvae.network import hdf5
-from ipvae.network.fields import FIELDS_1 as FIELDS
-from ipvae.network.seal import write_seal
+from ipvae.network.io import hdf5, network_file
+from ipvae.network.io.fields import FIELDS_1 as FIELDS
+from ipvae.network.io.seal import write_seal
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from ipvae.cli.main import run_command
-from ipvae.network.file_io import write_network
-from ipvae.report import svg
-from ipvae.report.ink import Ink
-from ipvae.report.page import drawn, files
-from ipvae.report.page import page as written
+from ipvae.network.io.network_file import write_network
+from ipvae.report.html import svg
+from ipvae.report.html.page import drawn, files
+from ipvae.report.html.page import page as written
+from ipvae.report.pictures.figure_data import Ink
 from ipvae.workflows.reporting import once
 
 COUNTS = ("synaptic_ops", "messages", "spikes")

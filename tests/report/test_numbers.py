@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from ipvae.report import numbers
+from ipvae.report.html.counted_nouns import number_of
 from ipvae.report.numbers import FORMS
-from ipvae.report.words import number_of
 
 ROOT = Path(__file__).resolve().parents[2]
 NAN, INF = float("nan"), float("inf")

@@ -10,7 +10,7 @@ import pytest
 
 import ipvae
 from ipvae.emulator import Emulator
-from ipvae.export.model import to_parameters
+from ipvae.export.importers.arrays import to_parameters
 from ipvae.float_models.checkpoint import Checkpoint, save_checkpoint
 from ipvae.float_models.data import DataInfo
 from ipvae.network.description import FloatNetwork

@@ -11,12 +11,12 @@ import pytest
 
 import ipvae
 from ipvae.emulator import recording
+from ipvae.evaluation.classes.probe import linear_probe
 from ipvae.evaluation.metrics import curve
-from ipvae.evaluation.probe import linear_probe
-from ipvae.export.model import to_parameters
+from ipvae.export.importers.arrays import to_parameters
 from ipvae.float_models.checkpoint import Checkpoint, save_checkpoint
 from ipvae.float_models.data import DataInfo
-from ipvae.float_models.infer import infer
+from ipvae.float_models.inference.infer import infer
 from ipvae.network.description import FloatNetwork
 from ipvae.workflows.evaluation.seeds import mean_over_seeds
 

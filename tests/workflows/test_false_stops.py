@@ -13,7 +13,7 @@ import pytest
 
 import ipvae
 from ipvae.emulator import Emulator, run_until_settled
-from ipvae.workflows.stopping import TOLERANCES, StopChoice
+from ipvae.workflows.running.stopping import TOLERANCES, StopChoice
 
 BUDGET, SEEDS, IMAGES = 1000, 20, 64
 BOUND = 0.05

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import ipvae
-from ipvae.energy.plain_counts import PlainCounter
-from ipvae.network.plain_input import load_frames, messages
-from ipvae.network.plain_net import PlainNetwork
+from ipvae.energy.counting.lava_dl_counts import PlainCounter
+from ipvae.network.lava_dl_input import load_frames, messages
+from ipvae.network.lava_dl_network import PlainNetwork
 from ipvae.workflows import lava_dl
 
 STEPS = 5

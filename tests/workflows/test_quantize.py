@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import ipvae
-from ipvae.export.model import to_parameters
+from ipvae.export.importers.arrays import to_parameters
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.float_models.data import DataInfo
 from ipvae.network.description import FloatNetwork

@@ -11,11 +11,11 @@ import ipvae
 from ipvae.cli.main import run_command
 from ipvae.emulator import Emulator
 from ipvae.emulator.recording import run as emulate
-from ipvae.energy.counts import count_run
-from ipvae.energy.step_counts import count_trace
+from ipvae.energy.counting.counts import count_run
+from ipvae.energy.counting.step_counts import count_trace
 from ipvae.evaluation.metrics import curve, quality, r2
 from ipvae.network.pixels import to_real
-from ipvae.report.earlier import GENERATOR
+from ipvae.report.html.earlier import GENERATOR
 from ipvae.workflows.cluster import shards_of
 from ipvae.workflows.reporting import once
 
@@ -30,7 +30,7 @@ def net(make_network):
 @pytest.fixture
 def page(monkeypatch):
     """Reports whose page is not drawn, which takes longest."""
-    monkeypatch.setattr("ipvae.report.page.files", lambda *_: {"index.html": b"page"})
+    monkeypatch.setattr("ipvae.report.html.page.files", lambda *_: {"index.html": b"page"})
 
 
 @pytest.fixture

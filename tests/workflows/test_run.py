@@ -8,7 +8,7 @@ import pytest
 import ipvae
 from ipvae import emulator
 from ipvae.emulator import recording
-from ipvae.network.trace import compare
+from ipvae.network.traces.trace import compare
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ipvae
-from ipvae.workflows import backends
+from ipvae.workflows.running import backends
 
 
 @pytest.fixture

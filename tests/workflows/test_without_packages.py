@@ -20,7 +20,7 @@ class Refuse:
 sys.meta_path.insert(0, Refuse())
 import numpy as np
 import ipvae
-from ipvae.export.model import to_parameters
+from ipvae.export.importers.arrays import to_parameters
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.float_models.data import DataInfo
 from ipvae.network.description import FloatNetwork

@@ -6,7 +6,7 @@ import warnings
 from ipvae.workflows.comparison.costed import PROBE, Costed, CostedModel
 from ipvae.workflows.evaluation.codes import Codes, FitSource
 from ipvae.workflows.evaluation.figures import probe_figures
-from ipvae.workflows.images import LabelledImages
+from ipvae.workflows.image_input.images import LabelledImages
 from ipvae.workflows.progress import stage
 
 log = logging.getLogger("ipvae")

@@ -9,7 +9,7 @@ import numpy as np
 from ipvae.errors import InputError
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.network.description import InputFormat, IntNetwork
-from ipvae.network.hdf5_child import shown
+from ipvae.network.io.hdf5_child import shown
 from ipvae.workflows.comparison.costed import (
     CostedFloat,
     CostedLeastSquares,
@@ -27,7 +27,7 @@ from ipvae.workflows.evaluables.opening import (
     is_network,
     opened,
 )
-from ipvae.workflows.images import ImagesLike, LabelledImages
+from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
 
 Subjects = ModelOrNetwork | Sequence[ModelOrNetwork] | Mapping[str, ModelOrNetwork]
 """A model or a network, several, or several by name."""

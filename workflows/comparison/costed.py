@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.energy.counting.workload import work_of
 from ipvae.energy.models.table import model_table
-from ipvae.energy.work import work_of
 from ipvae.evaluation.metrics import quality
 from ipvae.evaluation.readouts import judge
-from ipvae.network.file_io import checksum
-from ipvae.network.totals import Totals
+from ipvae.network.io.network_file import checksum
+from ipvae.network.traces.totals import Totals
 from ipvae.workflows import cluster
 from ipvae.workflows.evaluables.base import Evaluable, States
 from ipvae.workflows.evaluables.least_squares import LeastSquares
 from ipvae.workflows.evaluables.model import EvaluableLca, EvaluableModel
 from ipvae.workflows.evaluables.network import EvaluableNetwork
-from ipvae.workflows.images import LabelledImages
+from ipvae.workflows.image_input.images import LabelledImages
 from ipvae.workflows.progress import Advance
 
 Point = dict[str, Any]

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ipvae.network.description import IntNetwork
-from ipvae.network.file_io import read_network
-from ipvae.network.plain_file import is_plain, read_plain
-from ipvae.network.plain_net import PlainNetwork
+from ipvae.network.io.lava_dl_file import is_plain, read_plain
+from ipvae.network.io.network_file import read_network
+from ipvae.network.lava_dl_network import PlainNetwork
 from ipvae.workflows.results import Result, Table
 
 if TYPE_CHECKING:

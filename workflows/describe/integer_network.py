@@ -3,13 +3,13 @@
 from typing import Any
 
 from ipvae.evaluation.readouts import readout_names
-from ipvae.network import poisson, random_source
-from ipvae.network.bounds import bounds
 from ipvae.network.description import IntNetwork
-from ipvae.network.fields import version_of
-from ipvae.network.file_io import checksum
+from ipvae.network.io.fields import version_of
+from ipvae.network.io.network_file import checksum
 from ipvae.network.layers import GradedLayer, PoissonLayer
-from ipvae.network.wiring import Stage
+from ipvae.network.proof.bounds import bounds
+from ipvae.network.rules import poisson, random_source
+from ipvae.network.schedule import Stage
 from ipvae.workflows.results import Table
 
 COLUMNS = ["", "neurons", "number", "hears", "synapses", "sends"]

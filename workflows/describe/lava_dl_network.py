@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ipvae.energy.plain_counts import fan_out
-from ipvae.network.plain_net import ConvSynapses, CubaNeuron, Neuron, PlainLayer, PlainNetwork
+from ipvae.energy.counting.lava_dl_counts import fan_out
+from ipvae.network.lava_dl_network import ConvSynapses, CubaNeuron, Neuron, PlainLayer, PlainNetwork
 from ipvae.report.numbers import whole
 from ipvae.workflows.results import Table
 

@@ -30,7 +30,7 @@ def numba_kernel(_: str) -> str:
     numba = importlib.import_module("numba")
     if numba.njit(lambda a: a + 1)(1) != 2:
         raise RuntimeError("a compiled kernel gives a wrong sum")
-    kernels = importlib.import_module("ipvae.emulator.kernels")
+    kernels = importlib.import_module("ipvae.emulator.simd.kernels")
     found = kernels.run_poisson.stats.cache_path
     folder = Path(found) if found else None
     try:
@@ -60,7 +60,7 @@ def torch_device(_: str) -> str:
 
 def loihi2(_: str) -> str:
     """Look for Intel's extension; no board is asked."""
-    board = importlib.import_module("ipvae.lava_procs.loihi2_board")
+    board = importlib.import_module("ipvae.lava_procs.board.find")
     missing = [n for n in (board.EXTENSION, *board.PARTS) if not board.has_module(n)]
     if missing:
         raise ModuleNotFoundError(f"no module {missing[0]}", name=missing[0])
@@ -84,7 +84,7 @@ def lava_step(_: str) -> str:
 
 def _small_network(np: Any) -> Any:
     description = importlib.import_module("ipvae.network.description")
-    quantizing = importlib.import_module("ipvae.export.quantize")
+    quantizing = importlib.import_module("ipvae.export.rounding.quantize")
     m, k = 4, 3
     trained = description.FloatNetwork(
         phi=np.eye(m, k), sigma=np.ones(m), step_size=0.1, bias=np.full(k, 0.1), u0=np.zeros(k)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ipvae.network.description import InputFormat
 from ipvae.network.pixels import to_real
-from ipvae.workflows.images import ImagesLike, LabelledImages
+from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
 from ipvae.workflows.progress import Advance
 
 DEFAULT_STEPS = 64

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ipvae.workflows.evaluables.base import Evaluable, Inferred
-from ipvae.workflows.images import ImagesLike, LabelledImages
+from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
 from ipvae.workflows.progress import Advance
 
 

@@ -11,11 +11,16 @@ import numpy as np
 from ipvae.errors import InputError
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.workflows.evaluables.base import DEFAULT_STEPS, Evaluable, Inferred
-from ipvae.workflows.images import ImagesLike, LabelledImages, given_images, preset_images
+from ipvae.workflows.image_input.images import (
+    ImagesLike,
+    LabelledImages,
+    given_images,
+    preset_images,
+)
 from ipvae.workflows.progress import Advance
 
 if TYPE_CHECKING:
-    from ipvae.float_models.infer import State
+    from ipvae.float_models.inference.infer import State
 
 METRICS = "metrics.jsonl"
 """Of a training, in its folder."""
@@ -118,7 +123,7 @@ class EvaluableModel(Evaluable):
         progress: Advance | None = None,  # noqa: ARG002
     ) -> CountedInferred:
         """Codes and features after each number of steps."""
-        from ipvae.float_models.infer import infer
+        from ipvae.float_models.inference.infer import infer
 
         checkpoint, sent, real = self.checkpoint, NonzeroCodes(), self.real(pixels)
         found = infer(
@@ -135,7 +140,7 @@ class EvaluableModel(Evaluable):
 
     def prior_images(self, n: int, seed: int) -> np.ndarray:
         """Images of the prior."""
-        from ipvae.float_models.infer import sample
+        from ipvae.float_models.inference.infer import sample
 
         return sample(self.checkpoint.params, n, seed, self.checkpoint.model)
 

@@ -8,16 +8,21 @@ import numpy as np
 
 from ipvae.evaluation.prior import prior_samples
 from ipvae.evaluation.readouts import judge, readout_names
-from ipvae.network.arithmetic import to_nats
 from ipvae.network.description import IntNetwork
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.pixels import to_real
-from ipvae.network.totals import Totals
+from ipvae.network.rules.arithmetic import to_nats
+from ipvae.network.traces.totals import Totals
 from ipvae.workflows import cluster
 from ipvae.workflows.evaluables.base import Evaluable, Inferred
-from ipvae.workflows.images import ImagesLike, LabelledImages, network_images, network_preset
+from ipvae.workflows.image_input.images import (
+    ImagesLike,
+    LabelledImages,
+    network_images,
+    network_preset,
+)
 from ipvae.workflows.progress import Advance
-from ipvae.workflows.stopping import StopChoice, stop_figures
+from ipvae.workflows.running.stopping import StopChoice, stop_figures
 
 if TYPE_CHECKING:
     from ipvae.emulator import Stopped

@@ -6,12 +6,12 @@ from pathlib import Path
 from ipvae.errors import InputError
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.network.description import IntNetwork
-from ipvae.network.file_io import read_network
+from ipvae.network.io.network_file import read_network
 from ipvae.workflows.evaluables.base import Evaluable
 from ipvae.workflows.evaluables.model import EvaluableLca, EvaluableModel
 from ipvae.workflows.evaluables.network import EvaluableNetwork
 from ipvae.workflows.models import load_model, model_folder
-from ipvae.workflows.stopping import StopChoice
+from ipvae.workflows.running.stopping import StopChoice
 
 INFERENCES = ("model", "lca")
 THRESHOLD = 0.1

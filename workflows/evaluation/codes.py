@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ipvae.errors import InputError
-from ipvae.evaluation.probe import linear_reader
+from ipvae.evaluation.classes.probe import linear_reader
 from ipvae.network.description import InputFormat
 from ipvae.workflows.evaluables.base import Evaluable
-from ipvae.workflows.images import ImagesLike, LabelledImages, given_images, preset_images
+from ipvae.workflows.image_input.images import (
+    ImagesLike,
+    LabelledImages,
+    given_images,
+    preset_images,
+)
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ipvae.errors import InputError
-from ipvae.evaluation.dimensionality import participation_ratio, shattering
-from ipvae.evaluation.labelled import require_labels
-from ipvae.evaluation.neighbours import LABELS, NEIGHBOURS, neighbour_accuracy
+from ipvae.evaluation.classes.dimensionality import participation_ratio, shattering
+from ipvae.evaluation.classes.labelled import require_labels
+from ipvae.evaluation.classes.neighbours import LABELS, NEIGHBOURS, neighbour_accuracy
 from ipvae.evaluation.sparsity import sparsity
 from ipvae.workflows.evaluation.codes import Codes
 from ipvae.workflows.progress import stage

@@ -11,7 +11,7 @@ from ipvae.workflows.evaluables.base import Evaluable, Inferred
 from ipvae.workflows.evaluation.changes import change_figures
 from ipvae.workflows.evaluation.codes import Codes, FitSource
 from ipvae.workflows.evaluation.figures import fitted_figures, sparsity_figures
-from ipvae.workflows.images import LabelledImages
+from ipvae.workflows.image_input.images import LabelledImages
 from ipvae.workflows.progress import stage
 
 
@@ -70,7 +70,7 @@ class Evaluator:
         """Codes after the steps to look at, and after those that pictures show."""
         steps = self.steps
         if self.pictures is not None and first and self._few:
-            from ipvae.workflows.pictures import drawn_steps
+            from ipvae.workflows.reporting.pictures import drawn_steps
 
             steps = sorted({*steps, *drawn_steps(steps[-1])})
         message = f"evaluating {len(self.images.pixels)} images to step {steps[-1]}"
@@ -89,7 +89,7 @@ class Evaluator:
         return Codes(features, train.labels, test, labels)
 
     def _draw(self, folder: Path, inferred: Inferred, seed: int) -> list[str]:
-        from ipvae.workflows.pictures import draw_pictures
+        from ipvae.workflows.reporting.pictures import draw_pictures
 
         counts = inferred.counts if self._few else None
         files = draw_pictures(folder, self.of, self.images.pixels, self.steps[-1], seed, counts)
@@ -98,6 +98,6 @@ class Evaluator:
     @property
     def _few(self) -> bool:
         """Whether pictures show all images, so that one run is enough."""
-        from ipvae.workflows.pictures import IMAGES
+        from ipvae.workflows.reporting.pictures import IMAGES
 
         return len(self.images.pixels) <= IMAGES

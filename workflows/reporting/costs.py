@@ -5,21 +5,21 @@ from typing import Any
 
 import numpy as np
 
-from ipvae.energy.cores import cores_as_dict
-from ipvae.energy.counts import Counts, count_run, network_drive_macs
+from ipvae.energy.counting.cores import cores_as_dict
+from ipvae.energy.counting.counts import Counts, count_run, network_drive_macs
+from ipvae.energy.counting.layer_counts import layer_counts
+from ipvae.energy.counting.workload import work_of
 from ipvae.energy.headline import headline
-from ipvae.energy.layer_counts import layer_counts
-from ipvae.energy.measured import Measured, lay_beside
+from ipvae.energy.measurement.comparison import Measured, lay_beside
+from ipvae.energy.measurement.profiler_log import ProfilerLog
+from ipvae.energy.measurement.rapl import processor_name
 from ipvae.energy.models import EnergyRow, TimeRow
 from ipvae.energy.models.loihi2 import CHIP as LOIHI2
 from ipvae.energy.models.table import left_out, model_table
-from ipvae.energy.profiler_log import ProfilerLog
-from ipvae.energy.rapl import processor_name
-from ipvae.energy.work import work_of
-from ipvae.network.activity import Activity
 from ipvae.network.description import IntNetwork
-from ipvae.network.trace import Trace
-from ipvae.report.words import STATUS
+from ipvae.network.traces.activity import Activity
+from ipvae.network.traces.trace import Trace
+from ipvae.report.html.counted_nouns import STATUS
 from ipvae.workflows.progress import stage
 from ipvae.workflows.reporting.once import Seen
 from ipvae.workflows.reporting.quality import spread

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from ipvae import __version__
-from ipvae.energy.counts import count_run
-from ipvae.energy.profiler_log import ProfilerLog
+from ipvae.energy.counting.counts import count_run
+from ipvae.energy.measurement.profiler_log import ProfilerLog
 from ipvae.errors import InputError
-from ipvae.network.activity import activity_of
-from ipvae.network.file_io import checksum
-from ipvae.network.totals import Totals
-from ipvae.report.ink import Ink
+from ipvae.network.io.network_file import checksum
+from ipvae.network.traces.activity import activity_of
+from ipvae.network.traces.totals import Totals
+from ipvae.report.pictures.figure_data import Ink
 from ipvae.workflows.evaluation.seeds import mean_over_seeds
 from ipvae.workflows.reporting.costs import costs, details, modelled
 from ipvae.workflows.reporting.once import observed, run_once

@@ -8,24 +8,24 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.chip.limits import Line
+from ipvae.chip.placement import Placement
 from ipvae.emulator import Emulator
 from ipvae.emulator.observing import observe
-from ipvae.energy.cores import fewest_cores
-from ipvae.energy.rapl import Meter, metered
-from ipvae.energy.step_counts import RowCounter, RunCounts
+from ipvae.energy.counting.cores import fewest_cores
+from ipvae.energy.counting.step_counts import RowCounter, RunCounts
+from ipvae.energy.measurement.rapl import Meter, metered
 from ipvae.network.description import IntNetwork
-from ipvae.network.file_io import checksum
-from ipvae.network.limits import Line
-from ipvae.network.observing import Observer, Recorder, Sample
-from ipvae.network.partition import Placement
-from ipvae.network.totals import Totals, joined
-from ipvae.network.trace import VARIABLES, Trace
+from ipvae.network.io.network_file import checksum
+from ipvae.network.traces.observers import Observer, Recorder, Sample
+from ipvae.network.traces.totals import Totals, joined
+from ipvae.network.traces.trace import VARIABLES, Trace
 from ipvae.workflows import cluster
-from ipvae.workflows.backends import run_backend
 from ipvae.workflows.cluster import LOCAL, NONE, Shard
-from ipvae.workflows.pictures import spaced
 from ipvae.workflows.progress import Advance, stage
+from ipvae.workflows.reporting.pictures import spaced
 from ipvae.workflows.reporting.request import REFERENCE, ReportRequest
+from ipvae.workflows.running.backends import run_backend
 from ipvae.workflows.verify import VerifyResult, compared
 
 CURVE_IMAGES = 1024

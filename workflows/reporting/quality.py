@@ -5,18 +5,18 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.chip.check import check
+from ipvae.chip.plan import limit
 from ipvae.evaluation.early_stopping import NEAR, stopping_step
 from ipvae.evaluation.histograms import histograms
 from ipvae.evaluation.metrics import curve, quality, quality_of_each, r2
 from ipvae.evaluation.readouts import judge, readout_names
-from ipvae.network.check import check
 from ipvae.network.description import IntNetwork
 from ipvae.network.layers import PoissonLayer
-from ipvae.network.plan import limit
-from ipvae.network.totals import Totals
-from ipvae.report.ink import Ink
-from ipvae.workflows.pictures import spaced
+from ipvae.network.traces.totals import Totals
+from ipvae.report.pictures.figure_data import Ink
 from ipvae.workflows.reporting.once import Seen, doubled
+from ipvae.workflows.reporting.pictures import spaced
 from ipvae.workflows.reporting.request import ReportRequest
 
 SHOWN = 8

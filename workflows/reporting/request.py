@@ -10,8 +10,8 @@ import numpy as np
 from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
 from ipvae.network.pixels import to_real
-from ipvae.workflows.backends import require_known
-from ipvae.workflows.images import ImagesLike, LabelledImages
+from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
+from ipvae.workflows.running.backends import require_known
 
 REFERENCE = "emulator"
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from itertools import zip_longest
 from typing import Any
 
+from ipvae.report.html.counted_nouns import number_of
+from ipvae.report.html.verdicts import verdicts
 from ipvae.report.numbers import band, count, error, fit, percent, whole
-from ipvae.report.verdicts import verdicts
-from ipvae.report.words import number_of
 from ipvae.workflows.results import Table
 
 LAYER_COLUMNS = {

@@ -12,9 +12,9 @@ from ipvae.float_models.config import (
     images_config,
     preset_config,
 )
-from ipvae.train.data import Images
-from ipvae.train.fit import new_model, require_device
-from ipvae.train.resume import (
+from ipvae.train.datasets.images import Images
+from ipvae.train.run.fit import new_model, require_device
+from ipvae.train.run.resume import (
     NAME,
     Unfinished,
     fingerprint,
@@ -23,9 +23,9 @@ from ipvae.train.resume import (
     require_same_images,
     require_same_settings,
 )
-from ipvae.train.start import digest, nature_of, state_from, weights_of
-from ipvae.train.state import TrainState
-from ipvae.workflows.images import preset_images
+from ipvae.train.run.state import TrainState
+from ipvae.train.run.warm_start import digest, nature_of, state_from, weights_of
+from ipvae.workflows.image_input.images import preset_images
 from ipvae.workflows.training.data_set import own_data_set
 from ipvae.workflows.training.request import TrainingRequest
 

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from ipvae.errors import DivergenceError
-from ipvae.export.fake_quantize import rounding_to
+from ipvae.export.rounding.fake_quantize import rounding_to
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.network.atomic import require_writable_folder
 from ipvae.report.numbers import percent
-from ipvae.train.data import Images
-from ipvae.train.files import sole_writer
-from ipvae.train.fit import Keep, Progress, batches_of, fit, to_checkpoint
-from ipvae.train.keeper import Keeper
-from ipvae.train.resume import NAME, Unfinished, discard_unfinished
-from ipvae.train.team import Team, own_device
-from ipvae.workflows.pictures import FOLDER, draw_run, require_pictures
+from ipvae.train.datasets.images import Images
+from ipvae.train.run.checkpoints import Keeper
+from ipvae.train.run.fit import Keep, Progress, batches_of, fit, to_checkpoint
+from ipvae.train.run.process_group import Team, own_device
+from ipvae.train.run.resume import NAME, Unfinished, discard_unfinished
+from ipvae.train.run.run_folder import sole_writer
 from ipvae.workflows.progress import stage
+from ipvae.workflows.reporting.pictures import FOLDER, draw_run, require_pictures
 from ipvae.workflows.training.result import Trained
 
 Stop = AbstractContextManager[Callable[[], bool]]

@@ -12,9 +12,9 @@ from ipvae.errors import InputError
 from ipvae.float_models.config import ARRAYS
 from ipvae.network.description import PIXEL_LIMIT
 from ipvae.network.pixels import require_finite
-from ipvae.train.data import Images
-from ipvae.workflows.image_shape import ShapeLike, read_shape, shape_of
-from ipvae.workflows.own_images import read_images
+from ipvae.train.datasets.images import Images
+from ipvae.workflows.image_input.image_shape import ShapeLike, read_shape, shape_of
+from ipvae.workflows.image_input.own_images import read_images
 
 HELD_OUT_PART, MOST_HELD_OUT = 10, 500
 """One image of so many is held out, and no more than this: figures need no more."""
@@ -66,7 +66,7 @@ def own_data_set(images: object, test_images: object, image_shape: ShapeLike, se
     Parameters
     ----------
     images : array, or path of an .npy file, an .npz file or a folder of pictures
-        As `ipvae.workflows.own_images.read_images` takes them, of shape (n, M),
+        As `ipvae.workflows.image_input.own_images.read_images` takes them, of shape (n, M),
         (n, height, width), (n, 1, height, width) or (n, height, width, 1). Integers are levels,
         floating-point numbers real values.
     test_images : the same, optional

@@ -8,7 +8,7 @@ from typing import Any
 from ipvae.errors import InputError
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.float_models.config import SETTABLE, setting_from_text
-from ipvae.workflows.image_shape import ShapeLike
+from ipvae.workflows.image_input.image_shape import ShapeLike
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ class Trained(Result):
     saved : Path or None
         Its .safetensors file; None where nothing was to be written.
     history : list of dict
-        A record for each epoch, see `ipvae.train.fit.fit`; only the last one where the training
+        A record for each epoch, see `ipvae.train.run.fit.fit`; only the last one where the training
         was complete before.
     complete : bool
         Whether it was complete before, and nothing was done.

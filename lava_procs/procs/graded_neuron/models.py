@@ -5,9 +5,9 @@ from lava.magma.core.decorator import implements, requires, tag
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
-from ipvae.lava_procs.acting import PyActingNeuron
+from ipvae.lava_procs.neuron_base import PyActingNeuron
 from ipvae.lava_procs.procs.graded_neuron.process import GradedNeuron
-from ipvae.network.neurons import graded_output, next_potential
+from ipvae.network.rules.neuron_step import graded_output, next_potential
 
 
 @implements(proc=GradedNeuron, protocol=LoihiProtocol)

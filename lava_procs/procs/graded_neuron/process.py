@@ -2,10 +2,10 @@
 
 from lava.magma.core.process.process import LogConfig
 
-from ipvae.lava_procs.acting import ActingNeuron
+from ipvae.lava_procs.neuron_base import ActingNeuron
 from ipvae.lava_procs.schedule import Schedule
 from ipvae.network.layers import GradedLayer
-from ipvae.network.record import LayerRecord
+from ipvae.network.traces.selection import LayerRecord
 
 
 class GradedNeuron(ActingNeuron):

@@ -11,8 +11,8 @@ from ipvae.lava_procs.procs.graded_neuron.process import GradedNeuron
 from ipvae.lava_procs.procs.poisson_neuron.process import PoissonNeuron
 from ipvae.lava_procs.schedule import Schedule
 from ipvae.network.layers import PoissonLayer
-from ipvae.network.record import LayerRecord
-from ipvae.network.wiring import AnyLayer
+from ipvae.network.schedule import AnyLayer
+from ipvae.network.traces.selection import LayerRecord
 
 
 class LayerBlock(AbstractProcess):

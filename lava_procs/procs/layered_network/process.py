@@ -8,8 +8,8 @@ from lava.magma.core.process.process import AbstractProcess
 from ipvae.lava_procs.procs.layer_block.process import LayerBlock, message_bits
 from ipvae.lava_procs.schedule import Schedule
 from ipvae.network.description import IntNetwork
-from ipvae.network.record import EVERYTHING, Record
-from ipvae.network.wiring import Stage
+from ipvae.network.schedule import Stage
+from ipvae.network.traces.selection import EVERYTHING, Record
 
 
 class LayeredNetwork(AbstractProcess):

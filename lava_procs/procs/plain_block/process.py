@@ -12,7 +12,7 @@ from lava.proc.sdn.process import Sigma, SigmaDelta
 from lava.utils.weightutils import SignMode
 
 from ipvae.lava_procs.procs.layer_block.process import exact_dense
-from ipvae.network.plain_net import (
+from ipvae.network.lava_dl_network import (
     SIGMA_SHIFT,
     SPIKE_EXP,
     STATE_SHIFT,

@@ -4,7 +4,7 @@ from lava.magma.core.process.ports.ports import InPort, OutPort
 from lava.magma.core.process.process import AbstractProcess
 
 from ipvae.lava_procs.procs.plain_block.process import PlainBlock
-from ipvae.network.plain_net import PlainNetwork
+from ipvae.network.lava_dl_network import PlainNetwork
 
 
 class LavaDlNetwork(AbstractProcess):

@@ -12,13 +12,13 @@ from lava.magma.core.model.py.type import LavaPyType
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
-from ipvae.lava_procs.acting import PyActingNeuron
 from ipvae.lava_procs.count_kernel import draw_counts
+from ipvae.lava_procs.neuron_base import PyActingNeuron
 from ipvae.lava_procs.procs.poisson_neuron.process import KEY_WORDS, PoissonNeuron
-from ipvae.network import random_source
 from ipvae.network.description import DRAWN
-from ipvae.network.neurons import next_log_rate
-from ipvae.network.poisson import thresholds
+from ipvae.network.rules import random_source
+from ipvae.network.rules.neuron_step import next_log_rate
+from ipvae.network.rules.poisson import thresholds
 
 
 @implements(proc=PoissonNeuron, protocol=LoihiProtocol)

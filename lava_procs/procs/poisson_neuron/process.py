@@ -7,13 +7,13 @@ from lava.magma.core.process.ports.ports import InPort
 from lava.magma.core.process.process import LogConfig
 from lava.magma.core.process.variable import Var
 
-from ipvae.lava_procs.acting import ActingNeuron
+from ipvae.lava_procs.neuron_base import ActingNeuron
 from ipvae.lava_procs.schedule import Schedule, message_rows
-from ipvae.network import random_source
-from ipvae.network.arithmetic import CHANGE_MAX, FRAC_BITS
 from ipvae.network.layers import NOTHING, SUBTRACTED, PoissonLayer
-from ipvae.network.poisson import LOG_RATE_MAX, LOG_RATE_MIN
-from ipvae.network.record import LayerRecord
+from ipvae.network.rules import random_source
+from ipvae.network.rules.arithmetic import CHANGE_MAX, FRAC_BITS
+from ipvae.network.rules.poisson import LOG_RATE_MAX, LOG_RATE_MIN
+from ipvae.network.traces.selection import LayerRecord
 
 KEY_WORDS = 2
 

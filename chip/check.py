@@ -1,0 +1,138 @@
+"""Whether a network fits its target: weight grid, ranges, payload, neurons and memory."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from ipvae.chip import limits
+from ipvae.chip.core_memory import (
+    CONSERVATIVE,
+    MODEL,
+    READINGS,
+    LayerShape,
+    core_lines,
+    layer_shapes,
+    least_cores,
+)
+from ipvae.chip.limits import Line
+from ipvae.network.description import IntNetwork
+from ipvae.network.layers import PoissonLayer
+from ipvae.network.proof.bounds import Bound, bounds
+from ipvae.network.schedule import AnyLayer
+
+WIDEST = ("q + bias", "a_in", "b - g - own", "b + g - own", "u + d", "total - u", "y + half")
+"""The intervals that come nearest to their ranges: shown even where they hold."""
+
+
+@dataclass(frozen=True)
+class CoreRange:
+    """Cores by the optimistic and the conservative reading of the memory model."""
+
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What `ipvae check` reports."""
+
+    target: str
+    lines: list[Line]
+    bounds: list[Bound]
+    cores: CoreRange | None
+
+    @property
+    def violations(self) -> list[Line]:
+        """Limits that are exceeded."""
+        return [line for line in self.lines if not line.holds]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no limit is exceeded."""
+        return not self.violations
+
+    @property
+    def overflow_proved(self) -> bool:
+        """Whether no variable and no intermediate can leave its range."""
+        return all(bound.holds for bound in self.bounds)
+
+    def as_dict(self) -> dict:
+        """JSON data: the keys of the command line's contract, and the details behind them."""
+        return {
+            "ok": self.ok,
+            "target": self.target,
+            "cores": self.cores.high if self.cores else None,
+            "cores_range": [self.cores.low, self.cores.high] if self.cores else None,
+            "cores_model": MODEL,
+            "violations": [asdict(line) for line in self.violations],
+            "overflow_proved": self.overflow_proved,
+            "limits": [asdict(line) for line in self.lines],
+            "intervals": [asdict(bound) for bound in self.bounds],
+        }
+
+
+def check(network: IntNetwork, target: str = "loihi2") -> CheckResult:
+    """Check a network against a target's limits.
+
+    Raises
+    ------
+    InputError
+        If the target is not known.
+    """
+    board = limits.target_named(target)
+    proofs = bounds(network)
+    lines: list[Line] = []
+    for name, layer in network.layers.items():
+        where = f"layer {name}"
+        if layer.weight_rec is not None:
+            reach = _reach(layer.weight_rec)
+            lines.append(Line("weight_magnitude", reach, 128, f"{where}: weight_rec"))
+        payload = _payload_bits(layer)
+        lines.append(Line("payload_bits", payload, limits.PAYLOAD_BITS_MAX, f"{where}: z"))
+        lines += [
+            Line("overflow", b.reach, b.allowed, f"{where}: {b.variable}")
+            for b in proofs
+            if b.layer == name and (b.variable in WIDEST or not b.holds)
+        ]
+    memory, cores = _memory(layer_shapes(network), board)
+    return CheckResult(target, lines + memory, proofs, cores)
+
+
+SHOWN = ("neurons_per_core", "synapse_words_per_core", "shared_words_per_core")
+"""Limits of a core that are shown even where another one is nearer."""
+
+
+def _memory(
+    shapes: tuple[LayerShape, ...], board: limits.Target
+) -> tuple[list[Line], CoreRange | None]:
+    """What the fullest core of each layer holds by the conservative reading, and all cores."""
+    lines: list[Line] = []
+    low = high = 0
+    for shape in shapes:
+        fewest, most = (least_cores(shape, reading) for reading in READINGS)
+        if isinstance(most, Line):
+            return [*lines, most], None
+        assert not isinstance(fewest, Line)  # the optimistic reading asks for less
+        low, high = low + fewest, high + most
+        cores = f"{most} core{'s' if most > 1 else ''}"
+        if fewest < most:
+            cores = f"{fewest} to {cores}"
+        where = f"layer {shape.name}: {shape.neurons} neurons on {cores}"
+        held = core_lines(shape, -(-shape.neurons // most), CONSERVATIVE, where)
+        fullest = max(held, key=lambda line: line.share)
+        lines += [line for line in held if line.rule in SHOWN or line is fullest]
+    where = "layer 1" if len(shapes) == 1 else f"layers 1 to {len(shapes)}"
+    lines.append(Line("cores", high, board.cores, f"{where}: {board.title}"))
+    return lines, CoreRange(low, high)
+
+
+def _payload_bits(layer: AnyLayer) -> int:
+    """Bits of a message; a signed one has a bit for its sign."""
+    if isinstance(layer, PoissonLayer):
+        return layer.payload_bits
+    low, high = layer.sent
+    return max(high, -low - 1).bit_length() + (low < 0)
+
+
+def _reach(weight: np.ndarray) -> int:
+    return int(np.abs(weight.astype(np.int64)).max())

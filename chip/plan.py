@@ -1,0 +1,233 @@
+"""A partition plan: a network on the cores of a target, by both readings of the memory model."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from ipvae.chip.core_memory import MODEL, READINGS, LayerShape, core_words
+from ipvae.chip.limits import USABLE_CORES, Line, Target
+from ipvae.chip.placement import Core, Placement, place
+from ipvae.errors import InputError
+from ipvae.network.traces.activity import Activity
+
+VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Placements by each reading; in place of one, the limit that does not hold.
+
+    Attributes
+    ----------
+    target : Target
+    shapes : tuple of LayerShape
+    activity : Activity
+    optimistic, conservative : Placement or Line
+    """
+
+    target: Target
+    shapes: tuple[LayerShape, ...]
+    activity: Activity
+    optimistic: Placement | Line
+    conservative: Placement | Line
+
+    @property
+    def readings(self) -> dict[str, Placement | Line]:
+        """Both, by name."""
+        return {"optimistic": self.optimistic, "conservative": self.conservative}
+
+    @property
+    def fits(self) -> bool:
+        """Whether the network fits by the conservative reading."""
+        return isinstance(self.conservative, Placement)
+
+    def as_dict(self) -> dict:
+        """JSON data."""
+        return {
+            "version": VERSION,
+            "target": self.target.name,
+            "chips": self.target.chips,
+            "cores_per_chip": USABLE_CORES,
+            "model": MODEL,
+            "activity": self.activity.source,
+            "fits": self.fits,
+            "readings": {
+                name: _not_placed(found)
+                if isinstance(found, Line)
+                else _placed(found, self.activity)
+                for name, found in self.readings.items()
+            },
+        }
+
+
+def make_plan(
+    shapes: tuple[LayerShape, ...],
+    target: Target,
+    activity: Activity,
+    n_cores: int | None = None,
+) -> Plan:
+    """Place a network by both readings.
+
+    Parameters
+    ----------
+    shapes : tuple of LayerShape
+    target : Target
+    activity : Activity
+    n_cores : int, optional
+        Cores to spread over; without it, as few as hold the network.
+
+    Raises
+    ------
+    InputError
+        If `n_cores` is more than the target has, or less than the network needs.
+    """
+    received = activity.received
+    optimistic, conservative = (
+        place(shapes, target, reading, received, n_cores) for reading in READINGS
+    )
+    plan = Plan(target, shapes, activity, optimistic, conservative)
+    if n_cores is not None:
+        _require_cores(plan, n_cores)
+    return plan
+
+
+def _require_cores(plan: Plan, n_cores: int) -> None:
+    if n_cores > plan.target.cores:
+        raise InputError(
+            f"cores: found {n_cores}, {plan.target.title} has {plan.target.cores}; give fewer, "
+            "or another target="
+        )
+    found = plan.conservative
+    if isinstance(found, Placement) and found.total_cores > n_cores:
+        raise InputError(
+            f"cores: found {n_cores}, the conservative reading needs {found.total_cores} "
+            f"(binding: {found.binding.rule}); give at least as many"
+        )
+
+
+def pace(placement: Placement, activity: Activity) -> Iterator[dict]:
+    """How busy the busiest core is, and what is delivered, on the fewest cores and on more.
+
+    Yields
+    ------
+    dict of `cores`, `busiest_synaptic_ops` and `deliveries` (messages times the cores that
+    receive them), all per update
+    """
+    received, most = activity.received, 0
+    wanted: int | None = None
+    while True:
+        found = place(placement.shapes, placement.target, placement.reading, received, wanted)
+        assert isinstance(found, Placement)  # it fits on fewer
+        if found.total_cores > most:
+            most = found.total_cores
+            yield {
+                "cores": most,
+                "busiest_synaptic_ops": found.busiest(received),
+                "deliveries": deliveries(found, activity),
+            }
+        if wanted == placement.target.cores:
+            return
+        wanted = min(2 * (wanted or found.total_cores), placement.target.cores)
+
+
+def deliveries(placement: Placement, activity: Activity) -> float:
+    """Messages of one update, once for each core that receives them."""
+    received = activity.received
+    return sum(
+        received[shape.name] * parts
+        for shape, parts in zip(placement.shapes, placement.n_cores, strict=True)
+    )
+
+
+def between_chips(placement: Placement, activity: Activity) -> tuple[float, float]:
+    """Messages of one update that leave a chip: once per chip, and once per core, that hears them.
+
+    Which of the two the chip sends is not public.
+    """
+    cores = placement.cores
+    on_chip: dict[str, Counter[int]] = {shape.name: Counter() for shape in placement.shapes}
+    for core in cores:
+        on_chip[core.layer.name][core.chip_idx] += 1
+    low = high = 0.0
+    for shape in placement.shapes:
+        listeners = on_chip[shape.name]
+        heard = np.concatenate([[0.0], np.cumsum(activity.heard[shape.name])])
+        for core in cores:
+            if core.layer.name != shape.source:
+                continue
+            sent = float(heard[core.own.stop] - heard[core.own.start])
+            here = listeners[core.chip_idx]
+            low += sent * (len(listeners) - (here > 0))
+            high += sent * (listeners.total() - here)
+    return low, high
+
+
+def core_ops(placement: Placement, activity: Activity) -> np.ndarray:
+    """Synaptic operations of each core in one update, on average: (cores,) float64."""
+    received = activity.received
+    return np.array([received[core.layer.name] * core.neurons for core in placement.cores])
+
+
+def peak_ops(placement: Placement, activity: Activity) -> int:
+    """Synaptic operations of the busiest core in the busiest update of any image."""
+    return max(
+        activity.peak[shape.name] * placement.largest(i) for i, shape in enumerate(placement.shapes)
+    )
+
+
+def limit(line: Line) -> dict:
+    """JSON data of a limit and its margin, a part of what is allowed."""
+    return {**asdict(line), "margin": 1 - line.share}
+
+
+def _not_placed(line: Line) -> dict:
+    return {"fits": False, "cores": None, "binding": limit(line)}
+
+
+def _placed(placement: Placement, activity: Activity) -> dict:
+    ops = core_ops(placement, activity)
+    low, high = between_chips(placement, activity)
+    return {
+        "fits": True,
+        "cores": placement.total_cores,
+        "chips": placement.chips,
+        "binding": limit(placement.binding),
+        "synaptic_ops_per_core": {
+            "least": float(ops.min()),
+            "mean": float(ops.mean()),
+            "busiest": float(ops.max()),
+            "busiest_in_any_update": peak_ops(placement, activity),
+        },
+        "deliveries": deliveries(placement, activity),
+        "between_chips": {"once_per_chip": low, "once_per_core": high},
+        "pace": list(pace(placement, activity)),
+        "layers": [_layer(placement, i) for i in range(len(placement.shapes))],
+        "placement": [_core(core, placement, activity) for core in placement.cores],
+    }
+
+
+def _layer(placement: Placement, i: int) -> dict:
+    shape, broken = placement.shapes[i], placement.next_broken(i)
+    return {
+        "layer": shape.name,
+        "neurons": shape.neurons,
+        "cores": placement.n_cores[i],
+        "neurons_on_fullest": placement.largest(i),
+        "one_neuron_too_many": None if broken is None else limit(broken),
+    }
+
+
+def _core(core: Core, placement: Placement, activity: Activity) -> dict:
+    words = core_words(core.layer, core.neurons, placement.reading)
+    words.pop("neurons_per_core")
+    return {
+        "chip_idx": core.chip_idx,
+        "core_idx": core.core_idx,
+        "layer": core.layer.name,
+        "first_neuron": core.first,
+        "neurons": core.neurons,
+        "syn_ops": activity.received[core.layer.name] * core.neurons,
+        **{rule.removesuffix("_per_core"): found for rule, found in words.items()},
+    }

@@ -1,0 +1,1 @@
+"""Commands, one file each: options, one call of the public API, one way of showing."""

@@ -1,0 +1,54 @@
+"""`ipvae check`: whether a network fits its target, and on which cores."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import ipvae
+from ipvae.cli.options import plan as plans
+from ipvae.cli.options.inputs import NetArgument, TargetOption
+from ipvae.cli.output import JsonOption, show, write_json
+
+
+def check(
+    net: NetArgument,
+    target: TargetOption = "loihi2",
+    plan: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[FILE|-]",
+            help="Show which neurons go on which cores; write it as JSON where a FILE is named.",
+        ),
+    ] = None,
+    cores: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Cores for the plan to spread over.", show_default="the fewest"
+        ),
+    ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.h5",
+            help="Trace that says how busy the cores are.",
+            show_default="test images are run",
+        ),
+    ] = None,
+    json: JsonOption = None,
+) -> None:
+    """Check weight grid, ranges, payload, neurons and memory; exit 1 if a limit is exceeded."""
+    from ipvae.workflows.networks import load_own_network
+
+    plans.require_options(net, plan, cores, trace, json)
+    network = load_own_network(net)
+    found = ipvae.check(network, target=target)
+    if plan is not None:
+        placed = ipvae.place(network, target=target, cores=cores, trace=trace)
+        found = replace(found, plan=placed)
+        if plan != plans.SHOW:
+            write_json(placed.to_json(), plan)
+    if plan != "-":
+        show(found, json, listed_by="--json -")
+    raise typer.Exit(0 if found.ok else 1)

@@ -1,0 +1,81 @@
+"""`ipvae compare`: what networks, models and baselines cost and buy, on one set of images."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ipvae.cli.options.evaluation import LabelsOption, SchedulerOption
+from ipvae.cli.options.inputs import (
+    DataDirOption,
+    ImagesOption,
+    SamplesOption,
+    SeedOption,
+    require_distinct,
+)
+from ipvae.cli.options.lists import parse_steps
+from ipvae.cli.output import JsonOption, require_json_target, show
+from ipvae.workflows.compare import DEFAULT_STEPS, paths
+from ipvae.workflows.compare import compare as compare_all
+from ipvae.workflows.evaluables.opening import THRESHOLD
+from ipvae.workflows.evaluation.codes import PROBE_IMAGES
+
+
+def compare(
+    given: Annotated[
+        list[Path], typer.Argument(metavar="NET.h5|MODEL ...", help="Networks and models.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for figures and pictures.")],
+    steps: Annotated[
+        str, typer.Option(help="Steps to look at; one-shot models have one.")
+    ] = ",".join(map(str, DEFAULT_STEPS)),
+    samples: SamplesOption = 64,
+    seed: SeedOption = 0,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Accuracy of a linear classifier on the rates.")
+    ] = False,
+    probe_images: Annotated[
+        int | None,
+        typer.Option(min=2, help=f"Training images to fit it on; else {PROBE_IMAGES}."),
+    ] = None,
+    lca: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="MODEL", help="LCA in float on this model's dictionary too."),
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help=f"Of --lca, pixel units; else {THRESHOLD}.")
+    ] = None,
+    dense: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="NET.h5|MODEL", help="Least squares on this one's dictionary too."),
+    ] = None,
+    data_dir: DataDirOption = None,
+    images: ImagesOption = None,
+    labels: LabelsOption = None,
+    scheduler: SchedulerOption = None,
+    json: JsonOption = None,
+) -> None:
+    """Curves of R2, zeros and accuracy against steps, operations and modelled energy."""
+    inputs: dict[str, object] = {str(p): p for p in (*given, *(lca or ()), *(dense or ()))}
+    outputs = {f"DIR/{path.name}": path for path in paths(out)}
+    require_distinct(
+        {"--json": json, **outputs}, {**inputs, "--images": images, "--labels": labels}
+    )
+    require_json_target(json)
+    result = compare_all(
+        given,
+        images,
+        labels,
+        steps=parse_steps(steps),
+        samples=samples,
+        seed=seed,
+        probe=probe,
+        probe_images=probe_images,
+        lca=lca or (),
+        threshold=threshold,
+        dense=dense or (),
+        data_dir=data_dir,
+        scheduler=scheduler,
+        folder=out,
+    )
+    show(result, json)

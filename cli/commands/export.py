@@ -1,0 +1,97 @@
+"""`ipvae export`: a trained model becomes an integer network file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import ipvae
+from ipvae.cli.options.inputs import (
+    DataDirOption,
+    ImagesOption,
+    InferenceOption,
+    LayoutOption,
+    SeedOption,
+    ThresholdOption,
+    chosen_from,
+    is_nir,
+    not_nir,
+    require_distinct,
+)
+from ipvae.cli.output import JsonOption, require_json_target, show
+from ipvae.errors import InputError
+from ipvae.workflows.files import require_writable_file
+
+CHECKPOINT_FILES = ("model.safetensors", "model.json")
+
+
+def export(
+    context: typer.Context,
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Trained model.", callback=not_nir)
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE.h5", help="Network file to write; *.nir for NIR.")
+    ],
+    weight_bits: Annotated[int, typer.Option(metavar="N", help="Bits of a weight, 2 to 8.")] = 8,
+    layout: LayoutOption = "recurrent",
+    refit_decoder: Annotated[
+        bool, typer.Option("--refit-decoder", help="Fit the decoder to what the network sends.")
+    ] = False,
+    readout: Annotated[
+        str | None,
+        typer.Option(
+            help="Layers that read the code: one or more, as in decoder,classes.",
+            **chosen_from("decoder", "classes"),
+        ),
+    ] = None,
+    inference: InferenceOption = "model",
+    threshold: ThresholdOption = None,
+    most_loss: Annotated[
+        float,
+        typer.Option(
+            min=0.0, metavar="X", help="Refuse a network whose R2 is lower by more than this."
+        ),
+    ] = 0.05,
+    data_dir: DataDirOption = None,
+    images: ImagesOption = None,
+    seed: SeedOption = 0,
+    json: JsonOption = None,
+) -> None:
+    """Quantize a trained model, calibrate it on training images and write the network file.
+
+    To a file *.nir its float model is written, as far as NIR can say it (docs/nir.md).
+
+    Exit 1, and nothing is written, if the network is worse than the model by more than
+    --most-loss.
+    """
+    from ipvae.cli.commands.nir import export_nir, require_no_others
+
+    folder = model if model.is_dir() else model.parent
+    require_distinct(
+        {"--out": out, "--json": json},
+        {**{f"MODEL's {name}": folder / name for name in CHECKPOINT_FILES}, "--images": images},
+    )
+    require_json_target(json)
+    if images is not None and data_dir is not None:
+        raise InputError("--images and --data-dir: give one of them")
+    if is_nir(out):
+        require_no_others(context, out)
+        export_nir(model, out, inference, threshold, json)
+        return
+    readouts = tuple(name.strip() for name in readout.split(",")) if readout else ()
+    require_writable_file(out)
+    made = ipvae.quantize(
+        model,
+        images,
+        weight_bits=weight_bits,
+        layout=layout,
+        inference=inference,
+        threshold=threshold,
+        readouts=readouts,
+        refit_decoder=refit_decoder,
+        most_loss=most_loss,
+        data_dir=data_dir,
+        seed=seed,
+    )
+    show(made.save(out, overwrite=True), json)

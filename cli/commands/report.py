@@ -1,0 +1,127 @@
+"""`ipvae report`: what a run costs and what it buys, on one screen and as a page."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ipvae.cli.commands.lava_dl import report_plain_net
+from ipvae.cli.options.evaluation import SchedulerOption
+from ipvae.cli.options.inputs import (
+    DataDirOption,
+    ImagesOption,
+    IntegersOption,
+    NetArgument,
+    SeedOption,
+    StepsOption,
+)
+from ipvae.cli.output import JsonOption, require_json_target, show
+from ipvae.workflows.networks import is_lava_dl
+from ipvae.workflows.report import make_report
+
+PLAIN_SAMPLES = 16
+"""Images of a lava-dl network, which holds none."""
+
+
+def report(
+    net: NetArgument,
+    out: Annotated[Path, typer.Option(help="Folder for the report.")],
+    samples: Annotated[
+        int | None,
+        typer.Option(min=1, help="Images, the first ones in order; all if not given."),
+    ] = None,
+    steps: StepsOption = 64,
+    seed: SeedOption = 0,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Number of seeds, from --seed on: mean and spread over them are told too."
+        ),
+    ] = None,
+    data_dir: DataDirOption = None,
+    images: ImagesOption = None,
+    integers: IntegersOption = "input",
+    measured: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="LOG.csv", help="Log of Lava's profiler for Loihi 2, to lay beside the counts."
+        ),
+    ] = None,
+    verify: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BACKENDS",
+            help="Compare the first images bit for bit with these too, such as lava.",
+        ),
+    ] = None,
+    scheduler: SchedulerOption = None,
+    sanafe: Annotated[
+        bool,
+        typer.Option(
+            "--sanafe", help="Simulate the same spikes in SANA-FE too (if it is installed)."
+        ),
+    ] = False,
+    json: JsonOption = None,
+) -> None:
+    """Count the operations of a run, model its energy, judge its reconstructions; as a page.
+
+    Exit 1, the page written, if --verify finds a difference.
+    """
+    require_json_target(json)
+    if is_lava_dl(net):
+        refused: dict[str, object] = {
+            "--data-dir": data_dir,
+            "--measured": measured,
+            "--verify": verify,
+            "--scheduler": scheduler,
+            "--sanafe": sanafe or None,
+            "--seeds": seeds,
+        }
+        report_plain_net(
+            net, out, samples or PLAIN_SAMPLES, steps, seed, images, json, refused, integers
+        )
+        return
+    run_options = {
+        "--samples": samples,
+        "--steps": steps,
+        "--seed": seed,
+        "--data-dir": data_dir,
+        "--images": images,
+    }
+    own_options = {
+        "--seeds": seeds,
+        "--measured": measured,
+        "--verify": verify,
+        "--sanafe": sanafe or None,
+    }
+    found = make_report(
+        net,
+        images,
+        steps=steps,
+        samples=samples,
+        seed=seed,
+        seeds=None if seeds is None else range(seed, seed + seeds),
+        data_dir=data_dir,
+        measured=measured,
+        verify=() if verify is None else verify,
+        scheduler=scheduler,
+        sanafe=sanafe,
+        folder=out,
+        commands={
+            "command": command(["report", str(net), "--out", "DIR"], run_options | own_options),
+            "verify": command(["verify", str(net), "--backends", "emulator,lava"], run_options),
+        },
+    )
+    found.save()
+    show(found, json)
+    if found.bit_exact is False:
+        raise typer.Exit(1)
+
+
+def command(words: list[str], options: dict[str, object]) -> str:
+    """What a user types; the folder of a report is not named, so that it may be any."""
+    for name, value in options.items():
+        if value is not None:
+            words = [*words, name, *([] if value is True else [str(value)])]
+    return shlex.join(["ipvae", *words])

@@ -1,0 +1,143 @@
+"""`ipvae run`: run images through a network on one backend."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import ipvae
+from ipvae.cli.options.inputs import (
+    TIMEOUT_SECONDS,
+    BackendOption,
+    DataDirOption,
+    ImagesOption,
+    IntegersOption,
+    NetArgument,
+    ReplayOption,
+    SamplesOption,
+    SeedOption,
+    StepsOption,
+    TimeoutOption,
+    require_distinct,
+)
+from ipvae.cli.options.recording import (
+    EveryOption,
+    HoldOption,
+    LayersOption,
+    NeuronsOption,
+    VariablesOption,
+)
+from ipvae.cli.output import JsonOption, require_json_target, show
+from ipvae.errors import InputError
+
+
+def run(
+    net: NetArgument,
+    backend: BackendOption = "emulator",
+    samples: SamplesOption = 16,
+    steps: StepsOption = 64,
+    seed: SeedOption = 0,
+    trace: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.h5", help="Write every variable of every step here."),
+    ] = None,
+    record_draws: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.h5", help="Write the counts alone here, as a trace."),
+    ] = None,
+    replay_draws: ReplayOption = None,
+    variables: VariablesOption = None,
+    every: EveryOption = 1,
+    layers: LayersOption = None,
+    neurons: NeuronsOption = None,
+    hold: HoldOption = None,
+    timeout: TimeoutOption = TIMEOUT_SECONDS,
+    profile: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv", help="Measure time and energy on the board too, write them here."
+        ),
+    ] = None,
+    data_dir: DataDirOption = None,
+    images: ImagesOption = None,
+    integers: IntegersOption = "input",
+    json: JsonOption = None,
+) -> None:
+    """Run images on the emulator, on Lava's CPU simulator or on Loihi 2."""
+    from ipvae.workflows.networks import is_lava_dl, load_own_network
+    from ipvae.workflows.running.backends import require_known
+    from ipvae.workflows.running.recording import record_of
+
+    require_json_target(json)
+    require_known(backend)
+    if profile is not None and backend != "loihi2":
+        raise InputError(f"--profile: found --backend {backend}, allowed is loihi2: a board's own")
+    require_distinct(
+        {
+            "--trace": trace,
+            "--record-draws": record_draws,
+            "--profile": profile,
+            "--json": json,
+        },
+        {"NET.h5": net, "--replay-draws": replay_draws, "--images": images},
+    )
+    if is_lava_dl(net):
+        refused: dict[str, object] = {
+            "--trace": trace,
+            "--record-draws": record_draws,
+            "--replay-draws": replay_draws,
+            "--variables": variables,
+            "--every": every if every > 1 else None,
+            "--layers": layers,
+            "--neurons": neurons,
+            "--hold": hold,
+            "--data-dir": data_dir,
+        }
+        from ipvae.cli.commands.lava_dl import run_plain_net
+
+        run_plain_net(net, backend, samples, steps, seed, timeout, images, json, refused, integers)
+        return
+    network = load_own_network(net)
+    require_trace(variables, every, layers, neurons, trace, record_draws)
+    record = record_of(network, variables, every, layers, neurons)
+    result = ipvae.run(
+        network,
+        images,
+        steps=steps,
+        seed=seed,
+        backend=backend,
+        record="totals" if trace is None else record,
+        samples=samples,
+        data_dir=data_dir,
+        frame_steps=hold,
+        replay_draws=replay_draws,
+        trace_file=trace,
+        draws_file=record_draws,
+        profile_file=profile,
+        timeout=timeout,
+        integers=integers,
+    )
+    show(result, json, network=str(net))
+
+
+def require_trace(
+    variables: str | None,
+    every: int,
+    layers: str | None,
+    neurons: str | None,
+    trace: Path | None,
+    record_draws: Path | None,
+) -> None:
+    """Raise InputError if a choice of what is recorded comes without a file for it."""
+    given = {"--variables": variables, "--layers": layers, "--neurons": neurons}
+    options = [option for option, value in given.items() if value is not None]
+    options += ["--every"] if every > 1 else []
+    if not options:
+        return
+    if record_draws is not None:
+        raise InputError(
+            f"--record-draws records every count and cannot be combined with "
+            f"{', '.join(options)}. Omit one of them."
+        )
+    if trace is None:
+        raise InputError(f"{', '.join(options)}: choose what --trace holds; give --trace OUT.h5")

@@ -1,0 +1,181 @@
+"""`ipvae train`: fit a model and save it; stopped at any moment, it goes on with --resume."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ipvae.cli.arguments import OPTIONS, naming
+from ipvae.cli.options.inputs import DataDirOption
+from ipvae.cli.output import JsonOption, require_json_target, show
+from ipvae.cli.signals import StopRequest
+from ipvae.errors import DivergenceError, InputError, IpvaeError, StoppedError, TeamError
+
+MODEL_HELP = (
+    "Kind of model, ipvae if not given: ipvae, igvae, igrelu, iavae (iterative); "
+    "pvae, gvae, grelu with -linear, -mlp or -conv (amortized)."
+)
+SET = [
+    "batch_size",
+    "clamp_end",
+    "clamp_start",
+    "dictionary_rate",
+    "draws",
+    "first_steps",
+    "grad_clip",
+    "growth_fraction",
+    "kl",
+    "precision",
+    "ramp_fraction",
+    "ramp_hold",
+    "relaxation",
+    "rounding_rate",
+    "step_size",
+    "temperature_end",
+    "temperature_fraction",
+    "temperature_start",
+    "warmup_fraction",
+    "weight_decay",
+]
+"""Settings without an option of their own."""
+NAMES = {**OPTIONS, **{name: f"--set {name}=" for name in SET}, "model": "--model"}
+NAMES["settings"] = "--set"
+
+
+def train(
+    out: Annotated[Path, typer.Option(help="Folder for the trained model.")],
+    preset: Annotated[
+        str | None, typer.Option(help="Data set and settings: digits, patches or mnist.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help=MODEL_HELP)] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Updates unrolled in training (T); amortized: 1.")
+    ] = None,
+    latents: Annotated[int | None, typer.Option(help="Neurons (K).")] = None,
+    beta: Annotated[float | None, typer.Option(help="Weight of the KL term.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Largest one of Adamax.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    weight_bits: Annotated[
+        int | None,
+        typer.Option(help="Train for recurrent weights of so many bits (2-8); 0: do not round."),
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads that share a batch.")] = None,
+    settings_given: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Any other setting, such as relaxation=eat-cubic."
+        ),
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps; without it cpu.")] = None,
+    data_dir: DataDirOption = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.npy|FILE.npz|DIR",
+            help="Images of your own, not a preset's: an array, or a folder of pictures.",
+        ),
+    ] = None,
+    image_shape: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HxW", help="Height and width of flat images, or to bring pictures to."
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the training in OUT, to the same bits.")
+    ] = False,
+    init_from: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MODEL", help="Begin with the weights of a model or an unfinished training."
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Give up an unfinished training in OUT.")
+    ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write OUT/tensorboard/ too.")
+    ] = False,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="Draw OUT/pictures/ at the end.")
+    ] = False,
+    json: JsonOption = None,
+) -> None:
+    """Train a model and save it as OUT/model.safetensors and OUT/model.json.
+
+    OUT/metrics.jsonl gets a line for each epoch. OUT/resume.safetensors is the state of the
+    training, kept until the model is saved.
+    """
+    from ipvae.workflows.train import train as run_training
+    from ipvae.workflows.training.request import TrainingRequest, settings_from_text
+
+    given = {
+        "preset": preset,
+        "model": model,
+        "latents": latents,
+        "steps": steps,
+        "beta": beta,
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "seed": seed,
+        "threads": threads,
+        "weight_bits": weight_bits,
+    }
+    stop, texts = StopRequest(), pairs(settings_given or [])
+    with naming(NAMES):
+        request = TrainingRequest(
+            settings_from_text(given, texts),
+            images=images,
+            image_shape=image_shape,
+            data_dir=data_dir,
+            out=out,
+            resume=resume,
+            overwrite=overwrite,
+            init_from=init_from,
+            device=device,
+            tensorboard=tensorboard,
+            pictures=pictures,
+        )
+        if out.is_dir() or Path(json or "-").parent != out:  # it may be in OUT, which is made
+            require_json_target(json)
+        try:
+            trained = run_training(request, stop=stop.listening())
+        except IpvaeError as error:
+            shown = as_shown(error, out, stop)
+            if shown is error:
+                raise
+            raise shown from error
+    if trained.first:
+        show(trained, json)
+
+
+def pairs(texts: list[str]) -> dict[str, str]:
+    """Names and values of --set."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f"--set: found '{text}', allowed is NAME=VALUE, such as kl=exact")
+        if name in found:
+            raise InputError(f"--set: '{name}' was given twice; give it once")
+        found[name] = value
+    return found
+
+
+def as_shown(error: IpvaeError, out: Path, stop: StopRequest) -> Exception:
+    """Return the error of a training as a user meets it."""
+    from ipvae.workflows.train import is_first_process
+
+    if isinstance(error, StoppedError):
+        folder = shlex.quote(str(out))
+        stopped = InputError(f"{error}; go on with: ipvae train --resume --out {folder}")
+        stopped.exit_status = 128 + stop.number
+        return stopped
+    if not is_first_process():
+        if isinstance(error, DivergenceError):
+            return typer.Exit(1)  # the first process says it
+        if isinstance(error, TeamError) and stop.number:
+            return typer.Exit(128 + stop.number)  # all were asked to stop, and the first has
+    return error

@@ -1,0 +1,87 @@
+"""`ipvae verify`: do all backends agree, bit for bit."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import ipvae
+from ipvae.cli.options.inputs import (
+    TIMEOUT_SECONDS,
+    DataDirOption,
+    ImagesOption,
+    NetArgument,
+    ReplayOption,
+    SamplesOption,
+    SeedOption,
+    StepsOption,
+    TimeoutOption,
+)
+from ipvae.cli.options.recording import HoldOption
+from ipvae.cli.output import JsonOption, require_json_target, show
+from ipvae.errors import InputError
+
+GIVEN_BY_THE_TRACE = ("backends", "samples", "steps", "seed", "replay_draws", "hold")
+
+
+def verify(
+    context: typer.Context,
+    net: NetArgument,
+    backends: Annotated[
+        str,
+        typer.Option(metavar="A,B,...", help="Two or more, the first is the reference."),
+    ] = "emulator,lava",
+    samples: SamplesOption = 16,
+    steps: StepsOption = 64,
+    seed: SeedOption = 0,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.h5",
+            help="Verify this trace of a board, whose random source may be another.",
+        ),
+    ] = None,
+    replay_draws: ReplayOption = None,
+    hold: HoldOption = None,
+    timeout: TimeoutOption = TIMEOUT_SECONDS,
+    data_dir: DataDirOption = None,
+    images: ImagesOption = None,
+    json: JsonOption = None,
+) -> None:
+    """Compare backends in every variable, neuron, step and image; exit 1 if they differ.
+
+    With --trace: replay the trace's counts, compare all else that it holds, and test that the
+    counts follow the sampler's law.
+    """
+    from ipvae.workflows.networks import load_own_network
+
+    require_json_target(json)
+    if trace is not None:
+        refuse_beside_trace(context)
+        result = ipvae.verify_trace(load_own_network(net), trace, images, data_dir=data_dir)
+    else:
+        result = ipvae.verify(
+            load_own_network(net),
+            images,
+            steps=steps,
+            seed=seed,
+            backends=[name.strip() for name in backends.split(",")],
+            samples=samples,
+            data_dir=data_dir,
+            frame_steps=hold,
+            replay_draws=replay_draws,
+            timeout=timeout,
+        )
+    show(result, json)
+    raise typer.Exit(0 if result.holds else 1)
+
+
+def refuse_beside_trace(context: typer.Context) -> None:
+    """Raise InputError if an option was given whose value the trace itself gives."""
+    for name in GIVEN_BY_THE_TRACE:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name != "DEFAULT":
+            raise InputError(
+                f"--trace and --{name.replace('_', '-')}: give one of them; a trace is compared "
+                "with the emulator, and holds its own images, steps and draws"
+            )

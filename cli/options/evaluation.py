@@ -1,0 +1,85 @@
+"""Options of evaluations: images that are changed, labels, where they run, when each stops."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ipvae.cli.options.lists import parse_numbers
+from ipvae.workflows.cluster import LARGE, LOCAL, NONE
+from ipvae.workflows.evaluation.changes import ALLOWED
+from ipvae.workflows.evaluation.codes import PROBE_IMAGES
+from ipvae.workflows.running.stopping import TOLERANCES
+
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar=f"ADDRESS|{LOCAL}|{NONE}",
+        help=f"Run on a Dask cluster: this scheduler's, or workers of this machine ({LOCAL}, the "
+        f"default of runs of {LARGE // 10**6} million image-steps); {NONE}: in this process.",
+    ),
+]
+
+StopOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="|".join(TOLERANCES),
+        help="Stop each image alone once this has settled; --steps is then the most it gets.",
+    ),
+]
+ToleranceOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Change of --stop's figure that counts as settled; else .002 of R2, .5 % of the free "
+        "energy."
+    ),
+]
+SeedsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Number of seeds, from --seed on: figures are means, with their deviations."
+    ),
+]
+ProbeImagesOption = Annotated[
+    int | None,
+    typer.Option(
+        min=2,
+        help=f"Training images to fit classifiers on, the first in order; else {PROBE_IMAGES}.",
+    ),
+]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.npy", help="Classes of --images: integers, one for each image."),
+]
+
+RotateOption = Annotated[
+    str | None,
+    typer.Option(metavar="LIST", help="Turn the images: degrees, such as 0,15,90. A line each."),
+]
+ShiftOption = Annotated[
+    str | None,
+    typer.Option(metavar="LIST", help="Move them: pixels to the right, such as 2,4; -2: left."),
+]
+InvertOption = Annotated[bool, typer.Option("--invert", help="Dark for light.")]
+NoiseOption = Annotated[
+    str | None,
+    typer.Option(metavar="LIST", help="Add normal noise: deviations, such as 0.1,0.2 (white 1)."),
+]
+SaltOption = Annotated[
+    str | None,
+    typer.Option(metavar="LIST", help="Make pixels black or white: fractions, such as 0.05,0.1."),
+]
+ContrastOption = Annotated[
+    str | None, typer.Option(metavar="LIST", help="Multiply pixels: factors, such as 0.25,0.5.")
+]
+
+
+def chosen_changes(**given: str | bool | None) -> list[tuple[str, float]]:
+    """Return changes by name and value, in the order of the options."""
+    found: list[tuple[str, float]] = []
+    for name, value in given.items():
+        if isinstance(value, str):
+            found += [(name, n) for n in parse_numbers(f"--{name}", value, ALLOWED[name])]
+        elif value:
+            found.append((name, 1.0))
+    return found

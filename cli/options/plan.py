@@ -1,0 +1,44 @@
+"""Options of the partition plan that `ipvae check --plan` shows."""
+
+from pathlib import Path
+
+from ipvae.cli.options.inputs import require_distinct
+from ipvae.cli.output import require_json_target
+from ipvae.errors import InputError
+
+SHOW = ""
+"""Value of --plan where no file is named: the plan is shown and nothing is written."""
+
+
+def completed(words: list[str]) -> list[str]:
+    """Give a --plan without a file the value that means so."""
+    found = []
+    for i, word in enumerate(words):
+        found.append(word)
+        last = i + 1 == len(words)
+        if word == "--plan" and (last or (words[i + 1] != "-" and words[i + 1].startswith("-"))):
+            found.append(SHOW)
+    return found
+
+
+def require_options(
+    net: Path, plan: str | None, cores: int | None, trace: Path | None, json_target: str | None
+) -> None:
+    """Check the options that a plan takes, before any work.
+
+    Raises
+    ------
+    InputError
+        If one is given without --plan, or two outputs go to one place, or cannot be written.
+    """
+    if plan is None:
+        for option, value in {"--cores": cores, "--trace": trace}.items():
+            if value is not None:
+                raise InputError(f"{option}: belongs to --plan; give that too, or leave it out")
+    if plan == json_target == "-":
+        raise InputError("--plan and --json: both are -; give a file to one of them")
+    outputs: dict[str, object] = {"--plan": plan or None, "--json": json_target}
+    require_distinct(outputs, {"NET.h5": net, "--trace": trace})
+    require_json_target(json_target)
+    if plan not in (None, SHOW, "-"):
+        require_json_target(plan, "--plan")

@@ -1,0 +1,1 @@
+"""Compiled kernels of the emulator: 16 neurons at a time."""

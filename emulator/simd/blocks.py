@@ -1,0 +1,326 @@
+"""What the kernels do 16 neurons at a time: docs/arithmetic.md, sections 3 to 5 and 9.
+
+All take addresses of int32 arrays whose length is a multiple of 16. The loops of
+`ipvae.network` are the same, readable.
+"""
+
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+
+from ipvae.emulator.simd.int32x16 import ADDRESS, BYTES, LANES, Code, Lanes, kernel, zero
+
+WEYL_A, WEYL_B = 0x9E3779, 0xD80165
+MULTIPLIERS = (0xB5297B, 0xD35A2D, 0xC9E635, 0xF3864B, 0xD6D9AB, 0xF30E65)
+WORD = 0xFFFFFF
+_TOP = 1 << 24
+_ONE = (127 + 24) << 23
+"""Bits of the float32 2**24."""
+
+MIX = (*MULTIPLIERS[1:], *(WORD >> s for s in (12, 13, 11, 14, 10)), WORD, _TOP, _ONE)
+"""Constants of `uniform` and `draw`, as an array for them."""
+
+BLOCK = 64
+"""Receiving neurons of a block of weights: four vectors, each with 4 senders to the lane."""
+HALF = LANES // 2
+
+QUAD = 4 * BLOCK
+"""Bytes of a block's weights from 4 senders."""
+
+COUNTED = 16
+"""Thresholds that are looked at in one go; a row of the table has two such parts."""
+
+_int, _count = types.int32, types.int64
+_nothing = types.void
+
+
+def mixed(h: Lanes, shift: int, kept: Lanes | int) -> Lanes:
+    """H ^ (h >> shift) of words of 24 bits that may have anything above them."""
+    return h ^ (h.unsigned_shift(shift) & kept)
+
+
+def uniform(start: Lanes, nb: Lanes, y: Lanes, mix: list[Lanes]) -> Lanes:
+    """Uniforms of section 4 from na + ia + c * 0x9E3779, nb and y."""
+    m1, m2, m3, m4, m5, k12, k13, k11, k14, k10, word = mix[:11]
+    h = mixed(start, 12, k12) * m1
+    h = mixed(h, 13, k13) * m2
+    h = mixed(h, 11, k11) + (nb ^ y)
+    h = h * m3
+    h = mixed(h, 14, k14) * m4
+    h = mixed(h, 10, k10) * m5
+    return mixed(h, 12, k12) & word
+
+
+@kernel(_nothing, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
+def sub_draw_words(c: Code, ia: Any, ib: Any, counter: Any, starts: Any, ys: Any) -> None:
+    """Write ia + c * 0x9E3779 and y of 32 counters from one on, then of the first 8 twice."""
+    numbers = (c.numbers(), c.numbers() + LANES, c.numbers() & (HALF - 1))
+    for part, of_part in enumerate(numbers):
+        first = part * LANES
+        number = c.lanes(c.builder.trunc(counter, ir.IntType(32))) + of_part
+        a, b = (c.lanes(c.builder.trunc(word, ir.IntType(32))) for word in (ia, ib))
+        y = number * WEYL_B + b
+        y = mixed(mixed(y, 12, WORD >> 12) * MULTIPLIERS[0], 11, WORD >> 11)
+        c.store(number * WEYL_A + a, c.offset(starts, first))
+        c.store(y, c.offset(ys, first))
+
+
+@kernel(_nothing, _int, _int, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
+def sub_draws(c: Code, na: Any, nb: Any, starts: Any, ys: Any, mix: Any, out: Any) -> None:
+    """Write 16 uniforms of a neuron."""
+    words = c.constants(mix, len(MIX))
+    start = c.load(starts) + c.lanes(na)
+    c.store(uniform(start, c.lanes(nb), c.load(ys), words), out)
+
+
+@kernel(_nothing, *[_int] * 8, *[ADDRESS] * 5)
+def sub_draws_of_two(
+    c: Code,
+    na: Any,
+    nb: Any,
+    n: Any,
+    position: Any,
+    other_na: Any,
+    other_nb: Any,
+    other_n: Any,
+    other_position: Any,
+    starts: Any,
+    ys: Any,
+    mix: Any,
+    out: Any,
+    places: Any,
+) -> None:
+    """Append the uniforms of two neurons, at most 8 each, and as often their positions.
+
+    `starts` and `ys` hold 8 counters' words twice.
+    """
+    words = c.constants(mix, len(MIX))
+    first = c.numbers().is_("<", HALF)
+
+    def either(one: Any, other: Any) -> Lanes:
+        return c.lanes(one).where(first, c.lanes(other))
+
+    start = c.load(starts) + either(na, other_na)
+    drawn = uniform(start, either(nb, other_nb), c.load(ys), words)
+    wanted = (c.numbers() & (HALF - 1)).is_("<", either(n, other_n))
+    c.append(wanted, drawn, out)
+    c.append(wanted, either(position, other_position), places)
+
+
+@kernel(_nothing, _count, *[ADDRESS] * 8)
+def update_log_rates(
+    c: Code,
+    n: Any,
+    a_in: Any,
+    start: Any,
+    u: Any,
+    drive: Any,
+    own: Any,
+    real: Any,
+    given: Any,
+    saturated: Any,
+) -> None:
+    """U = clip(start + clip(drive + scale * clip(a_in >> right) - own)), own = 0.
+
+    `given` holds right, limit, scale, dmin, dmax, umin, umax. `real` is 1 for neurons, 0 for what
+    fills the last block. `saturated` gets the number of clipped inputs and of u = umax added.
+    """
+    right, limit, scale, low, high, u_min, u_max = c.constants(given, 7)
+    clear = c.lanes(0)
+    below = clear - limit
+    clipped, at_max = c.variable(clear), c.variable(clear)
+    with c.loop(n) as i:
+        one = c.load(c.offset(real, i, BYTES))
+        received = c.load(c.offset(a_in, i, BYTES)) >> right
+        g = received.clip(below, limit)
+        clipped.add(one.where(g.is_("!=", received), clear))
+        own_at = c.offset(own, i, BYTES)
+        change = c.load(c.offset(drive, i, BYTES)) + g * scale - c.load(own_at)
+        c.store(clear, own_at)
+        v = c.load(c.offset(start, i, BYTES)) + change.clip(low, high)
+        v = v.clip(u_min, u_max)
+        c.store(v, c.offset(u, i, BYTES))
+        at_max.add(one.where(v.is_("==", u_max), clear))
+    c.add_to(clipped.get().total(), saturated, 0)
+    c.add_to(at_max.get().total(), saturated, 1)
+
+
+@kernel(types.UniTuple(_count, 2), _count, *[ADDRESS] * 8)
+def draw(
+    c: Code,
+    n: Any,
+    u: Any,
+    na: Any,
+    nb: Any,
+    given: Any,
+    mix: Any,
+    uniforms: Any,
+    active: Any,
+    split: Any,
+) -> Any:
+    """Draw uniforms and list the neurons that may send, and those that draw more than once.
+
+    `given` holds the shift that brings u to 23 fraction bits, the largest u of a single draw, na's
+    and nb's companions of this image and step. A neuron sends nothing if 2**24 - U, as a float32,
+    exceeds 2**24 times (1 + f) * 2**i, with i the whole part of its log-rate and f the fraction:
+    this is at least 2**24 times its rate, and its bits are the log-rate's, moved.
+    """
+    finer, single, ia, y = c.constants(given, 4)
+    words = c.constants(mix, len(MIX))
+    top, one = words[11:]
+    found, splits = c.variable(zero()), c.variable(zero())
+    number = c.variable(c.numbers())
+    with c.loop(n) as i:
+        start = c.load(c.offset(na, i, BYTES)) + ia
+        drawn = uniform(start, c.load(c.offset(nb, i, BYTES)), y, words)
+        c.store(drawn, c.offset(uniforms, i, BYTES))
+        v = c.load(c.offset(u, i, BYTES))
+        may = (top - drawn).float_bits().is_("<=", (v << finer) + one)
+        twice = v.is_(">", single)
+        for mask, count, listed in ((may, found, active), (twice, splits, split)):
+            place = count.get()
+            c.append(mask, number.get(), c.offset(listed, place))
+            count.set(c.builder.add(place, c.ones(mask)))
+        number.set(number.get() + LANES)
+    return found.get(), splits.get()
+
+
+@kernel(_count, ADDRESS, _int, _int)
+def reached(c: Code, part: Any, fraction: Any, value: Any) -> Any:
+    """How many thresholds of part of a row a uniform reaches: 16 values, then 16 differences."""
+    low, difference = c.load(part), c.load(c.offset(part, COUNTED))
+    threshold = low + ((difference * c.lanes(fraction)) >> 7)
+    return c.ones(threshold.is_("<=", c.lanes(value)))
+
+
+@kernel(_nothing, _int, ADDRESS)
+def fill(c: Code, value: Any, out: Any) -> None:
+    """Write a number 16 times."""
+    c.store(c.lanes(value), out)
+
+
+@kernel(_nothing, _count, ADDRESS)
+def clear(c: Code, n: Any, out: Any) -> None:
+    """Write zeros to `n` vectors."""
+    nothing = c.lanes(0)
+    with c.loop(n) as i:
+        c.store(nothing, c.offset(out, i, BYTES))
+
+
+@kernel(_nothing, ADDRESS)
+def times_256(c: Code, sums: Any) -> None:
+    """Multiply half a block's sums."""
+    for part in range(2):
+        at = c.offset(sums, part * LANES)
+        c.store(c.load(at) << 8, at)
+
+
+@kernel(_count, _count, _count, ADDRESS, ADDRESS, ADDRESS)
+def list_quads(c: Code, first: Any, n: Any, sent: Any, offsets: Any, values: Any) -> Any:
+    """List what 4 neighbours sent, a byte each, where it is not 0.
+
+    `n` vectors of 16 quads; the list is filled up with nothing to an even number.
+    """
+    count = c.variable(zero())
+    clear = c.lanes(0)
+    number = c.variable((c.numbers() + c.lanes(c.builder.trunc(first, ir.IntType(32)))) * QUAD)
+    with c.loop(n) as i:
+        value = c.load(c.offset(sent, i, BYTES))
+        mask = value.is_("!=", 0)
+        place = count.get()
+        c.append(mask, number.get(), c.offset(offsets, place))
+        c.append(mask, value, c.offset(values, place))
+        count.set(c.builder.add(place, c.ones(mask)))
+        number.set(number.get() + LANES * QUAD)
+    place = count.get()
+    c.store(clear, c.offset(offsets, place))
+    c.store(clear, c.offset(values, place))
+    one = ir.Constant(ir.IntType(64), 1)
+    return c.builder.add(place, c.builder.and_(place, one))
+
+
+def _dots(c: Code, n: Any, offsets: Any, weights: Any, total: Any, add: Any) -> None:
+    """Add the products of `n` pairs of quads to the sums of a block."""
+    sums = [c.variable(c.lanes(0)) for _ in range(8)]
+    with c.loop(n) as i:
+        for half in range(2):
+            at = c.builder.add(
+                c.builder.mul(i, ir.Constant(ir.IntType(64), 2)),
+                ir.Constant(ir.IntType(64), half),
+            )
+            offset = c.builder.zext(c.number(c.offset(offsets, at)), ir.IntType(64))
+            row = c.builder.add(weights, offset)
+            for part in range(4):
+                found = sums[4 * half + part]
+                found.set(add(found.get(), at, c.load(c.offset(row, part * LANES))))
+    for part in range(4):
+        at = c.offset(total, part * LANES)
+        c.store(c.load(at) + sums[part].get() + sums[4 + part].get(), at)
+
+
+@kernel(_nothing, _count, *[ADDRESS] * 4)
+def add_bytes(c: Code, n: Any, offsets: Any, values: Any, weights: Any, total: Any) -> None:
+    """Add `n` pairs of quads of counts, 4 unsigned bytes each, to a block's 64 sums."""
+
+    def add(found: Lanes, at: Any, weight: Lanes) -> Lanes:
+        return c.dot_bytes(found, c.number(c.offset(values, at)), weight)
+
+    _dots(c, n, offsets, weights, total, add)
+
+
+@kernel(_nothing, _count, *[ADDRESS] * 4)
+def add_shorts(c: Code, n: Any, offsets: Any, values: Any, weights: Any, total: Any) -> None:
+    """Add `n` pairs of quads of signed numbers to a block's 64 sums.
+
+    A quad is two int32: 16 bits each of its senders 0 and 2, then of 1 and 3.
+    """
+
+    def add(found: Lanes, at: Any, weight: Lanes) -> Lanes:
+        pair = c.offset(values, at, 8)
+        return c.dot_shorts(found, c.number(pair), c.number(pair, 1), weight)
+
+    _dots(c, n, offsets, weights, total, add)
+
+
+@kernel(_nothing, _count, *[ADDRESS] * 6)
+def update_potentials(
+    c: Code, n: Any, a_in: Any, u: Any, drive: Any, real: Any, given: Any, saturated: Any
+) -> None:
+    """U moves to drive + scale * clip(a_in >> right), 2**-leak of the way, or is that.
+
+    `given` holds right, limit, scale, leak, and a mask: 0 starts from 0 in place of u.
+    """
+    right, limit, scale, leak, keep = c.constants(given, 5)
+    clear = c.lanes(0)
+    below, clipped = clear - limit, c.variable(clear)
+    with c.loop(n) as i:
+        one = c.load(c.offset(real, i, BYTES))
+        received = c.load(c.offset(a_in, i, BYTES)) >> right
+        g = received.clip(below, limit)
+        clipped.add(one.where(g.is_("!=", received), clear))
+        total = c.load(c.offset(drive, i, BYTES)) + g * scale
+        at = c.offset(u, i, BYTES)
+        old = c.load(at) & keep
+        c.store(old + ((total - old) >> leak), at)
+    c.add_to(clipped.get().total(), saturated, 0)
+
+
+@kernel(_nothing, _count, *[ADDRESS] * 4)
+def send_graded(c: Code, n: Any, z: Any, real: Any, given: Any, saturated: Any) -> None:
+    """Z = clip((soft(z) + half) >> shift) and count those at a limit.
+
+    `given` holds threshold, half, shift, zmin, zmax, and the zmin that counts.
+    """
+    threshold, half, shift, low, high, counts = c.constants(given, 6)
+    clear = c.lanes(0)
+    limited = c.variable(clear)
+    with c.loop(n) as i:
+        at = c.offset(z, i, BYTES)
+        y = c.load(at)
+        y = y - y.clip(clear - threshold, threshold)
+        y = ((y + half) >> shift).clip(low, high)
+        c.store(y, at)
+        one = c.load(c.offset(real, i, BYTES))
+        limited.add(one.where(y.is_(">=", high), one.where(y.is_("<=", counts), clear)))
+    c.add_to(limited.get().total(), saturated, 2)

@@ -1,0 +1,207 @@
+"""Compiled functions of the emulator (numba): a tile of images, one layer, some rows.
+
+Steps of docs/arithmetic.md in the order of its sections; what is done 16 neurons at a time stands
+in `ipvae.emulator.simd.blocks`.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ipvae.compiled import compiled
+from ipvae.emulator.simd import amx, blocks, drawing, int32x16, messages
+from ipvae.emulator.simd.blocks import QUAD
+from ipvae.emulator.simd.drawing import (
+    draw_counts,
+    neurons_of,
+    scratch_of,
+    send_count,
+    sub_draws_beyond_one,
+)
+from ipvae.emulator.simd.int32x16 import address, inner, moved, start_of
+from ipvae.emulator.simd.messages import SHORTS, list_counts, list_shorts, receive
+
+_COMPILED = (blocks, drawing, int32x16, amx, messages)
+"""Modules whose functions are part of the kernels below."""
+
+
+def _sources() -> str:
+    """Digest of all that is compiled: numba looks at one file before it takes its cache."""
+    files = [__file__, *(str(module.__file__) for module in _COMPILED)]
+    return hashlib.sha256(b"".join(Path(f).read_bytes() for f in files)).hexdigest()[:12]
+
+
+_DIGEST = _sources()
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile without the interpreter lock, under a name of all that is compiled."""
+    function.__qualname__ = f"{function.__name__}_{_DIGEST}"
+    return compiled(nogil=True, no_cfunc_wrapper=True)(function)
+
+
+@inner
+def bump(table, distance, bits):
+    """Section 9: interpolate at a distance of 0 or more; 0 from 16 units on."""
+    if distance >= 16 << bits:
+        return 0
+    shift = bits - 4
+    i, f = distance >> shift, distance & ((1 << shift) - 1)
+    low = np.int64(table[i])
+    return low + (((np.int64(table[i + 1]) - low) * f) >> shift)
+
+
+@kernel
+def run_poisson(fixed, given, synapses, heard, state, sent, work, sums, recorded, rows):
+    """Let a layer of Poisson neurons act for rows[0] <= t < rows[1].
+
+    `rows[2]` is the first row at which it hears something. `recorded` (N, rows, K), from rows[0]
+    on, replaces the sampler; None if nothing does.
+    """
+    n, width = state.u.shape
+    layer, scratch = neurons_of(fixed), scratch_of(work)
+    sizes, numbers, saturated = (
+        start_of(sums.sizes),
+        start_of(sums.messages),
+        start_of(sums.saturated),
+    )
+    all_a_in, all_u, all_drive = start_of(state.a_in), start_of(state.u), start_of(state.drive)
+    all_own, all_sent, all_keys = start_of(state.own), start_of(sent.low), start_of(state.keys)
+    draw = start_of(given.draw)
+    rules = (given.finer, given.count_max)
+    neurons, words = 0, 0
+    peak, latest = sums.peaks[0], sums.peaks[1]
+    for k in range(width):
+        neurons += layer.real[k]
+    for t in range(rows[0], rows[1]):
+        if t >= rows[2]:
+            receive(synapses.weights, heard, heard.z, state.a_in, n)
+        # At row 0 nothing changes a log-rate that has memory.
+        limits = start_of(given.still if given.memory and t == 0 else given.limits)
+        if given.ceiling:
+            limits = start_of(given.unlimited)
+        peak, latest = max(peak, latest), 0
+        for i in range(n):
+            row = i * width
+            u, own, counts = moved(all_u, row), moved(all_own, row), moved(all_sent, row)
+            blocks.update_log_rates(
+                width >> 4,
+                address(moved(all_a_in, row)),
+                address(u if given.memory else layer.u_init),
+                address(u),
+                address(moved(all_drive, row)),
+                address(own),
+                address(layer.real),
+                address(limits),
+                address(saturated),
+            )
+            saturated[1] += bend(fixed.bend, layer, u, width, given.limits)
+            blocks.clear(width >> 6, address(counts))
+            largest, active = 0, 0
+            if recorded is None:
+                keys = moved(all_keys, 2 * i)
+                largest, further, active = draw_counts(
+                    layer, scratch, u, own, counts, sizes, numbers, rules, width, draw, keys, 32 * t
+                )
+            else:
+                for k in range(recorded.shape[2]):
+                    z = np.int64(recorded[i, t - rows[0], k])
+                    largest += z >= rules[1]
+                    active += z > 0
+                    send_count(layer, scratch, own, counts, sizes, numbers, k, z)
+                further = sub_draws_beyond_one(u, recorded.shape[2], rules[0])
+            saturated[2] += largest
+            words += neurons + further
+            latest = max(latest, active)
+            list_counts(counts, width, scratch, sent, i)
+    sums.words[0] += words
+    sums.peaks[0], sums.peaks[1] = peak, latest
+
+
+@inner
+def bend(table, layer, u, width, limits):
+    """Bring log-rates below a soft ceiling, section 9; how many are at the limit then."""
+    if table is None:
+        return 0
+    found, low, top = 0, np.int64(limits[5]), np.int64(limits[6])
+    for k in range(width):
+        v = np.int64(u[k])
+        v = min(v, top) - bump(table, abs(top - v), 16)
+        u[k] = np.int32(min(max(v, low), top))
+        found += (v >= top) * layer.real[k]
+    return found
+
+
+@kernel
+def run_graded(fixed, given, synapses, heard, state, sent, sums, rows):
+    """Let a layer of graded neurons act for rows[0] <= t < rows[1]; as `run_poisson`."""
+    n, width = state.u.shape
+    layer = neurons_of(fixed)
+    sizes, numbers, saturated = (
+        start_of(sums.sizes),
+        start_of(sums.messages),
+        start_of(sums.saturated),
+    )
+    all_a_in, all_u, all_drive = start_of(state.a_in), start_of(state.u), start_of(state.drive)
+    all_z = start_of(sent.z)
+    potential, output = start_of(given.potential), start_of(given.output)
+    peak, latest = sums.peaks[0], sums.peaks[1]
+    for t in range(rows[0], rows[1]):
+        if t >= rows[2]:
+            receive(synapses.weights, heard, heard.z, state.a_in, n)
+        peak, latest = max(peak, latest), 0
+        for i in range(n):
+            row = i * width
+            u, z = moved(all_u, row), moved(all_z, row)
+            blocks.update_potentials(
+                width >> 4,
+                address(moved(all_a_in, row)),
+                address(u),
+                address(moved(all_drive, row)),
+                address(layer.real),
+                address(potential),
+                address(saturated),
+            )
+            for k in range(width):
+                v = np.int64(u[k])
+                if given.memory and t == 0:
+                    v = 0
+                    u[k] = 0
+                if given.swish:
+                    v = max(v, 0) - bump(fixed.bend, abs(v), 12)
+                z[k] = np.int32(v)
+            blocks.send_graded(
+                width >> 4, address(z), address(layer.real), address(output), address(saturated)
+            )
+            active = 0
+            for k in range(width):
+                size = abs(np.int64(z[k])) * layer.real[k]
+                sizes[k] += size
+                numbers[k] += size > 0
+                active += size > 0
+            latest = max(latest, active)
+            if sent.kind == SHORTS:
+                list_shorts(z, width, sent, i)
+                if sent.matrix:
+                    low = moved(start_of(sent.low), row)
+                    high = moved(start_of(sent.high), row)
+                    for k in range(width):
+                        low[k] = np.uint8(z[k] & 255)
+                        high[k] = np.uint8((z[k] >> 8) & 255)
+    sums.peaks[0], sums.peaks[1] = peak, latest
+
+
+@kernel
+def counts_of(offsets, values, ends, z):
+    """Write listed counts out: (N, K) int32."""
+    z[:] = 0
+    for i in range(z.shape[0]):
+        for m in range(ends[i, ends.shape[1] - 1]):
+            quad = (offsets[i, m] // QUAD) * 4
+            for j in range(4):
+                byte = (values[i, m] >> (8 * j)) & 255
+                if byte:
+                    z[i, quad + j] += byte

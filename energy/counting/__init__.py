@@ -1,0 +1,1 @@
+"""Operations of a run: by layer, step and core."""

@@ -1,0 +1,98 @@
+"""What each core of a plan does for an image, as a report lists it."""
+
+import numpy as np
+
+from ipvae.chip.core_memory import CONSERVATIVE, MODEL, layer_shapes
+from ipvae.chip.limits import TARGETS, USABLE_CORES, Line
+from ipvae.chip.placement import Placement, place
+from ipvae.energy.counting.core_counts import CoreCounts, core_counts
+from ipvae.energy.counting.max_core_load import NAMES
+from ipvae.energy.counting.step_counts import RunCounts
+from ipvae.network.description import IntNetwork
+from ipvae.network.traces.activity import Activity
+
+
+def fewest_cores(network: IntNetwork) -> Placement | Line:
+    """Place a network on as few cores as hold it, on the smallest board that does.
+
+    By the conservative reading of the memory model (`ipvae.chip.core_memory`).
+
+    Returns
+    -------
+    Placement, or the Line of the limit that does not hold on the largest board
+    """
+    shapes = layer_shapes(network)
+    found: Placement | Line | None = None
+    for target in TARGETS.values():
+        found = place(shapes, target, CONSERVATIVE, {})
+        if isinstance(found, Placement):
+            return found
+    assert found is not None  # there are boards
+    return found
+
+
+def cores_as_dict(
+    network: IntNetwork, placement: Placement | Line, activity: Activity, run: RunCounts
+) -> dict:
+    """JSON data: every core, the busiest, and the busiest at a step of the chip, on average.
+
+    Parameters
+    ----------
+    network : IntNetwork
+    placement : Placement or Line
+        As `fewest_cores`.
+    activity : Activity
+        Of a run of at least one image.
+    run : RunCounts
+        Of the same run, with this placement.
+    """
+    if isinstance(placement, Line):
+        plan = (
+            f"none: {MODEL}, {CONSERVATIVE.name} reading; {placement.rule} needs "
+            f"{placement.found:,} of {placement.allowed:,} ({placement.where})"
+        )
+        return {"plan": plan, "list": [], "busiest": {}, "busiest_per_step": {}}
+    counts = core_counts(network, activity, placement)
+    chip_steps = activity.images * network.wiring.chip_steps(activity.steps)
+    listed = _list(placement, counts, activity.images)
+    return {
+        "plan": _plan(placement),
+        "list": listed,
+        "busiest": {name: _busiest(listed, name) for name in NAMES},
+        "busiest_per_step": {name: found / chip_steps for name, found in run.busiest.items()},
+    }
+
+
+def _plan(placement: Placement) -> str:
+    on = "one chip" if placement.chips == 1 else f"{placement.chips} chips"
+    return (
+        f"{MODEL}: {placement.reading.name} reading, as few cores as hold the network: "
+        f"{placement.total_cores} on {on} of {USABLE_CORES} usable"
+    )
+
+
+def _list(placement: Placement, counts: CoreCounts, n_images: int) -> list[dict]:
+    return [
+        {
+            "chip": core.chip_idx,
+            "core": core.core_idx,
+            "layer": core.layer.name,
+            "neurons": core.neurons,
+            "spikes_in": int(counts.spikes_in[i]) / n_images,
+            "synaptic_ops": int(counts.syn_ops[i]) / n_images,
+            "neuron_updates": int(counts.dendrite_updates[i]) / n_images,
+            "messages_out": int(counts.axon_out[i]) / n_images,
+            "memory": float(counts.total_mpds[i]),
+        }
+        for i, core in enumerate(placement.cores)
+    ]
+
+
+def _busiest(listed: list[dict], name: str) -> dict:
+    """Most of one load, the mean over cores, and the first core that has most."""
+    most = max(listed, key=lambda core: core[name])
+    return {
+        "max": most[name],
+        "mean": float(np.mean([core[name] for core in listed])),
+        "core": f"chip {most['chip']}, core {most['core']}",
+    }

@@ -1,0 +1,1 @@
+"""Measured time and energy: profiler logs and processor counters."""

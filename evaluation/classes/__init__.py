@@ -1,0 +1,1 @@
+"""Figures of merit fitted on labelled codes."""

@@ -1,0 +1,1 @@
+"""Statistical tests of spike counts against the sampler's exact distribution."""

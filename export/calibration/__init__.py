@@ -1,0 +1,1 @@
+"""What calibration images say: ranges, float baseline, losses."""

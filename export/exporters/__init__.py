@@ -1,0 +1,1 @@
+"""Exporters, one for each kind of trained model."""

@@ -1,0 +1,1 @@
+"""Models from elsewhere: PyTorch checkpoints, arrays, NIR."""

@@ -1,0 +1,255 @@
+"""Files of NIR: written for other tools, with all that we need to read our model back.
+
+What NIR's nodes cannot say stands in the graph's metadata: the trained parameters bit for bit,
+what describes them, and in words what another tool loses (docs/nir.md).
+"""
+
+from pathlib import Path
+from typing import Any, cast
+
+import nir
+import numpy as np
+
+from ipvae.errors import FormatError, InputError, TrainingError
+from ipvae.export.importers.nir_graph import Graph, graph_of
+from ipvae.files import atomic_path
+from ipvae.float_models.checkpoint import Checkpoint, from_text, to_text
+from ipvae.network.io.hdf5 import read_datasets
+from ipvae.network.io.hdf5_child import declared_bytes, shown
+from ipvae.network.io.hdf5_output import Output
+
+FORMAT, VERSION = "ipvae-loihi float model", 1
+
+MOST_DATASETS = 512
+MOST_BYTES = 2**28
+"""Of all arrays together, as the float64 that they are computed in."""
+MOST_EDGES = 64
+TOLERANCE = 1e-5
+"""Of a node's weights, relative to the largest: they are computed anew when read."""
+
+_META = "node/metadata/"
+_PARAMETERS = _META + "parameters/"
+_NODES = "node/nodes/"
+_FEEDBACK = _NODES + "feedback/weight"
+
+Fields = dict[str, np.ndarray]
+Kinds = dict[str, tuple[np.dtype, tuple]]
+"""Types and shapes of arrays that are not read yet."""
+
+
+def write_nir(
+    path: str | Path, checkpoint: Checkpoint, threshold: float | None = None, writer: str = ""
+) -> Graph:
+    """Write a model as NIR, or LCA on its dictionary where a threshold is given.
+
+    Parameters
+    ----------
+    path : str or Path
+    checkpoint : Checkpoint
+    threshold : above 0, pixel units; LCA's
+    writer : what the file says wrote it
+
+    Returns
+    -------
+    Graph
+        What was written; its `lost` stands in the file too.
+
+    Raises
+    ------
+    InputError
+        If NIR has no nodes for the model, it is too large, or the file cannot be written.
+    """
+    graph = graph_of(checkpoint, threshold)
+    arrays = _arrays(graph) | {_PARAMETERS + name: a for name, a in checkpoint.params.items()}
+    excess = _excess({name: (array.dtype, array.shape) for name, array in arrays.items()})
+    if excess:
+        raise InputError(f"{path}: the model is too large for NIR: {excess}; train a smaller one")
+    metadata = {
+        "format": FORMAT,
+        "format_version": VERSION,
+        "written_by": writer,
+        "lost": "\n".join(graph.lost),
+        "model": np.array([to_text(checkpoint).encode("ascii")]),
+        "parameters": {name: np.atleast_1d(a) for name, a in checkpoint.params.items()},
+    }
+    if threshold is not None:
+        metadata["lca_threshold"] = threshold
+    whole = nir.NIRGraph(graph.nodes, graph.edges, metadata=metadata)
+    with atomic_path(path) as temporary, Output(temporary) as output:
+        nir.write(cast(Any, output), whole)
+    return graph
+
+
+def read_nir(path: str | Path) -> tuple[Checkpoint, float | None]:
+    """Read a model back, in a child process with limits on time and memory.
+
+    Returns
+    -------
+    the checkpoint as it was exported, and LCA's threshold where it was exported for that
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged, foreign, newer, or its nodes are not those of its parameters.
+    """
+    path = Path(path)
+    fields = read_datasets(
+        path,
+        lambda datasets, _: _approve(path, datasets),
+        {},
+        most=MOST_DATASETS,
+        gzip=True,
+        singles=True,
+        texts=2 * MOST_EDGES,
+    )
+    _require_ours(path, fields)
+    try:
+        checkpoint = from_text(_text(path, fields), _parameters(fields), path)
+        threshold = _threshold(path, fields)
+        _require_loop(path, fields, checkpoint, threshold)
+        graph = graph_of(checkpoint, threshold)
+    except (TrainingError, InputError) as error:
+        message = str(error) if str(path) in str(error) else f"{path}: {error}"
+        raise FormatError(message) from error
+    _require_same(path, fields, graph)
+    return checkpoint, threshold
+
+
+def _approve(path: Path, datasets: Kinds) -> None:
+    """Refuse what is not ours, and what is too much, before any content is read."""
+    if "version" not in datasets or "node/type" not in datasets:
+        raise FormatError(
+            f"{path}: no file of NIR (it has no /version and /node/type); pass one that "
+            "`ipvae export MODEL --out NET.nir` wrote"
+        )
+    if not {_META + "format", _META + "format_version", _META + "model"} <= set(datasets):
+        raise FormatError(
+            f"{path}: a graph of NIR without a model of ours in its metadata; NIR itself has no "
+            "Poisson neuron, so only what `ipvae export MODEL --out NET.nir` wrote can be read"
+        )
+    excess = _excess(datasets)
+    if excess:
+        raise FormatError(f"{path}: {excess}; export a smaller model")
+    _require_shapes(path, datasets)
+
+
+def _excess(arrays: Kinds) -> str:
+    """What is too much in a file, in words, or nothing."""
+    total = sum(
+        declared_bytes(np.result_type(dtype, float) if dtype.kind in "iuf" else dtype, shape)
+        for dtype, shape in arrays.values()
+    )
+    if total <= MOST_BYTES:
+        return ""
+    return f"{total} bytes of arrays as float64, allowed are up to {MOST_BYTES}"
+
+
+def _require_shapes(path: Path, datasets: Kinds) -> None:
+    """Refuse weights that do not fit the dictionary, before anything is computed from it."""
+    _, shape = datasets.get(_PARAMETERS + "phi", (None, ()))
+    if len(shape) != 2:  # `from_text` says what is wrong with it
+        return
+    m, k = shape
+    for node, wanted in (("drive", (k, m)), ("decoder", (m, k)), ("feedback", (k, k))):
+        _, found = datasets.get(f"{_NODES}{node}/weight", (None, wanted))
+        if tuple(found) != wanted:
+            raise FormatError(
+                f"{path}: {node} has weights of shape {tuple(found)}, allowed is {wanted}, as its "
+                "parameter phi has it; export it anew"
+            )
+
+
+def _require_ours(path: Path, fields: Fields) -> None:
+    found, version = (fields[_META + name] for name in ("format", "format_version"))
+    if found.dtype.kind != "S" or found.ravel()[:1].tolist() != [FORMAT.encode()]:
+        text = shown(found.ravel()[:1].tolist())
+        raise FormatError(f"{path}: format is {text}, allowed is '{FORMAT}'; export the model anew")
+    if version.dtype.kind not in "iu" or version.ravel()[:1].tolist() != [VERSION]:
+        text = shown(version.ravel()[:1].tolist())
+        raise FormatError(
+            f"{path}: format version {text}, this ipvae reads {VERSION}; use the ipvae that wrote "
+            "it, or export the model anew"
+        )
+
+
+def _text(path: Path, fields: Fields) -> bytes:
+    text = fields[_META + "model"]
+    if text.dtype.kind != "S" or text.size != 1:
+        raise FormatError(f"{path}: its description of the model is no text; export it anew")
+    return text.ravel()[0]
+
+
+def _parameters(fields: Fields) -> Fields:
+    """Trained parameters by name; a single number has no axes."""
+    found = {
+        name.removeprefix(_PARAMETERS): np.array(array)
+        for name, array in fields.items()
+        if name.startswith(_PARAMETERS)
+    }
+    scalars = {name for name in found if name.startswith(("log_lr", "log_unit"))}
+    return {
+        name: array.reshape(()) if name in scalars and array.size == 1 else array
+        for name, array in found.items()
+    }
+
+
+def _threshold(path: Path, fields: Fields) -> float | None:
+    found = fields.get(_META + "lca_threshold")
+    if found is None:
+        return None
+    if found.dtype.kind != "f" or found.size != 1:
+        raise FormatError(f"{path}: lca_threshold is no single number; export the model anew")
+    return float(found.ravel()[0])
+
+
+def _require_loop(
+    path: Path, fields: Fields, checkpoint: Checkpoint, threshold: float | None
+) -> None:
+    """Refuse a graph without its K x K weights, before they are computed: K might be made up."""
+    if threshold is None and checkpoint.member.inference != "iterative":
+        return
+    if _FEEDBACK not in fields:
+        raise FormatError(f"{path}: {_FEEDBACK} is missing; export the model anew")
+
+
+def _require_same(path: Path, fields: Fields, graph: Graph) -> None:
+    """Refuse a graph that another tool has changed: its changes would be lost in silence."""
+    expected = _arrays(graph)
+    found = {name: array for name, array in fields.items() if name.startswith(_NODES)}
+    both = found.keys() & expected.keys()
+    changed = [f"{name} (missing)" for name in sorted(expected.keys() - both)]
+    changed += [f"{name} (added)" for name in sorted(found.keys() - both)]
+    changed += sorted(name for name in both if not _same(found[name], expected[name]))
+    edges = fields.get("node/edges", np.empty((0, 2), "S1"))
+    if edges.ndim != 2 or {tuple(edge) for edge in edges.tolist()} != _encoded(graph):
+        changed.append("its edges")
+    if changed:
+        raise FormatError(
+            f"{path}: another tool changed {', '.join(shown(n) for n in changed[:3])}; what is "
+            "read is the model that was exported, so the change would be lost. Export it anew"
+        )
+
+
+def _arrays(graph: Graph) -> Fields:
+    """What a graph's nodes and their metadata hold, by its place in the file."""
+    found = {}
+    for name, node in graph.nodes.items():
+        values = {key: value for key, value in node.to_dict().items() if key != "metadata"}
+        values |= {f"metadata/{key}": value for key, value in node.metadata.items()}
+        for key, value in values.items():
+            text = isinstance(value, str)
+            found[f"{_NODES}{name}/{key}"] = np.asarray(value.encode() if text else value)
+    return found
+
+
+def _encoded(graph: Graph) -> set[tuple[bytes, bytes]]:
+    return {(a.encode(), b.encode()) for a, b in graph.edges}
+
+
+def _same(found: np.ndarray, expected: np.ndarray) -> bool:
+    if found.shape != expected.shape or (found.dtype.kind == "S") != (expected.dtype.kind == "S"):
+        return False
+    if expected.dtype.kind == "S":
+        return bool((found == expected).all())
+    largest = float(np.abs(expected).max(initial=0.0))
+    return bool((np.abs(found - expected) <= TOLERANCE * largest).all())

@@ -1,0 +1,1 @@
+"""Real numbers to integers: scales, rounding with error compensation, bias correction."""

@@ -1,0 +1,1 @@
+"""Float inference: steps, draws and compiled kernels, without torch."""

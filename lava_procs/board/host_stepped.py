@@ -1,0 +1,213 @@
+"""Run images through a network that the host serves through variables, as a board allows.
+
+Before an image the host writes what it brings; then the network takes one step of the chip at a
+time, and the host reads what each row has left in the neurons. No message of Lava's host
+processes is needed, only `Var.set`, `Var.get` and `run`. It is slow: it is for proof.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ipvae.errors import HungBackendError
+from ipvae.lava_procs.importing import import_lava
+from ipvae.lava_procs.supervision.session import BuiltNetwork, log_handlers_kept
+from ipvae.network.description import IntNetwork
+from ipvae.network.io.network_file import checksum
+from ipvae.network.layers import PoissonLayer
+from ipvae.network.proof.bounds import require_proved
+from ipvae.network.rules import random_source
+from ipvae.network.rules.drive import drives
+from ipvae.network.traces.trace import VARIABLES, Trace
+
+TIMEOUT_SECONDS = 600.0
+"""Longest wait for a step: a board that is shared may take its time to be given."""
+
+IF_SLOW = "see whether the board is free (docs/loihi2.md)"
+"""What to do where a board gave no sign in time."""
+
+READ = dict(zip(VARIABLES, ("received", "u", "z"), strict=True))
+"""Variable of the neurons that holds a variable of a trace."""
+
+Start = dict[str, dict[str, np.ndarray]]
+"""What the host writes before an image: by layer and variable."""
+
+
+class HostedRunner:
+    """A network compiled once, for any number of images; use it in a `with` statement.
+
+    Parameters
+    ----------
+    network : IntNetwork
+    n_steps : int
+        Updates of each image (T).
+    configuration : RunConfig
+        Of Lava; it selects the models.
+    start : Start, optional
+        Values that the variables have from the first step on. Without it one step is run at
+        once, since Lava lets variables be written only to a network that has run.
+    replay : bool
+        Whether the code's neurons take given counts in place of drawing their own.
+    timeout : float, seconds
+        Longest wait for a run to end.
+
+    Raises
+    ------
+    BackendError
+        If Lava is not installed, or the configuration refuses a model.
+    HungBackendError
+        If Lava cannot build the network.
+    UnprovedOverflowError
+        If a variable of the network may leave its range.
+    """
+
+    def __init__(
+        self,
+        network: IntNetwork,
+        n_steps: int,
+        configuration: Any,
+        start: Start | None = None,
+        replay: bool = False,
+        timeout: float = TIMEOUT_SECONDS,
+    ) -> None:
+        require_proved(network)
+        import_lava()
+        from ipvae.lava_procs.procs.layered_network.process import LayeredNetwork
+
+        self.network, self.n_steps, self.timeout, self.replay = network, n_steps, timeout, replay
+        with log_handlers_kept():
+            self._process = LayeredNetwork(network, n_steps=n_steps, replay=replay, hosted=True)
+        self.neurons: dict[str, Any] = self._process.neurons
+        for layer, values in (start or {}).items():
+            for name, value in values.items():
+                getattr(self.neurons[layer], name).init = value
+        blocks = dict(zip(network.layers, self._process.layers, strict=True))
+        self._built = BuiltNetwork(
+            self._process, configuration, [], blocks, timeout, "loihi2", IF_SLOW
+        )
+        if start is None:
+            self.advance(1)
+
+    def __enter__(self) -> "HostedRunner":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def advance(self, n: int) -> None:
+        """Run n steps of the chip.
+
+        Raises
+        ------
+        HungBackendError
+            If a process died or stopped answering; the network is then ended.
+        """
+        self._built.require_usable()
+        try:
+            self._built.start(n)
+            self._built.finish()
+        except BaseException:
+            self.close()
+            raise
+
+    def run_image(
+        self,
+        drives_of_image: dict[str, np.ndarray],
+        key: random_source.Key,
+        draws: np.ndarray | None = None,
+    ) -> dict[str, dict[str, np.ndarray]]:
+        """Run one image.
+
+        Parameters
+        ----------
+        drives_of_image : dict of layer's number -> (K,) int32
+        key : Key
+            The image's random key; without effect when nothing is drawn.
+        draws : (n_steps + 1, K) int, if and only if the network was built to replay
+            Counts of the code.
+
+        Returns
+        -------
+        dict of layer's number -> dict of variable -> (n_steps + 1, K) int32
+
+        Raises
+        ------
+        HungBackendError
+            As for `advance`; or if a variable holds what is no integer.
+        """
+        if (draws is None) == self.replay:
+            raise ValueError("run_image: give draws if and only if built with replay=True")
+        for layer, values in start_of(self.network, drives_of_image, key).items():
+            for name, value in values.items():
+                getattr(self.neurons[layer], name).set(value)
+        rows: dict[str, list[list[np.ndarray]]] = {name: [] for name in self.neurons}
+        wiring = self.network.wiring
+        for step in range(wiring.chip_steps(self.n_steps)):
+            due = {}
+            for stage in wiring.stages:
+                row, between = divmod(step - stage.phase, wiring.period)
+                if not between and 0 <= row <= self.n_steps:
+                    due[stage.name] = row
+            if draws is not None and self.network.code in due:
+                counts = draws[due[self.network.code]]
+                self.neurons[self.network.code].given.set(counts.astype(np.int32))
+            self.advance(1)
+            for layer in due:
+                rows[layer].append([self._read(layer, name) for name in READ.values()])
+        return {
+            layer: dict(zip(READ, np.stack(found, axis=1), strict=True))
+            for layer, found in rows.items()
+        }
+
+    def _read(self, layer: str, name: str) -> np.ndarray:
+        """One variable of a layer's neurons, (K,) int32; Lava gives floating-point numbers."""
+        found = np.asarray(getattr(self.neurons[layer], name).get())
+        whole = found.astype(np.int32)
+        if not np.array_equal(whole, found):
+            raise HungBackendError(
+                f"backend 'loihi2': variable {name} of layer {layer} holds {found.ravel()[:3]}, "
+                "allowed integers of 24 bits; the neuron's model is wrong"
+            )
+        return whole
+
+    def close(self) -> None:
+        """End all processes and free the shared memory, in whatever state they are."""
+        self._built.close()
+
+
+def start_of(
+    network: IntNetwork, drives_of_image: dict[str, np.ndarray], key: random_source.Key
+) -> Start:
+    """Return what the host writes before an image: the start of every neuron, drive and key."""
+    found: Start = {}
+    for name, layer in network.layers.items():
+        zeros = np.zeros(layer.n_neurons, np.int32)
+        values = {"u": zeros, "z": zeros, "drive": np.asarray(drives_of_image[name], np.int32)}
+        if isinstance(layer, PoissonLayer):
+            values |= {"u": layer.u_init.copy(), "image_key": np.array(key, np.int32)}
+        found[name] = values | {"step": np.zeros(1, np.int32)}
+    return found
+
+
+def run_hosted(
+    runner: HostedRunner,
+    images: np.ndarray,
+    seed: int,
+    backend: str,
+    draws: np.ndarray | None = None,
+) -> Trace:
+    """Run images (N, M) and record every variable at every row, as `runner.run` does.
+
+    Returns
+    -------
+    Trace
+        Of the given backend's name.
+    """
+    network = runner.network
+    b = drives(network, images)
+    samples = []
+    for i in range(len(images)):
+        key = random_source.image_key(seed, i) if draws is None else random_source.Key(0, 0)
+        of_image = {name: of_layer[i] for name, of_layer in b.items()}
+        samples.append(runner.run_image(of_image, key, None if draws is None else draws[i]))
+    return Trace(backend, seed, checksum(network), samples)

@@ -1,0 +1,1 @@
+"""Supervision of running Lava networks: compile, watchdog, heartbeats, child processes."""

@@ -1,0 +1,126 @@
+"""Compile a Lava process and start what it consists of; end it whatever state it is in."""
+
+import contextlib
+import logging
+import os
+import signal
+from typing import Any
+
+from lava.magma.core.process.message_interface_enum import ActorType
+from lava.magma.core.process.process import AbstractProcess, ProcessServer
+from lava.magma.core.process.variable import VarServer
+from lava.magma.runtime.runtime import Runtime
+
+from ipvae.lava_procs.supervision.children import Stacks, starting, uninterrupted
+
+
+class OurRuntime(Runtime):
+    """Lava's runtime; it leaves to us to wait for its processes' word that they were built.
+
+    Attributes
+    ----------
+    words : list of Queue
+        One for each actor: what it raised while it was built, or None.
+    """
+
+    def __init__(self, executable: Any, loglevel: int) -> None:
+        super().__init__(executable, ActorType.MultiProcessing, loglevel)
+        self.words: list[Any] = []
+
+    def _start_ports(self) -> None:
+        """Start the ports: the last step before Lava would wait, for ever if one has died."""
+        super()._start_ports()
+        self.words, self.exception_q = self.exception_q, []
+
+
+def compiled(process: Any, configuration: Any) -> OurRuntime:
+    """Compile a process; nothing is started yet."""
+    handlers = logging.getLogger("lava.magma.compiler.compiler").handlers
+    before = list(handlers)
+    executable = process.compile(configuration, None)
+    handlers[:] = before  # each compilation adds one
+    runtime = OurRuntime(executable, process._log_config.level)
+    process._runtime = runtime
+    executable.assign_runtime_to_all_processes(runtime)
+    return runtime
+
+
+def start(runtime: OurRuntime, stacks: Stacks) -> None:
+    """Start all processes, without waiting until they are built."""
+    with starting(stacks):
+        runtime.initialize()
+
+
+def tear_down(process: Any, pipes: list[Any], stacks: Stacks) -> None:
+    """End a network whatever state it is in, with its external `pipes`; never waits for an answer.
+
+    Its processes hold nothing that is needed any more, so they are killed: asking them to
+    stop would wait for ever if one of them has died.
+    """
+    with uninterrupted():
+        runtime = process._runtime
+        infrastructure = runtime._messaging_infrastructure
+        if infrastructure is not None:
+            _end_actors(infrastructure.actors)
+            for port in [*runtime._open_ports, *_ends_of(pipes)]:
+                with contextlib.suppress(Exception):
+                    port.join()
+            runtime._open_ports.clear()
+            _free(infrastructure.smm)
+        with contextlib.suppress(Exception):
+            runtime._watchdog_manager.stop()
+        runtime._is_running = runtime._is_started = False
+        stacks.close()
+        _forget(process)
+
+
+def _ends_of(pipes: list[Any]) -> list[Any]:
+    """Our ends of external pipes, as far as they were made."""
+    names = ("external_pipe_csp_send_port", "external_pipe_csp_recv_port")
+    ends = [getattr(pipe, name, None) for pipe in pipes for name in names]
+    return [end for end in ends if end is not None]
+
+
+def _end_actors(actors: list[Any]) -> None:
+    for actor in actors:
+        if actor.is_alive():
+            actor.kill()
+    for actor in actors:
+        with contextlib.suppress(Exception):
+            actor.join()
+
+
+def _free(memory: Any) -> None:
+    """Free the shared memory, even if the process that keeps it was stopped or has died."""
+    if memory is None:
+        return
+    files, manager = list(memory._shared_memory_handles), memory._manager
+    with contextlib.suppress(Exception):
+        os.kill(manager._process.pid, signal.SIGCONT)
+    with contextlib.suppress(Exception):
+        memory.shutdown()
+    with contextlib.suppress(Exception):
+        manager._process.kill()
+    for file in files:
+        with contextlib.suppress(FileNotFoundError):
+            file.unlink()
+
+
+def _forget(process: Any) -> None:
+    """Take a network out of Lava's lists, which would keep it and its weights for ever."""
+    family, processes, variables = _family(process), ProcessServer(), VarServer()
+    processes.processes = [one for one in processes.processes if id(one) not in family]
+    variables.vars = [one for one in variables.vars if id(one.process) not in family]
+
+
+def _family(process: Any) -> set[int]:
+    """Identities of a process and of those that it holds, and they hold."""
+    found, next_ones = set(), [process]
+    while next_ones:
+        one = next_ones.pop()
+        if isinstance(one, list):
+            next_ones += one
+        elif isinstance(one, AbstractProcess) and id(one) not in found:
+            found.add(id(one))
+            next_ones += vars(one).values()
+    return found

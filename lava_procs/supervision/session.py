@@ -1,0 +1,115 @@
+"""A Lava network that was compiled and started: watched while it runs, ended whatever happens."""
+
+import contextlib
+import logging
+from collections.abc import Iterable, Iterator
+from multiprocessing.util import Finalize
+from typing import Any
+
+from ipvae.errors import BackendError, HungBackendError
+from ipvae.lava_procs.supervision.children import Stacks
+from ipvae.lava_procs.supervision.watchdog import IF_SLOW, Watch
+
+
+@contextlib.contextmanager
+def log_handlers_kept() -> Iterator[None]:
+    """Make Lava processes without the log handler that each of them adds."""
+    before = list(logging.root.handlers)
+    try:
+        yield
+    finally:
+        logging.root.handlers[:] = before
+
+
+class BuiltNetwork:
+    """The processes of a network, from compilation to their end.
+
+    They end by `close`, on an error of any method, when this is garbage-collected, and when the
+    interpreter exits.
+
+    Parameters
+    ----------
+    process : AbstractProcess
+        Not compiled yet.
+    configuration : RunConfig
+        Of Lava; it selects the models.
+    pipes : list of ports
+        Flagged as external.
+    blocks : dict of layer's name -> block
+        Whose parts messages name by layer.
+    timeout : float, seconds
+        Longest time without a sign of life.
+    backend : str
+        Name of the backend in messages.
+    advice : str
+        What messages say of a network that may only be slow.
+
+    Raises
+    ------
+    BackendError
+        If the configuration refuses a model.
+    HungBackendError
+        If the network cannot be built.
+    """
+
+    def __init__(
+        self,
+        process: Any,
+        configuration: Any,
+        pipes: list[Any],
+        blocks: dict[str, Any],
+        timeout: float,
+        backend: str = "lava",
+        advice: str = IF_SLOW,
+    ) -> None:
+        from ipvae.lava_procs.supervision.compile import compiled, start, tear_down
+
+        self._process, self._backend = process, backend
+        self._end: Finalize | None = None
+        try:
+            runtime, stacks = compiled(process, configuration), Stacks()
+            self._end = Finalize(self, tear_down, (process, pipes, stacks), exitpriority=1)
+            start(runtime, stacks)
+            self.watch = Watch(runtime, blocks, stacks, timeout, backend, advice)
+            self.watch.built(runtime.words)
+        except BaseException as error:
+            self.close()
+            ours = isinstance(error, (BackendError, HungBackendError))
+            if ours or not isinstance(error, Exception):
+                raise
+            reason = " ".join(str(error).split())
+            raise HungBackendError(
+                f"backend '{self._backend}': the network could not be built "
+                f"({type(error).__name__}: {reason})"
+            ) from error
+
+    @property
+    def runtime(self) -> Any:
+        """Lava's runtime."""
+        return self._process.runtime
+
+    def require_usable(self) -> None:
+        """Raise HungBackendError if the network was ended."""
+        if self._end is None or not self._end.still_active():
+            raise HungBackendError(
+                f"backend '{self._backend}': this network was stopped; build it again"
+            )
+
+    def start(self, n_steps: int) -> None:
+        """Let all processes run so many steps of the chip, without waiting for them."""
+        from lava.magma.core.run_conditions import RunSteps
+
+        self._process.run(RunSteps(n_steps, blocking=False))
+
+    def wait(self, ports: Iterable[Any]) -> None:
+        """Wait until any of these ports has a message; see `Watch.wait`."""
+        self.watch.wait(ports)
+
+    def finish(self) -> None:
+        """Wait until the steps are done; see `Watch.finish`."""
+        self.watch.finish(self.runtime)
+
+    def close(self) -> None:
+        """End all processes and free the shared memory, in whatever state they are."""
+        if self._end is not None:
+            self._end()

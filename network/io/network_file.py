@@ -1,0 +1,185 @@
+"""Write and read the network file; ``docs/format.md`` is its specification.
+
+One table of fields (`ipvae.network.io.fields`) drives writer and reader. The reader refuses
+whatever is not in the table and returns a whole network or raises FormatError.
+"""
+
+import hashlib
+import secrets
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ipvae.errors import DescriptionError, FormatError
+from ipvae.files import atomic_path, require_file
+from ipvae.network.description import IntNetwork
+from ipvae.network.io.fields import (
+    VERSIONS,
+    Spec,
+    expected_fields,
+    from_fields,
+    to_fields,
+    version_of,
+)
+from ipvae.network.io.hdf5 import read_datasets
+from ipvae.network.io.hdf5_child import shown
+from ipvae.network.io.seal import SIZE, check_seal, write_seal
+from ipvae.network.provenance import PROVENANCE_BYTES
+
+MOST_DATASETS = 640
+"""Groups and datasets of the largest file there can be, and more."""
+
+_written: set[str] = set()
+"""Seals of the files that this process has written."""
+
+
+def checksum(network: IntNetwork) -> str:
+    """SHA-256 of the contents, the same however HDF5 lays them out."""
+    return _content_checksum(to_fields(network), version_of(network))
+
+
+def _content_checksum(fields: dict[str, np.ndarray], version: int) -> str:
+    sha = hashlib.sha256(f"ipvae-network/{version}\0".encode("ascii"))
+    for path in sorted(fields):
+        array = fields[path]
+        shape = ",".join(str(n) for n in array.shape)
+        sha.update(f"{path}\0{_dtype_name(array)}\0{shape}\0".encode("ascii"))
+        sha.update(np.ascontiguousarray(array).data if array.size else b"")
+    return sha.hexdigest()
+
+
+def _dtype_name(array: np.ndarray) -> str:
+    return array.dtype.str.removeprefix("|") if array.dtype.kind == "S" else array.dtype.str
+
+
+def write_network(path: str | Path, network: IntNetwork) -> None:
+    """Write a network file.
+
+    Raises
+    ------
+    InputError
+        If the path cannot be written; what was there is kept.
+    """
+    version = version_of(network)
+    fields = to_fields(network, version)
+    image = _hdf5_image(fields, version)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(image)
+        _written.add(write_seal(temporary))
+
+
+def _hdf5_image(fields: dict[str, np.ndarray], version: int) -> bytes:
+    """Return the bytes of a network file; its user block, where the seal goes, is zero.
+
+    They are made in memory: HDF5's library would crash the process on a full disk.
+    """
+    in_memory: dict[str, Any] = {"driver": "core", "backing_store": False}
+    name = secrets.token_hex(16)  # HDF5 refuses two open files of one name
+    with h5py.File(name, "w", userblock_size=SIZE, libver="v108", **in_memory) as f:
+        for name, array in fields.items():
+            f.create_dataset(name, data=array)
+        f["ipvae"].attrs["format_version"] = np.int64(version)
+        f["ipvae"].attrs["checksum"] = np.array(_content_checksum(fields, version), dtype="S64")
+        f.flush()
+        return bytes(SIZE) + f.id.get_file_image()
+
+
+def read_network(path: str | Path) -> IntNetwork:
+    """Read a network file of any version.
+
+    A file that this process has not written itself is opened in a child process
+    with limits on time and memory (`hdf5.py`).
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, damaged, foreign, newer or inconsistent.
+    """
+    path = Path(path)
+    require_file(path)
+    trusted = check_seal(path) in _written
+    stored, version = "", 0
+
+    def approve(datasets: dict, attributes: dict) -> None:
+        nonlocal stored, version
+        version, stored = _check_attributes(path, attributes.get("ipvae", {}))
+        _check_datasets(path, datasets, expected_fields(version, datasets), version)
+
+    wanted = {"ipvae": ["format_version", "checksum"]}
+    fields = read_datasets(path, approve, wanted, most=MOST_DATASETS, trusted=trusted)
+    if stored != _content_checksum(fields, version):
+        raise FormatError(f"{path}: the checksum of its contents is wrong; export it anew")
+    return _network(path, fields, version)
+
+
+def _check_attributes(path: Path, attributes: dict) -> tuple[int, str]:
+    """Check the version; return it and the checksum."""
+    version = attributes.get("format_version")
+    if not isinstance(version, int):
+        raise FormatError(f"{path}: has no /ipvae group with a format_version")
+    if version not in VERSIONS:
+        allowed = ", ".join(str(v) for v in VERSIONS)
+        raise FormatError(
+            f"{path}: format version {version}, this program reads {allowed}; "
+            "update ipvae or export the network again"
+        )
+    return version, str(attributes.get("checksum"))
+
+
+def _check_datasets(path: Path, datasets: dict, expected: Spec, version: int) -> None:
+    """Check that the datasets are the ones of the table, before their contents are read."""
+    for missing in sorted(expected.keys() - datasets.keys()):
+        raise FormatError(f"{path}: dataset /{missing} is missing")
+    for extra in sorted(datasets.keys() - expected.keys()):
+        raise FormatError(f"{path}: dataset /{shown(extra)} does not belong in format {version}")
+    for name, (dtype, ndim) in expected.items():
+        found, shape = datasets[name]
+        if found != np.dtype(dtype) or len(shape) != ndim:
+            raise FormatError(
+                f"{path}: dataset /{name} is {found} of {len(shape)} dimensions, "
+                f"allowed {np.dtype(dtype)} of {ndim}"
+            )
+    length = datasets["ipvae/provenance"][1][0]
+    if length > PROVENANCE_BYTES:
+        raise FormatError(
+            f"{path}: /ipvae/provenance has {length} bytes, allowed are up to {PROVENANCE_BYTES}"
+        )
+
+
+def _network(path: Path, fields: dict[str, np.ndarray], version: int) -> IntNetwork:
+    """Build the network and check what the fields say twice."""
+    try:
+        network = from_fields(version, fields)
+    except (DescriptionError, ValueError) as error:
+        raise FormatError(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise FormatError(f"{path}: /ipvae/provenance is nested too deeply") from error
+    if version != version_of(network):
+        raise FormatError(
+            f"{path}: format version {version}, allowed {version_of(network)}, the oldest that "
+            "holds this network; export the network again"
+        )
+    expected = to_fields(network, version)
+    for name in sorted(fields.keys() ^ expected.keys()):
+        raise FormatError(
+            f"{path}: dataset /{name} {'has no use here' if name in fields else 'is missing'}; "
+            "export the network again"
+        )
+    for name, array in fields.items():
+        same = array is expected[name] or np.array_equal(array, expected[name])
+        if name != "ipvae/provenance" and not same:
+            raise FormatError(
+                f"{path}: dataset /{name} holds {_short(array)}, allowed {_short(expected[name])}; "
+                "export the network again"
+            )
+    return network
+
+
+def _short(array: np.ndarray) -> str:
+    if array.size > 4:
+        return f"an array of shape {array.shape}"
+    if array.dtype.kind == "S":
+        return ", ".join(repr(text.decode("latin-1")) for text in array.reshape(-1).tolist())
+    return str(array.tolist())

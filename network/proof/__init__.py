@@ -1,0 +1,1 @@
+"""Proof of ranges: intervals of every variable and intermediate value."""

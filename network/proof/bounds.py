@@ -1,0 +1,274 @@
+"""Intervals of every variable and intermediate, from a network's own limits.
+
+They hold for any images, any seed and any number of steps. Overflow is proved
+impossible when every interval lies in its range. Sections 2, 3, 5 and 6 of
+docs/arithmetic.md define the variables; a name here is an expression there.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ipvae.errors import UnprovedOverflowError
+from ipvae.network.description import IntNetwork
+from ipvae.network.layers import GradedLayer, PoissonLayer
+from ipvae.network.proof.interval import Interval, between, weighted_sums
+from ipvae.network.rules.activations import SWISH, ceiling_table, swish_table
+from ipvae.network.rules.arithmetic import (
+    FRAC_BITS,
+    STATE_MAX,
+    TERM_MAX,
+    clip,
+    input_clipped,
+    input_limit,
+    scale_input,
+    self_inhibition,
+    shift,
+)
+from ipvae.network.rules.poisson import (
+    LOG_RATE_MIN,
+    SPLIT_ABOVE,
+    UNIFORM_VALUES,
+    largest_draw,
+    octaves_above,
+    thresholds,
+)
+from ipvae.network.schedule import AnyLayer
+
+STATE = (-STATE_MAX, STATE_MAX)
+"""A 24-bit signed variable, -2**23 left out."""
+
+HOST = (-(2**63) + 1, 2**63 - 1)
+PRODUCT = (-(2**26) + 1, 2**26 - 1)
+WORD = (0, UNIFORM_VALUES - 1)
+
+_ALLOWED = {
+    "partial p": HOST,
+    "p": HOST,
+    "q": HOST,
+    "q + bias": HOST,
+    "b": (-TERM_MAX, TERM_MAX),
+    "o": (0, 5),
+    "v + 49152": (0, 61440),
+    "r": (0, 480),
+    "f": (0, 127),
+    "(A[r+1] - A[r]) * f": PRODUCT,
+    "threshold": (0, UNIFORM_VALUES),
+    "c": WORD,
+    "U": WORD,
+}
+"""Ranges other than STATE."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a variable can reach, over all neurons of a layer, and what it may."""
+
+    variable: str
+    low: int
+    high: int
+    allowed_low: int
+    allowed_high: int
+    layer: str = "1"
+
+    @property
+    def holds(self) -> bool:
+        """Whether the variable stays in its range."""
+        return self.allowed_low <= self.low and self.high <= self.allowed_high
+
+    @property
+    def reach(self) -> int:
+        """Largest magnitude."""
+        return max(-self.low, self.high)
+
+    @property
+    def allowed(self) -> int:
+        """Largest magnitude allowed."""
+        return self.allowed_high
+
+
+def bounds(network: IntNetwork) -> list[Bound]:
+    """Bound every variable and intermediate of every layer, in the order of evaluation."""
+    found = []
+    for stage in network.wiring.stages:
+        found += [
+            Bound(name, *i.ends, *_allowed(name, stage.layer), layer=stage.name)
+            for name, i in _layer(network, stage.layer).items()
+        ]
+    return found
+
+
+def _allowed(name: str, layer: AnyLayer) -> tuple[int, int]:
+    if name == "z":
+        return (0, layer.count_max) if isinstance(layer, PoissonLayer) else layer.sent
+    return _ALLOWED.get(name, STATE)
+
+
+def _layer(network: IntNetwork, layer: AnyLayer) -> dict[str, Interval]:
+    drive = _drive(network, layer)
+    received = _received(network, layer, drive["b"])
+    total = received.pop("total")
+    if isinstance(layer, PoissonLayer):
+        return {**drive, **received, **_update(layer, total), **_count(layer)}
+    return {**drive, **received, **_graded(layer, total)}
+
+
+def _drive(network: IntNetwork, layer: AnyLayer) -> dict[str, Interval]:
+    """Section 2. The format's ranges keep the int64 ends themselves below 2**63."""
+    constant = between(layer.bias, layer.bias)
+    if layer.weight is None:
+        return {"b": constant}
+    rows = layer.weight.reshape(layer.n_neurons, -1)
+    partial, p = weighted_sums(rows, network.input.minimum, network.input.maximum)
+    q = p.through(lambda v: shift(v, layer.drive_exp))
+    total = q + constant
+    b = total.through(lambda v: clip(v, -TERM_MAX, TERM_MAX))
+    return {"partial p": partial, "p": p, "q": q, "q + bias": total, "b": b}
+
+
+def _received(network: IntNetwork, layer: AnyLayer, b: Interval) -> dict[str, Interval]:
+    """Section 3, up to the sum of drive and input, `total`."""
+    if layer.weight_rec is None:
+        return {"total": b}
+    e = layer.weight_exp
+    partial, a_in = weighted_sums(layer.weight_rec, *network.layers[str(layer.source)].sent)
+    if e >= 0:
+        limit = input_limit(e)
+        scaled = {"clip(a_in)": a_in.through(lambda v: clip(v, -limit, limit))}
+    else:
+        scaled = {"a_in >> -e": a_in.through(lambda v: shift(v, e))}
+    g = a_in.through(lambda v: scale_input(v, e))
+    total, name = (b + g, "b + g") if layer.sign > 0 else (b - g, "b - g")
+    # Counts start at 0, so their partial sums reach no further than the whole.
+    partial = (
+        {}
+        if isinstance(network.layers[str(layer.source)], PoissonLayer)
+        else {"partial a_in": partial}
+    )
+    return {**partial, "a_in": a_in, **scaled, "g": g, name: total, "total": total}
+
+
+def _update(layer: PoissonLayer, total: Interval) -> dict[str, Interval]:
+    """Section 3 of a Poisson neuron."""
+    found = {}
+    if layer.memory:
+        own = between(0, self_inhibition(layer.self_weight, np.array(layer.count_reach)))
+        sign = "+" if layer.sign > 0 else "-"
+        total = total - own
+        found = {"own": own, f"b {sign} g - own": total}
+    d = total.through(lambda v: clip(v, layer.du_min, layer.du_max))
+    u = between(layer.u_min, layer.u_max)
+    start = u if layer.memory else between(layer.u_init, layer.u_init)
+    found |= {"d": d, "u + d": start + d}
+    if layer.ceiling:
+        found["C - (u + d)"] = between(layer.u_max, layer.u_max) - (start + d)
+        bump = between(0, ceiling_table().max())
+        found["min(u + d, C) - bump"] = (start + d).through(
+            lambda v: np.minimum(v, layer.u_max)
+        ) - bump
+    return found | {"u": u}
+
+
+def _graded(layer: GradedLayer, total: Interval) -> dict[str, Interval]:
+    """Section 3 of a graded neuron."""
+    found = {}
+    if layer.leak:
+        # The potential starts at 0 and moves towards the input, never past it.
+        u = between(np.minimum(total.low, 0), np.maximum(total.high, 0))
+        found = {"total - u": total - u}
+        found["(total - u) >> leak"] = (total - u).through(lambda v: shift(v, -layer.leak))
+    else:
+        u = total
+    y = u
+    if layer.activation == SWISH:
+        low, high = np.minimum(u.low, 0), np.maximum(u.high, 0)
+        y = between(np.where(low < 0, -int(swish_table().max()), 0), high)
+        found["|u|"] = between(0, np.maximum(-u.low, u.high))
+    y = y.through(lambda v: np.sign(v) * np.maximum(np.abs(v) - layer.threshold, 0))
+    half = (1 << layer.shift) >> 1
+    rounded = y + between(half, half)
+    z = rounded.through(lambda v: clip(shift(v, -layer.shift), layer.z_min, layer.z_max))
+    return {**found, "u": u, "y": y, "y + half": rounded, "z": z}
+
+
+def _count(layer: PoissonLayer) -> dict[str, Interval]:
+    """Section 5, of the first 12 fraction bits. A threshold lies between those of its two rows."""
+    fine = layer.frac_bits - FRAC_BITS
+    u_min, u_max = layer.u_min >> fine, layer.u_max >> fine
+    u = between(u_min, u_max)
+    v = between(u_min, min(u_max, SPLIT_ABOVE))
+    o = u.through(octaves_above)
+    position = between(v.low - LOG_RATE_MIN, v.high - LOG_RATE_MIN)
+    r = position.through(lambda n: shift(n, -7))
+    rows = thresholds()[int(r.low) : int(r.high) + 2].astype(np.int64)
+    difference = between(np.diff(rows, axis=0).min(), 0)
+    product = between(127 * difference.low, 0)
+    return {
+        "u - 12288 + 4095": between(u.low - SPLIT_ABOVE + 4095, u.high - SPLIT_ABOVE + 4095),
+        "o": o,
+        "4096 * o": o.through(lambda n: shift(n, 12)),
+        "v": v,
+        "v + 49152": position,
+        "r": r,
+        "f": between(0, 127),
+        "A[r+1] - A[r]": difference,
+        "(A[r+1] - A[r]) * f": product,
+        "product >> 7": product.through(lambda n: shift(n, -7)),
+        "threshold": between(rows.min(), rows.max()),
+        "c": between(*WORD),
+        "U": between(*WORD),
+        "total": between(0, largest_draw()),
+        "z": between(0, layer.count_reach),
+    }
+
+
+def require_proved(network: IntNetwork) -> None:
+    """Raise UnprovedOverflowError if a variable may leave its range: that has no defined result."""
+    for bound in bounds(network):
+        if not bound.holds:
+            raise UnprovedOverflowError(
+                f"layer {bound.layer}: {bound.variable} can reach {bound.reach}, "
+                f"allowed {bound.allowed}; export again with fewer payload bits or smaller weights"
+            )
+
+
+def saturations(network: IntNetwork, variables: dict[str, np.ndarray], drive: np.ndarray) -> dict:
+    """Count recorded values of the code that stand at a limit which the trained model has not.
+
+    Parameters
+    ----------
+    network : IntNetwork
+    variables : dict of (N, T + 1, K) int arrays `a_in`, `u`, `z`
+    drive : (N, K) int32
+
+    Returns
+    -------
+    dict of int
+        See `layer_saturations`.
+    """
+    return layer_saturations(network.layer, variables, drive)
+
+
+def layer_saturations(
+    layer: AnyLayer, variables: dict[str, np.ndarray], drive: np.ndarray
+) -> dict[str, int]:
+    """Count recorded values of a layer that stand at a limit which the trained model has not.
+
+    Returns
+    -------
+    dict of int
+        `drive` (at its limit), `a_in` (clipped before it acts), `u` (Poisson: at u_max, where the
+        rate saturates) and `z` (at the payload's limit; graded: at z_max, or at z_min below 0).
+    """
+    z = variables["z"]
+    if isinstance(layer, PoissonLayer):
+        at_u, at_z = variables["u"] >= layer.u_max, z >= layer.count_max
+    else:
+        at_u = np.zeros(1, dtype=bool)
+        at_z = (z >= layer.z_max) | ((z <= layer.z_min) & (layer.z_min < 0))
+    return {
+        "drive": int((np.abs(drive) >= TERM_MAX).sum()),
+        "a_in": int(input_clipped(variables["a_in"], layer.weight_exp).sum()),
+        "u": int(at_u.sum()),
+        "z": int(at_z.sum()),
+    }

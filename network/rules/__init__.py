@@ -1,0 +1,1 @@
+"""Rules of integer arithmetic: tables, random source, sampler, drive and neuron step."""

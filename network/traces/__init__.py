@@ -1,0 +1,1 @@
+"""Recorded runs: traces, selection, replay, observers, totals and activity."""

@@ -1,0 +1,239 @@
+"""What layers send and receive in a run: what operations are counted from, and cores planned by.
+
+It comes from the totals of a run on any backend.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ipvae.errors import InputError
+from ipvae.network.description import IntNetwork
+from ipvae.network.layers import PoissonLayer
+from ipvae.network.traces.totals import LayerTotals, Totals
+from ipvae.network.traces.trace import Trace
+from ipvae.network.traces.trace_totals import sent_totals
+
+
+@dataclass(frozen=True, eq=False)
+class Sent:
+    """What a layer sent in the rows 0..T, by group (G): each image alone, or all images as one.
+
+    Attributes
+    ----------
+    messages, last_messages : (G, K) int64
+        Nonzero outputs of each neuron; those of the row T.
+    sizes, last_sizes : (G,) int64
+        Their sizes; those of the row T.
+    random_words : (G,) int64
+        Uniforms that its draws took.
+    peak, last_peak : int
+        Most messages that one image sent at one of the rows 0..T-1; at the row T.
+    """
+
+    messages: np.ndarray
+    last_messages: np.ndarray
+    sizes: np.ndarray
+    last_sizes: np.ndarray
+    random_words: np.ndarray
+    peak: int = 0
+    last_peak: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class LayerActivity:
+    """What a layer sent and received, by group.
+
+    Attributes
+    ----------
+    sent : Sent
+    received : (G, J) int64
+        Messages that it received from each neuron of its source; J is 0 if it has none.
+    received_sizes : (G,) int64
+        Their sizes.
+    peak : int
+        Most messages that it received at one row of one image.
+    """
+
+    sent: Sent
+    received: np.ndarray
+    received_sizes: np.ndarray
+    peak: int
+
+
+@dataclass(frozen=True, eq=False)
+class Activity:
+    """What all layers sent and received in a run.
+
+    Attributes
+    ----------
+    images, steps : int
+        Images of the run, updates of each after step 0 (T).
+    rows : (G,) int64
+        Rows 0..T of the images of each group.
+    layers : dict of layer -> LayerActivity
+    source : str
+        Where the figures come from.
+    """
+
+    images: int
+    steps: int
+    rows: np.ndarray
+    layers: Mapping[str, LayerActivity]
+    source: str = ""
+
+    @property
+    def heard(self) -> dict[str, np.ndarray]:
+        """Part of all rows in which each layer receives each neuron of its source: (J,) float64."""
+        rows = int(self.rows.sum())
+        return {name: of.received.sum(axis=0) / rows for name, of in self.layers.items()}
+
+    @property
+    def received(self) -> dict[str, float]:
+        """Messages that each layer receives in one row, on average."""
+        return {name: float(parts.sum()) for name, parts in self.heard.items()}
+
+    @property
+    def peak(self) -> dict[str, int]:
+        """Most messages that each layer receives in one row."""
+        return {name: of.peak for name, of in self.layers.items()}
+
+
+def activity_of(
+    network: IntNetwork, run: Activity | Totals | Trace, source: str = "", *, plan: bool = False
+) -> Activity:
+    """Activity of a run on any backend, all images as one group.
+
+    Parameters
+    ----------
+    network : IntNetwork
+        The network that ran.
+    run : Totals or Trace
+        A trace must hold every step and neuron: `z` of each layer, and `u` of one that draws. An
+        Activity is returned as it is.
+    source : str
+        Name of the run.
+    plan : bool
+        Whether `z` of the layers that others receive is enough: a plan needs no more.
+
+    Raises
+    ------
+    InputError
+        If a trace lacks what is counted.
+    """
+    if isinstance(run, Activity):
+        return run
+    if isinstance(run, Trace):
+        require_counted(network, run, plan=plan)
+        run = sent_totals(network, run)
+    else:
+        _require_layers(network, run)
+    sent = {name: _sent(layer) for name, layer in run.layers.items()}
+    rows = np.array([run.rows])
+    return activity_by_group(network, sent, rows, images=run.images, steps=run.steps, source=source)
+
+
+def activity_by_group(
+    network: IntNetwork,
+    sent: Mapping[str, Sent],
+    rows: np.ndarray,
+    *,
+    images: int,
+    steps: int,
+    source: str = "",
+) -> Activity:
+    """Activity from what each layer sent: over a lag, the row T is not received by any layer."""
+    layers = {}
+    for stage in sorted(network.wiring.stages, key=lambda stage: int(stage.name)):
+        name, weights = stage.name, stage.layer.weight_rec
+        own = sent.get(name) or _silent(stage.layer.n_neurons, len(rows))
+        if weights is None:
+            nothing = np.zeros((len(rows), 0), np.int64), np.zeros(len(rows), np.int64)
+            layers[name] = LayerActivity(own, *nothing, peak=0)
+            continue
+        heard, lag = sent[str(stage.layer.source)], stage.lag
+        layers[name] = LayerActivity(
+            own,
+            heard.messages - lag * heard.last_messages,
+            heard.sizes - lag * heard.last_sizes,
+            heard.peak if lag else max(heard.peak, heard.last_peak),
+        )
+    return Activity(images, steps, rows, layers, source)
+
+
+def received_activity(
+    source: str, rows: int, received: Mapping[str, np.ndarray], peak: Mapping[str, int]
+) -> Activity:
+    """Activity of which only what layers receive is known: enough to plan cores.
+
+    Parameters
+    ----------
+    source : str
+    rows : int
+        Rows of all images.
+    received : dict of layer -> (J,) int64
+        Messages from each neuron of the layer's source, in all rows.
+    peak : dict of layer -> int
+    """
+    layers = {
+        name: LayerActivity(_silent(0, 1), counts[None], counts.sum()[None], peak[name])
+        for name, counts in received.items()
+    }
+    return Activity(1, rows - 1, np.array([rows]), layers, source)
+
+
+def require_counted(network: IntNetwork, trace: Trace, *, plan: bool = False) -> None:
+    """Raise InputError unless a trace holds all that is counted; see `activity_of`."""
+    if not trace.complete:
+        raise InputError(
+            f"trace of {trace.backend}: holds chosen steps or neurons, counts need all of them; "
+            "record it whole"
+        )
+    heard = {str(layer.source) for layer in network.layers.values()}
+    for name, layer in network.layers.items():
+        needed = ("u", "z") if isinstance(layer, PoissonLayer) else ("z",)
+        if plan:
+            needed = ("z",) if name in heard else ()
+        for variable in needed:
+            if any(variable not in sample.get(name, {}) for sample in trace.samples):
+                raise InputError(
+                    f"trace of {trace.backend}: has no {variable} of layer {name}, counts need "
+                    "what every layer sent and the log-rates that it drew from; record it whole"
+                )
+
+
+def received_messages(trace: Trace, source: str, lag: int) -> np.ndarray:
+    """Whether each neuron of a source sent what a listener hears: (N, T + 1 - lag, J) bool."""
+    sent = trace.stacked(source, "z") != 0
+    return sent[:, : sent.shape[1] - lag]
+
+
+def _require_layers(network: IntNetwork, totals: Totals) -> None:
+    """Raise InputError unless totals are of a network of these layers."""
+    ours = {name: layer.n_neurons for name, layer in network.layers.items()}
+    found = {name: len(layer.messages) for name, layer in totals.layers.items()}
+    if found != ours:
+        raise InputError(
+            f"run: has neurons by layer {found}, the network has {ours}. Give a run of it."
+        )
+
+
+def _sent(layer: LayerTotals) -> Sent:
+    """What a layer sent in a run, all images as one group."""
+    last = np.abs(layer.z.astype(np.int64))
+    sends = last > 0
+    return Sent(
+        layer.messages[None],
+        sends.sum(axis=0)[None],
+        layer.sizes.sum()[None],
+        last.sum()[None],
+        np.array([layer.random_words]),
+        layer.peak,
+        int(sends.sum(axis=1).max(initial=0)),
+    )
+
+
+def _silent(neurons: int, groups: int) -> Sent:
+    each, all_of_it = np.zeros((groups, neurons), np.int64), np.zeros(groups, np.int64)
+    return Sent(each, each, all_of_it, all_of_it, all_of_it)

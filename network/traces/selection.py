@@ -1,0 +1,121 @@
+"""Which values a trace holds: variables, layers, neurons and every n-th step."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ipvae.errors import InputError
+from ipvae.network.description import IntNetwork
+from ipvae.network.rules.random_source import STEP_LIMIT
+from ipvae.network.traces.trace import VARIABLES, Trace
+
+
+@dataclass(frozen=True)
+class Record:
+    """Choice of what is recorded; everything by default.
+
+    Attributes
+    ----------
+    variables : tuple of str
+        Of `a_in`, `u` and `z`, in this order.
+    every : int
+        Rows 0, n, 2n, ... of each image.
+    neurons : dict of layer's number -> indices in increasing order
+        Layers that are not named record all of theirs.
+    layers : tuple of str, optional
+        Numbers of the layers that are recorded; all without it.
+    """
+
+    variables: tuple[str, ...] = VARIABLES
+    every: int = 1
+    neurons: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    layers: tuple[str, ...] | None = None
+
+    def require_fits(self, network: IntNetwork) -> None:
+        """Raise InputError unless all that is named exists in the network."""
+        wrong = [v for v in self.variables if v not in VARIABLES]
+        if wrong or not self.variables or len(set(self.variables)) < len(self.variables):
+            raise InputError(
+                f"record: variables {', '.join(self.variables) or 'none'}, allowed one or more "
+                f"of {', '.join(VARIABLES)}, each once"
+            )
+        if not 1 <= self.every < STEP_LIMIT:
+            raise InputError(f"record: every {self.every} steps, allowed 1 to {STEP_LIMIT - 1}")
+        if self.layers is not None and not self.layers:
+            raise InputError("record: no layers, allowed one or more")
+        for name in {*(self.layers or ()), *self.neurons} - network.layers.keys():
+            raise InputError(f"record: layer {name}, allowed {', '.join(network.layers)}")
+        if self.layers is not None and (hidden := self.neurons.keys() - set(self.layers)):
+            raise InputError(
+                f"record: neurons of layer {min(hidden)}, which is not among the layers "
+                f"{', '.join(self.layers)}; add it"
+            )
+        for name, chosen in self.neurons.items():
+            indices, k = np.asarray(chosen), network.layers[name].n_neurons
+            if not len(indices) or (np.diff(indices) < 1).any() or indices[0] < 0:
+                raise InputError(
+                    f"record: neurons of layer {name}: allowed are one or more, increasing from 0"
+                )
+            if indices[-1] >= k:
+                raise InputError(
+                    f"record: neuron {indices[-1]} of layer {name}, allowed 0 to {k - 1}"
+                )
+
+    def of_layer(self, name: str, n_neurons: int) -> "LayerRecord | None":
+        """What is recorded of a layer; None for nothing."""
+        if self.layers is not None and name not in self.layers:
+            return None
+        chosen = self.neurons.get(name)
+        indices = None if chosen is None else tuple(int(i) for i in chosen)
+        ordered = tuple(v for v in VARIABLES if v in self.variables)
+        return LayerRecord(ordered, self.every, n_neurons, indices)
+
+    def trace(
+        self,
+        backend: str,
+        seed: int,
+        checksum: str,
+        samples: list[dict[str, dict]],
+        hold: int | None = None,
+    ) -> Trace:
+        """Trace of samples that were recorded so."""
+        neurons = {name: np.array(chosen, np.int32) for name, chosen in self.neurons.items()}
+        return Trace(backend, seed, checksum, samples, self.every, neurons, hold)
+
+
+EVERYTHING = Record()
+
+
+@dataclass(frozen=True)
+class LayerRecord:
+    """What is recorded of one layer.
+
+    Attributes
+    ----------
+    variables : tuple of str
+    every : int
+    n_neurons : int
+        Of the layer.
+    neurons : tuple of int, optional
+        Those that are recorded; all without it.
+    """
+
+    variables: tuple[str, ...]
+    every: int
+    n_neurons: int
+    neurons: tuple[int, ...] | None = None
+
+    @property
+    def width(self) -> int:
+        """Neurons that are recorded."""
+        return self.n_neurons if self.neurons is None else len(self.neurons)
+
+    @property
+    def index(self) -> slice | np.ndarray:
+        """What picks them along an axis of the layer's neurons."""
+        return slice(None) if self.neurons is None else np.array(self.neurons)
+
+    def rows(self, n_steps: int) -> int:
+        """Rows that are recorded of the steps 0..n_steps."""
+        return n_steps // self.every + 1

@@ -1,0 +1,173 @@
+"""The report's page: one HTML file that loads nothing, and its figures as files beside it."""
+
+import base64
+import functools
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from ipvae.report.figures.by_step import by_step
+from ipvae.report.figures.convergence import convergence
+from ipvae.report.figures.core_map import MOST_CHIPS, core_map
+from ipvae.report.figures.energy import energy
+from ipvae.report.figures.histogram import histogram
+from ipvae.report.figures.raster import raster
+from ipvae.report.html.counted_nouns import number_of
+from ipvae.report.html.earlier import GENERATOR
+from ipvae.report.html.svg import Drawn
+from ipvae.report.html.verdicts import verdicts
+from ipvae.report.numbers import FORMS
+from ipvae.report.pictures.figure_data import Ink
+from ipvae.report.pictures.thumbnails import dictionary_tiles, thumbnails
+
+HERE = Path(__file__).parent
+PROVENANCE_SHOWN = 20_000
+"""Characters of provenance in the page; the whole is in report.json."""
+LOAD = "synaptic_ops"
+
+
+def files(result: Mapping[str, Any], ink: Ink) -> dict[str, bytes]:
+    """Build the page and its figures.
+
+    Parameters
+    ----------
+    result : JSON data of `ipvae report`: every figure of the page's tables is one of it
+    ink : arrays behind the pictures
+
+    Returns
+    -------
+    dict of path below the report's folder -> contents; the same for the same input
+    """
+    figures = drawn(result, ink)
+    found = {"index.html": page(result, ink, figures).encode(errors="replace")}
+    for figure in figures.values():
+        found[f"figures/{figure.name}.svg"] = figure.svg.encode()
+        found[f"figures/{figure.name}.png"] = figure.png
+    return found
+
+
+def page(result: Mapping[str, Any], ink: Ink, figures: Mapping[str, Drawn]) -> str:
+    """Write the page as HTML text."""
+    style, script = ((HERE / "static" / name).read_text() for name in ("page.css", "page.js"))
+    steps = sorted(ink.read_out)
+    inputs, rows = thumbnails(
+        ink.images, [ink.read_out[t] for t in steps], ink.shape, signed=ink.signed
+    )
+    tiles, dictionary = dictionary_tiles(ink.phi, ink.shape, ink.counts)
+    return (
+        _templates()
+        .get_template("page.html.j2")
+        .render(
+            result=result,
+            verdicts=verdicts(result),
+            stop=_stop(result),
+            log_rates=result.get("log_rates", True),
+            most_chips=MOST_CHIPS,
+            generator=GENERATOR,
+            figures=figures,
+            style=style,
+            script=script,
+            script_hash=_digest(script),
+            inputs=inputs,
+            strips=dict(zip(steps, rows, strict=True)),
+            tiles=tiles,
+            dictionary=dictionary,
+            sources=sources([*result["energy"], *result.get("time", [])]),
+            provenance=_provenance(result.get("provenance")),
+        )
+    )
+
+
+def drawn(result: Mapping[str, Any], ink: Ink) -> dict[str, Drawn]:
+    """Draw all figures for which the result has something to draw; by name."""
+    return {figure.name: figure for figure in _figures(result, ink)}
+
+
+def _figures(result: Mapping[str, Any], ink: Ink) -> Iterator[Drawn]:
+    if result.get("curve"):
+        yield convergence(result["curve"], _stop(result))
+    yield raster(ink.raster)
+    for name, found in result.get("histograms", {}).items():
+        what = {"potentials": "neurons x images", "rates": "neurons"}.get(name, "synapses")
+        yield histogram(name.replace(" ", "-"), what, found, ratio=name == "rates")
+    if result.get("by_step"):
+        yield by_step(result["by_step"])
+    cores = (result.get("cores") or {}).get("list")
+    if cores:
+        yield core_map(cores, LOAD)
+    bands = energy(result["energy"])
+    if bands is not None:
+        yield bands
+
+
+def _stop(result: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Stop point, where it is before the last step."""
+    stop = result.get("stop")
+    return stop if stop and stop["step"] < result["steps"] else None
+
+
+@functools.cache
+def _templates() -> jinja2.Environment:
+    found = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.ChainableUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    found.filters |= {"shown": shown, "exact": json.dumps, "words": words, "number_of": number_of}
+    return found
+
+
+def shown(value: Any, form: str) -> str:
+    """Write a number for people; a dash where there is none."""
+    if not isinstance(value, (int, float)):
+        return "–"
+    try:
+        if math.isnan(value):
+            return "–"
+        return FORMS[form](value)
+    except OverflowError:  # an integer of hundreds of digits, in somebody's provenance
+        return "–"
+
+
+def words(name: str) -> str:
+    """Words of a JSON key."""
+    return name.replace("_", " ")
+
+
+def sources(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Sources of rows with what they assume, each pair once, and the numbers of the rows.
+
+    `same` is the number, from 1, of an earlier one with the same source.
+    """
+    found: dict[tuple, dict[str, Any]] = {}
+    for i, row in enumerate(rows):
+        assumed = tuple(row.get("assumptions", ()))
+        key = row["source"], assumed
+        of = found.setdefault(key, {"source": key[0], "assumptions": assumed, "rows": []})
+        of["rows"].append(i)
+    told: dict[str, int] = {}
+    for number, of in enumerate(found.values(), 1):
+        of["same"] = told.get(of["source"])
+        told.setdefault(of["source"], number)
+    return list(found.values())
+
+
+def _digest(script: str) -> str:
+    """What the page's own policy calls its script: no other may run in it."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _provenance(found: Any) -> str:
+    """Provenance as text, cut where it is long."""
+    text = json.dumps(found, indent=2, sort_keys=True)
+    if len(text) <= PROVENANCE_SHOWN:
+        return text
+    return text[:PROVENANCE_SHOWN] + "\n... cut here; report.json has the whole"

@@ -1,0 +1,119 @@
+"""A figure as SVG, inside a page and as a file, and as PNG: the same bytes for the same figure."""
+
+import io
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ipvae.report.pictures.canvas import DPI
+
+POINTS = 72
+"""SVG units per inch."""
+RADIUS = 5
+NOTHING = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place in a figure that says its values when it is pointed at: data coordinates."""
+
+    axes: Axes
+    x: float
+    y: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure, drawn.
+
+    Attributes
+    ----------
+    name : of its files, and of its place in the page
+    alt : what it shows, for those who do not see it
+    svg : a file's text
+    inline : the same to stand in a page
+    png : a file's bytes
+    """
+
+    name: str
+    alt: str
+    svg: str
+    inline: str
+    png: bytes
+
+
+def drawn(figure: Figure, name: str, alt: str, points: Sequence[Point] = ()) -> Drawn:
+    """Draw a figure that `ipvae.report.pictures.canvas.drawing` has made, inside its context.
+
+    Parameters
+    ----------
+    figure : Figure
+    name : str
+        Letters, digits and hyphens; no other figure of the page has it.
+    alt : str
+    points : sequence of Point
+        In groups by their axes, each from left to right.
+    """
+    for axes in figure.axes:
+        _pin(axes)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        text, png = io.StringIO(), io.BytesIO()
+        figure.savefig(text, format="svg", metadata=NOTHING)
+        figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
+    svg = _own_ids(text.getvalue(), name)
+    return Drawn(name, alt, svg, _inline(svg, figure, alt, points), png.getvalue())
+
+
+def _pin(axes: Axes) -> None:
+    """Put the title, and labels without text, where they are anyhow.
+
+    Matplotlib then does not lay out all ticks again, at each drawing, to find places for them.
+    """
+    axes.set_title(axes.get_title(loc="left"), loc="left", y=1.0)
+    for axis in (axes.xaxis, axes.yaxis):
+        if not axis.label.get_text():
+            axis.set_label_coords(0.0, 0.0)
+
+
+def _own_ids(svg: str, name: str) -> str:
+    """Prefix every id, so that figures can stand in one page."""
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'((?:xlink:)?href=")#', rf"\1#{name}-", svg)
+    return re.sub(r"url\(#", f"url(#{name}-", svg)
+
+
+def _inline(svg: str, figure: Figure, alt: str, points: Sequence[Point]) -> str:
+    """SVG element without a size of its own, with a label and the points."""
+    body = svg[svg.index("<svg") :].rstrip()
+    head, rest = body.split(">", 1)
+    head = re.sub(r'\s(?:width|height|id)="[^"]*"', "", head)
+    role = "group" if points else "img"
+    head += f' role="{role}" aria-label="{escape(alt)}" preserveAspectRatio="xMidYMid meet">'
+    return head + rest.removesuffix("</svg>") + _groups(figure, points) + "</svg>"
+
+
+def _groups(figure: Figure, points: Sequence[Point]) -> str:
+    """Circles to point at; one of each axes is reached by Tab, the others by arrow keys."""
+    found = []
+    for axes in dict.fromkeys(point.axes for point in points):
+        own = [point for point in points if point.axes is axes]
+        marks = "".join(_mark(figure, point, first=i == 0) for i, point in enumerate(own))
+        found.append(f'<g class="points">{marks}</g>')
+    return "".join(found)
+
+
+def _mark(figure: Figure, point: Point, *, first: bool) -> str:
+    across, up = point.axes.transData.transform((point.x, point.y))
+    x = across * POINTS / DPI
+    y = figure.get_figheight() * POINTS - up * POINTS / DPI
+    return (
+        f'<circle class="point" cx="{x:.2f}" cy="{y:.2f}" r="{RADIUS}" role="img" '
+        f'tabindex="{0 if first else -1}"><title>{escape(point.text)}</title></circle>'
+    )

@@ -1,0 +1,143 @@
+"""What a report says at a glance, on its page and on the terminal."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ipvae.energy.headline import first_parts
+from ipvae.report.html.counted_nouns import number_of
+from ipvae.report.numbers import band, error, fit, nano, percent, three, whole
+
+HOLDS, FAILS, OPEN, FIGURE = "holds", "fails", "open", "figure"
+MARKS = {HOLDS: "✓", FAILS: "✗", OPEN: "?", FIGURE: "·"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is judged, how it came out, and the figures behind it: one line, ASCII."""
+
+    kind: str
+    title: str
+    text: str
+
+    @property
+    def mark(self) -> str:
+        """Sign that says the kind without colour."""
+        return MARKS[self.kind]
+
+
+def verdicts(result: Mapping[str, Any]) -> list[Verdict]:
+    """Judge a report's result; what it does not hold is left out."""
+    return [*_exact(result), *_limits(result), *_quality(result), *_cost(result)]
+
+
+def _exact(result: Mapping[str, Any]) -> Iterator[Verdict]:
+    if "verified" not in result:
+        return
+    found = result["verified"]
+    if found is None:
+        text = "not verified in this report; ipvae verify does it, or report --verify lava"
+        yield Verdict(OPEN, "Bit-exact", text)
+        return
+    extent = f"{number_of(found['samples'], 'image')}, steps 0 to {found['steps']}"
+    if found["bit_exact"]:
+        values = whole(found["compared_values"])
+        text = f"{' = '.join(found['backends'])} in {values} values ({extent})"
+        yield Verdict(HOLDS, "Bit-exact", text)
+        return
+    where = found["first_divergence"] or {}
+    text = f"{where.get('backend')} differs first at step {where.get('step')} ({extent})"
+    yield Verdict(FAILS, "Bit-exact", text)
+
+
+def _limits(result: Mapping[str, Any]) -> Iterator[Verdict]:
+    check = result.get("check")
+    if check is not None:
+        if check["ok"]:
+            low, high = check["cores_range"]
+            cores = number_of(high, "core")
+            if low != high:
+                cores = f"{low} to {cores}"
+            yield Verdict(HOLDS, "Fits", f"{check['target']}, on {cores} by a model of memory")
+        else:
+            broken = ", ".join(dict.fromkeys(line["rule"] for line in check["violations"]))
+            yield Verdict(FAILS, "Fits", f"not {check['target']}: {broken} exceeded")
+        proved = check["overflow_proved"]
+        text = (
+            f"impossible: {len(check['intervals'])} intervals proved" if proved else "not excluded"
+        )
+        yield Verdict(HOLDS if proved else FAILS, "Overflow", text)
+    saturations = result.get("saturations")
+    if saturations is not None:
+        number = sum(sum(of.values()) for of in saturations.values())
+        text = (
+            f"{number_of(number, 'value')} stood at a limit"
+            if number
+            else "no value stood at a limit"
+        )
+        if result.get("log_rates", True):
+            text += " (log-rates: the upper one; at the lower one a neuron is silent)"
+        else:
+            text += " (drives, inputs, messages)"
+        yield Verdict(FIGURE if number else HOLDS, "Saturation", text)
+
+
+def _quality(result: Mapping[str, Any]) -> Iterator[Verdict]:
+    figures = result["quality"]
+    r2, mse, zeros = (figures[key] for key in ("r2", "mse", "zeros"))
+    text = (
+        f"R2 {'undefined' if r2 is None else fit(r2)}, MSE {error(mse)}, zeros "
+        f"{percent(zeros)} ({number_of(result['samples'], 'image')} after "
+        f"{number_of(result['steps'], 'step')}{_spread(result)})"
+    )
+    yield Verdict(FIGURE, "Quality", text)
+    stop = result.get("stop")
+    if stop is not None:
+        text = f"step {stop['step']}: R2 {fit(stop['r2'])}, at most {stop['within']} below the last"
+        if stop["step"] == result["steps"]:
+            text = f"none: before the last step R2 is lower by more than {stop['within']}"
+        yield Verdict(FIGURE, "Stop point", text)
+    for readout in result.get("readouts", []):
+        if readout.get("accuracy") is not None:
+            text = f"{percent(readout['accuracy'], 2)} by read-out layer {readout['layer']}"
+            yield Verdict(FIGURE, "Class accuracy", text)
+
+
+def _spread(result: Mapping[str, Any]) -> str:
+    """Spread of R2 over images, where it is known."""
+    found = result.get("quality_by_image", {}).get("r2")
+    return "" if found is None or found["sd"] is None else f"; sd of R2 {fit(found['sd'])}"
+
+
+def _cost(result: Mapping[str, Any]) -> Iterator[Verdict]:
+    counts = result["counts"]
+    text = f"{whole(counts['synaptic_ops'])} synaptic operations, {whole(counts['spikes'])} spikes"
+    spread = result.get("by_image", {})
+    if {"synaptic_ops", "spikes"} <= spread.keys():
+        ops, spikes = (whole(spread[name]["sd"]) for name in ("synaptic_ops", "spikes"))
+        text += f" (sd over images {ops} and {spikes})"
+    yield Verdict(FIGURE, "Cost of an image", text)
+    found = result.get("headline")
+    if found is not None:
+        yield from headline_verdicts(found)
+
+
+def headline_verdicts(found: Mapping[str, Any]) -> Iterator[Verdict]:
+    """Energy of an image on Loihi 2 with its reason, dynamic and static apart; its time."""
+    parts = first_parts(found)
+    if not parts:
+        yield Verdict(FIGURE, "Energy of an image", found["reason"])
+    else:
+        spent = ", ".join(f"{band(low, high)} {part}" for part, (low, high) in parts)
+        text = f"{spent}, in microjoules ({found['model']}, {found['kind']})"
+        yield Verdict(FIGURE, "Energy of an image", text)
+        yield Verdict(FIGURE, "Width of the band", found["reason"])
+    if found["latency_s"] is not None:
+        low, high = found["images_per_second"]
+        rate = band(low, high, form=three)
+        text = f"{band(*found['latency_s'])} microseconds, {rate} images per second"
+        yield Verdict(FIGURE, "Time of an image", f"{text} ({found['latency_kind']})")
+    delays = found["energy_delay_js"]
+    if delays:
+        shown = ", ".join(f"{band(*delays[part], form=nano)} {part}" for part, _ in parts)
+        yield Verdict(FIGURE, "Energy-delay product", f"{shown}, in nJ s (energy x time)")

@@ -1,0 +1,1 @@
+"""Pictures: PNG files of curves, codes and dictionaries."""

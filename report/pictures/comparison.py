@@ -1,0 +1,203 @@
+"""Curves of several subjects in one picture: what they buy against what it takes."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator, PercentFormatter
+
+from ipvae.report.numbers import MICRO, tick
+from ipvae.report.pictures.canvas import DPI, GREY, PAPER, drawing, title
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's palette without its yellow, which is pale on paper."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "h")
+"""Their number and that of the colours have no common divisor: 77 pairs before one comes again."""
+ROWS = {"r2": "R²: explained variance of an image", "zeros": "zeros", "accuracy": "accuracy"}
+WIDE, TALL, HEAD, AXIS, LINE = 1260, 260, 92, 70, 22
+"""Pixels: width; heights of a row, of what is above it and below it, of a line of the legend."""
+LEGEND_COLUMNS = 3
+EXACT = "integers"
+NO_TOOL = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+
+Point = Mapping[str, Any]
+Place = Callable[[Point], tuple[float, float] | None]
+"""Where a point stands on an axis: the ends of a band; None where it has no place there."""
+
+
+def comparison(
+    png: str | Path, svg: str | Path, subjects: Sequence[Mapping[str, Any]], of: str, energy: str
+) -> None:
+    """Draw R2, zeros and accuracy against steps, operations and modelled energy.
+
+    Integers have filled marks and whole lines, float numbers hollow marks and dashes; what has one
+    pass is a point. A ring is a curve's early-stopping point. Each subject has a mark of its own,
+    so that no colour is needed.
+
+    Parameters
+    ----------
+    png, svg : files to write, as they are named
+    subjects, of, energy
+        As `comparison_figure`.
+
+    Raises
+    ------
+    ValueError
+        If there is no subject.
+    OSError
+        If a file cannot be written.
+    """
+    with drawing(WIDE, _height(subjects)) as figure:
+        _draw_all(figure, subjects, of, energy)
+        figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
+        figure.savefig(svg, format="svg", metadata=NO_TOOL)
+
+
+def comparison_figure(subjects: Sequence[Mapping[str, Any]], of: str, energy: str) -> Figure:
+    """Return the figure that `comparison` writes.
+
+    Parameters
+    ----------
+    subjects : `name`, `kind`, `stop` and `curve` each, as `ipvae compare --json` has them
+    of : which images, for the title
+    energy : which model's energies are drawn: a line at the upper end, the band down to the lower
+
+    Raises
+    ------
+    ValueError
+        If there is no subject.
+    """
+    with drawing(WIDE, _height(subjects)) as figure:
+        _draw_all(figure, subjects, of, energy)
+        return figure
+
+
+def _rows(subjects: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Figures that any point has."""
+    if not subjects:
+        raise ValueError("subjects are empty; needed is one or more. Compare something.")
+    return [key for key in ROWS if any(key in point for s in subjects for point in s["curve"])]
+
+
+def _foot(subjects: Sequence[Mapping[str, Any]]) -> int:
+    return LINE * math.ceil((len(subjects) + 1) / LEGEND_COLUMNS) + AXIS
+
+
+def _height(subjects: Sequence[Mapping[str, Any]]) -> int:
+    return HEAD + TALL * len(_rows(subjects)) + _foot(subjects)
+
+
+def _draw_all(figure: Figure, subjects: Sequence[Mapping[str, Any]], of: str, energy: str) -> None:
+    columns: dict[str, Place] = {
+        "step": lambda point: (point["step"], point["step"]),
+        "operations an image": lambda point: (point["operations"], point["operations"]),
+        f"µJ an image ({energy})": lambda point: _microjoules(point, energy),
+    }
+    rows, height = _rows(subjects), _height(subjects)
+    looks = [_look(i, subject) for i, subject in enumerate(subjects)]
+    panels = figure.subplots(len(rows), len(columns), sharex="col", sharey="row", squeeze=False)
+    figure.subplots_adjust(
+        left=0.05, right=0.985, top=1 - HEAD / height, bottom=_foot(subjects) / height, wspace=0.06
+    )
+    for key, line in zip(rows, panels, strict=True):
+        for axes, place in zip(line, columns.values(), strict=True):
+            for subject, look in zip(subjects, looks, strict=True):
+                _draw(axes, subject, key, place, look)
+        line[0].set_title(ROWS[key])
+        _set_heights(line[0], key, subjects)
+    for axes, name in zip(panels[-1], columns, strict=True):
+        _set_logarithmic(axes)
+        axes.set_xlabel(name)
+    _legend(figure, subjects, looks)
+    below = f"{of}; energy is modelled, not measured; what is below a frame is cut"
+    title(figure, "What it costs, and what it buys", below)
+
+
+def _microjoules(point: Point, model: str) -> tuple[float, float] | None:
+    for row in point.get("energy", []):
+        if row["model"] == model:
+            return row["low_j"] * MICRO, row["high_j"] * MICRO
+    return None
+
+
+def _look(number: int, subject: Mapping[str, Any]) -> dict[str, Any]:
+    """Colour, mark and line of a subject."""
+    colour, exact = COLOURS[number % len(COLOURS)], subject["kind"] == EXACT
+    alone = len(subject["curve"]) == 1
+    return {
+        "color": colour,
+        "marker": MARKERS[number % len(MARKERS)],
+        "linestyle": "none" if alone else "-" if exact else "--",
+        "markerfacecolor": colour if exact else PAPER,
+        "markersize": 8 if alone else 5,
+        "zorder": 3 - exact / 2 - number / 1000,  # hollow marks on filled ones, the first on top
+    }
+
+
+def _draw(
+    axes: Axes, subject: Mapping[str, Any], key: str, place: Place, look: dict[str, Any]
+) -> None:
+    """One subject in one panel; nothing where its points have no place there."""
+    points = [point for point in subject["curve"] if key in point and place(point) is not None]
+    if not points:
+        return
+    low, high = np.array([place(point) for point in points], dtype=float).T
+    values = np.array([point[key] for point in points], dtype=float)
+    axes.plot(high, values, **look)
+    if (low < high).any():
+        axes.fill_betweenx(values, low, high, color=look["color"], alpha=0.12, linewidth=0)
+    for point, x, y in zip(points, high, values, strict=True):
+        if point["step"] == subject["stop"] and len(subject["curve"]) > 1:
+            axes.plot(x, y, **RING)
+
+
+RING = {
+    "linestyle": "none",
+    "marker": "o",
+    "markersize": 12,
+    "markerfacecolor": "none",
+    "markeredgecolor": "black",
+    "zorder": 4,
+}
+
+
+def _set_heights(axes: Axes, key: str, subjects: Sequence[Mapping[str, Any]]) -> None:
+    """From a little below the worst last value of all, or 0, to 1."""
+    last = [subject["curve"][-1].get(key, 1.0) for subject in subjects]
+    least = min((value for value in last if np.isfinite(value)), default=0.0)
+    bottom = 0.0 if key == "zeros" else max(0.0, math.floor(10 * (least - 0.05)) / 10)
+    edge = 0.02 * (1.0 - bottom)  # for marks at the ends
+    axes.set_ylim(bottom - (edge if key == "zeros" else 0.0), 1.0 + edge)
+    if key != "r2":
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+
+
+def _set_logarithmic(axes: Axes) -> None:
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(numticks=9))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda value, _: tick(value))
+
+
+def _legend(
+    figure: Figure, subjects: Sequence[Mapping[str, Any]], looks: Sequence[dict[str, Any]]
+) -> None:
+    """Names below the panels, row by row; the ring is last."""
+    handles = [Line2D([], [], **look) for look in looks] + [Line2D([], [], **RING)]
+    names = [f"{subject['name']} ({subject['kind']})" for subject in subjects]
+    legend = figure.legend(
+        handles,
+        [*names, "early-stopping point"],
+        loc="lower left",
+        bbox_to_anchor=(0.04, 0.0),
+        ncols=LEGEND_COLUMNS,
+        frameon=False,
+        handlelength=3.5,
+    )
+    for text in legend.get_texts():
+        text.set_color(GREY)

@@ -1,0 +1,85 @@
+"""Images as addresses that hold their own bytes, small enough for a page.
+
+All are grey, signed ones too (0 is the middle): paper and eyes without colours lose no sign.
+"""
+
+import base64
+import io
+import math
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.image import imsave
+
+from ipvae.report.pictures.canvas import PAPER, UNSIGNED, colours
+from ipvae.report.pictures.tiles import mosaic
+
+SIDE = 64
+"""Pixels of an image's longer side, at most; a larger one is averaged block by block."""
+TILE_PIXELS = 500_000
+"""Of all tiles of a dictionary."""
+COLUMNS = 32
+
+
+def thumbnails(
+    images: np.ndarray, others: list[np.ndarray], shape: tuple[int, int], *, signed: bool
+) -> tuple[list[str], list[list[str]]]:
+    """Give addresses of images and of others like them, on the images' scale.
+
+    Parameters
+    ----------
+    images : (n, M) real pixel values
+    others : (n, M) each; what exceeds the scale is cut
+    shape : height and width
+    signed : whether pixels of the data are below 0 too
+    """
+    scale = {**colours(images, signed=signed), "cmap": UNSIGNED}
+    rows = [
+        [data_uri(pixels.reshape(small), scale) for pixels in found]
+        for found, small in (shrunk(row, shape) for row in (images, *others))
+    ]
+    return rows[0], rows[1:]
+
+
+def dictionary_tiles(
+    phi: np.ndarray, shape: tuple[int, int], counts: np.ndarray
+) -> tuple[str, dict[str, Any]]:
+    """Give the address of a dictionary's tiles, the most used first, and what it shows.
+
+    Parameters
+    ----------
+    phi : (M, K) what one count adds to each pixel
+    shape : height and width
+    counts : (N, K) counts of some images, whose mean sorts the tiles
+    """
+    tiles, small = shrunk(phi.T, shape)
+    usage = np.abs(counts).mean(axis=0)
+    order = np.argsort(-usage, kind="stable")[: max(1, TILE_PIXELS // tiles.shape[1])]
+    end = float(np.quantile(np.abs(tiles[order]), 0.999)) or 1.0
+    columns = min(COLUMNS, math.ceil(math.sqrt(2 * len(order))))
+    laid = mosaic(tiles[order], small, columns)
+    colour = mpl.colormaps[UNSIGNED].with_extremes(bad=PAPER)
+    address = data_uri(laid, {"cmap": colour, "vmin": -end, "vmax": end})
+    return address, {"tiles": len(order), "end": end, "columns": columns}
+
+
+def shrunk(images: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int]]:
+    """Average blocks of pixels, so that no side is over SIDE; what fills no block is cut."""
+    height, width = shape
+    f = -(-max(shape) // SIDE)
+    small = max(1, height // f), max(1, width // f)
+    cut = images.reshape(-1, height, width)
+    if f > 1:
+        rows, columns = min(f, height), min(f, width)
+        cut = cut[:, : small[0] * rows, : small[1] * columns]
+        cut = cut.reshape(-1, small[0], rows, small[1], columns).mean(axis=(2, 4))
+    return cut.reshape(len(images), -1), small
+
+
+def data_uri(pixels: np.ndarray, scale: dict[str, Any]) -> str:
+    """Address of an image (height, width) on a colour scale; of the same bytes for the same."""
+    file = io.BytesIO()
+    silent: Any = {"Software": None}
+    imsave(file, pixels, format="png", metadata=silent, **scale)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,373 @@
+"""Plain lava-dl networks through netx: golden outputs, an oracle, repairs, state, hangs."""
+
+import contextlib
+import gc
+import multiprocessing
+import os
+import re
+import signal
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ipvae.errors import HungBackendError
+from ipvae.lava_procs import lava_dl_network
+from ipvae.lava_procs.importing import import_lava
+from ipvae.lava_procs.lava_dl_network import run_plain
+from ipvae.network.io.lava_dl_file import read_plain
+from ipvae.network.lava_dl_input import messages
+
+pytestmark = pytest.mark.lava()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _lava():
+    import_lava()
+
+
+@pytest.fixture
+def make_plain(tmp_path, plain_nets):
+    def make(layers):
+        return read_plain(plain_nets.write(tmp_path / "x.net", layers))
+
+    return make
+
+
+def golden(plain_nets, name):
+    """A golden array of lava-dl's wheel, (W, H, C, T) or (n, T), as (T, n) in (C, H, W) order."""
+    array = np.load(plain_nets.wheel_folder() / "gts" / name)
+    return array.T.reshape(array.shape[-1], -1).astype(np.int64)
+
+
+def image(plain_nets, name):
+    array = np.load(plain_nets.wheel_folder() / "gts" / name)
+    return array.reshape(array.shape[:3]).T.reshape(1, -1).astype(np.int64)
+
+
+def test_tinynet_equals_lava_dls_golden_outputs_in_every_layer(plain_nets):
+    folder = plain_nets.wheel_folder()
+    network = read_plain(folder / "tiny.net")
+    sent = messages(network.input, image(plain_nets, "tinynet/input_bias.npy"), 15)
+
+    def slayer(name):  # (1, C, H, W, T), one step late
+        return np.load(folder / "gts/tinynet" / name)[0][..., 1:].reshape(-1, 15).T
+
+    np.testing.assert_array_equal(sent, slayer("input.npy"))
+    (record,) = run_plain(network, [sent], 15, 1)
+    np.testing.assert_array_equal(record["1"], slayer("layer1.npy"))
+    np.testing.assert_array_equal(record["2"], slayer("output.npy"))
+    assert record["2"].sum() == 92
+
+
+@pytest.mark.parametrize(
+    ("n_steps", "stock"),
+    [
+        *((3, False), (2, True)),
+        *(pytest.param(16, stock, marks=pytest.mark.long) for stock in (False, True)),
+    ],
+)
+def test_pilotnet_lif_equals_lava_dls_golden_outputs_in_every_layer(plain_nets, n_steps, stock):
+    """The golden arrays are aligned to the chip: layer l has its first row at l."""
+    network = read_plain(plain_nets.wheel_folder() / "gts/pilotnet_lif/network.net")
+    sent = messages(network.input, image(plain_nets, "pilotnet_lif/image.npy"), n_steps)
+    np.testing.assert_array_equal(sent, golden(plain_nets, "pilotnet_lif/input-s.npy")[:n_steps])
+    (record,) = run_plain(network, [sent], n_steps, 1, stock=stock)
+    names = [f"conv-{i}" for i in range(5)] + [f"fc-{i}" for i in range(3)] + ["fc-3-s"]
+    assert len(names) == len(record)
+    for depth, (name, found) in enumerate(zip(names, record.values(), strict=True), 1):
+        expected = golden(plain_nets, f"pilotnet_lif/{name}.npy")[depth : depth + n_steps]
+        np.testing.assert_array_equal(found[: len(expected)], expected, err_msg=name)
+    assert record["1"].sum() > 5000
+
+
+@pytest.mark.parametrize("stock", [False, True])
+def test_pilotnet_sdnn_equals_lava_dls_golden_outputs(plain_nets, stock):
+    network = read_plain(plain_nets.wheel_folder() / "gts/pilotnet_sdnn/network.net")
+    sent = messages(network.input, image(plain_nets, "pilotnet_sdnn/input.npy"), 1)
+    first = golden(plain_nets, "pilotnet_sdnn/act0.npy")
+    np.testing.assert_array_equal(sent, first[:1])
+    (record,) = run_plain(network, [sent], 1, 1, stock=stock)
+    expected = golden(plain_nets, "pilotnet_sdnn/output.npy")
+    assert record["9"].shape == (9, 1)
+    np.testing.assert_array_equal(record["9"], expected)
+
+
+def test_mnist_net_equals_netx_alone(plain_nets, netx_reading):
+    """lava-dl brings no outputs for it: netx as it stands, with Lava's own source and sinks."""
+    from lava.lib.dl.netx.hdf5 import Network
+    from lava.magma.core.run_conditions import RunSteps
+    from lava.magma.core.run_configs import Loihi2SimCfg
+    from lava.proc.io.sink import RingBuffer as Sink
+    from lava.proc.io.source import RingBuffer as Source
+
+    path, n_steps = plain_nets.wheel_folder() / "mnist.net", 20
+    network = read_plain(path)
+    currents = np.random.default_rng(3).integers(-20, 60, (1, 784))
+    sent = messages(network.input, currents, n_steps)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        net: Any = Network(str(path), skip_layers=1)
+    sinks = [Sink(shape=layer.out.shape, buffer=n_steps + 3) for layer in net.layers]
+    source = Source(data=np.concatenate([sent, np.zeros((3, 784), np.int32)]).T)
+    source.s_out.connect(net.inp)
+    for layer, sink in zip(net.layers, sinks, strict=True):
+        layer.out.connect(sink.a_in)
+    net.run(RunSteps(n_steps + 3), run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
+    expected = [sink.data.get().T for sink in sinks]
+    net.stop()
+    net.net_config.f.close()
+    (record,) = run_plain(network, [sent], n_steps, 1)
+    for depth, (found, netx) in enumerate(zip(record.values(), expected, strict=True), 1):
+        np.testing.assert_array_equal(found, netx[depth : depth + n_steps])
+    assert record["1"].sum() > 100 and record["2"].sum() > 100 and record["3"].sum() == 0
+
+
+@pytest.mark.parametrize("family", ["CUBA", "SDNN"])
+@pytest.mark.parametrize(
+    ("seed", "stock"),
+    [
+        *((0, False), (0, True), (1, False)),
+        pytest.param(1, True, marks=pytest.mark.long),
+        *(
+            pytest.param(seed, stock, marks=pytest.mark.long)
+            for seed in range(2, 8)
+            for stock in (False, True)
+        ),
+    ],
+)
+def test_random_networks_equal_the_oracle_at_every_step(
+    make_plain, plain_nets, family, seed, stock
+):
+    rng = np.random.default_rng(seed)
+    layers = plain_nets.random_layers(rng, family)
+    n_steps, n_inputs = int(rng.integers(1, 9)), int(np.prod(layers[0]["shape"]))
+    top = 2 if family == "CUBA" else 4000
+    samples = rng.integers(0, top, (3, n_steps, n_inputs)).astype(np.int32)
+    found = list(run_plain(make_plain(layers), samples, n_steps, 3, stock=stock))
+    active = set()
+    for sample, record in zip(samples, found, strict=True):
+        expected = plain_nets.windows(layers, plain_nets.simulate(layers, sample), n_steps)
+        assert record.keys() == expected.keys()
+        for name, messages_of_layer in expected.items():
+            np.testing.assert_array_equal(record[name], messages_of_layer, err_msg=name)
+            active |= {name} if messages_of_layer.any() else set()
+    assert {"1", "2"} <= active
+
+
+def test_our_convolution_equals_lavas_where_sums_leave_24_bits(make_plain, plain_nets, rng):
+    kernel = rng.integers(-128, 128, (4, 2, 3, 2))
+    options = {"stride": (2, 1), "padding": (1, 2), "dilation": (2, 1), "groups": 2}
+    layer = plain_nets.conv(kernel, (4, 9, 7), plain_nets.sdnn(sigma_output=True), **options)
+    network = make_plain([plain_nets.entry((4, 9, 7)), layer])
+    sample = rng.choice([-32768, 32767], (3, network.input.size)).astype(np.int32)
+    (ours,) = run_plain(network, [sample], 3, 1)
+    (lavas,) = run_plain(network, [sample], 3, 1, stock=True)
+    np.testing.assert_array_equal(ours["1"], lavas["1"])
+    exact = plain_nets.simulate([plain_nets.entry((4, 9, 7)), layer], sample)["1"]
+    assert not np.array_equal(exact, ours["1"])  # Lava wraps a sum of more than 24 bits
+
+
+@pytest.mark.parametrize(("family", "top"), [("CUBA", 2), ("SDNN", 4000)])
+def test_samples_do_not_depend_on_what_ran_before(make_plain, plain_nets, rng, family, top):
+    network = make_plain(plain_nets.random_layers(rng, family))
+    samples = rng.integers(0, top, (3, 4, network.input.size)).astype(np.int32)
+    forward = list(run_plain(network, samples, 4, 3))
+    backward = list(run_plain(network, samples[::-1], 4, 3))[::-1]
+    for one, other in zip(forward, backward, strict=True):
+        for name, messages_of_layer in one.items():
+            np.testing.assert_array_equal(messages_of_layer, other[name])
+
+
+def netx_answer(network, netx_reading, tmp_path, monkeypatch, sample):
+    """What netx's own dense block makes of the same network."""
+    from ipvae.lava_procs.procs.plain_network import process
+
+    with monkeypatch.context() as patched:
+        patched.setattr(process, "LavaDlNetwork", netx_reading.builder(tmp_path, patched))
+        (record,) = run_plain(network, [sample], len(sample), 1)
+    return record["1"]
+
+
+@pytest.mark.parametrize(
+    ("weight", "without"),
+    [
+        ([[0, 0], [0, 0]], OverflowError),
+        ([[0, -4], [-8, 0]], [[-4, -6], [-20, -36]]),
+        ([[-256, -254], [-2, -4]], [[-508, -6], [-2794, -32]]),
+        ([[254, -256], [2, 0]], None),
+        ([[127, -128], [1, -1]], None),
+        *(
+            pytest.param(*case, marks=pytest.mark.long)
+            for case in (
+                ([[-64, 0], [-1, 0]], [[-64, -1], [-382, -6]]),
+                ([[-128, -128], [-128, -128]], [[0, 0], [0, 0]]),
+                ([[-255, -1], [-3, -5]], None),
+                ([[255, 1], [3, 5]], None),
+            )
+        ),
+    ],
+)
+def test_dense_layers_multiply_exactly_where_netx_does_not(
+    make_plain, plain_nets, netx_reading, tmp_path, monkeypatch, weight, without
+):
+    """Sums of what was heard; `without` is what netx's own block makes of them, None if right."""
+    layers = [plain_nets.entry((2,)), plain_nets.dense(weight, plain_nets.sdnn(sigma_output=True))]
+    network = make_plain(layers)
+    sample = np.array([[1, 1], [5, 4]], np.int32)
+    expected = np.cumsum(sample @ np.array(weight).T, axis=0).tolist()
+    (record,) = run_plain(network, [sample], 2, 1)
+    assert record["1"][1:].tolist() == expected
+    asked = (network, netx_reading, tmp_path, monkeypatch, sample)
+    if without is OverflowError:
+        with pytest.raises(OverflowError):
+            netx_answer(*asked)
+    else:
+        assert netx_answer(*asked)[1:].tolist() == (without or expected)
+        assert without != expected
+
+
+def test_graded_messages_into_a_dense_layer_would_become_true_or_false(
+    make_plain, plain_nets, monkeypatch
+):
+    from lava.proc.dense.models import PyDenseModelBitAcc
+
+    from ipvae.lava_procs.procs.plain_block import models
+
+    layers = [
+        plain_nets.entry((2,)),
+        plain_nets.dense([[1, 2]], plain_nets.sdnn(sigma_output=True)),
+    ]
+    network, sample = make_plain(layers), np.array([[7, 0], [0, -9]], np.int32)
+    (record,) = run_plain(network, [sample], 2, 1)
+    assert record["1"].tolist() == [[0], [7], [-11]]
+    monkeypatch.setattr(models, "PyIntegerDense", PyDenseModelBitAcc)
+    (record,) = run_plain(network, [sample], 2, 1)
+    assert record["1"].tolist() == [[0], [1], [3]]
+
+
+def shared_memory():
+    """Files of shared memory that this process has mapped."""
+    return set(re.findall(r"/dev/shm/[^ \n]+", Path("/proc/self/maps").read_text()))
+
+
+def assert_gone(files):
+    assert files
+    assert not [name for name in files if Path(name).exists()]
+    assert multiprocessing.active_children() == []
+
+
+def test_runs_leave_nothing_behind_even_if_the_caller_stops_early(make_plain, plain_nets, rng):
+    network = make_plain(plain_nets.random_layers(rng, "CUBA"))
+    samples = rng.integers(0, 2, (3, 4, network.input.size)).astype(np.int32)
+    list(run_plain(network, samples, 4, 3))  # what Lava keeps from a first run
+    before = len(os.listdir("/proc/self/fd"))
+    for stop_early in (False, True, True):
+        running = run_plain(network, samples, 4, 3)
+        next(running)
+        files = shared_memory()
+        if stop_early:
+            running.close()
+        else:
+            list(running)
+        assert_gone(files)
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) <= before + 2
+
+
+def actor_named(stream, part):
+    from ipvae.lava_procs.supervision.watchdog import names_of_actors
+
+    runtime = stream._process.runtime
+    index = next(i for i, name in enumerate(names_of_actors(runtime)) if part in name)
+    return runtime._messaging_infrastructure.actors[index]
+
+
+@pytest.fixture
+def long_stream(make_plain, plain_nets, rng):
+    """A network about to run one silent sample of many steps, and that sample."""
+    network, n_steps = make_plain(plain_nets.random_layers(rng, "CUBA")), 20000
+    with contextlib.closing(lava_dl_network._Stream(network, n_steps, 1, timeout=3)) as stream:
+        yield stream, iter([np.zeros((n_steps, network.input.size), np.int32)])
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        *("Conv", "runtime service"),
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("LIFReset", "Dense")),
+    ],
+)
+def test_a_killed_process_ends_the_run_by_name(long_stream, part):
+    stream, samples = long_stream
+    files = shared_memory()
+    threading.Timer(1.0, os.kill, (actor_named(stream, part).pid, signal.SIGKILL)).start()
+    with pytest.raises(HungBackendError, match=f"{part}.* died"):
+        next(stream.run(samples))
+    stream.close()
+    assert_gone(files)
+
+
+def test_a_stopped_process_ends_the_run_in_time(long_stream):
+    stream, samples = long_stream
+    files = shared_memory()
+    threading.Timer(1.0, os.kill, (actor_named(stream, "Conv").pid, signal.SIGSTOP)).start()
+    with pytest.raises(HungBackendError, match="for 3 s"):
+        next(stream.run(samples))
+    stream.close()
+    assert_gone(files)
+
+
+def test_a_hang_ends_run_plain_with_all_its_processes(make_plain, plain_nets, monkeypatch, rng):
+    from lava.proc.lif import models
+
+    def broken(self):
+        raise ZeroDivisionError("in mid-run")
+
+    monkeypatch.setattr(models.PyLifResetModelBitAcc, "scale_threshold", broken)
+    network = make_plain(plain_nets.random_layers(rng, "CUBA"))
+    with pytest.raises(HungBackendError, match="LIFReset.* of layer . died: .*in mid-run"):
+        list(run_plain(network, np.zeros((1, 4, network.input.size), np.int32), 4, 1))
+    assert multiprocessing.active_children() == []
+
+
+def test_an_error_in_the_samples_ends_the_network(make_plain, plain_nets, rng):
+    network = make_plain(plain_nets.random_layers(rng, "CUBA"))
+
+    def samples():
+        yield np.zeros((4, network.input.size), np.int32)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(run_plain(network, samples(), 4, 2))
+    assert multiprocessing.active_children() == []
+
+
+def test_a_model_that_cannot_be_built_leaves_nothing_behind(
+    make_plain, plain_nets, monkeypatch, rng
+):
+    from lava.proc.lif import models
+
+    def broken(self, params):
+        raise ZeroDivisionError("while building")
+
+    monkeypatch.setattr(models.PyLifResetModelBitAcc, "__init__", broken)
+    network = make_plain(plain_nets.random_layers(rng, "CUBA"))
+    with pytest.raises(
+        HungBackendError, match="layer . died while the network was built.*while building"
+    ):
+        next(run_plain(network, np.zeros((1, 4, network.input.size), np.int32), 4, 1))
+    assert multiprocessing.active_children() == []
+
+
+def test_small_pipes_change_nothing(make_plain, plain_nets, monkeypatch, rng):
+    network = make_plain(plain_nets.random_layers(rng, "CUBA"))
+    samples = rng.integers(0, 2, (4, 3, network.input.size)).astype(np.int32)
+    expected = list(run_plain(network, samples, 3, 4))
+    monkeypatch.setattr(lava_dl_network, "PIPE_MESSAGES", 1)
+    for one, other in zip(expected, run_plain(network, samples, 3, 4), strict=True):
+        for name, messages_of_layer in one.items():
+            np.testing.assert_array_equal(messages_of_layer, other[name])

@@ -1,0 +1,187 @@
+"""A user's own images: every form that is taken, and a line for each that is not."""
+
+import logging
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import ipvae
+from ipvae.network.description import InputFormat
+from ipvae.workflows.image_input.images import given_images
+from ipvae.workflows.image_input.own_images import read_images
+
+FORMAT = InputFormat(0, 255, 1 / 255, (5, 7))
+SIGNED = InputFormat(-127, 127, 1 / 64, (5, 7))
+LEVELS = np.random.default_rng(0).integers(0, 256, (3, 35))
+
+
+@pytest.fixture(autouse=True)
+def messages(caplog):
+    caplog.set_level(logging.INFO, logger="ipvae")
+    return caplog
+
+
+@pytest.mark.parametrize("shape", [(35,), (5, 7), (1, 5, 7), (5, 7, 1)])
+@pytest.mark.parametrize("suffix", ["array", ".npy", ".npz"])
+def test_every_shape_of_every_form_gives_the_same_pixels(tmp_path, shape, suffix):
+    images = LEVELS.reshape(3, *shape)
+    path = tmp_path / f"x{suffix}"
+    if suffix == ".npy":
+        np.save(path, images)
+    elif suffix == ".npz":
+        np.savez(path, images=images, labels=[4, 5, 6])
+    source = images if suffix == "array" else path
+    found = given_images(source, FORMAT)
+    assert found.pixels.dtype == np.int16 and (found.pixels == LEVELS).all()
+    assert found.labels.tolist() == ([4, 5, 6] if suffix == ".npz" else [-1, -1, -1])
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(7, 5), (1, 7, 5), (7, 5, 1), (7, 1, 5), (5, 1, 7), (1, 35), (35, 1), (1, 1, 35), (5, 7, 3)],
+)
+@pytest.mark.parametrize("form", ["array", "file"])
+def test_any_other_shape_is_refused_with_the_order_wanted(tmp_path, shape, form):
+    images = np.zeros((3, *shape), np.uint8)
+    source = images
+    if form == "file":
+        source = tmp_path / "x.npy"
+        np.save(source, images)
+    with pytest.raises(ipvae.IpvaeError, match=r"must be \(n, 35\), \(n, 5, 7\), \(n, 1, 5, 7\)"):
+        given_images(source, FORMAT)
+
+
+def test_one_image_is_told_how_to_be_given():
+    with pytest.raises(ipvae.IpvaeError, match=r"one image.*images\[None\]"):
+        given_images(np.zeros((5, 7)), FORMAT)
+    with pytest.raises(ipvae.IpvaeError, match=r"one image.*images\[None\]"):
+        given_images(np.zeros(35), FORMAT)
+
+
+def test_a_line_says_which_reading_was_taken(messages):
+    given_images(LEVELS.astype(np.uint8), FORMAT)
+    given_images(LEVELS / 255.0, FORMAT)
+    given_images(np.eye(35, dtype=bool), FORMAT)
+    said = [record.getMessage() for record in messages.records]
+    low, high = LEVELS.min(), LEVELS.max()
+    assert said[0] == (
+        f"images: 3 of 5 x 7, uint8 read as pixel levels, {low} to {high} (0 to 255 allowed)"
+    )
+    assert "float64 read as real values" in said[1] and "(0 to 1 allowed)" in said[1]
+    assert "bool read as black and white, 0 to 255" in said[2]
+
+
+def test_true_is_white():
+    assert (given_images(np.eye(35, dtype=bool), FORMAT).pixels == 255 * np.eye(35)).all()
+    with pytest.raises(ipvae.IpvaeError, match="true and false, and pixels here go from -127"):
+        given_images(np.eye(35, dtype=bool), SIGNED)
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        (LEVELS.astype(float), "real values must be 0 to 1, got .*or give integers if they are"),
+        (LEVELS * 300, "pixel levels must be 0 to 255, got .*or give floating-point numbers if"),
+        (np.full((1, 35), np.inf), "not finite"),
+        (np.full((1, 35), 1j), "dtype must be real numbers"),
+        (np.full((1, 35), None), "dtype must be real numbers"),
+    ],
+)
+def test_numbers_that_do_not_fit_are_told_in_the_users_own(images, said):
+    with pytest.raises(ipvae.IpvaeError, match=said):
+        given_images(images, FORMAT)
+
+
+def test_images_that_use_almost_nothing_of_the_range_are_warned_of(messages):
+    given_images((LEVELS > 100).astype(np.uint8), FORMAT)
+    warned = [r.getMessage() for r in messages.records if r.levelno == logging.WARNING]
+    assert len(warned) == 1 and "0 to 1 is 0.4% of the range 0 to 255" in warned[0]
+    messages.clear()
+    given_images(LEVELS, FORMAT)
+    assert not [r for r in messages.records if r.levelno == logging.WARNING]
+
+
+def test_images_unlike_the_networks_own_are_warned_of(messages, make_network):
+    network = make_network(k=8, m=12)
+    ipvae.run(network, network.test_images, steps=1)
+    assert "mean level" not in messages.text
+    ipvae.run(network, np.full((2, 12), network.input.maximum), steps=1)
+    assert "the mean level is" in messages.text
+
+
+def test_an_archive_of_several_arrays_names_them(tmp_path):
+    np.savez(tmp_path / "x.npz", a=LEVELS, b=LEVELS)
+    with pytest.raises(ipvae.IpvaeError, match=r"an array 'images'.*got a, b"):
+        given_images(tmp_path / "x.npz", FORMAT)
+    np.savez(tmp_path / "y.npz", a=LEVELS)
+    assert (given_images(tmp_path / "y.npz", FORMAT).pixels == LEVELS).all()
+    np.savez(tmp_path / "z.npz", images=LEVELS, labels=[1, 2])
+    with pytest.raises(ipvae.IpvaeError, match=r"labels: must be integers of shape \(3,\)"):
+        given_images(tmp_path / "z.npz", FORMAT)
+    (tmp_path / "n.npz").write_bytes(b"no archive")
+    with pytest.raises(ipvae.IpvaeError, match=r"n.npz: not an .npz file"):
+        given_images(tmp_path / "n.npz", FORMAT)
+
+
+def pictures(folder, names, mode="L", size=(7, 5)):
+    folder.mkdir(parents=True, exist_ok=True)
+    found = []
+    for i, name in enumerate(names):
+        array = LEVELS[i % 3].reshape(5, 7).astype(np.uint8)
+        Image.fromarray(array).convert(mode).resize(size, Image.Resampling.NEAREST).save(
+            folder / name
+        )
+        found.append(array.ravel())
+    return np.array(found)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "LA"])
+def test_a_folder_of_pictures_of_any_mode_is_read_in_the_order_of_names(tmp_path, mode):
+    expected = pictures(tmp_path, ["b.png", "a.png", "c.PNG"], mode)[[1, 0, 2]]
+    (tmp_path / "notes.txt").write_text("no picture")
+    found = given_images(tmp_path, FORMAT)
+    assert (found.pixels == expected).all() and (found.labels == -1).all()
+
+
+def test_sixteen_bits_are_not_cut(tmp_path):
+    Image.fromarray((LEVELS[0].reshape(5, 7) * 257).astype(np.uint16)).save(tmp_path / "a.png")
+    assert (given_images(tmp_path, FORMAT).pixels == LEVELS[:1]).all()
+
+
+def test_pictures_have_the_networks_levels(tmp_path):
+    expected = pictures(tmp_path, ["a.png"])
+    coarse = InputFormat(0, 16, 1 / 16, (5, 7))
+    assert (given_images(tmp_path, coarse).pixels == np.rint(expected * (16 / 255))).all()
+    with pytest.raises(ipvae.IpvaeError, match="black to white"):
+        given_images(tmp_path, SIGNED)
+
+
+@pytest.mark.parametrize(
+    ("names", "labels"), [(("3", "12"), [12, 3]), (("cat", "ant"), [0, 1]), (("1", "x"), [0, 1])]
+)
+def test_sub_folders_are_classes(tmp_path, names, labels):
+    for name in names:
+        pictures(tmp_path / name, ["a.png"])
+    assert read_images(tmp_path).labels.tolist() == labels
+
+
+def test_pictures_are_brought_to_the_networks_size_arrays_never(tmp_path):
+    pictures(tmp_path, ["a.png"], size=(70, 100))
+    assert given_images(tmp_path, FORMAT).pixels.shape == (1, 35)
+    pictures(tmp_path, ["b.png"], size=(9, 9))
+    with pytest.raises(ipvae.IpvaeError, match=r"one size, got 100 x 70 \(a.png\) and 9 x 9"):
+        read_images(tmp_path)
+
+
+def test_what_is_no_picture_is_one_line(tmp_path):
+    with pytest.raises(ipvae.IpvaeError, match="holds no picture"):
+        given_images(tmp_path, FORMAT)
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    with pytest.raises(ipvae.IpvaeError, match=r"a.png: not a picture that can be read"):
+        given_images(tmp_path, FORMAT)
+
+
+def test_of_a_large_file_the_first_images_suffice():
+    found = given_images(LEVELS, FORMAT, np.arange(3), first=2)
+    assert (found.pixels == LEVELS[:2]).all() and found.labels.tolist() == [0, 1]

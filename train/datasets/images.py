@@ -1,0 +1,216 @@
+"""Images to train and test on, as integers and as the real values that they stand for."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ipvae.errors import DataError
+from ipvae.float_models.data import DataInfo
+from ipvae.train.datasets.idx import read_idx
+
+DIGITS_TEST = 360
+DIGITS_PIXEL_MAX = 16
+MNIST_PIXEL_MAX = 255
+MNIST_CLASSES = 10
+_SPLIT_SEED = 20241025
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """One data set, split.
+
+    Attributes
+    ----------
+    preset : its name
+    train_pixels, test_pixels : (N, M) uint8 or int16, integer pixels up to `pixel_max`
+    train_labels, test_labels : (N,) int64, -1 where there are none
+    shape : (height, width)
+    pixel_max : largest integer pixel; where `pixel_scale` is None, it stands for 1.0
+    pixel_min : smallest integer pixel
+    pixel_scale : real value of one integer step
+    unit : real value that is 1 in training, a power of two
+    """
+
+    preset: str
+    train_pixels: np.ndarray
+    train_labels: np.ndarray
+    test_pixels: np.ndarray
+    test_labels: np.ndarray
+    shape: tuple[int, int]
+    pixel_max: int
+    pixel_min: int = 0
+    pixel_scale: float | None = None
+    unit: float = 1.0
+
+    @cached_property
+    def train(self) -> np.ndarray:
+        """Training images, (N, M) float32, real values divided by `unit`."""
+        return self._in_units(self.train_pixels)
+
+    @cached_property
+    def test(self) -> np.ndarray:
+        """Held-out images, (N, M) float32, real values divided by `unit`."""
+        return self._in_units(self.test_pixels)
+
+    def _in_units(self, pixels: np.ndarray) -> np.ndarray:
+        if self.pixel_scale is None:
+            return to_real(pixels, self.pixel_max) / np.float32(self.unit)
+        return pixels.astype(np.float32) * np.float32(self.pixel_scale / self.unit)
+
+    @property
+    def info(self) -> DataInfo:
+        """What a checkpoint keeps of this data set."""
+        return DataInfo(
+            self.preset,
+            self.pixel_max,
+            self.shape,
+            len(self.train_pixels),
+            self.pixel_min,
+            self.pixel_scale,
+        )
+
+
+def to_real(pixels: np.ndarray, pixel_max: int) -> np.ndarray:
+    """Return integer pixels (N, M) as float32 real values, pixel / pixel_max."""
+    return pixels.astype(np.float32) / np.float32(pixel_max)
+
+
+def load_images(
+    preset: str,
+    data_dir: str | Path | None = None,
+    *,
+    download: bool = False,
+    first: tuple[int, int] | None = None,
+) -> Images:
+    """Load a preset's images.
+
+    Parameters
+    ----------
+    preset : 'digits' (scikit-learn's 8x8 digits, 1437 + 360), 'patches' (whitened 16x16 patches of
+        photographs, see `ipvae.train.datasets.patches`) or 'mnist' (60,000 + 10,000)
+    data_dir : folder that holds MNIST/raw/*-ubyte, gzipped or not; the others need none
+    download : let torchvision fetch what is missing
+    first : so many training and test images are enough, the first of each: there may be more
+
+    Raises
+    ------
+    DataError
+        If the preset is unknown, or its files are missing or damaged.
+    """
+    if preset == "digits":
+        return _load_digits()
+    if preset == "patches":
+        return _load_patches(first)
+    if preset == "mnist":
+        return _load_mnist(data_dir, download)
+    raise DataError(
+        f"preset is {preset!r}; allowed are digits, patches, mnist. Choose one of them."
+    )
+
+
+def _load_digits() -> Images:
+    from sklearn.datasets import load_digits
+
+    digits: Any = load_digits()
+    pixels = digits.data.astype(np.uint8)
+    labels = digits.target.astype(np.int64)
+    # Raw bits of PCG64 are frozen across NumPy versions; Generator.permutation is not.
+    keys = np.random.PCG64(_SPLIT_SEED).random_raw(len(pixels))
+    order = np.argsort(keys, kind="stable")
+    train, test = order[:-DIGITS_TEST], order[-DIGITS_TEST:]
+    return Images(
+        "digits",
+        train_pixels=pixels[train],
+        train_labels=labels[train],
+        test_pixels=pixels[test],
+        test_labels=labels[test],
+        shape=(8, 8),
+        pixel_max=DIGITS_PIXEL_MAX,
+    )
+
+
+def _load_patches(first: tuple[int, int] | None) -> Images:
+    from ipvae.train.datasets.patches import (
+        PIXEL_LIMIT,
+        SIZE,
+        STEPS_PER_DEVIATION,
+        TEST,
+        TRAIN,
+        patches,
+    )
+
+    most = first or (TRAIN, TEST)
+    train, test = patches(min(TRAIN, most[0]), min(TEST, most[1]))
+    return Images(
+        "patches",
+        train_pixels=train,
+        train_labels=np.full(len(train), -1),
+        test_pixels=test,
+        test_labels=np.full(len(test), -1),
+        shape=(SIZE, SIZE),
+        pixel_max=PIXEL_LIMIT - 1,
+        pixel_min=-PIXEL_LIMIT,
+        pixel_scale=1.0 / STEPS_PER_DEVIATION,
+    )
+
+
+def _load_mnist(data_dir: str | Path | None, download: bool) -> Images:
+    if data_dir is None:
+        raise DataError(
+            "preset mnist: no data folder was given; it needs DIR with MNIST/raw/*-ubyte in it. "
+            "Pass data_dir=DIR."
+        )
+    if download:
+        _download_mnist(Path(data_dir))
+    raw = Path(data_dir) / "MNIST" / "raw"
+    arrays = {
+        (part, kind): read_idx(_find(raw, f"{part}-{kind}-ubyte"), n_dims)
+        for part in ("train", "t10k")
+        for kind, n_dims in (("images-idx3", 3), ("labels-idx1", 1))
+    }
+    for part in ("train", "t10k"):
+        images, labels = arrays[part, "images-idx3"], arrays[part, "labels-idx1"]
+        if images.shape[1:] != (28, 28) or labels.shape != images.shape[:1] or not len(images):
+            raise DataError(
+                f"{raw}: {part} holds images {images.shape} and labels {labels.shape}; needed are "
+                f"(N, 28, 28) and (N,) with N above 0. Fetch the files again."
+            )
+        if labels.max() >= MNIST_CLASSES:
+            raise DataError(
+                f"{raw}: {part} holds the label {labels.max()}; allowed are 0 to "
+                f"{MNIST_CLASSES - 1}. Fetch the files again."
+            )
+    return Images(
+        "mnist",
+        train_pixels=arrays["train", "images-idx3"].reshape(-1, 784),
+        train_labels=arrays["train", "labels-idx1"].astype(np.int64),
+        test_pixels=arrays["t10k", "images-idx3"].reshape(-1, 784),
+        test_labels=arrays["t10k", "labels-idx1"].astype(np.int64),
+        shape=(28, 28),
+        pixel_max=MNIST_PIXEL_MAX,
+    )
+
+
+def _download_mnist(root: Path) -> None:
+    try:
+        from torchvision.datasets import MNIST
+
+        MNIST(str(root), download=True)
+    except Exception as error:
+        raise DataError(
+            f"{root}: MNIST could not be downloaded ({error}). Put its four *-ubyte files under "
+            f"{root / 'MNIST' / 'raw'} by hand."
+        ) from error
+
+
+def _find(folder: Path, name: str) -> Path:
+    for path in (folder / name, folder / f"{name}.gz"):
+        if path.is_file():
+            return path
+    raise DataError(
+        f"{folder}: {name} (or {name}.gz) is missing; preset mnist needs torchvision's layout "
+        "DIR/MNIST/raw/*-ubyte. Pass data_dir=DIR with those files."
+    )

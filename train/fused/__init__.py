@@ -1,0 +1,1 @@
+"""Loss and gradient in hand-written passes on the CPU."""

@@ -1,0 +1,245 @@
+"""Loss and gradient of the iterative Poisson VAE on the CPU, fused.
+
+The same as `batch_loss` of `IPVAE.forward` under autograd, with one shared draw a step: T + 1
+matrix products forward, T back and one for the gradient by H = Phi^T D Phi; all between them is
+one pass over each row. Where updates run on a rounded H, there are T products more. Shards of the
+batch meet only where H and the gradients are summed.
+"""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ipvae.float_models.inference.draws import draw_constants, stream_key
+from ipvae.float_models.inference.relaxed_kernels import backward, draw, forward
+from ipvae.train.fused.parallel import Run, split
+from ipvae.train.models.dynamics import log_sigma
+from ipvae.train.models.loss import REFERENCE_PIXELS, Loss
+from ipvae.train.models.trainable_ipvae import IPVAE, gaussian_nll
+from ipvae.train.rounded_weights import Rounding, as_it_runs
+from ipvae.train.run.schedule import Settings
+
+
+@dataclass(frozen=True)
+class Unroll:
+    """How to unroll.
+
+    Attributes
+    ----------
+    kl : 'official' or 'exact'
+    relaxation : one of `ipvae.float_models.zoo.RELAXATIONS`
+    now : steps, temperature, beta and limit
+    stream : words that key the draws; step and element are added
+    first_image : number of the first image; image n has the draws of elements n K on
+    rounding : of the recurrent matrix that the updates see, None for none
+    """
+
+    kl: str
+    relaxation: str
+    now: Settings
+    stream: tuple[int, ...]
+    first_image: int = 0
+    rounding: Rounding | None = None
+
+    @property
+    def steps(self) -> int:
+        """T, the number of updates."""
+        return self.now.steps
+
+
+class Workspace:
+    """Memory of each shard, kept from batch to batch: fresh pages cost more than the sums."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, Tensor] = {}
+
+    def take(self, shard: int, shape: tuple[int, int, int], arrays: int = 4) -> Tensor:
+        """Return (arrays, T + 1, B, K) float32 of any content: u, z, slope, V and maybe R."""
+        steps, rows, n = shape
+        size = arrays * steps * rows * n
+        if shard not in self._held or self._held[shard].numel() < size:
+            self._held[shard] = torch.empty(size, dtype=torch.float32)
+        return self._held[shard][:size].view(arrays, *shape)
+
+
+def unrolled_gradient(
+    model: IPVAE, x: Tensor, how: Unroll, *, shards: int, for_each: Run, workspace: Workspace
+) -> tuple[Loss, dict[str, Tensor]]:
+    """Return the loss of a batch and its gradient by each parameter of the model.
+
+    Parameters
+    ----------
+    model : float32, on the CPU
+    x : (B, M) float32 images
+    how : what to unroll
+    shards : parts of the batch, each one thread's
+    for_each : maps in threads, see `ipvae.train.fused.parallel.workers`
+    workspace : reused from call to call
+
+    References
+    ----------
+    arXiv 2410.19315, algorithm and loss; Gram form: design of this project, docs/training.md.
+    """
+    # Detached: whether gradients are recorded is a setting of each thread.
+    p = {name: value.detach() for name, value in model.named_parameters()}
+    phi, deviation = p["phi"], log_sigma(p["log_sigma_raw"])
+    precision = torch.exp(-2.0 * deviation)
+    weighted = precision[:, None] * phi
+    columns = split(phi.shape[1], shards)
+    gram = torch.cat(for_each(lambda c: weighted[:, c].T @ phi, columns))
+    heard = gram
+    if how.rounding is not None:
+        step_size = torch.exp(p["log_lr"])
+        runs = as_it_runs(step_size * gram, p["recurrent_change"], how.rounding)
+        heard = runs.matrix / step_size
+    share = 1.0 / (how.steps * len(x))
+
+    def shard(item: tuple[int, slice]) -> "_Part":
+        index, rows = item
+        return _Part.of(p, x, (weighted, gram, heard), how, index=index, rows=rows, held=workspace)
+
+    parts = for_each(shard, list(enumerate(split(len(x), shards))))
+    by_gram, by_heard, by_match, by_u0, by_bias = (
+        functools.reduce(torch.add, [getattr(part, name) for part in parts])
+        for name in ("by_gram", "by_heard", "by_match", "by_u0", "by_bias")
+    )
+    error, divergence, by_step = np.sum([part.sums for part in parts], axis=0)
+    by_change = {}
+    if how.rounding is not None:
+        clipped = (1.0 - runs.free) * by_heard
+        by_gram = by_gram - clipped
+        by_step -= float((clipped * gram).sum() / step_size)
+        by_change["recurrent_change"] = runs.step / step_size * runs.free * by_heard
+
+    # P = x D Phi and H = Phi^T D Phi: both reach Phi and D.
+    both = by_gram + by_gram.T
+    spread = torch.cat(for_each(lambda rows: phi[rows] @ both, split(len(phi), shards)))
+    mixed = by_match + spread
+    scale = REFERENCE_PIXELS / x.shape[1]
+    energy = x.square().mean(dim=0)
+    by_precision = ((by_match + 0.5 * spread) * phi).sum(dim=1) + 0.5 * scale * energy
+    by_deviation = -2.0 * precision * by_precision + scale
+    weighted_error = (energy * precision).sum() + error * share
+    nll = gaussian_nll(weighted_error, deviation)
+    kl = torch.tensor(divergence * share)
+    gradient = {
+        "phi": precision[:, None] * mixed,
+        "u0": by_u0,
+        "log_bias": by_bias * torch.exp(p["log_bias"]),
+        "log_lr": torch.tensor(by_step, dtype=torch.float32) * torch.exp(p["log_lr"]),
+        "log_sigma_raw": by_deviation * (1.0 - (deviation / 3.45).square()),
+        **by_change,
+    }
+    return Loss((nll + how.now.beta * kl) * scale, nll, kl), gradient
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """What one shard adds: gradients by H (K, K), by Phi through P, by u_0 and by the bias.
+
+    `by_heard` is the part of `by_gram` that came through the updates; 0 where nothing is rounded.
+    """
+
+    by_gram: Tensor
+    by_heard: Tensor
+    by_match: Tensor
+    by_u0: Tensor
+    by_bias: Tensor
+    sums: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        params: dict[str, Tensor],
+        x: Tensor,
+        maps: tuple[Tensor, Tensor, Tensor],
+        how: Unroll,
+        *,
+        index: int,
+        rows: slice,
+        held: Workspace,
+    ) -> "_Part":
+        weighted, gram, gram_heard = maps
+        n = weighted.shape[1]
+        step_size = np.float32(params["log_lr"].exp())
+        match = x[rows] @ weighted
+        drive = step_size.item() * (match - torch.exp(params["log_bias"]))
+        rounded = how.rounding is not None
+        arrays = held.take(index, (how.steps + 1, len(match), n), 4 + rounded)
+        u, z, slope, overlap = arrays[:4]
+        heard = arrays[4] if rounded else overlap  # R and V are one
+        limit = np.float32(how.now.limit)
+        constants = draw_constants(how.now.temperature, how.relaxation)
+        first = np.uint64((how.first_image + rows.start) * n)
+
+        def key(step: int) -> np.uint64:
+            return np.uint64(stream_key(*how.stream, step))
+
+        u[0] = params["u0"]
+        draw(u[0].numpy(), constants, key(0), first, z[0].numpy(), slope[0].numpy())
+
+        def receive(step: int) -> None:
+            torch.mm(z[step], gram, out=overlap[step])
+            if rounded and step < how.steps:
+                torch.mm(z[step], gram_heard.T, out=heard[step])
+
+        receive(0)
+        for t in range(1, how.steps + 1):
+            forward(
+                u[t - 1].numpy(),
+                heard[t - 1].numpy(),
+                drive.numpy(),
+                step_size,
+                limit,
+                constants,
+                key(t),
+                first,
+                u[t].numpy(),
+                z[t].numpy(),
+                slope[t].numpy(),
+            )
+            receive(t)
+
+        # Each of the B images and T steps has the same weight in the loss.
+        scale = np.float32(REFERENCE_PIXELS / x.shape[1] / (how.steps * len(x)))
+        weights = (scale, scale * np.float32(how.now.beta))
+        carry, feedback, through, by_drive = (torch.zeros_like(match) for _ in range(4))
+        sums = np.zeros(3)
+        for t in range(how.steps, 0, -1):
+            backward(
+                u[t].numpy(),
+                u[t - 1].numpy(),
+                overlap[t].numpy(),
+                overlap[t - 1].numpy(),
+                heard[t - 1].numpy(),
+                z[t].numpy(),
+                slope[t].numpy(),
+                drive.numpy(),
+                match.numpy(),
+                through.numpy(),
+                weights,
+                how.kl == "official",
+                step_size,
+                limit,
+                carry.numpy(),
+                feedback.numpy(),
+                by_drive.numpy(),
+                sums,
+            )
+            torch.mm(feedback, gram_heard, out=through)
+        overlap[0] = feedback
+        by_gram = overlap.view(-1, n).T @ z.view(-1, n)
+        by_heard = torch.zeros(())
+        if rounded:  # the rest is by the squared errors, w z^T H z / 2 each
+            shown = z[1:].reshape(-1, n)
+            by_heard = by_gram - 0.5 * scale.item() * (shown.T @ shown)
+        counts = z[1:].sum(dim=0)
+        by_match = x[rows].T @ (step_size.item() * by_drive - scale.item() * counts)
+        by_bias = -step_size.item() * by_drive.sum(dim=0)
+        # a stands in b = a (P - exp c) too.
+        sums[2] += float((by_drive * drive).sum()) / float(step_size)
+        u0 = (carry + slope[0] * through).sum(dim=0)
+        return cls(by_gram, by_heard, by_match, u0, by_bias, sums)

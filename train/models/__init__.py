@@ -1,0 +1,1 @@
+"""Trainable models and their parts, in PyTorch."""

@@ -1,0 +1,178 @@
+"""The trainable iterative Poisson VAE: owns the parameters, unrolls the updates."""
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ipvae.train.models.dynamics import log_sigma, step_on
+from ipvae.train.rounded_weights import Rounding, straight_through
+
+if TYPE_CHECKING:
+    from ipvae.float_models.config import TrainConfig
+    from ipvae.train.draws import Draws
+    from ipvae.train.models.loss import Loss
+    from ipvae.train.run.schedule import Settings
+
+Draw = Callable[[Tensor, int], Tensor]
+"""Counts (B, K) from log-rates (B, K) and the step's number."""
+
+
+class Unrolled(NamedTuple):
+    """What T updates leave behind for the loss.
+
+    Attributes
+    ----------
+    log_rates : T + 1 tensors (B, K), u_0 .. u_T
+    counts : T + 1 tensors (B, K), z_0 .. z_T, those of the read-out
+    squared_error : T tensors (B,), |x - Phi z_t|^2 weighted by 1 / sigma^2, t = 1 .. T
+    log_sigma : (M,) logarithm of each pixel's deviation
+    """
+
+    log_rates: list[Tensor]
+    counts: list[Tensor]
+    squared_error: list[Tensor]
+    log_sigma: Tensor
+
+
+class IPVAE(nn.Module):
+    """Iterative Poisson VAE with a linear decoder, arXiv 2410.19315.
+
+    Parameters
+    ----------
+    n_pixels : M
+    n_latents : K
+    seed : of the start values
+    rounded : whether it learns a change of the recurrent matrix
+
+    Attributes
+    ----------
+    phi : (M, K) dictionary, starts at N(0, 1e-4^2)
+    u0 : (K,) first log-rates, start at U(-6, -4)
+    log_bias : (K,) c, starts at -3
+    log_lr : scalar, logarithm of the step size, starts at 0
+    log_sigma_raw : (M,) l with log sigma = 3.45 tanh(l / 3.45), starts at 0
+    recurrent_change : (K, K) only where `rounded`; what is added to a Phi^T D Phi before it is
+        rounded, in integer steps; starts at 0
+    """
+
+    def __init__(
+        self, n_pixels: int, n_latents: int, seed: int = 0, *, rounded: bool = False
+    ) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        self.phi = nn.Parameter(1e-4 * torch.randn(n_pixels, n_latents, generator=generator))
+        self.u0 = nn.Parameter(-6.0 + 2.0 * torch.rand(n_latents, generator=generator))
+        self.log_bias = nn.Parameter(torch.full((n_latents,), -3.0))
+        self.log_lr = nn.Parameter(torch.zeros(()))
+        self.log_sigma_raw = nn.Parameter(torch.zeros(n_pixels))
+        if rounded:
+            self.recurrent_change = nn.Parameter(torch.zeros(n_latents, n_latents))
+
+    def forward(
+        self,
+        x: Tensor,
+        steps: int,
+        limit: float,
+        draw: Draw,
+        *,
+        draws: int = 1,
+        rounding: Rounding | None = None,
+    ) -> Unrolled:
+        """Unroll `steps` updates in Gram form.
+
+        Parameters
+        ----------
+        x : (B, M) images
+        steps : T
+        limit : C of the soft clamp
+        draw : gives counts for log-rates and a step's number, 0 .. T
+        draws : 1 to share each draw between update and read-out; 2 to draw again for the read-out,
+            numbered T + t at step t
+        rounding : of the recurrent matrix that the updates see; the read-out's error sees none
+        """
+        deviation = log_sigma(self.log_sigma_raw)
+        weighted = torch.exp(-2.0 * deviation)[:, None] * self.phi
+        match = x @ weighted
+        gram = self.phi.T @ weighted
+        step_size = torch.exp(self.log_lr)
+        drive = step_size * (match - torch.exp(self.log_bias))
+        energy = (x.square() * torch.exp(-2.0 * deviation)).sum(dim=1)
+        heard = None
+        if rounding is not None:
+            heard = straight_through(step_size * gram, self.recurrent_change, rounding).T
+
+        update = step_on(x.device.type)
+        u = self.u0.expand(x.shape[0], -1)
+        z = draw(u, 0)
+        log_rates, counts, errors = [u], [z], []
+        overlap = z @ gram
+        for t in range(1, steps + 1):
+            u = update(u, drive, step_size * overlap if heard is None else z @ heard, limit)
+            z = draw(u, t)
+            overlap = z @ gram
+            shown, seen = z, overlap
+            if draws == 2:
+                shown = draw(u, steps + t)
+                seen = shown @ gram
+            errors.append(energy + (shown * (seen - 2.0 * match)).sum(dim=1))
+            log_rates.append(u)
+            counts.append(shown)
+        return Unrolled(log_rates, counts, errors, deviation)
+
+    def batch_loss(
+        self,
+        x: Tensor,
+        *,
+        config: "TrainConfig",
+        now: "Settings",
+        draws: "Draws",
+        rounding: Rounding | None = None,
+    ) -> "Loss":
+        """Return `ipvae.train.models.loss.batch_loss` of images (B, M)."""
+        from ipvae.train.models.loss import batch_loss  # it needs this file
+
+        unrolled = self(
+            x, now.steps, now.limit, draws.poisson, draws=config.draws, rounding=rounding
+        )
+        return batch_loss(unrolled, now.beta, config.kl)
+
+    def sample(self, n: int, seed: int = 0, *, noise: bool = False) -> np.ndarray:
+        """Draw images (n, M) from the prior, see `ipvae.train.models.vae.VAE.sample`."""
+        from ipvae.train.models.vae import VAE  # it needs this file
+
+        general = VAE.from_arrays("ipvae", (1, self.phi.shape[0]), self.arrays())
+        return general.sample(n, seed, noise=noise)
+
+    def step_sizes(self) -> list[float]:
+        """Return the learned step size, exp(log_lr)."""
+        return [float(self.log_lr.exp())]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the parameters as float32 arrays by name, as a checkpoint keeps them."""
+        return {
+            name: value.detach().cpu().numpy().astype(np.float32, copy=True)
+            for name, value in self.named_parameters()
+        }
+
+    @classmethod
+    def from_arrays(cls, params: dict[str, np.ndarray]) -> "IPVAE":
+        """Build a model from what `arrays` gave."""
+        model = cls(*params["phi"].shape, rounded="recurrent_change" in params)
+        model.load_state_dict({name: torch.from_numpy(a.copy()) for name, a in params.items()})
+        return model
+
+
+def gaussian_nll(squared_error: Tensor, deviation: Tensor) -> Tensor:
+    """Return -log N(x; x^, sigma) of each image in nats.
+
+    Parameters
+    ----------
+    squared_error : (..., B) weighted by 1 / sigma^2
+    deviation : (M,) log sigma
+    """
+    constant = deviation.sum() + 0.5 * deviation.numel() * math.log(2.0 * math.pi)
+    return 0.5 * squared_error + constant

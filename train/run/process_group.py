@@ -1,0 +1,111 @@
+"""Processes that train one model together, under torchrun: each takes a part of every batch.
+
+    torchrun --nproc-per-node 2 $(which ipvae) train --preset mnist --data-dir DIR --out RUN
+
+Draws are keyed by the image's number in the whole batch, so the parts are those that one process
+takes in turn, and only sums round apart. Processes hold the same weights: all of them add the same
+gradients, in the same order, and step alike.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from ipvae.errors import ConfigError, TeamError
+from ipvae.train.fused.parallel import split
+
+MEETING = timedelta(minutes=10)
+"""How long a process waits for the others, at the start and in every batch."""
+
+
+@dataclass(frozen=True)
+class Team:
+    """A process and how many there are.
+
+    Attributes
+    ----------
+    rank : 0 .. size - 1; 0 alone writes files and shows progress
+    size : number of processes
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes for all."""
+        return self.rank == 0
+
+    def rows(self, n: int) -> slice:
+        """Return this process's part of a batch of n images; it may be empty."""
+        parts = split(n, self.size)
+        return parts[self.rank] if self.rank < len(parts) else slice(n, n)
+
+    def add_up(self, tensors: list[Tensor]) -> list[Tensor]:
+        """Return the sum of each tensor over all processes, the same bits in each of them.
+
+        Parameters
+        ----------
+        tensors : of any shapes, of one type and device, the same list in every process
+
+        Raises
+        ------
+        TeamError
+            If another process has ended, or does not answer for `MEETING`.
+        """
+        if self.size == 1:
+            return tensors
+        flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+        try:
+            dist.all_reduce(flat)
+        except RuntimeError as error:
+            raise TeamError(
+                f"process {self.rank} of {self.size} has lost the others "
+                f"({str(error).splitlines()[0]}). See what they said, then go on by torchrun with "
+                "resume=True."
+            ) from error
+        sizes = [tensor.numel() for tensor in tensors]
+        parts = torch.split(flat, sizes)
+        return [part.view_as(tensor) for part, tensor in zip(parts, tensors, strict=True)]
+
+
+@contextmanager
+def joined() -> Iterator[Team]:
+    """Join the processes that torchrun started; a team of one without it.
+
+    Raises
+    ------
+    ConfigError
+        If the variables that torchrun sets do not fit, or the others do not answer.
+    """
+    size = os.environ.get("WORLD_SIZE", "1")
+    if size == "1":
+        yield Team()
+        return
+    try:
+        rank = int(os.environ["RANK"])
+        if not 0 <= rank < int(size):
+            raise ValueError(f"RANK is {rank}, allowed are 0 to WORLD_SIZE - 1")
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        dist.init_process_group(backend, timeout=MEETING)
+    except (KeyError, ValueError, RuntimeError) as error:
+        reason = "RANK is not set" if isinstance(error, KeyError) else str(error).splitlines()[0]
+        raise ConfigError(
+            f"WORLD_SIZE is {size}, but the processes could not be joined ({reason}). Start all "
+            "of them by torchrun, or unset WORLD_SIZE."
+        ) from error
+    yield Team(dist.get_rank(), dist.get_world_size())
+    if torch.cuda.is_available():
+        dist.destroy_process_group()  # gloo's may hang (PyTorch 2.3, once in some tens of runs)
+
+
+def own_device(device: str) -> str:
+    """Return this process's device: cuda without an index is LOCAL_RANK's."""
+    index = os.environ.get("LOCAL_RANK")
+    return f"cuda:{index}" if device == "cuda" and index is not None else device

@@ -1,0 +1,197 @@
+"""RUN/resume.safetensors: an unfinished training on disk, whole at any moment. No pickle."""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_safetensors
+
+from ipvae.errors import CheckpointError, ConfigError, DataError, InputError
+from ipvae.files import atomic_write, parse_json, require_file
+from ipvae.float_models.config import TrainConfig
+from ipvae.float_models.parameters import check_params
+from ipvae.float_models.zoo import MEMBERS
+from ipvae.train.datasets.images import Images
+from ipvae.train.run.state import TrainState
+
+NAME = "resume.safetensors"
+VERSION = 1
+_GROUPS = ("params", "mean", "peak")
+
+
+@dataclass(frozen=True, eq=False)
+class Unfinished:
+    """A training that was cut off.
+
+    Attributes
+    ----------
+    config : its settings
+    images : fingerprint of its images, see `fingerprint`
+    state : where it stands
+    seconds : training time up to the end of each finished epoch, and, last, up to now
+    options : what else it was asked for: device, data_dir, images, test_images (files of a user's
+        own), tensorboard, pictures, processes; start, the digest of the weights it began with;
+        unit, the real pixel value that is 1 in training, where it is not 1
+    """
+
+    config: TrainConfig
+    images: str
+    state: TrainState
+    seconds: list[float]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def fingerprint(images: Images) -> str:
+    """Return a hash of all that training reads of its images."""
+    digest = hashlib.sha256(repr((images.info, images.test_pixels.shape)).encode())
+    digest.update(images.train_pixels.tobytes())
+    digest.update(images.test_pixels.tobytes())
+    return digest.hexdigest()
+
+
+def write_unfinished(run: Path, unfinished: Unfinished) -> None:
+    """Write the state of a training into its folder, in place of the one before.
+
+    Raises
+    ------
+    CheckpointError
+        If the folder cannot be written; the state before is kept.
+    """
+    state = unfinished.state
+    arrays = {
+        f"{group}.{name}": np.array(getattr(state, group)[name], order="C")
+        for group in _GROUPS
+        for name in state.params
+    }
+    content = json.dumps(
+        {
+            "version": VERSION,
+            "config": unfinished.config.to_json(),
+            "images": unfinished.images,
+            "done": state.done,
+            "sums": state.sums,
+            "history": state.history,
+            "seconds": unfinished.seconds,
+            "options": unfinished.options,
+        }
+    )
+    metadata = {"training": content, "mark": _mark(content, arrays)}
+    try:
+        atomic_write(run / NAME, to_safetensors(arrays, metadata=metadata))
+    except InputError as error:
+        raise CheckpointError(
+            f"{error}; the one before is kept. Then go on with resume=True."
+        ) from error
+
+
+def is_unfinished(run: Path) -> bool:
+    """Say whether a folder holds the state of a training."""
+    return os.path.exists(run / NAME)  # Path.exists raises where a folder cannot be searched
+
+
+def read_unfinished(run: Path) -> Unfinished | None:
+    """Read what `write_unfinished` wrote, None where there is no such file.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is damaged or of another version.
+    """
+    path = run / NAME
+    if not is_unfinished(run):
+        return None
+    try:
+        require_file(path, CheckpointError)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}. Or start anew with overwrite=True.") from error
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            metadata = file.metadata() or {}
+            content = parse_json(metadata["training"])
+            if content["version"] != VERSION:
+                raise _other_version(path, content["version"])
+            member = MEMBERS[content["config"]["model"]]
+            learned = member.rounded if content["config"].get("weight_bits") else ()
+            tensors = (*member.tensors, *learned)
+            names = {f"{group}.{name}" for group in _GROUPS for name in tensors}
+            arrays = {name: file.get_tensor(name) for name in sorted(names)}
+    except CheckpointError:
+        raise
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _damaged(path, f"not readable ({error})") from error
+    if metadata.get("mark") != _mark(metadata["training"], arrays):
+        raise _damaged(path, "its content does not fit its mark")
+    groups = {group: {name: arrays[f"{group}.{name}"] for name in tensors} for group in _GROUPS}
+    state = TrainState(
+        content["done"], **groups, sums=tuple(content["sums"]), history=content["history"]
+    )
+    config = TrainConfig.from_json(content["config"])
+    return Unfinished(config, content["images"], state, content["seconds"], content["options"])
+
+
+def discard_unfinished(run: Path) -> None:
+    """Remove the state of a training whose model is saved."""
+    (run / NAME).unlink(missing_ok=True)
+
+
+def require_same_settings(config: TrainConfig, given: dict[str, Any], where: Path) -> None:
+    """Refuse settings that are not those a training began with; None is not given.
+
+    Raises
+    ------
+    ConfigError
+        If one differs; the first one is named.
+    """
+    for name, value in given.items():
+        begun = getattr(config, name)
+        if value is not None and value != begun:
+            raise ConfigError(
+                f"{name}: found {value}, but the training in {where} has "
+                f"{begun}, and its settings cannot change on the way. Leave it out, or choose "
+                "another out=, or start anew with overwrite=True."
+            )
+
+
+def require_same_images(unfinished: Unfinished, images: Images, run: Path) -> None:
+    """Refuse to go on with other images than those the training began with.
+
+    Raises
+    ------
+    DataError
+        If the images differ.
+    """
+    found = fingerprint(images)
+    if found != unfinished.images:
+        raise DataError(
+            f"{run / NAME}: the training began with other images (fingerprint "
+            f"{unfinished.images[:12]}, found {found[:12]}); only the same ones are allowed. "
+            "Pass their folder with data_dir=, or start anew with overwrite=True."
+        )
+    model = unfinished.config.model
+    check_params(unfinished.state.params, images.info, str(run / NAME), model)
+
+
+def _mark(content: str, arrays: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256(content.encode())
+    for name in sorted(arrays):
+        digest.update(arrays[name].tobytes())
+    return digest.hexdigest()
+
+
+def _other_version(path: Path, version: Any) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: version is {version!r}, this ipvae reads {VERSION}. "
+        "Go on with the ipvae that wrote it, or start anew with overwrite=True."
+    )
+
+
+def _damaged(path: Path, found: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: {found}; it must be a state that `ipvae train` wrote. "
+        "Copy it again, or start anew with overwrite=True."
+    )

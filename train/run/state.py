@@ -1,0 +1,90 @@
+"""The state of a training between two optimiser steps: all that the steps to come depend on.
+
+Order of images and draws are keyed by (seed, iteration), so no generator has a state to keep.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from ipvae.train.models.vae import Model
+
+
+class TornStateError(RuntimeError):
+    """The parameters are no longer those after the step that was asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainState:
+    """Where a training stands.
+
+    Attributes
+    ----------
+    done : optimiser steps taken
+    params : the model's, float32 by name
+    mean, peak : Adamax's running mean and running maximum, for each parameter
+    sums : loss, NLL and KL summed over the finished batches of the epoch
+    history : one record for each finished epoch, see `ipvae.train.run.fit.fit`
+    """
+
+    done: int
+    params: dict[str, np.ndarray]
+    mean: dict[str, np.ndarray]
+    peak: dict[str, np.ndarray]
+    sums: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def first(cls, model: Model) -> "TrainState":
+        """Return the state of a model before its first step."""
+        params = model.arrays()
+        zeros = {name: np.zeros_like(value) for name, value in params.items()}
+        return cls(0, params, zeros, zeros)
+
+
+def take_state(
+    model: Model,
+    optimiser: torch.optim.Adamax,
+    *,
+    done: int,
+    sums: np.ndarray,
+    history: list[dict[str, Any]],
+) -> TrainState:
+    """Copy the state out of a model and its optimiser.
+
+    Raises
+    ------
+    TornStateError
+        If a later step has begun to change them.
+    """
+    if any(int(state["step"]) != done for state in optimiser.state.values()):
+        raise TornStateError(f"the state after optimiser step {done} is there no more")
+
+    def moments(key: str) -> dict[str, np.ndarray]:
+        return {
+            name: optimiser.state[value][key].cpu().numpy().copy()
+            for name, value in model.named_parameters()
+        }
+
+    loss, nll, kl = (float(value) for value in sums)
+    return TrainState(
+        done, model.arrays(), moments("exp_avg"), moments("exp_inf"), (loss, nll, kl), [*history]
+    )
+
+
+def put_state(model: Model, optimiser: torch.optim.Adamax, state: TrainState) -> None:
+    """Copy a state into a model and its optimiser."""
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            value.copy_(torch.from_numpy(state.params[name]))
+            optimiser.state[value] = {
+                "step": torch.tensor(float(state.done)),
+                "exp_avg": _like(value, state.mean[name]),
+                "exp_inf": _like(value, state.peak[name]),
+            }
+
+
+def _like(value: torch.Tensor, array: np.ndarray) -> torch.Tensor:
+    return torch.empty_like(value).copy_(torch.from_numpy(array))

@@ -1,0 +1,207 @@
+"""A user's own images as they were given: arrays, array files and folders of pictures.
+
+`read_images` reads them, `to_levels` brings them to the pixels of an input format, and one line
+of the log says which reading was taken.
+"""
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ipvae.errors import InputError
+from ipvae.network.description import InputFormat
+from ipvae.network.io.array_files import read_npz
+from ipvae.network.io.hdf5_child import shown
+from ipvae.network.pixels import load_array, require_finite
+from ipvae.workflows.image_input.picture_files import is_picture_folder, read_pictures
+
+FEW = 0.1
+"""Part of the range below which images probably have other units than the network's."""
+log = logging.getLogger("ipvae")
+
+
+@dataclass(frozen=True, eq=False)
+class OwnImages:
+    """Images as they were given.
+
+    Attributes
+    ----------
+    values : (N, ...) bool, integers or floating-point numbers
+        Integers are pixel levels, floating-point numbers real values, true is white.
+    labels : (N,) int64
+        Class of each image, -1 where unknown.
+    where : str
+        What messages call them.
+    """
+
+    values: np.ndarray
+    labels: np.ndarray
+    where: str
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def first(self, n: int | None) -> "OwnImages":
+        """Return the first n images, or all; of a large file the others are not read."""
+        return replace(self, values=self.values[:n], labels=self.labels[:n])
+
+
+def read_images(
+    images: object, labels: object = None, shape: tuple[int, int] | None = None
+) -> OwnImages:
+    """Read images of a user's own.
+
+    Parameters
+    ----------
+    images : array, or path of an .npy file, an .npz file or a folder of pictures
+        Of an .npz file the array `images` is taken, and `labels` if it is there; or the only
+        array. Pictures are made grey; sub-folders are their classes.
+    labels : (N,) int, optional
+        Class of each image; of an .npz file or a folder with classes, in place of theirs.
+    shape : (height, width), optional
+        Size to which pictures are brought: cut in the middle to its proportions, then scaled.
+        Without it they must all have one size. Arrays are never scaled.
+
+    Raises
+    ------
+    InputError
+        If they cannot be read, or labels do not fit.
+    """
+    where, found_labels = "images", None
+    if isinstance(images, (str, Path)):
+        where, path = str(images), Path(images)
+        if is_picture_folder(path):
+            values, found_labels = read_pictures(path, shape)
+        elif path.suffix.lower() == ".npz":
+            values, found_labels = _from_archive(path)
+        else:
+            values = load_array(path, "biuf", "(n, height, width)")
+    else:
+        values = np.asarray(images)
+    if values.dtype.kind not in "biuf":
+        raise InputError(
+            f"{where}: dtype must be real numbers or true and false, got {values.dtype}. "
+            "Convert them."
+        )
+    return OwnImages(
+        values, _labels(found_labels if labels is None else labels, len(values)), where
+    )
+
+
+def _from_archive(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """Images and labels of an .npz file."""
+
+    def choose(names: list[str]) -> list[str]:
+        shown_names = ", ".join(map(shown, names[:10])) or "none"
+        if len(names) != 1 and not {"images", "labels"} <= set(names):
+            raise InputError(
+                f"{path}: must hold an array 'images' (and 'labels'), or one array; got "
+                f"{shown_names}. Rename them."
+            )
+        if len(names) == 1:
+            return names
+        if len(names) > 2:
+            log.info(f"{path}: of the arrays {shown_names} it reads images and labels")
+        return ["images", "labels"]
+
+    found = list(read_npz(path, choose, InputError).values())
+    return found[0], found[1] if len(found) > 1 else None
+
+
+def _labels(labels: object, n: int) -> np.ndarray:
+    if labels is None:
+        return np.full(n, -1)
+    found = np.asarray(labels)
+    if found.shape != (n,) or found.dtype.kind not in "iu":
+        raise InputError(
+            f"labels: must be integers of shape ({n},), one for each image, got {found.dtype} of "
+            f"shape {found.shape}."
+        )
+    return found.astype(np.int64)
+
+
+def to_levels(own: OwnImages, fmt: InputFormat) -> np.ndarray:
+    """Bring images to the pixels of an input format, (N, M) int16, and log how they were read.
+
+    Raises
+    ------
+    InputError
+        If their shape is another, or their numbers do not fit.
+    """
+    values, where = own.values, own.where
+    height, width = fmt.shape
+    allowed = [(fmt.size,), (height, width), (1, height, width), (height, width, 1)]
+    if values.ndim < 2 or values.shape[1:] not in allowed or len(values) == 0:
+        raise InputError(
+            f"{where}: shape must be (n, {fmt.size}), (n, {height}, {width}), "
+            f"(n, 1, {height}, {width}) or (n, {height}, {width}, 1) with n above 0, got "
+            f"{values.shape}. {_advice(values, fmt)}"
+        )
+    flat = values.reshape(len(values), fmt.size)
+    if flat.dtype.kind == "b":
+        flat = _black_and_white(flat, fmt, where)
+    kind = flat.dtype.kind
+    require_finite(flat, where)
+    low, high = flat.min(), flat.max()
+    levels = np.rint(flat / fmt.scale) if kind == "f" else flat
+    _require_range(levels, fmt, where, kind, f"{_number(low)} to {_number(high)}")
+    read = {"f": "real values", "i": "pixel levels", "u": "pixel levels"}[kind]
+    if values.dtype.kind == "b":
+        read = "black and white"
+    log.info(
+        f"{where}: {len(flat)} of {height} x {width}, {values.dtype} read as {read}, "
+        f"{_number(low)} to {_number(high)} ({_range(fmt, kind)} allowed)"
+    )
+    used = (float(levels.max()) - float(levels.min())) / (fmt.maximum - fmt.minimum)
+    if used < FEW:
+        log.warning(
+            f"{where}: warning: {_number(low)} to {_number(high)} is {used:.1%} of the range "
+            f"{_range(fmt, kind)} on which the model was trained. Integers are pixel levels, "
+            "floating-point numbers real values: scale or convert them if they mean more"
+        )
+    return levels.astype(np.int16)
+
+
+def _black_and_white(flat: np.ndarray, fmt: InputFormat, where: str) -> np.ndarray:
+    if fmt.minimum != 0:
+        raise InputError(
+            f"{where}: are true and false, and pixels here go from {fmt.minimum} to {fmt.maximum}; "
+            "give numbers, prepared as the images of the training were"
+        )
+    return flat.astype(np.int16) * fmt.maximum
+
+
+def _require_range(levels: np.ndarray, fmt: InputFormat, where: str, kind: str, found: str) -> None:
+    if levels.min() >= fmt.minimum and levels.max() <= fmt.maximum:
+        return
+    what, other = ("real values", "levels") if kind == "f" else ("pixel levels", "real values")
+    as_other = "f" if kind != "f" else "i"
+    raise InputError(
+        f"{where}: {what} must be {_range(fmt, kind)}, got {found}. Scale them as the images of "
+        f"the training were, or give {'integers' if kind == 'f' else 'floating-point numbers'} if "
+        f"they are {other} ({_range(fmt, as_other)})."
+    )
+
+
+def _range(fmt: InputFormat, kind: str) -> str:
+    """Allowed numbers of a kind."""
+    scale = fmt.scale if kind == "f" else 1
+    return f"{_number(fmt.minimum * scale)} to {_number(fmt.maximum * scale)}"
+
+
+def _number(value: float) -> str:
+    return f"{float(value):.6g}"
+
+
+def _advice(values: np.ndarray, fmt: InputFormat) -> str:
+    """What to do about a shape."""
+    height, width = fmt.shape
+    if values.shape in ((fmt.size,), fmt.shape):
+        return "It is one image: put it into an array of images, images[None]."
+    if values.ndim > 2 and np.prod(values.shape[1:]) == fmt.size and height != width:
+        return (
+            "The order is image, row, column, from top left; transpose them, do not only reshape."
+        )
+    return f"Reshape them, or resize them to {height} x {width}."

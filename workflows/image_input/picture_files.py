@@ -1,0 +1,135 @@
+"""Folders of pictures, PNG, JPEG and the like, as grey images; sub-folders are classes."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ipvae.errors import InputError
+from ipvae.files import require_file
+from ipvae.network.io.hdf5_child import shown
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what is wrong is said here
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
+MAX_PIXELS = 2**28
+"""Of one picture."""
+WHITE = 255
+DEEP_WHITE = 65535
+"""Of a picture with 16 bits a pixel."""
+
+
+def is_picture_folder(path: Path) -> bool:
+    """Return whether a path is a folder, which pictures are then looked for in."""
+    return path.is_dir()
+
+
+def read_pictures(folder: Path, shape: tuple[int, int] | None) -> tuple[np.ndarray, np.ndarray]:
+    """Read all pictures of a folder, or of its sub-folders, sorted by name.
+
+    Colour becomes grey (ITU-R 601-2 luma, as Pillow has it); transparent pixels lie on black.
+
+    Parameters
+    ----------
+    folder : Path
+        Pictures, or sub-folders with the pictures of one class each: a sub-folder's name is the
+        label if all names are whole numbers, else its place in the order of names.
+    shape : (height, width), optional
+        Size to bring them to: cut in the middle to its proportions, then scaled.
+
+    Returns
+    -------
+    images : (N, height, width) uint8, 0 black to 255 white
+    labels : (N,) int64, -1 without sub-folders
+
+    Raises
+    ------
+    InputError
+        If there is none, one cannot be read, or sizes differ and no shape was given.
+    """
+    files, labels = _listed(folder)
+    if not files:
+        raise InputError(
+            f"{folder}: holds no picture ({', '.join(sorted(SUFFIXES))}), nor sub-folders that do. "
+            "Give a folder of pictures, or an .npy or .npz file."
+        )
+    images = [_grey(file, shape) for file in files]
+    for file, image in zip(files, images, strict=True):
+        if image.shape != images[0].shape:
+            raise InputError(
+                f"{folder}: pictures must have one size, got {_size(images[0])} ({files[0].name}) "
+                f"and {_size(image)} ({file.name}). Resize them, or say to which size with "
+                "image_shape=."
+            )
+    return np.stack(images), np.array(labels, np.int64)
+
+
+def _listed(folder: Path) -> tuple[list[Path], list[int]]:
+    own = _pictures(folder)
+    if own:
+        return own, [-1] * len(own)
+    classes = [(child, found) for child in sorted(folder.iterdir()) if (found := _pictures(child))]
+    names = [child.name for child, _ in classes]
+    numbered = all(name.isascii() and name.isdigit() and len(name) < 10 for name in names)
+    files, labels = [], []
+    for place, (child, found) in enumerate(classes):
+        files += found
+        labels += [int(child.name) if numbered else place] * len(found)
+    return files, labels
+
+
+def _pictures(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in SUFFIXES and file.is_file() and not file.name.startswith(".")
+    )
+
+
+def _grey(file: Path, shape: tuple[int, int] | None) -> np.ndarray:
+    """One picture as (height, width) uint8."""
+    try:
+        from PIL import Image, ImageOps
+    except ImportError as error:
+        raise InputError(
+            f"{file}: pictures are read by Pillow, which is not installed. Install it "
+            "(pip install pillow), or give an .npy file."
+        ) from error
+    require_file(file, InputError)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd tags, and of sizes within MAX_PIXELS
+            with Image.open(file) as picture:
+                if picture.width * picture.height > MAX_PIXELS:
+                    raise InputError(f"{file}: must have up to {MAX_PIXELS} pixels")
+                upright: Any = ImageOps.exif_transpose(picture)
+                levels = _luma(upright)
+    except InputError:
+        raise
+    except Exception as error:  # of decoders of many formats, without a common class
+        raise InputError(f"{file}: not a picture that can be read ({shown(error)})") from error
+    if shape is None or levels.size == (shape[1], shape[0]):
+        return np.asarray(levels)
+    return np.asarray(ImageOps.fit(levels, (shape[1], shape[0]), Image.Resampling.LANCZOS))
+
+
+def _luma(picture: Any) -> Any:
+    """Return a picture of 8 grey bits a pixel."""
+    from PIL import Image
+
+    if picture.mode.startswith("I"):  # 16 bits: Pillow would cut what is above 255
+        deep = np.asarray(picture).astype(np.float64)
+        return Image.fromarray(np.rint(deep.clip(0, DEEP_WHITE) * WHITE / DEEP_WHITE).astype("u1"))
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        over = picture.convert("RGBA")
+        black = Image.new("RGBA", over.size, "black")
+        return Image.alpha_composite(black, over).convert("L")
+    return picture.convert("L")
+
+
+def _size(image: np.ndarray) -> str:
+    return f"{image.shape[0]} x {image.shape[1]}"

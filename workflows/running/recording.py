@@ -1,0 +1,60 @@
+"""The part of a run that a trace holds."""
+
+from ipvae.errors import InputError
+from ipvae.network.description import IntNetwork
+from ipvae.network.layers import MAX_NEURONS
+from ipvae.network.traces.selection import EVERYTHING, Record
+from ipvae.network.traces.trace import VARIABLES
+
+
+def record_of(
+    network: IntNetwork,
+    variables: str | None = None,
+    every: int = 1,
+    layers: str | None = None,
+    neurons: str | None = None,
+) -> Record:
+    """Return the record that lists in text choose, for `ipvae.run(record=)`.
+
+    Parameters
+    ----------
+    network : IntNetwork
+    variables, layers : str, optional
+        Names that commas part: 'u,z', '1,3'; all without.
+    every : int
+        Steps 0, every, 2 * every, ... are recorded.
+    neurons : str, optional
+        Neurons of the code: '0-15,40'; all without.
+
+    Raises
+    ------
+    InputError
+        If the network has not what they name.
+    """
+    if variables is None and every == 1 and layers is None and neurons is None:
+        return EVERYTHING
+    named = VARIABLES if variables is None else _names(variables)
+    numbers = None if layers is None else _names(layers)
+    indices = {} if neurons is None else {network.code: neuron_indices(neurons)}
+    record = Record(named, every, indices, numbers)
+    record.require_fits(network)
+    return record
+
+
+def neuron_indices(words: str) -> tuple[int, ...]:
+    """Return the indices of '0-15,40', in increasing order."""
+    found: set[int] = set()
+    for word in words.split(","):
+        first, dash, last = (part.strip() for part in word.partition("-"))
+        last = last if dash else first
+        if not (first.isdigit() and last.isdigit() and int(first) <= int(last) < MAX_NEURONS):
+            raise InputError(
+                f"neurons: found '{words}', allowed numbers and ranges below {MAX_NEURONS} as in "
+                "0-15,40"
+            )
+        found.update(range(int(first), int(last) + 1))
+    return tuple(sorted(found))
+
+
+def _names(words: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in words.split(","))

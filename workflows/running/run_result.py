@@ -1,0 +1,115 @@
+"""What a run gave."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ipvae.network.traces.totals import Totals
+from ipvae.network.traces.trace import Trace
+from ipvae.report.numbers import percent
+from ipvae.workflows.results import Result, Table
+
+COUNTED = ("spikes", "zeros", "saturations", "saturations_by_variable")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RunResult(Result):
+    """What a run gave.
+
+    Attributes
+    ----------
+    backend : str
+    images, steps, frames, seed : int
+        Images or streams, updates of each after step 0 (T), frames of a stream (1 of an image),
+        seed of all draws.
+    replayed : bool
+        Whether counts were replayed instead of sampled.
+    seconds : float
+        Wall time of the run; compiling of kernels is not included.
+    totals : Totals or None
+        Messages, spikes, saturations and last row of each layer, summed over images and steps;
+        None where a backend recorded part of its variables only.
+    trace : Trace or None
+        What was recorded; None with `record="totals"`.
+    outputs : dict of layer -> (N, n) int32
+        What the code and the read-outs sent in the last row.
+    code : str
+        Number of the layer whose counts stand for the image.
+    """
+
+    backend: str
+    images: int
+    steps: int
+    frames: int
+    seed: int
+    replayed: bool
+    seconds: float
+    totals: Totals | None
+    trace: Trace | None
+    outputs: dict[str, np.ndarray]
+    code: str
+
+    @property
+    def image_steps_per_second(self) -> float:
+        """Rows 0..T of all images, for each second."""
+        return self.images * (self.steps + 1) / self.seconds
+
+    @property
+    def activity(self) -> dict[str, Any]:
+        """Spikes, part of zeros and saturations of the run; empty where it was not counted."""
+        if self.totals is None:
+            return {}
+        code = self.totals.layers[self.code]
+        values = self.totals.rows * code.z.shape[1]
+        return {
+            "spikes": int(code.sizes.sum()),
+            "zeros": (values - int(code.messages.sum())) / values,
+            "saturations": sum(self.totals.saturations.values()),
+            "saturations_by_variable": self.totals.saturations,
+        }
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the main figures: pairs of name and text."""
+        found = [
+            ("backend", self.backend),
+            ("images x steps", f"{self.images} x {self.steps}"),
+            ("time", f"{self.seconds:.2f} s"),
+            ("speed", f"{self.image_steps_per_second:.0f} image-steps/s"),
+        ]
+        if self.totals is not None:
+            of_run = self.activity
+            found.append(("spikes", f"{of_run['spikes']} ({of_run['zeros']:.1%} zeros)"))
+            found.append(("saturations", str(of_run["saturations"])))
+        return found
+
+    def shown(self, network: str = "run") -> list[Table | str]:
+        """Return the run's extent, its speed, and what was counted."""
+        rows = [
+            ["images x steps", f"{self.images} x {self.steps}"],
+            ["time", f"{self.seconds:.2f} s, {self.image_steps_per_second:.0f} image-steps/s"],
+        ]
+        if self.totals is None:
+            rows.append(["spikes, saturations", "not counted: part of the run was recorded"])
+        else:
+            of_run = self.activity
+            zeros = percent(of_run["zeros"])
+            rows += [
+                ["spikes", f"{of_run['spikes']} ({zeros} of the counts are zero)"],
+                ["saturations", str(of_run["saturations"])],
+            ]
+        return [Table(f"{network} on {self.backend}", ["", ""], rows)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data, with the keys of `ipvae run --json`."""
+        return {
+            "backend": self.backend,
+            "samples": self.images,
+            "steps": self.steps,
+            "seed": self.seed,
+            "draws": "replayed" if self.replayed else "sampled",
+            "seconds": self.seconds,
+            "image_steps_per_second": self.image_steps_per_second,
+            "frames": self.frames,
+            **(self.activity or dict.fromkeys(COUNTED)),
+        }
