@@ -86,7 +86,7 @@ def test_numba_that_is_switched_off_is_one_line(monkeypatch):
         compiled()
 
 
-@pytest.mark.parametrize("module", ["emulator.kernels", "float_models.kernels"])
+@pytest.mark.parametrize("module", ["emulator.simd.kernels", "float_models.inference.kernels"])
 def test_kernels_of_a_numba_that_is_switched_off_are_one_line(module):
     code = (
         "import os; os.environ['NUMBA_DISABLE_JIT'] = '1'\n"

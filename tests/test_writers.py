@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parent / "writers.py"
+SCRIPT = Path(__file__).parent / "support" / "writers.py"
 WRITERS = (
     *("network", "trace", "streamed trace", "recorded draws", "NIR", "model", "resume state"),
     *("metrics log", "page", "picture", "text", "profile"),

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from ipvae.energy.counting.layer_counts import drive_macs, layer_sums
-from ipvae.moved import moved
 from ipvae.network.description import IntNetwork
 from ipvae.network.traces.activity import Activity, activity_of
 from ipvae.network.traces.totals import Totals
@@ -120,14 +119,3 @@ def image_sums(network: IntNetwork, activity: Activity) -> dict[str, np.ndarray]
 def network_drive_macs(network: IntNetwork) -> int:
     """Products of the drive for one image, all layers."""
     return sum(drive_macs(layer) for layer in network.layers.values())
-
-
-__getattr__ = moved(
-    __name__,
-    {
-        "count": (
-            "ipvae.energy.counting.counts:count_run",
-            "ipvae.count_operations(network, result)",
-        ),
-    },
-)

@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from ipvae.cli.main import run_command
 from ipvae.train.datasets import patches
 
-MODELS = Path(__file__).resolve().parent.parent / "models"
+MODELS = Path(__file__).resolve().parents[2] / "models"
 SEED = 20261130
 NAMES = sorted(path.parent.name for path in MODELS.glob("*/model.json"))
 

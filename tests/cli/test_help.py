@@ -26,7 +26,7 @@ LIGHT = ("check", "diff", "doctor", "export", "info", "run", "verify")
 
 def function_of(name):
     module, function = ENTRIES[name].home.split(":")
-    return getattr(import_module(f"ipvae.cli.{module}"), function)
+    return getattr(import_module(f"ipvae.cli.commands.{module}"), function)
 
 
 def context_of(name, **more):

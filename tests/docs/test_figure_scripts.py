@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 BETAS = {"ipvae": (2, 96), "pvae-linear": (0.25, 8)}
 CHANGES = ["--rotate", "0,90", "--shift", "1,2", "--contrast", "0.5,1"]
 STEPS = {

@@ -19,7 +19,7 @@ from ipvae.lava_procs.importing import import_lava
 
 pytestmark = [pytest.mark.lava(), pytest.mark.xdist_group("documents")]
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "loihi2.md").read_text()
 COMMANDS = re.findall(r"^    (\.venv/bin/.*)$", TEXT, re.M)
 STAND_IN = ROOT / "tests" / "lava_procs" / "stand_in"
@@ -123,9 +123,11 @@ def example():
     """The model of the page, as a program that says whether it is accepted."""
     (found,) = re.findall(r"^(    import numpy as np\n.*?)\n\n\*\*", TEXT, re.M | re.S)
     code = "\n".join(line[4:] for line in found.splitlines())
-    check = "from ipvae.lava_procs import loihi2_models\n"
+    check = "from ipvae.lava_procs.board import neuro_core_models\n"
     check += "from ipvae.lava_procs.importing import import_lava\nimport_lava()\n"
-    return f"{check}{code}\nloihi2_models.check_model(NcPoissonNeuron, 'here')\nprint('accepted')"
+    return (
+        f"{check}{code}\nneuro_core_models.check_model(NcPoissonNeuron, 'here')\nprint('accepted')"
+    )
 
 
 def test_the_model_of_the_page_is_accepted_where_an_extension_is():
@@ -152,8 +154,8 @@ def test_a_process_that_has_an_extension_accepts_it_too():
 
 
 def test_every_error_of_the_page_is_in_the_code_and_the_other_way_round():
-    names = ("loihi2_board", "loihi2_models", "loihi2_profile")
-    source = "".join((ROOT / "lava_procs" / f"{name}.py").read_text() for name in names)
+    names = ("find", "neuro_core_models", "profile")
+    source = "".join((ROOT / "lava_procs" / "board" / f"{name}.py").read_text() for name in names)
     calls = source.split("raise failed(")[1:]
     table = TEXT[TEXT.index("## 7.") : TEXT.index("## 8.")]
     rows = re.findall(r"^\| (`[^|]*`) \|", table, re.M)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 WITH_TARGETS = ["README.md", "CONTRIBUTING.md", "hw_tests/README.md"]
 LEAST = {
     "README.md": 10,

@@ -120,7 +120,7 @@ def test_kernels_are_compiled_anew_when_their_sources_change():
     """Their names, by which numba looks for them, hold a digest of all files they come from."""
     assert kernels.run_poisson.py_func.__qualname__ == f"run_poisson_{kernels._DIGEST}"
     files = [ROOT / "emulator" / f"{m.__name__.split('.')[-1]}.py" for m in kernels._COMPILED]
-    files.append(ROOT / "emulator" / "kernels.py")
+    files.append(ROOT / "emulator" / "simd" / "kernels.py")
     imported = {ROOT / "emulator" / f"{name}.py" for name in _imported_by(files)}
     assert imported <= set(files)
 

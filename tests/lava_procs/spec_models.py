@@ -22,7 +22,7 @@ from ipvae.lava_procs.procs.graded_neuron.process import GradedNeuron
 from ipvae.lava_procs.procs.poisson_neuron.process import PoissonNeuron
 from ipvae.lava_procs.register_constants import layer_words, neuron_words
 
-_PATH = Path(__file__).resolve().parents[1] / "neuron_program.py"
+_PATH = Path(__file__).resolve().parents[1] / "support" / "neuron_program.py"
 _SPEC = importlib.util.spec_from_file_location("neuron_program", _PATH)
 assert _SPEC is not None and _SPEC.loader is not None
 neuron_program = importlib.util.module_from_spec(_SPEC)

@@ -18,7 +18,7 @@ from unittest import mock
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SMALL = 48
 """Neurons of the models that take the place of models/mnist and models/patches, which have 512."""
 MOST = {"--epochs": 3}

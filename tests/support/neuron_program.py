@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-FOLDER = Path(__file__).resolve().parent.parent / "docs" / "loihi2"
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "loihi2"
 KEPT = ("states", "constants", "neuron_constants")
 COMPARISONS = {
     "eq": np.equal,

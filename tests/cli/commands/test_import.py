@@ -13,7 +13,7 @@ import pytest
 from ipvae.network.io.network_file import read_network
 from ipvae.train.datasets.images import load_images
 
-GOLDEN = Path(__file__).parent.parent / "export" / "iterative_vae"
+GOLDEN = Path(__file__).parents[2] / "export" / "iterative_vae"
 CHECKPOINT = next(GOLDEN.glob("*.pt"))
 
 

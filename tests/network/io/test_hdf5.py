@@ -304,7 +304,7 @@ def test_reading_takes_at_most_64_mb_beyond_twice_the_declared_size(tmp_path, ma
     code = (
         "import resource, sys\n"
         "from ipvae.network.io.network_file import read_network\n"
-        "from ipvae.network import poisson\n"
+        "from ipvae.network.rules import poisson\n"
         "poisson.thresholds()\n"
         "peak = lambda who: resource.getrusage(who).ru_maxrss * 1024\n"
         "before = peak(resource.RUSAGE_SELF)\n"

@@ -59,7 +59,7 @@ def test_the_same_input_gives_the_same_bytes_whatever_the_users_settings_are(dra
 
 def test_pyplot_is_not_touched(tmp_path):
     program = (
-        "import sys, numpy as np; from ipvae.report import tiles; "
+        "import sys, numpy as np; from ipvae.report.pictures import tiles; "
         f"tiles.samples({str(tmp_path / 'a.png')!r}, np.ones((2, 4)), (2, 2), 'x', signed=False); "
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
