@@ -14,7 +14,7 @@ from numba.core import types
 
 from ipvae.emulator import layout
 from ipvae.emulator.simd import blocks, drawing
-from ipvae.emulator.simd.int32x16 import ADDRESS, LANES, Code, address, kernel, moved, start_of
+from ipvae.emulator.simd.int32x16 import ADDRESS, LANES, IrBuilder, address, kernel, moved, start_of
 from ipvae.emulator.simd.messages import receive
 from ipvae.emulator.tile import Tile
 
@@ -23,7 +23,7 @@ _VECTORS = 16
 
 
 @kernel(types.void, types.int64, types.int64, *[ADDRESS] * 3)
-def add_rows(c: Code, n: Any, row_bytes: Any, rows: Any, weights: Any, total: Any) -> None:
+def add_rows(c: IrBuilder, n: Any, row_bytes: Any, rows: Any, weights: Any, total: Any) -> None:
     """Add up `n` rows of int8 weights, 256 receivers at a time: nothing but the additions."""
     sums = [c.variable(c.lanes(0)) for _ in range(_VECTORS)]
     signed = ir.VectorType(ir.IntType(8), LANES)

@@ -30,7 +30,7 @@ import torch
 from ipvae.float_models.checkpoint import load_checkpoint
 from ipvae.float_models.config import TrainConfig, preset_config
 from ipvae.train.datasets.images import load_images
-from ipvae.train.fused.gradient import Means, Workspace
+from ipvae.train.fused.gradient import TrainContext, Workspace
 from ipvae.train.fused.parallel import matrix_precision, workers
 from ipvae.train.models.trainable_ipvae import IPVAE
 from ipvae.train.run.fit import new_optimiser, optimise
@@ -76,7 +76,7 @@ class Ours:
         """Train on all batches once; sample-steps per second."""
         precision = matrix_precision(self.config.precision)
         with precision, workers(self.config.threads) as for_each:
-            means = Means(for_each, workspace=self.workspace)
+            means = TrainContext(for_each, workspace=self.workspace)
             start = time.perf_counter()
             for batch in torch.split(self.x, BATCH):
                 optimise(

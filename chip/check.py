@@ -14,7 +14,7 @@ from ipvae.chip.core_memory import (
     layer_shapes,
     least_cores,
 )
-from ipvae.chip.limits import Line
+from ipvae.chip.limits import LimitCheck
 from ipvae.network.description import IntNetwork
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.proof.bounds import Bound, bounds
@@ -37,12 +37,12 @@ class CheckResult:
     """What `ipvae check` reports."""
 
     target: str
-    lines: list[Line]
+    lines: list[LimitCheck]
     bounds: list[Bound]
     cores: CoreRange | None
 
     @property
-    def violations(self) -> list[Line]:
+    def violations(self) -> list[LimitCheck]:
         """Limits that are exceeded."""
         return [line for line in self.lines if not line.holds]
 
@@ -81,16 +81,16 @@ def check(network: IntNetwork, target: str = "loihi2") -> CheckResult:
     """
     board = limits.target_named(target)
     proofs = bounds(network)
-    lines: list[Line] = []
+    lines: list[LimitCheck] = []
     for name, layer in network.layers.items():
         where = f"layer {name}"
         if layer.weight_rec is not None:
             reach = _reach(layer.weight_rec)
-            lines.append(Line("weight_magnitude", reach, 128, f"{where}: weight_rec"))
+            lines.append(LimitCheck("weight_magnitude", reach, 128, f"{where}: weight_rec"))
         payload = _payload_bits(layer)
-        lines.append(Line("payload_bits", payload, limits.PAYLOAD_BITS_MAX, f"{where}: z"))
+        lines.append(LimitCheck("payload_bits", payload, limits.PAYLOAD_BITS_MAX, f"{where}: z"))
         lines += [
-            Line("overflow", b.reach, b.allowed, f"{where}: {b.variable}")
+            LimitCheck("overflow", b.reach, b.allowed, f"{where}: {b.variable}")
             for b in proofs
             if b.layer == name and (b.variable in WIDEST or not b.holds)
         ]
@@ -104,15 +104,15 @@ SHOWN = ("neurons_per_core", "synapse_words_per_core", "shared_words_per_core")
 
 def _memory(
     shapes: tuple[LayerShape, ...], board: limits.Target
-) -> tuple[list[Line], CoreRange | None]:
+) -> tuple[list[LimitCheck], CoreRange | None]:
     """What the fullest core of each layer holds by the conservative reading, and all cores."""
-    lines: list[Line] = []
+    lines: list[LimitCheck] = []
     low = high = 0
     for shape in shapes:
         fewest, most = (least_cores(shape, reading) for reading in READINGS)
-        if isinstance(most, Line):
+        if isinstance(most, LimitCheck):
             return [*lines, most], None
-        assert not isinstance(fewest, Line)  # the optimistic reading asks for less
+        assert not isinstance(fewest, LimitCheck)  # the optimistic reading asks for less
         low, high = low + fewest, high + most
         cores = f"{most} core{'s' if most > 1 else ''}"
         if fewest < most:
@@ -122,7 +122,7 @@ def _memory(
         fullest = max(held, key=lambda line: line.share)
         lines += [line for line in held if line.rule in SHOWN or line is fullest]
     where = "layer 1" if len(shapes) == 1 else f"layers 1 to {len(shapes)}"
-    lines.append(Line("cores", high, board.cores, f"{where}: {board.title}"))
+    lines.append(LimitCheck("cores", high, board.cores, f"{where}: {board.title}"))
     return lines, CoreRange(low, high)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ipvae.chip import limits
-from ipvae.chip.limits import Line
+from ipvae.chip.limits import LimitCheck
 from ipvae.network.description import IntNetwork
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.traces.activity import Activity, received_activity
@@ -31,7 +31,7 @@ _LIMITS = {
 
 
 @dataclass(frozen=True)
-class Reading:
+class MemoryModel:
     """One way to read the logs.
 
     Attributes
@@ -55,8 +55,8 @@ class Reading:
         return limits.WEIGHT_BITS + index
 
 
-OPTIMISTIC = Reading("optimistic", None, 0)
-CONSERVATIVE = Reading("conservative", 12, math.ceil(limits.DRAW_TABLE_BYTES / 8))
+OPTIMISTIC = MemoryModel("optimistic", None, 0)
+CONSERVATIVE = MemoryModel("conservative", 12, math.ceil(limits.DRAW_TABLE_BYTES / 8))
 READINGS = (OPTIMISTIC, CONSERVATIVE)
 
 
@@ -134,7 +134,7 @@ def dense_words(n_in: int, n_out: int, bits: int) -> int:
     return n_in * math.ceil((n_out * bits + 32) / 64)
 
 
-def core_words(shape: LayerShape, neurons: int, reading: Reading) -> dict[str, int]:
+def core_words(shape: LayerShape, neurons: int, reading: MemoryModel) -> dict[str, int]:
     """What a core holds with so many neurons of a layer, by rule.
 
     As in the logs: one word of AxonIn for each neuron that is heard, the dense block, one word
@@ -157,13 +157,15 @@ def core_words(shape: LayerShape, neurons: int, reading: Reading) -> dict[str, i
     }
 
 
-def core_lines(shape: LayerShape, neurons: int, reading: Reading, where: str) -> list[Line]:
+def core_lines(
+    shape: LayerShape, neurons: int, reading: MemoryModel, where: str
+) -> list[LimitCheck]:
     """The same beside what is allowed."""
     found = core_words(shape, neurons, reading)
-    return [Line(rule, found[rule], allowed, where) for rule, allowed in _LIMITS.items()]
+    return [LimitCheck(rule, found[rule], allowed, where) for rule, allowed in _LIMITS.items()]
 
 
-def most_neurons(shape: LayerShape, reading: Reading) -> int:
+def most_neurons(shape: LayerShape, reading: MemoryModel) -> int:
     """Most neurons of a layer that one core holds, up to all of them; 0 if not even one."""
     low, high = 0, shape.neurons
     while low < high:
@@ -175,7 +177,7 @@ def most_neurons(shape: LayerShape, reading: Reading) -> int:
     return low
 
 
-def least_cores(shape: LayerShape, reading: Reading) -> int | Line:
+def least_cores(shape: LayerShape, reading: MemoryModel) -> int | LimitCheck:
     """Fewest cores of a layer, split by neuron; or the limit that one neuron alone exceeds."""
     most = most_neurons(shape, reading)
     if most:

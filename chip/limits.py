@@ -74,7 +74,7 @@ def target_named(name: str) -> Target:
 
 
 @dataclass(frozen=True)
-class Line:
+class LimitCheck:
     """One limit and what the network needs of it."""
 
     rule: str

@@ -10,8 +10,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ipvae.chip.core_memory import LayerShape, Reading, core_lines, least_cores, most_neurons
-from ipvae.chip.limits import USABLE_CORES, Line, Target
+from ipvae.chip.core_memory import LayerShape, MemoryModel, core_lines, least_cores, most_neurons
+from ipvae.chip.limits import USABLE_CORES, LimitCheck, Target
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class Placement:
     Attributes
     ----------
     target : Target
-    reading : Reading
+    reading : MemoryModel
     shapes : tuple of LayerShape
     n_cores : tuple of int
         Cores of each layer.
     """
 
     target: Target
-    reading: Reading
+    reading: MemoryModel
     shapes: tuple[LayerShape, ...]
     n_cores: tuple[int, ...]
 
@@ -86,7 +86,7 @@ class Placement:
         return math.ceil(self.shapes[i].neurons / self.n_cores[i])
 
     @property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[LimitCheck]:
         """Every limit, at the fullest core of each layer and over all cores."""
         found = [
             line
@@ -96,14 +96,14 @@ class Placement:
             )
         ]
         where = f"all layers: {self.target.title}"
-        return [*found, Line("cores", self.total_cores, self.target.cores, where)]
+        return [*found, LimitCheck("cores", self.total_cores, self.target.cores, where)]
 
     @property
-    def binding(self) -> Line:
+    def binding(self) -> LimitCheck:
         """The limit of which the largest part is used."""
         return max(self.lines, key=lambda line: line.share)
 
-    def next_broken(self, i: int) -> Line | None:
+    def next_broken(self, i: int) -> LimitCheck | None:
         """Limit that one neuron more than a core of layer i can hold would exceed.
 
         None where one core could hold the whole layer.
@@ -124,17 +124,17 @@ class Placement:
 def place(
     shapes: tuple[LayerShape, ...],
     target: Target,
-    reading: Reading,
+    reading: MemoryModel,
     received: Mapping[str, float],
     most_cores: int | None = None,
-) -> Placement | Line:
+) -> Placement | LimitCheck:
     """Place a network on as few cores as hold it, or on up to `most_cores` of them.
 
     Parameters
     ----------
     shapes : tuple of LayerShape
     target : Target
-    reading : Reading
+    reading : MemoryModel
     received : mapping of layer -> float
         Messages that a layer receives in one update: each costs one synaptic operation per
         neuron of the layer, wherever the neuron is.
@@ -149,7 +149,7 @@ def place(
     least: list[int] = []
     for shape in shapes:
         cores = least_cores(shape, reading)
-        if isinstance(cores, Line):
+        if isinstance(cores, LimitCheck):
             return cores
         least.append(cores)
     if most_cores is not None and most_cores > sum(least):

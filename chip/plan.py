@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from ipvae.chip.core_memory import MODEL, READINGS, LayerShape, core_words
-from ipvae.chip.limits import USABLE_CORES, Line, Target
+from ipvae.chip.limits import USABLE_CORES, LimitCheck, Target
 from ipvae.chip.placement import Core, Placement, place
 from ipvae.errors import InputError
 from ipvae.network.traces.activity import Activity
@@ -24,17 +24,17 @@ class Plan:
     target : Target
     shapes : tuple of LayerShape
     activity : Activity
-    optimistic, conservative : Placement or Line
+    optimistic, conservative : Placement or LimitCheck
     """
 
     target: Target
     shapes: tuple[LayerShape, ...]
     activity: Activity
-    optimistic: Placement | Line
-    conservative: Placement | Line
+    optimistic: Placement | LimitCheck
+    conservative: Placement | LimitCheck
 
     @property
-    def readings(self) -> dict[str, Placement | Line]:
+    def readings(self) -> dict[str, Placement | LimitCheck]:
         """Both, by name."""
         return {"optimistic": self.optimistic, "conservative": self.conservative}
 
@@ -55,7 +55,7 @@ class Plan:
             "fits": self.fits,
             "readings": {
                 name: _not_placed(found)
-                if isinstance(found, Line)
+                if isinstance(found, LimitCheck)
                 else _placed(found, self.activity)
                 for name, found in self.readings.items()
             },
@@ -177,12 +177,12 @@ def peak_ops(placement: Placement, activity: Activity) -> int:
     )
 
 
-def limit(line: Line) -> dict:
+def limit(line: LimitCheck) -> dict:
     """JSON data of a limit and its margin, a part of what is allowed."""
     return {**asdict(line), "margin": 1 - line.share}
 
 
-def _not_placed(line: Line) -> dict:
+def _not_placed(line: LimitCheck) -> dict:
     return {"fits": False, "cores": None, "binding": limit(line)}
 
 

@@ -156,7 +156,7 @@ def run_until_settled(
     InputError, DescriptionError
     """
     tiles = emulator.tiles(images, n_steps, seed, first_image)
-    left = _Left(emulator.network, len(images), tiles)
+    left = _FinalState(emulator.network, len(images), tiles)
     running, first = [], 0
     for tile in tiles:
         running.append(_Running(tile, np.arange(first, first + tile.n)))
@@ -174,7 +174,7 @@ def run_until_settled(
     return left.stopped(n_steps)
 
 
-class _Left:
+class _FinalState:
     """What images were left with, by their index, and all tiles for what they counted."""
 
     def __init__(self, network: IntNetwork, n_images: int, tiles: list[Tile]) -> None:
@@ -215,7 +215,7 @@ class _Running:
         self.tile, self.images = tile, images
         self._figures = np.zeros((0, len(images)))
 
-    def check(self, rule: StopRule, step: int, budget: int, left: _Left) -> int:
+    def check(self, rule: StopRule, step: int, budget: int, left: _FinalState) -> int:
         """Judge all images; note, drop and count those that stop."""
         settled = self._settled(rule, step, left)
         stops = settled | (step == budget)
@@ -228,7 +228,7 @@ class _Running:
             self.tile.keep(stay)
         return len(gone)
 
-    def _settled(self, rule: StopRule, step: int, left: _Left) -> np.ndarray:
+    def _settled(self, rule: StopRule, step: int, left: _FinalState) -> np.ndarray:
         if step % rule.every:
             return np.zeros(len(self.images), dtype=bool)
         k = left.last[left.code][0].shape[1]

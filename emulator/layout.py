@@ -13,7 +13,7 @@ from ipvae.network.rules import random_source
 from ipvae.network.rules.activations import SWISH, ceiling_table, swish_table
 from ipvae.network.rules.arithmetic import SELF_MAX, TERM_MAX, input_limit
 from ipvae.network.rules.poisson import thresholds
-from ipvae.network.schedule import AnyLayer, Stage
+from ipvae.network.schedule import AnyLayer, ScheduledLayer
 
 CACHED_QUADS = 128
 """Quads of senders whose weights to one block fill two thirds of a level-1 cache of 48 KB."""
@@ -127,7 +127,7 @@ class Sums(NamedTuple):
     peaks: np.ndarray
 
 
-class Work(NamedTuple):
+class TileMemory(NamedTuple):
     """Scratch of one image's draws."""
 
     uniforms: np.ndarray
@@ -148,7 +148,7 @@ class Work(NamedTuple):
 class Part:
     """A layer in its place, as the kernels take it."""
 
-    stage: Stage
+    stage: ScheduledLayer
     fixed: Fixed
     rules: PoissonRules | GradedRules
     synapses: Synapses
@@ -348,10 +348,10 @@ def new_sums(part: Part) -> Sums:
     )
 
 
-def new_work(width: int) -> Work:
+def new_work(width: int) -> TileMemory:
     """Scratch for layers up to a width."""
     further = 31 * width + 2 * blocks.LANES
-    return Work(
+    return TileMemory(
         uniforms=aligned((width,), np.int32),
         active=np.zeros(width + blocks.LANES, np.int32),
         split=np.zeros(width + blocks.LANES, np.int32),

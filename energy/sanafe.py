@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from ipvae.chip.core_memory import CONSERVATIVE, layer_shapes
-from ipvae.chip.limits import TARGETS, Line
+from ipvae.chip.limits import TARGETS, LimitCheck
 from ipvae.chip.placement import Placement, place
 from ipvae.energy.models.row import EnergyRow, TimeRow
 from ipvae.energy.models.sanafe import SPIKE_OUT_PJ
 from ipvae.errors import BackendError, InputError
 from ipvae.network.description import IntNetwork
-from ipvae.network.schedule import Stage
+from ipvae.network.schedule import ScheduledLayer
 from ipvae.network.traces.activity import activity_of, received_messages
 from ipvae.network.traces.trace import Trace
 
@@ -142,7 +142,7 @@ def simulate(network: IntNetwork, trace: Trace) -> Simulated:
 def _placed(network: IntNetwork, trace: Trace, cores: int) -> Placement:
     received = activity_of(network, trace, plan=True).received
     found = place(layer_shapes(network), TARGETS["hala-point"], CONSERVATIVE, received)
-    if isinstance(found, Line):
+    if isinstance(found, LimitCheck):
         raise InputError(
             f"sanafe: the memory model does not fit the network ({found.rule} {found.found:,} of "
             f"{found.allowed:,}, {found.where}); leave it out"
@@ -170,7 +170,7 @@ def _build(
     return net
 
 
-def _listeners(net: Any, arch: Any, stage: Stage, placement: Placement) -> Any:
+def _listeners(net: Any, arch: Any, stage: ScheduledLayer, placement: Placement) -> Any:
     """Neurons of a layer, which are updated at every step and never fire."""
     group = net.create_neuron_group(
         f"layer{stage.name}",
@@ -186,7 +186,7 @@ def _listeners(net: Any, arch: Any, stage: Stage, placement: Placement) -> Any:
 
 
 def _replay(
-    net: Any, arch: Any, stage: Stage, trace: Trace, placement: Placement, used: list[int]
+    net: Any, arch: Any, stage: ScheduledLayer, trace: Trace, placement: Placement, used: list[int]
 ) -> Any:
     """Input neurons that send what a layer hears, image after image.
 

@@ -24,7 +24,7 @@ from ipvae.float_models.description import (
     unreadable,
 )
 from ipvae.float_models.parameters import check_names, check_params, optional_tensors
-from ipvae.float_models.zoo import MEMBERS, Member
+from ipvae.float_models.zoo import MODEL_SPECS, ModelSpec
 from ipvae.results import Result, json_data
 
 
@@ -34,7 +34,7 @@ class Checkpoint(Result):
 
     Attributes
     ----------
-    params : by name, see `ipvae.float_models.zoo.Member.tensors`; all float32 and finite
+    params : by name, see `ipvae.float_models.zoo.ModelSpec.tensors`; all float32 and finite
     config : how it was trained, None where it was not trained here
     data : what it was trained on
     metrics : last figures of its training, by name
@@ -49,13 +49,13 @@ class Checkpoint(Result):
 
     @property
     def model(self) -> str:
-        """Name of the model, a key of `ipvae.float_models.zoo.MEMBERS`."""
+        """Name of the model, a key of `ipvae.float_models.zoo.MODEL_SPECS`."""
         return model_of(self.config)
 
     @property
-    def member(self) -> Member:
+    def member(self) -> ModelSpec:
         """Parts of the model."""
-        return MEMBERS[self.model]
+        return MODEL_SPECS[self.model]
 
     @property
     def n_pixels(self) -> int:
@@ -194,7 +194,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
                 f"{weights}: does not belong to {description.name} beside it (their marks differ); "
                 "both must come from one save. Train or copy the model again."
             )
-        _require_unchanged(content, stored, MEMBERS[model_of(config)], weights)
+        _require_unchanged(content, stored, MODEL_SPECS[model_of(config)], weights)
     start = content.get("start")
     return Checkpoint(
         params, config, data, content["metrics"], start if isinstance(start, str) else None
@@ -223,7 +223,7 @@ def from_text(text: bytes, params: dict[str, np.ndarray], where: Path) -> Checkp
     content = parse(text, where)
     config, data = read_header(content, where)
     check_params(params, data, str(where), model_of(config))
-    _require_unchanged(content, params, MEMBERS[model_of(config)], where)
+    _require_unchanged(content, params, MODEL_SPECS[model_of(config)], where)
     start = content.get("start")
     return Checkpoint(
         params, config, data, content["metrics"], start if isinstance(start, str) else None
@@ -245,14 +245,14 @@ def _content(checkpoint: Checkpoint) -> dict[str, Any]:
     return content
 
 
-def _in_order(member: Member, params: dict[str, np.ndarray]) -> list[str]:
+def _in_order(member: ModelSpec, params: dict[str, np.ndarray]) -> list[str]:
     """Names of the tensors in the order of the file."""
     names = [*member.tensors, *optional_tensors(member)]
     return [name for name in names if name in params]
 
 
 def _require_unchanged(
-    content: dict[str, Any], stored: dict[str, np.ndarray], member: Member, where: Path
+    content: dict[str, Any], stored: dict[str, np.ndarray], member: ModelSpec, where: Path
 ) -> None:
     """Refuse a description and tensors that do not give the mark that was stored with them."""
     unmarked = {key: value for key, value in content.items() if key != "pair"}
@@ -299,7 +299,7 @@ def _read_weights(path: Path, model: str) -> tuple[dict[str, np.ndarray], dict[s
         with safe_open(str(path), framework="numpy") as file:
             names = list(file.keys())
             # A name that is not ours may be of a type that NumPy lacks: do not read it.
-            allowed = {*MEMBERS[model].tensors, *optional_tensors(MEMBERS[model])}
+            allowed = {*MODEL_SPECS[model].tensors, *optional_tensors(MODEL_SPECS[model])}
             params = {name: file.get_tensor(name) for name in names if name in allowed}
             metadata = file.metadata() or {}
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ipvae.errors import ConfigError
-from ipvae.float_models.zoo import MEMBERS, RELAXATIONS
+from ipvae.float_models.zoo import MODEL_SPECS, RELAXATIONS
 
 VERSION = 1
 KL_FORMS = ("official", "exact")
 PRECISIONS = ("float32", "bfloat16")
-MODELS = tuple(MEMBERS)
+MODELS = tuple(MODEL_SPECS)
 WEIGHT_BITS = (0, *range(2, 9))
 
 
@@ -25,7 +25,7 @@ class TrainConfig:
     Attributes
     ----------
     preset : name of the data set, a key of `PRESETS`, or `ARRAYS` for a user's own images
-    model : key of `ipvae.float_models.zoo.MEMBERS`
+    model : key of `ipvae.float_models.zoo.MODEL_SPECS`
     latents : K, number of neurons
     steps : T, unrolled updates for each image; 1 for an amortized model
     first_steps, growth_fraction :
@@ -279,7 +279,7 @@ def images_config(n_images: int, n_pixels: int, signed: bool, **overrides: Any) 
 def _config(base: dict[str, Any], overrides: dict[str, Any]) -> TrainConfig:
     """Settings of a preset, then a model's own, then those that were given."""
     given = {name: value for name, value in overrides.items() if value is not None}
-    member = MEMBERS.get(given.get("model", "ipvae"))
+    member = MODEL_SPECS.get(given.get("model", "ipvae"))
     own = member.settings if member else {}
     chosen = {**base, **own, **given}
     if "first_steps" not in given:  # the preset's belongs to the preset's T
@@ -332,9 +332,9 @@ def _check_types(config: TrainConfig) -> None:
 
 
 def _check_member(config: TrainConfig) -> None:
-    member = MEMBERS[config.model]
+    member = MODEL_SPECS[config.model]
     if member.inference == "amortized" and config.steps != 1:
-        iterative = [name for name, other in MEMBERS.items() if other.inference != "amortized"]
+        iterative = [name for name, other in MODEL_SPECS.items() if other.inference != "amortized"]
         raise ConfigError(
             f"training setting 'steps' is {config.steps}, but {config.model} infers in one pass; "
             f"allowed is 1. Omit steps=, or train one of {', '.join(iterative)}."

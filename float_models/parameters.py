@@ -4,18 +4,18 @@ import numpy as np
 
 from ipvae.errors import CheckpointError
 from ipvae.float_models.data import DataInfo
-from ipvae.float_models.zoo import MEMBERS, UNIT, Member, Shape
+from ipvae.float_models.zoo import MODEL_SPECS, UNIT, ModelSpec, Shape
 
 
-def optional_tensors(member: Member) -> dict[str, Shape]:
+def optional_tensors(member: ModelSpec) -> dict[str, Shape]:
     """Return symbolic shapes of tensors that a model may have besides, in the file's order."""
     return {**member.rounded, **UNIT}
 
 
 def check_names(names: set[str], where: str, model: str) -> None:
     """Raise CheckpointError if tensors are missing or unknown."""
-    needed = set(MEMBERS[model].tensors)
-    allowed = needed | set(optional_tensors(MEMBERS[model]))
+    needed = set(MODEL_SPECS[model].tensors)
+    allowed = needed | set(optional_tensors(MODEL_SPECS[model]))
     if not needed <= names <= allowed:
         unknown, missing = sorted(names - allowed), sorted(needed - names)
         raise CheckpointError(
@@ -29,7 +29,7 @@ def check_params(
 ) -> None:
     """Refuse parameters of another name, shape or type, or that are not finite."""
     check_names(set(params), where, model)
-    member = MEMBERS[model]
+    member = MODEL_SPECS[model]
     m = data.image_shape[0] * data.image_shape[1]
     rules = member.belief_name
     if params[rules].ndim != 1 or params[rules].size == 0:

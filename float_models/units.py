@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ipvae.float_models.zoo import Member
+from ipvae.float_models.zoo import ModelSpec
 
 _POWERS: dict[str | None, dict[str, int]] = {
     None: {},
@@ -29,7 +29,7 @@ _POWERS: dict[str | None, dict[str, int]] = {
 
 
 def in_real_units(
-    params: Mapping[str, np.ndarray], member: Member, unit: float
+    params: Mapping[str, np.ndarray], member: ModelSpec, unit: float
 ) -> dict[str, np.ndarray]:
     """Return the parameters for images that were divided by `unit` in training.
 
@@ -46,7 +46,7 @@ def in_real_units(
 
 
 def in_training_units(
-    params: Mapping[str, np.ndarray], member: Member
+    params: Mapping[str, np.ndarray], member: ModelSpec
 ) -> tuple[dict[str, np.ndarray], float]:
     """Return the parameters as training had them, and the unit: the inverse of `in_real_units`."""
     unit = unit_of(params)
@@ -61,7 +61,9 @@ def unit_of(params: Mapping[str, np.ndarray]) -> float:
     return 2.0 ** round(float(params["log_unit"]) / math.log(2.0))
 
 
-def _scaled(params: Mapping[str, np.ndarray], member: Member, unit: float) -> dict[str, np.ndarray]:
+def _scaled(
+    params: Mapping[str, np.ndarray], member: ModelSpec, unit: float
+) -> dict[str, np.ndarray]:
     powers = {"phi": 1, **_POWERS[member.encoder]}
     return {
         name: array * np.float32(unit ** powers[name]) if name in powers else array

@@ -1,6 +1,6 @@
 """Every model that can be trained, as a choice of parts.
 
-A new member is one entry of `MEMBERS`: its latent, how it infers and its encoder
+A new member is one entry of `MODEL_SPECS`: its latent, how it infers and its encoder
 (`ipvae.float_models.inference.steps`; to train it, `ipvae.train.models.vae`). All have the linear
 decoder x ~ N(Phi z, sigma^2), one deviation for each pixel.
 """
@@ -62,7 +62,7 @@ HALVINGS = {"conv1_weight": 2, "conv2_weight": 4}
 
 
 @dataclass(frozen=True)
-class Member:
+class ModelSpec:
     """One model.
 
     Attributes
@@ -129,20 +129,20 @@ class Member:
 _ITERATIVE_GAUSSIAN = {"kl": "exact", "beta": 8.0, "learning_rate": 0.005}
 _AMORTIZED = {"kl": "exact", "steps": 1, "beta": 1.0, "learning_rate": 0.02}
 
-MEMBERS: dict[str, Member] = {
-    "ipvae": Member("poisson", "iterative", rounded={"recurrent_change": ("K", "K")}),
-    "igvae": Member("gaussian", "iterative", settings=_ITERATIVE_GAUSSIAN),
-    "igrelu": Member("rectified", "iterative", settings=_ITERATIVE_GAUSSIAN),
-    "iavae": Member("poisson", "hybrid", "linear"),
+MODEL_SPECS: dict[str, ModelSpec] = {
+    "ipvae": ModelSpec("poisson", "iterative", rounded={"recurrent_change": ("K", "K")}),
+    "igvae": ModelSpec("gaussian", "iterative", settings=_ITERATIVE_GAUSSIAN),
+    "igrelu": ModelSpec("rectified", "iterative", settings=_ITERATIVE_GAUSSIAN),
+    "iavae": ModelSpec("poisson", "hybrid", "linear"),
     **{
-        f"{family}-{encoder}": Member(latent, "amortized", encoder, _AMORTIZED)
+        f"{family}-{encoder}": ModelSpec(latent, "amortized", encoder, _AMORTIZED)
         for family, latent in (("pvae", "poisson"), ("gvae", "gaussian"), ("grelu", "rectified"))
         for encoder in ENCODERS
     },
 }
 
 
-def input_macs(member: Member, image_shape: tuple[int, int], latents: int) -> int:
+def input_macs(member: ModelSpec, image_shape: tuple[int, int], latents: int) -> int:
     """Return multiply-accumulates, for one image, of the encoder and of the drive.
 
     The encoder takes each weight once, or once for every place of a convolution's output, padding
@@ -150,7 +150,7 @@ def input_macs(member: Member, image_shape: tuple[int, int], latents: int) -> in
 
     Parameters
     ----------
-    member : see `ipvae.float_models.zoo.MEMBERS`
+    member : see `ipvae.float_models.zoo.MODEL_SPECS`
     image_shape : (height, width), their product is M
     latents : K
     """

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ipvae.lava_procs.importing import import_lava
-from ipvae.lava_procs.supervision.session import BuiltNetwork, log_handlers_kept
+from ipvae.lava_procs.supervision.session import LavaSession, log_handlers_kept
 from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS, require_timeout
 from ipvae.network.lava_dl_network import ConvSynapses, PlainLayer, PlainNetwork
 
@@ -101,7 +101,7 @@ class _Stream:
             depth = max(2, min(PIPE_MESSAGES, PIPE_BYTES // bytes_each))
             port.flag_external_pipe(buffer_size=depth)
         named = dict(zip((layer.name for layer in network.layers), blocks, strict=True))
-        self._built = BuiltNetwork(self._process, _configuration(stock), pipes, named, timeout)
+        self._built = LavaSession(self._process, _configuration(stock), pipes, named, timeout)
         self._send = self._entry.external_pipe_csp_send_port
         self._receive = [port.external_pipe_csp_recv_port for port in taps]
         self._rows: list[deque[np.ndarray]] = [deque() for _ in taps]

@@ -24,7 +24,7 @@ from ipvae.network.schedule import AnyLayer
 from ipvae.network.traces.selection import LayerRecord
 
 
-class ActingNeuron(AbstractProcess):
+class NeuronBase(AbstractProcess):
     """Neurons of one layer, which act at the rows of their schedule and rest between.
 
     In each image, of `schedule.length` steps of the chip::
@@ -107,7 +107,7 @@ class ActingNeuron(AbstractProcess):
         self.step = Var(shape=(1,), init=0)
 
 
-class PyActingNeuron(PyLoihiProcessModel):
+class PyNeuronBase(PyLoihiProcessModel):
     """The round of an image; a subclass says how neurons start and what they do in a row."""
 
     a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)

@@ -7,7 +7,7 @@ import numpy as np
 from ipvae.errors import InputError
 from ipvae.lava_procs.configuration import EVENT_DRIVEN, configuration
 from ipvae.lava_procs.importing import import_lava
-from ipvae.lava_procs.supervision.session import BuiltNetwork, log_handlers_kept
+from ipvae.lava_procs.supervision.session import LavaSession, log_handlers_kept
 from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS, require_timeout
 from ipvae.network.description import IntNetwork
 from ipvae.network.io.network_file import checksum
@@ -92,7 +92,7 @@ class LavaRunner:
         if network.draws:
             prepare()
         blocks = dict(zip(network.layers, self._process.layers, strict=True))
-        self._built = BuiltNetwork(self._process, chosen, pipes, blocks, timeout)
+        self._built = LavaSession(self._process, chosen, pipes, blocks, timeout)
         self._send: dict[str, Any] = {
             name: neuron.image.external_pipe_csp_send_port for name, neuron in neurons.items()
         }

@@ -13,7 +13,7 @@ import numpy as np
 
 from ipvae.errors import DescriptionError, InputError
 from ipvae.network.layers import GradedLayer, PoissonLayer, frozen
-from ipvae.network.schedule import AnyLayer, Wiring, wiring
+from ipvae.network.schedule import AnyLayer, Schedule, wiring
 
 DRAWN = 1
 """Layer word of the random keys: the code's, whatever its number, since nothing else draws."""
@@ -137,7 +137,7 @@ class IntNetwork:
         return str(len(self.hidden) + 1)
 
     @cached_property
-    def wiring(self) -> Wiring:
+    def wiring(self) -> Schedule:
         """When each layer acts."""
         return wiring(self.hidden, self.layer, self.readouts)
 

@@ -15,7 +15,7 @@ AnyLayer = PoissonLayer | GradedLayer
 
 
 @dataclass(frozen=True)
-class Stage:
+class ScheduledLayer:
     """A layer in its place.
 
     Attributes
@@ -35,7 +35,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Wiring:
+class Schedule:
     """All layers, in the order in which they act.
 
     Attributes
@@ -45,7 +45,7 @@ class Wiring:
     """
 
     period: int
-    stages: tuple[Stage, ...]
+    stages: tuple[ScheduledLayer, ...]
 
     def chip_steps(self, n_steps: int) -> int:
         """Steps of the chip that an image of `n_steps` updates takes, step 0 included."""
@@ -54,7 +54,7 @@ class Wiring:
 
 def wiring(
     hidden: tuple[GradedLayer, ...], code: AnyLayer, readouts: tuple[GradedLayer, ...]
-) -> Wiring:
+) -> Schedule:
     """Find out when each layer acts.
 
     Hidden layers 1..n form a chain that ends in the code, layer n + 1. The code hears itself
@@ -85,12 +85,12 @@ def wiring(
     back = n > 0 and loop
     period = number if back else 1
     first = 0 if loop else n
-    stages = [Stage(str(number), code, "code", first, 1 if loop else 0)]
+    stages = [ScheduledLayer(str(number), code, "code", first, 1 if loop else 0)]
     for i, layer in enumerate(hidden):
-        stages.append(Stage(str(i + 1), layer, "hidden", i + 1 if back else i, 0))
+        stages.append(ScheduledLayer(str(i + 1), layer, "hidden", i + 1 if back else i, 0))
     for i, layer in enumerate(readouts):
-        stages.append(Stage(str(number + 1 + i), layer, "readout", first + 1, 0))
-    return Wiring(period, tuple(sorted(stages, key=lambda s: (s.phase, int(s.name)))))
+        stages.append(ScheduledLayer(str(number + 1 + i), layer, "readout", first + 1, 0))
+    return Schedule(period, tuple(sorted(stages, key=lambda s: (s.phase, int(s.name)))))
 
 
 def _require_sources(layers: dict[int, AnyLayer], number: int) -> None:

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from ipvae.chip.core_memory import (
     READINGS,
     LayerShape,
-    Reading,
+    MemoryModel,
     error_unit_shapes,
     recurrent_shape,
 )
-from ipvae.chip.limits import TARGETS, Line, Target
+from ipvae.chip.limits import TARGETS, LimitCheck, Target
 from ipvae.chip.placement import Placement, place
 
 PIXELS = 784
@@ -23,13 +23,15 @@ MOST = 2**16
 Shapes = Callable[[int], tuple[LayerShape, ...]]
 
 
-def placed(shapes: Shapes, k: int, target: Target, reading: Reading) -> Placement | Line:
+def placed(shapes: Shapes, k: int, target: Target, reading: MemoryModel) -> Placement | LimitCheck:
     """Place a network of K latents on as few cores as hold it."""
     built = shapes(k)
     return place(built, target, reading, {shape.name: shape.fan_in for shape in built})
 
 
-def largest(shapes: Shapes, target: Target, reading: Reading) -> tuple[Placement, Line | None]:
+def largest(
+    shapes: Shapes, target: Target, reading: MemoryModel
+) -> tuple[Placement, LimitCheck | None]:
     """Largest K that fits, and the limit that K + 1 exceeds; None where the file's ends first."""
     low, high = 1, MOST
     while low < high:

@@ -32,7 +32,7 @@ from ipvae.network.io.lava_dl_file import read_plain
 from ipvae.network.io.network_file import read_network, write_network
 from ipvae.network.traces.trace import Trace, read_trace, write_trace
 from ipvae.train.datasets.idx import read_idx
-from ipvae.train.run.resume import Unfinished, read_unfinished, write_unfinished
+from ipvae.train.run.resume import ResumeState, read_unfinished, write_unfinished
 from ipvae.workflows.image_input.own_images import read_images
 
 M, K = 6, 4
@@ -121,7 +121,7 @@ def resume(folder):
     params = model().params
     state = TrainState(1, params, params, params)
     config = preset_config("digits", latents=K)
-    write_unfinished(folder, Unfinished(config, "", state, [0.0]))
+    write_unfinished(folder, ResumeState(config, "", state, [0.0]))
     return folder / "resume.safetensors"
 
 

@@ -42,14 +42,14 @@ def infer(
 
     Parameters
     ----------
-    params : of a checkpoint, see `ipvae.float_models.zoo.Member.tensors`
+    params : of a checkpoint, see `ipvae.float_models.zoo.ModelSpec.tensors`
     images : (N, M) float32, real values
     steps : numbers of updates, 0 or more each; at most 1 of an amortized model
     seed : of the draws
     batch_size : images at a time
     threads : batches at once on a CPU, None for all CPUs; the result does not depend on it
     device : a torch device
-    model : key of `ipvae.float_models.zoo.MEMBERS`
+    model : key of `ipvae.float_models.zoo.MODEL_SPECS`
     image_shape : (height, width), needed by convolutional encoders
     watch : called at every step from 0 to the last, kept or not, of each batch
 

@@ -9,10 +9,10 @@ from torch import Tensor
 
 Rounding = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, float, np.ndarray]]
 """From G = a Phi^T D Phi, (K, K) float64 in nats per count, and what was learned to add to it,
-(K, K) float64 in integer steps, to `AsItRuns` in float64."""
+(K, K) float64 in integer steps, to `StraightThroughRounding` in float64."""
 
 
-class AsItRuns(NamedTuple):
+class StraightThroughRounding(NamedTuple):
     """A recurrent matrix as it will run, of the dtype and device of G.
 
     Attributes
@@ -27,16 +27,16 @@ class AsItRuns(NamedTuple):
     free: Tensor
 
 
-def as_it_runs(recurrent: Tensor, change: Tensor, rounding: Rounding) -> AsItRuns:
+def as_it_runs(recurrent: Tensor, change: Tensor, rounding: Rounding) -> StraightThroughRounding:
     """Return what will run in place of `recurrent` with `change`, both (K, K).
 
     A matrix that is not finite is left alone, so that training says where it diverged.
     """
     if not (torch.isfinite(recurrent).all() and torch.isfinite(change).all()):
-        return AsItRuns(recurrent, 1.0, torch.ones_like(recurrent))
+        return StraightThroughRounding(recurrent, 1.0, torch.ones_like(recurrent))
     exact, added = (m.detach().cpu().numpy().astype(np.float64) for m in (recurrent, change))
     matrix, step, free = rounding(exact, added)
-    return AsItRuns(
+    return StraightThroughRounding(
         torch.from_numpy(matrix).to(recurrent), step, torch.from_numpy(free).to(recurrent)
     )
 

@@ -28,7 +28,7 @@ from ipvae.workflows.reporting.text import screen
 from ipvae.workflows.results import Result, Table, json_data
 
 if TYPE_CHECKING:
-    from ipvae.report.pictures.figure_data import Ink
+    from ipvae.report.pictures.figure_data import FigureData
 
 IN_MEMORY = "network in memory"
 """Name of a network that was given as such."""
@@ -43,14 +43,14 @@ class Report(Result):
     data : dict
         JSON data, as report.json holds it (docs/report.md): `counts` per image, `energy` (joules
         per image), `time` (seconds), `headline`, `quality`, ...
-    ink : Ink
+    ink : FigureData
         Arrays behind the pictures.
     folder : Path or None
         Folder of `save` where none is given there.
     """
 
     data: Mapping[str, Any]
-    ink: "Ink"
+    ink: "FigureData"
     folder: Path | None = None
 
     @property
@@ -223,7 +223,7 @@ def make_report(
     return Report(json_data(found), ink, None if folder is None else Path(folder))
 
 
-def page_writer() -> Callable[[Mapping[str, Any], "Ink"], dict[str, bytes]]:
+def page_writer() -> Callable[[Mapping[str, Any], "FigureData"], dict[str, bytes]]:
     """Function that builds a page and its figures; imported late, since that takes a second.
 
     Raises

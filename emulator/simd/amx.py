@@ -15,7 +15,7 @@ from numba.core import types
 from numba.core.registry import cpu_target
 
 from ipvae.emulator.simd.blocks import QUAD
-from ipvae.emulator.simd.int32x16 import ADDRESS, BYTES, LANES, Code, features_of, kernel
+from ipvae.emulator.simd.int32x16 import ADDRESS, BYTES, LANES, IrBuilder, features_of, kernel
 
 IMAGES = 32
 """Images that are multiplied together; memory is filled up to them."""
@@ -52,7 +52,7 @@ def available() -> bool:
 class _Registers:
     """The instructions; nothing where the processor has none, since it is never run there."""
 
-    def __init__(self, code: Code) -> None:
+    def __init__(self, code: IrBuilder) -> None:
         self.code = code
 
     def __call__(self, name: str, *arguments: Any) -> None:
@@ -66,20 +66,20 @@ class _Registers:
 
 
 @kernel(types.void, ADDRESS)
-def configure(c: Code, shapes: Any) -> None:
+def configure(c: IrBuilder, shapes: Any) -> None:
     """Set the registers' shapes, as they must be before `multiply`."""
     registers = _Registers(c)
     registers("ldtilecfg", registers.pointer(shapes))
 
 
 @kernel(types.void)
-def release(c: Code) -> None:
+def release(c: IrBuilder) -> None:
     """Give the registers back."""
     _Registers(c)("tilerelease")
 
 
 def _multiply(
-    c: Code,
+    c: IrBuilder,
     n: Any,
     sent: Any,
     width: Any,
@@ -122,18 +122,18 @@ _ARGUMENTS = (types.void, types.int64, ADDRESS, types.int64, ADDRESS, ADDRESS, t
 
 
 @kernel(*_ARGUMENTS)
-def multiply(c: Code, *given: Any) -> None:
+def multiply(c: IrBuilder, *given: Any) -> None:
     """Set total to unsigned bytes sent times weights; see `_multiply`."""
     _multiply(c, *given, product="tdpbusd", fresh=True)
 
 
 @kernel(*_ARGUMENTS)
-def multiply_signed(c: Code, *given: Any) -> None:
+def multiply_signed(c: IrBuilder, *given: Any) -> None:
     """Set total to signed bytes sent times weights."""
     _multiply(c, *given, product="tdpbssd", fresh=True)
 
 
 @kernel(*_ARGUMENTS)
-def multiply_more(c: Code, *given: Any) -> None:
+def multiply_more(c: IrBuilder, *given: Any) -> None:
     """Add unsigned bytes sent times weights to total."""
     _multiply(c, *given, product="tdpbusd", fresh=False)

@@ -9,7 +9,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from ipvae.emulator.simd.int32x16 import ADDRESS, BYTES, LANES, Code, Lanes, kernel, zero
+from ipvae.emulator.simd.int32x16 import ADDRESS, BYTES, LANES, Int32x16, IrBuilder, kernel, zero
 
 WEYL_A, WEYL_B = 0x9E3779, 0xD80165
 MULTIPLIERS = (0xB5297B, 0xD35A2D, 0xC9E635, 0xF3864B, 0xD6D9AB, 0xF30E65)
@@ -35,12 +35,12 @@ _int, _count = types.int32, types.int64
 _nothing = types.void
 
 
-def mixed(h: Lanes, shift: int, kept: Lanes | int) -> Lanes:
+def mixed(h: Int32x16, shift: int, kept: Int32x16 | int) -> Int32x16:
     """H ^ (h >> shift) of words of 24 bits that may have anything above them."""
     return h ^ (h.unsigned_shift(shift) & kept)
 
 
-def uniform(start: Lanes, nb: Lanes, y: Lanes, mix: list[Lanes]) -> Lanes:
+def uniform(start: Int32x16, nb: Int32x16, y: Int32x16, mix: list[Int32x16]) -> Int32x16:
     """Uniforms of section 4 from na + ia + c * 0x9E3779, nb and y."""
     m1, m2, m3, m4, m5, k12, k13, k11, k14, k10, word = mix[:11]
     h = mixed(start, 12, k12) * m1
@@ -53,7 +53,7 @@ def uniform(start: Lanes, nb: Lanes, y: Lanes, mix: list[Lanes]) -> Lanes:
 
 
 @kernel(_nothing, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
-def sub_draw_words(c: Code, ia: Any, ib: Any, counter: Any, starts: Any, ys: Any) -> None:
+def sub_draw_words(c: IrBuilder, ia: Any, ib: Any, counter: Any, starts: Any, ys: Any) -> None:
     """Write ia + c * 0x9E3779 and y of 32 counters from one on, then of the first 8 twice."""
     numbers = (c.numbers(), c.numbers() + LANES, c.numbers() & (HALF - 1))
     for part, of_part in enumerate(numbers):
@@ -67,7 +67,7 @@ def sub_draw_words(c: Code, ia: Any, ib: Any, counter: Any, starts: Any, ys: Any
 
 
 @kernel(_nothing, _int, _int, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
-def sub_draws(c: Code, na: Any, nb: Any, starts: Any, ys: Any, mix: Any, out: Any) -> None:
+def sub_draws(c: IrBuilder, na: Any, nb: Any, starts: Any, ys: Any, mix: Any, out: Any) -> None:
     """Write 16 uniforms of a neuron."""
     words = c.constants(mix, len(MIX))
     start = c.load(starts) + c.lanes(na)
@@ -76,7 +76,7 @@ def sub_draws(c: Code, na: Any, nb: Any, starts: Any, ys: Any, mix: Any, out: An
 
 @kernel(_nothing, *[_int] * 8, *[ADDRESS] * 5)
 def sub_draws_of_two(
-    c: Code,
+    c: IrBuilder,
     na: Any,
     nb: Any,
     n: Any,
@@ -98,7 +98,7 @@ def sub_draws_of_two(
     words = c.constants(mix, len(MIX))
     first = c.numbers().is_("<", HALF)
 
-    def either(one: Any, other: Any) -> Lanes:
+    def either(one: Any, other: Any) -> Int32x16:
         return c.lanes(one).where(first, c.lanes(other))
 
     start = c.load(starts) + either(na, other_na)
@@ -110,7 +110,7 @@ def sub_draws_of_two(
 
 @kernel(_nothing, _count, *[ADDRESS] * 8)
 def update_log_rates(
-    c: Code,
+    c: IrBuilder,
     n: Any,
     a_in: Any,
     start: Any,
@@ -148,7 +148,7 @@ def update_log_rates(
 
 @kernel(types.UniTuple(_count, 2), _count, *[ADDRESS] * 8)
 def draw(
-    c: Code,
+    c: IrBuilder,
     n: Any,
     u: Any,
     na: Any,
@@ -187,7 +187,7 @@ def draw(
 
 
 @kernel(_count, ADDRESS, _int, _int)
-def reached(c: Code, part: Any, fraction: Any, value: Any) -> Any:
+def reached(c: IrBuilder, part: Any, fraction: Any, value: Any) -> Any:
     """How many thresholds of part of a row a uniform reaches: 16 values, then 16 differences."""
     low, difference = c.load(part), c.load(c.offset(part, COUNTED))
     threshold = low + ((difference * c.lanes(fraction)) >> 7)
@@ -195,13 +195,13 @@ def reached(c: Code, part: Any, fraction: Any, value: Any) -> Any:
 
 
 @kernel(_nothing, _int, ADDRESS)
-def fill(c: Code, value: Any, out: Any) -> None:
+def fill(c: IrBuilder, value: Any, out: Any) -> None:
     """Write a number 16 times."""
     c.store(c.lanes(value), out)
 
 
 @kernel(_nothing, _count, ADDRESS)
-def clear(c: Code, n: Any, out: Any) -> None:
+def clear(c: IrBuilder, n: Any, out: Any) -> None:
     """Write zeros to `n` vectors."""
     nothing = c.lanes(0)
     with c.loop(n) as i:
@@ -209,7 +209,7 @@ def clear(c: Code, n: Any, out: Any) -> None:
 
 
 @kernel(_nothing, ADDRESS)
-def times_256(c: Code, sums: Any) -> None:
+def times_256(c: IrBuilder, sums: Any) -> None:
     """Multiply half a block's sums."""
     for part in range(2):
         at = c.offset(sums, part * LANES)
@@ -217,7 +217,7 @@ def times_256(c: Code, sums: Any) -> None:
 
 
 @kernel(_count, _count, _count, ADDRESS, ADDRESS, ADDRESS)
-def list_quads(c: Code, first: Any, n: Any, sent: Any, offsets: Any, values: Any) -> Any:
+def list_quads(c: IrBuilder, first: Any, n: Any, sent: Any, offsets: Any, values: Any) -> Any:
     """List what 4 neighbours sent, a byte each, where it is not 0.
 
     `n` vectors of 16 quads; the list is filled up with nothing to an even number.
@@ -240,7 +240,7 @@ def list_quads(c: Code, first: Any, n: Any, sent: Any, offsets: Any, values: Any
     return c.builder.add(place, c.builder.and_(place, one))
 
 
-def _dots(c: Code, n: Any, offsets: Any, weights: Any, total: Any, add: Any) -> None:
+def _dots(c: IrBuilder, n: Any, offsets: Any, weights: Any, total: Any, add: Any) -> None:
     """Add the products of `n` pairs of quads to the sums of a block."""
     sums = [c.variable(c.lanes(0)) for _ in range(8)]
     with c.loop(n) as i:
@@ -260,23 +260,23 @@ def _dots(c: Code, n: Any, offsets: Any, weights: Any, total: Any, add: Any) -> 
 
 
 @kernel(_nothing, _count, *[ADDRESS] * 4)
-def add_bytes(c: Code, n: Any, offsets: Any, values: Any, weights: Any, total: Any) -> None:
+def add_bytes(c: IrBuilder, n: Any, offsets: Any, values: Any, weights: Any, total: Any) -> None:
     """Add `n` pairs of quads of counts, 4 unsigned bytes each, to a block's 64 sums."""
 
-    def add(found: Lanes, at: Any, weight: Lanes) -> Lanes:
+    def add(found: Int32x16, at: Any, weight: Int32x16) -> Int32x16:
         return c.dot_bytes(found, c.number(c.offset(values, at)), weight)
 
     _dots(c, n, offsets, weights, total, add)
 
 
 @kernel(_nothing, _count, *[ADDRESS] * 4)
-def add_shorts(c: Code, n: Any, offsets: Any, values: Any, weights: Any, total: Any) -> None:
+def add_shorts(c: IrBuilder, n: Any, offsets: Any, values: Any, weights: Any, total: Any) -> None:
     """Add `n` pairs of quads of signed numbers to a block's 64 sums.
 
     A quad is two int32: 16 bits each of its senders 0 and 2, then of 1 and 3.
     """
 
-    def add(found: Lanes, at: Any, weight: Lanes) -> Lanes:
+    def add(found: Int32x16, at: Any, weight: Int32x16) -> Int32x16:
         pair = c.offset(values, at, 8)
         return c.dot_shorts(found, c.number(pair), c.number(pair, 1), weight)
 
@@ -285,7 +285,7 @@ def add_shorts(c: Code, n: Any, offsets: Any, values: Any, weights: Any, total: 
 
 @kernel(_nothing, _count, *[ADDRESS] * 6)
 def update_potentials(
-    c: Code, n: Any, a_in: Any, u: Any, drive: Any, real: Any, given: Any, saturated: Any
+    c: IrBuilder, n: Any, a_in: Any, u: Any, drive: Any, real: Any, given: Any, saturated: Any
 ) -> None:
     """U moves to drive + scale * clip(a_in >> right), 2**-leak of the way, or is that.
 
@@ -307,7 +307,7 @@ def update_potentials(
 
 
 @kernel(_nothing, _count, *[ADDRESS] * 4)
-def send_graded(c: Code, n: Any, z: Any, real: Any, given: Any, saturated: Any) -> None:
+def send_graded(c: IrBuilder, n: Any, z: Any, real: Any, given: Any, saturated: Any) -> None:
     """Z = clip((soft(z) + half) >> shift) and count those at a limit.
 
     `given` holds threshold, half, shift, zmin, zmax, and the zmin that counts.

@@ -30,7 +30,7 @@ class Neurons(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Pointers to scratch; see `ipvae.emulator.layout.Work`."""
+    """Pointers to scratch; see `ipvae.emulator.layout.TileMemory`."""
 
     uniforms: Any
     active: Any

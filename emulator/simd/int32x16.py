@@ -1,6 +1,6 @@
 """Vectors of 16 integers of 32 bits inside compiled functions, which numba has not by itself.
 
-`Code` writes LLVM instructions through numba's builder; `Lanes` is a value of 16 lanes with
+`IrBuilder` writes LLVM instructions through numba's builder; `Int32x16` is a value of 16 lanes with
 Python's operators. What a processor has no instruction for is composed of others here, so that
 every kernel runs on every processor that numba knows, with the same bits.
 """
@@ -37,12 +37,12 @@ def inner(function: Callable[..., Any]) -> Any:
 def kernel(result: types.Type, *arguments: types.Type) -> Callable[[Body], Any]:
     """Make a function of compiled code from a Python function that writes its instructions.
 
-    The function gets a `Code` and LLVM values, and returns a value, several, or None.
+    The function gets an `IrBuilder` and LLVM values, and returns a value, several, or None.
     """
 
     def decorate(write: Body) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-            found = write(Code(context, builder), *values)
+            found = write(IrBuilder(context, builder), *values)
             if found is None:
                 return context.get_dummy_value()
             if isinstance(found, tuple):
@@ -57,60 +57,60 @@ def kernel(result: types.Type, *arguments: types.Type) -> Callable[[Body], Any]:
     return decorate
 
 
-class Lanes:
+class Int32x16:
     """16 integers of 32 bits; sums and products are modulo 2**32."""
 
-    def __init__(self, code: "Code", value: Any) -> None:
+    def __init__(self, code: "IrBuilder", value: Any) -> None:
         self.code, self.value = code, value
 
-    def _with(self, name: str, other: "Lanes | int") -> "Lanes":
+    def _with(self, name: str, other: "Int32x16 | int") -> "Int32x16":
         made = getattr(self.code.builder, name)(self.value, self.code.lanes(other).value)
-        return Lanes(self.code, made)
+        return Int32x16(self.code, made)
 
-    def __add__(self, other: "Lanes | int") -> "Lanes":
+    def __add__(self, other: "Int32x16 | int") -> "Int32x16":
         return self._with("add", other)
 
-    def __sub__(self, other: "Lanes | int") -> "Lanes":
+    def __sub__(self, other: "Int32x16 | int") -> "Int32x16":
         return self._with("sub", other)
 
-    def __mul__(self, other: "Lanes | int") -> "Lanes":
+    def __mul__(self, other: "Int32x16 | int") -> "Int32x16":
         return self._with("mul", other)
 
-    def __xor__(self, other: "Lanes | int") -> "Lanes":
+    def __xor__(self, other: "Int32x16 | int") -> "Int32x16":
         return self._with("xor", other)
 
-    def __and__(self, other: "Lanes | int") -> "Lanes":
+    def __and__(self, other: "Int32x16 | int") -> "Int32x16":
         return self._with("and_", other)
 
-    def __lshift__(self, other: "Lanes | int") -> "Lanes":
+    def __lshift__(self, other: "Int32x16 | int") -> "Int32x16":
         return self._with("shl", other)
 
-    def __rshift__(self, other: "Lanes | int") -> "Lanes":
+    def __rshift__(self, other: "Int32x16 | int") -> "Int32x16":
         """Shift, rounding toward minus infinity."""
         return self._with("ashr", other)
 
-    def unsigned_shift(self, other: "Lanes | int") -> "Lanes":
+    def unsigned_shift(self, other: "Int32x16 | int") -> "Int32x16":
         """Shift in zeros."""
         return self._with("lshr", other)
 
-    def is_(self, relation: str, other: "Lanes | int") -> Any:
+    def is_(self, relation: str, other: "Int32x16 | int") -> Any:
         """Compare as signed numbers: a mask of 16 bits."""
         return self.code.builder.icmp_signed(relation, self.value, self.code.lanes(other).value)
 
-    def where(self, mask: Any, other: "Lanes | int") -> "Lanes":
-        """Lanes of this where the mask is set, else of the other."""
+    def where(self, mask: Any, other: "Int32x16 | int") -> "Int32x16":
+        """Int32x16 of this where the mask is set, else of the other."""
         other = self.code.lanes(other)
-        return Lanes(self.code, self.code.builder.select(mask, self.value, other.value))
+        return Int32x16(self.code, self.code.builder.select(mask, self.value, other.value))
 
-    def clip(self, low: "Lanes", high: "Lanes") -> "Lanes":
+    def clip(self, low: "Int32x16", high: "Int32x16") -> "Int32x16":
         """Limit to [low, high]."""
         above = low.where(self.is_("<", low), self)
         return high.where(above.is_(">", high), above)
 
-    def float_bits(self) -> "Lanes":
+    def float_bits(self) -> "Int32x16":
         """Bits of the float32 nearest to each integer."""
         builder = self.code.builder
-        return Lanes(self.code, builder.bitcast(builder.sitofp(self.value, _FLOATS), _VECTOR))
+        return Int32x16(self.code, builder.bitcast(builder.sitofp(self.value, _FLOATS), _VECTOR))
 
     def total(self) -> Any:
         """Sum of the lanes."""
@@ -122,28 +122,28 @@ def features_of(context: Any) -> list[str]:
     return context.codegen().magic_tuple()[2].split(",")
 
 
-class Code:
+class IrBuilder:
     """Writes instructions at the builder's place."""
 
     def __init__(self, context: Any, builder: Any) -> None:
         self.builder = builder
         self.features = {f[1:] for f in features_of(context) if f.startswith("+")}
 
-    def lanes(self, value: "Lanes | int | Any") -> Lanes:
+    def lanes(self, value: "Int32x16 | int | Any") -> Int32x16:
         """Take lanes as they are; put a number into all of them."""
-        if isinstance(value, Lanes):
+        if isinstance(value, Int32x16):
             return value
         if isinstance(value, int):
-            return Lanes(self, _constant([value] * LANES))
+            return Int32x16(self, _constant([value] * LANES))
         if value.type == _VECTOR:
-            return Lanes(self, value)
+            return Int32x16(self, value)
         blank = ir.Constant(_VECTOR, ir.Undefined)
         first = self.builder.insert_element(blank, value, ir.Constant(_I32, 0))
-        return Lanes(self, self.builder.shuffle_vector(first, blank, _constant([0] * LANES)))
+        return Int32x16(self, self.builder.shuffle_vector(first, blank, _constant([0] * LANES)))
 
-    def numbers(self) -> Lanes:
+    def numbers(self) -> Int32x16:
         """0, 1, .. 15."""
-        return Lanes(self, _constant(list(range(LANES))))
+        return Int32x16(self, _constant(list(range(LANES))))
 
     def offset(self, address: Any, elements: Any, size: int = 4) -> Any:
         """Address of an element."""
@@ -151,12 +151,12 @@ class Code:
             return self.builder.add(address, ir.Constant(_I64, elements * size))
         return self.builder.add(address, self.builder.mul(elements, ir.Constant(_I64, size)))
 
-    def load(self, address: Any) -> Lanes:
+    def load(self, address: Any) -> Int32x16:
         """16 integers of an int32 array."""
         pointer = self.builder.inttoptr(address, _VECTOR.as_pointer())
-        return Lanes(self, self.builder.load(pointer, align=4))
+        return Int32x16(self, self.builder.load(pointer, align=4))
 
-    def store(self, vector: Lanes, address: Any) -> None:
+    def store(self, vector: Int32x16, address: Any) -> None:
         """Write 16 integers."""
         pointer = self.builder.inttoptr(address, _VECTOR.as_pointer())
         self.builder.store(vector.value, pointer, align=4)
@@ -166,7 +166,7 @@ class Code:
         pointer = self.builder.inttoptr(self.offset(address, index), _I32.as_pointer())
         return self.builder.load(pointer, align=4)
 
-    def constants(self, address: Any, count: int) -> list[Lanes]:
+    def constants(self, address: Any, count: int) -> list[Int32x16]:
         """The first integers of an int32 array, each in all lanes.
 
         The compiler keeps these in registers; constants of its own it would fetch every time.
@@ -200,14 +200,14 @@ class Code:
         bits = self.builder.bitcast(mask, _I16)
         return self.builder.zext(self.builder.ctpop(bits), _I64)
 
-    def append(self, mask: Any, vector: Lanes, address: Any) -> None:
+    def append(self, mask: Any, vector: Int32x16, address: Any) -> None:
         """Write the lanes that a mask chooses next to each other; up to 16 elements change."""
         if "avx512f" in self.features:
             blank = ir.Constant(_VECTOR, ir.Undefined)
             packed = self.call(
                 "llvm.x86.avx512.mask.compress.v16i32", _VECTOR, vector.value, blank, mask
             )
-            return self.store(Lanes(self, packed), address)
+            return self.store(Int32x16(self, packed), address)
         place = address
         for i in range(LANES):
             index = ir.Constant(_I32, i)
@@ -217,18 +217,18 @@ class Code:
             place = self.offset(place, self.builder.zext(bit, _I64))
         return None
 
-    def dot_bytes(self, total: Lanes, values: Any, weights: Lanes) -> Lanes:
+    def dot_bytes(self, total: Int32x16, values: Any, weights: Int32x16) -> Int32x16:
         """Add to each lane the products of its 4 signed bytes with 4 unsigned ones, an int32."""
         if "avx512vnni" in self.features:
             name = "llvm.x86.avx512.vpdpbusd.512"
             every = self.lanes(values).value
-            return Lanes(self, self.call(name, _VECTOR, total.value, every, weights.value))
+            return Int32x16(self, self.call(name, _VECTOR, total.value, every, weights.value))
         low = ir.Constant(_I32, 0x00FF00FF)
         even = self.builder.and_(values, low)
         odd = self.builder.and_(self.builder.lshr(values, ir.Constant(_I32, 8)), low)
         return self.dot_shorts(total, even, odd, weights)
 
-    def dot_shorts(self, total: Lanes, even: Any, odd: Any, weights: Lanes) -> Lanes:
+    def dot_shorts(self, total: Int32x16, even: Any, odd: Any, weights: Int32x16) -> Int32x16:
         """Add to each lane the products of its 4 signed bytes with 4 signed shorts.
 
         `even` holds those of bytes 0 and 2, `odd` those of bytes 1 and 3, an int32 each.
@@ -241,13 +241,13 @@ class Code:
             total = self._pairs(total, builder.bitcast(every, _SHORTS), half)
         return total
 
-    def _pairs(self, total: Lanes, a: Any, b: Any) -> Lanes:
+    def _pairs(self, total: Int32x16, a: Any, b: Any) -> Int32x16:
         """Add to each lane the products of its two pairs of shorts."""
         builder = self.builder
         if "avx512vnni" in self.features:
             words = [builder.bitcast(v, _VECTOR) for v in (a, b)]
             name = "llvm.x86.avx512.vpdpwssd.512"
-            return Lanes(self, self.call(name, _VECTOR, total.value, *words))
+            return Int32x16(self, self.call(name, _VECTOR, total.value, *words))
         wide = ir.VectorType(_I32, 2 * LANES)
         product = builder.mul(builder.sext(a, wide), builder.sext(b, wide))
         blank = ir.Constant(wide, ir.Undefined)
@@ -255,15 +255,15 @@ class Code:
             builder.shuffle_vector(product, blank, _constant(list(range(first, 2 * LANES, 2))))
             for first in (0, 1)
         ]
-        return total + Lanes(self, builder.add(*parts))
+        return total + Int32x16(self, builder.add(*parts))
 
 
 class Variable:
     """A value that changes in a loop."""
 
-    def __init__(self, code: Code, start: Any) -> None:
+    def __init__(self, code: IrBuilder, start: Any) -> None:
         self.code = code
-        self.lanes = isinstance(start, Lanes)
+        self.lanes = isinstance(start, Int32x16)
         value = start.value if self.lanes else start
         self.slot = cgutils.alloca_once(code.builder, value.type)
         code.builder.store(value, self.slot)
@@ -271,7 +271,7 @@ class Variable:
     def get(self) -> Any:
         """Return its value now."""
         value = self.code.builder.load(self.slot)
-        return Lanes(self.code, value) if self.lanes else value
+        return Int32x16(self.code, value) if self.lanes else value
 
     def set(self, value: Any) -> None:
         """Change it."""

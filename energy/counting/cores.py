@@ -3,7 +3,7 @@
 import numpy as np
 
 from ipvae.chip.core_memory import CONSERVATIVE, MODEL, layer_shapes
-from ipvae.chip.limits import TARGETS, USABLE_CORES, Line
+from ipvae.chip.limits import TARGETS, USABLE_CORES, LimitCheck
 from ipvae.chip.placement import Placement, place
 from ipvae.energy.counting.core_counts import CoreCounts, core_counts
 from ipvae.energy.counting.max_core_load import NAMES
@@ -12,7 +12,7 @@ from ipvae.network.description import IntNetwork
 from ipvae.network.traces.activity import Activity
 
 
-def fewest_cores(network: IntNetwork) -> Placement | Line:
+def fewest_cores(network: IntNetwork) -> Placement | LimitCheck:
     """Place a network on as few cores as hold it, on the smallest board that does.
 
     By the conservative reading of the memory model (`ipvae.chip.core_memory`).
@@ -22,7 +22,7 @@ def fewest_cores(network: IntNetwork) -> Placement | Line:
     Placement, or the Line of the limit that does not hold on the largest board
     """
     shapes = layer_shapes(network)
-    found: Placement | Line | None = None
+    found: Placement | LimitCheck | None = None
     for target in TARGETS.values():
         found = place(shapes, target, CONSERVATIVE, {})
         if isinstance(found, Placement):
@@ -32,21 +32,21 @@ def fewest_cores(network: IntNetwork) -> Placement | Line:
 
 
 def cores_as_dict(
-    network: IntNetwork, placement: Placement | Line, activity: Activity, run: RunCounts
+    network: IntNetwork, placement: Placement | LimitCheck, activity: Activity, run: RunCounts
 ) -> dict:
     """JSON data: every core, the busiest, and the busiest at a step of the chip, on average.
 
     Parameters
     ----------
     network : IntNetwork
-    placement : Placement or Line
+    placement : Placement or LimitCheck
         As `fewest_cores`.
     activity : Activity
         Of a run of at least one image.
     run : RunCounts
         Of the same run, with this placement.
     """
-    if isinstance(placement, Line):
+    if isinstance(placement, LimitCheck):
         plan = (
             f"none: {MODEL}, {CONSERVATIVE.name} reading; {placement.rule} needs "
             f"{placement.found:,} of {placement.allowed:,} ({placement.where})"

@@ -27,7 +27,7 @@ def core_columns(network: IntNetwork, placement: Placement | None) -> dict[str, 
     return found
 
 
-class Busiest:
+class MaxCoreLoad:
     """Adds up, over images and steps of the chip, the load of the core that has most.
 
     Layers act at different steps of the chip (`ipvae.network.schedule`): only those that act at the

@@ -10,12 +10,12 @@ import numpy as np
 
 from ipvae.chip.placement import Placement
 from ipvae.energy.counting.counts import image_sums
-from ipvae.energy.counting.max_core_load import Busiest, core_columns
+from ipvae.energy.counting.max_core_load import MaxCoreLoad, core_columns
 from ipvae.network.description import IntNetwork
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.rules.poisson import SPLIT_ABOVE, random_words
 from ipvae.network.schedule import AnyLayer
-from ipvae.network.traces.activity import Sent, activity_by_group, require_counted
+from ipvae.network.traces.activity import SentMessages, activity_by_group, require_counted
 from ipvae.network.traces.observers import Row, observe_trace
 from ipvae.network.traces.trace import Trace
 
@@ -93,7 +93,7 @@ class _Counting:
         self, network: IntNetwork, placement: Placement | None, n_images: int, n_steps: int
     ) -> None:
         self._network, self._n_images, self._n_steps = network, n_images, n_steps
-        self._busiest = None if placement is None else Busiest(network, placement, n_images)
+        self._busiest = None if placement is None else MaxCoreLoad(network, placement, n_images)
         columns = core_columns(network, placement)
         self._layers = {
             name: _Layer(layer, columns[name], n_images, n_steps)
@@ -193,11 +193,11 @@ class _Layer:
             more = random_words(u[images, neurons] >> self._finer) - 1
             np.add.at(self._words, images, more)
 
-    def sent(self) -> Sent:
+    def sent(self) -> SentMessages:
         """Return all of it, by image."""
         self._flush()
         last = self._sends.astype(np.int64)
-        return Sent(self._messages, last, self._sizes, self._last_sizes, self._words)
+        return SentMessages(self._messages, last, self._sizes, self._last_sizes, self._words)
 
     def _flush(self) -> None:
         self._messages += self._few

@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 
 from ipvae.chip.core_memory import CONSERVATIVE, OPTIMISTIC, LayerShape, layer_shapes
-from ipvae.chip.limits import TARGETS, USABLE_CORES, Line
+from ipvae.chip.limits import TARGETS, USABLE_CORES, LimitCheck
 from ipvae.chip.placement import Placement, place
 from ipvae.energy.counting.counts import Counts, count_run
 from ipvae.energy.counting.layer_counts import LayerCounts, layer_counts
 from ipvae.network.description import IntNetwork
-from ipvae.network.schedule import Stage
+from ipvae.network.schedule import ScheduledLayer
 from ipvae.network.traces.activity import Activity, activity_of
 from ipvae.network.traces.totals import Totals
 
 
 @dataclass(frozen=True)
-class LayerWork:
+class LayerWorkload:
     """One layer and one image, means over the images of a run.
 
     Attributes
@@ -41,27 +41,27 @@ class LayerWork:
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
+class Workload:
     """A run.
 
     Attributes
     ----------
     counts : Counts
-    layers : tuple of LayerWork
+    layers : tuple of LayerWorkload
         In rising order.
     period, chip_steps : int
         Chip steps of an update, and of an image.
-    packed, loose : Placement or Line
+    packed, loose : Placement or LimitCheck
         On the fewest cores, by the optimistic and by the conservative reading of the memory
         model; the limit that does not hold where no board is large enough.
     """
 
     counts: Counts
-    layers: tuple[LayerWork, ...]
+    layers: tuple[LayerWorkload, ...]
     period: int
     chip_steps: int
-    packed: Placement | Line
-    loose: Placement | Line
+    packed: Placement | LimitCheck
+    loose: Placement | LimitCheck
 
     @property
     def rows(self) -> int:
@@ -79,15 +79,15 @@ class Work:
         return tuple(layer.shape for layer in self.layers)
 
     @property
-    def spread(self) -> Placement | Line:
+    def spread(self) -> Placement | LimitCheck:
         """Placement with the least busy busiest core on the chips of `packed`."""
-        if isinstance(self.packed, Line):
+        if isinstance(self.packed, LimitCheck):
             return self.packed
         cores = self.packed.chips * USABLE_CORES
         return place(self.shapes, self.packed.target, OPTIMISTIC, self.received, cores)
 
 
-def work_of(network: IntNetwork, run: Activity | Totals) -> Work:
+def work_of(network: IntNetwork, run: Activity | Totals) -> Workload:
     """Work of one image of a run.
 
     Parameters
@@ -110,7 +110,7 @@ def work_of(network: IntNetwork, run: Activity | Totals) -> Work:
         place(tuple(shapes.values()), board, reading, received)
         for reading in (OPTIMISTIC, CONSERVATIVE)
     )
-    return Work(
+    return Workload(
         counts=count_run(network, activity),
         layers=layers,
         period=network.wiring.period,
@@ -121,9 +121,9 @@ def work_of(network: IntNetwork, run: Activity | Totals) -> Work:
 
 
 def _layer(
-    stage: Stage, shape: LayerShape, network: IntNetwork, rows: int, counted: LayerCounts
-) -> LayerWork:
-    return LayerWork(
+    stage: ScheduledLayer, shape: LayerShape, network: IntNetwork, rows: int, counted: LayerCounts
+) -> LayerWorkload:
+    return LayerWorkload(
         shape=shape,
         slot=stage.phase % network.wiring.period,
         rows=rows,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ipvae.energy.counting.workload import Work
+from ipvae.energy.counting.workload import Workload
 from ipvae.energy.models.row import PICO, EnergyRow, TimeRow
 
 DRAWN_UPDATE = (9, 51)
@@ -105,12 +105,12 @@ class Dense:
         )
 
 
-def dense_work(work: Work, code: str, pixels: int) -> Dense:
+def dense_work(work: Workload, code: str, pixels: int) -> Dense:
     """Work of the same inference where nothing is skipped.
 
     Parameters
     ----------
-    work : Work
+    work : Workload
     code : str
         Name of the layer that is decoded.
     pixels : int

@@ -3,9 +3,9 @@
 No energy per operation of Loihi 2 has been published, so no such constant stands here.
 """
 
-from ipvae.chip.limits import Line
+from ipvae.chip.limits import LimitCheck
 from ipvae.chip.placement import Placement
-from ipvae.energy.counting.workload import LayerWork, Work
+from ipvae.energy.counting.workload import LayerWorkload, Workload
 from ipvae.energy.models.row import EnergyRow, TimeRow
 
 MODEL = "Loihi 2 band"
@@ -67,12 +67,12 @@ _DYNAMIC = (
 )
 
 
-def loihi2_band(work: Work) -> tuple[list[EnergyRow], list[TimeRow]]:
+def loihi2_band(work: Workload) -> tuple[list[EnergyRow], list[TimeRow]]:
     """Static energy, dynamic energy and time of one image; static and dynamic never added.
 
     Parameters
     ----------
-    work : Work
+    work : Workload
 
     Returns
     -------
@@ -80,7 +80,11 @@ def loihi2_band(work: Work) -> tuple[list[EnergyRow], list[TimeRow]]:
         Empty where the network fits no board by one reading of the memory model.
     """
     packed, loose, spread = work.packed, work.loose, work.spread
-    if isinstance(packed, Line) or isinstance(loose, Line) or isinstance(spread, Line):
+    if (
+        isinstance(packed, LimitCheck)
+        or isinstance(loose, LimitCheck)
+        or isinstance(spread, LimitCheck)
+    ):
         return [], []
     low_s = _quickest(work, spread)
     high = [(_slowest(work, placement), placement) for placement in (packed, loose)]
@@ -111,12 +115,12 @@ def _row(part: str, low_j: float, high_j: float, assumed: tuple[str, ...]) -> En
     return EnergyRow(MODEL, "modelled", part, CHIP, low_j, high_j, SOURCE, (*assumed, *_TIMES))
 
 
-def busiest_load(layer: LayerWork, neurons: int) -> float:
+def busiest_load(layer: LayerWorkload, neurons: int) -> float:
     """Synaptic operations of a core with so many neurons of a layer, in one row, on average."""
     return layer.received / layer.rows * neurons
 
 
-def _quickest(work: Work, placement: Placement) -> float:
+def _quickest(work: Workload, placement: Placement) -> float:
     """Seconds of an image where everything overlaps that can."""
     steps = _steps(work, placement, PASSES_LOW, PASSES_LOW)
     slots = [max(FLOOR_S, *(max(pair) for pair in slot)) for slot in steps]
@@ -124,7 +128,7 @@ def _quickest(work: Work, placement: Placement) -> float:
     return work.rows * sum(slots) + idle * FLOOR_S + _barriers(work, placement)
 
 
-def _slowest(work: Work, placement: Placement) -> float:
+def _slowest(work: Workload, placement: Placement) -> float:
     """Seconds of an image where nothing overlaps."""
     steps = _steps(work, placement, PASSES_DRAWN, PASSES_GRADED)
     slots = [FLOOR_S + max(sum(pair) for pair in slot) for slot in steps]
@@ -133,7 +137,7 @@ def _slowest(work: Work, placement: Placement) -> float:
 
 
 def _steps(
-    work: Work, placement: Placement, drawn: int, graded: int
+    work: Workload, placement: Placement, drawn: int, graded: int
 ) -> list[list[tuple[float, float]]]:
     """Of each chip step in which layers act: seconds of synapses and of neurons, by layer."""
     slots: dict[int, list[tuple[float, float]]] = {}
@@ -146,5 +150,5 @@ def _steps(
     return list(slots.values())
 
 
-def _barriers(work: Work, placement: Placement) -> float:
+def _barriers(work: Workload, placement: Placement) -> float:
     return work.chip_steps * CHIPS_BARRIER_S if placement.chips > 1 else 0.0

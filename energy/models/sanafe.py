@@ -3,7 +3,7 @@
 import math
 
 from ipvae.chip.placement import Placement
-from ipvae.energy.counting.workload import Work
+from ipvae.energy.counting.workload import Workload
 from ipvae.energy.models.row import PICO, EnergyRow
 
 DENSE_SYNAPSE_PJ = 35.5
@@ -31,12 +31,12 @@ SANAFE_ASSUMPTIONS = (
 )
 
 
-def sanafe_constants(work: Work) -> EnergyRow | None:
+def sanafe_constants(work: Workload) -> EnergyRow | None:
     """Dynamic energy of one image with SANA-FE's constants for Loihi 1.
 
     Parameters
     ----------
-    work : Work
+    work : Workload
 
     Returns
     -------
@@ -77,7 +77,7 @@ def farthest_pj(cores: int) -> float:
     return (columns - 1) * HOP_EAST_WEST_PJ + (rows - 1) * HOP_NORTH_SOUTH_PJ
 
 
-def _deliveries(work: Work, placement: Placement) -> float:
+def _deliveries(work: Workload, placement: Placement) -> float:
     """Messages of one image, once for each core that receives them."""
     return sum(
         layer.received * cores for layer, cores in zip(work.layers, placement.n_cores, strict=True)

@@ -1,7 +1,7 @@
 """All models that need a network: the tables of energy and time of a report."""
 
-from ipvae.chip.limits import Line
-from ipvae.energy.counting.workload import Work
+from ipvae.chip.limits import LimitCheck
+from ipvae.energy.counting.workload import Workload
 from ipvae.energy.models.dense import dense_baselines, dense_work
 from ipvae.energy.models.loihi1 import loihi1
 from ipvae.energy.models.loihi2 import loihi2_band
@@ -10,13 +10,13 @@ from ipvae.energy.models.sanafe import sanafe_constants
 from ipvae.network.description import IntNetwork
 
 
-def model_table(network: IntNetwork, work: Work) -> tuple[list[EnergyRow], list[TimeRow]]:
+def model_table(network: IntNetwork, work: Workload) -> tuple[list[EnergyRow], list[TimeRow]]:
     """Every modelled row of one image, those of Loihi 2 first.
 
     Parameters
     ----------
     network : IntNetwork
-    work : Work
+    work : Workload
         Of a run of it.
     """
     constants = sanafe_constants(work)
@@ -26,11 +26,11 @@ def model_table(network: IntNetwork, work: Work) -> tuple[list[EnergyRow], list[
     return rows, [*band_times, *dense_times]
 
 
-def left_out(work: Work) -> list[str]:
+def left_out(work: Workload) -> list[str]:
     """Say which models could not be applied, and why."""
     return [
         f"no Loihi 2 band and no row of SANA-FE's constants: the memory model does not fit the "
         f"network ({found.rule} {found.found:,} of {found.allowed:,}, {found.where})"
         for found in (work.packed, work.loose)
-        if isinstance(found, Line)
+        if isinstance(found, LimitCheck)
     ][:1]

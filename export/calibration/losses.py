@@ -6,7 +6,7 @@ from ipvae.errors import LossError
 from ipvae.network.description import IntNetwork
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.proof.bounds import bounds
-from ipvae.network.schedule import Stage
+from ipvae.network.schedule import ScheduledLayer
 
 
 def grid_facts(values: np.ndarray, integers: np.ndarray, exponent: int, bits: int) -> dict:
@@ -66,7 +66,7 @@ def layer_facts(network: IntNetwork, calibration: dict) -> list[dict]:
     return facts
 
 
-def _unit(stage: Stage) -> str:
+def _unit(stage: ScheduledLayer) -> str:
     layer = stage.layer
     if isinstance(layer, PoissonLayer):
         return f"2**-{layer.frac_bits} octave"

@@ -67,7 +67,7 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class Imported:
-    """Parameters by our names (`ipvae.float_models.zoo.Member.tensors`), and their settings."""
+    """Parameters by our names (`ipvae.float_models.zoo.ModelSpec.tensors`), and their settings."""
 
     params: dict[str, np.ndarray]
     settings: Settings

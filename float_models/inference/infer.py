@@ -10,7 +10,7 @@ import numpy as np
 from ipvae.errors import DataError
 from ipvae.float_models.inference import steps as step
 from ipvae.float_models.inference.draws import stream_key
-from ipvae.float_models.zoo import MEMBERS, PRIORS, Member
+from ipvae.float_models.zoo import MODEL_SPECS, PRIORS, ModelSpec
 
 Watch = Callable[[int, np.ndarray], None]
 """Gets each step's number and the codes (n, K) of some images, from any thread."""
@@ -67,13 +67,13 @@ def infer(
 
     Parameters
     ----------
-    params : of a checkpoint, see `ipvae.float_models.zoo.Member.tensors`
+    params : of a checkpoint, see `ipvae.float_models.zoo.ModelSpec.tensors`
     images : (N, M) float32, real values
     steps : numbers of updates, 0 or more each; at most 1 of an amortized model
     seed : of the draws
     batch_size : images at a time
     threads : batches at once, None for all CPUs
-    model : key of `ipvae.float_models.zoo.MEMBERS`
+    model : key of `ipvae.float_models.zoo.MODEL_SPECS`
     image_shape : (height, width), needed by convolutional encoders
     watch : called at every step from 0 to the last, kept or not, of each batch
 
@@ -149,13 +149,13 @@ def draw_again(model: str, state: State, t: int, seed: int) -> np.ndarray:
 
     An amortized model's belief does not depend on draws; this spares its encoder.
     """
-    latent = MEMBERS[model].latent
+    latent = MODEL_SPECS[model].latent
     return step.code(latent, step.draw(latent, state.belief, key=stream_key(seed, t)))
 
 
 def sample(params: Mapping[str, np.ndarray], n: int, seed: int, model: str = "ipvae") -> np.ndarray:
     """Draw images (n, M) float32 from the model: codes from the prior, then the decoder's mean."""
-    member = MEMBERS[model]
+    member = MODEL_SPECS[model]
     z = step.draw(member.latent, step.prior(member, params, n), key=stream_key(seed, 0))
     return step.code(member.latent, z) @ params["phi"].T
 
@@ -178,7 +178,7 @@ def checked_steps(
         raise DataError(
             f"steps are {wanted}; allowed are numbers of 0 and above. Give at least one."
         )
-    member = MEMBERS[model]
+    member = MODEL_SPECS[model]
     if member.inference == "amortized" and wanted[-1] > 1:
         raise DataError(
             f"steps are {wanted}; {model} infers in one pass, allowed are 0 (its prior) and 1. "
@@ -196,7 +196,7 @@ def empty_states(
     params: Mapping[str, np.ndarray], n_images: int, steps: list[int], model: str
 ) -> dict[int, State]:
     """Return a state of any content for each step."""
-    shape, n_parts = (n_images, params["phi"].shape[1]), len(PRIORS[MEMBERS[model].latent])
+    shape, n_parts = (n_images, params["phi"].shape[1]), len(PRIORS[MODEL_SPECS[model].latent])
 
     def empty() -> np.ndarray:
         return np.empty(shape, dtype=np.float32)
@@ -219,7 +219,7 @@ class _Prepared:
     gram : Phi^T times `weighted`, (K, K) float32
     """
 
-    member: Member
+    member: ModelSpec
     params: Mapping[str, np.ndarray]
     image_shape: tuple[int, int]
     weighted: np.ndarray
@@ -230,7 +230,7 @@ class _Prepared:
         cls, model: str, params: Mapping[str, np.ndarray], image_shape: tuple[int, int]
     ) -> "_Prepared":
         """Prepare a model."""
-        member = MEMBERS[model]
+        member = MODEL_SPECS[model]
         if member.inference == "amortized":
             nothing = np.empty((0, 0), dtype=np.float32)
             return cls(member, params, image_shape, nothing, step.Blocks.of(nothing))

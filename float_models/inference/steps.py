@@ -12,7 +12,7 @@ import numpy as np
 
 from ipvae.float_models.inference import kernels
 from ipvae.float_models.inference.draws import normal, poisson
-from ipvae.float_models.zoo import PRIORS, Member
+from ipvae.float_models.zoo import PRIORS, ModelSpec
 
 LOG_RATE_MIN = -8.0
 """Hard floor of iterated log-rates and of their changes, nats."""
@@ -30,7 +30,7 @@ SCALE_MAX, SCALE_STEP_MAX = 2.0, 3.0
 Belief = tuple[np.ndarray, ...]
 """Poisson: log-rate. Gaussian: mean and logarithm of the deviation. Each (B, K) float32."""
 Params = Mapping[str, np.ndarray]
-"""Parameters by name, see `ipvae.float_models.zoo.Member.tensors`."""
+"""Parameters by name, see `ipvae.float_models.zoo.ModelSpec.tensors`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,12 +181,14 @@ def slope(latent: str, z: np.ndarray) -> np.ndarray:
     return (z > 0).astype(np.float32) if latent == "rectified" else np.ones_like(z)
 
 
-def prior(member: Member, params: Params, n: int) -> Belief:
+def prior(member: ModelSpec, params: Params, n: int) -> Belief:
     """Return the belief before an image is seen, n times."""
     return tuple(np.tile(params[name], (n, 1)) for name in PRIORS[member.latent])
 
 
-def encode(member: Member, params: Params, x: np.ndarray, image_shape: tuple[int, int]) -> Belief:
+def encode(
+    member: ModelSpec, params: Params, x: np.ndarray, image_shape: tuple[int, int]
+) -> Belief:
     """Return an encoder's belief about images: the prior, shifted by the encoder's output.
 
     Poisson: u = C - softplus(C - (u_0 + e)), C = 5. Gaussian: m = m_0 + e_m,

@@ -11,7 +11,7 @@ import numpy as np
 
 from ipvae.errors import HungBackendError
 from ipvae.lava_procs.importing import import_lava
-from ipvae.lava_procs.supervision.session import BuiltNetwork, log_handlers_kept
+from ipvae.lava_procs.supervision.session import LavaSession, log_handlers_kept
 from ipvae.network.description import IntNetwork
 from ipvae.network.io.network_file import checksum
 from ipvae.network.layers import PoissonLayer
@@ -33,7 +33,7 @@ Start = dict[str, dict[str, np.ndarray]]
 """What the host writes before an image: by layer and variable."""
 
 
-class HostedRunner:
+class HostSteppedRunner:
     """A network compiled once, for any number of images; use it in a `with` statement.
 
     Parameters
@@ -82,13 +82,13 @@ class HostedRunner:
             for name, value in values.items():
                 getattr(self.neurons[layer], name).init = value
         blocks = dict(zip(network.layers, self._process.layers, strict=True))
-        self._built = BuiltNetwork(
+        self._built = LavaSession(
             self._process, configuration, [], blocks, timeout, "loihi2", IF_SLOW
         )
         if start is None:
             self.advance(1)
 
-    def __enter__(self) -> "HostedRunner":
+    def __enter__(self) -> "HostSteppedRunner":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -190,7 +190,7 @@ def start_of(
 
 
 def run_hosted(
-    runner: HostedRunner,
+    runner: HostSteppedRunner,
     images: np.ndarray,
     seed: int,
     backend: str,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ipvae.lava_procs.board.find import Board, find_board
-from ipvae.lava_procs.board.host_stepped import HostedRunner, run_hosted
+from ipvae.lava_procs.board.host_stepped import HostSteppedRunner, run_hosted
 from ipvae.lava_procs.board.neuro_core_models import configuration, models_for
 from ipvae.network.description import IntNetwork
 from ipvae.network.rules import random_source
@@ -54,5 +54,5 @@ def run(
     if draws is not None:
         check_draws(draws, network, len(images), n_steps + 1)
     made = prepared(network)
-    with HostedRunner(network, n_steps, made, replay=draws is not None) as runner:
+    with HostSteppedRunner(network, n_steps, made, replay=draws is not None) as runner:
         return run_hosted(runner, images, seed, "loihi2", draws)

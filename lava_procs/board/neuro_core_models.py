@@ -257,9 +257,9 @@ def configuration(models: dict[type, type], selected: dict[str, type]) -> Any:
 
 def refuse_cpu(process: Any, model: type, models: dict[type, type]) -> None:
     """Raise BackendError if a neuron or synapse got a model that is not on a neuro-core."""
-    from ipvae.lava_procs.neuron_base import ActingNeuron
+    from ipvae.lava_procs.neuron_base import NeuronBase
 
-    must = isinstance(process, ActingNeuron) or type(process) in models
+    must = isinstance(process, NeuronBase) or type(process) in models
     must = must or type(process).__name__ == "Dense"
     if must and not on_neuro_core(model):
         raise failed(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ipvae.lava_procs.board.find import GUIDE, failed
-from ipvae.lava_procs.board.host_stepped import HostedRunner, start_of
+from ipvae.lava_procs.board.host_stepped import HostSteppedRunner, start_of
 from ipvae.lava_procs.board.loihi2 import prepared
 from ipvae.network.atomic import replacing
 from ipvae.network.description import IntNetwork
@@ -79,7 +79,7 @@ def measure(
         made = prepared(network)
         profiler = profiler_for(made)
         _set(profiler, probe, chip_steps)
-        with HostedRunner(network, n_steps, made, start=start) as runner:
+        with HostSteppedRunner(network, n_steps, made, start=start) as runner:
             runner.advance(chip_steps)
             columns |= numbers(profiler, names)
     return columns

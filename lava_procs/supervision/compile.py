@@ -14,7 +14,7 @@ from lava.magma.runtime.runtime import Runtime
 from ipvae.lava_procs.supervision.children import Stacks, starting, uninterrupted
 
 
-class OurRuntime(Runtime):
+class SupervisedRuntime(Runtime):
     """Lava's runtime; it leaves to us to wait for its processes' word that they were built.
 
     Attributes
@@ -33,19 +33,19 @@ class OurRuntime(Runtime):
         self.words, self.exception_q = self.exception_q, []
 
 
-def compiled(process: Any, configuration: Any) -> OurRuntime:
+def compiled(process: Any, configuration: Any) -> SupervisedRuntime:
     """Compile a process; nothing is started yet."""
     handlers = logging.getLogger("lava.magma.compiler.compiler").handlers
     before = list(handlers)
     executable = process.compile(configuration, None)
     handlers[:] = before  # each compilation adds one
-    runtime = OurRuntime(executable, process._log_config.level)
+    runtime = SupervisedRuntime(executable, process._log_config.level)
     process._runtime = runtime
     executable.assign_runtime_to_all_processes(runtime)
     return runtime
 
 
-def start(runtime: OurRuntime, stacks: Stacks) -> None:
+def start(runtime: SupervisedRuntime, stacks: Stacks) -> None:
     """Start all processes, without waiting until they are built."""
     with starting(stacks):
         runtime.initialize()

@@ -8,7 +8,7 @@ from typing import Any
 
 from ipvae.errors import BackendError, HungBackendError
 from ipvae.lava_procs.supervision.children import Stacks
-from ipvae.lava_procs.supervision.watchdog import IF_SLOW, Watch
+from ipvae.lava_procs.supervision.watchdog import IF_SLOW, Watchdog
 
 
 @contextlib.contextmanager
@@ -21,7 +21,7 @@ def log_handlers_kept() -> Iterator[None]:
         logging.root.handlers[:] = before
 
 
-class BuiltNetwork:
+class LavaSession:
     """The processes of a network, from compilation to their end.
 
     They end by `close`, on an error of any method, when this is garbage-collected, and when the
@@ -70,7 +70,7 @@ class BuiltNetwork:
             runtime, stacks = compiled(process, configuration), Stacks()
             self._end = Finalize(self, tear_down, (process, pipes, stacks), exitpriority=1)
             start(runtime, stacks)
-            self.watch = Watch(runtime, blocks, stacks, timeout, backend, advice)
+            self.watch = Watchdog(runtime, blocks, stacks, timeout, backend, advice)
             self.watch.built(runtime.words)
         except BaseException as error:
             self.close()
@@ -102,11 +102,11 @@ class BuiltNetwork:
         self._process.run(RunSteps(n_steps, blocking=False))
 
     def wait(self, ports: Iterable[Any]) -> None:
-        """Wait until any of these ports has a message; see `Watch.wait`."""
+        """Wait until any of these ports has a message; see `Watchdog.wait`."""
         self.watch.wait(ports)
 
     def finish(self) -> None:
-        """Wait until the steps are done; see `Watch.finish`."""
+        """Wait until the steps are done; see `Watchdog.finish`."""
         self.watch.finish(self.runtime)
 
     def close(self) -> None:

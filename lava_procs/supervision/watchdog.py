@@ -78,7 +78,7 @@ class Actor:
         return f" (exit code {code})" if code else ""
 
 
-class Watch:
+class Watchdog:
     """Over all processes of one network.
 
     Parameters

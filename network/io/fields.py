@@ -16,7 +16,7 @@ from ipvae.network.provenance import json_data, json_text
 from ipvae.network.rules import poisson, random_source
 from ipvae.network.rules.activations import LINEAR, SWISH, ceiling_table, swish_table
 from ipvae.network.rules.arithmetic import FRAC_BITS
-from ipvae.network.schedule import AnyLayer, Stage
+from ipvae.network.schedule import AnyLayer, ScheduledLayer
 
 VERSIONS = (1, 2)
 LATENCY = 1
@@ -265,7 +265,7 @@ def neuron_fields(layer: AnyLayer, version: int = 1) -> dict[str, Any]:
     )
 
 
-def _place_values(stage: Stage) -> dict[str, Any]:
+def _place_values(stage: ScheduledLayer) -> dict[str, Any]:
     layer = stage.layer
     values = {
         "role": stage.role.encode(),

@@ -17,7 +17,7 @@ from ipvae.network.traces.trace_totals import sent_totals
 
 
 @dataclass(frozen=True, eq=False)
-class Sent:
+class SentMessages:
     """What a layer sent in the rows 0..T, by group (G): each image alone, or all images as one.
 
     Attributes
@@ -47,7 +47,7 @@ class LayerActivity:
 
     Attributes
     ----------
-    sent : Sent
+    sent : SentMessages
     received : (G, J) int64
         Messages that it received from each neuron of its source; J is 0 if it has none.
     received_sizes : (G,) int64
@@ -56,7 +56,7 @@ class LayerActivity:
         Most messages that it received at one row of one image.
     """
 
-    sent: Sent
+    sent: SentMessages
     received: np.ndarray
     received_sizes: np.ndarray
     peak: int
@@ -136,7 +136,7 @@ def activity_of(
 
 def activity_by_group(
     network: IntNetwork,
-    sent: Mapping[str, Sent],
+    sent: Mapping[str, SentMessages],
     rows: np.ndarray,
     *,
     images: int,
@@ -219,11 +219,11 @@ def _require_layers(network: IntNetwork, totals: Totals) -> None:
         )
 
 
-def _sent(layer: LayerTotals) -> Sent:
+def _sent(layer: LayerTotals) -> SentMessages:
     """What a layer sent in a run, all images as one group."""
     last = np.abs(layer.z.astype(np.int64))
     sends = last > 0
-    return Sent(
+    return SentMessages(
         layer.messages[None],
         sends.sum(axis=0)[None],
         layer.sizes.sum()[None],
@@ -234,6 +234,6 @@ def _sent(layer: LayerTotals) -> Sent:
     )
 
 
-def _silent(neurons: int, groups: int) -> Sent:
+def _silent(neurons: int, groups: int) -> SentMessages:
     each, all_of_it = np.zeros((groups, neurons), np.int64), np.zeros(groups, np.int64)
-    return Sent(each, each, all_of_it, all_of_it, all_of_it)
+    return SentMessages(each, each, all_of_it, all_of_it, all_of_it)

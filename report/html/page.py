@@ -22,7 +22,7 @@ from ipvae.report.html.earlier import GENERATOR
 from ipvae.report.html.svg import Drawn
 from ipvae.report.html.verdicts import verdicts
 from ipvae.report.numbers import FORMS
-from ipvae.report.pictures.figure_data import Ink
+from ipvae.report.pictures.figure_data import FigureData
 from ipvae.report.pictures.thumbnails import dictionary_tiles, thumbnails
 
 HERE = Path(__file__).parent
@@ -31,7 +31,7 @@ PROVENANCE_SHOWN = 20_000
 LOAD = "synaptic_ops"
 
 
-def files(result: Mapping[str, Any], ink: Ink) -> dict[str, bytes]:
+def files(result: Mapping[str, Any], ink: FigureData) -> dict[str, bytes]:
     """Build the page and its figures.
 
     Parameters
@@ -51,7 +51,7 @@ def files(result: Mapping[str, Any], ink: Ink) -> dict[str, bytes]:
     return found
 
 
-def page(result: Mapping[str, Any], ink: Ink, figures: Mapping[str, Drawn]) -> str:
+def page(result: Mapping[str, Any], ink: FigureData, figures: Mapping[str, Drawn]) -> str:
     """Write the page as HTML text."""
     style, script = ((HERE / "static" / name).read_text() for name in ("page.css", "page.js"))
     steps = sorted(ink.read_out)
@@ -83,12 +83,12 @@ def page(result: Mapping[str, Any], ink: Ink, figures: Mapping[str, Drawn]) -> s
     )
 
 
-def drawn(result: Mapping[str, Any], ink: Ink) -> dict[str, Drawn]:
+def drawn(result: Mapping[str, Any], ink: FigureData) -> dict[str, Drawn]:
     """Draw all figures for which the result has something to draw; by name."""
     return {figure.name: figure for figure in _figures(result, ink)}
 
 
-def _figures(result: Mapping[str, Any], ink: Ink) -> Iterator[Drawn]:
+def _figures(result: Mapping[str, Any], ink: FigureData) -> Iterator[Drawn]:
     if result.get("curve"):
         yield convergence(result["curve"], _stop(result))
     yield raster(ink.raster)

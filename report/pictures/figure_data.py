@@ -7,7 +7,7 @@ import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
-class Ink:
+class FigureData:
     """What pictures show that JSON need not hold.
 
     Attributes

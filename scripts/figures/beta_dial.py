@@ -29,7 +29,7 @@ def measured(model: str, beta: float, runs: Path, seed: int, epochs: int | None)
 
     Parameters
     ----------
-    model : key of `ipvae.float_models.zoo.MEMBERS`
+    model : key of `ipvae.float_models.zoo.MODEL_SPECS`
     beta : weight of the KL term; the other settings are the preset's
     runs : folder of the models
     seed : of the training

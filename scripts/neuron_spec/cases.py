@@ -79,7 +79,7 @@ def received_parts(v: Values) -> dict[str, Any]:
 
 
 def stepped(v: Values, update: Any, emit: Any) -> Values:
-    """One step of the chip: what `ActingNeuron` does, for one neuron.
+    """One step of the chip: what `NeuronBase` does, for one neuron.
 
     Parameters
     ----------

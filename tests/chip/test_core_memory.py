@@ -15,7 +15,7 @@ from ipvae.chip.core_memory import (
     OPTIMISTIC,
     READINGS,
     LayerShape,
-    Reading,
+    MemoryModel,
     core_lines,
     core_words,
     dense_words,
@@ -63,7 +63,7 @@ def test_published_split_of_pilotnet_is_met(bits):
 )
 def test_published_totals_are_parts_of_one_shared_pool(row, total):
     n_in, n_out, words, bits = DENSE_ROWS[row]
-    found = core_words(dense_layer(n_out, n_in), n_out, Reading("of the log", bits - 8, 0))
+    found = core_words(dense_layer(n_out, n_in), n_out, MemoryModel("of the log", bits - 8, 0))
     assert (found["axon_in_words_per_core"], found["axon_map_words_per_core"]) == (n_in, n_out)
     assert found["synapse_words_per_core"] == words
     share = 100 * found["shared_words_per_core"] / limits.CORE_SHARED_WORDS
@@ -90,7 +90,7 @@ def test_cores_of_a_recurrent_layer(k, low, high):
 def test_one_neuron_that_does_not_fit_names_the_limit():
     (shape,) = recurrent_shape(20_000)
     found = least_cores(shape, CONSERVATIVE)
-    assert isinstance(found, limits.Line)
+    assert isinstance(found, limits.LimitCheck)
     assert (found.rule, found.allowed) == ("shared_words_per_core", 20_000)
     assert found.found == 20_000 + 20_000 + 1 + 4 + 1308
     assert "20000 synapses" in found.where
@@ -191,7 +191,7 @@ def test_the_limit_that_is_exceeded_most_and_the_least_cores():
     """Of a layer that fits nowhere the limit that is exceeded most is told."""
     shape = LayerShape("3", 10, 40_000, "2", 1, draws=False, listeners=1)
     line = least_cores(shape, OPTIMISTIC)
-    assert isinstance(line, limits.Line) and not line.holds
+    assert isinstance(line, limits.LimitCheck) and not line.holds
     # 40,000 axons and as many words of synapses: 80,002 of 20,000 is the largest part.
     assert (line.rule, line.found) == ("shared_words_per_core", 40_000 + 40_000 + 1 + 1)
     assert line.share == pytest.approx(80_002 / 20_000)

@@ -22,7 +22,7 @@ from ipvae.chip.core_memory import (
     layer_shapes,
     recurrent_shape,
 )
-from ipvae.chip.limits import TARGETS, Line
+from ipvae.chip.limits import TARGETS, LimitCheck
 from ipvae.chip.placement import Placement, place
 from ipvae.chip.plan import (
     between_chips,
@@ -129,7 +129,7 @@ def test_a_network_too_large_names_the_rule():
     shapes = recurrent_shape(2700)
     plan = make_plan(shapes, CHIP, full_activity(shapes))
     assert not plan.fits
-    assert isinstance(plan.conservative, Line)
+    assert isinstance(plan.conservative, LimitCheck)
     assert (plan.conservative.rule, plan.conservative.allowed) == ("cores", 120)
     assert plan.as_dict()["readings"]["conservative"]["binding"]["margin"] < 0
     assert make_plan(shapes, KAPOHO, full_activity(shapes)).fits

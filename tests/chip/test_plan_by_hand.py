@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ipvae.chip.core_memory import LayerShape, core_words, error_unit_shapes, full_activity
-from ipvae.chip.limits import TARGETS, Line
+from ipvae.chip.limits import TARGETS, LimitCheck
 from ipvae.chip.placement import Placement
 from ipvae.chip.plan import limit, make_plan
 from ipvae.network.traces.activity import received_activity
@@ -123,9 +123,9 @@ def test_a_plan_says_what_it_is_of(plan):
 
 
 def test_margins_are_parts_of_what_is_allowed():
-    assert limit(Line("cores", 30, 120, "here"))["margin"] == 0.75
-    assert limit(Line("cores", 150, 120, "here"))["margin"] == -0.25
-    assert Line("cores", 120, 120, "").holds and not Line("cores", 121, 120, "").holds
+    assert limit(LimitCheck("cores", 30, 120, "here"))["margin"] == 0.75
+    assert limit(LimitCheck("cores", 150, 120, "here"))["margin"] == -0.25
+    assert LimitCheck("cores", 120, 120, "").holds and not LimitCheck("cores", 121, 120, "").holds
 
 
 def test_as_many_cores_as_there_are_may_be_asked_for():

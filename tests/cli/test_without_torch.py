@@ -11,7 +11,7 @@ import pytest
 from ipvae.float_models.checkpoint import Checkpoint, save_checkpoint
 from ipvae.float_models.config import preset_config
 from ipvae.float_models.data import DataInfo
-from ipvae.float_models.zoo import MEMBERS
+from ipvae.float_models.zoo import MODEL_SPECS
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKPOINT = next((ROOT / "tests" / "export" / "iterative_vae").glob("*.pt"))
@@ -57,7 +57,7 @@ def saved(tmp_path, rng):
 
     def save(kind):
         params = {}
-        for name, shape in MEMBERS[kind].shapes((8, 8), 10).items():
+        for name, shape in MODEL_SPECS[kind].shapes((8, 8), 10).items():
             centre = {"log_bias": -2.0, "u0": -1.0, "log_lr": -2.5}.get(name, 0.0)
             params[name] = (centre + rng.normal(0, 0.1, shape)).astype(np.float32)
         config = preset_config("digits", model=kind, latents=10)

@@ -125,9 +125,7 @@ def example():
     code = "\n".join(line[4:] for line in found.splitlines())
     check = "from ipvae.lava_procs.board import neuro_core_models\n"
     check += "from ipvae.lava_procs.importing import import_lava\nimport_lava()\n"
-    return (
-        f"{check}{code}\nneuro_core_models.check_model(NcPoissonNeuron, 'here')\nprint('accepted')"
-    )
+    return f"{check}{code}\nneuro_core_models.check_model(NcPoissonNeuron, 'x')\nprint('accepted')"
 
 
 def test_the_model_of_the_page_is_accepted_where_an_extension_is():

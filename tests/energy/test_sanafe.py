@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ipvae.chip.core_memory import CONSERVATIVE, layer_shapes
-from ipvae.chip.limits import TARGETS, Line
+from ipvae.chip.limits import TARGETS, LimitCheck
 from ipvae.chip.placement import Placement
 from ipvae.emulator import Emulator
 from ipvae.emulator.recording import run
@@ -120,7 +120,7 @@ def test_what_its_chip_cannot_hold_is_refused(simulator, make_network, monkeypat
     trace = run(network, network.test_images, 1, 0)
     with pytest.raises(InputError, match="takes 1 cores, SANA-FE's Loihi has room for 0 beside"):
         ours._placed(network, trace, 1)
-    monkeypatch.setattr(ours, "place", lambda *_: Line("cores", 9, 5, "all layers"))
+    monkeypatch.setattr(ours, "place", lambda *_: LimitCheck("cores", 9, 5, "all layers"))
     with pytest.raises(InputError, match="does not fit the network .cores 9 of 5, all layers"):
         ours.simulate(network, trace)
 

@@ -6,7 +6,7 @@ import pytest
 
 from ipvae.errors import ConfigError, TrainingError
 from ipvae.float_models.config import PRESETS, TrainConfig, preset_config
-from ipvae.float_models.zoo import MEMBERS
+from ipvae.float_models.zoo import MODEL_SPECS
 from ipvae.train.run.schedule import settings_at
 
 
@@ -108,7 +108,7 @@ def test_growth_from_more_steps_than_there_are_is_refused():
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("model", MEMBERS)
+@pytest.mark.parametrize("model", MODEL_SPECS)
 def test_every_model_has_settings_on_every_preset(preset, model):
     config = preset_config(preset, model=model)
     assert 0 <= config.first_steps <= config.steps

@@ -12,7 +12,7 @@ from ipvae.float_models.data import DataInfo
 from ipvae.float_models.figures import figures
 from ipvae.float_models.inference.infer import infer
 from ipvae.float_models.units import in_real_units, in_training_units, unit_of
-from ipvae.float_models.zoo import MEMBERS
+from ipvae.float_models.zoo import MODEL_SPECS
 
 SHAPE, K, N = (8, 8), 10, 30
 
@@ -23,7 +23,7 @@ def images(rng):
 
 
 def model(name, rng):
-    shapes = MEMBERS[name].shapes(SHAPE, K)
+    shapes = MODEL_SPECS[name].shapes(SHAPE, K)
     params = {n: rng.normal(0, 0.2, s).astype(np.float32) for n, s in shapes.items()}
     return {n: np.asarray(a, np.float32) for n, a in params.items()}
 
@@ -34,10 +34,10 @@ def checkpoint(name, params):
 
 
 @pytest.mark.parametrize("unit", [16.0, 256.0, 0.125])
-@pytest.mark.parametrize("name", MEMBERS)
+@pytest.mark.parametrize("name", MODEL_SPECS)
 def test_codes_are_the_same_and_figures_are_in_the_units_of_the_images(name, unit, images, rng):
     """Powers of two are exact; log sigma is not, and beliefs differ by float32's rounding."""
-    params, member = model(name, rng), MEMBERS[name]
+    params, member = model(name, rng), MODEL_SPECS[name]
     real = in_real_units(params, member, unit)
     steps = 1 if member.inference == "amortized" else 3
     given = {"seed": 1, "model": name, "image_shape": SHAPE}
@@ -53,22 +53,22 @@ def test_codes_are_the_same_and_figures_are_in_the_units_of_the_images(name, uni
     assert scaled.kl == plain.kl
 
 
-@pytest.mark.parametrize("name", MEMBERS)
+@pytest.mark.parametrize("name", MODEL_SPECS)
 def test_the_way_back_is_exact(name, rng):
     params = model(name, rng)
-    real = in_real_units(params, MEMBERS[name], 2.0**13)
+    real = in_real_units(params, MODEL_SPECS[name], 2.0**13)
     assert unit_of(real) == 2.0**13
-    back, unit = in_training_units(real, MEMBERS[name])
+    back, unit = in_training_units(real, MODEL_SPECS[name])
     assert unit == 2.0**13
     assert back.keys() == params.keys()
     assert all(np.array_equal(back[n], params[n]) for n in params)
-    same, one = in_training_units(params, MEMBERS[name])
+    same, one = in_training_units(params, MODEL_SPECS[name])
     assert one == 1.0 and same == params
-    assert in_real_units(params, MEMBERS[name], 1.0) == params
+    assert in_real_units(params, MODEL_SPECS[name], 1.0) == params
 
 
 def test_the_unit_is_stored_with_the_model(tmp_path, rng):
-    params = in_real_units(model("ipvae", rng), MEMBERS["ipvae"], 16.0)
+    params = in_real_units(model("ipvae", rng), MODEL_SPECS["ipvae"], 16.0)
     checkpoint("ipvae", params).save(tmp_path)
     assert unit_of(load_checkpoint(tmp_path).params) == 16.0
     wrong = {**params, "log_unit": np.zeros(3, np.float32)}

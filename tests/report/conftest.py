@@ -14,7 +14,7 @@ from ipvae.network.io.network_file import write_network
 from ipvae.report.html import svg
 from ipvae.report.html.page import drawn, files
 from ipvae.report.html.page import page as written
-from ipvae.report.pictures.figure_data import Ink
+from ipvae.report.pictures.figure_data import FigureData
 from ipvae.workflows.reporting import once
 
 COUNTS = ("synaptic_ops", "messages", "spikes")
@@ -145,7 +145,7 @@ def ink(result):
     rng = np.random.default_rng(1)
     steps = [row["step"] for row in result["reconstructions"]]
     n = len(result["reconstructions"][0]["r2"])
-    return Ink(
+    return FigureData(
         shape=(6, 8),
         signed=False,
         images=rng.random((n, 48)),

@@ -13,7 +13,7 @@ from ipvae.network.layers import GradedLayer
 from ipvae.network.rules import neuron_step, random_source
 from ipvae.network.rules.poisson import draw
 from ipvae.network.rules.stream import frame, stream_drives
-from ipvae.network.schedule import Stage
+from ipvae.network.schedule import ScheduledLayer
 from ipvae.network.traces.trace import VARIABLES, Trace
 
 Row = dict[str, dict[str, np.ndarray]]
@@ -42,7 +42,7 @@ def rows(
 
 
 def _acted(
-    stage: Stage,
+    stage: ScheduledLayer,
     heard: dict[str, np.ndarray] | None,
     before: dict[str, np.ndarray] | None,
     b: np.ndarray,

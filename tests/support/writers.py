@@ -32,7 +32,7 @@ from ipvae.network.traces.streaming import open_trace
 from ipvae.network.traces.trace import Trace, write_trace
 from ipvae.report.pictures import canvas
 from ipvae.train.run.metrics_log import MetricsLog
-from ipvae.train.run.resume import Unfinished, write_unfinished
+from ipvae.train.run.resume import ResumeState, write_unfinished
 from ipvae.train.run.state import TrainState
 
 M, K, ROWS, IMAGES = 40, 64, 129, 20
@@ -129,7 +129,7 @@ WRITERS = {
     "resume state": Writer(
         ("resume.safetensors",),
         lambda f: write_unfinished(
-            f, Unfinished(preset_config("digits", latents=K), "", STATE, [0.0])
+            f, ResumeState(preset_config("digits", latents=K), "", STATE, [0.0])
         ),
     ),
     "metrics log": Writer(

@@ -18,12 +18,12 @@ from ipvae.train.models.loss import Loss
 from ipvae.train.models.trainable_ipvae import IPVAE
 from ipvae.train.models.vae import Model
 from ipvae.train.rounded_weights import Rounding
-from ipvae.train.run.process_group import Team
+from ipvae.train.run.process_group import ProcessGroup
 from ipvae.train.run.schedule import Settings
 
 
 @dataclass(frozen=True, eq=False)
-class Means:
+class TrainContext:
     """What works on a batch.
 
     Attributes
@@ -35,7 +35,7 @@ class Means:
     """
 
     for_each: Run
-    team: Team = field(default_factory=Team)
+    team: ProcessGroup = field(default_factory=ProcessGroup)
     workspace: Workspace = field(default_factory=Workspace)
     rounding: Rounding | None = None
 
@@ -47,7 +47,7 @@ def team_gradient(
     config: TrainConfig,
     now: Settings,
     stream: tuple[int, ...],
-    means: Means,
+    means: TrainContext,
 ) -> tuple[Loss, dict[str, Tensor]]:
     """Return `loss_gradient` of a batch of which each process of the team takes a part."""
     rows = means.team.rows(len(x))
@@ -83,7 +83,7 @@ def loss_gradient(
     config: TrainConfig,
     now: Settings,
     stream: tuple[int, ...],
-    means: Means,
+    means: TrainContext,
     first_image: int = 0,
 ) -> tuple[Loss, dict[str, Tensor]]:
     """Return the loss of a batch and its gradient by each parameter.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ipvae.float_models.config import TrainConfig
-from ipvae.float_models.zoo import MEMBERS, PRIORS, STEP_SIZES
+from ipvae.float_models.zoo import MODEL_SPECS, PRIORS, STEP_SIZES
 from ipvae.train.draws import Draws, exact_draws
 from ipvae.train.models.dynamics import log_sigma, precision_of
 from ipvae.train.models.encoders import ENCODE
@@ -22,7 +22,7 @@ from ipvae.train.run.schedule import Settings
 _PHI_SCALE = {"iterative": 1e-4, "hybrid": 1e-4, "amortized": 0.05}
 
 
-class Moment(NamedTuple):
+class InferenceStep(NamedTuple):
     """A batch after one step of inference.
 
     Attributes
@@ -41,11 +41,11 @@ class Moment(NamedTuple):
 
 
 class VAE(nn.Module):
-    """One model of `ipvae.float_models.zoo.MEMBERS`.
+    """One model of `ipvae.float_models.zoo.MODEL_SPECS`.
 
     Parameters
     ----------
-    name : key of MEMBERS
+    name : key of MODEL_SPECS
     image_shape : (height, width), their product is M
     n_latents : K
     seed : of the start values
@@ -63,7 +63,7 @@ class VAE(nn.Module):
         self, name: str, image_shape: tuple[int, int], n_latents: int, seed: int = 0
     ) -> None:
         super().__init__()
-        self.name, self.image_shape, self.member = name, image_shape, MEMBERS[name]
+        self.name, self.image_shape, self.member = name, image_shape, MODEL_SPECS[name]
         self.latent = LATENTS[self.member.latent]
         generator = torch.Generator().manual_seed(seed)
         for tensor, shape in self.member.shapes(image_shape, n_latents).items():
@@ -98,7 +98,7 @@ class VAE(nn.Module):
 
     def moments(
         self, x: Tensor, steps: int, limit: float, draws: Draws, *, first: int = 0
-    ) -> Iterator[Moment]:
+    ) -> Iterator[InferenceStep]:
         """Infer, step by step.
 
         Parameters
@@ -114,16 +114,20 @@ class VAE(nn.Module):
         else:
             yield from self._iterative(x, steps, limit, draws)
 
-    def _amortized(self, x: Tensor, steps: int, draws: Draws, first: int) -> Iterator[Moment]:
+    def _amortized(
+        self, x: Tensor, steps: int, draws: Draws, first: int
+    ) -> Iterator[InferenceStep]:
         prior = self.prior(len(x))
         precision = precision_of(self.params["log_sigma_raw"])
         for step in range(first, steps + 1):
             belief = prior if step == 0 else self.guess(x)
             code = self.latent.code(self.latent.draw(belief, draws, step))
             error = ((x - code @ self.params["phi"].T).square() * precision).sum(dim=1)
-            yield Moment(step, belief, prior, code, error)
+            yield InferenceStep(step, belief, prior, code, error)
 
-    def _iterative(self, x: Tensor, steps: int, limit: float, draws: Draws) -> Iterator[Moment]:
+    def _iterative(
+        self, x: Tensor, steps: int, limit: float, draws: Draws
+    ) -> Iterator[InferenceStep]:
         params, update = self.params, UPDATES[self.member.latent]
         precision = precision_of(params["log_sigma_raw"])
         weighted = precision[:, None] * params["phi"]
@@ -136,7 +140,7 @@ class VAE(nn.Module):
             code = self.latent.code(z)
             overlap = code @ gram
             error = energy + (code * (overlap - 2.0 * match)).sum(dim=1)
-            yield Moment(step, belief, prior, code, error)
+            yield InferenceStep(step, belief, prior, code, error)
             prior = belief
             if step < steps:
                 pull = self.latent.slope(z) * (match - overlap)
@@ -206,7 +210,7 @@ class VAE(nn.Module):
     ) -> "VAE":
         """Build a model from what `arrays` gave; what only its rounded form has is left out."""
         model = cls(name, image_shape, arrays["phi"].shape[1])
-        kept = {key: a for key, a in arrays.items() if key not in MEMBERS[name].rounded}
+        kept = {key: a for key, a in arrays.items() if key not in MODEL_SPECS[name].rounded}
         model.load_state_dict({key: torch.from_numpy(a.copy()) for key, a in kept.items()})
         return model
 

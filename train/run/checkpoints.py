@@ -9,14 +9,14 @@ from pathlib import Path
 from ipvae.errors import StoppedError
 from ipvae.train.run.fit import Progress
 from ipvae.train.run.metrics_log import MetricsLog
-from ipvae.train.run.resume import NAME, Unfinished, write_unfinished
+from ipvae.train.run.resume import NAME, ResumeState, write_unfinished
 from ipvae.train.run.state import TornStateError, TrainState
 
 LONGEST_SECONDS = 60.0  # between two saves
 LARGEST_SHARE = 0.01  # of the time, spent on saves at the end of epochs
 
 
-class Keeper:
+class CheckpointCallback:
     """Callback of `fit` that saves its state and writes down its figures.
 
     The state is saved at the beginning, at the end of an epoch unless that would take more than
@@ -29,7 +29,7 @@ class Keeper:
     stop : says whether training should stop after this step
     """
 
-    def __init__(self, run: Path, begun: Unfinished, stop: Callable[[], bool]) -> None:
+    def __init__(self, run: Path, begun: ResumeState, stop: Callable[[], bool]) -> None:
         self._run, self._begun, self._stop = run, begun, stop
         *self._epochs, self._before = begun.seconds
         self._start = time.monotonic()

@@ -16,15 +16,15 @@ from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.float_models.config import TrainConfig
 from ipvae.float_models.inference.draws import stream_key
 from ipvae.float_models.units import in_real_units
-from ipvae.float_models.zoo import MEMBERS
+from ipvae.float_models.zoo import MODEL_SPECS
 from ipvae.train.datasets.images import Images
-from ipvae.train.fused.gradient import Means, team_gradient
+from ipvae.train.fused.gradient import TrainContext, team_gradient
 from ipvae.train.fused.parallel import matrix_precision, workers
 from ipvae.train.infer import infer
 from ipvae.train.models.trainable_ipvae import IPVAE
 from ipvae.train.models.vae import Model, start_model
 from ipvae.train.rounded_weights import Rounding
-from ipvae.train.run.process_group import Team
+from ipvae.train.run.process_group import ProcessGroup
 from ipvae.train.run.schedule import Settings, settings_at
 from ipvae.train.run.state import TrainState, put_state, take_state
 
@@ -66,7 +66,7 @@ def fit(
     keep: Keep | None = None,
     start: TrainState | None = None,
     device: str = "cpu",
-    team: Team | None = None,
+    team: ProcessGroup | None = None,
     rounding: Rounding | None = None,
 ) -> tuple[Model, list[dict[str, Any]]]:
     """Train a model.
@@ -113,7 +113,7 @@ def fit(
     with matrix_precision(config.precision), workers(threads) as for_each:
         model = new_model(config, images).to(place)
         start = start or TrainState.first(model)
-        means = Means(for_each, team or Team(), rounding=rounding)
+        means = TrainContext(for_each, team or ProcessGroup(), rounding=rounding)
         return model, _train(model, config, images, start, (keep, progress), means)
 
 
@@ -143,7 +143,7 @@ def to_checkpoint(
     """Return what is stored of a trained model; metrics are the last entry of its history."""
     last = history[-1] if history else {}
     metrics = {name: value for name, value in last.items() if math.isfinite(value)}
-    params = in_real_units(model.arrays(), MEMBERS[config.model], images.unit)
+    params = in_real_units(model.arrays(), MODEL_SPECS[config.model], images.unit)
     return Checkpoint(params, config, images.info, metrics, start)
 
 
@@ -153,7 +153,7 @@ def _train(
     images: Images,
     start: TrainState,
     told: tuple[Keep | None, Callable[[Progress], None] | None],
-    means: Means,
+    means: TrainContext,
 ) -> list[dict[str, Any]]:
     keep, progress = told
     optimiser = new_optimiser(model, config)
@@ -222,7 +222,7 @@ def optimise(
     now: Settings,
     iteration: int,
     total: int,
-    means: Means,
+    means: TrainContext,
 ) -> tuple[float, float, float]:
     """Take one optimiser step on the images `x` (B, M); return its loss, NLL and KL.
 

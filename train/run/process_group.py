@@ -20,12 +20,12 @@ from torch import Tensor
 from ipvae.errors import ConfigError, TeamError
 from ipvae.train.fused.parallel import split
 
-MEETING = timedelta(minutes=10)
+RENDEZVOUS_TIMEOUT = timedelta(minutes=10)
 """How long a process waits for the others, at the start and in every batch."""
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """A process and how many there are.
 
     Attributes
@@ -57,7 +57,7 @@ class Team:
         Raises
         ------
         TeamError
-            If another process has ended, or does not answer for `MEETING`.
+            If another process has ended, or does not answer for `RENDEZVOUS_TIMEOUT`.
         """
         if self.size == 1:
             return tensors
@@ -76,7 +76,7 @@ class Team:
 
 
 @contextmanager
-def joined() -> Iterator[Team]:
+def joined() -> Iterator[ProcessGroup]:
     """Join the processes that torchrun started; a team of one without it.
 
     Raises
@@ -86,21 +86,21 @@ def joined() -> Iterator[Team]:
     """
     size = os.environ.get("WORLD_SIZE", "1")
     if size == "1":
-        yield Team()
+        yield ProcessGroup()
         return
     try:
         rank = int(os.environ["RANK"])
         if not 0 <= rank < int(size):
             raise ValueError(f"RANK is {rank}, allowed are 0 to WORLD_SIZE - 1")
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        dist.init_process_group(backend, timeout=MEETING)
+        dist.init_process_group(backend, timeout=RENDEZVOUS_TIMEOUT)
     except (KeyError, ValueError, RuntimeError) as error:
         reason = "RANK is not set" if isinstance(error, KeyError) else str(error).splitlines()[0]
         raise ConfigError(
             f"WORLD_SIZE is {size}, but the processes could not be joined ({reason}). Start all "
             "of them by torchrun, or unset WORLD_SIZE."
         ) from error
-    yield Team(dist.get_rank(), dist.get_world_size())
+    yield ProcessGroup(dist.get_rank(), dist.get_world_size())
     if torch.cuda.is_available():
         dist.destroy_process_group()  # gloo's may hang (PyTorch 2.3, once in some tens of runs)
 

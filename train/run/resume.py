@@ -15,7 +15,7 @@ from ipvae.errors import CheckpointError, ConfigError, DataError, InputError
 from ipvae.files import atomic_write, parse_json, require_file
 from ipvae.float_models.config import TrainConfig
 from ipvae.float_models.parameters import check_params
-from ipvae.float_models.zoo import MEMBERS
+from ipvae.float_models.zoo import MODEL_SPECS
 from ipvae.train.datasets.images import Images
 from ipvae.train.run.state import TrainState
 
@@ -25,7 +25,7 @@ _GROUPS = ("params", "mean", "peak")
 
 
 @dataclass(frozen=True, eq=False)
-class Unfinished:
+class ResumeState:
     """A training that was cut off.
 
     Attributes
@@ -54,7 +54,7 @@ def fingerprint(images: Images) -> str:
     return digest.hexdigest()
 
 
-def write_unfinished(run: Path, unfinished: Unfinished) -> None:
+def write_unfinished(run: Path, unfinished: ResumeState) -> None:
     """Write the state of a training into its folder, in place of the one before.
 
     Raises
@@ -94,7 +94,7 @@ def is_unfinished(run: Path) -> bool:
     return os.path.exists(run / NAME)  # Path.exists raises where a folder cannot be searched
 
 
-def read_unfinished(run: Path) -> Unfinished | None:
+def read_unfinished(run: Path) -> ResumeState | None:
     """Read what `write_unfinished` wrote, None where there is no such file.
 
     Raises
@@ -115,7 +115,7 @@ def read_unfinished(run: Path) -> Unfinished | None:
             content = parse_json(metadata["training"])
             if content["version"] != VERSION:
                 raise _other_version(path, content["version"])
-            member = MEMBERS[content["config"]["model"]]
+            member = MODEL_SPECS[content["config"]["model"]]
             learned = member.rounded if content["config"].get("weight_bits") else ()
             tensors = (*member.tensors, *learned)
             names = {f"{group}.{name}" for group in _GROUPS for name in tensors}
@@ -131,7 +131,7 @@ def read_unfinished(run: Path) -> Unfinished | None:
         content["done"], **groups, sums=tuple(content["sums"]), history=content["history"]
     )
     config = TrainConfig.from_json(content["config"])
-    return Unfinished(config, content["images"], state, content["seconds"], content["options"])
+    return ResumeState(config, content["images"], state, content["seconds"], content["options"])
 
 
 def discard_unfinished(run: Path) -> None:
@@ -157,7 +157,7 @@ def require_same_settings(config: TrainConfig, given: dict[str, Any], where: Pat
             )
 
 
-def require_same_images(unfinished: Unfinished, images: Images, run: Path) -> None:
+def require_same_images(unfinished: ResumeState, images: Images, run: Path) -> None:
     """Refuse to go on with other images than those the training began with.
 
     Raises

@@ -9,9 +9,9 @@ from ipvae.errors import ConfigError
 from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint, model_of
 from ipvae.float_models.config import TrainConfig
 from ipvae.float_models.units import in_training_units
-from ipvae.float_models.zoo import MEMBERS
+from ipvae.float_models.zoo import MODEL_SPECS
 from ipvae.train.models.vae import Model
-from ipvae.train.run.resume import Unfinished, is_unfinished, read_unfinished
+from ipvae.train.run.resume import ResumeState, is_unfinished, read_unfinished
 from ipvae.train.run.state import TrainState
 
 
@@ -58,7 +58,7 @@ def nature_of(source: Path | Checkpoint) -> dict[str, str | int]:
     return {} if config is None else {name: getattr(config, name) for name in names}
 
 
-def _unfinished(source: Path | Checkpoint) -> Unfinished | None:
+def _unfinished(source: Path | Checkpoint) -> ResumeState | None:
     """Read the unfinished training that a path names, if it does."""
     if isinstance(source, Path) and source.is_dir() and is_unfinished(source):
         return read_unfinished(source)
@@ -69,7 +69,7 @@ def _for_bits(
     config: TrainConfig | None, params: dict[str, np.ndarray], weight_bits: int
 ) -> tuple[str, dict[str, np.ndarray]]:
     kind = model_of(config)
-    left_out = () if config and config.weight_bits == weight_bits else MEMBERS[kind].rounded
+    left_out = () if config and config.weight_bits == weight_bits else MODEL_SPECS[kind].rounded
     return kind, {name: value for name, value in params.items() if name not in left_out}
 
 
@@ -92,7 +92,7 @@ def state_from(model: Model, params: dict[str, np.ndarray], where: Path | str) -
         If a parameter is missing or of another shape.
     """
     state = TrainState.first(model)
-    rounded = {n: state.params[n] for n in MEMBERS["ipvae"].rounded if n in state.params}
+    rounded = {n: state.params[n] for n in MODEL_SPECS["ipvae"].rounded if n in state.params}
     params = {**rounded, **params}
     for name, value in state.params.items():
         if name not in params or params[name].shape != value.shape:

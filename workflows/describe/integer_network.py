@@ -9,7 +9,7 @@ from ipvae.network.io.network_file import checksum
 from ipvae.network.layers import GradedLayer, PoissonLayer
 from ipvae.network.proof.bounds import bounds
 from ipvae.network.rules import poisson, random_source
-from ipvae.network.schedule import Stage
+from ipvae.network.schedule import ScheduledLayer
 from ipvae.workflows.results import Table
 
 COLUMNS = ["", "neurons", "number", "hears", "synapses", "sends"]
@@ -69,7 +69,7 @@ def _row(layer: dict[str, Any]) -> list[str]:
     ]
 
 
-def _layer_facts(stage: Stage, network: IntNetwork) -> dict[str, Any]:
+def _layer_facts(stage: ScheduledLayer, network: IntNetwork) -> dict[str, Any]:
     """Facts of one layer, of the code too."""
     layer = stage.layer
     synapses = layer.weight_rec

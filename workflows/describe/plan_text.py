@@ -1,7 +1,7 @@
 """A partition plan as text."""
 
 from ipvae.chip.core_memory import MODEL
-from ipvae.chip.limits import Line, Target
+from ipvae.chip.limits import LimitCheck, Target
 from ipvae.chip.placement import Placement
 from ipvae.chip.plan import Plan, between_chips, core_ops, pace, peak_ops
 from ipvae.network.traces.activity import Activity
@@ -35,7 +35,7 @@ def _size(target: Target) -> str:
     return f"{target.title}, {whole(target.cores)} usable cores"
 
 
-def _column(found: Placement | Line, activity: Activity) -> dict[str, str]:
+def _column(found: Placement | LimitCheck, activity: Activity) -> dict[str, str]:
     """One reading's part of the table."""
     line = found.binding if isinstance(found, Placement) else found
     binding = {

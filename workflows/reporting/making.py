@@ -15,7 +15,7 @@ from ipvae.errors import InputError
 from ipvae.network.io.network_file import checksum
 from ipvae.network.traces.activity import activity_of
 from ipvae.network.traces.totals import Totals
-from ipvae.report.pictures.figure_data import Ink
+from ipvae.report.pictures.figure_data import FigureData
 from ipvae.workflows.evaluation.seeds import mean_over_seeds
 from ipvae.workflows.reporting.costs import costs, details, modelled
 from ipvae.workflows.reporting.once import observed, run_once
@@ -32,7 +32,7 @@ EPOCH = "SOURCE_DATE_EPOCH"
 
 def made(
     request: ReportRequest, profile: ProfilerLog | None, commands: Mapping[str, str]
-) -> tuple[dict[str, Any], Ink]:
+) -> tuple[dict[str, Any], FigureData]:
     """Run a report, once for each seed: its keys, and the arrays behind its pictures."""
     described = {
         "command": commands["command"],

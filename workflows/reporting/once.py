@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ipvae.chip.limits import Line
+from ipvae.chip.limits import LimitCheck
 from ipvae.chip.placement import Placement
 from ipvae.emulator import Emulator
 from ipvae.emulator.observing import observe
@@ -46,7 +46,7 @@ class Seen:
     totals : Totals
     counts : RunCounts
         By step, image and core.
-    placement : Placement or Line
+    placement : Placement or LimitCheck
         Cores of `counts`.
     by_step : dict of step -> (n, K) int32
         What the code of the first images sent at the steps of the curve.
@@ -61,7 +61,7 @@ class Seen:
 
     totals: Totals
     counts: RunCounts
-    placement: Placement | Line
+    placement: Placement | LimitCheck
     by_step: dict[int, np.ndarray]
     raster: np.ndarray
     verified: VerifyResult | None

@@ -14,7 +14,7 @@ from ipvae.evaluation.readouts import judge, readout_names
 from ipvae.network.description import IntNetwork
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.traces.totals import Totals
-from ipvae.report.pictures.figure_data import Ink
+from ipvae.report.pictures.figure_data import FigureData
 from ipvae.workflows.reporting.once import Seen, doubled
 from ipvae.workflows.reporting.pictures import spaced
 from ipvae.workflows.reporting.request import ReportRequest
@@ -80,10 +80,10 @@ def stop_point(points: list[dict]) -> dict | None:
     return {"step": step, "r2": first["r2"], "zeros": first["zeros"], "within": NEAR}
 
 
-def ink(request: ReportRequest, seen: Seen) -> Ink:
+def ink(request: ReportRequest, seen: Seen) -> FigureData:
     """Arrays behind the pictures."""
     network = request.network
-    return Ink(
+    return FigureData(
         shape=network.input.shape,
         signed=network.input.minimum < 0,
         images=request.real[:SHOWN],

@@ -16,7 +16,7 @@ from ipvae.train.datasets.images import Images
 from ipvae.train.run.fit import new_model, require_device
 from ipvae.train.run.resume import (
     NAME,
-    Unfinished,
+    ResumeState,
     fingerprint,
     is_unfinished,
     read_unfinished,
@@ -30,7 +30,7 @@ from ipvae.workflows.training.data_set import own_data_set
 from ipvae.workflows.training.request import TrainingRequest
 
 
-def fresh(request: TrainingRequest, processes: int, *, first: bool) -> tuple[Unfinished, Images]:
+def fresh(request: TrainingRequest, processes: int, *, first: bool) -> tuple[ResumeState, Images]:
     """Begin a training, unless that would destroy an unfinished one.
 
     Parameters
@@ -62,7 +62,7 @@ def fresh(request: TrainingRequest, processes: int, *, first: bool) -> tuple[Unf
     state = TrainState.first(new_model(config, images))
     if request.init_from is not None:
         state, options["start"] = _begun_with(request, config, images)
-    return Unfinished(config, fingerprint(images), state, [0.0], options), images
+    return ResumeState(config, fingerprint(images), state, [0.0], options), images
 
 
 def _settings(request: TrainingRequest) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def _begun_with(
 
 def continued(
     request: TrainingRequest, processes: int
-) -> tuple[Unfinished, Images] | tuple[None, None]:
+) -> tuple[ResumeState, Images] | tuple[None, None]:
     """Take up the training in a folder; nothing if it is complete.
 
     Raises
@@ -150,7 +150,7 @@ def continued(
     return begun, images
 
 
-def _require_same_place(request: TrainingRequest, begun: Unfinished, processes: int) -> None:
+def _require_same_place(request: TrainingRequest, begun: ResumeState, processes: int) -> None:
     """Refuse another number of processes or another device than the training has."""
     out, there = request.out, begun.options.get("processes", 1)
     if processes != there:
@@ -173,7 +173,7 @@ def _require_same_place(request: TrainingRequest, begun: Unfinished, processes: 
     )
 
 
-def _images_again(request: TrainingRequest, begun: Unfinished) -> Images:
+def _images_again(request: TrainingRequest, begun: ResumeState) -> Images:
     """Images of a training that was begun: those given, or read again from where they were."""
     config, options = begun.config, begun.options
     if config.preset != ARRAYS:

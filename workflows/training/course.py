@@ -12,10 +12,10 @@ from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.network.atomic import require_writable_folder
 from ipvae.report.numbers import percent
 from ipvae.train.datasets.images import Images
-from ipvae.train.run.checkpoints import Keeper
+from ipvae.train.run.checkpoints import CheckpointCallback
 from ipvae.train.run.fit import Keep, Progress, batches_of, fit, to_checkpoint
-from ipvae.train.run.process_group import Team, own_device
-from ipvae.train.run.resume import NAME, Unfinished, discard_unfinished
+from ipvae.train.run.process_group import ProcessGroup, own_device
+from ipvae.train.run.resume import NAME, ResumeState, discard_unfinished
 from ipvae.train.run.run_folder import sole_writer
 from ipvae.workflows.progress import stage
 from ipvae.workflows.reporting.pictures import FOLDER, draw_run, require_pictures
@@ -27,7 +27,7 @@ Stop = AbstractContextManager[Callable[[], bool]]
 log = logging.getLogger("ipvae")
 
 
-def help_on(begun: Unfinished, images: Images, team: Team, stop: Stop) -> Trained:
+def help_on(begun: ResumeState, images: Images, team: ProcessGroup, stop: Stop) -> Trained:
     """Take this process's part of each batch; the first process saves and shows."""
     with stop:
         model, history = _fit(begun, images, team)
@@ -35,7 +35,7 @@ def help_on(begun: Unfinished, images: Images, team: Team, stop: Stop) -> Traine
 
 
 def train_on(
-    begun: Unfinished, images: Images, team: Team, out: Path | None, stop: Stop
+    begun: ResumeState, images: Images, team: ProcessGroup, out: Path | None, stop: Stop
 ) -> Trained:
     """Train to the end, and save the model where a folder is given.
 
@@ -66,7 +66,7 @@ def train_on(
     return Trained(model, saved, history, pictures=drawn)
 
 
-def _log_begin(begun: Unfinished, images: Images, team: Team) -> None:
+def _log_begin(begun: ResumeState, images: Images, team: ProcessGroup) -> None:
     config, done = begun.config, begun.state.done
     log.info(
         f"training {config.model} on {config.preset}: {len(images.train_pixels)} images, "
@@ -77,11 +77,11 @@ def _log_begin(begun: Unfinished, images: Images, team: Team) -> None:
 
 
 def _kept_fit(
-    begun: Unfinished, images: Images, team: Team, out: Path, stopping: Callable[[], bool]
+    begun: ResumeState, images: Images, team: ProcessGroup, out: Path, stopping: Callable[[], bool]
 ) -> tuple[Checkpoint, list[dict[str, Any]]]:
     """Train, with the state kept in a folder."""
     try:
-        with closing(Keeper(out, begun, stopping)) as keep:
+        with closing(CheckpointCallback(out, begun, stopping)) as keep:
             try:
                 return _fit(begun, images, team, keep)
             except KeyboardInterrupt:
@@ -96,7 +96,7 @@ def _kept_fit(
 
 
 def _fit(
-    begun: Unfinished, images: Images, team: Team, keep: Keep | None = None
+    begun: ResumeState, images: Images, team: ProcessGroup, keep: Keep | None = None
 ) -> tuple[Checkpoint, list[dict[str, Any]]]:
     config = begun.config
     with nullcontext() if not team.leads else _reported(begun, images) as progress:
@@ -115,7 +115,7 @@ def _fit(
 
 
 @contextmanager
-def _reported(begun: Unfinished, images: Images) -> Iterator[Callable[[Progress], None]]:
+def _reported(begun: ResumeState, images: Images) -> Iterator[Callable[[Progress], None]]:
     """Report each optimiser step as progress of a stage."""
     config, shown = begun.config, 0
     with stage("training", batches_of(config, images) * config.epochs) as advance:

@@ -5,7 +5,7 @@ from lava.magma.core.decorator import implements, requires, tag
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
-from ipvae.lava_procs.neuron_base import PyActingNeuron
+from ipvae.lava_procs.neuron_base import PyNeuronBase
 from ipvae.lava_procs.procs.graded_neuron.process import GradedNeuron
 from ipvae.network.rules.neuron_step import graded_output, next_potential
 
@@ -13,7 +13,7 @@ from ipvae.network.rules.neuron_step import graded_output, next_potential
 @implements(proc=GradedNeuron, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("fixed_pt", "bit_accurate_loihi")
-class PyGradedNeuronFixed(PyActingNeuron):
+class PyGradedNeuronFixed(PyNeuronBase):
     """Receive, update, send; every state a 24-bit integer."""
 
     def _begin(self, received: np.ndarray) -> None:

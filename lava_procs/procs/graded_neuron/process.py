@@ -2,17 +2,17 @@
 
 from lava.magma.core.process.process import LogConfig
 
-from ipvae.lava_procs.neuron_base import ActingNeuron
+from ipvae.lava_procs.neuron_base import NeuronBase
 from ipvae.lava_procs.schedule import Schedule
 from ipvae.network.layers import GradedLayer
 from ipvae.network.traces.selection import LayerRecord
 
 
-class GradedNeuron(ActingNeuron):
+class GradedNeuron(NeuronBase):
     """Neurons that compute the integer that they send.
 
     Realizes, in integers (docs/arithmetic.md, section 3), at the rows of its schedule
-    (`ActingNeuron`)::
+    (`NeuronBase`)::
 
         start:  u = 0
         row 0 with memory (leak > 0):  u stays
@@ -27,13 +27,13 @@ class GradedNeuron(ActingNeuron):
     record : LayerRecord, optional
         What goes into `trace`.
     hosted : bool
-        As for `ActingNeuron`.
+        As for `NeuronBase`.
     name, log_config : optional
         As for every Lava process.
 
     Ports
     -----
-    a_in, s_out, trace : as for `ActingNeuron`
+    a_in, s_out, trace : as for `NeuronBase`
     image : (frames K,) drives
     """
 

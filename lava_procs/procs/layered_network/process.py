@@ -8,7 +8,7 @@ from lava.magma.core.process.process import AbstractProcess
 from ipvae.lava_procs.procs.layer_block.process import LayerBlock, message_bits
 from ipvae.lava_procs.schedule import Schedule
 from ipvae.network.description import IntNetwork
-from ipvae.network.schedule import Stage
+from ipvae.network.schedule import ScheduledLayer
 from ipvae.network.traces.selection import EVERYTHING, Record
 
 
@@ -52,7 +52,7 @@ class LayeredNetwork(AbstractProcess):
     ) -> None:
         super().__init__()
 
-        def block_of(stage: Stage) -> LayerBlock:
+        def block_of(stage: ScheduledLayer) -> LayerBlock:
             return layer_block(
                 network,
                 stage,
@@ -78,7 +78,7 @@ class LayeredNetwork(AbstractProcess):
 
 def layer_block(
     network: IntNetwork,
-    stage: Stage,
+    stage: ScheduledLayer,
     *,
     n_steps: int,
     record: Record = EVERYTHING,

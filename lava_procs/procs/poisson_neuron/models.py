@@ -13,7 +13,7 @@ from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
 from ipvae.lava_procs.count_kernel import draw_counts
-from ipvae.lava_procs.neuron_base import PyActingNeuron
+from ipvae.lava_procs.neuron_base import PyNeuronBase
 from ipvae.lava_procs.procs.poisson_neuron.process import KEY_WORDS, PoissonNeuron
 from ipvae.network.description import DRAWN
 from ipvae.network.rules import random_source
@@ -24,7 +24,7 @@ from ipvae.network.rules.poisson import thresholds
 @implements(proc=PoissonNeuron, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("fixed_pt", "bit_accurate_loihi")
-class PyPoissonNeuronFixed(PyActingNeuron):
+class PyPoissonNeuronFixed(PyNeuronBase):
     """Receive, update, draw (or replay), send; every state a 24-bit integer."""
 
     draws: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)

@@ -7,7 +7,7 @@ from lava.magma.core.process.ports.ports import InPort
 from lava.magma.core.process.process import LogConfig
 from lava.magma.core.process.variable import Var
 
-from ipvae.lava_procs.neuron_base import ActingNeuron
+from ipvae.lava_procs.neuron_base import NeuronBase
 from ipvae.lava_procs.schedule import Schedule, message_rows
 from ipvae.network.layers import NOTHING, SUBTRACTED, PoissonLayer
 from ipvae.network.rules import random_source
@@ -18,7 +18,7 @@ from ipvae.network.traces.selection import LayerRecord
 KEY_WORDS = 2
 
 
-class PoissonNeuron(ActingNeuron):
+class PoissonNeuron(NeuronBase):
     """Neurons whose potential is a log-rate and whose spikes are Poisson counts.
 
     Realizes, in integers (docs/arithmetic.md, sections 3 to 5), at every step::
@@ -58,7 +58,7 @@ class PoissonNeuron(ActingNeuron):
     seed, image : int
         Key of the random draws, as for an image of a run.
     schedule : Schedule, optional
-        Serve images, one after another (`ActingNeuron`): `drive` and key then come from `image`.
+        Serve images, one after another (`NeuronBase`): `drive` and key then come from `image`.
     record : LayerRecord, optional
         With a schedule: what goes into `trace`.
     replay : bool
@@ -71,7 +71,7 @@ class PoissonNeuron(ActingNeuron):
 
     Ports
     -----
-    a_in, s_out, trace : as for `ActingNeuron`
+    a_in, s_out, trace : as for `NeuronBase`
     image : (frames K + 2,) drives and the image's two key words
     draws : (rows, K) counts, received before the first row that they are for; only with
         `replay`, else connected to nothing and never asked

@@ -9,13 +9,13 @@ import pytest
 from ipvae.float_models.checkpoint import Checkpoint, save_checkpoint
 from ipvae.float_models.config import TrainConfig
 from ipvae.float_models.data import DataInfo
-from ipvae.float_models.zoo import MEMBERS
+from ipvae.float_models.zoo import MODEL_SPECS
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     rng, run = np.random.default_rng(1), tmp_path_factory.mktemp("nir") / "run"
-    shapes = MEMBERS["ipvae"].shapes((8, 8), 8)
+    shapes = MODEL_SPECS["ipvae"].shapes((8, 8), 8)
     params = {n: rng.normal(0, 0.3, s).astype(np.float32) for n, s in shapes.items()}
     data = DataInfo("digits", 16, (8, 8), 100)
     save_checkpoint(run, Checkpoint(params, TrainConfig(preset="digits", latents=8), data))

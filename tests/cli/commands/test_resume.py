@@ -49,12 +49,12 @@ main()
 SLOW = """
 import time
 from ipvae.cli.main import main
-from ipvae.train.run.process_group import Team
-add_up = Team.add_up
+from ipvae.train.run.process_group import ProcessGroup
+add_up = ProcessGroup.add_up
 def slow(*given):
     time.sleep(0.01)
     return add_up(*given)
-Team.add_up = slow
+ProcessGroup.add_up = slow
 main()
 """
 

@@ -23,12 +23,12 @@ LIVELY = ["--beta", "0.1", "--learning-rate", "0.01"]  # so that there are spike
 SLOW = """
 import time
 from ipvae.cli.main import main
-from ipvae.train.run.process_group import Team
-add_up = Team.add_up
+from ipvae.train.run.process_group import ProcessGroup
+add_up = ProcessGroup.add_up
 def slow(*given):
     time.sleep(0.3)
     return add_up(*given)
-Team.add_up = slow
+ProcessGroup.add_up = slow
 main()
 """
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ipvae.chip.core_memory import CONSERVATIVE
-from ipvae.chip.limits import Line, Target
+from ipvae.chip.limits import LimitCheck, Target
 from ipvae.chip.placement import Placement
 from ipvae.emulator import Emulator
 from ipvae.emulator.recording import run
@@ -26,7 +26,7 @@ def test_the_smallest_board_that_holds_the_network_is_taken(make_network, monkey
     assert found.chips == 2
     monkeypatch.setattr(cores, "TARGETS", {"one": boards["one"]})
     nowhere = fewest_cores(large)
-    assert isinstance(nowhere, Line) and not nowhere.holds
+    assert isinstance(nowhere, LimitCheck) and not nowhere.holds
 
 
 def test_a_network_that_no_board_holds_has_no_cores(make_network):
@@ -34,7 +34,7 @@ def test_a_network_that_no_board_holds_has_no_cores(make_network):
     totals = Emulator(network).totals(network.test_images, 3, 0)
     counted = count_trace(network, run(network, network.test_images, 3, 0))
     assert counted.busiest == {}
-    line = Line("cores", 200_000, 138_240, "all layers: Hala Point")
+    line = LimitCheck("cores", 200_000, 138_240, "all layers: Hala Point")
     found = cores_as_dict(network, line, activity_of(network, totals), counted)
     assert found["list"] == [] and found["busiest"] == found["busiest_per_step"] == {}
     assert found["plan"].startswith("none: model fitted to public compiler logs")

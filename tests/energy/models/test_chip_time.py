@@ -15,10 +15,10 @@ from ipvae.chip.core_memory import (
     error_unit_shapes,
     recurrent_shape,
 )
-from ipvae.chip.limits import TARGETS, Line
+from ipvae.chip.limits import TARGETS, LimitCheck
 from ipvae.chip.placement import Placement, place
 from ipvae.energy.counting.counts import Counts
-from ipvae.energy.counting.workload import LayerWork, Work
+from ipvae.energy.counting.workload import LayerWorkload, Workload
 from ipvae.energy.models.loihi1 import loihi1
 from ipvae.energy.models.loihi2 import busiest_load, loihi2_band
 from ipvae.energy.models.sanafe import sanafe_constants
@@ -122,7 +122,7 @@ def work_of(shapes, slots, loads, period, chip_steps):
     """The same for the models: a run of UPDATES updates with so many messages a row."""
     rows = UPDATES + 1
     layers = tuple(
-        LayerWork(shape, slot, rows, rows - 1, load * rows, 3.0 * load)
+        LayerWorkload(shape, slot, rows, rows - 1, load * rows, 3.0 * load)
         for shape, slot, load in zip(shapes, slots, loads, strict=True)
     )
     received = {layer.shape.name: layer.received / rows for layer in layers}
@@ -133,7 +133,7 @@ def work_of(shapes, slots, loads, period, chip_steps):
     ops = sum(layer.received * layer.shape.neurons for layer in layers)
     updates = rows * sum(shape.neurons for shape in shapes)
     counts = Counts(ops, 2 * ops, ops / 2, sum(loads) * rows, 1.0, updates, 2.0, 3.0)
-    return Work(counts, layers, period, chip_steps, packed, loose)
+    return Workload(counts, layers, period, chip_steps, packed, loose)
 
 
 def read_out(code, neurons, fan_in):
@@ -174,7 +174,7 @@ CASES = {
 def test_band_is_a_walk_over_the_steps_of_the_chip(case):
     shapes, slots, loads, period, chip_steps, chips = CASES[case]
     found = work_of(shapes, slots, loads, period, chip_steps)
-    assert not isinstance(found.packed, Line) and not isinstance(found.loose, Line)
+    assert not isinstance(found.packed, LimitCheck) and not isinstance(found.loose, LimitCheck)
     assert (found.packed.chips, found.loose.chips) == chips
     (static, dynamic), (time,) = loihi2_band(found)
     wanted = band(shapes, slots, loads, period, chip_steps)

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from ipvae.chip.core_memory import CONSERVATIVE, OPTIMISTIC, recurrent_shape
-from ipvae.chip.limits import TARGETS, Line
+from ipvae.chip.limits import TARGETS, LimitCheck
 from ipvae.chip.placement import place
 from ipvae.emulator import Emulator
 from ipvae.emulator.recording import run
 from ipvae.energy.counting.counts import Counts, count_run
-from ipvae.energy.counting.workload import LayerWork, Work, work_of
+from ipvae.energy.counting.workload import LayerWorkload, Workload, work_of
 from ipvae.energy.models import EnergyRow, summed
 from ipvae.energy.models.dense import Dense, dense_baselines, dense_work
 from ipvae.energy.models.loihi2 import loihi2_band
@@ -28,14 +28,14 @@ def approx(expected, rel=1e-9):
 def work(neurons, received, rows, sent=0.0):
     """A recurrent layer of so many neurons that receives so many messages in an image."""
     (shape,) = shapes = recurrent_shape(neurons)
-    layer = LayerWork(shape, 0, rows, rows - 1, received, sent)
+    layer = LayerWorkload(shape, 0, rows, rows - 1, received, sent)
     packed, loose = (
         place(shapes, TARGETS["hala-point"], reading, {"1": received / rows})
         for reading in (OPTIMISTIC, CONSERVATIVE)
     )
     ops = received * neurons
     counts = Counts(ops, ops, ops, received, received, rows * neurons, 10.0 * neurons, 0.0)
-    return Work(counts, (layer,), 1, rows, packed, loose)
+    return Workload(counts, (layer,), 1, rows, packed, loose)
 
 
 def test_work_is_that_of_the_trace(kinds, network_kind):
@@ -107,7 +107,7 @@ def test_loihi2_band_above_the_floor_and_on_many_cores():
     (static, dynamic), (time,) = loihi2_band(found)
     assert time.low_s == approx(5.94e-6)
     assert static.low_j == approx(0.213 * 5.94e-6)
-    assert not isinstance(found.loose, Line) and not isinstance(found.packed, Line)
+    assert not isinstance(found.loose, LimitCheck) and not isinstance(found.packed, LimitCheck)
     slow = {
         placement.total_cores: 1.164e-6 + placement.largest(0) * (0.66e-6 + 240e-9)
         for placement in (found.packed, found.loose)
@@ -119,7 +119,7 @@ def test_loihi2_band_above_the_floor_and_on_many_cores():
 
 def test_several_chips_wait_for_each_other():
     found = work(4096, received=0.0, rows=2)
-    assert not isinstance(found.packed, Line) and found.packed.chips > 1
+    assert not isinstance(found.packed, LimitCheck) and found.packed.chips > 1
     (static, _), (time,) = loihi2_band(found)
     assert time.low_s == approx(2 * (1.164e-6 + 10e-6))
     assert static.low_j == approx(0.213 * found.packed.chips * time.low_s)
@@ -146,7 +146,7 @@ def test_read_outs_take_their_steps_at_the_end(kinds):
 def test_a_network_that_fits_no_board_has_no_band_and_says_why(make_network):
     network = make_network()
     found = work_of(network, Emulator(network).totals(network.test_images, 1, 0))
-    line = Line("neurons_per_core", 9000, 8192, "layer 1: one neuron")
+    line = LimitCheck("neurons_per_core", 9000, 8192, "layer 1: one neuron")
     found = replace(found, loose=line)
     assert loihi2_band(found) == ([], []) and sanafe_constants(found) is None
     assert {row.chip for row in model_table(network, found)[0]} & {"Loihi 2"} == set()

@@ -19,7 +19,7 @@ from ipvae.float_models.data import DataInfo
 from ipvae.float_models.inference.infer import infer
 from ipvae.float_models.inference.steps import LIMIT, LOG_RATE_MIN
 from ipvae.float_models.lca import lca, lca_codes
-from ipvae.float_models.zoo import MEMBERS
+from ipvae.float_models.zoo import MODEL_SPECS
 
 SHAPE, K = (4, 4), 7
 DATA = DataInfo("digits", 16, SHAPE, 100)
@@ -28,12 +28,12 @@ KINDS = {"ipvae": None, "pvae-linear": None, "igvae": 0.1, "pvae-conv": 0.2}
 
 
 def checkpoint_of(model, rng):
-    shapes = MEMBERS[model].shapes(SHAPE, K)
+    shapes = MODEL_SPECS[model].shapes(SHAPE, K)
     params = {n: rng.normal(0, 0.3, s).astype(np.float32) for n, s in shapes.items()}
     for name in params:
         if name.startswith("log_lr"):
             params[name] = np.array(-4.0, np.float32)
-    config = TrainConfig(preset="digits", model=model, latents=K, **MEMBERS[model].settings)
+    config = TrainConfig(preset="digits", model=model, latents=K, **MODEL_SPECS[model].settings)
     return Checkpoint(params, config, DATA, {"val_r2": 0.1}, start="abc")
 
 

@@ -15,7 +15,7 @@ from ipvae.float_models.inference import steps as step
 from ipvae.float_models.inference.draws import fill_draws, poisson
 from ipvae.float_models.inference.infer import draw_again, infer, sample
 from ipvae.float_models.inference.kernels import exp32
-from ipvae.float_models.zoo import MEMBERS
+from ipvae.float_models.zoo import MODEL_SPECS
 from ipvae.train.infer import infer as torch_infer
 
 SHAPE, K, N = (6, 9), 24, 60
@@ -24,7 +24,7 @@ ONE_STEP_ERROR = 1e-5
 """Bound of a belief's difference after one step from the same draws, nats: some 80 terms whose
 partial sums stay below 16 are rounded by up to 2^-21 each; as independent errors they add up to
 9 * 2^-21 = 4e-6 in either order. Measured: 3e-6."""
-DRAWN_IN_COUNTS = [name for name, member in MEMBERS.items() if member.latent == "poisson"]
+DRAWN_IN_COUNTS = [name for name, member in MODEL_SPECS.items() if member.latent == "poisson"]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def images():
     return np.random.default_rng(8).normal(0.3, 0.6, (N, M)).astype(np.float32)
 
 
-@pytest.fixture(scope="module", params=MEMBERS)
+@pytest.fixture(scope="module", params=MODEL_SPECS)
 def model(request):
     """A model's name and random parameters of the size that training gives them."""
     return request.param, random_params(request.param)
@@ -41,7 +41,7 @@ def model(request):
 def random_params(name):
     rng = np.random.default_rng(17)
     params = {}
-    for key, shape in MEMBERS[name].shapes(SHAPE, K).items():
+    for key, shape in MODEL_SPECS[name].shapes(SHAPE, K).items():
         if key.endswith("_weight"):
             value = rng.normal(0, 1 / np.sqrt(np.prod(shape[1:])), shape)
         elif key == "phi":
@@ -78,7 +78,7 @@ def test_several_steps_give_the_codes_that_pytorch_finds(model, images):
     in 1 of 200,000; 29,000 are drawn. Gaussian codes do not jump and are compared to 1e-3.
     """
     name, _ = model
-    last = 1 if MEMBERS[name].inference == "amortized" else 20
+    last = 1 if MODEL_SPECS[name].inference == "amortized" else 20
     ours, theirs = both(model, images, [last], seed=2)
     got, want = ours[last].counts, theirs[last].counts
     if name in DRAWN_IN_COUNTS:
@@ -91,7 +91,7 @@ def test_several_steps_give_the_codes_that_pytorch_finds(model, images):
 def test_nothing_depends_on_batches_or_threads(model, images):
     name, params = model
     options = {"model": name, "image_shape": SHAPE, "seed": 3}
-    last = 1 if MEMBERS[name].inference == "amortized" else 5
+    last = 1 if MODEL_SPECS[name].inference == "amortized" else 5
     whole = infer(params, images, [0, last], batch_size=N, threads=1, **options)
     parts = infer(params, images, [0, last], batch_size=7, threads=3, **options)
     for t in (0, last):
@@ -107,7 +107,7 @@ def test_every_step_of_every_image_is_watched(model, images):
     def watch(t, codes):
         seen.setdefault(t, []).append(codes)
 
-    last = 1 if MEMBERS[name].inference == "amortized" else 4
+    last = 1 if MODEL_SPECS[name].inference == "amortized" else 4
     options = {"model": name, "image_shape": SHAPE, "threads": 1, "batch_size": 25}
     kept = infer(params, images, range(last + 1), watch=watch, **options)
     assert sorted(seen) == list(range(last + 1))

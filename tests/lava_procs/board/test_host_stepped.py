@@ -15,7 +15,7 @@ import pytest
 
 from ipvae.emulator import recording
 from ipvae.errors import HungBackendError
-from ipvae.lava_procs.board.host_stepped import HostedRunner, run_hosted
+from ipvae.lava_procs.board.host_stepped import HostSteppedRunner, run_hosted
 from ipvae.lava_procs.importing import import_lava
 from ipvae.network.traces.trace import compare
 
@@ -43,7 +43,7 @@ def configuration(models):
 def test_the_host_serves_images_through_variables_alone(make_network, configuration):
     network = make_network()
     expected = recording.run(network, network.test_images[:3], 12, 5)
-    with HostedRunner(network, 12, configuration) as runner:
+    with HostSteppedRunner(network, 12, configuration) as runner:
         found = run_hosted(runner, network.test_images[:3], 5, "hosted")
     comparison = compare(expected, found)
     assert comparison.first_divergence is None
@@ -55,7 +55,7 @@ def test_it_replays_counts_through_a_variable(make_network, configuration, rng):
     network = make_network()
     draws = np.minimum(rng.poisson(0.7, (2, 9, 16)), network.layer.count_reach)
     expected = recording.run(network, network.test_images[:2], 8, 0, draws=draws)
-    with HostedRunner(network, 8, configuration, replay=True) as runner:
+    with HostSteppedRunner(network, 8, configuration, replay=True) as runner:
         found = run_hosted(runner, network.test_images[:2], 0, "hosted", draws)
     assert compare(expected, found).first_divergence is None
 
@@ -64,7 +64,7 @@ def test_it_replays_counts_through_a_variable(make_network, configuration, rng):
 def test_layers_act_at_their_rows(layered, configuration, kind):
     network = layered(4)[kind]
     expected = recording.run(network, network.test_images[:2], 6, 1)
-    with HostedRunner(network, 6, configuration) as runner:
+    with HostSteppedRunner(network, 6, configuration) as runner:
         found = run_hosted(runner, network.test_images[:2], 1, "hosted")
     assert compare(expected, found).first_divergence is None
 
@@ -79,7 +79,7 @@ def test_a_start_given_before_the_build_needs_no_first_step(make_network, config
     b = {name: of_layer[0] for name, of_layer in drives(network, network.test_images).items()}
     start = start_of(network, b, random_source.image_key(5, 0))
     expected = recording.run(network, network.test_images[:1], 12, 5).samples[0]["1"]
-    with HostedRunner(network, 12, configuration, start=start) as runner:
+    with HostSteppedRunner(network, 12, configuration, start=start) as runner:
         runner.advance(13)
         for variable, name in (("u", "u"), ("z", "z"), ("a_in", "received")):
             np.testing.assert_array_equal(runner._read("1", name), expected[variable][-1])
@@ -90,13 +90,13 @@ def test_a_model_of_the_simulator_cannot_serve_it(make_network):
     from lava.magma.core.run_configs import Loihi2SimCfg
 
     with pytest.raises(HungBackendError, match="the network could not be built"):
-        HostedRunner(make_network(), 3, Loihi2SimCfg(select_tag="fixed_pt"))
+        HostSteppedRunner(make_network(), 3, Loihi2SimCfg(select_tag="fixed_pt"))
     assert multiprocessing.active_children() == []
 
 
 def test_a_variable_that_holds_no_integer_is_an_error(make_network, configuration, monkeypatch):
     network = make_network()
-    with HostedRunner(network, 3, configuration) as runner:
+    with HostSteppedRunner(network, 3, configuration) as runner:
         monkeypatch.setattr(runner.neurons["1"].u, "get", lambda: np.full(16, 0.5))
         with pytest.raises(HungBackendError, match="variable u of layer 1 holds"):
             run_hosted(runner, network.test_images[:1], 0, "hosted")
@@ -104,7 +104,7 @@ def test_a_variable_that_holds_no_integer_is_an_error(make_network, configuratio
 
 def test_a_board_that_gives_no_sign_ends_the_run(make_network, configuration):
     """The advice names nothing that this backend does not have."""
-    with HostedRunner(make_network(), 3, configuration, timeout=20) as runner:
+    with HostSteppedRunner(make_network(), 3, configuration, timeout=20) as runner:
         runner._built.watch._timeout = 1.5
         runtime: Any = runner._process.runtime
         os.kill(runtime._messaging_infrastructure.actors[0].pid, signal.SIGSTOP)
@@ -114,7 +114,7 @@ def test_a_board_that_gives_no_sign_ends_the_run(make_network, configuration):
 
 
 def test_a_process_that_dies_ends_the_run(make_network, configuration):
-    with HostedRunner(make_network(), 3, configuration) as runner:
+    with HostSteppedRunner(make_network(), 3, configuration) as runner:
         runtime: Any = runner._process.runtime
         actors = runtime._messaging_infrastructure.actors
         os.kill(actors[0].pid, signal.SIGKILL)

@@ -16,7 +16,7 @@ import pytest
 
 from ipvae.errors import BackendError, HungBackendError
 from ipvae.lava_procs.board import neuro_core_models, profile
-from ipvae.lava_procs.board.host_stepped import HostedRunner
+from ipvae.lava_procs.board.host_stepped import HostSteppedRunner
 from ipvae.lava_procs.board.neuro_core_models import configuration, models_for, registered_models
 from ipvae.lava_procs.importing import import_lava
 from ipvae.network.profiler_columns import COLUMNS
@@ -168,7 +168,7 @@ def models(register, make_network):
 def test_lava_selects_what_is_registered_and_public_lava_ends_there(models, make_network):
     selected = {}
     with pytest.raises(HungBackendError, match="No subcompiler exists") as info:
-        HostedRunner(make_network(), 3, configuration(models, selected))
+        HostSteppedRunner(make_network(), 3, configuration(models, selected))
     assert "\n" not in str(info.value)
     chosen = {model.__name__ for model in selected.values()}
     assert chosen >= {"NcPoisson", "NcModelDense"}
@@ -179,7 +179,7 @@ def test_a_cpu_model_of_a_neuron_is_refused(models, make_network):
     """Without this, Lava takes it without a word."""
     fewer = {process: m for process, m in models.items() if process.__name__ == "Dense"}
     with line("Lava selected PyPoissonNeuronFixed for PoissonNeuron '.*', which is no neuro-core"):
-        HostedRunner(make_network(), 3, configuration(fewer, {}))
+        HostSteppedRunner(make_network(), 3, configuration(fewer, {}))
 
 
 def test_a_cpu_model_of_a_synapse_is_refused(models):
@@ -198,7 +198,7 @@ def test_a_lava_that_knows_no_extension_is_an_error_of_one_line(models, make_net
     monkeypatch.delattr(run_configs, "CLoihiProcessModel")
     fewer = {process: m for process, m in models.items() if process.__name__ != "Dense"}
     with line("Loihi2HwCfg cannot select a model .*CLoihiProcessModel"):
-        HostedRunner(make_network(), 3, configuration(fewer, {}))
+        HostSteppedRunner(make_network(), 3, configuration(fewer, {}))
 
 
 def test_hosted_variables_are_those_of_the_process_and_the_specification(make_network):

@@ -10,7 +10,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from ipvae.float_models.config import preset_config
-from ipvae.float_models.zoo import MEMBERS
+from ipvae.float_models.zoo import MODEL_SPECS
 from ipvae.train.draws import Draws
 from ipvae.train.models.dynamics import log_sigma, precision_of, soft_clamp
 from ipvae.train.models.iterative import gaussian_update, poisson_update
@@ -176,7 +176,7 @@ def defined_loss(model, x, steps, beta, limit):
     return torch.stack(terms).mean() * 256 / M
 
 
-@pytest.mark.parametrize("name", [name for name in MEMBERS if name != "ipvae"])
+@pytest.mark.parametrize("name", [name for name in MODEL_SPECS if name != "ipvae"])
 def test_batch_loss_equals_its_definition_gradients_included(name, x):
     model = random_vae(name)
     steps = 1 if model.member.inference == "amortized" else 3
@@ -222,17 +222,17 @@ def test_hybrid_begins_with_its_encoder_and_goes_on_as_ipvae(x):
         assert torch.allclose(after.belief[0], want)
 
 
-@pytest.mark.parametrize("name", MEMBERS)
+@pytest.mark.parametrize("name", MODEL_SPECS)
 def test_start_values_are_those_of_the_seed(name):
     one, again, other = (start_model(name, SHAPE, K, seed).arrays() for seed in (3, 3, 4))
     assert all(np.array_equal(one[key], again[key]) for key in one)
     assert not np.array_equal(one["phi"], other["phi"])
-    assert {key: a.shape for key, a in one.items()} == MEMBERS[name].shapes(SHAPE, K)
+    assert {key: a.shape for key, a in one.items()} == MODEL_SPECS[name].shapes(SHAPE, K)
     assert all(a.dtype == np.float32 for a in one.values())
 
 
 def test_step_sizes_are_there_where_there_are_updates():
-    counts = {name: len(start_model(name, SHAPE, K, 0).step_sizes()) for name in MEMBERS}
+    counts = {name: len(start_model(name, SHAPE, K, 0).step_sizes()) for name in MODEL_SPECS}
     assert (counts["ipvae"], counts["iavae"], counts["igvae"], counts["igrelu"]) == (1, 1, 2, 2)
     assert counts["pvae-mlp"] == counts["grelu-conv"] == 0
 
@@ -240,7 +240,7 @@ def test_step_sizes_are_there_where_there_are_updates():
 def test_published_number_of_parameters():
     """403,217 of iP-VAE and 403,730 of iG-VAE on MNIST: df_table of the authors' release."""
     for name, want in (("ipvae", 403_217), ("igvae", 403_730), ("igrelu", 403_730)):
-        shapes = MEMBERS[name].shapes((28, 28), 512).values()
+        shapes = MODEL_SPECS[name].shapes((28, 28), 512).values()
         assert sum(math.prod(shape) for shape in shapes) == want
 
 

@@ -13,7 +13,7 @@ from ipvae.errors import CheckpointError, ConfigError, DataError, DivergenceErro
 from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from ipvae.float_models.config import preset_config
 from ipvae.float_models.figures import figures, moments
-from ipvae.float_models.zoo import MEMBERS, PRIORS
+from ipvae.float_models.zoo import MODEL_SPECS, PRIORS
 from ipvae.train.datasets.images import Images, load_images
 from ipvae.train.draws import exact_draws
 from ipvae.train.infer import infer
@@ -21,11 +21,11 @@ from ipvae.train.models.latents import LATENTS, LOG_SCALE_MAX
 from ipvae.train.models.trainable_ipvae import gaussian_nll
 from ipvae.train.models.vae import VAE
 from ipvae.train.run.fit import fit, to_checkpoint
-from ipvae.train.run.resume import Unfinished, read_unfinished, write_unfinished
+from ipvae.train.run.resume import ResumeState, read_unfinished, write_unfinished
 from ipvae.train.run.state import TrainState
 
 torch.set_num_threads(1)
-AMORTIZED = [name for name, member in MEMBERS.items() if member.inference == "amortized"]
+AMORTIZED = [name for name, member in MODEL_SPECS.items() if member.inference == "amortized"]
 BITS = ["igrelu", "gvae-conv"]
 
 
@@ -51,7 +51,7 @@ def trained(images):
     return train
 
 
-@pytest.mark.parametrize("name", MEMBERS)
+@pytest.mark.parametrize("name", MODEL_SPECS)
 def test_a_short_training_lowers_the_loss_and_the_held_out_error(trained, name):
     _, history, _ = trained(name)
     assert history[-1]["loss"] < history[0]["loss"] - 60
@@ -59,11 +59,11 @@ def test_a_short_training_lowers_the_loss_and_the_held_out_error(trained, name):
     assert history[-1]["r2"] > 0.1
     zeros = history[-1]["zeros"]
     bounds = {"poisson": (0.3, 1.0), "gaussian": (-1.0, 1e-9), "rectified": (0.05, 0.9)}
-    low, high = bounds[MEMBERS[name].latent]
+    low, high = bounds[MODEL_SPECS[name].latent]
     assert low < zeros < high
 
 
-@pytest.mark.parametrize("name", MEMBERS)
+@pytest.mark.parametrize("name", MODEL_SPECS)
 def test_a_model_survives_its_checkpoint(trained, images, tmp_path, name):
     model, _, checkpoint = trained(name)
     save_checkpoint(tmp_path, checkpoint)
@@ -99,7 +99,7 @@ def test_every_state_on_the_way_leads_to_the_same_bits(images, tmp_path, name, t
     model, history = fit(config, images, keep=lambda _, state: states.append(state()))
     assert len(states) == 6
     for state in states:
-        write_unfinished(tmp_path, Unfinished(config, "", state, [0.0]))
+        write_unfinished(tmp_path, ResumeState(config, "", state, [0.0]))
         stored = read_unfinished(tmp_path)
         assert stored is not None
         again, told = fit(config, images, start=stored.state)
@@ -112,7 +112,7 @@ def test_state_of_an_unknown_model_is_refused(images, tmp_path):
     config = preset_config("digits", model="gvae-conv", latents=6)
     state = fit(dataclasses.replace(config, epochs=1, batch_size=2000), images)[0].arrays()
     zeros = {key: np.zeros_like(a) for key, a in state.items()}
-    write_unfinished(tmp_path, Unfinished(config, "", TrainState(0, state, zeros, zeros), [0.0]))
+    write_unfinished(tmp_path, ResumeState(config, "", TrainState(0, state, zeros, zeros), [0.0]))
     path = tmp_path / "resume.safetensors"
     path.write_bytes(path.read_bytes().replace(b"gvae-conv", b"gvae-cone"))
     with pytest.raises(CheckpointError, match=r"not readable \('gvae-cone'\).*overwrite=True"):
@@ -149,7 +149,7 @@ def test_amortized_models_have_one_step(trained, images, name):
     with pytest.raises(DataError, match=rf"steps are \[1, 2\]; {name} infers in one pass"):
         infer(checkpoint.params, images.test[:2], [1, 2], **options)
     prior = infer(checkpoint.params, images.test[:2], [0, 1], **options)[0]
-    assert np.array_equal(prior.belief[0][0], checkpoint.params[MEMBERS[name].belief_name])
+    assert np.array_equal(prior.belief[0][0], checkpoint.params[MODEL_SPECS[name].belief_name])
 
 
 def test_a_convolution_needs_the_images_shape(trained, images):
@@ -193,8 +193,8 @@ def test_samples_follow_the_prior(trained, images, name):
     n, params = 40_000, {k: a.astype(np.float64) for k, a in checkpoint.params.items()}
     general = VAE.from_arrays(name, images.shape, checkpoint.params)
     latent = general.latent
-    prior = tuple(params[key][None] for key in PRIORS[MEMBERS[name].latent])
-    mean, variance = (part[0] for part in moments(MEMBERS[name].latent, prior))
+    prior = tuple(params[key][None] for key in PRIORS[MODEL_SPECS[name].latent])
+    mean, variance = (part[0] for part in moments(MODEL_SPECS[name].latent, prior))
     phi = params["phi"]
     deviation = np.exp(3.45 * np.tanh(params["log_sigma_raw"] / 3.45))
     plain, noisy = (model.sample(n, 5, noise=noise).astype(np.float64) for noise in (False, True))
@@ -229,7 +229,7 @@ def test_figures_equal_a_mean_over_draws(trained, images, name):
     state = infer(checkpoint.params, x, [step], model=name, image_shape=images.shape)[step]
     got = figures(checkpoint, x, state)
     assert got.elbo == -(got.nll + got.kl)
-    latent = LATENTS[MEMBERS[name].latent]
+    latent = LATENTS[MODEL_SPECS[name].latent]
     model = VAE.from_arrays(name, images.shape, checkpoint.params)
     n, found = 2000, []
     deviation = 3.45 * torch.tanh(model.params["log_sigma_raw"].detach() / 3.45)
@@ -248,7 +248,7 @@ def test_figures_equal_a_mean_over_draws(trained, images, name):
 
 def one_pixel(images, name, **changes):
     """Figures of a model of one pixel and one latent, all parameters 0.3 but for changes."""
-    shapes = MEMBERS[name].shapes((1, 1), 1)
+    shapes = MODEL_SPECS[name].shapes((1, 1), 1)
     params = {key: np.full(shape, 0.3, np.float32) for key, shape in shapes.items()}
     for key, value in changes.items():
         params[key] = np.asarray(value, np.float32).reshape(shapes[key])
@@ -291,7 +291,7 @@ def test_elbo_of_counts_is_below_the_evidence(images):
 
 @pytest.mark.parametrize("name", ["gvae-linear", "pvae-linear"])
 def test_a_latent_that_does_not_see_the_image_is_dead(images, name):
-    shape = MEMBERS[name].shapes((1, 1), 1)["encoder_weight"]
+    shape = MODEL_SPECS[name].shapes((1, 1), 1)["encoder_weight"]
     seeing = one_pixel(images, name, encoder_weight=np.ones(shape))
     blind = one_pixel(images, name, encoder_weight=np.zeros(shape))
     assert (seeing.active_latents, seeing.dead_latents) == (1, 0)

@@ -14,7 +14,7 @@ torch.set_num_threads(1)
 import numpy as np
 from ipvae.float_models.config import preset_config
 from ipvae.train.run.fit import new_optimiser, optimise
-from ipvae.train.fused.gradient import Means
+from ipvae.train.fused.gradient import TrainContext
 from ipvae.train.models.trainable_ipvae import IPVAE
 from ipvae.train.fused.parallel import workers
 from ipvae.train.run.schedule import settings_at
@@ -23,7 +23,7 @@ config = preset_config("mnist", steps=128, batch_size=100, first_steps=0, thread
 model = IPVAE(784, 512)
 x = torch.from_numpy(np.random.default_rng(0).random((100, 784), dtype=np.float32))
 with workers(1) as for_each:
-    means = Means(for_each)
+    means = TrainContext(for_each)
     for i in range(2):
         optimise(model, new_optimiser(model, config), x, config=config,
                  now=settings_at(config, 1.0), iteration=i, total=2, means=means)

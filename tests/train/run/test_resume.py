@@ -24,12 +24,12 @@ from ipvae.float_models.config import preset_config
 from ipvae.train.datasets.images import Images, load_images
 from ipvae.train.run import checkpoints
 from ipvae.train.run import fit as training
-from ipvae.train.run.checkpoints import Keeper
+from ipvae.train.run.checkpoints import CheckpointCallback
 from ipvae.train.run.fit import fit, new_model
 from ipvae.train.run.metrics_log import MetricsLog
 from ipvae.train.run.resume import (
     NAME,
-    Unfinished,
+    ResumeState,
     fingerprint,
     read_unfinished,
     require_same_images,
@@ -49,7 +49,7 @@ def images():
 
 @pytest.fixture
 def begun(images):
-    return Unfinished(
+    return ResumeState(
         SMALL, fingerprint(images), TrainState.first(new_model(SMALL, images)), [0.0], {}
     )
 
@@ -69,7 +69,7 @@ def test_every_state_on_the_way_leads_to_the_same_bits_and_history(
     assert ("recurrent_change" in model.arrays()) == (weight_bits > 0)
     assert [state.done for state in states] == list(range(1, 16))
     for state in states:
-        write_unfinished(tmp_path, Unfinished(config, "", state, [0.0]))
+        write_unfinished(tmp_path, ResumeState(config, "", state, [0.0]))
         stored = read_unfinished(tmp_path)
         assert stored is not None
         again, told = go(start=stored.state)
@@ -165,7 +165,7 @@ def test_other_images_are_refused(begun, images, tmp_path):
 
 
 def keep_training(begun, images, run, stop=lambda: False):
-    keep = Keeper(run, begun, stop)
+    keep = CheckpointCallback(run, begun, stop)
     try:
         return fit(SMALL, images, keep=keep, start=begun.state)
     finally:

@@ -13,7 +13,7 @@ from ipvae.float_models.checkpoint import save_checkpoint
 from ipvae.float_models.config import SETTABLE, preset_config, setting_from_text
 from ipvae.train.datasets.images import load_images
 from ipvae.train.run.fit import fit, new_model, new_optimiser, to_checkpoint
-from ipvae.train.run.resume import Unfinished, fingerprint, write_unfinished
+from ipvae.train.run.resume import ResumeState, fingerprint, write_unfinished
 from ipvae.train.run.state import TrainState
 from ipvae.train.run.warm_start import state_from, weights_of
 
@@ -43,7 +43,9 @@ def test_weights_are_taken_from_a_model_and_from_an_unfinished_training(images, 
     assert same(weights, model.arrays())
     other = TrainState.first(new_model(TINY, images))
     (tmp_path / "part").mkdir()
-    begun = Unfinished(TINY, fingerprint(images), other, [0.0], {"device": "cpu", "data_dir": None})
+    begun = ResumeState(
+        TINY, fingerprint(images), other, [0.0], {"device": "cpu", "data_dir": None}
+    )
     write_unfinished(tmp_path / "part", begun)
     kind, weights, _ = weights_of(tmp_path / "part")
     assert kind == "ipvae"
