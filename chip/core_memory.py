@@ -14,6 +14,7 @@ from ipvae.chip import limits
 from ipvae.chip.limits import LimitCheck
 from ipvae.network.description import IntNetwork
 from ipvae.network.layers import PoissonLayer
+from ipvae.network.once import once
 from ipvae.network.traces.activity import Activity, received_activity
 
 MODEL = "model fitted to public compiler logs, not an Intel figure"
@@ -89,6 +90,7 @@ class LayerShape:
     listeners: int
 
 
+@once
 def layer_shapes(network: IntNetwork) -> tuple[LayerShape, ...]:
     """All layers, in rising order."""
     sources = [layer.source for layer in network.layers.values()]

@@ -66,11 +66,16 @@ class Emulator:
         tile: int = IMAGES,
         tell: Tell | None = None,
     ) -> None:
+        self._parts = layout.parts(network)
+        self.widths = {name: layer.n_neurons for name, layer in network.layers.items()}
+        """Neurons by layer, in rising order."""
+        self.shown = [s.stage.name for s in self._parts if s.stage.role != "hidden"]
+        """Code and read-outs."""
+        self._code = network.code
         require_proved(network)
         self.network = network
         self.threads = threads or processors()
         self.tile = tile
-        self._parts = layout.parts(network)
         self._tell = tell
 
     def rows(
@@ -106,7 +111,7 @@ class Emulator:
         with self._workers(len(tiles)) as for_each:
             for _ in range(n_steps + 1):
                 for_each(lambda tile: tile.advance(1), tiles)
-                yield {name: self._step(name, tiles) for name in self.network.layers}
+                yield {name: self._step(name, tiles) for name in self.widths}
 
     def tiles(
         self,
@@ -142,7 +147,7 @@ class Emulator:
     ) -> Iterator[Step]:
         """Yield steps of the code alone; as `rows`."""
         for row in self.rows(images, n_steps, seed, first_image, draws):
-            yield row[self.network.code]
+            yield row[self._code]
 
     def totals(
         self,
@@ -259,7 +264,7 @@ class Emulator:
         return nullcontext(_in_turn) if n <= 1 else _Threads(n, halt or threading.Event())
 
     def _step(self, name: str, tiles: list[Tile]) -> Step:
-        n = self.network.layers[name].n_neurons
+        n = self.widths[name]
         found = ([getattr(tile, v)(name, n) for tile in tiles] for v in VARIABLES)
         return Step(*(np.concatenate(values) for values in found))
 
@@ -268,25 +273,18 @@ class Emulator:
     ) -> Totals:
         """Totals of a run from its tiles, which have kept the steps `wanted`."""
         layers = {}
-        for name, layer in self.network.layers.items():
-            last = _joined([tile.last[name] for tile in tiles], layer.n_neurons)
+        for name, width in self.widths.items():
+            last = _joined([tile.last[name] for tile in tiles], width)
             at_limit = sum(tile.drives_at_limit[name] for tile in tiles)
             layers[name] = layer_totals([tile.sums[name] for tile in tiles], at_limit, *last)
         kept = {
             step: {
-                name: _joined(
-                    [t.kept[step][name] for t in tiles], self.network.layers[name].n_neurons
-                )
+                name: _joined([t.kept[step][name] for t in tiles], self.widths[name])
                 for name in self.shown
             }
             for step in wanted
         }
         return Totals(n_images, n_steps, layers, kept)
-
-    @property
-    def shown(self) -> list[str]:
-        """Code and read-outs."""
-        return [s.stage.name for s in self._parts if s.stage.role != "hidden"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -316,15 +314,13 @@ class Finished:
     def __init__(
         self, emulator: Emulator, tile: Tile, n_steps: int, wanted: Sequence[int] = ()
     ) -> None:
-        layers = emulator.network.layers
+        widths = emulator.widths
         self.kept: dict[int, dict] = {}
         for step in wanted:
             tile.advance(step + 1 - tile.row)
-            self.kept[step] = {
-                name: _after(tile, name, layers[name].n_neurons) for name in emulator.shown
-            }
+            self.kept[step] = {name: _after(tile, name, widths[name]) for name in emulator.shown}
         tile.advance(n_steps + 1 - tile.row)
-        self.last = {name: _after(tile, name, layer.n_neurons) for name, layer in layers.items()}
+        self.last = {name: _after(tile, name, width) for name, width in widths.items()}
         self.sums = {  # copies: the tile may run on
             name: layout.Sums(*(part.copy() for part in sums)) for name, sums in tile.sums.items()
         }

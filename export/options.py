@@ -102,20 +102,18 @@ class ExportOptions:
             )
         if threshold is not None and inference != "lca":
             raise InputError("threshold: belongs to inference=lca; give both or neither")
-        member = checkpoint.member
+        model, member, config = checkpoint.model, checkpoint.member, checkpoint.config
         if inference == "lca":
             if layout != LAYOUTS[0]:
                 raise InputError("layout=error-units: not with inference=lca; leave one out")
         else:
-            require_exportable(checkpoint, where)
+            require_exportable(model, member, where)
             if member.inference == "amortized":
                 if layout != LAYOUTS[0]:
                     raise InputError(
-                        f"layout: {where} holds a model '{checkpoint.model}', which has no loop; "
-                        "leave it out"
+                        f"layout: {where} holds a model '{model}', which has no loop; leave it out"
                     )
                 layout = "feed-forward"
-        config = checkpoint.config
         trained_for = config.weight_bits if config is not None and layout == LAYOUTS[0] else 0
         return cls(
             layout=layout,
@@ -162,9 +160,15 @@ class ExportOptions:
         } | ({"threshold": self.threshold} if self.inference == "lca" else {})
 
 
-def require_exportable(checkpoint: "Checkpoint", where: str) -> None:
-    """Refuse models that have no integer network."""
-    member = checkpoint.member
+def require_exportable(model: str, member: "Member", where: str) -> None:
+    """Refuse models that have no integer network.
+
+    Parameters
+    ----------
+    model : its name, a key of `ipvae.float_models.zoo.MODEL_SPECS`
+    member : its parts
+    where : its name in the message
+    """
     reason = REFUSED.get(member.encoder or "")
     if member.latent != "poisson":
         reason = REFUSED[member.latent]
@@ -172,7 +176,7 @@ def require_exportable(checkpoint: "Checkpoint", where: str) -> None:
         reason = REFUSED["hybrid"]
     if reason:
         raise InputError(
-            f"{where}: holds a model '{checkpoint.model}', which cannot be exported: {reason}. "
+            f"{where}: holds a model '{model}', which cannot be exported: {reason}. "
             "Allowed are ipvae, pvae-linear and pvae-mlp, and inference=lca for any; "
             "`ipvae evaluate` takes any model"
         )

@@ -1,6 +1,10 @@
 """Description of the images that a model was trained on."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ipvae.network.description import InputFormat
 
 
 @dataclass(frozen=True)
@@ -28,3 +32,11 @@ class DataInfo:
     def scale(self) -> float:
         """Real value of one integer step."""
         return 1.0 / self.pixel_max if self.pixel_scale is None else self.pixel_scale
+
+    @property
+    def pixel_format(self) -> "InputFormat":
+        """Integer pixels, as an integer network of the model takes them."""
+        from ipvae.network.description import InputFormat
+
+        height, width = self.image_shape
+        return InputFormat(self.pixel_min, self.pixel_max, self.scale, (height, width))

@@ -4,7 +4,7 @@
 what runs. They are two types, never one object that changes dtype.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -118,8 +118,7 @@ class IntNetwork:
                 f"allowed ({self.test_images.shape[0]},)"
             )
         check_pixels(self.test_images, self.input, "test images")
-        if not isinstance(self.provenance, dict):
-            raise DescriptionError("provenance: is not a JSON object")
+        check_provenance(self.provenance)
 
     @property
     def n_pixels(self) -> int:
@@ -151,6 +150,26 @@ class IntNetwork:
     def draws(self) -> bool:
         """Whether the code is drawn, from Poisson's law."""
         return isinstance(self.layer, PoissonLayer)
+
+    def with_provenance(self, **added: Any) -> "IntNetwork":
+        """Return the same network with more in its provenance.
+
+        What was computed for this network (its schedule, bounds, ...) is not computed again.
+
+        Raises
+        ------
+        DescriptionError
+            As at birth.
+        """
+        provenance = {**self.provenance, **added}
+        check_provenance(provenance)
+        made = object.__new__(type(self))
+        vars(made).update(vars(self), provenance=provenance)
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields alone, without what was computed from them."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the network file (docs/format.md), whole or not at all.
@@ -231,6 +250,12 @@ class FloatNetwork:
     def gram(self) -> np.ndarray:
         """G = a Phi^T D Phi in nats per count: (K, K) float64, symmetric; or `recurrent`."""
         return self.feedforward() @ self.phi if self.recurrent is None else self.recurrent
+
+
+def check_provenance(provenance: object) -> None:
+    """Raise DescriptionError unless it is a JSON object."""
+    if not isinstance(provenance, dict):
+        raise DescriptionError("provenance: is not a JSON object")
 
 
 def check_pixels(images: np.ndarray, fmt: InputFormat, where: str) -> None:

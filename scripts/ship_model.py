@@ -2,36 +2,54 @@
 
     python scripts/ship_model.py RUN NAME [--data-dir DIR] [--steps 16,100,500,1000] [FLAGS]
 
-Writes model.safetensors, model.json and evaluation.json: what `ipvae evaluate` says of all test
-images with FLAGS (such as --probe), and of the first ones, which the tests evaluate again
-(`check`); the latter for the model in single precision too, to show what rounding costs.
+Writes model.safetensors, model.json and evaluation.json: what `ipvae.evaluate` finds for all test
+images with FLAGS (such as --probe), and for the first ones, which the tests evaluate again
+(`check`); the latter for the model in single precision too, to show what rounding costs. `words`
+are the options of `ipvae evaluate` that give the same figures.
 """
 
 import argparse
-import json
 import shutil
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from ipvae.float_models.checkpoint import load_checkpoint, save_checkpoint
+import ipvae
+from ipvae.float_models.checkpoint import save_checkpoint
 from ipvae.float_models.config import dumps
 
 ROOT = Path(__file__).resolve().parent.parent
-CHECK = ("--samples", "200", "--steps", "256")
+CHECK_IMAGES, CHECK_STEPS = 200, 256
+FLAGS = ("probe", "neighbours", "dimensionality", "sparsity")
 
 
-def evaluate(model: Path, *words: str) -> dict[str, Any]:
-    """Return what `ipvae evaluate MODEL ... --json` gives."""
-    script = Path(sys.executable).parent / "ipvae"
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / "result.json"
-        subprocess.run(
-            [str(script), "evaluate", str(model), *words, "--json", str(target)], check=True
-        )
-        return json.loads(target.read_text())
+def evaluation(
+    model: Path, shipped: Path, steps: list[int], data_dir: str | None, flags: list[str]
+) -> dict[str, Any]:
+    """Return the contents of evaluation.json: JSON data.
+
+    Parameters
+    ----------
+    model, shipped : folders of the model in single and in half precision
+    steps : numbers of updates to look at
+    data_dir : folder of the model's data set, if it needs one
+    flags : some of FLAGS
+    """
+
+    def checked(folder: Path) -> dict[str, Any]:
+        found = ipvae.evaluate(folder, steps=CHECK_STEPS, samples=CHECK_IMAGES, data_dir=data_dir)
+        return found.to_json()
+
+    wanted: dict[str, Any] = dict.fromkeys(flags, True)
+    result = ipvae.evaluate(shipped, steps=steps, data_dir=data_dir, **wanted)
+    return {
+        "words": ["--steps", ",".join(map(str, steps)), *(f"--{flag}" for flag in flags)],
+        "result": result.to_json(),
+        "check": {
+            "words": ["--samples", str(CHECK_IMAGES), "--steps", str(CHECK_STEPS)],
+            "half": checked(shipped),
+            "single": checked(model),
+        },
+    }
 
 
 def main() -> None:
@@ -41,22 +59,16 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--data-dir")
     parser.add_argument("--steps", default="16,100,500,1000")
-    given, flags = parser.parse_known_args()
+    for flag in FLAGS:
+        parser.add_argument(f"--{flag}", action="store_true")
+    given = parser.parse_args()
+    flags = [flag for flag in FLAGS if getattr(given, flag)]
+    steps = [int(step) for step in given.steps.split(",")]
     out = ROOT / "models" / given.name
-    data = ("--data-dir", given.data_dir) if given.data_dir else ()
-    save_checkpoint(out, load_checkpoint(given.run), half=True)
+    save_checkpoint(out, ipvae.load_model(given.run), half=True)
     if (given.run / "metrics.jsonl").is_file():
         shutil.copy(given.run / "metrics.jsonl", out / "metrics.jsonl")
-    words = ("--steps", given.steps, *flags)
-    found = {
-        "words": list(words),
-        "result": evaluate(out, *words, *data),
-        "check": {
-            "words": list(CHECK),
-            "half": evaluate(out, *CHECK, *data),
-            "single": evaluate(given.run, *CHECK, *data),
-        },
-    }
+    found = evaluation(given.run, out, steps, given.data_dir, flags)
     (out / "evaluation.json").write_text(dumps(found))
 
 

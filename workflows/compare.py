@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipvae.errors import InputError
 from ipvae.evaluation.early_stopping import NEAR, stopping_step
-from ipvae.network.atomic import replacing, require_writable_file
+from ipvae.files import atomic_path, require_writable_file
 from ipvae.report.html.counted_nouns import STATUS
 from ipvae.report.numbers import fit, micro, percent, whole
 from ipvae.workflows.comparison.accuracy import add_accuracy
@@ -200,7 +200,11 @@ class Comparison(Result):
         files = paths(folder)
         for file in files:
             require_writable_file(file)
-        with replacing(files[0]) as figures, replacing(files[1]) as png, replacing(files[2]) as svg:
+        with (
+            atomic_path(files[0]) as figures,
+            atomic_path(files[1]) as png,
+            atomic_path(files[2]) as svg,
+        ):
             figures.write_text(json.dumps(self.to_json(), indent=2) + "\n")
             comparison(png, svg, [m.to_json() for m in self.models], self._below, ENERGY)
         return replace(self, files=files)

@@ -14,8 +14,8 @@ from ipvae.energy.counting.counts import Counts
 from ipvae.energy.counting.lava_dl_counts import LayerCounts, PlainCounter
 from ipvae.energy.models import MODELS, EnergyRow
 from ipvae.errors import InputError
+from ipvae.files import atomic_path, require_writable_folder
 from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS, require_timeout
-from ipvae.network.atomic import replacing, require_writable_folder
 from ipvae.network.lava_dl_input import Frames, load_frames, messages
 from ipvae.network.lava_dl_network import PlainNetwork
 from ipvae.report.html.earlier import leftovers, remove
@@ -152,7 +152,7 @@ class LavaDlReport(Result):
         """
         require_writable_folder(folder)
         earlier = leftovers(Path(folder), ["report.json"])
-        with replacing(Path(folder) / "report.json") as temporary:
+        with atomic_path(Path(folder) / "report.json") as temporary:
             temporary.write_text(json.dumps(json_data(self.to_json()), indent=2) + "\n")
         remove(earlier)
 

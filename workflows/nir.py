@@ -7,8 +7,8 @@ from typing import Any
 import ipvae
 from ipvae.errors import InputError
 from ipvae.export.options import ExportOptions
+from ipvae.files import require_writable_file
 from ipvae.float_models.checkpoint import Checkpoint
-from ipvae.network.atomic import require_writable_file
 from ipvae.workflows.models import load_model
 from ipvae.workflows.results import Result, Table
 

@@ -1,7 +1,6 @@
 """Quantize a trained model: an integer network, and what was lost."""
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +15,10 @@ from ipvae.export.exporters.build import build_network
 from ipvae.export.options import LAYOUTS, ExportOptions
 from ipvae.export.rounding.quantize import Images
 from ipvae.float_models.checkpoint import Checkpoint
-from ipvae.network.description import InputFormat, IntNetwork
+from ipvae.network.description import InputFormat
 from ipvae.network.io.network_file import checksum
-from ipvae.workflows.image_input.images import (
-    ImagesLike,
-    LabelledImages,
-    given_images,
-    preset_images,
-)
+from ipvae.network.proof.bounds import bounds
+from ipvae.workflows.image_input.images import ImagesLike, given_images, preset_images
 from ipvae.workflows.models import load_model
 from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.quantized import QuantizationReport, Quantized
@@ -107,105 +102,84 @@ def quantize(
         refit_decoder=refit_decoder,
         seed=seed,
     )
-    pixels = pixel_format(checkpoint)
-    if images is not None and data_dir is not None:
-        raise InputError("images and data_dir: give one of them")
-    classes = "classes" in options.readouts
-    if classes and images is None and checkpoint.data.preset in UNLABELLED:
-        raise InputError(f"readouts=classes: the images of {checkpoint.data.preset} have no labels")
-    train, test = export_images(checkpoint, pixels, data_dir, images, labels)
-    if classes and (train.labels < 0).any():
-        raise InputError("readouts=classes: needs labelled images; give labels=, or omit images=")
+    data, config = checkpoint.data, checkpoint.config
+    pixels = data.pixel_format
+    train, test = export_images(data.preset, pixels, images, labels, data_dir, options)
+    judged = train.pixels[:CALIBRATION_IMAGES]
     with listening(progress):
-        return _quantize(checkpoint, options, train, test, pixels, most_loss, where)
-
-
-def _quantize(
-    checkpoint: Checkpoint,
-    options: ExportOptions,
-    train: LabelledImages,
-    test: LabelledImages,
-    pixels: InputFormat,
-    most_loss: float,
-    where: str,
-) -> Quantized:
-    calibration = train.first(CALIBRATION_IMAGES)
-    with stage("running the float model"):
-        active = train.pixels[:ACTIVITY_IMAGES]
-        before = float_baseline(checkpoint, options, active, pixels, CALIBRATION_IMAGES)
-        require_convergence(before, options, where)
-    with stage("quantizing"):
-        network = build_network(
-            checkpoint,
-            options,
-            before,
-            Images(train.pixels, train.labels),
-            Images(test.pixels, test.labels),
-            pixels,
-            log.info,
-        )
-    with stage("calibrating"):
-        after = calibrate(network, calibration.pixels, options.steps, options.seed, log.info)
+        with stage("running the float model"):
+            active = train.pixels[:ACTIVITY_IMAGES]
+            before = float_baseline(checkpoint, options, active, pixels, len(judged))
+            require_convergence(before, options, where)
+        with stage("quantizing"):
+            network = build_network(checkpoint, options, before, train, test, pixels, log.info)
+        with stage("calibrating"):
+            after = calibrate(network, judged, options.steps, options.seed, log.info)
     real = before.figures
     require_small_loss(real, after, most_loss, where, options.advice)
-    layers = layer_facts(network, after)
-    network = _with_provenance(network, checkpoint, options, {"integer": after, "float": real})
+    grids = network.provenance["grids"]
+    layers = layer_facts(network.wiring.stages, grids, bounds(network), after)
+    network = network.with_provenance(
+        ipvae=ipvae.__version__,
+        data={"preset": data.preset, "n_train": data.n_train},
+        training=config.to_json() if config else None,
+        **options.as_dict(),
+        calibration=json_data({"integer": after, "float": real}),
+    )
     report = QuantizationReport(options, after, real, layers, check(network), checksum(network))
     return Quantized(network, report)
 
 
-def pixel_format(checkpoint: Checkpoint) -> InputFormat:
-    """Return the integer pixels of a model's data."""
-    data = checkpoint.data
-    height, width = data.image_shape
-    return InputFormat(data.pixel_min, data.pixel_max, data.scale, (height, width))
-
-
 def export_images(
-    checkpoint: Checkpoint,
+    preset: str,
     pixels: InputFormat,
-    data_dir: str | Path | None,
     images: ImagesLike,
-    labels: np.ndarray | None = None,
-) -> tuple[LabelledImages, LabelledImages]:
+    labels: np.ndarray | None,
+    data_dir: str | Path | None,
+    options: ExportOptions,
+) -> tuple[Images, Images]:
     """Return training images, to calibrate and to fit classes on, and test images to store.
 
     A user's own images serve as both.
+
+    Parameters
+    ----------
+    preset : data set of the model
+    pixels : integer pixels of the model
+    images, labels, data_dir : of `quantize`
+    options : ExportOptions
+        Images to fit something on are more than those to calibrate on; a read-out of classes
+        needs labels.
+
+    Raises
+    ------
+    InputError
+        If the arguments exclude each other, or there are no images, or no labels where they are
+        needed.
     """
+    classes = "classes" in options.readouts
+    most = TRAINING_IMAGES if classes or options.refit_decoder else ACTIVITY_IMAGES
+    if images is not None and data_dir is not None:
+        raise InputError("images and data_dir: give one of them")
+    if classes and images is None and preset in UNLABELLED:
+        raise InputError(f"readouts=classes: the images of {preset} have no labels")
     if images is not None:
         own = given_images(images, pixels, labels)
-        unknown = np.full(len(own.pixels), -1, dtype=np.int16)
-        both = LabelledImages(own.pixels, unknown if labels is None else own.labels)
-        return both.first(TRAINING_IMAGES), both.first(STORED_IMAGES)
-    preset = checkpoint.data.preset
-    if preset == "arrays":
+        own_labels = own.labels if labels is not None else np.full(len(own.pixels), -1, np.int16)
+        found = (own.pixels, own_labels, own.pixels, own_labels)
+    elif preset == "arrays":
         raise InputError(
             "this model names no data set of ours; give images to calibrate on with images="
         )
-    data = preset_images(preset, data_dir, (TRAINING_IMAGES, STORED_IMAGES))
-    train, test = (
-        LabelledImages(x.astype(np.int16), y.astype(np.int16))
-        for x, y in (
-            (data.train_pixels, data.train_labels),
-            (data.test_pixels, data.test_labels),
-        )
-    )
-    return train.first(TRAINING_IMAGES), test.first(STORED_IMAGES)
+    else:
+        data = preset_images(preset, data_dir, (most, STORED_IMAGES))
+        found = (data.train_pixels, data.train_labels, data.test_pixels, data.test_labels)
+    train, test = _first(*found[:2], most), _first(*found[2:], STORED_IMAGES)
+    if classes and (train.labels < 0).any():
+        raise InputError("readouts=classes: needs labelled images; give labels=, or omit images=")
+    return train, test
 
 
-def _with_provenance(
-    network: IntNetwork, checkpoint: Checkpoint, options: ExportOptions, measured: dict
-) -> IntNetwork:
-    """Add how the network was made."""
-    data = checkpoint.data
-    return replace(
-        network,
-        provenance={
-            **network.provenance,
-            "ipvae": ipvae.__version__,
-            "data": {"preset": data.preset, "n_train": data.n_train},
-            "training": checkpoint.config.to_json() if checkpoint.config else None,
-            **options.as_dict(),
-            "calibration": json_data(measured),
-        },
-    )
+def _first(pixels: np.ndarray, labels: np.ndarray, n: int) -> Images:
+    """Return the first n images."""
+    return Images(pixels[:n].astype(np.int16), labels[:n].astype(np.int16))

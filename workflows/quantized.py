@@ -88,17 +88,17 @@ class Quantized(Result):
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON data: the report's figures with those of the code's weights."""
-        network, report = self.network, self.report
-        of_code = report.layers[int(network.code) - 1]["grids"]
+        report, layer = self.report, self.network.layer
+        of_code = next(facts["grids"] for facts in report.layers if facts["role"] == "code")
         grid = of_code.get("weight_rec") or of_code["weight"]
         return {
             "checksum": report.checksum,
             "weight_bits": report.options.weight_bits,
             "layout": report.options.layout,
             "inference": report.options.inference,
-            "weight_exp": network.layer.weight_exp,
-            "drive_exp": network.layer.drive_exp,
-            "payload_bits": getattr(network.layer, "payload_bits", None),
+            "weight_exp": layer.weight_exp,
+            "drive_exp": layer.drive_exp,
+            "payload_bits": getattr(layer, "payload_bits", None),
             "synapses": self.synapses,
             "clipped_weights": grid["clipped"],
             "zero_weights": grid["zeros"],
@@ -111,8 +111,8 @@ class Quantized(Result):
     @property
     def synapses(self) -> int:
         """Synapses between neurons, of all layers."""
-        recurrent = (layer.weight_rec for layer in self.network.layers.values())
-        return sum(weight.size for weight in recurrent if weight is not None)
+        grids = (facts["grids"].get("weight_rec") for facts in self.report.layers)
+        return sum(grid["weights"] for grid in grids if grid)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> "SavedNetwork":
         """Write the network file; as `network.save`, with a result that says what was written."""
@@ -160,7 +160,7 @@ class SavedNetwork(Result):
         made = self.quantized
         sizes = ", ".join(f"{f['neurons']} {f['role']}" for f in made.report.layers)
         first = (
-            f"wrote {self.path}: {made.network.n_pixels} pixels, neurons: {sizes}; "
+            f"wrote {self.path}: {made.network.input.size} pixels, neurons: {sizes}; "
             f"{made.synapses} synapses, {made.report.options.weight_bits} bits"
         )
         return [first, *made.shown()]

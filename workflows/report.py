@@ -11,7 +11,7 @@ import numpy as np
 from ipvae.energy.measurement.profiler_log import read_log
 from ipvae.energy.sanafe import require_sanafe
 from ipvae.errors import InputError
-from ipvae.network.atomic import require_writable_folder, write_together
+from ipvae.files import atomic_write_all, require_writable_folder
 from ipvae.network.description import IntNetwork
 from ipvae.report.html.earlier import leftovers, remove
 from ipvae.report.html.verdicts import verdicts
@@ -118,7 +118,7 @@ class Report(Result):
         text = json.dumps(self.to_json(), indent=2) + "\n"
         files = {**page(self.to_json(), self.ink), "report.json": text.encode()}
         earlier = leftovers(out, files)
-        write_together(out, files)
+        atomic_write_all(out, files)
         remove(earlier)
         return out / "index.html"
 

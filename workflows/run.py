@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from ipvae.errors import InputError
+from ipvae.files import require_writable_file
 from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS
-from ipvae.network.atomic import require_writable_file
 from ipvae.network.description import IntNetwork
 from ipvae.network.lava_dl_network import PlainNetwork
 from ipvae.network.rules.stream import frames

@@ -89,9 +89,6 @@ def count_run(network: IntNetwork, run: Activity | Totals | Trace) -> Counts:
     return Counts(**means, drive_macs=float(network_drive_macs(network)))
 
 
-count_totals = count_run
-
-
 def image_sums(network: IntNetwork, activity: Activity) -> dict[str, np.ndarray]:
     """Operations of the network by group, as `Counts` has them: (G,) int64; but for the drive."""
     layers = layer_sums(network, activity)

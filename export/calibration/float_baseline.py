@@ -12,7 +12,7 @@ from ipvae.evaluation.metrics import judged
 from ipvae.export.exporters.feedforward import CEILING
 from ipvae.export.options import ExportOptions
 from ipvae.export.rounding.bias_correction import LOG_STEPS
-from ipvae.export.rounding.optq import Activity
+from ipvae.export.rounding.optq import CalibrationMoments
 from ipvae.export.rounding.quantize import LOG_RATE_HIGH, WIDEST_PAYLOAD
 from ipvae.network.description import InputFormat
 from ipvae.network.pixels import to_real
@@ -48,7 +48,7 @@ class FloatBaseline:
     largest_error: np.ndarray | None
     largest_code: float
     amortized: bool = False
-    activity: Activity | None = None
+    activity: CalibrationMoments | None = None
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _iterated(
         saturated=int((seen.highest >= top).sum()),
         largest_error=_largest_error(real, seen.codes, decoder, options),
         largest_code=float(seen.largest.max()),
-        activity=Activity.of(np.concatenate(seen.sample)) if options.compensated else None,
+        activity=CalibrationMoments.of(seen.rows) if options.compensated else None,
     )
 
 
@@ -157,6 +157,11 @@ class _Seen:
         self.sample = np.empty((len(steps), n_images, n_neurons), np.float32)
         self._places = {t: i for i, t in enumerate(steps)}
         self._lock = threading.Lock()
+
+    @property
+    def rows(self) -> np.ndarray:
+        """All that was noted for the rounding of weights: (steps x images, K) float32."""
+        return self.sample.reshape(-1, self.sample.shape[-1])
 
     def visit(self, t: int, first: int, codes: np.ndarray, belief: "Belief") -> None:
         """Note a step of some images."""

@@ -1,11 +1,12 @@
 """What an export lost: layer by layer, from the weights' grid to the widest sum there can be."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ipvae.errors import LossError
-from ipvae.network.description import IntNetwork
 from ipvae.network.layers import PoissonLayer
-from ipvae.network.proof.bounds import bounds
+from ipvae.network.proof.bounds import Bound
 from ipvae.network.schedule import ScheduledLayer
 
 
@@ -34,20 +35,22 @@ def grid_facts(values: np.ndarray, integers: np.ndarray, exponent: int, bits: in
     }
 
 
-def layer_facts(network: IntNetwork, calibration: dict) -> list[dict]:
+def layer_facts(
+    stages: Iterable[ScheduledLayer], grids: dict, proofs: Iterable[Bound], calibration: dict
+) -> list[dict]:
     """Facts of each layer, in the order of their numbers; JSON data.
 
     Parameters
     ----------
-    network : IntNetwork
-        Its provenance holds `grids`: layer -> name of the weights -> `grid_facts`.
+    stages : all layers, of `ipvae.network.schedule`
+    grids : dict of layer -> name of the weights -> `grid_facts`
+        As the network's provenance holds it.
+    proofs : of `ipvae.network.proof.bounds.bounds`
     calibration : dict
         Of `ipvae.export.calibration.ranges.calibrate`.
     """
-    grids = network.provenance.get("grids", {})
-    proofs = bounds(network)
     facts = []
-    for stage in sorted(network.wiring.stages, key=lambda s: int(s.name)):
+    for stage in sorted(stages, key=lambda s: int(s.name)):
         ranges = [b for b in proofs if b.layer == stage.name]
         widest = next((b.reach for b in ranges if b.variable == "a_in"), 0)
         facts.append(

@@ -23,7 +23,6 @@ from ipvae.export.rounding.quantize import (
     log_rates,
     per_nat,
     require_weight_bits,
-    with_safe_payload,
 )
 from ipvae.network.description import FloatNetwork, InputFormat, IntNetwork
 from ipvae.network.layers import (
@@ -34,6 +33,7 @@ from ipvae.network.layers import (
     GradedLayer,
     PoissonLayer,
 )
+from ipvae.network.payload import with_safe_payload
 from ipvae.network.rules.arithmetic import STATE_MAX, TERM_MAX
 
 FINE = 6
@@ -137,7 +137,8 @@ def error_units(
             test.labels,
             {"grids": grids},
             hidden=(errors,),
-        )
+        ),
+        WIDEST_PAYLOAD,
     )
 
 

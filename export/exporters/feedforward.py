@@ -20,7 +20,6 @@ from ipvae.export.rounding.quantize import (
     log_rates,
     per_nat,
     require_weight_bits,
-    with_safe_payload,
 )
 from ipvae.network.description import InputFormat, IntNetwork
 from ipvae.network.layers import (
@@ -31,6 +30,7 @@ from ipvae.network.layers import (
     GradedLayer,
     PoissonLayer,
 )
+from ipvae.network.payload import with_safe_payload
 from ipvae.network.rules.activations import CEILING_BITS, SWISH, SWISH_BITS, swish_table
 from ipvae.network.rules.arithmetic import CHANGE_MAX, STATE_MAX, TERM_MAX
 from ipvae.network.rules.poisson import LOG_RATE_MIN
@@ -108,7 +108,10 @@ def amortized(
     )
     decoder = p["phi"].astype(np.float32)
     return with_safe_payload(
-        IntNetwork(pixels, code, decoder, test.pixels, test.labels, {"grids": grids}, hidden=hidden)
+        IntNetwork(
+            pixels, code, decoder, test.pixels, test.labels, {"grids": grids}, hidden=hidden
+        ),
+        WIDEST_PAYLOAD,
     )
 
 

@@ -51,10 +51,6 @@ class CalibrationMoments:
         return cls(mean, _moment(counts) / len(counts) - np.outer(mean, mean))
 
 
-Activity = CalibrationMoments
-"""Its name before `ipvae.network.traces.activity`."""
-
-
 def _moment(counts: np.ndarray) -> np.ndarray:
     """Sum over rows of products of counts, (J, J) float64.
 

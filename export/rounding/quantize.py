@@ -7,7 +7,7 @@ reset.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from ipvae.export.rounding.optq import CalibrationMoments, compensated
 from ipvae.export.rounding.power_of_two_scale import recurrent_grid, to_grid, within
 from ipvae.network.description import FloatNetwork, InputFormat, IntNetwork
 from ipvae.network.layers import DRIVE_EXP_RANGE, WEIGHT_EXP_RANGE, PoissonLayer
-from ipvae.network.proof.bounds import bounds
+from ipvae.network.payload import with_safe_payload
 from ipvae.network.rules.arithmetic import FRAC_BITS, SELF_MAX, TERM_MAX, to_octaves
 from ipvae.network.rules.poisson import LOG_RATE_MAX
 
@@ -148,7 +148,7 @@ def quantize(
         test.labels,
         {**(provenance or {}), "grids": {"1": grids}},
     )
-    return with_safe_payload(widest)
+    return with_safe_payload(widest, WIDEST_PAYLOAD)
 
 
 def finest(make: Callable[[int], IntNetwork]) -> IntNetwork:
@@ -193,17 +193,3 @@ def log_rates(u0: np.ndarray, frac_bits: int, high: float = LOG_RATE_HIGH) -> di
         "du_max": to_octaves(LOG_RATE_HIGH, frac_bits),
         "frac_bits": frac_bits,
     }
-
-
-def with_safe_payload(network: IntNetwork) -> IntNetwork:
-    """Narrow the payload until every bound holds."""
-    for bits in range(WIDEST_PAYLOAD, 0, -1):
-        candidate = replace(network, layer=replace(network.layer, payload_bits=bits))
-        if all(bound.holds for bound in bounds(candidate)):
-            return candidate
-    broken = [
-        f"{b.variable} reaches {b.reach} of {b.allowed}" for b in bounds(candidate) if not b.holds
-    ]
-    raise QuantizationError(
-        f"layer 1: no payload is free of overflow ({'; '.join(broken)}); use fewer weight bits"
-    )

@@ -113,7 +113,7 @@ def poisson(log_rate: np.ndarray, key: int, *, first: int = 0) -> np.ndarray:
     rows = np.ascontiguousarray(np.atleast_2d(log_rate), dtype=np.float32)
     rows = rows.reshape(-1, rows.shape[-1])
     z, k = np.empty_like(rows), rows.shape[1]
-    work = np.empty((2, k), dtype=np.int64), np.empty((4, k))
+    work = np.empty((2, k), dtype=np.int32), np.empty((4, k))
     draw_counts(rows, np.uint64(key), np.uint64(first), *work, z)
     return z.reshape(log_rate.shape)
 

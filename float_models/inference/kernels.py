@@ -274,7 +274,7 @@ def draw_counts(log_rate, key, first, whole, real, z):
     ----------
     log_rate : (B, K) float32
     key, first : uint64, stream of the draws and the index of the first element in it
-    whole, real : (2, K) int64 and (4, K) float64, memory to work in
+    whole, real : (2, K) int32 and (4, K) float64, memory to work in
     z : (B, K) float32, written
     """
     who, other = whole[0], whole[1]

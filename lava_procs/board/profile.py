@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.files import atomic_path
 from ipvae.lava_procs.board.find import GUIDE, failed
 from ipvae.lava_procs.board.host_stepped import HostSteppedRunner, start_of
 from ipvae.lava_procs.board.loihi2 import prepared
-from ipvae.network.atomic import replacing
 from ipvae.network.description import IntNetwork
 from ipvae.network.profiler_columns import STEPS
 from ipvae.network.rules import random_source
@@ -129,7 +129,7 @@ def numbers(profiler: Any, names: tuple[str, ...]) -> dict[str, int | float]:
 
 def write_profile(path: str | Path, columns: dict[str, int | float]) -> None:
     """Write a CSV of a header and one row: totals of the board, not of its cores."""
-    with replacing(path) as temporary, temporary.open("w", newline="") as file:
+    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerow(columns.values())

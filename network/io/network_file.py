@@ -26,7 +26,8 @@ from ipvae.network.io.fields import (
 from ipvae.network.io.hdf5 import read_datasets
 from ipvae.network.io.hdf5_child import shown
 from ipvae.network.io.seal import SIZE, check_seal, write_seal
-from ipvae.network.provenance import PROVENANCE_BYTES
+from ipvae.network.once import once
+from ipvae.network.provenance import PROVENANCE_BYTES, json_text
 
 MOST_DATASETS = 640
 """Groups and datasets of the largest file there can be, and more."""
@@ -36,8 +37,17 @@ _written: set[str] = set()
 
 
 def checksum(network: IntNetwork) -> str:
-    """SHA-256 of the contents, the same however HDF5 lays them out."""
-    return _content_checksum(to_fields(network), version_of(network))
+    """SHA-256 of the contents, the same however HDF5 lays them out; computed once for a network."""
+    text, known = json_text(network.provenance), _checksums(network)
+    if text not in known:
+        known[text] = _content_checksum(to_fields(network), version_of(network))
+    return known[text]
+
+
+@once
+def _checksums(network: IntNetwork) -> dict[bytes, str]:  # noqa: ARG001
+    """Checksums that are known, by the text of the provenance: that alone can change."""
+    return {}
 
 
 def _content_checksum(fields: dict[str, np.ndarray], version: int) -> str:
@@ -64,13 +74,13 @@ def write_network(path: str | Path, network: IntNetwork) -> None:
     """
     version = version_of(network)
     fields = to_fields(network, version)
-    image = _hdf5_image(fields, version)
+    image = _hdf5_image(fields, version, checksum(network))
     with atomic_path(path) as temporary:
         temporary.write_bytes(image)
         _written.add(write_seal(temporary))
 
 
-def _hdf5_image(fields: dict[str, np.ndarray], version: int) -> bytes:
+def _hdf5_image(fields: dict[str, np.ndarray], version: int, digest: str) -> bytes:
     """Return the bytes of a network file; its user block, where the seal goes, is zero.
 
     They are made in memory: HDF5's library would crash the process on a full disk.
@@ -81,7 +91,7 @@ def _hdf5_image(fields: dict[str, np.ndarray], version: int) -> bytes:
         for name, array in fields.items():
             f.create_dataset(name, data=array)
         f["ipvae"].attrs["format_version"] = np.int64(version)
-        f["ipvae"].attrs["checksum"] = np.array(_content_checksum(fields, version), dtype="S64")
+        f["ipvae"].attrs["checksum"] = np.array(digest, dtype="S64")
         f.flush()
         return bytes(SIZE) + f.id.get_file_image()
 
@@ -111,7 +121,10 @@ def read_network(path: str | Path) -> IntNetwork:
     fields = read_datasets(path, approve, wanted, most=MOST_DATASETS, trusted=trusted)
     if stored != _content_checksum(fields, version):
         raise FormatError(f"{path}: the checksum of its contents is wrong; export it anew")
-    return _network(path, fields, version)
+    network, same = _network(path, fields, version)
+    if same:
+        _checksums(network)[json_text(network.provenance)] = stored
+    return network
 
 
 def _check_attributes(path: Path, attributes: dict) -> tuple[int, str]:
@@ -148,8 +161,11 @@ def _check_datasets(path: Path, datasets: dict, expected: Spec, version: int) ->
         )
 
 
-def _network(path: Path, fields: dict[str, np.ndarray], version: int) -> IntNetwork:
-    """Build the network and check what the fields say twice."""
+def _network(path: Path, fields: dict[str, np.ndarray], version: int) -> tuple[IntNetwork, bool]:
+    """Build the network and check what the fields say twice.
+
+    The provenance may be spelled in another way than ours; whether it is in ours comes second.
+    """
     try:
         network = from_fields(version, fields)
     except (DescriptionError, ValueError) as error:
@@ -168,13 +184,16 @@ def _network(path: Path, fields: dict[str, np.ndarray], version: int) -> IntNetw
             "export the network again"
         )
     for name, array in fields.items():
-        same = array is expected[name] or np.array_equal(array, expected[name])
-        if name != "ipvae/provenance" and not same:
+        if name != "ipvae/provenance" and not _same(array, expected[name]):
             raise FormatError(
                 f"{path}: dataset /{name} holds {_short(array)}, allowed {_short(expected[name])}; "
                 "export the network again"
             )
-    return network
+    return network, _same(fields["ipvae/provenance"], expected["ipvae/provenance"])
+
+
+def _same(found: np.ndarray, expected: np.ndarray) -> bool:
+    return found is expected or np.array_equal(found, expected)
 
 
 def _short(array: np.ndarray) -> str:

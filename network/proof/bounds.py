@@ -12,6 +12,7 @@ import numpy as np
 from ipvae.errors import UnprovedOverflowError
 from ipvae.network.description import IntNetwork
 from ipvae.network.layers import GradedLayer, PoissonLayer
+from ipvae.network.once import once
 from ipvae.network.proof.interval import Interval, between, weighted_sums
 from ipvae.network.rules.activations import SWISH, ceiling_table, swish_table
 from ipvae.network.rules.arithmetic import (
@@ -88,14 +89,20 @@ class Bound:
 
 
 def bounds(network: IntNetwork) -> list[Bound]:
-    """Bound every variable and intermediate of every layer, in the order of evaluation."""
-    found = []
-    for stage in network.wiring.stages:
-        found += [
-            Bound(name, *i.ends, *_allowed(name, stage.layer), layer=stage.name)
-            for name, i in _layer(network, stage.layer).items()
-        ]
-    return found
+    """Bound every variable and intermediate of every layer, in the order of evaluation.
+
+    Computed once for a network.
+    """
+    return list(_bounds(network))
+
+
+@once
+def _bounds(network: IntNetwork) -> tuple[Bound, ...]:
+    return tuple(
+        Bound(name, *i.ends, *_allowed(name, stage.layer), layer=stage.name)
+        for stage in network.wiring.stages
+        for name, i in _layer(network, stage.layer).items()
+    )
 
 
 def _allowed(name: str, layer: AnyLayer) -> tuple[int, int]:

@@ -10,6 +10,7 @@ ALL = (
 
 SHOWN = "plan"
 PAGE = "numbers verdicts page comparison curves earlier thumbnails"
+WORKFLOWS = "compare count place plan_text quantized report run run_result verify"
 
 FILES: dict[str, tuple[str, ...]] = {
     "energy": ("energy",),
@@ -19,7 +20,8 @@ FILES: dict[str, tuple[str, ...]] = {
         *(f"cli/{name}.py" for name in SHOWN.split()),
         *(f"report/{name}.py" for name in PAGE.split()),
         "report/figures",
-        *(f"workflows/{name}.py" for name in ("count", "place", "report", "run", "verify")),
+        *(f"workflows/{name}.py" for name in WORKFLOWS.split()),
+        "workflows/comparison",
         "workflows/reporting",
     ),
     "export": ("export",),

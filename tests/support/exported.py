@@ -14,7 +14,7 @@ from ipvae.export.exporters.error_units import error_units
 from ipvae.export.exporters.feedforward import amortized
 from ipvae.export.exporters.lca import lca_network
 from ipvae.export.exporters.readouts import averaged_code, with_classes, with_decoder
-from ipvae.export.rounding.optq import Activity
+from ipvae.export.rounding.optq import CalibrationMoments
 from ipvae.export.rounding.quantize import Images, quantize
 from ipvae.network.description import FloatNetwork, InputFormat, IntNetwork
 
@@ -87,7 +87,9 @@ def errors(model: Model, bits: int) -> IntNetwork:
     counts = counted(model, float_network)
     shown = counts.reshape(-1, STEPS + 1, model.k) @ float_network.phi.T
     largest = np.abs((model.real[:, None] - shown) / float_network.sigma).max(axis=(0, 1))
-    return error_units(float_network, PIXELS, model.stored, largest, Activity.of(counts), bits)
+    return error_units(
+        float_network, PIXELS, model.stored, largest, CalibrationMoments.of(counts), bits
+    )
 
 
 def linear(model: Model, bits: int) -> IntNetwork:
@@ -132,9 +134,9 @@ def counted(model: Model, float_network: FloatNetwork) -> np.ndarray:
     return recording.run(plain, model.images, STEPS, 0).stacked("1", "z").reshape(-1, model.k)
 
 
-def activity(model: Model, float_network: FloatNetwork) -> Activity:
+def activity(model: Model, float_network: FloatNetwork) -> CalibrationMoments:
     """Activity on all images."""
-    return Activity.of(counted(model, float_network))
+    return CalibrationMoments.of(counted(model, float_network))
 
 
 KINDS: dict[str, Callable[[Model, int], IntNetwork]] = {

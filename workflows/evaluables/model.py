@@ -84,12 +84,11 @@ class EvaluableModel(Evaluable):
     """
 
     def __init__(self, checkpoint: Checkpoint, name: str, folder: Path | None = None) -> None:
-        from ipvae.workflows.quantize import pixel_format
 
         self.checkpoint, self.name = checkpoint, name
         self.decoder = checkpoint.params["phi"]
         self.preset = checkpoint.data.preset
-        self.format = pixel_format(checkpoint)
+        self.format = checkpoint.data.pixel_format
         config = checkpoint.config
         self.trained_steps = None if config is None else config.steps
         self.metrics = None if folder is None else folder / METRICS

@@ -8,8 +8,7 @@ import numpy as np
 
 from ipvae.errors import InputError
 from ipvae.evaluation.metrics import curve
-from ipvae.files import parse_json, read_file
-from ipvae.network.atomic import require_writable_folder
+from ipvae.files import parse_json, read_file, require_writable_folder
 from ipvae.network.io.hdf5_child import shown
 from ipvae.workflows.evaluables.base import Evaluable
 from ipvae.workflows.evaluables.model import EvaluableModel

@@ -8,8 +8,8 @@ from typing import Any
 
 from ipvae.errors import DivergenceError
 from ipvae.export.rounding.fake_quantize import rounding_to
+from ipvae.files import require_writable_folder
 from ipvae.float_models.checkpoint import Checkpoint
-from ipvae.network.atomic import require_writable_folder
 from ipvae.report.numbers import percent
 from ipvae.train.datasets.images import Images
 from ipvae.train.run.checkpoints import CheckpointCallback

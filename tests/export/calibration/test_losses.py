@@ -31,10 +31,15 @@ def test_weights_that_are_all_zero_have_no_relative_error():
     assert (facts["relative_error"], facts["zeros"], facts["range"]) == (0.0, 4, [0, 0])
 
 
+def facts_of(network, calibration):
+    grids = network.provenance.get("grids", {})
+    return layer_facts(network.wiring.stages, grids, bounds(network), calibration)
+
+
 def test_every_layer_is_told_of_in_the_order_of_its_number(kinds):
     network = kinds.networks(0)["loop of three + 2 read-outs"]
     calibration = calibrate(network, network.test_images, [3], seed=0)
-    facts = layer_facts(network, calibration)
+    facts = facts_of(network, calibration)
     assert [f["layer"] for f in facts] == ["1", "2", "3", "4", "5"]
     assert [f["role"] for f in facts] == ["hidden", "hidden", "code", "readout", "readout"]
     assert [f["neurons"] for f in facts] == [layer.n_neurons for layer in network.layers.values()]
@@ -50,7 +55,7 @@ def test_every_layer_is_told_of_in_the_order_of_its_number(kinds):
 
 def test_a_layer_without_synapses_accumulates_nothing(kinds):
     network = kinds.networks(0)["feed-forward"]
-    (facts,) = layer_facts(network, calibrate(network, network.test_images, [3], seed=0))
+    (facts,) = facts_of(network, calibrate(network, network.test_images, [3], seed=0))
     assert (facts["widest_accumulator"], "a_in" in facts["bounds"]) == (0, False)
 
 

@@ -14,7 +14,6 @@ from ipvae.export.rounding.quantize import Images
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.float_models.config import preset_config
 from ipvae.train.datasets.images import load_images
-from ipvae.workflows.quantize import pixel_format
 
 
 def test_export_takes_learned_rounding_for_its_own_bits_alone(rng):
@@ -33,7 +32,7 @@ def test_export_takes_learned_rounding_for_its_own_bits_alone(rng):
 
     def weights(checkpoint, bits):
         options = ExportOptions.of(checkpoint, weight_bits=bits)
-        pixels = pixel_format(checkpoint)
+        pixels = checkpoint.data.pixel_format
         before = float_baseline(checkpoint, options, shown.pixels, pixels)
         made = build_network(checkpoint, options, before, shown, shown, pixels)
         return np.asarray(made.layer.weight_rec)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from ipvae.errors import QuantizationError
 from ipvae.export.calibration.ranges import calibrate
-from ipvae.export.rounding import quantize as quantizing
 from ipvae.export.rounding.power_of_two_scale import to_grid
-from ipvae.export.rounding.quantize import Images, quantize, with_safe_payload
+from ipvae.export.rounding.quantize import WIDEST_PAYLOAD, Images, quantize
+from ipvae.network import payload
 from ipvae.network.description import FloatNetwork, InputFormat
 from ipvae.network.proof.bounds import Bound, bounds
 
@@ -148,10 +148,12 @@ def test_the_widest_payload_that_is_proved_is_taken_down_to_one_bit(
         most = 2**network.layer.payload_bits - 1
         return [Bound("p", 0, 1, 0, 9, "1"), Bound("a_in", 0, most, 0, 2**widest - 1, "1")]
 
-    monkeypatch.setattr(quantizing, "bounds", proved)
+    monkeypatch.setattr(payload, "bounds", proved)
     if widest:
-        assert with_safe_payload(make_network()).layer.payload_bits == widest
+        assert (
+            payload.with_safe_payload(make_network(), WIDEST_PAYLOAD).layer.payload_bits == widest
+        )
         return
     text = r"layer 1: no payload is free of overflow \(a_in reaches 1 of 0\); use fewer weight bits"
     with pytest.raises(QuantizationError, match=text):
-        with_safe_payload(make_network())
+        payload.with_safe_payload(make_network(), WIDEST_PAYLOAD)

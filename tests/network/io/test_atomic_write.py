@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from ipvae.errors import InputError
-from ipvae.network.atomic import replacing, require_writable_file, write_together
+from ipvae.files import atomic_path, atomic_write_all, require_writable_file
 from ipvae.network.io.hdf5_child import shown
 
 
@@ -14,9 +14,9 @@ from ipvae.network.io.hdf5_child import shown
 def test_a_file_has_the_permissions_of_any_new_file(tmp_path, mask, mode):
     before = os.umask(mask)
     try:
-        with replacing(tmp_path / "x") as temporary:
+        with atomic_path(tmp_path / "x") as temporary:
             temporary.write_text("new")
-        write_together(tmp_path, {"y": b"1"})
+        atomic_write_all(tmp_path, {"y": b"1"})
         assert os.umask(mask) == mask
     finally:
         os.umask(before)
@@ -28,7 +28,7 @@ def test_an_error_keeps_what_was_there_and_leaves_nothing_else(tmp_path):
     (tmp_path / "x").write_text("old")
 
     def fail():
-        with replacing(tmp_path / "x") as temporary:
+        with atomic_path(tmp_path / "x") as temporary:
             assert temporary.parent == tmp_path and temporary.name.startswith(".x.")
             temporary.write_text("half")
             raise ZeroDivisionError
@@ -44,10 +44,10 @@ def test_files_are_written_together_or_not_at_all(tmp_path):
     (tmp_path / "a").write_text("old")
     (tmp_path / "in" / "b").mkdir()
     with pytest.raises(InputError, match="it is a folder"):
-        write_together(tmp_path, {"a": b"new", "in/b": b"new"})
+        atomic_write_all(tmp_path, {"a": b"new", "in/b": b"new"})
     assert (tmp_path / "a").read_text() == "old"
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["a", "b", "in"]
-    write_together(tmp_path, {"a": b"new", "c/d": b"deep"})
+    atomic_write_all(tmp_path, {"a": b"new", "c/d": b"deep"})
     assert ((tmp_path / "a").read_text(), (tmp_path / "c" / "d").read_text()) == ("new", "deep")
 
 

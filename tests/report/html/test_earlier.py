@@ -3,13 +3,13 @@
 import pytest
 
 from ipvae import files
-from ipvae.network.atomic import write_together
+from ipvae.files import atomic_write_all
 from ipvae.report.html.earlier import leftovers, remove
 
 
 def test_what_an_earlier_report_left_is_removed_if_it_is_ours(whole, tmp_path):
     new = {name: text for name, text in whole.items() if "weights" not in name}
-    write_together(tmp_path, whole)
+    atomic_write_all(tmp_path, whole)
     (tmp_path / "figures" / "mine.svg").write_text("mine")
     old = leftovers(tmp_path, new)
     assert {p.name for p in old} == {"weights-1.svg", "weights-1.png"}
@@ -26,7 +26,7 @@ def test_what_an_earlier_report_left_is_removed_if_it_is_ours(whole, tmp_path):
 def test_an_interrupt_before_the_last_file_is_on_the_disk_leaves_all_as_they_were(
     tmp_path, monkeypatch
 ):
-    write_together(tmp_path, {"a": b"old", "b": b"old"})
+    atomic_write_all(tmp_path, {"a": b"old", "b": b"old"})
     settle, done = files._flush_to_disk, []
 
     def interrupted(temporary):
@@ -37,5 +37,5 @@ def test_an_interrupt_before_the_last_file_is_on_the_disk_leaves_all_as_they_wer
 
     monkeypatch.setattr(files, "_flush_to_disk", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        write_together(tmp_path, {"a": b"new", "b": b"new"})
+        atomic_write_all(tmp_path, {"a": b"new", "b": b"new"})
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"a": b"old", "b": b"old"}

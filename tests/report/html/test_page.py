@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ipvae.errors import InputError
-from ipvae.network.atomic import write_together
+from ipvae.files import atomic_write_all
 from ipvae.report.figures.by_step import by_step
 from ipvae.report.html.page import files, shown, sources
 from ipvae.report.html.page import page as written
@@ -370,11 +370,11 @@ def test_files_are_written_together_or_not_at_all(tmp_path):
     (tmp_path / "figures" / "b.svg").mkdir(parents=True)
     new = {"index.html": b"new", "figures/a.svg": b"new", "figures/b.svg": b"new"}
     with pytest.raises(InputError, match=r"b\.svg: cannot write there"):
-        write_together(tmp_path, new)
+        atomic_write_all(tmp_path, new)
     assert (tmp_path / "index.html").read_text() == "earlier"
     kept = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*"))
     assert kept == ["figures", "figures/b.svg", "index.html"]
     (tmp_path / "figures" / "b.svg").rmdir()
-    write_together(tmp_path, new)
+    atomic_write_all(tmp_path, new)
     assert {(tmp_path / name).read_bytes() for name in new} == {b"new"}
     assert len(list(tmp_path.rglob("*"))) == 4
