@@ -66,6 +66,7 @@ OPTIONS = {
     "stop": "--stop",
     "target": "--target",
     "tensorboard": "--tensorboard",
+    "test_images": "--test-images",
     "threads": "--threads",
     "threshold": "--threshold",
     "timeout": "--timeout",

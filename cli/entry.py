@@ -1,17 +1,25 @@
 """The console script: one line, too, where a package that the command line needs is broken."""
 
 import json
+import os
 import signal
 import sys
 import time
 import traceback
+import warnings
 from pathlib import Path
+
+from ipvae.environment import reason
 
 TERMINATED = 128 + signal.SIGTERM
 
 
 def main() -> None:
     """Run the command line; what does not even import is named, and `doctor` still answers."""
+    words = sys.argv[1:]
+    if not {"doctor", "-h", "--help", "--version"} & set(words) and not _in_a_folder():
+        sys.exit(_line("the working directory is gone: change to one that exists (cd)"))
+    warnings.simplefilter("ignore")  # what other packages warn of is no part of an answer
     try:
         from ipvae.cli.main import main as run
 
@@ -21,7 +29,22 @@ def main() -> None:
     except BaseException as error:  # an import can fail in any way, or even exit
         if not _while_importing(error):
             raise
-        sys.exit(_without(error, sys.argv[1:]))
+        sys.exit(_without(error, words))
+
+
+def _in_a_folder() -> bool:
+    """Return whether the working directory still exists."""
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
+
+
+def _line(message: str) -> int:
+    """Print an error on one line of stderr; the exit status of bad usage."""
+    print(f"ipvae: {message}", file=sys.stderr)
+    return 2
 
 
 def _while_importing(error: BaseException) -> bool:
@@ -38,11 +61,7 @@ def _without(error: BaseException, words: list[str]) -> int:
     """Answer with Python's own modules alone; an exit status."""
     if next((word for word in words if not word.startswith("-")), "") == "doctor":
         return _doctor(words)
-    reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    print(
-        f"ipvae: does not start ({reason}); see what is broken with 'ipvae doctor'", file=sys.stderr
-    )
-    return 2
+    return _line(f"does not start ({reason(error)}); see what is broken with 'ipvae doctor'")
 
 
 def _doctor(words: list[str]) -> int:

@@ -307,7 +307,7 @@ def setting_from_text(name: str, text: str) -> Any:
         return kind(text)
     except ValueError as error:
         raise ConfigError(
-            f"training setting '{name}' is {text!r}; allowed is {kind.__name__}. Change it."
+            f"training setting '{name}' is {text[:80]!r}; allowed is {kind.__name__}. Change it."
         ) from error
 
 

@@ -125,6 +125,8 @@ def unwritable(error: OSError) -> str:
         remedy = "make room, or choose another disk"
     elif error.errno == errno.EFBIG:
         remedy = "raise the limit on the size of files (ulimit -f), or write less"
+    elif error.errno in (errno.EMFILE, errno.ENFILE):
+        remedy = "raise the limit on open files (ulimit -n)"
     elif error.errno == errno.ENAMETOOLONG:
         remedy = "choose a shorter name"
     return f"cannot write there ({reason}); {remedy}"

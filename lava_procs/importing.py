@@ -7,8 +7,10 @@ import multiprocessing
 import sys
 import warnings
 
+from ipvae.environment import reason
 from ipvae.errors import BackendError
 
+PYTHON = (3, 10)
 NEEDED = (
     "lava.magma.runtime.runtime",
     "lava.magma.core.run_configs",
@@ -57,8 +59,10 @@ def _import(modules: tuple[str, ...], what: str) -> None:
             for name in modules:
                 importlib.import_module(name)
     except Exception as error:  # an import can fail in any way on a Python Lava does not support
+        here = sys.version_info[:2]
+        remedy = "install it there (pip install 'ipvae-loihi[lava]')"
+        if here != PYTHON:
+            remedy = "it needs Python 3.10: run 'make setup' and use .venv/bin/ipvae"
         raise BackendError(
-            f"{what} import on Python "
-            f"{sys.version_info[0]}.{sys.version_info[1]} ({type(error).__name__}: {error}); "
-            "it needs Python 3.10: run 'make setup' and use .venv/bin/ipvae"
+            f"{what} import on Python {here[0]}.{here[1]} ({reason(error)}); {remedy}"
         ) from error

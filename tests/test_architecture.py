@@ -27,7 +27,7 @@ ALLOWED = {
     },
     "hw_tests": {"network", "lava_procs"},
 }
-EVERYBODYS = {"compiled", "errors", "files", "moved", "results", "__version__"}
+EVERYBODYS = {"compiled", "environment", "errors", "files", "moved", "results", "__version__"}
 THIRD_PARTY = {
     "network": {"numpy", "h5py"},
     "chip": {"numpy"},
@@ -37,7 +37,7 @@ THIRD_PARTY = {
     "energy": {"numpy", "sanafe"},
     "report": {"numpy", "matplotlib", "jinja2"},
 }
-OF_COMMANDS = {"errors", "files", "workflows", "cli", "__version__"}
+OF_COMMANDS = {"environment", "errors", "files", "workflows", "cli", "__version__"}
 """What commands import of the package, beside its public names."""
 CLI_LINES = 2500
 """Lines of cli/, at most."""

@@ -316,7 +316,7 @@ def _connected(scheduler: str, distributed: Any) -> "Iterator[Client]":
             return
         try:
             client = stack.enter_context(distributed.Client(scheduler, timeout=CONNECT_SECONDS))
-        except (OSError, ValueError, TypeError, distributed.TimeoutError) as error:
+        except (OSError, ValueError, TypeError, MemoryError, distributed.TimeoutError) as error:
             raise InputError(
                 f"scheduler: no Dask scheduler answers at '{scheduler}' ({error}); give its "
                 f"address, such as tcp://host:8786, or {LOCAL}"

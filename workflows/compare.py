@@ -170,7 +170,7 @@ class Comparison(Result):
 
     def plot(self) -> "Figure":
         """Return a figure of all curves; it needs matplotlib."""
-        from ipvae.workflows.reporting.pictures import require_matplotlib
+        from ipvae.workflows.drawing import require_matplotlib
 
         require_matplotlib("plot")
         from ipvae.report.pictures.comparison import comparison_figure
@@ -192,7 +192,7 @@ class Comparison(Result):
         InputError
             If a file cannot be written.
         """
-        from ipvae.workflows.reporting.pictures import require_matplotlib
+        from ipvae.workflows.drawing import require_matplotlib
 
         require_matplotlib("save")
         from ipvae.report.pictures.comparison import comparison
@@ -212,6 +212,15 @@ class Comparison(Result):
     @property
     def _below(self) -> str:
         return f"{self.images} images, seed {self.seed}"
+
+
+def _require_output(folder: str | Path) -> None:
+    """Raise InputError, before the work, if the files cannot be drawn or written."""
+    from ipvae.workflows.drawing import require_matplotlib
+
+    require_matplotlib("folder")
+    for path in paths(folder):
+        require_writable_file(path)
 
 
 def paths(folder: str | Path) -> tuple[Path, ...]:
@@ -308,8 +317,8 @@ def compare(
         found = one_set(chosen, first, data_dir, images, as_labels(labels))
         if probe and (found.labels < 0).all():
             raise InputError("probe: the images have no labels; leave it out")
-        for path in () if folder is None else paths(folder):
-            require_writable_file(path)
+        if folder is not None:
+            _require_output(folder)
         source = FitSource(
             "probe", probe_images, images, train_images, as_labels(train_labels), data_dir
         )

@@ -4,7 +4,7 @@ import contextlib
 import json
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ipvae.network.lava_dl_network import PlainNetwork
 from ipvae.report.html.earlier import leftovers, remove
 from ipvae.report.numbers import band, count, percent
 from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
+from ipvae.workflows.image_input.own_images import LabelsLike, as_labels
 from ipvae.workflows.progress import stage
 from ipvae.workflows.results import Result, Table, json_data
 from ipvae.workflows.running.backends import require_known
@@ -32,6 +33,9 @@ COLUMNS = [
     *("layer", "neurons", "messages", "synaptic ops", "count-weighted", "effective MACs"),
     "neuron updates",
 ]
+
+MOST_NAMED = 10
+"""Images whose classes a terminal shows."""
 
 log = logging.getLogger("ipvae")
 
@@ -52,11 +56,28 @@ class LavaDlRun(RunResult):
         Fraction of zeros in all messages that layers received.
     outputs : dict of layer -> (N, n) int64
         What the last layer sent, summed over the steps.
+    labels : (N,) int64 or None
+        Class of each image, -1 where unknown.
     """
 
     counts: Counts
     layers: tuple[LayerCounts, ...]
     zeros: float
+    labels: np.ndarray | None = None
+
+    @property
+    def classes(self) -> np.ndarray:
+        """Output of the last layer that sent most, (N,); -1 where none sent anything above 0."""
+        sent = self.outputs[self.code]
+        return np.where(sent.max(axis=1) > 0, sent.argmax(axis=1), -1)
+
+    @property
+    def accuracy(self) -> float | None:
+        """Fraction of the labelled images whose class is their label; None without labels."""
+        if self.labels is None or (self.labels < 0).all():
+            return None
+        known = self.labels >= 0
+        return float((self.classes == self.labels)[known].mean())
 
     @property
     def image_steps_per_second(self) -> float:
@@ -71,6 +92,8 @@ class LavaDlRun(RunResult):
             ("images x steps", f"{self.images} x {self.steps}"),
             ("time", f"{self.seconds:.2f} s, {speed}"),
             ("messages", f"{count(self.counts.messages)} per image {of_all}"),
+            ("classes", _classes_text(self.classes)),
+            *([] if self.accuracy is None else [("accuracy", percent(self.accuracy))]),
         ]
 
     def shown(self, network: str = UNNAMED) -> list[Table | str]:
@@ -90,6 +113,9 @@ class LavaDlRun(RunResult):
             "zeros": self.zeros,
             "counts": self.counts.as_dict(),
             "layers": [layer.as_dict() for layer in self.layers],
+            "outputs": self.outputs[self.code].tolist(),
+            "classes": [None if found < 0 else found for found in self.classes.tolist()],
+            **({} if self.accuracy is None else {"accuracy": self.accuracy}),
         }
 
 
@@ -167,6 +193,7 @@ def run(
     samples: int | None = None,
     timeout: float = TIMEOUT_SECONDS,
     integers: str = "input",
+    labels: LabelsLike = None,
     name: str = UNNAMED,
 ) -> LavaDlRun:
     """Run images on Lava and count what every layer does.
@@ -184,6 +211,8 @@ def run(
     backend : 'lava'
     integers : 'input' or 'real'
         What integers of `images` are: what input neurons take, or real numbers.
+    labels : (n,) int, or path of an .npy file of them; optional
+        Class of each image of `images`, by which the last layer is judged.
     name : str
         What messages call the network.
 
@@ -197,7 +226,8 @@ def run(
     require_backend(backend)
     require_timeout(timeout)
     frames = _frames(network, images, steps, seed, samples, integers, name)
-    return _run(network, frames, steps, timeout)
+    known = first_labels(labels, len(frames), network.layers[-1].n_neurons)
+    return replace(_run(network, frames, steps, timeout), labels=known)
 
 
 def report(
@@ -226,6 +256,24 @@ def report(
     if out is not None:
         made.save(out)
     return made
+
+
+def first_labels(labels: LabelsLike, n: int, classes: int) -> np.ndarray | None:
+    """Return the labels of the first n images; InputError unless they are classes of the output."""
+    found = as_labels(labels)
+    if found is None:
+        return None
+    if found.ndim != 1 or found.dtype.kind not in "iu" or len(found) < n:
+        raise InputError(
+            f"labels: must be integers of shape ({n},), one for each image, got {found.dtype} of "
+            f"shape {found.shape}."
+        )
+    found = found[:n].astype(np.int64)
+    if found.max() >= classes:
+        raise InputError(
+            f"labels: must be below {classes}, the outputs of the last layer, got {found.max()}."
+        )
+    return found
 
 
 def modelled(counts: Counts) -> tuple[EnergyRow, ...]:
@@ -317,6 +365,12 @@ def _host_products(network: PlainNetwork, frames: Frames) -> float:
 
 def _figures(counts: Counts) -> list[tuple[str, str]]:
     return [(name, count(value)) for name, value in counts.as_dict().items()]
+
+
+def _classes_text(classes: np.ndarray) -> str:
+    """First classes, a dash where no output was above 0."""
+    named = ["-" if found < 0 else str(found) for found in classes[:MOST_NAMED]]
+    return ", ".join(named + (["..."] if len(classes) > MOST_NAMED else []))
 
 
 def _layer_table(layers: tuple[LayerCounts, ...]) -> Table:

@@ -18,7 +18,14 @@ from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.network.description import InputFormat
 from ipvae.network.io.network_file import checksum
 from ipvae.network.proof.bounds import bounds
-from ipvae.workflows.image_input.images import ImagesLike, given_images, preset_images
+from ipvae.workflows.estimates import announce_export
+from ipvae.workflows.image_input.images import (
+    ImagesLike,
+    given_images,
+    names_a_set,
+    preset_images,
+)
+from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.models import load_model
 from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.quantized import QuantizationReport, Quantized
@@ -39,7 +46,7 @@ log = logging.getLogger("ipvae")
 def quantize(
     model: Checkpoint | str | Path,
     images: ImagesLike = None,
-    labels: np.ndarray | None = None,
+    labels: LabelsLike = None,
     *,
     weight_bits: int = 8,
     layout: str = LAYOUTS[0],
@@ -60,7 +67,7 @@ def quantize(
     images : array, path or name of a set, optional
         To calibrate on, and to store with the network; as `ipvae.run` takes them. The training
         and test images of the model's data set without it.
-    labels : (n,) int, optional
+    labels : (n,) int, or path of an .npy file of them; optional
         Classes of `images`, for the read-out 'classes'.
     weight_bits : int in [2, 8]
         Of a synaptic weight.
@@ -104,6 +111,8 @@ def quantize(
     )
     data, config = checkpoint.data, checkpoint.config
     pixels = data.pixel_format
+    n_pixels, n_latents = checkpoint.params["phi"].shape
+    announce_export(n_pixels, n_latents, options.layout, weight_bits)
     train, test = export_images(data.preset, pixels, images, labels, data_dir, options)
     judged = train.pixels[:CALIBRATION_IMAGES]
     with listening(progress):
@@ -134,7 +143,7 @@ def export_images(
     preset: str,
     pixels: InputFormat,
     images: ImagesLike,
-    labels: np.ndarray | None,
+    labels: LabelsLike,
     data_dir: str | Path | None,
     options: ExportOptions,
 ) -> tuple[Images, Images]:
@@ -164,8 +173,10 @@ def export_images(
     if classes and images is None and preset in UNLABELLED:
         raise InputError(f"readouts=classes: the images of {preset} have no labels")
     if images is not None:
-        own = given_images(images, pixels, labels)
-        own_labels = own.labels if labels is not None else np.full(len(own.pixels), -1, np.int16)
+        own = given_images(images, pixels, labels, max(most, STORED_IMAGES))
+        own_labels = np.asarray(own.labels)
+        if labels is None and names_a_set(images):  # whose classes are no data set's of ours
+            own_labels = np.full(len(own.pixels), -1, np.int16)
         found = (own.pixels, own_labels, own.pixels, own_labels)
     elif preset == "arrays":
         raise InputError(

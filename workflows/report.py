@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ipvae.energy.measurement.profiler_log import read_log
 from ipvae.energy.sanafe import require_sanafe
 from ipvae.errors import InputError
@@ -16,6 +14,7 @@ from ipvae.network.description import IntNetwork
 from ipvae.report.html.earlier import leftovers, remove
 from ipvae.report.html.verdicts import verdicts
 from ipvae.workflows.image_input.images import ImagesLike, network_images
+from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.networks import load_network
 from ipvae.workflows.progress import Listener, listening
 from ipvae.workflows.reporting.request import (
@@ -126,7 +125,7 @@ class Report(Result):
 def make_report(
     network: IntNetwork | str | Path,
     images: ImagesLike = None,
-    labels: np.ndarray | None = None,
+    labels: LabelsLike = None,
     *,
     steps: int = 64,
     samples: int | None = None,
@@ -148,7 +147,7 @@ def make_report(
     network : IntNetwork or path
     images : array, path or name of a set, optional
         As `ipvae.run`; the test images inside the network without it.
-    labels : (N,) int, optional
+    labels : (N,) int, or path of an .npy file of them; optional
         Of an array of images, -1 where unknown: a network that classifies is judged by them.
     steps : int
         Updates of each image (T).
@@ -229,14 +228,16 @@ def page_writer() -> Callable[[Mapping[str, Any], "FigureData"], dict[str, bytes
     Raises
     ------
     InputError
-        If what draws it is not installed.
+        If what draws it is not installed, or does not load.
     """
+    from ipvae.workflows.drawing import why
+
     try:
         from ipvae.report.html.page import files
-    except ImportError as error:
+    except Exception as error:
         raise InputError(
-            f"report: the page needs a package that cannot be imported ({error}); install it with "
-            "pip install 'ipvae-loihi[report]'"
+            "report: the page needs a package that cannot be imported "
+            + why(error, "install it with pip install 'ipvae-loihi[report]'")
         ) from error
     return files
 

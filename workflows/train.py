@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ipvae.errors import BackendError, InputError
+from ipvae.environment import require_package
+from ipvae.errors import InputError
 from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint, require_no_model
 from ipvae.workflows.image_input.image_shape import ShapeLike
 from ipvae.workflows.progress import Listener, listening
@@ -177,7 +178,7 @@ def train(
     require_torch()
     from ipvae.train.run.metrics_log import require_tensorboard
     from ipvae.train.run.process_group import joined
-    from ipvae.workflows.reporting.pictures import require_matplotlib
+    from ipvae.workflows.drawing import require_matplotlib
     from ipvae.workflows.training.begin import continued, fresh
     from ipvae.workflows.training.course import help_on, train_on
 
@@ -229,11 +230,9 @@ def is_first_process() -> bool:
 
 
 def require_torch() -> None:
-    """Raise BackendError if PyTorch is not installed."""
-    try:
-        import ipvae.train.run.state  # noqa: F401  # pyright: ignore[reportUnusedImport]
-    except ImportError as error:
-        raise BackendError(
-            f"training needs PyTorch, which cannot be imported ({error}). Install it "
-            "(pip install torch); loading, quantizing and running models needs none."
-        ) from error
+    """Raise BackendError if PyTorch is not installed, or does not load."""
+    require_package(
+        "torch",
+        "training needs PyTorch",
+        "Install it (pip install torch); loading, quantizing and running models needs none.",
+    )

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from ipvae.cli.options.evaluation import LabelsOption, SchedulerOption
+from ipvae.cli.options.evaluation import SchedulerOption
 from ipvae.cli.options.inputs import (
     DataDirOption,
     ImagesOption,
+    LabelsOption,
     SamplesOption,
     SeedOption,
     require_distinct,

@@ -8,7 +8,6 @@ import typer
 from ipvae.cli.options.evaluation import (
     ContrastOption,
     InvertOption,
-    LabelsOption,
     NoiseOption,
     ProbeImagesOption,
     RotateOption,
@@ -20,7 +19,7 @@ from ipvae.cli.options.evaluation import (
     ToleranceOption,
     chosen_changes,
 )
-from ipvae.cli.options.inputs import DataDirOption, ImagesOption, SeedOption, not_nir
+from ipvae.cli.options.inputs import DataDirOption, ImagesOption, LabelsOption, SeedOption, not_nir
 from ipvae.cli.options.lists import parse_steps
 from ipvae.cli.output import JsonOption, require_json_target, show
 from ipvae.workflows.evaluables.opening import THRESHOLD

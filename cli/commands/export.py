@@ -10,6 +10,7 @@ from ipvae.cli.options.inputs import (
     DataDirOption,
     ImagesOption,
     InferenceOption,
+    LabelsOption,
     LayoutOption,
     SeedOption,
     ThresholdOption,
@@ -55,6 +56,7 @@ def export(
     ] = 0.05,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
+    labels: LabelsOption = None,
     seed: SeedOption = 0,
     json: JsonOption = None,
 ) -> None:
@@ -70,7 +72,11 @@ def export(
     folder = model if model.is_dir() else model.parent
     require_distinct(
         {"--out": out, "--json": json},
-        {**{f"MODEL's {name}": folder / name for name in CHECKPOINT_FILES}, "--images": images},
+        {
+            **{f"MODEL's {name}": folder / name for name in CHECKPOINT_FILES},
+            "--images": images,
+            "--labels": labels,
+        },
     )
     require_json_target(json)
     if images is not None and data_dir is not None:
@@ -84,6 +90,7 @@ def export(
     made = ipvae.quantize(
         model,
         images,
+        labels,
         weight_bits=weight_bits,
         layout=layout,
         inference=inference,

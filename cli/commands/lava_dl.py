@@ -18,6 +18,7 @@ def run_plain_net(
     json: str | None,
     refused: dict[str, object],
     integers: str = "input",
+    labels: Path | None = None,
 ) -> None:
     """Run samples on Lava and count what every layer does; `refused`: see `_network`."""
     lava_dl.require_backend(backend)
@@ -30,6 +31,7 @@ def run_plain_net(
         samples=samples,
         timeout=timeout,
         integers=integers,
+        labels=labels,
         name=str(net),
     )
     show(result, json, network=str(net))

@@ -12,6 +12,7 @@ from ipvae.cli.options.inputs import (
     DataDirOption,
     ImagesOption,
     IntegersOption,
+    LabelsOption,
     NetArgument,
     SeedOption,
     StepsOption,
@@ -41,6 +42,7 @@ def report(
     ] = None,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
+    labels: LabelsOption = None,
     integers: IntegersOption = "input",
     measured: Annotated[
         Path | None,
@@ -72,6 +74,7 @@ def report(
     if is_lava_dl(net):
         refused: dict[str, object] = {
             "--data-dir": data_dir,
+            "--labels": labels,
             "--measured": measured,
             "--verify": verify,
             "--scheduler": scheduler,
@@ -90,6 +93,7 @@ def report(
         "--images": images,
     }
     own_options = {
+        "--labels": labels,
         "--seeds": seeds,
         "--measured": measured,
         "--verify": verify,
@@ -98,6 +102,7 @@ def report(
     found = make_report(
         net,
         images,
+        labels,
         steps=steps,
         samples=samples,
         seed=seed,

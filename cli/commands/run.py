@@ -12,6 +12,7 @@ from ipvae.cli.options.inputs import (
     DataDirOption,
     ImagesOption,
     IntegersOption,
+    LabelsOption,
     NetArgument,
     ReplayOption,
     SamplesOption,
@@ -60,6 +61,7 @@ def run(
     ] = None,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
+    labels: LabelsOption = None,
     integers: IntegersOption = "input",
     json: JsonOption = None,
 ) -> None:
@@ -95,8 +97,15 @@ def run(
         }
         from ipvae.cli.commands.lava_dl import run_plain_net
 
-        run_plain_net(net, backend, samples, steps, seed, timeout, images, json, refused, integers)
+        run_plain_net(
+            net, backend, samples, steps, seed, timeout, images, json, refused, integers, labels
+        )
         return
+    if labels is not None:
+        raise InputError(
+            f"--labels: found {labels}, allowed with a lava-dl network, whose last layer is judged "
+            "by them; 'ipvae evaluate' judges a network of ours"
+        )
     network = load_own_network(net)
     require_trace(variables, every, layers, neurons, trace, record_draws)
     record = record_of(network, variables, every, layers, neurons)

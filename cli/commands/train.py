@@ -77,6 +77,13 @@ def train(
             help="Images of your own, not a preset's: an array, or a folder of pictures.",
         ),
     ] = None,
+    test_images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.npy|FILE.npz|DIR",
+            help="Held-out images; without it one of ten of --images, at most 500, by the seed.",
+        ),
+    ] = None,
     image_shape: Annotated[
         str | None,
         typer.Option(
@@ -128,6 +135,7 @@ def train(
         request = TrainingRequest(
             settings_from_text(given, texts),
             images=images,
+            test_images=test_images,
             image_shape=image_shape,
             data_dir=data_dir,
             out=out,

@@ -1,6 +1,5 @@
 """Options of evaluations: images that are changed, labels, where they run, when each stops."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -47,11 +46,6 @@ ProbeImagesOption = Annotated[
         help=f"Training images to fit classifiers on, the first in order; else {PROBE_IMAGES}.",
     ),
 ]
-LabelsOption = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE.npy", help="Classes of --images: integers, one for each image."),
-]
-
 RotateOption = Annotated[
     str | None,
     typer.Option(metavar="LIST", help="Turn the images: degrees, such as 0,15,90. A line each."),

@@ -83,6 +83,10 @@ ImagesOption = Annotated[
         "background around them.",
     ),
 ]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.npy", help="Classes of --images: integers, one for each image."),
+]
 IntegersOption = Annotated[
     str,
     typer.Option(

@@ -11,6 +11,7 @@ from lava.magma.core.process.process import AbstractProcess, ProcessServer
 from lava.magma.core.process.variable import VarServer
 from lava.magma.runtime.runtime import Runtime
 
+from ipvae.lava_procs.resources import reserve
 from ipvae.lava_procs.supervision.children import Stacks, starting, uninterrupted
 
 
@@ -26,6 +27,12 @@ class SupervisedRuntime(Runtime):
     def __init__(self, executable: Any, loglevel: int) -> None:
         super().__init__(executable, ActorType.MultiProcessing, loglevel)
         self.words: list[Any] = []
+
+    def _build_processes(self) -> None:
+        """Start the processes, with all the memory that they share."""
+        infrastructure: Any = self._messaging_infrastructure
+        reserve(infrastructure.smm)
+        super()._build_processes()
 
     def _start_ports(self) -> None:
         """Start the ports: the last step before Lava would wait, for ever if one has died."""

@@ -2,11 +2,13 @@
 
 import contextlib
 import logging
+import warnings
 from collections.abc import Iterable, Iterator
 from multiprocessing.util import Finalize
 from typing import Any
 
 from ipvae.errors import BackendError, HungBackendError
+from ipvae.lava_procs.resources import explained, require_files
 from ipvae.lava_procs.supervision.children import Stacks
 from ipvae.lava_procs.supervision.watchdog import IF_SLOW, Watchdog
 
@@ -47,7 +49,7 @@ class LavaSession:
     Raises
     ------
     BackendError
-        If the configuration refuses a model.
+        If the configuration refuses a model, or this machine is short of files or memory.
     HungBackendError
         If the network cannot be built.
     """
@@ -67,16 +69,22 @@ class LavaSession:
         self._process, self._backend = process, backend
         self._end: Finalize | None = None
         try:
-            runtime, stacks = compiled(process, configuration), Stacks()
-            self._end = Finalize(self, tear_down, (process, pipes, stacks), exitpriority=1)
-            start(runtime, stacks)
-            self.watch = Watchdog(runtime, blocks, stacks, timeout, backend, advice)
-            self.watch.built(runtime.words)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of packages that Lava imports as it compiles
+                runtime, stacks = compiled(process, configuration), Stacks()
+                self._end = Finalize(self, tear_down, (process, pipes, stacks), exitpriority=1)
+                require_files(runtime._executable, backend)
+                start(runtime, stacks)
+                self.watch = Watchdog(runtime, blocks, stacks, timeout, backend, advice)
+                self.watch.built(runtime.words)
         except BaseException as error:
             self.close()
             ours = isinstance(error, (BackendError, HungBackendError))
             if ours or not isinstance(error, Exception):
                 raise
+            short = explained(error, backend)
+            if short is not None:
+                raise short from error
             reason = " ".join(str(error).split())
             raise HungBackendError(
                 f"backend '{self._backend}': the network could not be built "

@@ -58,7 +58,7 @@ def read_npy(path: str | Path) -> np.ndarray:
 
     Returns
     -------
-    array of any shape, in the machine's byte order; an array on the disk if it is large
+    array of any shape, in the machine's byte order; if it is large an array on the disk, as stored
 
     Raises
     ------
@@ -69,7 +69,7 @@ def read_npy(path: str | Path) -> np.ndarray:
         size = os.fstat(file.fileno()).st_size
         try:
             header = _header(file, size)
-            if header.n_bytes >= STAYS_ON_DISK and header.dtype.isnative:
+            if header.n_bytes >= STAYS_ON_DISK:
                 order: Any = "F" if header.by_column else "C"
                 return np.memmap(path, header.dtype, "r", header.start, header.shape, order)
             return _contents(file, header)

@@ -28,7 +28,8 @@ def histogram(name: str, what: str, found: Mapping[str, Any], *, ratio: bool = F
     edges, counts = np.array(found["edges"]), np.array(found["counts"])
     with drawing(WIDE, 340) as figure:
         axes = figure.add_axes((0.13, 0.16, 0.84, 0.75))
-        axes.stairs(counts, edges, fill=True, color=BLUE)
+        if counts.any():  # without a count a logarithmic axis has nothing to show
+            axes.stairs(counts, edges, fill=True, color=BLUE)
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(EngFormatter(sep=""))
         axes.yaxis.set_minor_locator(NullLocator())

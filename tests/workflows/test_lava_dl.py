@@ -2,10 +2,13 @@
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportOperatorIssue=false
 """Networks of lava-dl in the public API: read, described, run on Lava, counted, priced."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 import ipvae
+from ipvae.energy.counting.counts import Counts
 from ipvae.energy.counting.lava_dl_counts import PlainCounter
 from ipvae.network.lava_dl_input import load_frames, messages
 from ipvae.network.lava_dl_network import PlainNetwork
@@ -43,7 +46,11 @@ def test_a_run_is_counted_and_priced_as_the_oracle_counts(small, plain_nets):
     np.testing.assert_array_equal(result.outputs[result.code], outputs)
     (row,) = ipvae.estimate_energy(network, result).energy
     assert row.low_j > 0
-    assert [row[0] for row in result.rows()] == ["images x steps", "time", "messages"]
+    assert [row[0] for row in result.rows()] == ["images x steps", "time", "messages", "classes"]
+    found = result.to_json()
+    assert found["outputs"] == np.array(outputs).tolist() and "accuracy" not in found
+    best = [int(np.argmax(sent)) if max(sent) > 0 else None for sent in outputs]
+    assert found["classes"] == best
     assert "lava-dl network on lava" in result.shown()[0].title
 
 
@@ -96,3 +103,34 @@ def test_a_report_is_one_file(small, tmp_path):
     made.save(tmp_path / "report")
     assert [path.name for path in (tmp_path / "report").iterdir()] == ["report.json"]
     assert made.to_json()["energy"][0]["low_j"] == made.energy[0].low_j
+
+
+def made_up(outputs, labels=None):
+    counts = Counts(*(0.0,) * len(dataclasses.fields(Counts)))
+    parts = {"backend": "lava", "images": len(outputs), "steps": 2, "frames": 1, "seed": 0}
+    more = {"replayed": False, "totals": None, "trace": None, "code": "2", "seconds": 1.0}
+    sent = {"2": np.array(outputs)}
+    return lava_dl.LavaDlRun(
+        **parts, **more, counts=counts, layers=(), zeros=0.5, outputs=sent, labels=labels
+    )
+
+
+def test_the_class_is_the_output_that_sent_most_and_none_where_all_are_silent():
+    run = made_up([[0, 3, 1], [0, 0, 0], [2, 2, 0]])
+    assert run.to_json()["classes"] == [1, None, 0] and run.accuracy is None
+    assert dict(run.rows())["classes"] == "1, -, 0"
+    judged = made_up([[0, 3, 1], [0, 0, 0], [2, 2, 0], [1, 0, 0]], np.array([1, 1, 1, -1]))
+    assert judged.accuracy == pytest.approx(1 / 3)
+    assert dict(judged.rows())["accuracy"] == "33.3%"
+
+
+def test_labels_must_be_classes_of_the_last_layer():
+    assert lava_dl.first_labels(None, 2, 4) is None
+    assert lava_dl.first_labels([3, 1, 2], 2, 4).tolist() == [3, 1]
+    for labels, said in (
+        ([4, 0], "must be below 4"),
+        ([1], "shape \\(2,\\)"),
+        ([0.5, 1], "integers"),
+    ):
+        with pytest.raises(ipvae.IpvaeError, match=f"^labels: .*{said}"):
+            lava_dl.first_labels(labels, 2, 4)

@@ -93,9 +93,9 @@ def test_what_was_found_is_logged(caplog):
     own_data_set(levels(0, 200, np.uint8), None, None, 0)
     assert caplog.messages[-2:] == [
         "images: 40 of 4 x 4 pixels, real values from 0 to 16, as integer pixels 0..16, 1 a step; "
-        "4 are held out",
+        "4 are held out (chosen by the seed)",
         "images: 40 of 4 x 4 pixels, levels from 0 to 200, as integer pixels 0..255; "
-        "4 are held out",
+        "4 are held out (chosen by the seed)",
     ]
 
 
@@ -149,3 +149,28 @@ def test_beta_goes_with_the_updates_and_is_small_where_training_is_short():
     assert images_config(1437, 64, False, epochs=4000).beta == whole.beta
     assert images_config(1437, 64, False, epochs=40, beta=3.0).beta == 3.0
     assert images_config(1437, 64, False, model="pvae-mlp").beta == 1.0
+
+
+def test_labels_go_with_their_images(tmp_path):
+    images = np.arange(1, 41, dtype=np.uint8)[:, None] * np.ones((1, 4), np.uint8)
+    np.savez(tmp_path / "x.npz", images=images, labels=np.arange(1, 41))
+    found = own_data_set(tmp_path / "x.npz", None, None, 0)
+    for pixels, labels in (
+        (found.train_pixels, found.train_labels),
+        (found.test_pixels, found.test_labels),
+    ):
+        assert np.array_equal(pixels[:, 0], labels)
+    given = own_data_set(tmp_path / "x.npz", tmp_path / "x.npz", None, 0)
+    assert given.test_labels.tolist() == list(range(1, 41))
+
+
+def test_flat_images_of_no_square_are_told_how_they_are_taken(caplog):
+    caplog.set_level(logging.INFO, "ipvae")
+    own_data_set(np.ones((4, 12)) * [[1], [2], [3], [4]], None, None, 0)
+    assert "12 pixels each, which is no square: taken as one row" in caplog.text
+    assert "image_shape=" in caplog.text
+
+
+def test_arrays_in_colour_are_refused_with_the_way_to_grey():
+    with pytest.raises(InputError, match=r"in colour.*@ \[0.299, 0.587, 0.114\]"):
+        own_data_set(np.ones((4, 5, 6, 3)), None, None, 0)

@@ -9,12 +9,10 @@ import numpy as np
 
 from ipvae.errors import DataError
 from ipvae.float_models.data import DataInfo
-from ipvae.train.datasets.idx import read_idx
 
 DIGITS_TEST = 360
 DIGITS_PIXEL_MAX = 16
 MNIST_PIXEL_MAX = 255
-MNIST_CLASSES = 10
 _SPLIT_SEED = 20241025
 
 
@@ -91,7 +89,9 @@ def load_images(
     ----------
     preset : 'digits' (scikit-learn's 8x8 digits, 1437 + 360), 'patches' (whitened 16x16 patches of
         photographs, see `ipvae.train.datasets.patches`) or 'mnist' (60,000 + 10,000)
-    data_dir : folder that holds MNIST/raw/*-ubyte, gzipped or not; the others need none
+    data_dir : of preset mnist, a folder in torchvision's layout, such as DIR with
+        MNIST/raw/*-ubyte, gzipped or not; FashionMNIST, KMNIST and EMNIST are found in the same
+        way (see `ipvae.train.mnist_like`); the others need none
     download : let torchvision fetch what is missing
     first : so many training and test images are enough, the first of each: there may be more
 
@@ -158,59 +158,7 @@ def _load_patches(first: tuple[int, int] | None) -> Images:
 
 
 def _load_mnist(data_dir: str | Path | None, download: bool) -> Images:
-    if data_dir is None:
-        raise DataError(
-            "preset mnist: no data folder was given; it needs DIR with MNIST/raw/*-ubyte in it. "
-            "Pass data_dir=DIR."
-        )
-    if download:
-        _download_mnist(Path(data_dir))
-    raw = Path(data_dir) / "MNIST" / "raw"
-    arrays = {
-        (part, kind): read_idx(_find(raw, f"{part}-{kind}-ubyte"), n_dims)
-        for part in ("train", "t10k")
-        for kind, n_dims in (("images-idx3", 3), ("labels-idx1", 1))
-    }
-    for part in ("train", "t10k"):
-        images, labels = arrays[part, "images-idx3"], arrays[part, "labels-idx1"]
-        if images.shape[1:] != (28, 28) or labels.shape != images.shape[:1] or not len(images):
-            raise DataError(
-                f"{raw}: {part} holds images {images.shape} and labels {labels.shape}; needed are "
-                f"(N, 28, 28) and (N,) with N above 0. Fetch the files again."
-            )
-        if labels.max() >= MNIST_CLASSES:
-            raise DataError(
-                f"{raw}: {part} holds the label {labels.max()}; allowed are 0 to "
-                f"{MNIST_CLASSES - 1}. Fetch the files again."
-            )
-    return Images(
-        "mnist",
-        train_pixels=arrays["train", "images-idx3"].reshape(-1, 784),
-        train_labels=arrays["train", "labels-idx1"].astype(np.int64),
-        test_pixels=arrays["t10k", "images-idx3"].reshape(-1, 784),
-        test_labels=arrays["t10k", "labels-idx1"].astype(np.int64),
-        shape=(28, 28),
-        pixel_max=MNIST_PIXEL_MAX,
-    )
+    from ipvae.train.mnist_like import SIDE, load_mnist_like
 
-
-def _download_mnist(root: Path) -> None:
-    try:
-        from torchvision.datasets import MNIST
-
-        MNIST(str(root), download=True)
-    except Exception as error:
-        raise DataError(
-            f"{root}: MNIST could not be downloaded ({error}). Put its four *-ubyte files under "
-            f"{root / 'MNIST' / 'raw'} by hand."
-        ) from error
-
-
-def _find(folder: Path, name: str) -> Path:
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            return path
-    raise DataError(
-        f"{folder}: {name} (or {name}.gz) is missing; preset mnist needs torchvision's layout "
-        "DIR/MNIST/raw/*-ubyte. Pass data_dir=DIR with those files."
-    )
+    arrays = load_mnist_like(data_dir, download)
+    return Images("mnist", *arrays, shape=(SIDE, SIDE), pixel_max=MNIST_PIXEL_MAX)

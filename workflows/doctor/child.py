@@ -40,10 +40,10 @@ def numba_kernel(_: str) -> str:
                 return f"compiles; its cache {folder} can be written"
     except OSError:
         pass
-    return (
-        f"compiles, at every start anew: {folder or 'no folder for its cache'} cannot be written; "
-        "name one with NUMBA_CACHE_DIR"
-    )
+    where = "no folder for its cache can be written"
+    if folder is not None:
+        where = f"its cache {folder} cannot be written"
+    return f"compiles, at every start anew: {where}; name one with NUMBA_CACHE_DIR"
 
 
 def torch_device(_: str) -> str:

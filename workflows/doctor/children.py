@@ -7,6 +7,8 @@ import sys
 import threading
 from pathlib import Path
 
+from ipvae.environment import reason
+
 SECONDS = 30.0
 """For one step; with Lava's run three times as long."""
 
@@ -17,9 +19,14 @@ Step = tuple[str, str]
 def tried(streams: list[list[Step]]) -> dict[Step, dict]:
     """Answers of all steps; streams run side by side."""
     answers: dict[Step, dict] = {}
-    threads = [threading.Thread(target=_try_all, args=(s, answers)) for s in streams]
-    for thread in threads:
-        thread.start()
+    threads = []
+    for steps in streams:
+        thread = threading.Thread(target=_try_all, args=(steps, answers))
+        try:
+            thread.start()
+            threads.append(thread)
+        except (RuntimeError, MemoryError):  # no thread more
+            _try_all(steps, answers)
     for thread in threads:
         thread.join()
     return answers
@@ -28,7 +35,10 @@ def tried(streams: list[list[Step]]) -> dict[Step, dict]:
 def _try_all(steps: list[Step], answers: dict[Step, dict]) -> None:
     """Have steps tried in a child, and in another from where one ended early."""
     while steps:
-        told, why = _child(steps)
+        try:
+            told, why = _child(steps)
+        except (OSError, RuntimeError, MemoryError) as error:  # no file, process or thread more
+            told, why = [], f"could not be tried ({reason(error)})"
         answers.update(zip(steps, told, strict=False))
         steps = steps[len(told) :]
         if steps:

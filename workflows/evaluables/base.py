@@ -10,6 +10,7 @@ import numpy as np
 from ipvae.network.description import InputFormat
 from ipvae.network.pixels import to_real
 from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
+from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.progress import Advance
 
 DEFAULT_STEPS = 64
@@ -100,7 +101,7 @@ class Evaluable(ABC):
         samples: int | None,
         data_dir: str | Path | None = None,
         images: ImagesLike = None,
-        labels: np.ndarray | None = None,
+        labels: LabelsLike = None,
     ) -> LabelledImages:
         """First images that were given, else of its own test set."""
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from ipvae.workflows.evaluables.base import Evaluable, Inferred
 from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
+from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.progress import Advance
 
 
@@ -28,7 +29,7 @@ class LeastSquares(Evaluable):
         samples: int | None,
         data_dir: str | Path | None = None,
         images: ImagesLike = None,
-        labels: np.ndarray | None = None,
+        labels: LabelsLike = None,
     ) -> LabelledImages:
         """Those of what has the dictionary."""
         return self._of.test_images(samples, data_dir, images, labels)

@@ -17,6 +17,7 @@ from ipvae.workflows.image_input.images import (
     given_images,
     preset_images,
 )
+from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.progress import Advance
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class EvaluableModel(Evaluable):
         samples: int | None,
         data_dir: str | Path | None = None,
         images: ImagesLike = None,
-        labels: np.ndarray | None = None,
+        labels: LabelsLike = None,
     ) -> LabelledImages:
         """Images that were given, else the test images of its data set."""
         if images is not None:

@@ -21,6 +21,7 @@ from ipvae.workflows.image_input.images import (
     network_images,
     network_preset,
 )
+from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.progress import Advance
 from ipvae.workflows.running.stopping import StopChoice, stop_figures
 
@@ -90,7 +91,7 @@ class EvaluableNetwork(Evaluable):
         samples: int | None,
         data_dir: str | Path | None = None,
         images: ImagesLike = None,
-        labels: np.ndarray | None = None,
+        labels: LabelsLike = None,
     ) -> LabelledImages:
         """Images that were given, else those of its data set, else those inside the network."""
         return network_images(self.network, samples, data_dir, images, labels=labels)

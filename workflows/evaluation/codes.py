@@ -1,6 +1,6 @@
 """Labelled codes of training and test images, on which classifiers are fitted and judged."""
 
-from collections.abc import Sequence
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from ipvae.workflows.image_input.images import (
     given_images,
     preset_images,
 )
+from ipvae.workflows.image_input.own_images import LabelsLike, as_labels
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -26,29 +27,9 @@ PROBE_IMAGES = 10_000
 """Training images on which classifiers are fitted where no number is given."""
 
 
-LabelsLike = np.ndarray | Sequence[int] | str | Path | None
-"""Integers (n,), one for each image; or the path of an .npy file of them."""
+log = logging.getLogger("ipvae")
 
-
-def as_labels(labels: LabelsLike) -> np.ndarray | None:
-    """Return labels as an array.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be read. (Whether they fit is for what they are used with to say.)
-    """
-    if labels is None:
-        return None
-    if not isinstance(labels, (str, Path)):
-        return np.asarray(labels)
-    try:
-        found = np.load(labels, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"labels: {labels} is not an .npy file of integers ({error})") from error
-    if not isinstance(found, np.ndarray):
-        raise InputError(f"labels: {labels} is not an .npy file of integers")
-    return found
+__all__ = ["PROBE_IMAGES", "Codes", "FitSource", "LabelsLike", "as_labels"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +103,8 @@ class FitSource:
                 f"probe_images: {where} are not split into training and test images, their first "
                 "half is fitted on; leave it out"
             )
+        if self.halves:
+            _warn_of_classes(self.asked_by, labels)
 
     def training(self, of: Evaluable) -> LabelledImages:
         """Return labelled images to fit on, which are not among those to judge.
@@ -156,7 +139,19 @@ class FitSource:
         if preset not in PRESETS:
             raise InputError(
                 f"{self.asked_by}: no images to fit on, since '{preset}' is no data set of ours "
-                f"({', '.join(PRESETS)}); give images= and labels=, or train_images= and "
-                "train_labels="
+                f"({', '.join(PRESETS)}); give images= and labels="
             )
         return preset
+
+
+def _warn_of_classes(asked_by: str, labels: np.ndarray) -> None:
+    """Warn of classes that are in the second half of the images only."""
+    half = len(labels) // 2
+    first, second = (set(part.tolist()) for part in (labels[:half], labels[half:]))
+    missing = sorted(second - first)
+    if missing:
+        log.warning(
+            f"{asked_by}: warning: {len(missing)} classes (such as {missing[0]}) are in the second "
+            "half of the images, which is judged, and not in the first, which is fitted on; "
+            "shuffle images and labels together"
+        )

@@ -13,7 +13,7 @@ import numpy as np
 from ipvae.errors import InputError
 from ipvae.network.description import InputFormat, IntNetwork
 from ipvae.network.io.hdf5_child import shown
-from ipvae.workflows.image_input.own_images import OwnImages, read_images, to_levels
+from ipvae.workflows.image_input.own_images import LabelsLike, OwnImages, read_images, to_levels
 from ipvae.workflows.image_input.picture_files import WHITE
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def names_a_set(images: ImagesLike) -> bool:
 def given_images(
     images: ImagesLike,
     fmt: InputFormat,
-    labels: np.ndarray | None = None,
+    labels: LabelsLike = None,
     first: int | None = None,
 ) -> LabelledImages:
     """Bring a user's images to the pixels of an input format.
@@ -123,7 +123,7 @@ def given_images(
         return _set_images(str(images), fmt)
     if isinstance(images, (str, Path)):
         _require_there(Path(images))
-    own = read_images(images, labels, fmt.shape).first(first)
+    own = read_images(images, labels, fmt.shape, first)
     if isinstance(images, (str, Path)) and Path(images).is_dir():
         own = _as_levels(own, fmt)
     return LabelledImages(to_levels(own, fmt), own.labels)
@@ -170,7 +170,7 @@ def network_images(
     data_dir: str | Path | None = None,
     images: ImagesLike = None,
     asked_by: str = "samples",
-    labels: np.ndarray | None = None,
+    labels: LabelsLike = None,
 ) -> LabelledImages:
     """Choose the images to run: `images`, the test images of the data set, or the network's own.
 
@@ -194,6 +194,8 @@ def network_images(
     """
     if images is not None and data_dir is not None:
         raise InputError("images and data_dir: give one of them")
+    if labels is not None and images is None:
+        raise InputError("labels: belong to images=; give both or neither")
     if images is not None:
         found = given_images(images, network.input, labels, samples)
         where = "images" if not isinstance(images, (str, Path)) else str(images)

@@ -5,6 +5,7 @@ of the log says which reading was taken.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,14 +13,22 @@ import numpy as np
 
 from ipvae.errors import InputError
 from ipvae.network.description import InputFormat
-from ipvae.network.io.array_files import read_npz
+from ipvae.network.io.array_files import read_npy, read_npz
 from ipvae.network.io.hdf5_child import shown
 from ipvae.network.pixels import load_array, require_finite
 from ipvae.workflows.image_input.picture_files import is_picture_folder, read_pictures
 
 FEW = 0.1
 """Part of the range below which images probably have other units than the network's."""
+IN_COLOUR = (
+    "They are in colour, and networks take one grey value for each pixel: make them grey, "
+    "images[..., :3] @ [0.299, 0.587, 0.114] where colours are last, or give a folder of pictures."
+)
 log = logging.getLogger("ipvae")
+
+
+LabelsLike = np.ndarray | Sequence[int] | str | Path | None
+"""Integers (n,), one for each image; or the path of an .npy file of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +43,14 @@ class OwnImages:
         Class of each image, -1 where unknown.
     where : str
         What messages call them.
+    pictures : bool
+        Whether they were pictures, 0 black to 255 white.
     """
 
     values: np.ndarray
     labels: np.ndarray
     where: str
+    pictures: bool = False
 
     def __len__(self) -> int:
         return len(self.values)
@@ -49,7 +61,10 @@ class OwnImages:
 
 
 def read_images(
-    images: object, labels: object = None, shape: tuple[int, int] | None = None
+    images: object,
+    labels: LabelsLike = None,
+    shape: tuple[int, int] | None = None,
+    first: int | None = None,
 ) -> OwnImages:
     """Read images of a user's own.
 
@@ -58,22 +73,25 @@ def read_images(
     images : array, or path of an .npy file, an .npz file or a folder of pictures
         Of an .npz file the array `images` is taken, and `labels` if it is there; or the only
         array. Pictures are made grey; sub-folders are their classes.
-    labels : (N,) int, optional
+    labels : (N,) int, or path of an .npy file of them; optional
         Class of each image; of an .npz file or a folder with classes, in place of theirs.
     shape : (height, width), optional
         Size to which pictures are brought: cut in the middle to its proportions, then scaled.
         Without it they must all have one size. Arrays are never scaled.
+    first : int, optional
+        How many to read, the first in order; all without it.
 
     Raises
     ------
     InputError
         If they cannot be read, or labels do not fit.
     """
-    where, found_labels = "images", None
+    where, found_labels, pictures = "images", None, False
     if isinstance(images, (str, Path)):
         where, path = str(images), Path(images)
         if is_picture_folder(path):
-            values, found_labels = read_pictures(path, shape)
+            pictures, few = True, first if labels is None else None  # labels are for all of them
+            values, found_labels = read_pictures(path, shape, few)
         elif path.suffix.lower() == ".npz":
             values, found_labels = _from_archive(path)
         else:
@@ -85,9 +103,27 @@ def read_images(
             f"{where}: dtype must be real numbers or true and false, got {values.dtype}. "
             "Convert them."
         )
-    return OwnImages(
-        values, _labels(found_labels if labels is None else labels, len(values)), where
-    )
+    own = _labels(found_labels if labels is None else labels, len(values))
+    return OwnImages(values, own, where, pictures).first(first)
+
+
+def as_labels(labels: LabelsLike) -> np.ndarray | None:
+    """Return labels as an array.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read. (Whether they fit is for what they are used with to say.)
+    """
+    if labels is None:
+        return None
+    if not isinstance(labels, (str, Path)):
+        return np.asarray(labels)
+    try:
+        return np.asarray(read_npy(labels))
+    except InputError as error:
+        reason = str(error).removeprefix(f"{labels}: ")
+        raise InputError(f"labels: {labels} is not an .npy file of integers ({reason})") from error
 
 
 def _from_archive(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
@@ -110,10 +146,10 @@ def _from_archive(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     return found[0], found[1] if len(found) > 1 else None
 
 
-def _labels(labels: object, n: int) -> np.ndarray:
-    if labels is None:
+def _labels(labels: LabelsLike, n: int) -> np.ndarray:
+    found = as_labels(labels)
+    if found is None:
         return np.full(n, -1)
-    found = np.asarray(labels)
     if found.shape != (n,) or found.dtype.kind not in "iu":
         raise InputError(
             f"labels: must be integers of shape ({n},), one for each image, got {found.dtype} of "
@@ -150,8 +186,9 @@ def to_levels(own: OwnImages, fmt: InputFormat) -> np.ndarray:
     read = {"f": "real values", "i": "pixel levels", "u": "pixel levels"}[kind]
     if values.dtype.kind == "b":
         read = "black and white"
+    given = "pictures" if own.pictures else f"{values.dtype}"
     log.info(
-        f"{where}: {len(flat)} of {height} x {width}, {values.dtype} read as {read}, "
+        f"{where}: {len(flat)} of {height} x {width}, {given} read as {read}, "
         f"{_number(low)} to {_number(high)} ({_range(fmt, kind)} allowed)"
     )
     used = (float(levels.max()) - float(levels.min())) / (fmt.maximum - fmt.minimum)
@@ -195,11 +232,18 @@ def _number(value: float) -> str:
     return f"{float(value):.6g}"
 
 
+def is_coloured(shape: tuple[int, ...]) -> bool:
+    """Return whether an array has the shape of images in colour."""
+    return len(shape) == 4 and bool({shape[1], shape[3]} & {3, 4})
+
+
 def _advice(values: np.ndarray, fmt: InputFormat) -> str:
     """What to do about a shape."""
     height, width = fmt.shape
     if values.shape in ((fmt.size,), fmt.shape):
         return "It is one image: put it into an array of images, images[None]."
+    if is_coloured(values.shape):
+        return IN_COLOUR
     if values.ndim > 2 and np.prod(values.shape[1:]) == fmt.size and height != width:
         return (
             "The order is image, row, column, from top left; transpose them, do not only reshape."

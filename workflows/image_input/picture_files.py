@@ -13,6 +13,10 @@ from ipvae.network.io.hdf5_child import shown
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # what is wrong is said here
 
+log = logging.getLogger("ipvae")
+
+MOST_NAMED = 10
+"""Sub-folders that a message names."""
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
 MAX_PIXELS = 2**28
 """Of one picture."""
@@ -26,10 +30,13 @@ def is_picture_folder(path: Path) -> bool:
     return path.is_dir()
 
 
-def read_pictures(folder: Path, shape: tuple[int, int] | None) -> tuple[np.ndarray, np.ndarray]:
-    """Read all pictures of a folder, or of its sub-folders, sorted by name.
+def read_pictures(
+    folder: Path, shape: tuple[int, int] | None, first: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Read the pictures of a folder, sorted by name, or of its sub-folders, each in turn.
 
     Colour becomes grey (ITU-R 601-2 luma, as Pillow has it); transparent pixels lie on black.
+    A line of the log says how many were made grey, and which sub-folder has which label.
 
     Parameters
     ----------
@@ -38,6 +45,8 @@ def read_pictures(folder: Path, shape: tuple[int, int] | None) -> tuple[np.ndarr
         label if all names are whole numbers, else its place in the order of names.
     shape : (height, width), optional
         Size to bring them to: cut in the middle to its proportions, then scaled.
+    first : int, optional
+        How many to read, the first in order; all without it.
 
     Returns
     -------
@@ -49,13 +58,15 @@ def read_pictures(folder: Path, shape: tuple[int, int] | None) -> tuple[np.ndarr
     InputError
         If there is none, one cannot be read, or sizes differ and no shape was given.
     """
-    files, labels = _listed(folder)
+    files, labels, classes = _listed(folder)
     if not files:
         raise InputError(
             f"{folder}: holds no picture ({', '.join(sorted(SUFFIXES))}), nor sub-folders that do. "
             "Give a folder of pictures, or an .npy or .npz file."
         )
-    images = [_grey(file, shape) for file in files]
+    files, labels = files[:first], labels[:first]
+    read = [_grey(file, shape) for file in files]
+    images = [image for image, _ in read]
     for file, image in zip(files, images, strict=True):
         if image.shape != images[0].shape:
             raise InputError(
@@ -63,21 +74,40 @@ def read_pictures(folder: Path, shape: tuple[int, int] | None) -> tuple[np.ndarr
                 f"and {_size(image)} ({file.name}). Resize them, or say to which size with "
                 "image_shape=."
             )
+    _log_reading(folder, len(images), sum(coloured for _, coloured in read), classes)
     return np.stack(images), np.array(labels, np.int64)
 
 
-def _listed(folder: Path) -> tuple[list[Path], list[int]]:
-    own = _pictures(folder)
-    if own:
-        return own, [-1] * len(own)
-    classes = [(child, found) for child in sorted(folder.iterdir()) if (found := _pictures(child))]
-    names = [child.name for child, _ in classes]
-    numbered = all(name.isascii() and name.isdigit() and len(name) < 10 for name in names)
-    files, labels = [], []
-    for place, (child, found) in enumerate(classes):
-        files += found
-        labels += [int(child.name) if numbered else place] * len(found)
-    return files, labels
+def _log_reading(folder: Path, n: int, coloured: int, classes: dict[str, int]) -> None:
+    parts = [f"{n} pictures"]
+    if coloured:
+        parts.append(f"{coloured} in colour made grey (0.299 red + 0.587 green + 0.114 blue)")
+    if classes:
+        named = [f"{label} {shown(name)}" for name, label in classes.items()]
+        more = [] if len(named) <= MOST_NAMED else [f"{len(named) - MOST_NAMED} more"]
+        parts.append("labels by sub-folder: " + ", ".join(named[:MOST_NAMED] + more))
+    log.info(f"{folder}: {'; '.join(parts)}")
+
+
+def _listed(folder: Path) -> tuple[list[Path], list[int], dict[str, int]]:
+    """Files with labels, and labels by sub-folder; of sub-folders one each in turn."""
+    try:
+        own = _pictures(folder)
+        if own:
+            return own, [-1] * len(own), {}
+        children = sorted(folder.iterdir())
+        found = {child.name: pictures for child in children if (pictures := _pictures(child))}
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read ({error.strerror or error})") from error
+    numbered = all(name.isascii() and name.isdigit() and len(name) < 10 for name in found)
+    classes = {name: int(name) if numbered else place for place, name in enumerate(found)}
+    in_turn = sorted(
+        (turn, place, picture)
+        for place, pictures in enumerate(found.values())
+        for turn, picture in enumerate(pictures)
+    )
+    of = list(classes.values())
+    return [picture for *_, picture in in_turn], [of[place] for _, place, _ in in_turn], classes
 
 
 def _pictures(folder: Path) -> list[Path]:
@@ -90,8 +120,8 @@ def _pictures(folder: Path) -> list[Path]:
     )
 
 
-def _grey(file: Path, shape: tuple[int, int] | None) -> np.ndarray:
-    """One picture as (height, width) uint8."""
+def _grey(file: Path, shape: tuple[int, int] | None) -> tuple[np.ndarray, bool]:
+    """One picture as (height, width) uint8, and whether it had colours."""
     try:
         from PIL import Image, ImageOps
     except ImportError as error:
@@ -107,14 +137,16 @@ def _grey(file: Path, shape: tuple[int, int] | None) -> np.ndarray:
                 if picture.width * picture.height > MAX_PIXELS:
                     raise InputError(f"{file}: must have up to {MAX_PIXELS} pixels")
                 upright: Any = ImageOps.exif_transpose(picture)
+                coloured = len(upright.getbands()) > 2 or upright.mode == "P"
                 levels = _luma(upright)
     except InputError:
         raise
     except Exception as error:  # of decoders of many formats, without a common class
         raise InputError(f"{file}: not a picture that can be read ({shown(error)})") from error
     if shape is None or levels.size == (shape[1], shape[0]):
-        return np.asarray(levels)
-    return np.asarray(ImageOps.fit(levels, (shape[1], shape[0]), Image.Resampling.LANCZOS))
+        return np.asarray(levels), coloured
+    fitted = ImageOps.fit(levels, (shape[1], shape[0]), Image.Resampling.LANCZOS)
+    return np.asarray(fitted), coloured
 
 
 def _luma(picture: Any) -> Any:

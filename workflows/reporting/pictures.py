@@ -10,6 +10,7 @@ from ipvae.errors import InputError
 from ipvae.evaluation.metrics import curve
 from ipvae.files import parse_json, read_file, require_writable_folder
 from ipvae.network.io.hdf5_child import shown
+from ipvae.workflows.drawing import require_matplotlib
 from ipvae.workflows.evaluables.base import Evaluable
 from ipvae.workflows.evaluables.model import EvaluableModel
 from ipvae.workflows.evaluation.figures import asked_by
@@ -33,18 +34,6 @@ MOST_BYTES = 2**26
 """Of RUN/metrics.jsonl."""
 FOLDER = "pictures"
 """Of a training, in RUN."""
-
-
-def require_matplotlib(asked_by: str = "pictures") -> None:
-    """Raise InputError, which names what asks for it, if pictures cannot be drawn."""
-    try:
-        import matplotlib  # noqa: F401  # pyright: ignore[reportUnusedImport]
-    except ImportError as error:
-        instead = ", or omit pictures=" if asked_by == "pictures" else ""
-        raise InputError(
-            f"{asked_by}: the package matplotlib cannot be imported ({error}); install it "
-            f"(pip install matplotlib){instead}"
-        ) from error
 
 
 def require_pictures(folder: Path) -> None:

@@ -14,7 +14,7 @@ from ipvae.network.description import PIXEL_LIMIT
 from ipvae.network.pixels import require_finite
 from ipvae.train.datasets.images import Images
 from ipvae.workflows.image_input.image_shape import ShapeLike, read_shape, shape_of
-from ipvae.workflows.image_input.own_images import read_images
+from ipvae.workflows.image_input.own_images import IN_COLOUR, is_coloured, read_images
 
 HELD_OUT_PART, MOST_HELD_OUT = 10, 500
 """One image of so many is held out, and no more than this: figures need no more."""
@@ -81,26 +81,30 @@ def own_data_set(images: object, test_images: object, image_shape: ShapeLike, se
     InputError
         If they cannot be read, or have another shape or numbers that no pixels stand for.
     """
-    train, shape = _flat(images, "images", image_shape)
-    arrays = [train]
+    train, shape, labels = _flat(images, "images", image_shape)
+    arrays, classes = [train], [labels]
     if test_images is not None:
-        test, other = _flat(test_images, "test_images", image_shape)
+        test, other, labels = _flat(test_images, "test_images", image_shape)
         if other != shape or (test.dtype.kind == "f") != (train.dtype.kind == "f"):
             raise InputError(
                 f"test_images: must be {shape[0]} x {shape[1]} pixels of the same kind as images "
                 f"({train.dtype}), got {other[0]} x {other[1]} of {test.dtype}."
             )
         arrays.append(test)
+        classes.append(labels)
     reading = pixel_reading(arrays)
     pixels = [reading.pixels(array) for array in arrays]
-    kept, held = pixels if test_images is not None else _split(pixels[0], seed)
-    _log_reading(arrays, shape, reading, len(held))
+    if test_images is None:
+        kept, held = _split(len(train), seed)
+        pixels, classes = ([found[0][rows] for rows in (kept, held)] for found in (pixels, classes))
+    where = str(images) if isinstance(images, (str, Path)) else "images"
+    _log_reading(where, arrays, shape, reading, len(pixels[1]), test_images is None)
     return Images(
         ARRAYS,
-        train_pixels=kept,
-        train_labels=np.full(len(kept), -1),
-        test_pixels=held,
-        test_labels=np.full(len(held), -1),
+        train_pixels=pixels[0],
+        train_labels=classes[0],
+        test_pixels=pixels[1],
+        test_labels=classes[1],
         shape=shape,
         pixel_max=reading.maximum,
         pixel_min=reading.minimum,
@@ -181,29 +185,38 @@ def _power(value: float, rounded: Callable[[float], int]) -> float:
     return 2.0 ** rounded(math.log2(value))
 
 
-def _split(pixels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Part images into those to train on and those held out, by the seed."""
-    if len(pixels) < 2:
+def _split(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of images to train on and of those held out, rising, by the seed."""
+    if n < 2:
         raise InputError("images: must be 2 or more, one to hold out, got 1. Pass test_images=.")
-    held = min(max(1, len(pixels) // HELD_OUT_PART), MOST_HELD_OUT)
+    held = min(max(1, n // HELD_OUT_PART), MOST_HELD_OUT)
     # Raw bits of PCG64 are frozen across NumPy versions; Generator.permutation is not.
-    order = np.argsort(np.random.PCG64(seed).random_raw(len(pixels)), kind="stable")
-    return pixels[np.sort(order[held:])], pixels[np.sort(order[:held])]
+    order = np.argsort(np.random.PCG64(seed).random_raw(n), kind="stable")
+    return np.sort(order[held:]), np.sort(order[:held])
 
 
-def _flat(images: object, name: str, image_shape: ShapeLike) -> tuple[np.ndarray, tuple[int, int]]:
-    """Images as (n, M) integers or floats, with height and width."""
+def _flat(
+    images: object, name: str, image_shape: ShapeLike
+) -> tuple[np.ndarray, tuple[int, int], np.ndarray]:
+    """Images as (n, M) integers or floats, with height and width, and their labels (n,)."""
     own = read_images(images, None, read_shape(image_shape))
     values, where = own.values, own.where if isinstance(images, (str, Path)) else name
     sides = _sides(values.shape)
     if sides is None or values.size == 0:
         raise InputError(
-            f"{where}: shape must be {SHAPES} with n above 0, got {values.shape}. Reshape them."
+            f"{where}: shape must be {SHAPES} with n above 0, got {values.shape}. "
+            + (IN_COLOUR if is_coloured(values.shape) else "Reshape them.")
         )
     require_finite(values, where)
     levels = values.astype(np.int16) if values.dtype.kind == "b" else values
     flat = levels.reshape(len(levels), -1)
-    return flat, sides if len(sides) == 2 else shape_of(image_shape, flat.shape[1])
+    shape = sides if len(sides) == 2 else shape_of(image_shape, flat.shape[1])
+    if len(sides) == 1 and image_shape is None and shape[0] == 1 < shape[1]:
+        log.info(
+            f"{where}: flat, {shape[1]} pixels each, which is no square: taken as one row; give "
+            "image_shape= if they have rows and columns"
+        )
+    return flat, shape, own.labels
 
 
 def _sides(shape: tuple[int, ...]) -> tuple[int, ...] | None:
@@ -214,13 +227,19 @@ def _sides(shape: tuple[int, ...]) -> tuple[int, ...] | None:
 
 
 def _log_reading(
-    arrays: Sequence[np.ndarray], shape: tuple[int, int], reading: PixelReading, held: int
+    where: str,
+    arrays: Sequence[np.ndarray],
+    shape: tuple[int, int],
+    reading: PixelReading,
+    held: int,
+    split: bool,
 ) -> None:
     low, high = min(a.min() for a in arrays), max(a.max() for a in arrays)
     kind = "real values" if reading.real else "levels"
     step = "" if reading.scale is None else f", {reading.scale:g} a step"
+    chosen = " (chosen by the seed)" if split else ""
     log.info(
-        f"images: {sum(map(len, arrays))} of {shape[0]} x {shape[1]} pixels, {kind} from {low:g} "
+        f"{where}: {sum(map(len, arrays))} of {shape[0]} x {shape[1]} pixels, {kind} from {low:g} "
         f"to {high:g}, as integer pixels {reading.minimum}..{reading.maximum}{step}; {held} are "
-        "held out"
+        f"held out{chosen}"
     )

@@ -43,7 +43,7 @@ def test_images_of_ones_own_from_a_file_and_from_a_folder(command, files):
     )
     assert status == 0
     assert found["config"]["preset"] == "arrays"
-    assert "images: 60 of 8 x 8 pixels, levels from 0 to 16, as integer pixels 0..16; 6 are" in err
+    assert "x.npy: 60 of 8 x 8 pixels, levels from 0 to 16, as integer pixels 0..16; 6 are" in err
     words = ("train", "--images", files / "pictures", "--image-shape", "6x4", *TINY)
     status, _, err = command(*words, "--out", files / "small")
     assert status == 0

@@ -185,3 +185,42 @@ def test_what_is_no_picture_is_one_line(tmp_path):
 def test_of_a_large_file_the_first_images_suffice():
     found = given_images(LEVELS, FORMAT, np.arange(3), first=2)
     assert (found.pixels == LEVELS[:2]).all() and found.labels.tolist() == [0, 1]
+
+
+def coloured_classes(folder, classes=("cat", "bird"), n=3, mode="RGB"):
+    """Pictures of one colour each in a folder for each class; their grey levels by class."""
+    for place, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for number in range(n):
+            colour = (place * 100, number * 10, 0)[: len(Image.new(mode, (1, 1)).getbands())]
+            Image.new(mode, (7, 5), colour).save(folder / name / f"{number}.png")
+
+
+def test_classes_take_turns_so_that_the_first_images_are_of_all(tmp_path, messages):
+    coloured_classes(tmp_path)
+    found = read_images(tmp_path)
+    assert found.labels.tolist() == [0, 1, 0, 1, 0, 1]
+    assert [int(image[0, 0]) for image in found.values[::2]] == [30, 36, 42]
+    few = read_images(tmp_path, first=3)
+    assert np.array_equal(few.values, found.values[:3]) and few.labels.tolist() == [0, 1, 0]
+    text = messages.messages[0]
+    assert "6 pictures; 6 in colour made grey" in text and "0 bird, 1 cat" in text
+
+
+def test_grey_pictures_are_not_called_coloured(tmp_path, messages):
+    coloured_classes(tmp_path, mode="L")
+    given_images(tmp_path, FORMAT)
+    assert "colour" not in messages.text and "pictures read as pixel levels" in messages.text
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 7, 3), (3, 3, 5, 7), (3, 5, 7, 4)])
+def test_arrays_in_colour_are_told_how_to_become_grey(shape):
+    with pytest.raises(ipvae.IpvaeError, match=r"in colour.*@ \[0.299, 0.587, 0.114\]"):
+        given_images(np.zeros(shape), FORMAT)
+
+
+def test_labels_may_be_a_file(tmp_path):
+    np.save(tmp_path / "y.npy", [4, 5, 6])
+    assert read_images(LEVELS, tmp_path / "y.npy").labels.tolist() == [4, 5, 6]
+    with pytest.raises(ipvae.IpvaeError, match=r"labels: .*none.npy is not an .npy file"):
+        read_images(LEVELS, tmp_path / "none.npy")

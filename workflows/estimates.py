@@ -1,0 +1,54 @@
+"""Size of an export, told before it starts, and networks that no chip or file holds."""
+
+import logging
+
+from ipvae.chip.limits import CORE_SYNAPSE_WORDS, TARGETS, USABLE_CORES
+from ipvae.errors import InputError
+from ipvae.network.layers import MAX_NEURONS
+
+LARGE = 1024
+"""Neurons from which an export says its size first."""
+WORD_BITS = 64
+
+log = logging.getLogger("ipvae")
+
+
+def announce_export(n_pixels: int, n_neurons: int, layout: str, weight_bits: int) -> None:
+    """Log synapses, file size and operations of a large export, and warn if no chip holds it.
+
+    Operations do not depend on the machine, as seconds would: rounding solves for K weights of
+    each of K rows (2 K^3).
+
+    Parameters
+    ----------
+    n_pixels, n_neurons : int
+        M and K.
+    layout : "recurrent" (K x K synapses), "error-units" (2 M K) or "feed-forward" (not told)
+    weight_bits : int
+
+    Raises
+    ------
+    InputError
+        If the file format has no place for so many neurons.
+    """
+    if n_neurons > MAX_NEURONS:
+        raise InputError(
+            f"model: must have up to {MAX_NEURONS} neurons, which the network file can hold, got "
+            f"{n_neurons}. Train a smaller one."
+        )
+    if n_neurons < LARGE or layout == "feed-forward":
+        return
+    synapses = 2 * n_pixels * n_neurons if layout == "error-units" else n_neurons**2
+    n_bytes = synapses + 2 * n_pixels * n_neurons
+    log.info(
+        f"large: {n_neurons:,} neurons, {synapses:,} synapses, a file of at least "
+        f"{n_bytes / 1e6:,.0f} MB, about {2.0 * n_neurons**3:.0e} operations to round its weights"
+    )
+    held = USABLE_CORES * CORE_SYNAPSE_WORDS * WORD_BITS // weight_bits
+    if synapses > held:
+        boards = [t for t in TARGETS.values() if synapses <= held * t.chips]
+        fits = f"the smallest board that could is {boards[0].title}" if boards else "no board could"
+        log.warning(
+            f"warning: {synapses:,} synapses of {weight_bits} bits are more than a Loihi 2 chip "
+            f"can hold ({held:,}); {fits}. The emulator and Lava run them"
+        )
