@@ -170,7 +170,7 @@ class Comparison(Result):
 
     def plot(self) -> "Figure":
         """Return a figure of all curves; it needs matplotlib."""
-        from ipvae.workflows.drawing import require_matplotlib
+        from ipvae.workflows.reporting.drawing import require_matplotlib
 
         require_matplotlib("plot")
         from ipvae.report.pictures.comparison import comparison_figure
@@ -192,7 +192,7 @@ class Comparison(Result):
         InputError
             If a file cannot be written.
         """
-        from ipvae.workflows.drawing import require_matplotlib
+        from ipvae.workflows.reporting.drawing import require_matplotlib
 
         require_matplotlib("save")
         from ipvae.report.pictures.comparison import comparison
@@ -216,7 +216,7 @@ class Comparison(Result):
 
 def _require_output(folder: str | Path) -> None:
     """Raise InputError, before the work, if the files cannot be drawn or written."""
-    from ipvae.workflows.drawing import require_matplotlib
+    from ipvae.workflows.reporting.drawing import require_matplotlib
 
     require_matplotlib("folder")
     for path in paths(folder):

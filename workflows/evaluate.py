@@ -132,7 +132,7 @@ class Evaluation(Result):
 
     def plot(self) -> "Figure":
         """Return a figure of R2 and zeros against steps; it needs matplotlib."""
-        from ipvae.workflows.drawing import require_matplotlib
+        from ipvae.workflows.reporting.drawing import require_matplotlib
 
         require_matplotlib("plot")
         from ipvae.report.pictures.curves import convergence_figure

@@ -230,7 +230,7 @@ def page_writer() -> Callable[[Mapping[str, Any], "FigureData"], dict[str, bytes
     InputError
         If what draws it is not installed, or does not load.
     """
-    from ipvae.workflows.drawing import why
+    from ipvae.workflows.reporting.drawing import why
 
     try:
         from ipvae.report.html.page import files

@@ -178,7 +178,7 @@ def train(
     require_torch()
     from ipvae.train.run.metrics_log import require_tensorboard
     from ipvae.train.run.process_group import joined
-    from ipvae.workflows.drawing import require_matplotlib
+    from ipvae.workflows.reporting.drawing import require_matplotlib
     from ipvae.workflows.training.begin import continued, fresh
     from ipvae.workflows.training.course import help_on, train_on
 

@@ -9,8 +9,8 @@ from ipvae.energy.counting.core_counts import CoreCounts, core_counts
 from ipvae.energy.measurement.profiler_log import ProfilerLog
 from ipvae.energy.models import EnergyRow, TimeRow
 from ipvae.network.description import IntNetwork
-from ipvae.network.profiler_columns import CHIP, COLUMNS, CORE, CORES, STEPS
 from ipvae.network.traces.activity import Activity, activity_of
+from ipvae.network.traces.profiler_columns import CHIP, COLUMNS, CORE, CORES, STEPS
 from ipvae.network.traces.totals import Totals
 from ipvae.network.traces.trace import Trace
 

@@ -1,6 +1,6 @@
 """Logs of Lava's profiler for Loihi 2, as CSV: read with care, nothing is guessed.
 
-A log has a header line of column names (network/profiler_columns.py) and any number of rows; a
+A log has a header line of column names (network/traces/profiler_columns.py) and any number of rows; a
 cell may be empty, so that figures of the run, of its steps and of its cores share one file.
 """
 
@@ -16,7 +16,16 @@ import numpy as np
 
 from ipvae.errors import FormatError
 from ipvae.files import read_file
-from ipvae.network.profiler_columns import CHIP, COLUMNS, CORE, CORES, ONE, STEPS, TIME, TIMES
+from ipvae.network.traces.profiler_columns import (
+    CHIP,
+    COLUMNS,
+    CORE,
+    CORES,
+    ONE,
+    STEPS,
+    TIME,
+    TIMES,
+)
 
 MOST_BYTES = 2**26
 LONGEST_LINE = 2**16

@@ -33,8 +33,8 @@ from ipvae.network.layers import (
     GradedLayer,
     PoissonLayer,
 )
-from ipvae.network.payload import with_safe_payload
 from ipvae.network.rules.arithmetic import STATE_MAX, TERM_MAX
+from ipvae.network.rules.payload import with_safe_payload
 
 FINE = 6
 """Fraction bits with which an error is computed, before it is rounded to be sent."""

@@ -30,9 +30,9 @@ from ipvae.network.layers import (
     GradedLayer,
     PoissonLayer,
 )
-from ipvae.network.payload import with_safe_payload
 from ipvae.network.rules.activations import CEILING_BITS, SWISH, SWISH_BITS, swish_table
 from ipvae.network.rules.arithmetic import CHANGE_MAX, STATE_MAX, TERM_MAX
+from ipvae.network.rules.payload import with_safe_payload
 from ipvae.network.rules.poisson import LOG_RATE_MIN
 
 CEILING = 5.0

@@ -20,8 +20,8 @@ from ipvae.export.rounding.optq import CalibrationMoments, compensated
 from ipvae.export.rounding.power_of_two_scale import recurrent_grid, to_grid, within
 from ipvae.network.description import FloatNetwork, InputFormat, IntNetwork
 from ipvae.network.layers import DRIVE_EXP_RANGE, WEIGHT_EXP_RANGE, PoissonLayer
-from ipvae.network.payload import with_safe_payload
 from ipvae.network.rules.arithmetic import FRAC_BITS, SELF_MAX, TERM_MAX, to_octaves
+from ipvae.network.rules.payload import with_safe_payload
 from ipvae.network.rules.poisson import LOG_RATE_MAX
 
 LOG_RATE_LOW, LOG_RATE_HIGH = -8.0, 10.0

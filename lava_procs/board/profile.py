@@ -17,9 +17,9 @@ from ipvae.lava_procs.board.find import GUIDE, failed
 from ipvae.lava_procs.board.host_stepped import HostSteppedRunner, start_of
 from ipvae.lava_procs.board.loihi2 import prepared
 from ipvae.network.description import IntNetwork
-from ipvae.network.profiler_columns import STEPS
 from ipvae.network.rules import random_source
 from ipvae.network.rules.drive import drives
+from ipvae.network.traces.profiler_columns import STEPS
 
 PROBES = {
     "execution_time_probe": (

@@ -10,12 +10,12 @@ from ipvae.errors import InputError
 from ipvae.evaluation.metrics import curve
 from ipvae.files import parse_json, read_file, require_writable_folder
 from ipvae.network.io.hdf5_child import shown
-from ipvae.workflows.drawing import require_matplotlib
 from ipvae.workflows.evaluables.base import Evaluable
 from ipvae.workflows.evaluables.model import EvaluableModel
 from ipvae.workflows.evaluation.figures import asked_by
 from ipvae.workflows.models import load_model
 from ipvae.workflows.progress import stage
+from ipvae.workflows.reporting.drawing import require_matplotlib
 
 if TYPE_CHECKING:
     from ipvae.float_models.config import TrainConfig

@@ -10,9 +10,9 @@ from ipvae.errors import QuantizationError
 from ipvae.export.calibration.ranges import calibrate
 from ipvae.export.rounding.power_of_two_scale import to_grid
 from ipvae.export.rounding.quantize import WIDEST_PAYLOAD, Images, quantize
-from ipvae.network import payload
 from ipvae.network.description import FloatNetwork, InputFormat
 from ipvae.network.proof.bounds import Bound, bounds
+from ipvae.network.rules import payload
 
 PER_NAT = 2**16 / math.log(2)
 PULL = math.exp(-10)  # of the soft clamp, far from its limit

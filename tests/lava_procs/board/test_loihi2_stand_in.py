@@ -14,7 +14,7 @@ import pytest
 
 from ipvae.lava_procs.board.neuro_core_models import GROUP
 from ipvae.network.io.network_file import read_network
-from ipvae.network.profiler_columns import COLUMNS
+from ipvae.network.traces.profiler_columns import COLUMNS
 from ipvae.network.traces.replay import read_draws
 
 pytestmark = pytest.mark.lava()

@@ -19,7 +19,7 @@ from ipvae.lava_procs.board import neuro_core_models, profile
 from ipvae.lava_procs.board.host_stepped import HostSteppedRunner
 from ipvae.lava_procs.board.neuro_core_models import configuration, models_for, registered_models
 from ipvae.lava_procs.importing import import_lava
-from ipvae.network.profiler_columns import COLUMNS
+from ipvae.network.traces.profiler_columns import COLUMNS
 
 pytestmark = pytest.mark.lava()
 
