@@ -1,7 +1,7 @@
 """Logs of Lava's profiler for Loihi 2, as CSV: read with care, nothing is guessed.
 
-A log has a header line of column names (network/traces/profiler_columns.py) and any number of rows; a
-cell may be empty, so that figures of the run, of its steps and of its cores share one file.
+A log has a header line of column names (network/traces/profiler_columns.py) and any number of rows;
+a cell may be empty, so that figures of the run, of its steps and of its cores share one file.
 """
 
 import csv
