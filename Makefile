@@ -2,7 +2,7 @@
 # make test   install, then all tests
 # make test-long  the statistical batteries, fuzzing and searches that take minutes to hours
 # make site   the reference of the Python API as web pages, build/site/index.html
-# make tutorial  run docs/tutorial.ipynb and keep what it shows
+# make tutorial  run docs/tutorial.ipynb, into build/tutorial.ipynb
 # make certificate  print the certificate of the sampler, docs/sampler.md
 # make check  install, then all that CI checks: lint, format, types, import rules, docs, tests
 

@@ -23,7 +23,12 @@ from ipvae.workflows.results import Table as TextTable
 
 JsonOption = Annotated[
     str | None,
-    typer.Option("--json", metavar="FILE|-", help="Write the result as JSON; - is stdout."),
+    typer.Option(
+        "--json",
+        metavar="FILE|-",
+        help="Write the result as JSON; - is stdout.",
+        show_default="none",
+    ),
 ]
 
 

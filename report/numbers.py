@@ -11,6 +11,8 @@ MICRO = 1e6
 """Microjoules in a joule, microseconds in a second."""
 NANO = 1e9
 """Nanojoule-seconds in a joule-second."""
+_WHOLE_FROM = 999.95
+"""What one digit after the point would round to 1,000.0."""
 _PLAIN_FROM = 999.5
 """What three digits would round to 1e+03."""
 
@@ -44,7 +46,9 @@ def whole(value: float) -> str:
 
 
 def count(value: float) -> str:
-    """Write a mean count with one digit after the point."""
+    """Write a mean count: below 1,000 with one digit after the point, unless it is an integer."""
+    if abs(value) >= _WHOLE_FROM or float(value).is_integer():
+        return whole(value)
     return f"{value:,.1f}"
 
 

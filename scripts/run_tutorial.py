@@ -1,12 +1,19 @@
-"""Run docs/tutorial.ipynb and keep what it shows: python scripts/run_tutorial.py."""
+"""Run docs/tutorial.ipynb into build/tutorial.ipynb: python scripts/run_tutorial.py [--keep].
 
+With --keep the notebook in docs/ itself gets the new outputs. Figures differ a little from one
+processor to the next (float calibration), so that is for whoever changes what the tutorial shows.
+"""
+
+import argparse
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-TUTORIAL = Path(__file__).resolve().parent.parent / "docs" / "tutorial.ipynb"
+ROOT = Path(__file__).resolve().parent.parent
+TUTORIAL = ROOT / "docs" / "tutorial.ipynb"
+OUT = ROOT / "build" / "tutorial.ipynb"
 
 
 def executed(folder: Path) -> NotebookNode:
@@ -19,8 +26,21 @@ def executed(folder: Path) -> NotebookNode:
     client.execute()
     for cell in notebook.cells:
         cell.metadata = NotebookNode()  # when each cell ran
+        if cell.cell_type == "code":
+            cell.outputs = [one for one in cell.outputs if not _is_progress(one)]
     return notebook
 
 
+def _is_progress(output: NotebookNode) -> bool:
+    """Whether an output is what stderr got, which has seconds in it: no two runs give the same."""
+    return output.output_type == "stream" and output.name == "stderr"
+
+
 if __name__ == "__main__":
-    nbformat.write(executed(TUTORIAL.parent), TUTORIAL)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--keep", action="store_true", help="write docs/tutorial.ipynb itself")
+    place = TUTORIAL if parser.parse_args().keep else OUT
+    found = executed(TUTORIAL.parent)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(found, place)
+    print(f"wrote {place.relative_to(ROOT)}")

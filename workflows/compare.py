@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ipvae.energy.models.loihi2 import WIDTH
 from ipvae.errors import InputError
 from ipvae.evaluation.early_stopping import NEAR, stopping_step
 from ipvae.files import atomic_path, require_writable_file
 from ipvae.report.html.counted_nouns import STATUS
-from ipvae.report.numbers import fit, micro, percent, whole
+from ipvae.report.numbers import band, fit, percent, whole
 from ipvae.workflows.comparison.accuracy import add_accuracy
 from ipvae.workflows.comparison.choosing import Choice, Subject, Subjects, one_set
 from ipvae.workflows.comparison.costed import OWN
@@ -23,13 +24,20 @@ from ipvae.workflows.results import Result, Table, json_data
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ENERGY = "Loihi 1 constants"
+ENERGY = "Loihi 2 band"
 """Model that table and picture show, by its name in `ipvae.energy.models`; JSON has them all."""
+OTHER_ENERGY = "Loihi 1 constants"
+ENERGIES = {
+    f"{ENERGY}, dynamic": (ENERGY, "dynamic"),
+    f"{ENERGY}, static": (ENERGY, "static"),
+    OTHER_ENERGY: (OTHER_ENERGY, "dynamic"),
+}
+"""Columns of energies: model and part."""
 DEFAULT_STEPS = (1, 2, 4, 8, 16, 32, 64)
 STORED_IMAGES = 64
 """Test images that are compared on where no images are given."""
 FILES = ("compare.json", "compare.png", "compare.svg")
-HEADS = ["", "kind", "stop", "R2", "zeros", "accuracy", "synaptic ops", "products", "energy, uJ"]
+HEADS = ["", "kind", "stop", "R2", "zeros", "accuracy", "synaptic ops", "products"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +87,10 @@ class ComparedModel:
             "curve": self.curve,
         }
 
-    def cells(self, energy: str) -> list[str]:
+    def cells(self) -> list[str]:
         """Return the line of a table, at the early-stopping point."""
         point = self.at_stop
         own = "*" if point.get("accuracy_by") == OWN else ""
-        rows = [row for row in point.get("energy", []) if row["model"] == energy]
         return [
             self.name,
             self.kind,
@@ -93,8 +100,15 @@ class ComparedModel:
             f"{percent(point['accuracy'], 2)}{own}" if "accuracy" in point else "none",
             whole(point["synaptic_ops"]),
             whole(point["drive_macs"] + point["readout_ops"]),
-            f"{micro(rows[0]['low_j'])}-{micro(rows[0]['high_j'])}" if rows else "none",
         ]
+
+    def energies(self) -> list[str]:
+        """Return the line of the table of energies, at the early-stopping point."""
+        rows = {
+            (row["model"], row["part"]): band(row["low_j"], row["high_j"])
+            for row in self.at_stop.get("energy", [])
+        }
+        return [self.name, *(rows.get(key, "none") for key in ENERGIES.values())]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -146,12 +160,21 @@ class Comparison(Result):
         written = ["wrote " + ", ".join(map(str, self.files))] if self.files else []
         return [
             STATUS,
-            Table(title, HEADS, [model.cells(ENERGY) for model in self.models]),
-            f"energy: {ENERGY}, modelled; none for float numbers, which no such chip adds up",
+            Table(title, HEADS, [model.cells() for model in self.models]),
+            *self._energies(),
             "accuracy: of a classifier that probe= fits to the rates; * of the network's own "
             "classes",
             *written,
         ]
+
+    def _energies(self) -> list[Table | str]:
+        """Energies of networks; nothing if there are none."""
+        priced = [model for model in self.models if "energy" in model.at_stop]
+        if not priced:
+            return ["energy: none for float numbers, which no such chip adds up"]
+        title = "energy per image, microjoules, modelled, at the early-stopping point"
+        rows = [model.energies() for model in priced]
+        return [Table(title, ["", *ENERGIES], rows), f"{ENERGY}: {WIDTH}"]
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON data, as `ipvae compare --json` and compare.json have it."""

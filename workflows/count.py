@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ipvae.energy.counting.counts import Counts, count_run
 from ipvae.energy.counting.lava_dl_counts import LayerCounts as LavaDlCounts
@@ -19,11 +19,14 @@ from ipvae.network.traces.activity import activity_of
 from ipvae.network.traces.totals import Totals
 from ipvae.network.traces.trace import Trace
 from ipvae.report.html.verdicts import headline_verdicts
-from ipvae.report.numbers import band
+from ipvae.report.numbers import band, count
 from ipvae.workflows.lava_dl import LavaDlRun, modelled
 from ipvae.workflows.networks import require_own
 from ipvae.workflows.results import Result
 from ipvae.workflows.run import RunResult
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,7 +59,16 @@ class OperationCounts(Result):
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the counts per image: pairs of name and text."""
-        return [(name, f"{value:,.1f}") for name, value in self.total.as_dict().items()]
+        return [(name, count(value)) for name, value in self.total.as_dict().items()]
+
+    def plot(self) -> "Figure":
+        """Return a figure with a bar for each count; it needs matplotlib."""
+        from ipvae.workflows.reporting.pictures import require_matplotlib
+
+        require_matplotlib("plot")
+        from ipvae.report.figures.operations import operations_figure
+
+        return operations_figure(self.total.as_dict())
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON data: the counts of `ipvae report --json`, and those of each layer."""
@@ -108,6 +120,24 @@ class EnergyEstimate(Result):
             *((found.title, found.text) for found in headline_verdicts(self.headline)),
             *energies,
         ]
+
+    def plot(self) -> "Figure":
+        """Return a figure of all models' energies on one axis; it needs matplotlib.
+
+        Raises
+        ------
+        InputError
+            If fewer than two models gave an energy above 0.
+        """
+        from ipvae.workflows.reporting.pictures import require_matplotlib
+
+        require_matplotlib("plot")
+        from ipvae.report.figures.energy import energy
+
+        drawn = energy([row.as_dict() for row in self.energy])
+        if drawn is None:
+            raise InputError("plot: two energies above 0 are needed; there are fewer")
+        return drawn.figure
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON data: `headline`, `energy`, `time`, `energy_notes` as `ipvae report` has."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import ipvae
 from ipvae.errors import InputError
 from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint
+from ipvae.workflows.other_files import MODEL, refuse_other
 
 SHIPPED = "models"
 
@@ -24,7 +25,9 @@ def load_model(path: str | Path) -> Checkpoint:
     InputError
         If there is neither such a path nor a shipped model of that name.
     """
-    return load_checkpoint(_place(path))
+    place = _place(path)
+    refuse_other(place, MODEL)
+    return load_checkpoint(place)
 
 
 def model_folder(path: str | Path) -> Path:

@@ -12,6 +12,8 @@ from ipvae.network.io.network_file import checksum, read_network
 from ipvae.network.lava_dl_network import PlainNetwork
 from ipvae.network.network_difference import RUNS, Difference, differences
 from ipvae.network.traces.trace import Trace, compare, read_trace
+from ipvae.report.html.counted_nouns import number_of
+from ipvae.workflows.other_files import NETWORK, TRACE, known_file, refuse_other
 from ipvae.workflows.results import Result, Table
 
 LONGEST = 40
@@ -50,19 +52,29 @@ class NetworkDiff(Result):
         return [(d.name, f"{d.first} != {d.second}") for d in self.differences]
 
     def shown(self, first: str = "first", second: str = "second") -> list[Table | str]:
-        """Return the differing fields and what they mean; the networks go by two paths."""
+        """Return whether they are equal and what it means; then the differing fields.
+
+        The networks go by two paths.
+        """
         if self.same:
-            return [f"{first} and {second} hold the same network"]
+            return [f"equal: {first} and {second} hold the same network"]
         rows = [
             [printable(d.name), _short(d.first), _short(d.second), d.detail]
             for d in self.differences
         ]
-        may = "compute the same" if self.runs_alike else "may compute different"
         heads = ["", Path(first).name, Path(second).name, ""]
-        return [
-            Table(f"{first} against {second}", heads, rows),
-            f"{len(rows)} field(s) differ; from the same images they {may} counts",
-        ]
+        return [self._verdict(), Table(f"{first} against {second}", heads, rows)]
+
+    def _verdict(self) -> str:
+        """Say that they differ, what it means, and where first."""
+        first = next((d for d in self.differences if d.part == RUNS), self.differences[0])
+        may = "compute the same" if self.runs_alike else "may compute different"
+        where = printable(first.name) + (f" ({first.detail})" if first.detail else "")
+        number = len(self.differences)
+        return (
+            f"different: {number_of(number, 'field')} differ{'s' * (number == 1)}, from the same "
+            f"images they {may} counts; first: {where}"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON data, with the keys of `ipvae diff --json`."""
@@ -107,6 +119,20 @@ class TraceDiff(Result):
             ("first divergence", str(self.first_divergence)),
         ]
 
+    def shown(self, first: str = "first", second: str = "second") -> list[Table | str]:
+        """Return whether they are equal, and where they differ first; the traces go by paths."""
+        values = f"{number_of(self.compared_values, 'value')} compared"
+        if self.first_divergence is None:
+            return [f"equal: {first} and {second} hold the same values ({values})"]
+        at = self.first_divergence
+        place = ", ".join(
+            f"{name} {at[name]}" for name in ("sample", "step", "layer", "variable", "index")
+        )
+        return [
+            f"different: {first} and {second} differ first at {place}: {at['expected']} and "
+            f"{at['found']} ({values})"
+        ]
+
     def to_json(self) -> dict[str, Any]:
         """Return JSON data."""
         return {
@@ -141,11 +167,13 @@ def load_network(path: str | Path) -> IntNetwork:
 
 def load_own_network(path: str | Path) -> IntNetwork:
     """Read a network file that was written here; FormatError for any other."""
+    refuse_other(path, NETWORK)
     return read_network(path)
 
 
 def load_lava_dl(path: str | Path) -> PlainNetwork:
     """Read a network file of lava-dl; FormatError if it holds what netx cannot run exactly."""
+    refuse_other(path, NETWORK)
     return read_plain(path)
 
 
@@ -171,6 +199,7 @@ def load_trace(path: str | Path) -> Trace:
     FormatError
         If the file is missing, damaged or not a trace.
     """
+    refuse_other(path, TRACE)
     return read_trace(Path(path))
 
 
@@ -181,7 +210,7 @@ def diff(
 
     Parameters
     ----------
-    first, second : networks, paths of network files, or traces
+    first, second : networks, traces, or paths of their files
         Both of one kind.
 
     Raises
@@ -191,7 +220,7 @@ def diff(
     FormatError
         If a file cannot be read.
     """
-    a, b = (load_own_network(x) if isinstance(x, (str, Path)) else x for x in (first, second))
+    a, b = (_comparable(x) if isinstance(x, (str, Path)) else x for x in (first, second))
     for network in (a, b):
         require_own(network)
     if isinstance(a, Trace) and isinstance(b, Trace):
@@ -199,7 +228,16 @@ def diff(
         return TraceDiff(found.compared_values, found.first_divergence)
     if isinstance(a, IntNetwork) and isinstance(b, IntNetwork):
         return NetworkDiff(tuple(differences(a, b)), (checksum(a), checksum(b)))
-    raise InputError(
-        f"diff: both must be networks or both traces, got {type(first).__name__} and "
-        f"{type(second).__name__}."
-    )
+    raise InputError(f"diff: both must be networks or both traces, got {_noun(a)} and {_noun(b)}.")
+
+
+def _comparable(path: str | Path) -> IntNetwork | Trace:
+    found = known_file(path)
+    is_trace = found is not None and found.kind == TRACE
+    return load_trace(path) if is_trace else load_own_network(path)
+
+
+def _noun(given: object) -> str:
+    """Name what was given, for people."""
+    nouns = ((IntNetwork, "a network"), (Trace, "a trace"))
+    return next((noun for kind, noun in nouns if isinstance(given, kind)), type(given).__name__)

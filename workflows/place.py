@@ -3,14 +3,14 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ipvae.chip.check import CheckResult
 from ipvae.chip.check import check as check_network
 from ipvae.chip.core_memory import full_activity, layer_shapes
 from ipvae.chip.limits import target_named
 from ipvae.chip.placement import Placement
-from ipvae.chip.plan import Plan, make_plan
+from ipvae.chip.plan import Plan, core_ops, make_plan
 from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
 from ipvae.network.io.network_file import checksum
@@ -18,11 +18,16 @@ from ipvae.network.proof.bounds import bounds
 from ipvae.network.traces.activity import Activity, activity_of
 from ipvae.network.traces.totals import Totals
 from ipvae.network.traces.trace import Trace, read_trace
+from ipvae.report.html.counted_nouns import number_of
+from ipvae.report.limits import fits_text, limit_text, tightest
 from ipvae.workflows.describe.plan_text import plan_text
 from ipvae.workflows.networks import require_own
 from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.results import Result, Table, json_data
 from ipvae.workflows.running.run_result import RunResult
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 IMAGES, STEPS = 16, 64
 """What is run to see how busy the cores are, where no trace is given."""
@@ -91,12 +96,23 @@ class Check(Result):
         `listed_by` is what a reader calls the list of all proved intervals.
         """
         if self.plan is None:
-            return [self._budget(), self._verdict(listed_by)]
+            return [self._first(), self._budget(), self._verdict(listed_by)]
         exceeded = [
             f"exceeded: {v.rule}, found {v.found}, allowed {v.allowed} ({v.where})"
             for v in self.violations
         ]
-        return [*self.plan.shown(), *exceeded, self._verdict(listed_by)]
+        return [self._first(), *self.plan.shown(), *exceeded, self._verdict(listed_by)]
+
+    def _first(self) -> str:
+        """Say whether it fits, with the tightest limit or the first that is exceeded."""
+        data = self.result.as_dict()
+        if self.ok:
+            return f"OK: fits {fits_text(data)}"
+        first = tightest(data["violations"])
+        if first is None:
+            return "NOT OK: overflow is not excluded"
+        number = number_of(len(self.violations), "violation")
+        return f"NOT OK: {number}; first: {limit_text(first)} ({first['where']})"
 
     def _budget(self) -> Table:
         rows = [
@@ -145,6 +161,36 @@ class PlacementPlan(Result):
             ("chips", chips),
             ("activity", self.plan.activity.source),
         ]
+
+    def plot(self) -> "Figure":
+        """Return a figure of the cores and how busy each is; it needs matplotlib.
+
+        By the conservative reading; of the first chips, if there are many.
+
+        Raises
+        ------
+        InputError
+            If the network does not fit.
+        """
+        from ipvae.workflows.reporting.pictures import require_matplotlib
+
+        require_matplotlib("plot")
+        from ipvae.report.figures.core_map import core_map
+
+        found = self.plan.conservative
+        if not isinstance(found, Placement):
+            raise InputError(f"plot: the network does not fit {self.plan.target.name}")
+        ops = core_ops(found, self.plan.activity)
+        cores = [
+            {
+                "chip": core.chip_idx,
+                "core": core.core_idx,
+                "layer": core.layer.name,
+                "synaptic_ops": float(ops[i]),
+            }
+            for i, core in enumerate(found.cores)
+        ]
+        return core_map(cores).figure
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON data, as `ipvae check --plan FILE` writes it."""

@@ -26,9 +26,9 @@ def compare(
     given: Annotated[
         list[Path], typer.Argument(metavar="NET.h5|MODEL ...", help="Networks and models.")
     ],
-    out: Annotated[Path, typer.Option(help="Folder for figures and pictures.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for figures and pictures.")],
     steps: Annotated[
-        str, typer.Option(help="Steps to look at; one-shot models have one.")
+        str, typer.Option(metavar="LIST", help="Steps to look at; one-shot models have one.")
     ] = ",".join(map(str, DEFAULT_STEPS)),
     samples: SamplesOption = 64,
     seed: SeedOption = 0,
@@ -37,18 +37,32 @@ def compare(
     ] = False,
     probe_images: Annotated[
         int | None,
-        typer.Option(min=2, help=f"Training images to fit it on; else {PROBE_IMAGES}."),
+        typer.Option(
+            min=2,
+            metavar="N",
+            help="Training images to fit it on.",
+            show_default=str(PROBE_IMAGES),
+        ),
     ] = None,
     lca: Annotated[
         list[Path] | None,
-        typer.Option(metavar="MODEL", help="LCA in float on this model's dictionary too."),
+        typer.Option(
+            metavar="MODEL",
+            help="LCA in float on this model's dictionary too.",
+            show_default="none",
+        ),
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option(help=f"Of --lca, pixel units; else {THRESHOLD}.")
+        float | None,
+        typer.Option(metavar="X", help="Of --lca, pixel units.", show_default=str(THRESHOLD)),
     ] = None,
     dense: Annotated[
         list[Path] | None,
-        typer.Option(metavar="NET.h5|MODEL", help="Least squares on this one's dictionary too."),
+        typer.Option(
+            metavar="NET.h5|MODEL",
+            help="Least squares on this one's dictionary too.",
+            show_default="none",
+        ),
     ] = None,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,

@@ -19,10 +19,17 @@ from ipvae.cli.options.evaluation import (
     ToleranceOption,
     chosen_changes,
 )
-from ipvae.cli.options.inputs import DataDirOption, ImagesOption, LabelsOption, SeedOption, not_nir
+from ipvae.cli.options.inputs import (
+    DataDirOption,
+    ImagesOption,
+    InferenceOption,
+    LabelsOption,
+    SeedOption,
+    ThresholdOption,
+    not_nir,
+)
 from ipvae.cli.options.lists import parse_steps
 from ipvae.cli.output import JsonOption, require_json_target, show
-from ipvae.workflows.evaluables.opening import THRESHOLD
 from ipvae.workflows.evaluate import evaluate as evaluate_one
 
 
@@ -34,11 +41,16 @@ def evaluate(
     steps: Annotated[
         str | None,
         typer.Option(
-            help="Steps to look at, such as 16,64,1000; else 64, of an amortized model 1."
+            metavar="LIST",
+            help="Steps to look at, such as 16,64,1000.",
+            show_default="64, of an amortized model 1",
         ),
     ] = None,
     samples: Annotated[
-        int | None, typer.Option(min=1, help="Images, the first ones in order; all if not given.")
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Images, the first ones in order.", show_default="all"
+        ),
     ] = None,
     seed: SeedOption = 0,
     seeds: SeedsOption = None,
@@ -55,14 +67,11 @@ def evaluate(
     dimensionality: Annotated[
         bool, typer.Option("--dimensionality", help="Participation ratio and shattering.")
     ] = False,
-    inference: Annotated[
-        str, typer.Option(help="model: its own; lca: sparse coding on the model's dictionary.")
-    ] = "model",
-    threshold: Annotated[
-        float | None, typer.Option(help=f"Of --inference lca, pixel units; else {THRESHOLD}.")
-    ] = None,
+    inference: InferenceOption = "model",
+    threshold: ThresholdOption = None,
     pictures: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Draw pictures into this folder.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Draw pictures into this folder.", show_default="none"),
     ] = None,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,

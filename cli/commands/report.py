@@ -27,17 +27,22 @@ PLAIN_SAMPLES = 16
 
 def report(
     net: NetArgument,
-    out: Annotated[Path, typer.Option(help="Folder for the report.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the report.")],
     samples: Annotated[
         int | None,
-        typer.Option(min=1, help="Images, the first ones in order; all if not given."),
+        typer.Option(
+            min=1, metavar="N", help="Images, the first ones in order.", show_default="all"
+        ),
     ] = None,
     steps: StepsOption = 64,
     seed: SeedOption = 0,
     seeds: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Number of seeds, from --seed on: mean and spread over them are told too."
+            min=1,
+            metavar="N",
+            help="Number of seeds, from --seed on: mean and spread over them are told too.",
+            show_default="1",
         ),
     ] = None,
     data_dir: DataDirOption = None,
@@ -47,7 +52,9 @@ def report(
     measured: Annotated[
         Path | None,
         typer.Option(
-            metavar="LOG.csv", help="Log of Lava's profiler for Loihi 2, to lay beside the counts."
+            metavar="LOG.csv",
+            help="Log of Lava's profiler for Loihi 2, to lay beside the counts.",
+            show_default="none",
         ),
     ] = None,
     verify: Annotated[
@@ -55,6 +62,7 @@ def report(
         typer.Option(
             metavar="BACKENDS",
             help="Compare the first images bit for bit with these too, such as lava.",
+            show_default="none",
         ),
     ] = None,
     scheduler: SchedulerOption = None,

@@ -7,15 +7,17 @@ from typing import Annotated
 import typer
 
 from ipvae.cli.arguments import OPTIONS, naming
-from ipvae.cli.options.inputs import DataDirOption
+from ipvae.cli.options.inputs import DataDirOption, chosen_from
 from ipvae.cli.output import JsonOption, require_json_target, show
 from ipvae.cli.signals import StopRequest
 from ipvae.errors import DivergenceError, InputError, IpvaeError, StoppedError, TeamError
 
 MODEL_HELP = (
-    "Kind of model, ipvae if not given: ipvae, igvae, igrelu, iavae (iterative); "
-    "pvae, gvae, grelu with -linear, -mlp or -conv (amortized)."
+    "Kind of model: ipvae, igvae, igrelu, iavae (iterative); pvae, gvae, grelu with -linear, -mlp "
+    "or -conv (amortized)."
 )
+PRESETS_OWN = "the preset's"
+"""Default of a setting that each preset, or the nearest one to own images, has."""
 SET = [
     "batch_size",
     "clamp_end",
@@ -44,37 +46,81 @@ NAMES["settings"] = "--set"
 
 
 def train(
-    out: Annotated[Path, typer.Option(help="Folder for the trained model.")],
+    out: Annotated[Path, typer.Option(metavar="RUN", help="Folder for the trained model.")],
     preset: Annotated[
-        str | None, typer.Option(help="Data set and settings: digits, patches or mnist.")
+        str | None,
+        typer.Option(
+            help="Data set and settings.",
+            show_default="none, with --images",
+            **chosen_from("digits", "patches", "mnist"),
+        ),
     ] = None,
-    model: Annotated[str | None, typer.Option(help=MODEL_HELP)] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="KIND", help=MODEL_HELP, show_default="ipvae")
+    ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="Updates unrolled in training (T); amortized: 1.")
+        int | None,
+        typer.Option(
+            metavar="T",
+            help="Updates unrolled in training; amortized: 1.",
+            show_default=PRESETS_OWN,
+        ),
     ] = None,
-    latents: Annotated[int | None, typer.Option(help="Neurons (K).")] = None,
-    beta: Annotated[float | None, typer.Option(help="Weight of the KL term.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Largest one of Adamax.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    latents: Annotated[
+        int | None, typer.Option(metavar="K", help="Neurons.", show_default=PRESETS_OWN)
+    ] = None,
+    beta: Annotated[
+        float | None,
+        typer.Option(metavar="B", help="Weight of the KL term.", show_default=PRESETS_OWN),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Passes over the training images.", show_default=PRESETS_OWN
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="Largest one of Adamax.", show_default=PRESETS_OWN),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Seed of everything random.", show_default="0"),
+    ] = None,
     weight_bits: Annotated[
         int | None,
-        typer.Option(help="Train for recurrent weights of so many bits (2-8); 0: do not round."),
+        typer.Option(
+            metavar="N",
+            help="Train for recurrent weights of so many bits (2-8); 0: do not round.",
+            show_default="0",
+        ),
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads that share a batch.")] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="CPU threads that share a batch.", show_default=PRESETS_OWN),
+    ] = None,
     settings_given: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="NAME=VALUE", help="Any other setting, such as relaxation=eat-cubic."
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any other setting, such as relaxation=eat-cubic.",
+            show_default=PRESETS_OWN,
         ),
     ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps; without it cpu.")] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="Where it is trained.", show_default="cpu", **chosen_from("cpu", "cuda", "mps")
+        ),
+    ] = None,
     data_dir: DataDirOption = None,
     images: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE.npy|FILE.npz|DIR",
             help="Images of your own, not a preset's: an array, or a folder of pictures.",
+            show_default="the preset's",
         ),
     ] = None,
     test_images: Annotated[
@@ -87,7 +133,9 @@ def train(
     image_shape: Annotated[
         str | None,
         typer.Option(
-            metavar="HxW", help="Height and width of flat images, or to bring pictures to."
+            metavar="HxW",
+            help="Height and width of flat images, or to bring pictures to.",
+            show_default="as the images are",
         ),
     ] = None,
     resume: Annotated[
@@ -96,7 +144,9 @@ def train(
     init_from: Annotated[
         Path | None,
         typer.Option(
-            metavar="MODEL", help="Begin with the weights of a model or an unfinished training."
+            metavar="MODEL",
+            help="Begin with the weights of a model or an unfinished training.",
+            show_default="new weights",
         ),
     ] = None,
     overwrite: Annotated[

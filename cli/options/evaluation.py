@@ -16,6 +16,7 @@ SchedulerOption = Annotated[
         metavar=f"ADDRESS|{LOCAL}|{NONE}",
         help=f"Run on a Dask cluster: this scheduler's, or workers of this machine ({LOCAL}, the "
         f"default of runs of {LARGE // 10**6} million image-steps); {NONE}: in this process.",
+        show_default=f"{NONE}, of long runs {LOCAL}",
     ),
 ]
 
@@ -24,47 +25,76 @@ StopOption = Annotated[
     typer.Option(
         metavar="|".join(TOLERANCES),
         help="Stop each image alone once this has settled; --steps is then the most it gets.",
+        show_default="no stop",
     ),
 ]
 ToleranceOption = Annotated[
     float | None,
     typer.Option(
-        help="Change of --stop's figure that counts as settled; else .002 of R2, .5 % of the free "
-        "energy."
+        metavar="X",
+        help="Change of --stop's figure that counts as settled.",
+        show_default=".002 of R2, .5 % of the free energy",
     ),
 ]
 SeedsOption = Annotated[
     int | None,
     typer.Option(
-        min=1, help="Number of seeds, from --seed on: figures are means, with their deviations."
+        min=1,
+        metavar="N",
+        help="Number of seeds, from --seed on: figures are means, with their deviations.",
+        show_default="1",
     ),
 ]
 ProbeImagesOption = Annotated[
     int | None,
     typer.Option(
         min=2,
-        help=f"Training images to fit classifiers on, the first in order; else {PROBE_IMAGES}.",
+        metavar="N",
+        help="Training images to fit classifiers on, the first in order.",
+        show_default=str(PROBE_IMAGES),
     ),
 ]
+UNCHANGED = "unchanged"
 RotateOption = Annotated[
     str | None,
-    typer.Option(metavar="LIST", help="Turn the images: degrees, such as 0,15,90. A line each."),
+    typer.Option(
+        metavar="LIST",
+        help="Turn the images: degrees, such as 0,15,90. A line each.",
+        show_default=UNCHANGED,
+    ),
 ]
 ShiftOption = Annotated[
     str | None,
-    typer.Option(metavar="LIST", help="Move them: pixels to the right, such as 2,4; -2: left."),
+    typer.Option(
+        metavar="LIST",
+        help="Move them: pixels to the right, such as 2,4; -2: left.",
+        show_default=UNCHANGED,
+    ),
 ]
 InvertOption = Annotated[bool, typer.Option("--invert", help="Dark for light.")]
 NoiseOption = Annotated[
     str | None,
-    typer.Option(metavar="LIST", help="Add normal noise: deviations, such as 0.1,0.2 (white 1)."),
+    typer.Option(
+        metavar="LIST",
+        help="Add normal noise: deviations, such as 0.1,0.2 (white 1).",
+        show_default=UNCHANGED,
+    ),
 ]
 SaltOption = Annotated[
     str | None,
-    typer.Option(metavar="LIST", help="Make pixels black or white: fractions, such as 0.05,0.1."),
+    typer.Option(
+        metavar="LIST",
+        help="Make pixels black or white: fractions, such as 0.05,0.1.",
+        show_default=UNCHANGED,
+    ),
 ]
 ContrastOption = Annotated[
-    str | None, typer.Option(metavar="LIST", help="Multiply pixels: factors, such as 0.25,0.5.")
+    str | None,
+    typer.Option(
+        metavar="LIST",
+        help="Multiply pixels: factors, such as 0.25,0.5.",
+        show_default=UNCHANGED,
+    ),
 ]
 
 

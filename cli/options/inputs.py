@@ -72,7 +72,11 @@ StepsOption = Annotated[int, typer.Option(min=1, metavar="T", help="Updates of e
 SeedOption = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of all random draws.")]
 DataDirOption = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Folder with the data set (torchvision's layout)."),
+    typer.Option(
+        metavar="DIR",
+        help="Folder with the data set (torchvision's layout).",
+        show_default="none",
+    ),
 ]
 ImagesOption = Annotated[
     Path | None,
@@ -81,6 +85,7 @@ ImagesOption = Annotated[
         help="Images of your own: an .npy or .npz file (images, labels) or a folder of pictures. "
         "Or those of a set: faces, photographs, digits; faces-framed and so on: smaller, with "
         "background around them.",
+        show_default="stored ones, or the preset's",
     ),
 ]
 LabelsOption = Annotated[

@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from ipvae.report.html.counted_nouns import number_of
 from ipvae.report.html.svg import Drawn, drawn
 from ipvae.report.numbers import percent
-from ipvae.report.pictures.canvas import GAP, GREY, INK, PAPER, WIDE, drawing
+from ipvae.report.pictures.canvas import DARK, GAP, GREY, LIGHT, PAPER, WIDE, drawing
 
 ACROSS, DOWN = 12, 10
 """Cells of a chip; where its cores lie on the die is not public."""
@@ -54,7 +54,7 @@ def _cell(axes: Any, place: int, core: Mapping[str, Any] | None, load: str, most
         part = core[load] / most
         fill = mpl.colormaps["cividis_r"](0.85 * part)
         words = f"L{core['layer']}\n{percent(part, 0)}"
-        ink = INK if np.dot(fill[:3], (0.299, 0.587, 0.114)) > 0.5 else PAPER
+        ink = DARK if np.dot(fill[:3], (0.299, 0.587, 0.114)) > 0.5 else LIGHT
     box = Rectangle((column + 0.04, row + 0.04), 0.92, 0.92, facecolor=fill, edgecolor=GAP)
     axes.add_patch(box)
     if words:

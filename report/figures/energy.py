@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matplotlib.ticker import EngFormatter, NullFormatter
+from matplotlib.ticker import EngFormatter, NullLocator
 
 from ipvae.report.html.svg import Drawn, Point, drawn
 from ipvae.report.numbers import band
@@ -41,7 +41,7 @@ def energy(rows: Sequence[Mapping[str, Any]]) -> Drawn | None:
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.xaxis.set_major_formatter(EngFormatter("J"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel("energy per image (circle: modelled, diamond: measured)")
         alt = f"{len(rows)} bands of energy per image on one axis; the table has the figures."
         return drawn(figure, "energy", alt, places)

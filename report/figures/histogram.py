@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from matplotlib.ticker import EngFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import EngFormatter, NullLocator
 
 from ipvae.report.html.svg import Drawn, drawn
 from ipvae.report.numbers import plain, whole
@@ -37,7 +37,7 @@ def histogram(name: str, what: str, found: Mapping[str, Any], *, ratio: bool = F
         if ratio:
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter("{x:g}")
-            axes.xaxis.set_minor_formatter(NullFormatter())
+            axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel(found["unit"])
         axes.set_ylabel(what)
         span = edges[-1] - edges[0]

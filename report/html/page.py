@@ -5,11 +5,15 @@ import functools
 import hashlib
 import json
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from jinja2.bccache import Bucket
 
 from ipvae.report.figures.by_step import by_step
 from ipvae.report.figures.convergence import convergence
@@ -21,14 +25,17 @@ from ipvae.report.html.counted_nouns import number_of
 from ipvae.report.html.earlier import GENERATOR
 from ipvae.report.html.svg import Drawn
 from ipvae.report.html.verdicts import verdicts
+from ipvae.report.limits import ranked
 from ipvae.report.numbers import FORMS
 from ipvae.report.pictures.figure_data import FigureData
-from ipvae.report.pictures.thumbnails import dictionary_tiles, thumbnails
+from ipvae.report.pictures.thumbnails import dictionary_tiles, shrunk, thumbnails, zoomed
 
 HERE = Path(__file__).parent
 PROVENANCE_SHOWN = 20_000
 """Characters of provenance in the page; the whole is in report.json."""
 LOAD = "synaptic_ops"
+STRIP, STRIP_PHONE, TILE, TILE_PHONE = 96, 72, 40, 32
+"""Pixels of the longer side of an image beside others, and of a tile of the dictionary."""
 
 
 def files(result: Mapping[str, Any], ink: FigureData) -> dict[str, bytes]:
@@ -77,6 +84,8 @@ def page(result: Mapping[str, Any], ink: FigureData, figures: Mapping[str, Drawn
             strips=dict(zip(steps, rows, strict=True)),
             tiles=tiles,
             dictionary=dictionary,
+            strip_size=zoomed(shrunk(ink.images, ink.shape)[1], STRIP, STRIP_PHONE),
+            tile_size=zoomed(dictionary["shape"], TILE, TILE_PHONE),
             sources=sources([*result["energy"], *result.get("time", [])]),
             provenance=_provenance(result.get("provenance")),
         )
@@ -111,17 +120,41 @@ def _stop(result: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return stop if stop and stop["step"] < result["steps"] else None
 
 
+class _KeptTemplates(jinja2.FileSystemBytecodeCache):
+    """Compiled templates, kept where Python keeps compiled modules; nowhere if that cannot be."""
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Read a compiled template, if there is one that can be read."""
+        with suppress(OSError):
+            super().load_bytecode(bucket)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Write a compiled template, if Python writes compiled modules and that can be done."""
+        if sys.dont_write_bytecode:
+            return
+        with suppress(OSError):
+            super().dump_bytecode(bucket)
+
+
 @functools.cache
 def _templates() -> jinja2.Environment:
+    compiled = Path(cache_from_source(__file__)).parent
     found = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE / "templates"),
+        bytecode_cache=_KeptTemplates(str(compiled), "%s.jinja.pyc"),
         autoescape=True,
         undefined=jinja2.ChainableUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    found.filters |= {"shown": shown, "exact": json.dumps, "words": words, "number_of": number_of}
+    found.filters |= {
+        "shown": shown,
+        "exact": json.dumps,
+        "words": words,
+        "number_of": number_of,
+        "ranked": ranked,
+    }
     return found
 
 

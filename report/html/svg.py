@@ -10,11 +10,12 @@ from html import escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ipvae.report.pictures.canvas import DPI
+from ipvae.report.pictures.canvas import DPI, THEMED
 
 POINTS = 72
 """SVG units per inch."""
 RADIUS = 5
+_NAMES = {colour.lower(): name for colour, name in THEMED.items()}
 NOTHING = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 
@@ -39,6 +40,7 @@ class Drawn:
     svg : a file's text
     inline : the same to stand in a page
     png : a file's bytes
+    figure : Matplotlib's, as it was drawn
     """
 
     name: str
@@ -46,6 +48,7 @@ class Drawn:
     svg: str
     inline: str
     png: bytes
+    figure: Figure
 
 
 def drawn(figure: Figure, name: str, alt: str, points: Sequence[Point] = ()) -> Drawn:
@@ -68,7 +71,7 @@ def drawn(figure: Figure, name: str, alt: str, points: Sequence[Point] = ()) -> 
         figure.savefig(text, format="svg", metadata=NOTHING)
         figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
     svg = _own_ids(text.getvalue(), name)
-    return Drawn(name, alt, svg, _inline(svg, figure, alt, points), png.getvalue())
+    return Drawn(name, alt, svg, _inline(svg, figure, alt, points), png.getvalue(), figure)
 
 
 def _pin(axes: Axes) -> None:
@@ -96,7 +99,17 @@ def _inline(svg: str, figure: Figure, alt: str, points: Sequence[Point]) -> str:
     head = re.sub(r'\s(?:width|height|id)="[^"]*"', "", head)
     role = "group" if points else "img"
     head += f' role="{role}" aria-label="{escape(alt)}" preserveAspectRatio="xMidYMid meet">'
-    return head + rest.removesuffix("</svg>") + _groups(figure, points) + "</svg>"
+    return head + _themed(rest.removesuffix("</svg>")) + _groups(figure, points) + "</svg>"
+
+
+def _themed(svg: str) -> str:
+    """Put the page's own colours in the place of the figure's: dark ones on a dark screen."""
+    return re.sub(r"\b(fill|stroke): (#[0-9a-fA-F]{6})\b", _variable, svg)
+
+
+def _variable(found: re.Match[str]) -> str:
+    name = _NAMES.get(found[2].lower())
+    return found[0] if name is None else f"{found[1]}: var(--{name})"
 
 
 def _groups(figure: Figure, points: Sequence[Point]) -> str:

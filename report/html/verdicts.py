@@ -6,6 +6,7 @@ from typing import Any
 
 from ipvae.energy.headline import first_parts
 from ipvae.report.html.counted_nouns import number_of
+from ipvae.report.limits import fits_text
 from ipvae.report.numbers import band, error, fit, nano, percent, three, whole
 
 HOLDS, FAILS, OPEN, FIGURE = "holds", "fails", "open", "figure"
@@ -27,8 +28,12 @@ class Verdict:
 
 
 def verdicts(result: Mapping[str, Any]) -> list[Verdict]:
-    """Judge a report's result; what it does not hold is left out."""
-    return [*_exact(result), *_limits(result), *_quality(result), *_cost(result)]
+    """Judge a report's result, what is asked first in front; what it does not hold is left out."""
+    fits, *proofs = [*_limits(result)] or [None]
+    spent, *rest = [*_energy(result)] or [None]
+    merit, *later = _quality(result)
+    first = [*_exact(result), fits, spent, merit, _cost(result)]
+    return [one for one in (*first, *rest, *later, *proofs) if one is not None]
 
 
 def _exact(result: Mapping[str, Any]) -> Iterator[Verdict]:
@@ -53,15 +58,7 @@ def _exact(result: Mapping[str, Any]) -> Iterator[Verdict]:
 def _limits(result: Mapping[str, Any]) -> Iterator[Verdict]:
     check = result.get("check")
     if check is not None:
-        if check["ok"]:
-            low, high = check["cores_range"]
-            cores = number_of(high, "core")
-            if low != high:
-                cores = f"{low} to {cores}"
-            yield Verdict(HOLDS, "Fits", f"{check['target']}, on {cores} by a model of memory")
-        else:
-            broken = ", ".join(dict.fromkeys(line["rule"] for line in check["violations"]))
-            yield Verdict(FAILS, "Fits", f"not {check['target']}: {broken} exceeded")
+        yield _fits(check)
         proved = check["overflow_proved"]
         text = (
             f"impossible: {len(check['intervals'])} intervals proved" if proved else "not excluded"
@@ -80,6 +77,13 @@ def _limits(result: Mapping[str, Any]) -> Iterator[Verdict]:
         else:
             text += " (drives, inputs, messages)"
         yield Verdict(FIGURE if number else HOLDS, "Saturation", text)
+
+
+def _fits(check: Mapping[str, Any]) -> Verdict:
+    if check["ok"]:
+        return Verdict(HOLDS, "Fits", fits_text(check))
+    broken = ", ".join(dict.fromkeys(line["rule"] for line in check["violations"]))
+    return Verdict(FAILS, "Fits", f"not {check['target']}: {broken} exceeded")
 
 
 def _quality(result: Mapping[str, Any]) -> Iterator[Verdict]:
@@ -104,19 +108,29 @@ def _quality(result: Mapping[str, Any]) -> Iterator[Verdict]:
 
 
 def _spread(result: Mapping[str, Any]) -> str:
-    """Spread of R2 over images, where it is known."""
+    """Spread of R2 over images, and over seeds, where they are known."""
     found = result.get("quality_by_image", {}).get("r2")
-    return "" if found is None or found["sd"] is None else f"; sd of R2 {fit(found['sd'])}"
+    if found is None or found["sd"] is None:
+        return ""
+    text = f"; sd of R2 {fit(found['sd'])} over images"
+    seeds = result.get("seeds")
+    if seeds and seeds["quality"]["r2_sd"] is not None:
+        number = len(seeds["seeds"])
+        text += f", {fit(seeds['quality']['r2_sd'])} over {number_of(number, 'seed')}"
+    return text
 
 
-def _cost(result: Mapping[str, Any]) -> Iterator[Verdict]:
+def _cost(result: Mapping[str, Any]) -> Verdict:
     counts = result["counts"]
     text = f"{whole(counts['synaptic_ops'])} synaptic operations, {whole(counts['spikes'])} spikes"
     spread = result.get("by_image", {})
     if {"synaptic_ops", "spikes"} <= spread.keys():
         ops, spikes = (whole(spread[name]["sd"]) for name in ("synaptic_ops", "spikes"))
         text += f" (sd over images {ops} and {spikes})"
-    yield Verdict(FIGURE, "Cost of an image", text)
+    return Verdict(FIGURE, "Cost of an image", text)
+
+
+def _energy(result: Mapping[str, Any]) -> Iterator[Verdict]:
     found = result.get("headline")
     if found is not None:
         yield from headline_verdicts(found)

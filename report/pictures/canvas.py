@@ -30,6 +30,19 @@ WIDE = 540
 SIGNED, UNSIGNED = "RdBu_r", "gray"
 PAPER = "#ffffff"
 GAP = "#e6e6e6"
+DARK, LIGHT = "#101010", "#fdfdfd"
+"""Of words on a coloured ground: the same on any page."""
+THEMED = {
+    "#000000": "ink",
+    INK: "ink",
+    GREY: "grey",
+    PAPER: "paper",
+    GAP: "gap",
+    BLUE: "blue",
+    ORANGE: "orange",
+    GREEN: "green",
+}
+"""Colours for which a page has its own, light and dark, by the name of its variable."""
 STYLE = {
     "font.family": ["DejaVu Sans"],
     "font.size": 9.0,

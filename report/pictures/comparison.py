@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
 from ipvae.report.numbers import MICRO, tick
 from ipvae.report.pictures.canvas import DPI, GREY, PAPER, drawing, title
@@ -23,6 +23,9 @@ WIDE, TALL, HEAD, AXIS, LINE = 1260, 260, 92, 70, 22
 """Pixels: width; heights of a row, of what is above it and below it, of a line of the legend."""
 LEGEND_COLUMNS = 3
 EXACT = "integers"
+PART = "dynamic"
+"""Part of the energy that is drawn; static energy is not added to it."""
+TICKS_LEAST = 3
 NO_TOOL = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 Point = Mapping[str, Any]
@@ -65,7 +68,8 @@ def comparison_figure(subjects: Sequence[Mapping[str, Any]], of: str, energy: st
     ----------
     subjects : `name`, `kind`, `stop` and `curve` each, as `ipvae compare --json` has them
     of : which images, for the title
-    energy : which model's energies are drawn: a line at the upper end, the band down to the lower
+    energy : which model's dynamic energies are drawn: a line at the upper end, the band down to
+        the lower
 
     Raises
     ------
@@ -96,7 +100,7 @@ def _draw_all(figure: Figure, subjects: Sequence[Mapping[str, Any]], of: str, en
     columns: dict[str, Place] = {
         "step": lambda point: (point["step"], point["step"]),
         "operations an image": lambda point: (point["operations"], point["operations"]),
-        f"µJ an image ({energy})": lambda point: _microjoules(point, energy),
+        f"µJ an image ({energy}, {PART})": lambda point: _microjoules(point, energy),
     }
     rows, height = _rows(subjects), _height(subjects)
     looks = [_look(i, subject) for i, subject in enumerate(subjects)]
@@ -111,16 +115,16 @@ def _draw_all(figure: Figure, subjects: Sequence[Mapping[str, Any]], of: str, en
         line[0].set_title(ROWS[key])
         _set_heights(line[0], key, subjects)
     for axes, name in zip(panels[-1], columns, strict=True):
-        _set_logarithmic(axes)
+        _set_logarithmic(axes, powers_of_two=name == "step")
         axes.set_xlabel(name)
     _legend(figure, subjects, looks)
-    below = f"{of}; energy is modelled, not measured; what is below a frame is cut"
+    below = f"{of}; energy is modelled, not measured"
     title(figure, "What it costs, and what it buys", below)
 
 
 def _microjoules(point: Point, model: str) -> tuple[float, float] | None:
     for row in point.get("energy", []):
-        if row["model"] == model:
+        if row["model"] == model and row.get("part", PART) == PART:
             return row["low_j"] * MICRO, row["high_j"] * MICRO
     return None
 
@@ -167,21 +171,62 @@ RING = {
 
 
 def _set_heights(axes: Axes, key: str, subjects: Sequence[Mapping[str, Any]]) -> None:
-    """From a little below the worst last value of all, or 0, to 1."""
-    last = [subject["curve"][-1].get(key, 1.0) for subject in subjects]
-    least = min((value for value in last if np.isfinite(value)), default=0.0)
-    bottom = 0.0 if key == "zeros" else max(0.0, math.floor(10 * (least - 0.05)) / 10)
-    edge = 0.02 * (1.0 - bottom)  # for marks at the ends
-    axes.set_ylim(bottom - (edge if key == "zeros" else 0.0), 1.0 + edge)
+    """From a little below the least value of all, or 0, to 1; far below -1 on a scale of powers."""
+    values = [point.get(key, 1.0) for subject in subjects for point in subject["curve"]]
+    least = min((value for value in values if np.isfinite(value)), default=0.0)
+    if least < -1:
+        _set_powers(axes, least)
+        return
+    bottom = 0.0 if key == "zeros" else math.floor(10 * (least - 0.05)) / 10
+    bottom = bottom if key == "r2" else max(0.0, bottom)
+    edge = 0.06 * (1.0 - bottom)  # for marks at the ends
+    axes.set_ylim(bottom - edge, 1.0 + edge)
     if key != "r2":
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
 
 
-def _set_logarithmic(axes: Axes) -> None:
+def _set_powers(axes: Axes, least: float) -> None:
+    """Heights from -1 to 1 as they are, below -1 by powers of ten."""
+    decades = math.ceil(math.log10(-1.1 * least))
+    axes.set_yscale("symlog", linthresh=1, linscale=max(1.0, 0.7 * decades))
+    axes.set_ylim(-(10.0**decades), 1.2)
+    every = -(-decades // 4)
+    powers = [-(10.0**n) for n in range(0, decades + 1, every)]
+    axes.yaxis.set_major_locator(FixedLocator([*reversed(powers), 0.0, 0.5, 1.0]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_title(f"{axes.get_title(loc='left')}, logarithmic below -1")
+
+
+def _set_logarithmic(axes: Axes, *, powers_of_two: bool) -> None:
+    """Set a logarithmic axis with at least three ticks, each with its number."""
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(numticks=9))
+    low, high = axes.get_xlim()
+    ticks = octaves(low, high) if powers_of_two else []
+    axes.xaxis.set_major_locator(FixedLocator(ticks or decades(low, high)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: tick(value))
+
+
+def octaves(low: float, high: float) -> list[float]:
+    """Return powers of two between the ends, at most nine; none where there is but one."""
+    first, last = math.ceil(math.log2(low)), math.floor(math.log2(high))
+    every = max(1, -(-(last - first + 1) // 9))
+    return [2.0**n for n in range(first, last + 1, every)] if last > first else []
+
+
+def decades(low: float, high: float) -> list[float]:
+    """Return powers of ten between the ends, with 3 or 2 and 5 times these where they are few."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    every = max(1, -(-(last - first) // 8))
+    found: list[float] = []
+    for factors in ((1,), (1, 3), (1, 2, 5), range(1, 10), (n / 10 for n in range(10, 100))):
+        marks = list(factors)
+        found = [f * 10.0**n for n in range(first, last + 1, every) for f in marks]
+        found = [at for at in found if low <= at <= high]
+        if len(found) >= TICKS_LEAST:
+            break
+    return found
 
 
 def _legend(

@@ -8,11 +8,10 @@ import io
 import math
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.image import imsave
 
-from ipvae.report.pictures.canvas import PAPER, UNSIGNED, colours
+from ipvae.report.pictures.canvas import colours
 from ipvae.report.pictures.tiles import mosaic
 
 SIDE = 64
@@ -20,6 +19,8 @@ SIDE = 64
 TILE_PIXELS = 500_000
 """Of all tiles of a dictionary."""
 COLUMNS = 32
+LEVELS = 256
+"""Of grey."""
 
 
 def thumbnails(
@@ -34,9 +35,9 @@ def thumbnails(
     shape : height and width
     signed : whether pixels of the data are below 0 too
     """
-    scale = {**colours(images, signed=signed), "cmap": UNSIGNED}
+    scale = colours(images, signed=signed)
     rows = [
-        [data_uri(pixels.reshape(small), scale) for pixels in found]
+        [data_uri(pixels.reshape(small), scale["vmin"], scale["vmax"]) for pixels in found]
         for found, small in (shrunk(row, shape) for row in (images, *others))
     ]
     return rows[0], rows[1:]
@@ -59,9 +60,27 @@ def dictionary_tiles(
     end = float(np.quantile(np.abs(tiles[order]), 0.999)) or 1.0
     columns = min(COLUMNS, math.ceil(math.sqrt(2 * len(order))))
     laid = mosaic(tiles[order], small, columns)
-    colour = mpl.colormaps[UNSIGNED].with_extremes(bad=PAPER)
-    address = data_uri(laid, {"cmap": colour, "vmin": -end, "vmax": end})
-    return address, {"tiles": len(order), "end": end, "columns": columns}
+    return data_uri(laid, -end, end), {
+        "tiles": len(order),
+        "end": end,
+        "columns": columns,
+        "shape": small,
+        "sprite": laid.shape,
+    }
+
+
+def zoomed(shape: tuple[int, int], large: int, small: int) -> str:
+    """Size of an image and its enlargement, as CSS: pixels become whole numbers of pixels.
+
+    Parameters
+    ----------
+    shape : height and width of an image
+    large, small : pixels of the longer side, at most, on a screen and on a phone or on paper
+    """
+    height, width = shape
+    zooms = (max(1, wide // max(shape)) for wide in (large, small))
+    sizes = zip(("w", "h", "large", "small"), (width, height, *zooms), strict=True)
+    return "; ".join(f"--{name}: {value}" for name, value in sizes)
 
 
 def shrunk(images: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int]]:
@@ -77,9 +96,17 @@ def shrunk(images: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, tupl
     return cut.reshape(len(images), -1), small
 
 
-def data_uri(pixels: np.ndarray, scale: dict[str, Any]) -> str:
-    """Address of an image (height, width) on a colour scale; of the same bytes for the same."""
+def data_uri(pixels: np.ndarray, low: float, high: float) -> str:
+    """Address of a grey image (height, width); NaN is white; of the same bytes for the same.
+
+    Parameters
+    ----------
+    pixels : (height, width) real
+    low, high : values that are black and white; what lies beyond is cut
+    """
+    levels = np.clip((pixels - low) / (high - low) * LEVELS, 0, LEVELS - 1)
+    shown = np.where(np.isnan(levels), LEVELS - 1, levels).astype(np.uint8)
     file = io.BytesIO()
     silent: Any = {"Software": None}
-    imsave(file, pixels, format="png", metadata=silent, **scale)
+    imsave(file, np.repeat(shown[:, :, None], 3, axis=2), format="png", metadata=silent)
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -18,6 +18,7 @@ from ipvae.cli.command_groups import ENTRIES, GROUPS, Commands, first_sentence
 from ipvae.cli.main import app
 from ipvae.export.options import LAYOUTS
 from ipvae.workflows.running.backends import BACKENDS
+from ipvae.workflows.running.stopping import TOLERANCES
 
 HEAVY = ("numpy", "h5py", "numba", "torch", "scipy", "sklearn", "matplotlib", "lava", "safetensors")
 LIGHT = ("check", "diff", "doctor", "export", "info", "run", "verify")
@@ -78,9 +79,29 @@ def test_help_has_examples_that_are_taken_and_defaults(command, name):
             assert "[default: " in option.get_help_record(context)[1], option.name
 
 
+@pytest.mark.parametrize("name", ["train", "evaluate", "compare", "report"])
+def test_every_option_says_its_default_and_what_it_takes(name):
+    """But for those that are required or are switches; no metavar is a type's name."""
+    made, more = context_of(name, resilient_parsing=True)
+    context = made.make_context(name, [], **more)
+    looked_at = []
+    for option in made.params:
+        if option.param_type_name != "option" or option.is_flag or option.name == "help":
+            continue
+        words, text = option.get_help_record(context)
+        assert "<" not in words, option.name
+        assert option.required or "[default: " in text, option.name
+        looked_at.append(option.name)
+    assert len(looked_at) > 10
+
+
 @pytest.mark.parametrize(
     ("name", "option", "names"),
     [
+        ("train", "preset", ("digits", "patches", "mnist")),
+        ("train", "device", ("cpu", "cuda", "mps")),
+        ("evaluate", "inference", ("model", "lca")),
+        ("evaluate", "stop", tuple(TOLERANCES)),
         ("run", "backend", BACKENDS),
         ("check", "target", tuple(TARGETS)),
         ("export", "layout", LAYOUTS),

@@ -110,3 +110,13 @@ def test_the_tutorial_is_shown_with_its_outputs():
     for promised in (*PROMISED, PICTURE):
         assert promised in shown, promised
     assert "\\x1b" not in shown
+
+
+def test_the_tutorial_that_is_kept_has_no_times_of_a_run_and_is_left_alone():
+    """`make tutorial` writes below build/, which git ignores; only --keep changes docs/."""
+    assert "'name': 'stderr'" not in outputs(NOTEBOOK)
+    script = (ROOT / "scripts" / "run_tutorial.py").read_text()
+    made = [line for line in (ROOT / "Makefile").read_text().splitlines() if "run_tutorial" in line]
+    assert made == ["\t$(BIN)/python scripts/run_tutorial.py"]
+    assert 'OUT = ROOT / "build" / "tutorial.ipynb"' in script
+    assert "build/" in (ROOT / ".gitignore").read_text().split()

@@ -110,11 +110,15 @@ ENERGY = [
 
 @pytest.fixture(scope="session")
 def run_still():
-    """Run a command on a machine whose energy counters are not read: no two runs take the same."""
+    """Run a command on one day, on a machine whose energy counters are not read.
+
+    No two runs take the same energy.
+    """
 
     def run(*words):
         with pytest.MonkeyPatch.context() as patch:
             watch = once.this_machine
+            patch.setenv("SOURCE_DATE_EPOCH", "1700000000")
             patch.setattr(once, "this_machine", lambda _: watch("elsewhere"))
             assert run_command(["--quiet", *map(str, words)]) == 0
 

@@ -114,6 +114,12 @@ def with_named_readouts(network):
     return replace(network, provenance={"readouts": ["decoder", "classes"]})
 
 
+def mean(value):
+    """A mean count: no digits after the point of an integer, nor from 1,000 on."""
+    whole = value == int(value) or round(value, 1) >= 1000
+    return f"{value:,.0f}" if whole else f"{value:,.1f}"
+
+
 FIRST = ("Energy of an image", "Width of the band", "Time of an image", "Energy-delay product")
 """Titles of the verdicts that say what an image takes on Loihi 2."""
 

@@ -112,13 +112,21 @@ def test_the_rules_of_an_installed_toolchain_are_read():
     assert rules["lava-nc"] == "==0.10.0"
 
 
+def test_the_first_line_says_what_to_do_first():
+    broken, needed = Finding("x", BROKEN, False, "no x"), Finding("y", MISSING, True, "no y", "get")
+    first = Diagnosis((broken, needed)).shown()[0]
+    assert first == "NOT READY: y is missing; do first: get (1 more below)"
+    assert Diagnosis((broken,)).shown()[0] == "NOT READY: x is broken; do first: no x"
+
+
 def test_what_is_missing_but_optional_is_no_fault():
     ok, away = Finding("a", OK, True, "1"), Finding("b", MISSING, False, "no", "get it")
     found = Diagnosis((ok, away))
     assert found.ok
     assert not Diagnosis((ok, Finding("c", MISSING, True, "no"))).ok
     assert not Diagnosis((ok, Finding("c", BROKEN, False, "no"))).ok
-    assert found.shown()[1] == "missing b            no; get it"
+    assert found.shown()[0] == "ready: the core chain works here"
+    assert found.shown()[2] == "missing b            no; get it"
     assert found.rows() == [("a", "ok: 1"), ("b", "missing: no; get it")]
     assert found.with_advice(str.upper).checks == (ok, replace(away, advice="GET IT"))
 

@@ -59,8 +59,11 @@ def test_a_network_of_lava_dl_is_described_as_from_its_file(small, tmp_path):
     found = ipvae.describe(network)
     assert found.facts == ipvae.describe(tmp_path / "x.net").facts
     assert found.facts["neurons"] == 15
-    assert found.shown()[0].title == "lava-dl network"
-    assert [row[0] for row in found.shown()[1].rows] == ["1 dense", "2 dense"]
+    what, following, facts, layers = found.shown()
+    assert what == "lava-dl network: input 6, 15 neurons in 2 layers, 50 synapses, CUBA"
+    assert following == "next: ipvae run NET.h5 --backend lava --images FILE.npy"
+    assert facts.title == "lava-dl network"
+    assert [row[0] for row in layers.rows] == ["1 dense", "2 dense"]
 
 
 def test_arrays_and_files_of_images_are_taken_alike(small, tmp_path):

@@ -1,22 +1,34 @@
-"""What a network or a trained model is."""
+"""What a network, a trained model or a trace is."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
 from ipvae.network.io.lava_dl_file import is_plain, read_plain
 from ipvae.network.io.network_file import read_network
 from ipvae.network.lava_dl_network import PlainNetwork
+from ipvae.network.traces.trace import Trace, read_trace
+from ipvae.workflows.describe.summary import (
+    lava_dl_summary,
+    model_summary,
+    network_summary,
+    trace_facts,
+    trace_summary,
+)
+from ipvae.workflows.other_files import MODEL, NETWORK, TRACE, known_file
 from ipvae.workflows.results import Result, Table
 
 if TYPE_CHECKING:
     from ipvae.float_models.checkpoint import Checkpoint
 
+    Subject = IntNetwork | PlainNetwork | Checkpoint | Trace
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Description(Result):
-    """Facts of a network or a trained model.
+    """Facts of a network, a trained model or a trace.
 
     Attributes
     ----------
@@ -26,11 +38,14 @@ class Description(Result):
         JSON data; `layers`, where it has them, is a list of dict.
     layer_table : Table or None
         The layers as text.
+    summary : tuple of str
+        What is asked first: what it is and how large, how good, whether it fits, what to do next.
     """
 
     name: str
     facts: dict[str, Any]
     layer_table: Table | None = None
+    summary: tuple[str, ...] = ()
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the facts but those of layers: pairs of name and text."""
@@ -41,21 +56,22 @@ class Description(Result):
         ]
 
     def shown(self) -> list[Table | str]:
-        """Return a table of the facts, and one of the layers."""
+        """Return the summary, a table of the facts, and one of the layers."""
         facts = Table(self.name, ["", ""], [list(row) for row in self.rows()])
-        return [facts] if self.layer_table is None else [facts, self.layer_table]
+        layers = [] if self.layer_table is None else [self.layer_table]
+        return [*self.summary, facts, *layers]
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON data, with the keys of `ipvae info --json`."""
         return self.facts
 
 
-def describe(subject: "IntNetwork | PlainNetwork | Checkpoint | str | Path") -> Description:
-    """Describe a network or a trained model.
+def describe(subject: "Subject | str | Path") -> Description:
+    """Describe a network, a trained model or a trace.
 
     Parameters
     ----------
-    subject : network, trained model, or the path of one
+    subject : network, trained model, trace, or the path of one
 
     Raises
     ------
@@ -73,29 +89,43 @@ def describe(subject: "IntNetwork | PlainNetwork | Checkpoint | str | Path") -> 
     return _describe(subject, "")
 
 
-def _read(path: Path) -> "IntNetwork | PlainNetwork | Checkpoint":
+def _read(path: Path) -> "Subject":
+    known = known_file(path)
+    if known is not None and known.kind not in (NETWORK, MODEL, TRACE):
+        raise InputError(
+            f"{known.path}: a network, a trained model or a trace is described here; this "
+            f"{known.text}"
+        )
+    if known is not None and known.kind == TRACE:
+        return read_trace(path)
     if is_plain(path):
         return read_plain(path)
-    if path.suffix == ".h5":
+    if path.suffix == ".h5" or (known is not None and known.kind == NETWORK):
         return read_network(path)
     from ipvae.workflows.models import load_model
 
     return load_model(path)
 
 
-def _describe(subject: "IntNetwork | PlainNetwork | Checkpoint", name: str) -> Description:
+def _describe(subject: "Subject", name: str) -> Description:
+    given = name or "NET.h5"
+    if isinstance(subject, Trace):
+        facts = trace_facts(subject)
+        return Description(name or facts["kind"], facts, None, trace_summary(facts, name or "A.h5"))
     if isinstance(subject, PlainNetwork):
         from ipvae.workflows.describe.lava_dl_network import layer_table, network_facts
 
         facts = network_facts(subject)
-        return Description(name or facts["kind"], facts, layer_table(facts))
+        said = lava_dl_summary(facts, given)
+        return Description(name or facts["kind"], facts, layer_table(facts), said)
     if isinstance(subject, IntNetwork):
         from ipvae.workflows.describe.integer_network import layer_table, network_facts
 
         facts = network_facts(subject)
-        return Description(name or facts["kind"], facts, layer_table(facts))
+        said = network_summary(subject, facts, given)
+        return Description(name or facts["kind"], facts, layer_table(facts), said)
     facts = model_facts(subject)
-    return Description(name or facts["kind"], facts)
+    return Description(name or facts["kind"], facts, None, model_summary(facts, name or "MODEL"))
 
 
 def model_facts(model: "Checkpoint") -> dict[str, Any]:

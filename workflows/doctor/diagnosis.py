@@ -60,9 +60,18 @@ class Diagnosis(Result):
         return {"ok": self.ok, "checks": [asdict(f) for f in self.checks]}
 
     def shown(self) -> list[Table | str]:
-        """Return a line for each finding and one for all."""
-        end = "the core chain works here" if self.ok else "not all of it works here: see above"
-        return [*(f"{f.state:8}{f.name:13}{_text(f)}" for f in self.checks), end]
+        """Return whether all is ready and what to do first, then a line for each finding."""
+        return [self._verdict(), *(f"{f.state:8}{f.name:13}{_text(f)}" for f in self.checks)]
+
+    def _verdict(self) -> str:
+        """Say whether the core chain works, or the one thing to do first."""
+        if self.ok:
+            return "ready: the core chain works here"
+        bad = [f for f in self.checks if f.state != OK and (f.needed or f.state == BROKEN)]
+        first = min(bad, key=lambda f: not f.needed)
+        others = f" ({len(bad) - 1} more below)" if len(bad) > 1 else ""
+        what = first.advice or first.found
+        return f"NOT READY: {first.name} is {first.state}; do first: {what}{others}"
 
 
 def _text(finding: Finding) -> str:

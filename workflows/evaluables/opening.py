@@ -11,6 +11,8 @@ from ipvae.workflows.evaluables.base import Evaluable
 from ipvae.workflows.evaluables.model import EvaluableLca, EvaluableModel
 from ipvae.workflows.evaluables.network import EvaluableNetwork
 from ipvae.workflows.models import load_model, model_folder
+from ipvae.workflows.other_files import NETWORK as NETWORK_FILE
+from ipvae.workflows.other_files import refuse_other
 from ipvae.workflows.running.stopping import StopChoice
 
 INFERENCES = ("model", "lca")
@@ -73,6 +75,7 @@ def opened(given: ModelOrNetwork) -> Opened:
         )
     path = Path(given)
     if path.suffix == NETWORK:
+        refuse_other(path, NETWORK_FILE)
         return Opened(read_network(path), given, path.stem)
     _refuse_others(path)
     folder = model_folder(given)

@@ -96,14 +96,17 @@ def _versions() -> dict[str, Any]:
             "numpy": np.__version__,
         }
     }
+    return {**found, "made": _made()}
+
+
+def _made() -> str:
+    """Date of the report: today's (UTC), or the one in the environment, for the same bytes."""
     epoch = os.environ.get(EPOCH)
-    if epoch is not None:
-        found["made"] = _date(epoch)
-    return found
+    return datetime.now(timezone.utc).date().isoformat() if epoch is None else _date(epoch)
 
 
 def _date(epoch: str) -> str:
-    """ISO date of a number of seconds since 1970; no clock is read."""
+    """ISO date and time of a number of seconds since 1970."""
     try:
         return datetime.fromtimestamp(int(epoch), timezone.utc).isoformat()
     except (ValueError, OverflowError, OSError) as error:

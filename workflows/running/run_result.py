@@ -1,14 +1,18 @@
 """What a run gave."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ipvae.errors import InputError
 from ipvae.network.traces.totals import Totals
 from ipvae.network.traces.trace import Trace
 from ipvae.report.numbers import percent
 from ipvae.workflows.results import Result, Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COUNTED = ("spikes", "zeros", "saturations", "saturations_by_variable")
 
@@ -99,6 +103,28 @@ class RunResult(Result):
                 ["saturations", str(of_run["saturations"])],
             ]
         return [Table(f"{network} on {self.backend}", ["", ""], rows)]
+
+    def plot(self) -> "Figure":
+        """Return a raster of what the code sent for the first image; it needs matplotlib.
+
+        Raises
+        ------
+        InputError
+            If the counts of the code were not recorded.
+        """
+        from ipvae.workflows.reporting.pictures import require_matplotlib
+
+        require_matplotlib("plot")
+        from ipvae.report.figures.raster import raster
+
+        samples = [] if self.trace is None else self.trace.samples
+        sent = samples[0].get(self.code, {}).get("z") if samples else None
+        if sent is None:
+            raise InputError(
+                "plot: the counts of the code were not recorded; run again with record='all' or "
+                "record=('z',)"
+            )
+        return raster(sent).figure
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON data, with the keys of `ipvae run --json`."""

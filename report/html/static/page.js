@@ -58,3 +58,23 @@ const reach = () => {
 };
 addEventListener("resize", reach);
 reach();
+
+// The section that is being read is marked in the navigation, and its name is kept in sight.
+const links = new Map([...document.querySelectorAll("nav a")].map((a) => [a.hash.slice(1), a]));
+const heads = [...links.keys()].map((id) => document.getElementById(id)).filter(Boolean);
+const bar = document.querySelector("nav ul");
+let marked = null;
+const mark = () => {
+  const line = bar.getBoundingClientRect().bottom + 40;
+  const last = heads.filter((head) => head.getBoundingClientRect().top <= line).pop();
+  const link = last ? links.get(last.id) : null;
+  if (link === marked) return;
+  if (marked) marked.removeAttribute("aria-current");
+  marked = link;
+  if (!link) return;
+  link.setAttribute("aria-current", "true");
+  bar.scrollLeft = link.offsetLeft - bar.offsetLeft - (bar.clientWidth - link.offsetWidth) / 2;
+};
+addEventListener("scroll", mark, { passive: true });
+addEventListener("resize", mark);
+mark();

@@ -133,7 +133,7 @@ def test_counts_and_energies_are_those_of_report(command, here, subjects, mixed,
         for row in point["energy"]
     ]
     assert rows == [row for row in found["energy"] if row["kind"] == "modelled"]
-    assert [row["model"] for row in rows].count(ENERGY) == 1
+    assert [row["model"] for row in rows].count(ENERGY) == 2
     assert subjects[name]["checksum"] == found["checksum"]
     assert at(subjects[name], step)["r2"] == found["quality"]["r2"]
 
@@ -199,7 +199,8 @@ def test_table_has_a_line_for_each_and_names_the_model_of_energy(command, here):
     assert status == 0
     assert out.startswith("No Loihi 2 was measured")
     assert ENERGY in out
-    (eight,) = [line for line in out.splitlines() if line.startswith("eight.h5 ")]
+    eight, spent = (line for line in out.splitlines() if line.startswith("eight.h5 "))
+    assert spent.count(" to ") == 3
     (gauss,) = [line for line in out.splitlines() if line.startswith("gvae-linear ")]
     assert "of 20" in eight and "integers" in eight
     assert "one shot" in gauss and "none" in gauss

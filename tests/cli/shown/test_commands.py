@@ -110,10 +110,19 @@ def test_evaluate_with_a_stop(both, home, shown):
     assert shown.rows_below(text, "many.h5, 40 images")[1][0] == "up to 400"
 
 
+def _margin(line):
+    return 1 - line["found"] / line["allowed"]
+
+
 def test_check_shows_every_limit(both, shown):
     status, found, text = both("check", "large.h5")
     assert status == 0
     heads, *rows = shown.rows_below(text, "loihi2 limits")
+    filled = ("weight_magnitude", "payload_bits")
+    least = min((of for of in found["limits"] if of["rule"] not in filled), key=_margin)
+    first, used = text.splitlines()[0], f"{least['found']:,} of {least['allowed']:,}"
+    assert first.startswith("OK: fits loihi2, on ")
+    assert first.endswith(f"; tightest: {least['rule'].replace('_', ' ')}, {used}")
     assert heads == ["rule", "where", "found", "allowed"]
     assert rows == [
         [
@@ -140,19 +149,19 @@ def test_check_shows_its_plan(both, shown, cores):
     title = f"partition plan for {plan['target']} ({size} usable cores)"
     heads, *rows = shown.rows_below(text, title)
     assert heads == list(plan["readings"]) == ["optimistic", "conservative"]
-    columns = [planned(reading) for reading in plan["readings"].values()]
+    columns = [planned(reading, shown) for reading in plan["readings"].values()]
     assert rows == [[name, *(column[name] for column in columns)] for name in columns[0]]
     heads, *rows = shown.rows_below(text, "more cores (--cores N), conservative, per update")
     assert heads == ["cores", "operations of the busiest", "messages delivered"]
     assert rows == [
-        [str(row["cores"]), f"{row['busiest_synaptic_ops']:,.1f}", f"{row['deliveries']:,.1f}"]
+        [str(row["cores"]), shown.mean(row["busiest_synaptic_ops"]), shown.mean(row["deliveries"])]
         for row in plan["readings"]["conservative"]["pace"]
     ]
     assert f"how busy: {plan['activity']}" in text.splitlines()
     assert f"a range: {plan['model']}" in text.splitlines()
 
 
-def planned(reading):
+def planned(reading, shown):
     binding, ops = reading["binding"], reading["synaptic_ops_per_core"]
     low, high = reading["between_chips"].values()
     chips = reading["chips"]
@@ -172,11 +181,13 @@ def planned(reading):
         "limit that a fuller core meets": ", ".join(
             "-" if of is None else of["rule"] for of in broken
         ),
-        "operations per update: least busy core": f"{ops['least']:,.1f}",
-        "mean core": f"{ops['mean']:,.1f}",
-        "busiest core": f"{ops['busiest']:,.1f}",
+        "operations per update: least busy core": shown.mean(ops["least"]),
+        "mean core": shown.mean(ops["mean"]),
+        "busiest core": shown.mean(ops["busiest"]),
         "busiest core, busiest update": f"{ops['busiest_in_any_update']:,}",
-        "messages between chips, per update": f"{low:,.1f} to {high:,.1f}" if high else "none",
+        "messages between chips, per update": " to ".join(map(shown.mean, (low, high)))
+        if high
+        else "none",
     }
 
 
@@ -221,7 +232,18 @@ def test_info(both, home, shown):
     status, found, text = both("info", "net.h5")
     assert status == 0
     rows = shown.lines(text)
-    facts = {row[0]: row[1] for row in rows[2 : rows.index(["layers"])]}
+    what, quality, fits, following = text.splitlines()[:4]
+    layers, neurons = len(found["layers"]), found["neurons"]
+    shape = " x ".join(map(str, found["image_shape"]))
+    synapses = sum(layer["synapses"] for layer in found["layers"])
+    assert what == (
+        f"integer network: {shape} pixels, {neurons} neurons in {layers} layers, {synapses:,} "
+        "synapses"
+    )
+    assert quality == "quality: not in the file (ipvae evaluate net.h5)"
+    assert fits.startswith("fits loihi2, on ") and "; tightest: " in fits
+    assert following == "next: ipvae report net.h5 --out DIR"
+    facts = {row[0]: row[1] for row in rows[6 : rows.index(["layers"])]}
     assert facts == {
         key: str(value)
         for key, value in found.items()
@@ -252,5 +274,10 @@ def test_diff(both, home, shown, make_network):
         [of["name"], str(of["first"]), str(of["second"])] for of in found["differences"]
     ]
     assert sorted(row[1:3] for row in rows) == [["32768", "32000"], ["8", "7"]]
-    n = len(found["differences"])
-    assert text.splitlines()[-1].startswith(f"{n} field(s) differ; ")
+    first = next(of for of in found["differences"] if of["part"] == "runs")
+    assert text.splitlines()[0] == (
+        f"different: {len(found['differences'])} fields differ, from the same images they may "
+        f"compute different counts; first: {first['name']}"
+        + (f" ({first['detail']})" if first["detail"] else "")
+    )
+    assert "equal: a.h5 and a.h5 hold the same network" in both("diff", "a.h5", "a.h5")[2]

@@ -17,15 +17,17 @@ def test_verdicts_come_first_and_say_what_the_json_says(seen, shown):
     lines = text.splitlines()
     assert lines[0] == result["status"]
     quality, counts, stop = result["quality"], result["counts"], result["stop"]
-    said = dict(line.split(": ", 1) for line in lines[1:10])
-    assert len(said) == 9
+    said = dict(line.split(": ", 1) for line in lines[1:13])
+    assert list(said)[:4] == ["Bit-exact", "Fits", "Energy of an image", "Quality"]
+    assert len(said) == 12
     (low, high) = result["check"]["cores_range"]
     assert said["Fits"] == f"loihi2, on {f'{low} to {high}' if low < high else low} " + (
-        f"core{'s' * (high > 1)} by a model of memory"
+        f"core{'s' * (high > 1)} by a model of memory; tightest: {_tightest(result['check'])}"
     )
+    spread = f"{result['quality_by_image']['r2']['sd']:.4f} over images"
     assert said["Quality"] == (
         f"R2 {quality['r2']:.4f}, MSE {quality['mse']:.3e}, zeros {quality['zeros']:.1%} "
-        f"(3 images after 7 steps; sd of R2 {result['quality_by_image']['r2']['sd']:.4f})"
+        f"(3 images after 7 steps; sd of R2 {spread})"
     )
     if stop["step"] < 7:
         point = f"step {stop['step']}: R2 {stop['r2']:.4f}, at most 0.005 below the last"
@@ -41,6 +43,13 @@ def test_verdicts_come_first_and_say_what_the_json_says(seen, shown):
     )
 
 
+def _tightest(check):
+    """Of the limits that a larger network would meet."""
+    lines = [of for of in check["limits"] if of["rule"] not in ("weight_magnitude", "payload_bits")]
+    first = min(lines, key=lambda of: of["margin"])
+    return f"{first['rule'].replace('_', ' ')}, {first['found']:,} of {first['allowed']:,}"
+
+
 def test_the_energy_that_is_shown_first_is_loihi_2s(seen, shown):
     result, text = seen
     shown.check_headline(result, dict(line.split(": ", 1) for line in text.splitlines()[1:13]))
@@ -54,7 +63,7 @@ def test_counts_are_means_of_an_image(seen, shown):
     found = {}
     for row in rows:
         found |= dict(zip(row[::2], row[1::2], strict=True))
-    assert found == {name: f"{value:,.1f}" for name, value in result["counts"].items()}
+    assert found == {name: shown.mean(value) for name, value in result["counts"].items()}
 
 
 def test_layers_have_their_own_counts(seen, shown):
@@ -74,7 +83,7 @@ def test_layers_have_their_own_counts(seen, shown):
     for row, of in zip(rows, result["layers"], strict=True):
         assert row[0] == f"{of['layer']} {of['role']}"
         assert row[1] == str(of["neurons"])
-        assert row[2:] == [f"{of[key]:,.1f}" for key in list(keys.values())[1:]]
+        assert row[2:] == [shown.mean(of[key]) for key in list(keys.values())[1:]]
 
 
 def test_the_busiest_core_is_that_of_synaptic_operations(seen):
@@ -139,6 +148,6 @@ SANAFE = {"version": "2", "images": 4, "synaptic_events": 1234.25, "synaptic_ops
 @pytest.mark.parametrize(("equal", "words"), [(True, "equal to"), (False, "NOT equal to")])
 def test_a_simulators_events_are_set_against_our_operations(equal, words):
     assert report_text._simulated({**SANAFE, "equal": equal}) == (
-        f"SANA-FE 2: 1,234.2 synaptic events per image of the first 4, {words} our 1,230.5 "
+        f"SANA-FE 2: 1,234 synaptic events per image of the first 4, {words} our 1,230 "
         "synaptic operations"
     )

@@ -151,6 +151,8 @@ def test_paper_gets_every_step_and_nothing_that_needs_a_pointer(opened):
     assert len(visible(tab)) == tab.locator(".step").count()
     assert not tab.locator("#stepper").is_visible() and not tab.locator("nav").is_visible()
     assert tab.evaluate("document.documentElement.scrollWidth") == 680
+    ends = "() => [...document.querySelectorAll('.scroll, .tiles i, figure svg')].map("
+    assert max(tab.evaluate(ends + "(e) => e.getBoundingClientRect().right)")) <= 680
     assert tab.pdf(format="A4").startswith(b"%PDF")
 
 
@@ -175,7 +177,7 @@ CONTRAST = """() => {
   const found = [];
   for (const e of document.querySelectorAll('body *')) {
     const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
-    if (!own || ['SCRIPT', 'STYLE'].includes(e.tagName)) continue;
+    if (!own || ['SCRIPT', 'STYLE', 'style'].includes(e.tagName)) continue;
     const style = getComputedStyle(e);
     const colour = e.closest('svg') ? style.fill : style.color;
     const [a, b] = [light(rgb(colour)), light(under(e))];
@@ -186,6 +188,100 @@ CONTRAST = """() => {
 }"""
 
 
-def test_words_stand_out_from_what_is_behind_them(opened):
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_stand_out_from_what_is_behind_them(opened, scheme):
     """WCAG AA: 4.5 to 1. Words in the core map's cells lie on colours of their own."""
-    assert opened().evaluate(CONTRAST) == []
+    assert opened(color_scheme=scheme).evaluate(CONTRAST) == []
+
+
+LIGHTNESS = """(selector) => {
+  const e = document.querySelector(selector);
+  const c = getComputedStyle(e)[e.closest('svg') ? 'stroke' : 'backgroundColor'].match(/[\\d.]+/g);
+  return (0.299 * c[0] + 0.587 * c[1] + 0.114 * c[2]) / 255;
+}"""
+
+
+def test_on_a_dark_screen_page_and_figures_are_dark(opened):
+    """Curves are lighter than the page there, and darker than it in the light and on paper."""
+    curve = "#figure-convergence path[style*='--blue']"
+    dark, light = opened(color_scheme="dark"), opened()
+
+    def lightness(tab):
+        return tab.evaluate(LIGHTNESS, "body"), tab.evaluate(LIGHTNESS, curve)
+
+    page, line = lightness(dark)
+    assert page < 0.2 and line > 0.45
+    page, line = lightness(light)
+    assert page == 1 and line < 0.5
+    dark.emulate_media(media="print", color_scheme="dark")
+    assert lightness(dark) == (page, line)
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE])
+def test_the_navigation_stays_and_marks_what_is_read(opened, size):
+    tab = opened(size, reduced_motion="reduce")
+    for name in ("energy", "quality"):
+        tab.locator(f"nav a[href='#{name}']").click()
+        api.expect(tab.locator("nav a[aria-current]")).to_have_attribute("href", f"#{name}")
+        bar, head = (tab.locator(of).bounding_box() for of in ("nav", f"#{name}"))
+        assert bar["y"] == 0 and bar["height"] < 60
+        assert bar["height"] <= head["y"] < 150
+    current = tab.locator("nav a[aria-current]")
+    assert current.count() == 1
+    box = current.bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= size[0]
+
+
+@pytest.mark.parametrize(("size", "verdicts"), [((1400, 900), 99), (PHONE, 5)])
+def test_the_first_screen_has_the_verdicts(opened, size, verdicts):
+    """All of them on a desk; on a phone those that are asked first."""
+    tab = opened(size)
+    boxes = [one.bounding_box() for one in tab.locator(".verdicts li").all()[:verdicts]]
+    assert len(boxes) >= 5
+    assert all(box["y"] + box["height"] <= size[1] for box in boxes)
+
+
+@pytest.mark.parametrize("width", [360, 411, 768, 1024, 1280, 1400, 1920])
+def test_pixels_of_images_are_whole_pixels_of_the_screen(opened, width):
+    """At any width: no moire in the dictionary, all tiles of one size, within the page."""
+    tab = opened((width, 800))
+    sizes = tab.evaluate(
+        "() => [...document.querySelectorAll('.tiles i, .strip img')].filter("
+        "(e) => e.checkVisibility()).map((e) => ["
+        "e.clientWidth, e.clientHeight,"
+        "getComputedStyle(e).getPropertyValue('--w'), getComputedStyle(e).getPropertyValue('--h'),"
+        "getComputedStyle(e).imageRendering, e.getBoundingClientRect().right])"
+    )
+    assert len(sizes) >= 50
+    for across, down, w, h, rendering, right in sizes:
+        assert across % int(w) == 0 and across // int(w) == down // int(h) >= 1
+        assert rendering == "pixelated" and right <= width
+    sheet = tab.locator(".tiles i").first.evaluate(
+        "e => [getComputedStyle(e).backgroundSize, getComputedStyle(e).backgroundPosition,"
+        " e.clientWidth / 8]"
+    )
+    zoom = int(sheet[2])
+    assert sheet[:2] == [f"{82 * zoom}px {36 * zoom}px", f"-{zoom}px -{zoom}px"]
+
+
+def test_a_wide_table_says_that_it_scrolls(opened):
+    tab = opened(PHONE)
+    said = tab.evaluate(
+        "() => [...document.querySelectorAll('.scroll')].filter((e) => e.clientWidth).map((e) => ["
+        "e.scrollWidth > e.clientWidth, getComputedStyle(e, '::before').content])"
+    )
+    assert {wide for wide, _ in said} == {True, False}
+    assert all(("scroll sideways" in text) == wide for wide, text in said)
+    for caption in tab.locator("caption span:visible").all():
+        box = caption.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE[0]
+
+
+def test_every_figure_has_a_title_and_a_caption(opened):
+    titles = opened().evaluate(
+        "() => [...document.querySelectorAll('figure')].map((e) => ["
+        "e.querySelector('figcaption strong').textContent,"
+        "e.querySelector('figcaption').textContent.length])"
+    )
+    names = [name for name, _ in titles]
+    assert len(names) == len({*names}) == 9 and all(length > 40 for _, length in titles)

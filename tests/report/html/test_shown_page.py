@@ -12,6 +12,7 @@ from matplotlib.image import imread
 
 from ipvae.report.html.page import page as written
 from ipvae.report.html.verdicts import verdicts as verdicts_of
+from ipvae.report.limits import ranked, tightest
 
 MICRO = 1_000_000
 
@@ -45,8 +46,8 @@ def test_captions_and_heads_say_of_what_the_numbers_are(seen, shown):
         of = result["sanafe"]
         assert (
             f"SANA-FE {of['version']} ran the spikes of {of['images']} images: "
-            f"{of['synaptic_events']:,.1f} synaptic events per image, ours "
-            f"{of['synaptic_ops']:,.1f}: NOT equal." in text
+            f"{shown.mean(of['synaptic_events'])} synaptic events per image, ours "
+            f"{shown.mean(of['synaptic_ops'])}: NOT equal." in text
         )
 
 
@@ -105,7 +106,15 @@ def test_the_verdicts_of_the_page_are_those_of_the_json(seen, shown):
     pairs = re.findall(r'<strong>([^<]+)</strong><span class="text">([^<]+)</span>', page)
     found = [(title, unescape(text)) for title, text in pairs]
     shown.check_headline(result, dict(found))
-    assert [pair for pair in found if pair[0] not in shown.FIRST] == list(verdicts(result))
+    others = [pair for pair in found if pair[0] not in shown.FIRST]
+    assert sorted(others) == sorted(verdicts(result))
+
+
+def test_what_is_asked_first_is_in_front(seen):
+    """Bit-exact, fits, energy, quality and operations are the first five, and fill one screen."""
+    titles = re.findall(r'<strong>([^<]+)</strong><span class="text">', seen[1])
+    first = ["Bit-exact", "Fits", "Energy of an image", "Quality", "Cost of an image"]
+    assert titles[:5] == first and len(set(titles)) == len(titles) > 8
 
 
 def verdicts(result):
@@ -121,17 +130,22 @@ def verdicts(result):
     yield "Bit-exact", said
     (low, high), s = check["cores_range"], "s" * (check["cores_range"][1] != 1)
     cores = f"{high} core{s}" if low == high else f"{low} to {high} core{s}"
-    yield "Fits", f"loihi2, on {cores} by a model of memory"
+    first = min((of for of in check["limits"] if of["rule"] not in FILLED), key=_margin)
+    rule, used = first["rule"].replace("_", " "), f"{first['found']:,} of {first['allowed']:,}"
+    yield "Fits", f"loihi2, on {cores} by a model of memory; tightest: {rule}, {used}"
     yield "Overflow", f"impossible: {len(check['intervals'])} intervals proved"
     number = sum(sum(of.values()) for of in result["saturations"].values())
     said = f"{number:,} value{'s' * (number != 1)} stood" if number else "no value stood"
     upper = "log-rates: the upper one; at the lower one a neuron is silent"
     yield "Saturation", f"{said} at a limit ({upper})"
+    seeds = ""
+    if "seeds" in result:
+        seeds = f", {result['seeds']['quality']['r2_sd']:.4f} over 2 seeds"
     yield (
         "Quality",
         f"R2 {quality['r2']:.4f}, MSE {quality['mse']:.3e}, zeros {quality['zeros']:.1%} "
         f"({result['samples']} images after {result['steps']} steps; "
-        f"sd of R2 {result['quality_by_image']['r2']['sd']:.4f})",
+        f"sd of R2 {result['quality_by_image']['r2']['sd']:.4f} over images{seeds})",
     )
     stop = result["stop"]
     said = f"step {stop['step']}: R2 {stop['r2']:.4f}, at most 0.005 below the last"
@@ -147,6 +161,14 @@ def verdicts(result):
         f"{counts['synaptic_ops']:,.0f} synaptic operations, {counts['spikes']:,.0f} spikes"
         + _spread(result["by_image"]),
     )
+
+
+FILLED = ("weight_magnitude", "payload_bits")
+"""Rules whose range an export fills for any network."""
+
+
+def _margin(line):
+    return line["margin"]
 
 
 def _spread(each):
@@ -194,8 +216,10 @@ def test_the_dictionary_says_how_large_its_weights_are(result, ink, figures, sho
     text = shown.text_of(page)
     assert "adds to the image: 40 neurons, row by row" in text
     assert "-2 2 in units of a pixel" in text.replace("-22 in", "-2 2 in")
-    assert 'alt="Dictionary: 40 tiles, each' in page
-    assert f"max-width: {5 * 9}rem" in page
+    assert 'aria-label="Dictionary: 40 tiles, each' in page
+    places = re.findall(r'<i style="--x: (\d+); --y: (\d+)"></i>', page)
+    assert places == [(str(n % 9), str(n // 9)) for n in range(40)]
+    assert "--w: 8; --h: 6; --large: 5; --small: 4; --sprite-w: 82; --sprite-h: 36" in page
 
 
 def test_a_long_list_of_cores_is_cut_and_says_so(result, ink, figures, shown):
@@ -220,6 +244,15 @@ def test_a_limit_that_is_just_reached_holds(result, ink, figures, shown):
     ]
 
 
+def test_a_range_that_an_export_fills_is_the_last_limit_unless_it_is_exceeded():
+    used = {"weight_magnitude": 127, "cores": 60, "overflow": 100}
+    lines = [{"rule": r, "where": "", "found": n, "allowed": 128} for r, n in used.items()]
+    assert [line["rule"] for line in ranked(lines)] == ["overflow", "cores", "weight_magnitude"]
+    lines[0]["found"] = 129
+    assert ranked(lines)[0] == lines[0] == tightest(lines)
+    assert tightest([]) is None
+
+
 def told(result):
     return {verdict.title: verdict.text for verdict in verdicts_of(result)}
 
@@ -241,3 +274,14 @@ def test_cores_that_two_readings_give_are_a_range(result):
     assert told({**result, "check": check})["Fits"].startswith("loihi2, on 3 to 14 cores by")
     check["cores_range"] = [14, 14]
     assert told({**result, "check": check})["Fits"].startswith("loihi2, on 14 cores by")
+
+
+def test_title_date_and_every_seed_stand_on_top(seen, shown):
+    """The date is that of SOURCE_DATE_EPOCH, which the run had."""
+    result, page = seen
+    assert f"<title>{result['network']}: report</title>" in page
+    text = shown.text_of(page[page.index("<header>") : page.index("</header>")])
+    seeds = result.get("seeds")
+    spread = "" if seeds is None else " (spread over seeds 0, 1)"
+    assert text.rstrip().endswith(f"seed {result['seed']}{spread}; made 2023-11-14T22:13:20+00:00")
+    assert result["run"]["made"] == "2023-11-14T22:13:20+00:00"

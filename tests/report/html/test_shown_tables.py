@@ -15,7 +15,10 @@ def whole(value):
 
 
 def mean(value):
-    return DASH if value is None else f"{value:,.1f}"
+    if value is None:
+        return DASH
+    whole_number = value == int(value) or round(value, 1) >= 1000
+    return f"{value:,.0f}" if whole_number else f"{value:,.1f}"
 
 
 def part(value):
@@ -173,7 +176,7 @@ def expected(result, shown):
                     part(line["margin"]),
                     "holds" if line["found"] <= line["allowed"] else "EXCEEDED",
                 ]
-                for line in sorted(result["check"]["limits"], key=lambda line: line["margin"])
+                for line in sorted(result["check"]["limits"], key=_order)
             ),
         ],
         "Saturations": [
@@ -196,6 +199,11 @@ def expected(result, shown):
             ),
         ]
     return {**found, **_exported(result["provenance"])}
+
+
+def _order(line):
+    """Smallest margin first; ranges that an export fills are last."""
+    return line["rule"] in ("weight_magnitude", "payload_bits"), line["margin"]
 
 
 def _quality(result):

@@ -57,7 +57,7 @@ def test_every_subject_and_every_axis_is_named(tmp_path):
     found = texts(drawn(tmp_path, MIXED)[1])
     for part in ("eight (integers)", "model (float)", "once (float)", "early-stopping point"):
         assert part in found
-    for part in ("step", "operations an image", "µJ an image (a model)", "accuracy"):
+    for part in ("step", "operations an image", "µJ an image (a model, dynamic)", "accuracy"):
         assert part in found
     assert "accuracy" not in texts(drawn(tmp_path, [subject("eight")])[1])
 

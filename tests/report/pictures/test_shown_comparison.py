@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ipvae.report.numbers import tick
 from ipvae.report.pictures import comparison
 
 MODEL = "a model"
@@ -20,8 +21,10 @@ def points(steps, shift, *, spent):
         }
         if spent:
             low, high = 1.5e-6 * step * (1 + shift), 2.5e-5 * step * (1 + shift)
-            other = {"model": "another", "low_j": 1.0, "high_j": 2.0}
-            point["energy"] = [other, {"model": MODEL, "low_j": low, "high_j": high}]
+            other = {"model": "another", "part": "dynamic", "low_j": 1.0, "high_j": 2.0}
+            still = {"model": MODEL, "part": "static", "low_j": 3.0, "high_j": 4.0}
+            spent = {"model": MODEL, "part": "dynamic", "low_j": low, "high_j": high}
+            point["energy"] = [other, still, spent]
         yield point
 
 
@@ -79,7 +82,9 @@ def across(point, column):
         return point["step"], point["step"]
     if column == 1:
         return point["operations"], point["operations"]
-    rows = [row for row in point.get("energy", []) if row["model"] == MODEL]
+    rows = [
+        row for row in point.get("energy", []) if (row["model"], row["part"]) == (MODEL, "dynamic")
+    ]
     return (1_000_000 * rows[0]["low_j"], 1_000_000 * rows[0]["high_j"]) if rows else None
 
 
@@ -114,14 +119,14 @@ def test_axes_are_named_and_their_ticks_are_where_they_say(drawn, shown):
     kept = drawn(SUBJECTS)
     axes = kept["axes"]
     assert [one.get_xlabel() for one in axes[-1]] == [
-        "step", "operations an image", "µJ an image (a model)",
+        "step", "operations an image", "µJ an image (a model, dynamic)",
     ]  # fmt: skip
     assert [one.get_title(loc="left") for one in axes[:, 0]] == [
         "R²: explained variance of an image", "zeros", "accuracy",
     ]  # fmt: skip
     assert {one.get_xscale() for one in axes.flat} == {"log"}
     for ticks in kept["ticks"]["x"]:
-        assert len(ticks) > 1
+        assert len(ticks) > 2
         for at, text in ticks:
             assert shown.scaled(text) == pytest.approx(at)
     for at, text in kept["ticks"]["y"][0]:
@@ -133,7 +138,7 @@ def test_axes_are_named_and_their_ticks_are_where_they_say(drawn, shown):
             )
     assert kept["words"] == [
         "What it costs, and what it buys",
-        "4 images, seed 7; energy is modelled, not measured; what is below a frame is cut",
+        "4 images, seed 7; energy is modelled, not measured",
     ]
     assert kept["legend"] == [
         "whole (integers)", "real (float)", "once (float)", "early-stopping point",
@@ -149,13 +154,58 @@ def test_integers_are_filled_and_float_numbers_hollow(drawn):
     assert len({of.get_color() for of in (whole, real, once)}) == 3
 
 
-@pytest.mark.parametrize(("last", "bottom"), [(0.9, 0.8), (0.66, 0.6), (0.64, 0.5), (-3.0, 0.0)])
-def test_a_frame_begins_a_little_below_the_worst_last_value(drawn, last, bottom):
+def inside(axes, values):
+    low, high = axes.get_ylim()
+    across = [x for line in axes.lines for x in line.get_xdata()]
+    left, right = axes.get_xlim()
+    return low < min(values) <= max(values) < high and left < min(across) <= max(across) < right
+
+
+@pytest.mark.parametrize(
+    ("least", "bottom"), [(0.9, 0.5), (0.46, 0.4), (0.44, 0.3), (0.0, -0.1), (-0.9, -1.0)]
+)
+def test_a_frame_begins_a_little_below_the_worst_value_of_all(drawn, least, bottom):
     one = {**SUBJECTS[0], "curve": [dict(point) for point in SUBJECTS[0]["curve"]]}
-    one["curve"][-1]["r2"] = last
-    axes = drawn([SUBJECTS[1], one])["axes"]
+    one["curve"][0]["r2"] = least
+    axes = drawn([SUBJECTS[1], {**one, "curve": [{**one["curve"][0]}, *one["curve"][1:]]}])["axes"]
     low, high = axes[0, 0].get_ylim()
-    assert low == pytest.approx(min(bottom, 0.7))
-    assert 1.0 < high < 1.03
-    low, high = axes[1, 0].get_ylim()
-    assert -0.03 < low < 0 and 1.0 < high < 1.03
+    found = bottom if least < 0.5 else 0.5
+    edge = 0.06 * (1 - found)
+    assert (low, high) == (pytest.approx(found - edge), pytest.approx(1 + edge))
+    for column in range(3):
+        assert inside(axes[0, column], [least, 1.0])
+        assert inside(axes[1, column], [0.0, 1.0])
+
+
+@pytest.mark.parametrize("least", [-1.5, -40.0, -1071.0, -3e7])
+def test_values_far_below_nothing_are_in_the_frame_too(drawn, least):
+    """Then heights below -1 go by powers of ten, and each tick has its number."""
+    one = {**SUBJECTS[0], "curve": [dict(point) for point in SUBJECTS[0]["curve"]]}
+    one["curve"][0]["r2"] = least
+    kept = drawn([SUBJECTS[1], one])
+    axes = kept["axes"]
+    assert axes[0, 0].get_title(loc="left").endswith("logarithmic below -1")
+    assert all(inside(axes[0, column], [least, 1.0]) for column in range(3))
+    low, high = axes[0, 0].get_ylim()
+    found = [(at, text) for at, text in kept["ticks"]["y"][0] if low <= at <= high]
+    assert {"1", "0"} <= {text for _, text in found} and min(at for at, _ in found) <= -1
+    assert all(float(text) == at for at, text in found)
+    up = axes[0, 0].transAxes.inverted().transform(axes[0, 0].transData.transform((1, 0.0)))[1]
+    assert up < 0.75
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(1.0, 1.2), (0.9, 1.1), (2.0, 9.0), (3e5, 2e7), (0.04, 400.0), (1e-9, 1e12)]
+)
+def test_an_axis_of_powers_has_ticks_with_numbers(low, high):
+    found = comparison.decades(low, high)
+    assert 3 <= len(found) <= 28
+    assert all(low <= at <= high for at in found)
+    texts = [tick(at) for at in found]
+    assert len({*texts}) == len(texts)
+
+
+def test_steps_are_at_powers_of_two():
+    assert comparison.octaves(0.9, 70) == [1, 2, 4, 8, 16, 32, 64]
+    assert comparison.octaves(0.9, 1100) == [1, 4, 16, 64, 256, 1024]
+    assert comparison.octaves(0.9, 1.1) == [] == comparison.octaves(5, 7)

@@ -156,13 +156,15 @@ def test_ticks_of_a_histogram_say_where_they_are(record, shown):
         assert shown.scaled(text) == pytest.approx(at)
 
 
-def test_costs_of_each_step_are_those_of_the_json(kept, result):
+def test_costs_of_each_step_are_those_of_the_json(kept, result, shown):
     found, of = kept["by-step"], result["by_step"]
     keys = {"messages": "messages", "spikes": "spikes", "synaptic_ops": "synaptic operations"}
     for axes, (key, name) in zip(found.figure.axes, keys.items(), strict=True):
         assert title(axes) == name
         assert line(axes) == (of["step"], of[key])
-        said = [f"step {t}: {v:,.1f} {name}" for t, v in zip(of["step"], of[key], strict=True)]
+        said = [
+            f"step {t}: {shown.mean(v)} {name}" for t, v in zip(of["step"], of[key], strict=True)
+        ]
         assert tooltips(found, axes) == list(zip(of["step"], of[key], said, strict=True))
         low, high = axes.get_ylim()
         assert low == 0 and high > max(of[key])
@@ -180,7 +182,7 @@ def test_a_long_run_shows_means_of_blocks_where_they_begin(record, shown):
     assert x == steps[::3]
     assert y == [float(np.mean([10.0 * t for t in steps[i : i + 3]])) for i in x for i in [int(i)]]
     assert axes.get_xlabel() == "step; means of 3 steps"
-    assert tooltips(found, axes)[1] == (78.0, 790.0, "step 78: 790.0 spikes")
+    assert tooltips(found, axes)[1] == (78.0, 790.0, "step 78: 790 spikes")
     assert found.alt.endswith("of steps 0 to 2499.")
     for at, text in found.ticks[0]["y"]:
         assert shown.scaled(text) == pytest.approx(at)

@@ -38,7 +38,7 @@ def test_signed_thumbnails_have_nothing_in_the_middle():
 def test_the_dictionary_of_the_page_is_sorted_by_use_on_one_scale():
     phi = np.array([[1.0, -1.0, 0.5], [1.0, -1.0, 0.5]])
     address, about = thumbnails.dictionary_tiles(phi, (2, 1), np.array([[0, -5, 1], [1, 3, 1]]))
-    assert about == {"tiles": 3, "end": 1.0, "columns": 3}
+    assert about == {"tiles": 3, "end": 1.0, "columns": 3, "shape": (2, 1), "sprite": (4, 7)}
     found = grey(address)
     assert found.shape == (4, 7)
     np.testing.assert_allclose(found[1], [255, 0, 255, 191, 255, 255, 255], atol=1)
