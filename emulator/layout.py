@@ -91,6 +91,8 @@ class Messages(NamedTuple):
     values : (N, n) or (N, 2 n) int32
     ends : (N, parts + 1) int64
         The last part of counts is what did not fit a byte.
+    width, length, parts : int
+        Neurons, filled up to whole blocks; n of `offsets`; parts of a list.
     matrix : bool
         Whether a layer that hears this may use matrix registers.
     low, high : (N, K) uint8
@@ -104,6 +106,9 @@ class Messages(NamedTuple):
     offsets: np.ndarray
     values: np.ndarray
     ends: np.ndarray
+    width: int
+    length: int
+    parts: int
     matrix: bool
     low: np.ndarray
     high: np.ndarray | None
@@ -111,6 +116,7 @@ class Messages(NamedTuple):
 
 
 Kept = TypeVar("Kept", State, Messages)
+Arrays = TypeVar("Arrays", bound=tuple)
 
 
 class Sums(NamedTuple):
@@ -315,11 +321,34 @@ def new_messages(part: Part, n: int) -> Messages:
         offsets=np.zeros((n, length), np.int32),
         values=np.zeros((n, length if poisson else 2 * length), np.int32),
         ends=np.zeros((n, n_parts + 1), np.int64),
+        width=part.width,
+        length=length,
+        parts=n_parts,
         matrix=amx.available() and kind != messages.WIDE,
         low=aligned((_products(n), part.width), np.uint8),
         high=None if poisson else aligned((_products(n), part.width), np.uint8),
         z=None if poisson else np.zeros((n, part.width), np.int32),
     )
+
+
+def addresses(arrays: Arrays) -> Arrays:
+    """Addresses in place of a named tuple's arrays, as the kernels take them.
+
+    numba would check each of some fifty arrays at every call, by code that it compiles first.
+    Whoever takes an address keeps the array.
+    """
+    found = (a.ctypes.data if isinstance(a, np.ndarray) else a for a in arrays)
+    return arrays._make(found)  # type: ignore[attr-defined]
+
+
+def own_rules(rules: PoissonRules | GradedRules) -> PoissonRules | GradedRules:
+    """Return rules for one tile: a kernel writes an image's words into `draw`."""
+    return rules._replace(draw=rules.draw.copy()) if isinstance(rules, PoissonRules) else rules
+
+
+def shape_of(state: State) -> tuple[int, int, int]:
+    """Images of a tile, images filled up to whole products, and neurons filled up."""
+    return len(state.u), *state.a_in.shape  # type: ignore[return-value]
 
 
 def kept(tile: Kept, images: np.ndarray) -> Kept:

@@ -15,6 +15,9 @@ IMAGES = 64
 ROWS = 256
 """Rows of one call of a kernel, at most; between calls a run can be halted."""
 
+Call = tuple[tuple, tuple[int, int, int]]
+"""What a kernel gets first, and the shape of the state."""
+
 Frame = Callable[[int, int], int]
 """Row and lag of a layer -> number of the frame that drives it."""
 
@@ -72,6 +75,9 @@ class Tile:
         self._messages = {p.stage.name: layout.new_messages(p, self.n) for p in parts}
         self.sums: dict[str, Sums] = {p.stage.name: layout.new_sums(p) for p in parts}
         self._work = layout.new_work(max(p.width for p in parts))
+        self._work_at = layout.addresses(self._work)
+        self._rules = {p.stage.name: layout.own_rules(p.rules) for p in parts}
+        self._calls: dict[str, Call] = {}
 
     def advance(self, rows: int) -> None:
         """Let every layer act at the next rows."""
@@ -91,6 +97,7 @@ class Tile:
         self.drives = {name: drive[images] for name, drive in self.drives.items()}
         self._draws = None if self._draws is None else self._draws[images]
         self.n = len(images)
+        self._calls = {}
 
     def _act(self, part: Part, first: int, last: int) -> None:
         name, lag = part.stage.name, part.stage.lag
@@ -98,15 +105,45 @@ class Tile:
         if first and frame != self._frame(first - 1, lag):
             drive = self.drives[name][:, frame]
             self._states[name].drive[:, : drive.shape[1]] = drive
-        heard = self._messages.get(str(part.layer.source), self._messages[name])
-        rows = (first, last, part.first_heard)
-        before = (part.fixed, part.rules, part.synapses, heard, self._states[name])
-        sent, sums = self._messages[name], self.sums[name]
+        drawn = isinstance(part.rules, PoissonRules) and self._draws is not None
+        draws = self._replayed(first, last) if drawn else None
+        self.run(part, (first, last, part.first_heard), draws)
+
+    def run(self, part: Part, rows: tuple[int, int, int], draws: np.ndarray | None = None) -> None:
+        """Let a layer act alone.
+
+        Parameters
+        ----------
+        part : the layer
+        rows : its first row, the one behind its last, and the first at which it hears something
+        draws : (N, rows, K) int32, optional
+            Counts in place of the sampler's.
+        """
+        name = part.stage.name
+        if name not in self._calls:
+            self._calls[name] = self._call(part)
+        given, shape = self._calls[name]
         if isinstance(part.rules, PoissonRules):
-            draws = None if self._draws is None else self._replayed(first, last)
-            kernels.run_poisson(*before, sent, self._work, sums, draws, rows)
+            kernels.run_poisson(*given, draws, rows, shape)
         else:
-            kernels.run_graded(*before, sent, sums, rows)
+            kernels.run_graded(*given, rows, shape)
+
+    def _call(self, part: Part) -> "Call":
+        """Return the addresses that a kernel takes: they are the same as long as the images."""
+        name = part.stage.name
+        heard = self._messages.get(str(part.layer.source), self._messages[name])
+        state = self._states[name]
+        given = (
+            layout.addresses(part.fixed),
+            layout.addresses(self._rules[name]),
+            part.synapses.weights.ctypes.data,
+            layout.addresses(heard),
+            layout.addresses(state),
+            layout.addresses(self._messages[name]),
+            *([self._work_at] if isinstance(part.rules, PoissonRules) else []),
+            layout.addresses(self.sums[name]),
+        )
+        return given, layout.shape_of(state)
 
     def _replayed(self, first: int, last: int) -> np.ndarray:
         assert self._draws is not None

@@ -6,7 +6,7 @@ import numpy as np
 
 from ipvae.emulator.simd import blocks
 from ipvae.emulator.simd.blocks import COUNTED
-from ipvae.emulator.simd.int32x16 import LANES, address, inner, start_of
+from ipvae.emulator.simd.int32x16 import LANES, address, inner, int32_at, int64_at, uint32_at
 from ipvae.emulator.simd.messages import LARGEST
 
 SPLIT, LOWEST = 12288, 49152
@@ -49,36 +49,36 @@ class Scratch(NamedTuple):
 
 @inner
 def neurons_of(fixed):
-    """Pointers in place of arrays, which numba counts references of wherever it meets them."""
+    """Pointers in place of addresses."""
     return Neurons(
-        start_of(fixed.real),
-        start_of(fixed.u_init),
-        start_of(fixed.self_weight),
-        start_of(fixed.own_most),
-        start_of(fixed.na),
-        start_of(fixed.nb),
-        address(start_of(fixed.table)),
-        address(start_of(fixed.mix)),
+        int32_at(fixed.real),
+        int32_at(fixed.u_init),
+        int32_at(fixed.self_weight),
+        int32_at(fixed.own_most),
+        uint32_at(fixed.na),
+        uint32_at(fixed.nb),
+        fixed.table,
+        fixed.mix,
     )
 
 
 @inner
 def scratch_of(work):
-    """Pointers in place of arrays."""
+    """Pointers in place of addresses."""
     return Scratch(
-        start_of(work.uniforms),
-        start_of(work.active),
-        start_of(work.split),
-        start_of(work.last),
-        address(start_of(work.words)),
-        address(start_of(work.words)) + 3 * LANES * 4,
-        start_of(work.further),
-        start_of(work.positions),
-        start_of(work.sums),
-        start_of(work.extra),
-        start_of(work.large),
-        start_of(work.large_left),
-        start_of(work.n_large),
+        int32_at(work.uniforms),
+        int32_at(work.active),
+        int32_at(work.split),
+        int64_at(work.last),
+        work.words,
+        work.words + 3 * LANES * 4,
+        int32_at(work.further),
+        int32_at(work.positions),
+        int64_at(work.sums),
+        int64_at(work.extra),
+        int64_at(work.large),
+        int64_at(work.large_left),
+        int64_at(work.n_large),
     )
 
 

@@ -338,6 +338,25 @@ address: Any = intrinsic(_number)
 """Address of what a pointer points to, as blocks take it."""
 
 
+def _pointer(kind: types.Type) -> Any:
+    """Make a function that takes an address as a pointer to numbers of a kind."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.inttoptr(values[0], context.get_value_type(signature.return_type))
+
+    def typed(typingctx: Any, number: Any) -> Any:  # noqa: ARG001
+        return types.CPointer(kind)(types.int64), codegen
+
+    return intrinsic(typed)
+
+
+int8_at: Any = _pointer(types.int8)
+uint8_at: Any = _pointer(types.uint8)
+int32_at: Any = _pointer(types.int32)
+uint32_at: Any = _pointer(types.uint32)
+int64_at: Any = _pointer(types.int64)
+
+
 def zero() -> Any:
     """Return the number 0 of 64 bits."""
     return ir.Constant(_I64, 0)

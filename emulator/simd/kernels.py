@@ -21,7 +21,15 @@ from ipvae.emulator.simd.drawing import (
     send_count,
     sub_draws_beyond_one,
 )
-from ipvae.emulator.simd.int32x16 import address, inner, moved, start_of
+from ipvae.emulator.simd.int32x16 import (
+    address,
+    inner,
+    int32_at,
+    int64_at,
+    moved,
+    uint8_at,
+    uint32_at,
+)
 from ipvae.emulator.simd.messages import SHORTS, list_counts, list_shorts, receive
 
 _COMPILED = (blocks, drawing, int32x16, amx, messages)
@@ -55,34 +63,35 @@ def bump(table, distance, bits):
 
 
 @kernel
-def run_poisson(fixed, given, synapses, heard, state, sent, work, sums, recorded, rows):
+def run_poisson(fixed, given, weights, heard, state, sent, work, sums, recorded, rows, shape):
     """Let a layer of Poisson neurons act for rows[0] <= t < rows[1].
 
-    `rows[2]` is the first row at which it hears something. `recorded` (N, rows, K), from rows[0]
-    on, replaces the sampler; None if nothing does.
+    Named tuples and weights come as `ipvae.emulator.layout.addresses`, the shape is that of
+    `shape_of`. `rows[2]` is the first row at which the layer hears something. `recorded`
+    (N, rows, K), from rows[0] on, replaces the sampler; None if nothing does.
     """
-    n, width = state.u.shape
+    n, _, width = shape
     layer, scratch = neurons_of(fixed), scratch_of(work)
     sizes, numbers, saturated = (
-        start_of(sums.sizes),
-        start_of(sums.messages),
-        start_of(sums.saturated),
+        int64_at(sums.sizes),
+        int64_at(sums.messages),
+        int64_at(sums.saturated),
     )
-    all_a_in, all_u, all_drive = start_of(state.a_in), start_of(state.u), start_of(state.drive)
-    all_own, all_sent, all_keys = start_of(state.own), start_of(sent.low), start_of(state.keys)
-    draw = start_of(given.draw)
+    all_a_in, all_u, all_drive = int32_at(state.a_in), int32_at(state.u), int32_at(state.drive)
+    all_own, all_sent, all_keys = int32_at(state.own), uint8_at(sent.low), uint32_at(state.keys)
+    draw, peaks, all_words = int32_at(given.draw), int64_at(sums.peaks), int64_at(sums.words)
     rules = (given.finer, given.count_max)
     neurons, words = 0, 0
-    peak, latest = sums.peaks[0], sums.peaks[1]
+    peak, latest = peaks[0], peaks[1]
     for k in range(width):
         neurons += layer.real[k]
     for t in range(rows[0], rows[1]):
         if t >= rows[2]:
-            receive(synapses.weights, heard, heard.z, state.a_in, n)
+            receive(weights, heard, heard.z, state.a_in, shape)
         # At row 0 nothing changes a log-rate that has memory.
-        limits = start_of(given.still if given.memory and t == 0 else given.limits)
+        limits = given.still if given.memory and t == 0 else given.limits
         if given.ceiling:
-            limits = start_of(given.unlimited)
+            limits = given.unlimited
         peak, latest = max(peak, latest), 0
         for i in range(n):
             row = i * width
@@ -95,7 +104,7 @@ def run_poisson(fixed, given, synapses, heard, state, sent, work, sums, recorded
                 address(moved(all_drive, row)),
                 address(own),
                 address(layer.real),
-                address(limits),
+                limits,
                 address(saturated),
             )
             saturated[1] += bend(fixed.bend, layer, u, width, given.limits)
@@ -117,8 +126,8 @@ def run_poisson(fixed, given, synapses, heard, state, sent, work, sums, recorded
             words += neurons + further
             latest = max(latest, active)
             list_counts(counts, width, scratch, sent, i)
-    sums.words[0] += words
-    sums.peaks[0], sums.peaks[1] = peak, latest
+    all_words[0] += words
+    peaks[0], peaks[1] = peak, latest
 
 
 @inner
@@ -126,32 +135,32 @@ def bend(table, layer, u, width, limits):
     """Bring log-rates below a soft ceiling, section 9; how many are at the limit then."""
     if table is None:
         return 0
-    found, low, top = 0, np.int64(limits[5]), np.int64(limits[6])
+    at, ends = int32_at(table), int32_at(limits)
+    found, low, top = 0, np.int64(ends[5]), np.int64(ends[6])
     for k in range(width):
         v = np.int64(u[k])
-        v = min(v, top) - bump(table, abs(top - v), 16)
+        v = min(v, top) - bump(at, abs(top - v), 16)
         u[k] = np.int32(min(max(v, low), top))
         found += (v >= top) * layer.real[k]
     return found
 
 
 @kernel
-def run_graded(fixed, given, synapses, heard, state, sent, sums, rows):
+def run_graded(fixed, given, weights, heard, state, sent, sums, rows, shape):
     """Let a layer of graded neurons act for rows[0] <= t < rows[1]; as `run_poisson`."""
-    n, width = state.u.shape
-    layer = neurons_of(fixed)
+    n, _, width = shape
+    layer, table = neurons_of(fixed), int32_at(fixed.bend)
     sizes, numbers, saturated = (
-        start_of(sums.sizes),
-        start_of(sums.messages),
-        start_of(sums.saturated),
+        int64_at(sums.sizes),
+        int64_at(sums.messages),
+        int64_at(sums.saturated),
     )
-    all_a_in, all_u, all_drive = start_of(state.a_in), start_of(state.u), start_of(state.drive)
-    all_z = start_of(sent.z)
-    potential, output = start_of(given.potential), start_of(given.output)
-    peak, latest = sums.peaks[0], sums.peaks[1]
+    all_a_in, all_u, all_drive = int32_at(state.a_in), int32_at(state.u), int32_at(state.drive)
+    all_z, peaks = int32_at(sent.z), int64_at(sums.peaks)
+    peak, latest = peaks[0], peaks[1]
     for t in range(rows[0], rows[1]):
         if t >= rows[2]:
-            receive(synapses.weights, heard, heard.z, state.a_in, n)
+            receive(weights, heard, heard.z, state.a_in, shape)
         peak, latest = max(peak, latest), 0
         for i in range(n):
             row = i * width
@@ -162,7 +171,7 @@ def run_graded(fixed, given, synapses, heard, state, sent, sums, rows):
                 address(u),
                 address(moved(all_drive, row)),
                 address(layer.real),
-                address(potential),
+                given.potential,
                 address(saturated),
             )
             for k in range(width):
@@ -171,10 +180,10 @@ def run_graded(fixed, given, synapses, heard, state, sent, sums, rows):
                     v = 0
                     u[k] = 0
                 if given.swish:
-                    v = max(v, 0) - bump(fixed.bend, abs(v), 12)
+                    v = max(v, 0) - bump(table, abs(v), 12)
                 z[k] = np.int32(v)
             blocks.send_graded(
-                width >> 4, address(z), address(layer.real), address(output), address(saturated)
+                width >> 4, address(z), address(layer.real), given.output, address(saturated)
             )
             active = 0
             for k in range(width):
@@ -186,12 +195,12 @@ def run_graded(fixed, given, synapses, heard, state, sent, sums, rows):
             if sent.kind == SHORTS:
                 list_shorts(z, width, sent, i)
                 if sent.matrix:
-                    low = moved(start_of(sent.low), row)
-                    high = moved(start_of(sent.high), row)
+                    low = moved(uint8_at(sent.low), row)
+                    high = moved(uint8_at(sent.high), row)
                     for k in range(width):
                         low[k] = np.uint8(z[k] & 255)
                         high[k] = np.uint8((z[k] >> 8) & 255)
-    sums.peaks[0], sums.peaks[1] = peak, latest
+    peaks[0], peaks[1] = peak, latest
 
 
 @kernel

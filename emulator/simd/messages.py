@@ -8,7 +8,15 @@ import numpy as np
 
 from ipvae.emulator.simd import amx, blocks
 from ipvae.emulator.simd.blocks import BLOCK
-from ipvae.emulator.simd.int32x16 import address, inner, moved, start_of
+from ipvae.emulator.simd.int32x16 import (
+    address,
+    inner,
+    int8_at,
+    int32_at,
+    int64_at,
+    moved,
+    start_of,
+)
 
 BYTES, SHORTS, WIDE = 0, 1, 2
 """What messages are listed as: 4 unsigned bytes, 4 signed shorts, or not at all."""
@@ -24,47 +32,46 @@ MATRIX = amx.compiled()
 
 
 @inner
-def receive(weights, heard, numbers, a_in, n):
-    """a_in = weights times what was sent by `n` images, section 3: (N, K) int32.
+def receive(weights, heard, numbers, a_in, shape):
+    """a_in = weights times what was sent by a tile's images, section 3: (N, K) int32.
 
-    `numbers` is `heard.z`, None where counts are heard: what is not heard is not compiled.
+    `numbers` is `heard.z`, None where counts are heard: what is not heard is not compiled. `shape`
+    holds the images, those filled up to whole products, and the receivers.
     """
-    if numbers is not None and heard.kind == WIDE:
-        a_in[:] = 0
-        receive_wide(weights, numbers, a_in)
-        return
+    n, padded, width = shape
     first = 0
-    if MATRIX and heard.matrix and dense(heard, n, weights.shape[1]):
-        multiply(weights, heard, heard.high, a_in)
-        first = heard.ends.shape[1] - (2 if numbers is None else 1)  # what did not fit a byte
+    if numbers is not None and heard.kind == WIDE:
+        blocks.clear(n * width >> 4, a_in)
+        receive_wide(weights, heard.width, numbers, a_in, n, width)
+        return
+    if MATRIX and heard.matrix and dense(heard, n, padded):
+        multiply(weights, heard, heard.high, a_in, padded, width)
+        first = heard.parts - (1 if numbers is None else 0)  # what did not fit a byte
     else:
-        a_in[:] = 0
-    receive_lists(weights, heard, numbers, a_in, n, first)
+        blocks.clear(n * width >> 4, a_in)
+    receive_lists(weights, heard, numbers, a_in, n, width, first)
 
 
 @inner
-def dense(heard, n, quads):
+def dense(heard, n, padded):
     """Whether so much was sent that a whole product is the faster way."""
-    listed, last = 0, heard.ends.shape[1] - 1
+    listed, ends = 0, int64_at(heard.ends)
     for i in range(n):
-        listed += heard.ends[i, last]
-    return listed * DENSE > heard.low.shape[0] * quads
+        listed += ends[i * (heard.parts + 1) + heard.parts]
+    return listed * DENSE > padded * (heard.width >> 2)
 
 
 @inner
-def receive_lists(weights, heard, numbers, a_in, n, first_part):
+def receive_lists(weights, heard, numbers, a_in, n, width, first_part):
     """Add what lists hold to the sums, from a part on."""
-    width = a_in.shape[1]
-    total, rows = address(start_of(a_in)), address(start_of(weights))
-    offsets, values = address(start_of(heard.offsets)), address(start_of(heard.values))
-    ends, parts = start_of(heard.ends), heard.ends.shape[1] - 1
-    per_image = heard.offsets.shape[1] * 4
+    offsets, values = heard.offsets, heard.values
+    ends, rows = int64_at(heard.ends), weights
     for block in range(width // BLOCK):
-        for part in range(first_part, parts):
+        for part in range(first_part, heard.parts):
             for i in range(n):
-                end = moved(ends, i * (parts + 1) + part)
-                at = i * per_image + end[0] * 4
-                to = total + (i * width + block * BLOCK) * 4
+                end = moved(ends, i * (heard.parts + 1) + part)
+                at = (i * heard.length + end[0]) * 4
+                to = a_in + (i * width + block * BLOCK) * 4
                 pairs = (end[1] - end[0]) >> 1
                 if pairs == 0:
                     continue
@@ -72,57 +79,56 @@ def receive_lists(weights, heard, numbers, a_in, n, first_part):
                     blocks.add_bytes(pairs, offsets + at, values + at, rows, to)
                 else:
                     blocks.add_shorts(pairs, offsets + at, values + 2 * at, rows, to)
-        rows += weights.shape[1] * weights.shape[2]
+        rows += heard.width * BLOCK
 
 
 @inner
-def multiply(weights, heard, high, a_in):
+def multiply(weights, heard, high, a_in, padded, width):
     """a_in = weights times all that was sent: `receive` in matrix registers.
 
     `high` is `heard.high`, None where counts are heard.
     """
-    total, rows = address(start_of(a_in)), address(start_of(weights))
-    low = address(start_of(heard.low))
-    width, n = heard.low.shape[1], weights.shape[1] // 16
-    stride = a_in.shape[1] * 4
+    rows, low, n, stride = weights, heard.low, heard.width >> 6, width * 4
     amx.configure(address(start_of(amx.SHAPES)))
-    for block in range(a_in.shape[1] // BLOCK):
+    for block in range(width // BLOCK):
         for half in range(0, 2):
             of_half = rows + half * (blocks.QUAD // 2)
-            for i in range(0, a_in.shape[0], amx.IMAGES):
-                to = total + i * stride + (block * BLOCK + half * BLOCK // 2) * 4
-                at = i * width
+            for i in range(0, padded, amx.IMAGES):
+                to = a_in + i * stride + (block * BLOCK + half * BLOCK // 2) * 4
+                at = i * heard.width
                 if high is not None:
-                    bytes_ = address(start_of(high)) + at
-                    amx.multiply_signed(n, bytes_, width, of_half, to, stride)
+                    amx.multiply_signed(n, high + at, heard.width, of_half, to, stride)
                     for j in range(amx.IMAGES):
                         blocks.times_256(to + j * stride)
-                    amx.multiply_more(n, low + at, width, of_half, to, stride)
+                    amx.multiply_more(n, low + at, heard.width, of_half, to, stride)
                 else:
-                    amx.multiply(n, low + at, width, of_half, to, stride)
-        rows += weights.shape[1] * weights.shape[2]
+                    amx.multiply(n, low + at, heard.width, of_half, to, stride)
+        rows += heard.width * BLOCK
     amx.release()
 
 
 @inner
-def receive_wide(weights, z, a_in):
+def receive_wide(weights, senders, numbers, a_in, n, width):
     """`receive` for messages of more than 16 bits, without lists."""
-    for i in range(z.shape[0]):
-        for j in range(z.shape[1]):
-            if z[i, j]:
-                for block in range(weights.shape[0]):
-                    row = weights[block, j >> 2]
+    z, total = int32_at(numbers), int32_at(a_in)
+    for i in range(n):
+        for j in range(senders):
+            sent = z[i * senders + j]
+            if sent:
+                for block in range(width // BLOCK):
+                    row = int8_at(weights + (block * senders + (j & ~3)) * BLOCK)
+                    to = moved(total, i * width + block * BLOCK)
                     for k in range(BLOCK):
-                        a_in[i, block * BLOCK + k] += row[4 * k + (j & 3)] * z[i, j]
+                        to[k] += row[4 * k + (j & 3)] * sent
 
 
 @inner
 def list_counts(sent, width, work, messages, i):
     """List what an image's neurons sent, and what a byte does not hold of it behind."""
-    length, parts = messages.offsets.shape[1], messages.ends.shape[1] - 1
-    offsets, values = start_of(messages.offsets), start_of(messages.values)
+    length, parts = messages.length, messages.parts
+    offsets, values = int32_at(messages.offsets), int32_at(messages.values)
     offsets, values = moved(offsets, i * length), moved(values, i * length)
-    ends = moved(start_of(messages.ends), i * (parts + 1))
+    ends = moved(int64_at(messages.ends), i * (parts + 1))
     vectors, end = width >> 6, 0
     for part in range(parts - 1):
         first = part * messages.vectors
@@ -148,10 +154,10 @@ def list_counts(sent, width, work, messages, i):
 @inner
 def list_shorts(z, width, messages, i):
     """List what 4 neighbours sent, 16 bits each, where it is not 0."""
-    length, parts = messages.offsets.shape[1], messages.ends.shape[1] - 1
-    offsets, values = start_of(messages.offsets), start_of(messages.values)
+    length, parts = messages.length, messages.parts
+    offsets, values = int32_at(messages.offsets), int32_at(messages.values)
     offsets, values = moved(offsets, i * length), moved(values, 2 * i * length)
-    ends = moved(start_of(messages.ends), i * (parts + 1))
+    ends = moved(int64_at(messages.ends), i * (parts + 1))
     part, end, quads, per_part = 1, 0, width >> 2, messages.vectors * 16
     for q in range(quads):
         a, b, c, d = z[4 * q], z[4 * q + 1], z[4 * q + 2], z[4 * q + 3]

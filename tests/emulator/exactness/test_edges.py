@@ -14,7 +14,6 @@ import pytest
 
 from ipvae.emulator import Emulator, layout
 from ipvae.emulator.recording import run
-from ipvae.emulator.simd import kernels
 from ipvae.emulator.tile import Tile
 from ipvae.network.description import InputFormat, IntNetwork
 from ipvae.network.layers import GradedLayer, PoissonLayer
@@ -65,14 +64,9 @@ def acted(layer, given):
     tile = Tile((part,), drives, np.zeros((1, 2), np.uint32), draws)
     tile.advance(1)  # sets what depends on the last count
     tile.sums["1"].saturated[:] = 0
-    state, sent = tile._states["1"], tile._messages["1"]
+    state = tile._states["1"]
     state.u[0, :k], state.a_in[0, :k] = given.u, given.a_in
-    before = (part.fixed, part.rules, part.synapses, sent, state, sent)
-    rows = (1, 2, NEVER)
-    if poisson:
-        kernels.run_poisson(*before, tile._work, tile.sums["1"], None, rows)
-    else:
-        kernels.run_graded(*before, tile.sums["1"], rows)
+    tile.run(part, (1, 2, NEVER))
     return tile.u("1", k)[0], tile.z("1", k)[0], tile.sums["1"].saturated
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from ipvae.emulator import layout
 from ipvae.emulator.recording import run
-from ipvae.emulator.simd import kernels
 from ipvae.emulator.tile import Tile
 from ipvae.network.io.fields import version_of
 from ipvae.network.io.network_file import checksum, read_network
@@ -128,12 +127,11 @@ def next_log_rate(network, counts, row):
     draws = np.array([[[counts[0], 0, 0], [0, 0, 0]]])
     tile = Tile((part,), drives, np.zeros((1, 2), np.uint32), draws)
     tile.advance(1)
-    state, messages = tile._states["1"], tile._messages["1"]
+    state = tile._states["1"]
     assert state.u[0, 0] == row["u"]
     state.a_in[0, 0] = row["a_in"]
     never, after = 2**31, np.zeros((1, 1, 3), np.int32)
-    before = (part.fixed, part.rules, part.synapses, messages, state, messages)
-    kernels.run_poisson(*before, tile._work, tile.sums["1"], after, (1, 2, never))
+    tile.run(part, (1, 2, never), after)
     return state.u[0, 0]
 
 

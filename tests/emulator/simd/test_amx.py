@@ -32,9 +32,9 @@ def products(matrix_stand_in):
             receive = matrix_stand_in.compiled_again(patch)
             # Both kinds of message are compiled while the registers are replaced.
             for heard in (messages_of(layout, poisson=True), messages_of(layout, poisson=False)):
-                receive(
-                    np.zeros((1, 16, 256), np.int8), heard, heard.z, np.zeros((32, 64), np.int32), 1
-                )
+                weights, a_in = np.zeros((1, 16, 256), np.int8), np.zeros((32, 64), np.int32)
+                at = layout.addresses(heard)
+                receive(weights.ctypes.data, at, at.z, a_in.ctypes.data, (1, 32, 64))
         yield registers, receive
 
 
@@ -55,13 +55,13 @@ def whole_products(monkeypatch, products):
     registers.counts.clear()
 
     def by_rows(kernel):
-        def act(fixed, given, synapses, heard, state, sent, *more):
-            *rest, (first, last, first_heard) = more
+        def act(fixed, given, weights, heard, state, sent, *more):
+            *rest, (first, last, first_heard), shape = more
             for t in range(first, last):
                 if t >= first_heard:
-                    receive(synapses.weights, heard, heard.z, state.a_in, len(state.u))
+                    receive(weights, heard, heard.z, state.a_in, shape)
                 rows = (t, t + 1, NEVER)
-                kernel(fixed, given, synapses, heard, state, sent, *rest, rows)
+                kernel(fixed, given, weights, heard, state, sent, *rest, rows, shape)
 
         return act
 
