@@ -90,7 +90,11 @@ ImagesOption = Annotated[
 ]
 LabelsOption = Annotated[
     Path | None,
-    typer.Option(metavar="FILE.npy", help="Classes of --images: integers, one for each image."),
+    typer.Option(
+        metavar="FILE.npy",
+        help="Classes of --images: integers, one for each image.",
+        show_default="those of the images, if any",
+    ),
 ]
 IntegersOption = Annotated[
     str,
