@@ -9,6 +9,11 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from ipvae.cli.output import settings
+from ipvae.cli.outputs import require_outputs_of
+from ipvae.workflows.outputs import Written
+from ipvae.workflows.printing import note_names
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -113,7 +118,14 @@ ENTRIES = {name: entry for group in GROUPS.values() for name, entry in group.ite
 
 
 class Command(TyperCommand):
-    """A command whose help ends with examples."""
+    """A command whose help ends with examples, and whose outputs are seen to before its work."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, if its outputs can be written and nothing is lost by them."""
+        settings.command = ctx.info_name
+        note_names(ctx.params.values())
+        settings.written = Written(require_outputs_of(ctx))
+        return super().invoke(ctx)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the examples, one a line."""

@@ -2,31 +2,35 @@
 
 import json
 import os
-import signal
 import sys
 import time
 import traceback
 import warnings
-from pathlib import Path
 
+from ipvae.cli.signals import came, listen
+from ipvae.cli.streams import discard, open_closed_streams, write_error
 from ipvae.environment import reason
-
-TERMINATED = 128 + signal.SIGTERM
+from ipvae.errors import IpvaeError
 
 
 def main() -> None:
     """Run the command line; what does not even import is named, and `doctor` still answers."""
+    open_closed_streams()
     words = sys.argv[1:]
     if not {"doctor", "-h", "--help", "--version"} & set(words) and not _in_a_folder():
-        sys.exit(_line("the working directory is gone: change to one that exists (cd)"))
+        write_error("ipvae: the working directory is gone: change to one that exists (cd)")
+        sys.exit(2)
     warnings.simplefilter("ignore")  # what other packages warn of is no part of an answer
     try:
+        listen()
         from ipvae.cli.main import main as run
 
         run()
-    except KeyboardInterrupt:
-        sys.exit(130)
     except BaseException as error:  # an import can fail in any way, or even exit
+        stopped = came()
+        if stopped is not None and not isinstance(error, SystemExit):
+            write_error(f"ipvae: the command line was stopped ({stopped}); nothing was written")
+            sys.exit(128 + stopped.number)
         if not _while_importing(error):
             raise
         sys.exit(_without(error, words))
@@ -41,16 +45,8 @@ def _in_a_folder() -> bool:
     return True
 
 
-def _line(message: str) -> int:
-    """Print an error on one line of stderr; the exit status of bad usage."""
-    print(f"ipvae: {message}", file=sys.stderr)
-    return 2
-
-
 def _while_importing(error: BaseException) -> bool:
     """Return whether a module is not there, or raised an error when it was imported."""
-    if isinstance(error, SystemExit) and error.code == TERMINATED:
-        return False
     frames = traceback.walk_tb(error.__traceback__)
     return isinstance(error, ImportError) or any(
         frame.f_code.co_name == "<module>" for frame, _ in frames
@@ -60,22 +56,32 @@ def _while_importing(error: BaseException) -> bool:
 def _without(error: BaseException, words: list[str]) -> int:
     """Answer with Python's own modules alone; an exit status."""
     if next((word for word in words if not word.startswith("-")), "") == "doctor":
-        return _doctor(words)
-    return _line(f"does not start ({reason(error)}); see what is broken with 'ipvae doctor'")
+        try:
+            return _doctor(words)
+        except (IpvaeError, OSError) as problem:
+            discard(sys.stdout)
+            write_error(f"ipvae: {problem}")
+            return 2
+    write_error(f"ipvae: does not start ({reason(error)}); see what is broken with 'ipvae doctor'")
+    return 2
 
 
 def _doctor(words: list[str]) -> int:
     """`ipvae doctor` without the command line's own packages, which may be what is broken."""
     from ipvae.cli.arguments import with_options
     from ipvae.workflows.doctor import doctor
+    from ipvae.workflows.files import json_text, write_text
+    from ipvae.workflows.outputs import json_output, require_outputs
 
     started = time.monotonic()
     found = doctor(thorough="--thorough" in words).with_advice(with_options)
     target = _json_target(words)
-    data = json.dumps(found.to_json(), indent=2)
+    data = found.to_json()
     if target is not None and target != "-":
-        Path(target).write_text(data + "\n", encoding="utf-8")
-    print(data if target == "-" else "\n".join(map(str, found.shown())))
+        require_outputs([json_output(target, "ipvae doctor", name="--json")])
+        write_text(target, json_text("ipvae doctor", data))
+    text = json.dumps(data, indent=2) if target == "-" else "\n".join(map(str, found.shown()))
+    print(text, flush=True)
     if "--verbose" in words:
         print(f"looked for {time.monotonic() - started:.1f} s", file=sys.stderr)
     return 0 if found.ok else 1

@@ -1,8 +1,11 @@
 """Entry point: one line and an exit status for whatever a user can meet, never a traceback.
 
-0 done and true; 1 a check failed; 2 bad usage, bad input or a backend that is not here.
+0 done and true; 1 a check failed; 2 bad usage, bad input or a backend that is not here, or
+standard output that cannot be written; 130 and 143 stopped by SIGINT and SIGTERM; 141 stdout is
+no longer read.
 """
 
+import errno
 import gc
 import os
 import signal
@@ -14,13 +17,22 @@ import typer
 from ipvae import __version__
 from ipvae.cli.arguments import with_options
 from ipvae.cli.command_groups import Commands, Group
-from ipvae.cli.entry import TERMINATED
 from ipvae.cli.options.plan import completed
 from ipvae.cli.output import settings, shown_on_terminal
+from ipvae.cli.signals import Stopped, came, ignore, listen
+from ipvae.cli.streams import discard, open_closed_streams, write_error
 from ipvae.errors import IpvaeError
+from ipvae.workflows.files import unwritable
+from ipvae.workflows.printing import printable
 
 ClickException: Any = typer.BadParameter.__mro__[2]
 """Of click, or of what newer releases of typer have in its place."""
+
+MET = (ClickException, IpvaeError, MemoryError, OSError, KeyboardInterrupt, typer.Abort)
+"""Errors that a user can meet."""
+
+UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+"""Errors of a stream that cannot be written."""
 
 COLLECTED = (20_000, 20, 20)
 """Thresholds of the garbage collector: imports make many objects that stay."""
@@ -59,7 +71,7 @@ def options(
 
 def fail(message: object, status: int) -> int:
     """Print an error on one line of stderr."""
-    print(f"ipvae: {' '.join(str(message).split())}", file=sys.stderr)
+    write_error(f"ipvae: {' '.join(printable(message).split())}")
     return status
 
 
@@ -68,19 +80,35 @@ def run_command(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     flags = [word for word in given if word in GLOBAL_FLAGS]  # allowed after the command too
     words = flags + completed([word for word in given if word not in GLOBAL_FLAGS])
+    settings.begin()
     try:
-        command: Any = typer.main.get_command(app)
-        command.commands = Commands()
-        if not given and COMPLETION not in os.environ:
-            command.main(["--help"], prog_name="ipvae", standalone_mode=False)
-            return 2
         with shown_on_terminal():
-            return command.main(words, prog_name="ipvae", standalone_mode=False) or 0
+            status = _invoked(words or ["--help"])
+        sys.stdout.flush()
+        return status if given or COMPLETION in os.environ else 2
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except (ClickException, IpvaeError, MemoryError, KeyboardInterrupt, typer.Abort) as error:
-        return fail(*describe(error))
+        discard(sys.stdout)
+        return 128 + signal.SIGPIPE
+    except (Exception, KeyboardInterrupt) as error:
+        if came() is None and not isinstance(error, MET):
+            raise
+        return fail(*describe(came() or error))  # a signal may come out of a library as any error
+
+
+def _invoked(words: list[str]) -> int:
+    """Run a command; an exit status.
+
+    typer's own way of doing so ends without a word where a signal came or stdout is gone.
+    """
+    command: Any = typer.main.get_command(app)
+    command.commands = Commands()
+    if COMPLETION in os.environ:
+        return command.main(words, prog_name="ipvae", standalone_mode=False) or 0
+    try:
+        with command.make_context("ipvae", words) as context:
+            return command.invoke(context) or 0
+    except typer.Exit as ended:
+        return ended.exit_code
 
 
 def describe(error: BaseException) -> tuple[object, int]:
@@ -92,21 +120,25 @@ def describe(error: BaseException) -> tuple[object, int]:
         return f"{message} See 'ipvae --help'.", 2
     if isinstance(error, MemoryError):
         return "out of memory; use fewer --samples or --steps", 2
-    return "interrupted", 130
+    if isinstance(error, OSError):
+        if error.filename is None and error.errno in UNWRITTEN:
+            discard(sys.stdout)
+            return f"standard output: {unwritable(error)}", 2
+        return f"{error.filename or 'the system'}: {error.strerror or error}", 2
+    number = error.number if isinstance(error, Stopped) else signal.SIGINT
+    return settings.stopped(signal.Signals(number).name), 128 + number
 
 
 def main() -> None:
     """Console script."""
-    signal.signal(signal.SIGTERM, _terminate)
+    open_closed_streams()
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # not by ipvae.cli.entry
+        listen()
     gc.set_threshold(*COLLECTED)
     status = run_command()
+    ignore()
     gc.freeze()  # or all that numba and matplotlib made is looked through once more at the end
     sys.exit(status)
-
-
-def _terminate(*_: object) -> None:
-    """Leave as on an error, so that whatever runs is ended and cleaned up."""
-    raise SystemExit(TERMINATED)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,9 @@
 import json
 import logging
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from ipvae.cli.arguments import options_named, with_options
-from ipvae.errors import InputError
-from ipvae.workflows.files import write_text
-from ipvae.workflows.progress import Advance, ProgressEvent, listening, stage
+from ipvae.cli.streams import discard
+from ipvae.workflows.files import json_text, write_text
+from ipvae.workflows.outputs import Written, json_output, require_outputs
+from ipvae.workflows.printing import printable
+from ipvae.workflows.progress import ProgressEvent, listening
 from ipvae.workflows.results import Result, json_data
 from ipvae.workflows.results import Table as TextTable
 
@@ -32,37 +33,64 @@ JsonOption = Annotated[
 ]
 
 
+class _Status(Console):
+    """Of rich, but a stream that nothing reads any more does not end the program."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise the error that rich has caught."""
+        raise  # noqa: PLE0704
+
+
 @dataclass
 class Settings:
-    """Verbosity, set once by the command line."""
+    """Verbosity, set once by the command line, and the command that runs."""
 
     quiet: bool = False
     verbose: bool = False
+    command: str = ""
+    written: Written = field(default_factory=Written)
+    advice: dict[Path, str] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """Forget the command before."""
+        self.command, self.written, self.advice = "", Written(), {}
+
+    def stopped(self, signal_name: str) -> str:
+        """Return the line for a command that a signal stopped: what, and what is kept."""
+        new = map(str, self.written.files())
+        kept = f"written and kept: {found}" if (found := ", ".join(new)) else "nothing was written"
+        what = self.command or "the command line"
+        further = [advice for file, advice in self.advice.items() if file.exists()]
+        return "; ".join([f"{what} was stopped ({signal_name})", kept, *further])
 
 
 settings = Settings()
-_status = Console(stderr=True)
+_status = _Status(stderr=True)
 
 
 def emit(result: dict, json_target: str | None, text: "Table | str | list[Table | str]") -> None:
     """Show a result: its text on stdout, or JSON in its place (`-`), or both (a file)."""
     if json_target is not None:
-        _require_no_input(json_target, "--json")
         write_json(result, json_target)
     if json_target == "-":
         return
     console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
-    for part in text if isinstance(text, list) else [text]:
-        console.print(part, soft_wrap=isinstance(part, str), markup=False)
+    with console.capture() as captured:  # rich would exit by itself where nothing reads stdout
+        for part in text if isinstance(text, list) else [text]:
+            whole = isinstance(part, str)
+            console.print(printable(part) if whole else part, soft_wrap=whole, markup=False)
+    sys.stdout.write(captured.get())
 
 
-def write_json(data: dict, target: str) -> None:
-    """Write JSON to a file, or to stdout (`-`)."""
-    text = json.dumps(json_data(data), indent=2) + "\n"
+def write_json(data: dict, target: str, generator: str = "", name: str = "--json") -> None:
+    """Write JSON to stdout (`-`), or to a file, whose first key names what made it."""
     if target == "-":
-        sys.stdout.write(text)
-    else:
-        write_text(target, text)
+        sys.stdout.write(json.dumps(json_data(data), indent=2) + "\n")
+        return
+    generator = generator or f"ipvae {settings.command}"
+    text = json_text(generator, data)
+    require_outputs([json_output(target, generator, name=name)])
+    write_text(target, text)
 
 
 def show(result: Result, json_target: str | None, **names: str) -> None:
@@ -79,55 +107,14 @@ def show(result: Result, json_target: str | None, **names: str) -> None:
     emit(result.to_json(), json_target, parts)
 
 
-def require_json_target(target: str | None, option: str = "--json") -> None:
-    """Make sure that JSON can be written, before long work; nothing is created.
-
-    Raises
-    ------
-    InputError
-        If its folder is missing or cannot be written, if it is a folder itself, or a file there is
-        no JSON, or a model's: an input given by mistake.
-    """
-    if target is None or target == "-":
-        return
-    _require_no_input(target, option)
-    try:
-        if Path(target).is_dir():
-            raise InputError(f"{option}: {target or '.'} is a folder; give a file in it, or -")
-        with tempfile.TemporaryFile(dir=Path(target).parent):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"{option}: cannot write {target} ({error.strerror}); choose a folder that exists and "
-            "that you may write to, or -"
-        ) from error
-
-
-def _require_no_input(target: str, option: str) -> None:
-    if _is_input(Path(target)):
-        raise InputError(
-            f"{option}: {target} is there and is not a result of ours; give another path, or "
-            "remove it first"
-        )
-
-
-def _is_input(path: Path) -> bool:
-    """Tell whether a file is a model's description, or holds anything but JSON."""
-    if not path.is_file():
-        return False
-    if path.name == "model.json" and path.with_name("model.safetensors").exists():
-        return True
-    try:
-        with path.open("rb") as file:
-            return file.read(64).lstrip()[:1] not in (b"", b"{", b"[")
-    except OSError:
-        return False  # what is wrong with it is said when it is written
-
-
 def note(message: str) -> None:
     """Say on stderr what is being done, unless --quiet."""
-    if not settings.quiet:
-        _status.print(message, markup=False, highlight=False, soft_wrap=True)
+    if settings.quiet:
+        return
+    try:
+        _status.print(printable(message), markup=False, highlight=False, soft_wrap=True)
+    except OSError:
+        discard(sys.stderr)
 
 
 @contextmanager
@@ -185,16 +172,11 @@ class _Display:
         self._message, self._update = "", None
 
 
-Progress = Advance
-working = stage
-"""Report a stage of work; see `ipvae.workflows.progress.stage`."""
-
-
 def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
     """Build a plain table; the first column is left-aligned, the others right."""
-    built = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    built = Table(title=printable(title), title_justify="left", box=None, pad_edge=False)
     for i, column in enumerate(columns):
         built.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
     for row in rows:
-        built.add_row(*row)
+        built.add_row(*map(printable, row))
     return built

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from ipvae.float_models.description import (
 )
 from ipvae.float_models.parameters import check_names, check_params, optional_tensors
 from ipvae.float_models.zoo import MODEL_SPECS, ModelSpec
+from ipvae.outputs import RUN_FILES, UNFINISHED, require_outputs, run_output
 from ipvae.results import Result, json_data
 
 
@@ -77,12 +79,13 @@ class Checkpoint(Result):
         Raises
         ------
         InputError
-            If the folder holds a model and `overwrite` is False.
+            If the folder holds a model, or an unfinished training, and `overwrite` is False; if it
+            holds other files of these names; or it cannot be written.
         CheckpointError
-            If it cannot be written.
+            If a parameter is not a model's.
         """
-        require_no_model(folder, overwrite=overwrite)
-        return save_checkpoint(folder, self)
+        require_outputs([run_output(folder, overwrite=overwrite, name="")])
+        return save_checkpoint(folder, self, alone=True)
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the main figures: pairs of name and text."""
@@ -119,16 +122,29 @@ def model_of(config: TrainConfig | None) -> str:
     return "ipvae" if config is None else config.model
 
 
-def require_no_model(folder: str | Path, *, overwrite: bool) -> None:
-    """Raise InputError if a folder holds a model that may not be replaced."""
-    if not overwrite and (Path(folder) / "model.json").exists():
-        raise InputError(
-            f"{folder}: holds a model already. Pass overwrite=True to replace it, or another "
-            "folder."
-        )
+def remove_model(run: Path, pictures: Iterable[Path] = ()) -> None:
+    """Remove a model before another is trained in its folder, so that no part of it is taken.
+
+    Without the description, which goes first, the rest is no model.
+
+    Raises
+    ------
+    CheckpointError
+        If a file cannot be removed.
+    """
+    for file in (run / "model.json", run / "model.safetensors", *pictures):
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise CheckpointError(
+                f"{file}: cannot be removed ({error.strerror}). Change its permissions, or choose "
+                "another out=."
+            ) from error
 
 
-def save_checkpoint(run: str | Path, checkpoint: Checkpoint, *, half: bool = False) -> Path:
+def save_checkpoint(
+    run: str | Path, checkpoint: Checkpoint, *, half: bool = False, alone: bool = False
+) -> Path:
     """Write a checkpoint into the folder `run`: both files, or on an error neither.
 
     Both carry a `pair` mark, the digest of description and tensors, so that a crash between two
@@ -139,6 +155,7 @@ def save_checkpoint(run: str | Path, checkpoint: Checkpoint, *, half: bool = Fal
     run : folder
     checkpoint : what to write
     half : round the tensors to float16, for half the size; they are read as float32
+    alone : remove the log and the state of an earlier training in the folder
 
     Returns
     -------
@@ -168,7 +185,8 @@ def save_checkpoint(run: str | Path, checkpoint: Checkpoint, *, half: bool = Fal
         description.name: dumps(content).encode(),
     }
     try:
-        atomic_write_all(run, files)
+        others = [run / name for name in RUN_FILES if name not in files] if alone else []
+        atomic_write_all(run, files, removed=others)
     except InputError as error:
         raise CheckpointError(str(error)) from error
     return weights
@@ -285,6 +303,11 @@ def _locate(path: Path) -> tuple[Path, Path]:
     pair = path.with_suffix(".safetensors"), path.with_suffix(".json")
     for file in pair:
         if not os.path.exists(file):
+            if os.path.exists(file.with_name(UNFINISHED)):
+                raise CheckpointError(
+                    f"{file.parent}: holds an unfinished training ({UNFINISHED}) and no model yet. "
+                    "Go on with `ipvae train --resume`."
+                )
             raise CheckpointError(
                 f"{file}: missing; a model is a .safetensors and a .json file side by side. "
                 "Train one with `ipvae train`, or copy both."

@@ -12,7 +12,7 @@ import os
 import secrets
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -61,7 +61,9 @@ def atomic_write(path: str | Path, contents: bytes) -> None:
         temporary.write_bytes(contents)
 
 
-def atomic_write_all(folder: str | Path, files: Mapping[str, bytes]) -> None:
+def atomic_write_all(
+    folder: str | Path, files: Mapping[str, bytes], removed: Collection[Path] = ()
+) -> None:
     """Write files below an existing folder: all of them, or on an error none.
 
     Every file is complete on the disk under a temporary name before the first is renamed. If the
@@ -71,6 +73,9 @@ def atomic_write_all(folder: str | Path, files: Mapping[str, bytes]) -> None:
     ----------
     folder : str or Path
     files : mapping of path below the folder -> contents
+    removed : paths
+        Files of an earlier result that are removed once the new ones are on the disk, before
+        they take their names.
 
     Raises
     ------
@@ -87,9 +92,12 @@ def atomic_write_all(folder: str | Path, files: Mapping[str, bytes]) -> None:
             ready[target] = stack.enter_context(_temporary(target))
             ready[target].write_bytes(contents)
             _flush_to_disk(ready[target])
+        for path in removed:
+            with _input_errors(path):
+                path.unlink(missing_ok=True)
         for target, temporary in ready.items():
             with _input_errors(target):
-                temporary.replace(target)
+                temporary.replace(_real(target))
         made.clear()
 
 
@@ -137,7 +145,7 @@ def _replacing(target: Path) -> Iterator[Path]:
     with _temporary(target) as temporary:
         yield temporary
         _flush_to_disk(temporary)
-        temporary.replace(target)
+        temporary.replace(_real(target))
 
 
 @contextmanager
@@ -147,7 +155,8 @@ def _temporary(target: Path) -> Iterator[Path]:
     It stays locked meanwhile. An unlocked one belongs to a process that was killed: it is removed
     when the same file is written again.
     """
-    _require_replaceable(target)
+    require_file_or_nothing(target)
+    target = _real(target)
     start = f".{os.fsdecode(os.fsencode(target.name)[:_LONGEST_NAME])}."
     _remove_abandoned(target.parent, start)
     temporary, held = _created(target.parent, start)
@@ -211,11 +220,31 @@ def require_writable_folder(path: str | Path) -> None:
         If it cannot be created or written, or the disk is full; folders that were created are
         removed again.
     """
-    folder = Path(path)
+    with _probed(Path(path)) as made:
+        made.clear()
+
+
+def probe_folder(path: str | Path) -> None:
+    """Check that files can be written in a folder, or in one that is created; leave nothing.
+
+    Raises
+    ------
+    InputError
+        As `require_writable_folder`.
+    """
+    with _probed(Path(path)):
+        pass
+
+
+@contextmanager
+def _probed(folder: Path) -> Iterator[list[Path]]:
+    """Create a folder, write some bytes in it, and remove the created folders of the list."""
     with _input_errors(folder), _folders({folder}) as made:
         with tempfile.TemporaryFile(dir=folder, buffering=0) as probe:
-            probe.write(bytes(_PROBE_BYTES))
-        made.clear()
+            rest = bytes(_PROBE_BYTES)
+            while rest:
+                rest = rest[probe.write(rest) :]
+        yield made
 
 
 def require_writable_file(path: str | Path) -> None:
@@ -226,17 +255,48 @@ def require_writable_file(path: str | Path) -> None:
     InputError
         If it cannot, or a folder, a device or a pipe has its name.
     """
+    probe_file(path)
+    require_writable_folder(_real(Path(path)).parent)
+
+
+def probe_file(path: str | Path, *, make: bool = True) -> None:
+    """Check that a file can be written; leave nothing.
+
+    Parameters
+    ----------
+    path : str or Path
+    make : bool
+        Whether its folder will be created where it is missing.
+
+    Raises
+    ------
+    InputError
+        As `require_writable_file`.
+    """
     target = Path(path)
     with _input_errors(target):
-        _require_replaceable(target)
-    require_writable_folder(target.parent)
+        require_file_or_nothing(target)
+        folder = _real(target).parent
+        if not make:
+            folder.stat()
+        with _probed(folder):
+            pass
 
 
-def _require_replaceable(target: Path) -> None:
+def _real(target: Path) -> Path:
+    """Return the file that is written: a symbolic link is kept, and what it points to written."""
+    return Path(os.path.realpath(target)) if target.is_symlink() else target
+
+
+def require_file_or_nothing(target: Path) -> None:
     """Raise InputError if something other than a file has the name."""
-    if target.is_dir():
+    try:
+        found = target.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if stat.S_ISDIR(found):
         raise InputError(f"{target}: cannot write there (it is a folder); name a file in it")
-    if target.exists() and not target.is_file():
+    if not stat.S_ISREG(found):
         raise InputError(
             f"{target}: cannot write there (it is a device, a pipe or a socket); name a file"
         )

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ipvae.errors import DescriptionError, InputError
+from ipvae.errors import DescriptionError
 from ipvae.network.layers import GradedLayer, PoissonLayer, frozen
 from ipvae.network.schedule import AnyLayer, Schedule, wiring
+from ipvae.outputs import network_output, require_outputs
 
 DRAWN = 1
 """Layer word of the random keys: the code's, whatever its number, since nothing else draws."""
@@ -177,14 +178,12 @@ class IntNetwork:
         Raises
         ------
         InputError
-            If it cannot be written, or a file is there and `overwrite` is False.
+            If it cannot be written, a network file is there and `overwrite` is False, or anything
+            else is there.
         """
         from ipvae.network.io.network_file import write_network
 
-        if Path(path).exists() and not overwrite:
-            raise InputError(
-                f"{path}: already exists. Pass overwrite=True to replace it, or another path."
-            )
+        require_outputs([network_output(path, overwrite=overwrite)])
         write_network(path, self)  # pyright: ignore[reportArgumentType]
 
     def __repr__(self) -> str:

@@ -27,7 +27,9 @@ ALLOWED = {
     },
     "hw_tests": {"network", "lava_procs"},
 }
-EVERYBODYS = {"compiled", "environment", "errors", "files", "moved", "results", "__version__"}
+EVERYBODYS = {
+    *("compiled", "environment", "errors", "files", "moved", "outputs", "results", "__version__"),
+}
 THIRD_PARTY = {
     "network": {"numpy", "h5py"},
     "chip": {"numpy"},

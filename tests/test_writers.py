@@ -1,6 +1,6 @@
 """What is written appears whole or not at all, says why in one line, and leaves nothing behind.
 
-The table of writers and trials is tests/support/writers.py, which forks and therefore runs as a
+Writers are in tests/support/writers.py, trials in write_trials.py, which forks and so runs as a
 process.
 """
 
@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parent / "support" / "writers.py"
+SCRIPT = Path(__file__).parent / "support" / "write_trials.py"
 WRITERS = (
     *("network", "trace", "streamed trace", "recorded draws", "NIR", "model", "resume state"),
-    *("metrics log", "page", "picture", "text", "profile"),
+    *("metrics log", "page", "comparison", "picture", "JSON", "profile"),
 )
-ANYWHERE = ("new", "limit early", "limit late", "in the way", "killed", "together")
+ANYWHERE = (
+    *("new", "limit early", "limit late", "in the way", "killed", "together"),
+    *("there already", "something else", "an input"),
+)
 ON_A_DISK = ("full early", "full late", "read-only")
 MOUNT = "mount -t tmpfs -o size=8m tmpfs "
 """A small disk, in a name space of the process's own: only root may mount elsewhere."""

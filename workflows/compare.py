@@ -1,7 +1,6 @@
 """Compare models, networks and baselines: what they cost and what they buy, by step."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from ipvae.energy.models.loihi2 import WIDTH
 from ipvae.errors import InputError
 from ipvae.evaluation.early_stopping import NEAR, stopping_step
 from ipvae.files import atomic_path, require_writable_file
+from ipvae.outputs import Output, is_json_of, require_outputs
 from ipvae.report.html.counted_nouns import STATUS
 from ipvae.report.numbers import band, fit, percent, whole
 from ipvae.workflows.comparison.accuracy import add_accuracy
@@ -17,6 +17,7 @@ from ipvae.workflows.comparison.choosing import Choice, Subject, Subjects, one_s
 from ipvae.workflows.comparison.costed import OWN
 from ipvae.workflows.evaluate import as_steps
 from ipvae.workflows.evaluation.codes import FitSource, LabelsLike, as_labels
+from ipvae.workflows.files import json_text
 from ipvae.workflows.image_input.images import ImagesLike, LabelledImages, data_sets_kept
 from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.results import Result, Table, json_data
@@ -36,6 +37,8 @@ ENERGIES = {
 DEFAULT_STEPS = (1, 2, 4, 8, 16, 32, 64)
 STORED_IMAGES = 64
 """Test images that are compared on where no images are given."""
+COMMAND = "ipvae compare"
+"""Generator that compare.json names."""
 FILES = ("compare.json", "compare.png", "compare.svg")
 HEADS = ["", "kind", "stop", "R2", "zeros", "accuracy", "synaptic ops", "products"]
 
@@ -213,7 +216,7 @@ class Comparison(Result):
         Raises
         ------
         InputError
-            If a file cannot be written.
+            If a file cannot be written, or something else has its name.
         """
         from ipvae.workflows.reporting.drawing import require_matplotlib
 
@@ -221,6 +224,7 @@ class Comparison(Result):
         from ipvae.report.pictures.comparison import comparison
 
         files = paths(folder)
+        require_outputs([comparison_output(folder)])
         for file in files:
             require_writable_file(file)
         with (
@@ -228,7 +232,7 @@ class Comparison(Result):
             atomic_path(files[1]) as png,
             atomic_path(files[2]) as svg,
         ):
-            figures.write_text(json.dumps(self.to_json(), indent=2) + "\n")
+            figures.write_text(json_text(COMMAND, self.to_json()))
             comparison(png, svg, [m.to_json() for m in self.models], self._below, ENERGY)
         return replace(self, files=files)
 
@@ -249,6 +253,13 @@ def _require_output(folder: str | Path) -> None:
 def paths(folder: str | Path) -> tuple[Path, ...]:
     """Return the files that `Comparison.save` writes."""
     return tuple(Path(folder) / name for name in FILES)
+
+
+def comparison_output(folder: str | Path, *, name: str = "folder") -> Output:
+    """Return the output that is a comparison's folder; figures are ours where compare.json is."""
+    files, is_comparison = paths(folder), is_json_of(COMMAND)
+    what = "a file of an earlier comparison"
+    return Output(name, Path(folder), files, what, lambda _: is_comparison(files[0]), True, True)
 
 
 def compare(
@@ -331,6 +342,10 @@ def compare(
             raise InputError(f"{name}: nothing is fitted; give probe= too")
     if samples is not None and samples < 1:
         raise InputError(f"samples: must be 1 or more, got {samples}.")
+    if folder is not None:
+        inputs = {"subjects": _read(subjects), "lca": _read(lca), "dense": _read(dense)}
+        more = {"images": images, "labels": labels, "train_images": train_images}
+        require_outputs([comparison_output(folder)], {**inputs, **more})
     choice = Choice(subjects, scheduler)
     choice.add_lca(lca, threshold)
     choice.add_dense(dense)
@@ -354,6 +369,13 @@ def compare(
     sources = _sources(models)
     result = Comparison(tuple(models), len(found.pixels), seed, tuple(wanted), sources)
     return result if folder is None else result.save(folder)
+
+
+def _read(subjects: Subjects) -> list[Any]:
+    """Return subjects without their names; those that are paths are inputs."""
+    if isinstance(subjects, Mapping):
+        return list(subjects.values())
+    return list(subjects) if isinstance(subjects, (list, tuple)) else [subjects]
 
 
 def _compared(

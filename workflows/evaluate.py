@@ -243,7 +243,8 @@ def evaluate(
     if pictures is not None:
         from ipvae.workflows.reporting.pictures import require_pictures
 
-        require_pictures(Path(pictures))
+        inputs = {"model_or_net": model_or_net, "images": images, "labels": labels}
+        require_pictures(Path(pictures), {**inputs, "train_images": train_images})
     several = wanted is not None and len(wanted) > 1
     choice = stop_choice(
         stop, tolerance, {"pictures=": pictures is not None, "several steps=": several}

@@ -1,6 +1,9 @@
 """Files that appear whole or not at all, and are checked before long work."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ipvae.files import (
     atomic_path,
@@ -8,15 +11,25 @@ from ipvae.files import (
     atomic_write_all,
     require_writable_file,
     require_writable_folder,
+    unwritable,
 )
+from ipvae.outputs import GENERATOR
+from ipvae.results import json_data
 
 __all__ = [
     "atomic_path",
     "atomic_write_all",
+    "json_text",
     "require_writable_file",
     "require_writable_folder",
+    "unwritable",
     "write_text",
 ]
+
+
+def json_text(command: str, data: Mapping[str, Any]) -> str:
+    """Return JSON that names the command that wrote it, by which its next result replaces it."""
+    return json.dumps({GENERATOR: command, **json_data(dict(data))}, indent=2) + "\n"
 
 
 def write_text(path: str | Path, text: str) -> None:

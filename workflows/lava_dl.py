@@ -1,7 +1,6 @@
 """Run lava-dl's networks on Lava's simulator, count their operations and model their energy."""
 
 import contextlib
-import json
 import logging
 import time
 from dataclasses import dataclass, replace
@@ -18,12 +17,14 @@ from ipvae.files import atomic_path, require_writable_folder
 from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS, require_timeout
 from ipvae.network.lava_dl_input import Frames, load_frames, messages
 from ipvae.network.lava_dl_network import PlainNetwork
-from ipvae.report.html.earlier import leftovers, remove
+from ipvae.outputs import require_outputs
+from ipvae.report.html.earlier import COMMAND, leftovers, remove, report_output
 from ipvae.report.numbers import band, count, percent
+from ipvae.workflows.files import json_text
 from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
 from ipvae.workflows.image_input.own_images import LabelsLike, as_labels
 from ipvae.workflows.progress import stage
-from ipvae.workflows.results import Result, Table, json_data
+from ipvae.workflows.results import Result, Table
 from ipvae.workflows.running.backends import require_known
 from ipvae.workflows.running.run_result import RunResult
 
@@ -176,10 +177,11 @@ class LavaDlReport(Result):
         InputError
             If the folder cannot be written.
         """
+        require_outputs([report_output(folder)])
         require_writable_folder(folder)
         earlier = leftovers(Path(folder), ["report.json"])
         with atomic_path(Path(folder) / "report.json") as temporary:
-            temporary.write_text(json.dumps(json_data(self.to_json()), indent=2) + "\n")
+            temporary.write_text(json_text(COMMAND, self.to_json()))
         remove(earlier)
 
 
@@ -248,6 +250,8 @@ def report(
     out : path, optional
         Folder that must be writable, before the run, and to which the report is saved.
     """
+    if out is not None:
+        require_outputs([report_output(out)], {"network": name, "images": images})
     frames = _frames(network, images, steps, seed, samples, integers, name)
     if out is not None:
         require_writable_folder(out)

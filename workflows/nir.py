@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import ipvae
-from ipvae.errors import InputError
 from ipvae.export.options import ExportOptions
 from ipvae.files import require_writable_file
 from ipvae.float_models.checkpoint import Checkpoint
+from ipvae.outputs import nir_output, require_outputs
 from ipvae.workflows.models import load_model
 from ipvae.workflows.results import Result, Table
 
@@ -88,7 +88,7 @@ def save_nir(
     threshold : float, optional
         Of LCA, pixel units; .1 without it.
     overwrite : bool
-        Whether a file that is there may be replaced.
+        Whether a NIR file of ours that is there may be replaced.
 
     Returns
     -------
@@ -101,11 +101,8 @@ def save_nir(
         If a file is there, cannot be written, or NIR has no nodes for the model.
     """
     path = Path(path)
+    require_outputs([nir_output(path, overwrite=overwrite)], {"model": model})
     require_writable_file(path)
-    if path.exists() and not overwrite:
-        raise InputError(
-            f"{path}: already exists. Pass overwrite=True to replace it, or another path."
-        )
     from ipvae.export.importers.nir_file import write_nir
 
     where = "the model" if isinstance(model, Checkpoint) else str(model)

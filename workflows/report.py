@@ -11,7 +11,8 @@ from ipvae.energy.sanafe import require_sanafe
 from ipvae.errors import InputError
 from ipvae.files import atomic_write_all, require_writable_folder
 from ipvae.network.description import IntNetwork
-from ipvae.report.html.earlier import leftovers, remove
+from ipvae.outputs import require_outputs
+from ipvae.report.html.earlier import leftovers, remove, report_output
 from ipvae.report.html.verdicts import verdicts
 from ipvae.workflows.image_input.images import ImagesLike, network_images
 from ipvae.workflows.image_input.own_images import LabelsLike
@@ -93,7 +94,7 @@ class Report(Result):
     def save(self, folder: str | Path | None = None) -> Path:
         """Write index.html, its figures and report.json, all of them or none.
 
-        An earlier report in the folder is replaced.
+        An earlier report in the folder is replaced, nothing else.
 
         Parameters
         ----------
@@ -107,15 +108,17 @@ class Report(Result):
         Raises
         ------
         InputError
-            If there is no folder, a file cannot be written, or matplotlib or jinja2 is missing.
+            If there is no folder, a file cannot be written, another file has its name, or
+            matplotlib or jinja2 is missing.
         """
         out = self.folder if folder is None else Path(folder)
         if out is None:
             raise InputError("folder: none was given. Pass the folder for the report.")
         page = page_writer()
-        require_writable_folder(out)
         text = json.dumps(self.to_json(), indent=2) + "\n"
         files = {**page(self.to_json(), self.ink), "report.json": text.encode()}
+        require_outputs([report_output(out, files)])
+        require_writable_folder(out)
         earlier = leftovers(out, files)
         atomic_write_all(out, files)
         remove(earlier)
@@ -200,6 +203,9 @@ def make_report(
     profile = None if measured is None else read_log(measured)
     others = other_backends(verify)
     path = network if isinstance(network, (str, Path)) else None
+    if folder is not None:
+        inputs = {"network": path, "images": images, "measured": measured}
+        require_outputs([report_output(folder)], inputs)
     read = network if isinstance(network, IntNetwork) else load_network(network)
     request = ReportRequest(
         name=IN_MEMORY if path is None else str(path),

@@ -15,7 +15,9 @@ from ipvae.network.rules.stream import frames
 from ipvae.network.traces.replay import read_draws
 from ipvae.network.traces.selection import EVERYTHING, Record
 from ipvae.network.traces.totals import Totals
+from ipvae.outputs import require_outputs
 from ipvae.workflows.image_input.images import ImagesLike, given_images, network_images
+from ipvae.workflows.outputs import run_outputs
 from ipvae.workflows.progress import Listener, listening
 from ipvae.workflows.running.backends import require_known
 from ipvae.workflows.running.job import Files, Job
@@ -42,6 +44,7 @@ def run(
     trace_file: str | Path | None = None,
     draws_file: str | Path | None = None,
     profile_file: str | Path | None = None,
+    overwrite: bool = False,
     integers: str = "input",
     timeout: float = TIMEOUT_SECONDS,
     progress: Listener | None = None,
@@ -77,6 +80,8 @@ def run(
         memory; `record` says what the trace holds, everything with 'totals'.
     profile_file : path, optional
         Of backend loihi2: file for the time and energy that the board measures (CSV).
+    overwrite : bool
+        Replace an earlier trace, and an earlier profile, in these files.
     integers : 'input' or 'real'
         Of a lava-dl network, what integers of `images` are: what its input neurons take, or real
         numbers.
@@ -112,6 +117,7 @@ def run(
             "trace_file": trace_file,
             "draws_file": draws_file,
             "profile_file": profile_file,
+            "overwrite": overwrite or None,
         }
         with listening(progress):
             return _run_lava_dl(
@@ -125,15 +131,19 @@ def run(
     require_known(backend)
     if profile_file is not None and backend != "loihi2":
         raise InputError(f"profile_file: found backend={backend}, allowed is loihi2: a board's own")
+    require_outputs(
+        run_outputs(trace_file, draws_file, profile_file, overwrite=overwrite),
+        {"images": images, "replay_draws": replay_draws},
+    )
     chosen = as_record(record)
     if chosen is not None:
         chosen.require_fits(network)
     pixels = run_pixels(network, images, samples, data_dir, steps, frame_steps)
     draws, seed = replayed(replay_draws, network, len(pixels), steps, seed)
-    files = Files(*(None if f is None else Path(f) for f in (trace_file, draws_file)))
-    for path in (files.trace, files.draws, profile_file):
+    for path in (trace_file, draws_file, profile_file):
         if path is not None:
-            require_writable_file(path)
+            require_writable_file(path)  # the folder too is made
+    files = Files(*(None if f is None else Path(f) for f in (trace_file, draws_file)))
     job = Job(network, pixels, steps, seed, draws, frame_steps)
     with listening(progress):
         if backend == "emulator":

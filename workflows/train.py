@@ -9,7 +9,9 @@ import numpy as np
 
 from ipvae.environment import require_package
 from ipvae.errors import InputError
-from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint, require_no_model
+from ipvae.files import probe_folder
+from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint
+from ipvae.outputs import UNFINISHED, Output, require_outputs, run_output
 from ipvae.workflows.image_input.image_shape import ShapeLike
 from ipvae.workflows.progress import Listener, listening
 
@@ -150,8 +152,6 @@ def train_model(
         tensorboard=tensorboard,
         pictures=pictures,
     )
-    if request.out is not None and not resume:
-        require_no_model(request.out, overwrite=overwrite)
     return train(request, progress=progress).model
 
 
@@ -186,6 +186,11 @@ def train(
         require_tensorboard()
     if request.pictures:
         require_matplotlib()
+    inputs = {name: getattr(request, name) for name in ("images", "test_images", "init_from")}
+    wanted = request.tensorboard, request.pictures
+    require_outputs(
+        training_outputs(request.out, request.overwrite, request.resume, *wanted), inputs
+    )
     stop = nullcontext(lambda: False) if stop is None else stop
     with listening(progress), joined() as team:
         # Whether `out` holds an unfinished training is for the first process to ask: it writes.
@@ -201,6 +206,29 @@ def train(
         for name in ("tensorboard", "pictures"):
             begun.options[name] = getattr(request, name) or begun.options.get(name, False)
         return train_on(begun, images, team, request.out, stop)
+
+
+def training_outputs(
+    out: Path | None, overwrite: bool, resume: bool, tensorboard: bool, pictures: bool
+) -> list[Output]:
+    """Return what a training writes; nothing in a process that only helps, or if it is complete.
+
+    The arguments are those of `train_model`.
+
+    Raises
+    ------
+    InputError
+        If the folder for TensorBoard cannot be written.
+    """
+    from ipvae.workflows.reporting.pictures import PICTURES_OF_RUN
+
+    complete = resume and out is not None and not os.path.exists(out / UNFINISHED)
+    if out is None or complete or not is_first_process():
+        return []
+    if tensorboard:
+        probe_folder(out / "tensorboard")
+    names = PICTURES_OF_RUN if pictures else ()
+    return [run_output(out, overwrite=overwrite or resume, pictures=names)]
 
 
 def _complete(request: "TrainingRequest", *, first: bool) -> "Trained":

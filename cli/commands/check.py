@@ -41,14 +41,14 @@ def check(
     """Check weight grid, ranges, payload, neurons and memory; exit 1 if a limit is exceeded."""
     from ipvae.workflows.networks import load_own_network
 
-    plans.require_options(net, plan, cores, trace, json)
+    plans.require_options(plan, cores, trace, json)
     network = load_own_network(net)
     found = ipvae.check(network, target=target)
     if plan is not None:
         placed = ipvae.place(network, target=target, cores=cores, trace=trace)
         found = replace(found, plan=placed)
         if plan != plans.SHOW:
-            write_json(placed.to_json(), plan)
+            write_json(placed.to_json(), plan, plans.GENERATOR, "--plan")
     if plan != "-":
         show(found, json, listed_by="--json -")
     raise typer.Exit(0 if found.ok else 1)

@@ -12,11 +12,10 @@ from ipvae.cli.options.inputs import (
     LabelsOption,
     SamplesOption,
     SeedOption,
-    require_distinct,
 )
 from ipvae.cli.options.lists import parse_steps
-from ipvae.cli.output import JsonOption, require_json_target, show
-from ipvae.workflows.compare import DEFAULT_STEPS, paths
+from ipvae.cli.output import JsonOption, show
+from ipvae.workflows.compare import DEFAULT_STEPS
 from ipvae.workflows.compare import compare as compare_all
 from ipvae.workflows.evaluables.opening import THRESHOLD
 from ipvae.workflows.evaluation.codes import PROBE_IMAGES
@@ -71,12 +70,6 @@ def compare(
     json: JsonOption = None,
 ) -> None:
     """Curves of R2, zeros and accuracy against steps, operations and modelled energy."""
-    inputs: dict[str, object] = {str(p): p for p in (*given, *(lca or ()), *(dense or ()))}
-    outputs = {f"DIR/{path.name}": path for path in paths(out)}
-    require_distinct(
-        {"--json": json, **outputs}, {**inputs, "--images": images, "--labels": labels}
-    )
-    require_json_target(json)
     result = compare_all(
         given,
         images,

@@ -12,8 +12,11 @@ import typer
 
 import ipvae
 from ipvae.cli.arguments import with_options
-from ipvae.cli.output import JsonOption, emit, note, show
+from ipvae.cli.output import JsonOption, emit, note, show, write_json
+from ipvae.cli.streams import write_error
 from ipvae.errors import IpvaeError
+from ipvae.workflows.outputs import DEMO_MARK
+from ipvae.workflows.printing import printable
 
 SAMPLES, STEPS = 16, 128
 MOMENTS = (16, 64, 256)
@@ -46,6 +49,8 @@ def demo(
 
     results = out / "results"
     require_writable_folder(results)
+    mark = str(results / DEMO_MARK)
+    write_json({"ok": False, "failed": [], "stages": [], "out": str(out)}, mark)
     failed: list[str] = []
     done: list[str] = []
     chain = stages(out)
@@ -63,6 +68,7 @@ def demo(
         else f"\ndone: {out}/run/ (model), {out}/net.h5 (network), {out}/report/index.html (page), "
         f"{results}/ (every result as JSON)"
     )
+    write_json(result, mark)
     emit(result, json, text)
     raise typer.Exit(1 if failed else 0)
 
@@ -73,7 +79,7 @@ def succeeds(stage: Stage, target: Path, *, text: bool) -> bool:
         try:
             return stage.run(str(target))
         except IpvaeError as error:
-            typer.echo(f"ipvae: {with_options(str(error))}", err=True)
+            write_error(f"ipvae: {printable(with_options(str(error)))}")
             return False
 
 

@@ -6,7 +6,7 @@ import typer
 
 import ipvae
 from ipvae.cli.arguments import with_options
-from ipvae.cli.output import JsonOption, require_json_target, show
+from ipvae.cli.output import JsonOption, show
 
 
 def doctor(
@@ -19,7 +19,6 @@ def doctor(
 
     Exit 1 if the core chain lacks something, or something that is installed is broken.
     """
-    require_json_target(json)
     found = ipvae.doctor(thorough=thorough).with_advice(with_options)
     show(found, json)
     raise typer.Exit(0 if found.ok else 1)

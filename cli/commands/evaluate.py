@@ -29,7 +29,7 @@ from ipvae.cli.options.inputs import (
     not_nir,
 )
 from ipvae.cli.options.lists import parse_steps
-from ipvae.cli.output import JsonOption, require_json_target, show
+from ipvae.cli.output import JsonOption, show
 from ipvae.workflows.evaluate import evaluate as evaluate_one
 
 
@@ -88,7 +88,6 @@ def evaluate(
     json: JsonOption = None,
 ) -> None:
     """Evaluate a trained model (float) or a network file (integers) on test images."""
-    require_json_target(json)
     result = evaluate_one(
         path,
         images,

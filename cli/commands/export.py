@@ -12,18 +12,16 @@ from ipvae.cli.options.inputs import (
     InferenceOption,
     LabelsOption,
     LayoutOption,
+    OverwriteOption,
     SeedOption,
     ThresholdOption,
     chosen_from,
     is_nir,
     not_nir,
-    require_distinct,
 )
-from ipvae.cli.output import JsonOption, require_json_target, show
+from ipvae.cli.output import JsonOption, show
 from ipvae.errors import InputError
 from ipvae.workflows.files import require_writable_file
-
-CHECKPOINT_FILES = ("model.safetensors", "model.json")
 
 
 def export(
@@ -58,6 +56,7 @@ def export(
     images: ImagesOption = None,
     labels: LabelsOption = None,
     seed: SeedOption = 0,
+    overwrite: OverwriteOption = False,
     json: JsonOption = None,
 ) -> None:
     """Quantize a trained model, calibrate it on training images and write the network file.
@@ -67,23 +66,16 @@ def export(
     Exit 1, and nothing is written, if the network is worse than the model by more than
     --most-loss.
     """
-    from ipvae.cli.commands.nir import export_nir, require_no_others
+    from ipvae.cli.commands.nir import require_no_others
 
-    folder = model if model.is_dir() else model.parent
-    require_distinct(
-        {"--out": out, "--json": json},
-        {
-            **{f"MODEL's {name}": folder / name for name in CHECKPOINT_FILES},
-            "--images": images,
-            "--labels": labels,
-        },
-    )
-    require_json_target(json)
     if images is not None and data_dir is not None:
         raise InputError("--images and --data-dir: give one of them")
     if is_nir(out):
         require_no_others(context, out)
-        export_nir(model, out, inference, threshold, json)
+        from ipvae.workflows.nir import save_nir
+
+        terms = {"inference": inference, "threshold": threshold, "overwrite": overwrite}
+        show(save_nir(model, out, **terms), json)
         return
     readouts = tuple(name.strip() for name in readout.split(",")) if readout else ()
     require_writable_file(out)
@@ -101,4 +93,4 @@ def export(
         data_dir=data_dir,
         seed=seed,
     )
-    show(made.save(out, overwrite=True), json)
+    show(made.save(out, overwrite=overwrite), json)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ipvae.cli.options.inputs import OverwriteOption
 from ipvae.cli.output import JsonOption, show
 
 
@@ -49,6 +50,7 @@ def import_model(
     inner_iterations: Annotated[
         int | None, typer.Option(help="Those of the .pt, likewise.")
     ] = None,
+    overwrite: OverwriteOption = False,
     json: JsonOption = None,
 ) -> None:
     """Import a .pt of IterativeVAE, or phi, sigma, step_size, bias and u0 from an .npz file.
@@ -60,4 +62,4 @@ def import_model(
     pixels = PixelOptions(pixel_min, pixel_max, pixel_scale, image_shape, preset)
     options = {"steps": steps, "clamp": clamp, "inner_iterations": inner_iterations}
     found = read_foreign(source, pixels, config, options)
-    show(replace(found, saved=found.model.save(out, overwrite=True)), json)
+    show(replace(found, saved=found.model.save(out, overwrite=overwrite)), json)

@@ -1,14 +1,12 @@
-"""`ipvae export MODEL --out NET.nir`: options that do not go with NIR, and the file."""
+"""`ipvae export MODEL --out NET.nir`: options that do not go with NIR."""
 
 from pathlib import Path
 
 import typer
 
-from ipvae.cli.output import show
 from ipvae.errors import InputError
-from ipvae.workflows.nir import save_nir
 
-TAKEN = ("model", "out", "json", "inference", "threshold")
+TAKEN = ("model", "out", "json", "inference", "threshold", "overwrite")
 """Parameters of the command that go with NIR; the others quantize."""
 
 
@@ -29,10 +27,3 @@ def require_no_others(context: typer.Context, path: Path) -> None:
 def _given(context: typer.Context, name: str) -> bool:
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
-
-
-def export_nir(
-    model: Path, out: Path, inference: str, threshold: float | None, json: str | None
-) -> None:
-    """Write a model, or LCA on its dictionary, as NIR, and say what is lost."""
-    show(save_nir(model, out, inference=inference, threshold=threshold, overwrite=True), json)

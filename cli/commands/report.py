@@ -17,7 +17,7 @@ from ipvae.cli.options.inputs import (
     SeedOption,
     StepsOption,
 )
-from ipvae.cli.output import JsonOption, require_json_target, show
+from ipvae.cli.output import JsonOption, show
 from ipvae.workflows.networks import is_lava_dl
 from ipvae.workflows.report import make_report
 
@@ -78,7 +78,6 @@ def report(
 
     Exit 1, the page written, if --verify finds a difference.
     """
-    require_json_target(json)
     if is_lava_dl(net):
         refused: dict[str, object] = {
             "--data-dir": data_dir,

@@ -14,12 +14,12 @@ from ipvae.cli.options.inputs import (
     IntegersOption,
     LabelsOption,
     NetArgument,
+    OverwriteOption,
     ReplayOption,
     SamplesOption,
     SeedOption,
     StepsOption,
     TimeoutOption,
-    require_distinct,
 )
 from ipvae.cli.options.recording import (
     EveryOption,
@@ -28,7 +28,7 @@ from ipvae.cli.options.recording import (
     NeuronsOption,
     VariablesOption,
 )
-from ipvae.cli.output import JsonOption, require_json_target, show
+from ipvae.cli.output import JsonOption, show
 from ipvae.errors import InputError
 
 
@@ -63,6 +63,7 @@ def run(
     images: ImagesOption = None,
     labels: LabelsOption = None,
     integers: IntegersOption = "input",
+    overwrite: OverwriteOption = False,
     json: JsonOption = None,
 ) -> None:
     """Run images on the emulator, on Lava's CPU simulator or on Loihi 2."""
@@ -70,19 +71,9 @@ def run(
     from ipvae.workflows.running.backends import require_known
     from ipvae.workflows.running.recording import record_of
 
-    require_json_target(json)
     require_known(backend)
     if profile is not None and backend != "loihi2":
         raise InputError(f"--profile: found --backend {backend}, allowed is loihi2: a board's own")
-    require_distinct(
-        {
-            "--trace": trace,
-            "--record-draws": record_draws,
-            "--profile": profile,
-            "--json": json,
-        },
-        {"NET.h5": net, "--replay-draws": replay_draws, "--images": images},
-    )
     if is_lava_dl(net):
         refused: dict[str, object] = {
             "--trace": trace,
@@ -94,6 +85,7 @@ def run(
             "--neurons": neurons,
             "--hold": hold,
             "--data-dir": data_dir,
+            "--overwrite": overwrite or None,
         }
         from ipvae.cli.commands.lava_dl import run_plain_net
 
@@ -123,6 +115,7 @@ def run(
         trace_file=trace,
         draws_file=record_draws,
         profile_file=profile,
+        overwrite=overwrite,
         timeout=timeout,
         integers=integers,
     )

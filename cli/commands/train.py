@@ -8,9 +8,10 @@ import typer
 
 from ipvae.cli.arguments import OPTIONS, naming
 from ipvae.cli.options.inputs import DataDirOption, chosen_from
-from ipvae.cli.output import JsonOption, require_json_target, show
+from ipvae.cli.output import JsonOption, settings, show
 from ipvae.cli.signals import StopRequest
 from ipvae.errors import DivergenceError, InputError, IpvaeError, StoppedError, TeamError
+from ipvae.workflows.outputs import UNFINISHED
 
 MODEL_HELP = (
     "Kind of model: ipvae, igvae, igrelu, iavae (iterative); pvae, gvae, grelu with -linear, -mlp "
@@ -150,7 +151,7 @@ def train(
         ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Give up an unfinished training in OUT.")
+        bool, typer.Option("--overwrite", help="Replace a model, or give up a training, in OUT.")
     ] = False,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write OUT/tensorboard/ too.")
@@ -181,6 +182,7 @@ def train(
         "weight_bits": weight_bits,
     }
     stop, texts = StopRequest(), pairs(settings_given or [])
+    settings.advice = {out / UNFINISHED: f"go on with: {resuming(out)}"}
     with naming(NAMES):
         request = TrainingRequest(
             settings_from_text(given, texts),
@@ -196,8 +198,6 @@ def train(
             tensorboard=tensorboard,
             pictures=pictures,
         )
-        if out.is_dir() or Path(json or "-").parent != out:  # it may be in OUT, which is made
-            require_json_target(json)
         try:
             trained = run_training(request, stop=stop.listening())
         except IpvaeError as error:
@@ -222,13 +222,17 @@ def pairs(texts: list[str]) -> dict[str, str]:
     return found
 
 
+def resuming(out: Path) -> str:
+    """Return the command that goes on with a training."""
+    return f"ipvae train --resume --out {shlex.quote(str(out))}"
+
+
 def as_shown(error: IpvaeError, out: Path, stop: StopRequest) -> Exception:
     """Return the error of a training as a user meets it."""
     from ipvae.workflows.train import is_first_process
 
     if isinstance(error, StoppedError):
-        folder = shlex.quote(str(out))
-        stopped = InputError(f"{error}; go on with: ipvae train --resume --out {folder}")
+        stopped = InputError(f"{error}; go on with: {resuming(out)}")
         stopped.exit_status = 128 + stop.number
         return stopped
     if not is_first_process():

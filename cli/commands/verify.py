@@ -18,7 +18,7 @@ from ipvae.cli.options.inputs import (
     TimeoutOption,
 )
 from ipvae.cli.options.recording import HoldOption
-from ipvae.cli.output import JsonOption, require_json_target, show
+from ipvae.cli.output import JsonOption, show
 from ipvae.errors import InputError
 
 GIVEN_BY_THE_TRACE = ("backends", "samples", "steps", "seed", "replay_draws", "hold")
@@ -55,7 +55,6 @@ def verify(
     """
     from ipvae.workflows.networks import load_own_network
 
-    require_json_target(json)
     if trace is not None:
         refuse_beside_trace(context)
         result = ipvae.verify_trace(load_own_network(net), trace, images, data_dir=data_dir)

@@ -32,6 +32,9 @@ def chosen_from(*names: str) -> Any:
     return {"metavar": "|".join(names), "autocompletion": lambda: list(names)}
 
 
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace an earlier result; nothing else ever is.")
+]
 NetArgument = Annotated[
     Path, typer.Argument(metavar="NET.h5", help="Network file.", callback=not_nir)
 ]
@@ -118,23 +121,3 @@ ReplayOption = Annotated[
         help="Replay the counts of this trace instead of sampling; --seed is ignored.",
     ),
 ]
-
-
-def require_distinct(outputs: dict[str, object], inputs: dict[str, object]) -> None:
-    """Raise InputError if an output would overwrite an input or another output.
-
-    Parameters
-    ----------
-    outputs, inputs : dict of option -> path, or None where it was not given; '-' is stdout
-    """
-    seen: dict[Path, str] = {}
-    for options, is_output in ((inputs, False), (outputs, True)):
-        for option, given in options.items():
-            if given is None or str(given) == "-":
-                continue
-            place = Path(str(given)).resolve()
-            if is_output and place in seen:
-                raise InputError(
-                    f"{option}: found {given}, which is {seen[place]} too; give another path"
-                )
-            seen.setdefault(place, option)

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from ipvae.cli.options.inputs import require_distinct
-from ipvae.cli.output import require_json_target
 from ipvae.errors import InputError
 
+GENERATOR = "ipvae check --plan"
 SHOW = ""
 """Value of --plan where no file is named: the plan is shown and nothing is written."""
 
@@ -22,14 +21,14 @@ def completed(words: list[str]) -> list[str]:
 
 
 def require_options(
-    net: Path, plan: str | None, cores: int | None, trace: Path | None, json_target: str | None
+    plan: str | None, cores: int | None, trace: Path | None, json_target: str | None
 ) -> None:
     """Check the options that a plan takes, before any work.
 
     Raises
     ------
     InputError
-        If one is given without --plan, or two outputs go to one place, or cannot be written.
+        If one is given without --plan, or both outputs go to stdout.
     """
     if plan is None:
         for option, value in {"--cores": cores, "--trace": trace}.items():
@@ -37,8 +36,3 @@ def require_options(
                 raise InputError(f"{option}: belongs to --plan; give that too, or leave it out")
     if plan == json_target == "-":
         raise InputError("--plan and --json: both are -; give a file to one of them")
-    outputs: dict[str, object] = {"--plan": plan or None, "--json": json_target}
-    require_distinct(outputs, {"NET.h5": net, "--trace": trace})
-    require_json_target(json_target)
-    if plan not in (None, SHOW, "-"):
-        require_json_target(plan, "--plan")

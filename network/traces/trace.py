@@ -19,6 +19,7 @@ from ipvae.network.io.hdf5 import read_datasets
 from ipvae.network.io.hdf5_child import shown
 from ipvae.network.io.hdf5_output import Output
 from ipvae.network.traces.digest import DIGEST, TraceDigest
+from ipvae.outputs import require_outputs, trace_output
 
 ATTRIBUTES = {"backend": str, "seed": int, "network_checksum": str, "steps": int}
 EVERY = "every"
@@ -75,12 +76,10 @@ class Trace:
         Raises
         ------
         InputError
-            If it cannot be written, or a file is there and `overwrite` is False.
+            If it cannot be written, a trace is there and `overwrite` is False, or anything else is
+            there.
         """
-        if Path(path).exists() and not overwrite:
-            raise InputError(
-                f"{path}: already exists. Pass overwrite=True to replace it, or another path."
-            )
+        require_outputs([trace_output(path, overwrite=overwrite)])
         write_trace(path, self)
 
     def __repr__(self) -> str:

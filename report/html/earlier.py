@@ -5,14 +5,45 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ipvae.errors import InputError
+from ipvae.outputs import Output, is_json_of
 
 GENERATOR = "ipvae-loihi report"
+COMMAND = "ipvae report"
+"""Generator that report.json names where no page stands beside it."""
 PAGE = "index.html"
+USUAL = (
+    PAGE,
+    "report.json",
+    *(f"figures/{name}.svg" for name in ("convergence", "raster", "rates", "potentials", "energy")),
+)
+"""Files of every report, more or less."""
 _TAG = f'<meta name="generator" content="{GENERATOR}">'.encode()
 _HEAD_BYTES = 4096
 _FIGURE = re.compile(
     r"(convergence|raster|rates|potentials|weights-\d+|by-step|core-map|energy)\.(svg|png)"
 )
+
+
+def report_output(
+    folder: str | Path, names: Collection[str] = USUAL, *, name: str = "folder"
+) -> Output:
+    """Return the output that is a report's folder; figures are ours where the page is.
+
+    Parameters
+    ----------
+    folder : str or Path
+    names : paths below the folder
+        What the report writes, as far as it is known.
+    name : str
+        Argument that names the folder.
+    """
+    page, files = Path(folder, PAGE), tuple(Path(folder, one) for one in names)
+    is_report = is_json_of(COMMAND)
+
+    def kind(file: Path) -> bool:
+        return _ours(page) or (file.name == "report.json" and is_report(file))
+
+    return Output(name, Path(folder), files, "a file of an earlier report", kind, True, True)
 
 
 def leftovers(folder: str | Path, new: Collection[str]) -> list[Path]:

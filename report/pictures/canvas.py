@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from ipvae.files import atomic_path
+from ipvae.outputs import PICTURE_MARK
 
 DPI = 120
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#007A5A", "#6B6B6B"
@@ -28,6 +29,8 @@ INK = "#1a1a1a"
 WIDE = 540
 """Pixels of a figure of the page: its words can be read on a phone."""
 SIGNED, UNSIGNED = "RdBu_r", "gray"
+METADATA = {"Software": None, "Source": PICTURE_MARK}
+"""Of PNG files: the mark by which a later picture may take their place."""
 PAPER = "#ffffff"
 GAP = "#e6e6e6"
 DARK, LIGHT = "#101010", "#fdfdfd"
@@ -93,7 +96,7 @@ def _collector_paused() -> Iterator[None]:
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Write a PNG file, whole or not at all; it says nothing of time or software.
+    """Write a PNG file, whole or not at all; it names no time and no version.
 
     Raises
     ------
@@ -103,7 +106,7 @@ def save(figure: Figure, path: str | Path) -> None:
     picture = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-        figure.savefig(picture, format="png", dpi=DPI, metadata={"Software": None})
+        figure.savefig(picture, format="png", dpi=DPI, metadata=METADATA)
     with atomic_path(path) as temporary:
         temporary.write_bytes(picture.getvalue())
 

@@ -21,7 +21,8 @@ LOG = (
 @pytest.fixture
 def without_page(monkeypatch):
     """Reports whose page and figures are not drawn, which takes longest: report.json alone."""
-    monkeypatch.setattr("ipvae.report.html.page.files", lambda *_: {"index.html": b"page"})
+    page = b'<meta name="generator" content="ipvae-loihi report">'
+    monkeypatch.setattr("ipvae.report.html.page.files", lambda *_: {"index.html": page})
 
 
 @pytest.fixture

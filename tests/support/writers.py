@@ -1,25 +1,16 @@
-"""Every writer of the toolchain, and what happens to its files when a write fails.
+"""Every writer of the toolchain: its files, what writes them, and the rule for what is there.
 
-Run as a process of its own, which may fork, by test_writers.py: `writers.py FOLDER TRIALS...`
-prints {trial: {writer: outcome}} as JSON. The outcome is "" if all is well.
+Loaded by write_trials.py, which tries them.
 """
 
-import contextlib
-import json
-import os
-import resource
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from ipvae.errors import IpvaeError
 from ipvae.export.importers.nir_file import write_nir
-from ipvae.files import atomic_path, atomic_write_all
+from ipvae.files import atomic_write_all
 from ipvae.float_models.checkpoint import Checkpoint, save_checkpoint
 from ipvae.float_models.config import preset_config
 from ipvae.float_models.data import DataInfo
@@ -30,24 +21,41 @@ from ipvae.network.layers import PoissonLayer
 from ipvae.network.traces.replay import only_draws
 from ipvae.network.traces.streaming import open_trace
 from ipvae.network.traces.trace import Trace, write_trace
+from ipvae.outputs import (
+    Output,
+    json_output,
+    network_output,
+    nir_output,
+    pictures_output,
+    profile_output,
+    run_output,
+    trace_output,
+)
+from ipvae.report.html.earlier import GENERATOR, report_output
 from ipvae.report.pictures import canvas
 from ipvae.train.run.metrics_log import MetricsLog
 from ipvae.train.run.resume import ResumeState, write_unfinished
 from ipvae.train.run.state import TrainState
+from ipvae.workflows.compare import FILES, ComparedModel, Comparison, comparison_output
+from ipvae.workflows.files import json_text, write_text
 
 M, K, ROWS, IMAGES = 40, 64, 129, 20
 RNG = np.random.default_rng(0)
 OLD = b"what was there before"
+TAG = f'<meta name="generator" content="{GENERATOR}">'.encode()
 BLOCK = 4096
 
 
 @dataclass(frozen=True)
 class Writer:
-    """Files below a folder, what writes them, and what was there before."""
+    """Files below a folder, what writes them, the rule for them, and what was there before."""
 
     files: tuple[str, ...]
     write: Callable[[Path], object]
+    output: Callable[[Path, bool], Output]
     old: bytes = OLD
+    asks: bool = True
+    """Whether an earlier result is replaced only where that is asked for."""
 
 
 def network() -> IntNetwork:
@@ -85,7 +93,7 @@ TRACE = Trace("emulator", 1, "0" * 64, SAMPLES)
 MODEL = Checkpoint(params(), None, DataInfo("digits", 16, (5, 8), 100), {"r2": 0.5})
 STATE = TrainState(3, params(), params(), params(), history=[{"epoch": 1, "loss": 1.0}])
 RECORD = {"epoch": 2, **{f"a figure of number {i}": i / 7 for i in range(4000)}}
-PAGE = {"index.html": b"<html>" * 9000, "figures/a.svg": b"<svg>" * 9000}
+PAGE = {"index.html": TAG + b"<html>" * 9000, "figures/energy.svg": b"<svg>" * 9000}
 
 
 def stream(folder: Path) -> None:
@@ -109,234 +117,74 @@ def picture(folder: Path) -> None:
 
 
 def text(folder: Path) -> None:
-    """JSON, plans and comparisons are written so."""
-    with atomic_path(folder / "x.json") as temporary:
-        temporary.write_text("1234567\n" * 9000)
+    """JSON and plans are written so."""
+    write_text(folder / "x.json", json_text("ipvae check", {"a": ["1234567"] * 9000}))
 
 
+def compared(folder: Path) -> None:
+    point = {"step": 1, "r2": 0.5, "zeros": 0.9, "mse": 1.0, "operations": 9.0}
+    models = (ComparedModel("a", None, "integers", False, {}, 1, [point, {**point, "step": 2}]),)
+    Comparison(models, 2, 0, (1, 2), {}).save(folder)
+
+
+def of_run(files: str) -> Callable[[Path, bool], Output]:
+    return lambda f, overwrite: run_output(f / files, overwrite=overwrite)
+
+
+def of_file(
+    name: str, kind: Callable[..., Output]
+) -> tuple[tuple[str], Callable[[Path, bool], Output]]:
+    return (name,), lambda f, overwrite: kind(f / name, overwrite=overwrite, name="out")
+
+
+TRACES, DRAWS = of_file("t.h5", trace_output), of_file("d.h5", trace_output)
+UNFINISHED = ResumeState(preset_config("digits", latents=K), "", STATE, [0.0])
 WRITERS = {
-    "network": Writer(("n.h5",), lambda f: write_network(f / "n.h5", NETWORK)),
-    "trace": Writer(("t.h5",), lambda f: write_trace(f / "t.h5", TRACE)),
-    "streamed trace": Writer(("t.h5",), stream),
-    "recorded draws": Writer(
-        ("d.h5",),
-        lambda f: write_trace(f / "d.h5", only_draws(TRACE, NETWORK)),
+    "network": Writer(
+        ("n.h5",), lambda f: write_network(f / "n.h5", NETWORK), of_file("n.h5", network_output)[1]
     ),
-    "NIR": Writer(("n.nir",), lambda f: write_nir(f / "n.nir", MODEL)),
+    "trace": Writer(TRACES[0], lambda f: write_trace(f / "t.h5", TRACE), TRACES[1]),
+    "streamed trace": Writer(TRACES[0], stream, TRACES[1]),
+    "recorded draws": Writer(
+        DRAWS[0], lambda f: write_trace(f / "d.h5", only_draws(TRACE, NETWORK)), DRAWS[1]
+    ),
+    "NIR": Writer(
+        ("n.nir",), lambda f: write_nir(f / "n.nir", MODEL), of_file("n.nir", nir_output)[1]
+    ),
     "model": Writer(
-        ("run/model.safetensors", "run/model.json"), lambda f: save_checkpoint(f / "run", MODEL)
+        ("run/model.safetensors", "run/model.json"),
+        lambda f: save_checkpoint(f / "run", MODEL),
+        of_run("run"),
     ),
     "resume state": Writer(
-        ("resume.safetensors",),
-        lambda f: write_unfinished(
-            f, ResumeState(preset_config("digits", latents=K), "", STATE, [0.0])
-        ),
+        ("resume.safetensors",), lambda f: write_unfinished(f, UNFINISHED), of_run(".")
     ),
     "metrics log": Writer(
-        ("metrics.jsonl",), log, old=b'{"epoch": 1, "loss": 1.0, "seconds": 0.5}\n'
+        ("metrics.jsonl",),
+        log,
+        of_run("."),
+        old=b'{"epoch": 1, "loss": 1.0, "seconds": 0.5}\n',
     ),
-    "page": Writer(tuple(PAGE), lambda f: atomic_write_all(f, PAGE)),
-    "picture": Writer(("x.png",), picture),
-    "text": Writer(("x.json",), text),
+    "page": Writer(
+        tuple(PAGE),
+        lambda f: atomic_write_all(f, PAGE),
+        lambda f, _: report_output(f, PAGE),
+        asks=False,
+    ),
+    "comparison": Writer(
+        FILES,
+        compared,
+        lambda f, _: comparison_output(f),
+        old=b'{"generator": "ipvae compare"}',
+        asks=False,
+    ),
+    "picture": Writer(("x.png",), picture, lambda f, _: pictures_output(f, ["x.png"]), asks=False),
+    "JSON": Writer(
+        ("x.json",), text, lambda f, _: json_output(f / "x.json", "ipvae check"), asks=False
+    ),
     "profile": Writer(
-        ("p.csv",), lambda f: write_profile(f / "p.csv", {f"c{i}": i for i in range(9000)})
+        ("p.csv",),
+        lambda f: write_profile(f / "p.csv", {"num_steps": 1, **{f"c{i}": i for i in range(9000)}}),
+        of_file("p.csv", profile_output)[1],
     ),
 }
-
-
-def in_child(act: Callable[[], object]) -> tuple[int, str]:
-    """Fork, act, and return the child's signal, or 0, and what error it met."""
-    receive, send = os.pipe()
-    child = os.fork()
-    if child == 0:
-        answer = "no error"
-        try:
-            act()
-        except BaseException as error:
-            ours = isinstance(error, IpvaeError)
-            answer = str(error) if ours else f"{type(error).__name__}: {error}"
-            answer = f"ours {answer}" if ours else answer
-        os.write(send, answer.encode()[:2000])
-        os._exit(0)
-    os.close(send)
-    with os.fdopen(receive, "rb") as pipe:
-        answer = pipe.read().decode()
-    _, status = os.waitpid(child, 0)
-    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, answer
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Files by their paths; a header of safetensors, whose order is left to chance, is sorted."""
-    found = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-    for name, data in found.items():
-        if name.endswith(".safetensors") and data != OLD:
-            end = 8 + int.from_bytes(data[:8], "little")
-            header = json.dumps(json.loads(data[8:end]), sort_keys=True).encode()
-            found[name] = header + data[end:]
-    return found
-
-
-def prepared(folder: Path, writer: Writer, old: bool = True) -> None:
-    subprocess.run(["rm", "-rf", folder], check=True)
-    folder.mkdir()
-    for name in writer.files if old else ():
-        (folder / name).parent.mkdir(exist_ok=True, parents=True)
-        (folder / name).write_bytes(writer.old)
-
-
-def fails(folder: Path, writer: Writer, act: Callable[[], object], reason: str) -> str:
-    """Outcome of a write that must fail in one line, and leave everything as it was."""
-    before = contents(folder)
-    folders = sorted(folder.rglob("*"))
-    ended, answer = in_child(act)
-    if ended:
-        return f"signal {ended}"
-    named = any(f"{folder / name}: " in answer or str(folder) in answer for name in writer.files)
-    if not answer.startswith("ours ") or reason not in answer or "\n" in answer or not named:
-        return f"answered {answer!r}"
-    after = contents(folder)
-    if after != before:
-        return f"left {sorted(after)}, {[n for n in before if after.get(n) != before[n]]} changed"
-    return "" if sorted(folder.rglob("*")) == folders else "left a folder"
-
-
-def limited(writer: Writer, folder: Path, most: int) -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-    writer.write(folder)
-
-
-def sizes(folder: Path, writer: Writer) -> list[int]:
-    """Sizes of the files that a writer writes."""
-    prepared(folder, writer)
-    writer.write(folder)
-    return [(folder / name).stat().st_size for name in writer.files]
-
-
-def limit(folder: Path, writer: Writer, late: bool) -> str:
-    most = max(sizes(folder, writer)) - 1 if late else len(writer.old) + 1
-    prepared(folder, writer)
-    return fails(folder, writer, lambda: limited(writer, folder, most), "File too large")
-
-
-def full(folder: Path, writer: Writer, late: bool) -> str:
-    """The folder lies on a small disk of its own."""
-    needed = sum(-(-size // BLOCK) * BLOCK for size in sizes(folder, writer))
-    if writer is WRITERS["metrics log"]:
-        needed -= BLOCK  # a block of the old file is added to
-    prepared(folder, writer)
-    disk = os.statvfs(folder)
-    left = max(needed - BLOCK, 0) if late else 0
-    with (folder.parent / "filler").open("wb") as filler:
-        filler.write(bytes(disk.f_bavail * disk.f_frsize - left))
-    try:
-        return fails(folder, writer, lambda: writer.write(folder), "No space left")
-    finally:
-        (folder.parent / "filler").unlink()
-
-
-def read_only(folder: Path, writer: Writer) -> str:
-    prepared(folder, writer)
-    disk = str(folder.parent)
-    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-    try:
-        return fails(folder, writer, lambda: writer.write(folder), "Read-only file system")
-    finally:
-        subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
-
-
-def in_the_way(folder: Path, writer: Writer) -> str:
-    """A folder has the last file's name."""
-    prepared(folder, writer, old=False)
-    (folder / writer.files[-1]).mkdir(parents=True)
-    return fails(folder, writer, lambda: writer.write(folder), "it is a folder")
-
-
-def new(folder: Path, writer: Writer) -> str:
-    """Over old files, twice, and into an empty folder: the same bytes, and nothing else."""
-    found = []
-    for old in (True, True, False):
-        prepared(folder, writer, old)
-        ended, answer = in_child(lambda: writer.write(folder))
-        if ended or answer != "no error":
-            return f"signal {ended}, {answer!r}"
-        found.append(contents(folder))
-    if not found[0] == found[1] == found[2]:
-        return "other bytes"
-    return "" if set(found[0]) == set(writer.files) else f"left {sorted(found[0])}"
-
-
-def kill_at_fsync(*_: object) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def killed(folder: Path, writer: Writer) -> str:
-    """Killed before the first file is renamed: the old files stay, the next write cleans up."""
-
-    def act() -> None:
-        os.fsync = kill_at_fsync
-        writer.write(folder)
-
-    prepared(folder, writer)
-    ended, answer = in_child(act)
-    if ended != signal.SIGKILL:
-        return f"was not killed: {answer!r}"
-    after = contents(folder)
-    if any(after[name] != writer.old for name in writer.files):
-        return "changed the old files"
-    writer.write(folder)
-    left = set(contents(folder)) - set(writer.files)
-    return f"left {sorted(left)}" if left else ""
-
-
-def together(folder: Path, writer: Writer) -> str:
-    """Two processes write the same files at once, again and again."""
-    if (
-        writer is WRITERS["metrics log"]
-    ):  # of a folder that one process holds (train/run/run_folder.py)
-        return ""
-    prepared(folder, writer)
-    writer.write(folder)
-    whole = contents(folder)
-    children = []
-    for _ in range(2):
-        child = os.fork()
-        if child == 0:
-            with contextlib.suppress(BaseException):
-                for _ in range(5):
-                    writer.write(folder)
-                os._exit(0)
-            os._exit(1)
-        children.append(child)
-    ended = [os.waitpid(child, 0)[1] for child in children]
-    if any(ended):
-        return f"ended with {ended}"
-    after = contents(folder)
-    return "" if after == whole else f"left {sorted(after)}, {len(whole)} files before"
-
-
-TRIALS: dict[str, Callable[[Path, Writer], str]] = {
-    "new": new,
-    "limit early": lambda f, w: limit(f, w, late=False),
-    "limit late": lambda f, w: limit(f, w, late=True),
-    "in the way": in_the_way,
-    "killed": killed,
-    "together": together,
-    "full early": lambda f, w: full(f, w, late=False),
-    "full late": lambda f, w: full(f, w, late=True),
-    "read-only": read_only,
-}
-ON_A_DISK = ("full early", "full late", "read-only")
-"""Trials that need a small disk of their own."""
-
-
-def main(folder: str, *trials: str) -> None:
-    place = Path(folder) / "w"
-    outcomes = {
-        trial: {name: TRIALS[trial](place, writer) for name, writer in WRITERS.items()}
-        for trial in trials
-    }
-    print(json.dumps(outcomes))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -82,7 +82,10 @@ def test_it_is_saved_and_shown(model, net, images, tmp_path):
     saved = found.save(tmp_path / "out")
     assert [path.name for path in saved.files] == list(FILES)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(FILES)
-    assert json.loads((tmp_path / "out" / "compare.json").read_text()) == found.to_json()
+    assert json.loads((tmp_path / "out" / "compare.json").read_text()) == {
+        "generator": "ipvae compare",
+        **found.to_json(),
+    }
     assert "wrote " in saved.shown()[-1] and "wrote " not in found.shown()[-1]
     assert repr(found).startswith("Comparison(images: 30, model 1: R2 ")
     assert len(found.plot().axes) == 6

@@ -93,8 +93,13 @@ def test_what_does_not_go_with_a_file_is_said_by_its_argument(arrays, name, give
 def test_a_file_that_is_there_is_kept_unless_it_may_be_replaced(arrays, tmp_path):
     model, path = ipvae.import_model(arrays), tmp_path / "x.nir"
     path.write_bytes(b"mine")
+    for overwrite in (False, True):
+        with pytest.raises(ipvae.IpvaeError, match=r"x\.nir: already exists and is not a NIR file"):
+            ipvae.save_nir(model, path, overwrite=overwrite)
+    assert path.read_bytes() == b"mine"
+    path.unlink()
+    ipvae.save_nir(model, path)
     with pytest.raises(ipvae.IpvaeError, match=r"x\.nir: already exists\. Pass overwrite=True"):
         ipvae.save_nir(model, path)
-    assert path.read_bytes() == b"mine"
     ipvae.save_nir(model, path, overwrite=True)
     assert ipvae.import_model(path).n_latents == K

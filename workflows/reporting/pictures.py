@@ -10,6 +10,7 @@ from ipvae.errors import InputError
 from ipvae.evaluation.metrics import curve
 from ipvae.files import parse_json, read_file, require_writable_folder
 from ipvae.network.io.hdf5_child import shown
+from ipvae.outputs import pictures_output, require_outputs
 from ipvae.workflows.evaluables.base import Evaluable
 from ipvae.workflows.evaluables.model import EvaluableModel
 from ipvae.workflows.evaluation.figures import asked_by
@@ -28,23 +29,31 @@ ROWS = (1, 4, 16, 64)
 """Steps whose reconstructions are shown, besides the last."""
 SAMPLES = 32
 PICTURES = ("dictionary", "reconstructions", "convergence", "samples")
+FILES = (*(f"{name}.png" for name in PICTURES), "training.png")
 LEAST_STEPS = 256
 """How far pictures of a training go at least, to show what comes after the steps it unrolled."""
 MOST_BYTES = 2**26
 """Of RUN/metrics.jsonl."""
 FOLDER = "pictures"
 """Of a training, in RUN."""
+PICTURES_OF_RUN = tuple(f"{FOLDER}/{name}" for name in FILES)
 
 
-def require_pictures(folder: Path) -> None:
+def require_pictures(folder: Path, inputs: Mapping[str, object] | None = None) -> None:
     """Make sure, before long work, that pictures can be drawn and written to a folder.
+
+    Parameters
+    ----------
+    folder : it is made
+    inputs : by name, see `ipvae.outputs.require_outputs`
 
     Raises
     ------
     InputError
-        If not.
+        If not, or other files have the names of the pictures.
     """
     require_matplotlib()
+    require_outputs([pictures_output(folder, FILES)], inputs)
     require_writable_folder(folder)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from ipvae.errors import DivergenceError
 from ipvae.export.rounding.fake_quantize import rounding_to
 from ipvae.files import require_writable_folder
-from ipvae.float_models.checkpoint import Checkpoint
+from ipvae.float_models.checkpoint import Checkpoint, remove_model, save_checkpoint
+from ipvae.outputs import is_picture
 from ipvae.report.numbers import percent
 from ipvae.train.datasets.images import Images
 from ipvae.train.run.checkpoints import CheckpointCallback
@@ -18,7 +19,7 @@ from ipvae.train.run.process_group import ProcessGroup, own_device
 from ipvae.train.run.resume import NAME, ResumeState, discard_unfinished
 from ipvae.train.run.run_folder import sole_writer
 from ipvae.workflows.progress import stage
-from ipvae.workflows.reporting.pictures import FOLDER, draw_run, require_pictures
+from ipvae.workflows.reporting.pictures import FOLDER, PICTURES_OF_RUN, draw_run, require_pictures
 from ipvae.workflows.training.result import Trained
 
 Stop = AbstractContextManager[Callable[[], bool]]
@@ -54,10 +55,11 @@ def train_on(
     if begun.options.get("pictures"):
         require_pictures(out / FOLDER)
     with sole_writer(out):
+        remove_model(out, [file for file in map(out.joinpath, PICTURES_OF_RUN) if is_picture(file)])
         _log_begin(begun, images, team)
         with stop as stopping:
             model, history = _kept_fit(begun, images, team, out, stopping)
-            saved = model.save(out, overwrite=True)
+            saved = save_checkpoint(out, model)
             discard_unfinished(out)
         drawn = None
         if begun.options.get("pictures"):
@@ -86,7 +88,10 @@ def _kept_fit(
                 return _fit(begun, images, team, keep)
             except KeyboardInterrupt:
                 keep.interrupted()
-                log.info(f"interrupted; the state is kept in {out / NAME}, go on with resume=True")
+                if not stopping():  # who stopped it says so
+                    log.info(
+                        f"interrupted; the state is kept in {out / NAME}, go on with resume=True"
+                    )
                 raise
     except DivergenceError as error:
         raise DivergenceError(

@@ -34,6 +34,7 @@ def test_a_plan_is_written_as_json_and_to_stdout(command, net, tmp_path):
     words = ("check", net, "--target", "kapoho-point", "--cores", 7)
     assert command(*words, "--plan", tmp_path / "plan.json")[0] == 0
     found = json.loads((tmp_path / "plan.json").read_text())
+    assert found.pop("generator") == "ipvae check --plan"
     assert command(*words, "--plan", "-")[1] == found
     status, checked, _ = command(*words, "--plan", "--json", "-")
     assert status == 0
@@ -108,7 +109,7 @@ def test_a_network_too_large_exits_1_and_names_the_limit(command, tmp_path, make
         (("--plan", "--cores", "121"), "one chip has 120"),
         (("--plan", "--trace", "none.h5"), "none.h5"),
         (("--plan", "{tmp}"), "--plan: "),
-        (("--plan", "{tmp}/none/p.json"), "--plan: cannot write"),
+        (("--plan", "{tmp}/none/p.json"), "p.json: cannot write there (No such file"),
         (("--plan", "{net}"), "which is NET.h5 too"),
         (("--plan", "{tmp}/a.json", "--json", "{tmp}/a.json"), "which is --plan too"),
     ],

@@ -250,7 +250,7 @@ def contents(folder):
         (["--resume", "--device", "cuda"], "--device: found cuda, but"),
         (["--overwrite", *TINY, "--device", "meta"], "device 'meta' cannot be used here (of kind"),
         (["--overwrite", *TINY, "--device", "cuda:99"], "device 'cuda:99' cannot be used here"),
-        (["--resume", "--json", "none/x.json"], "--json: cannot write none/x.json (No such file"),
+        (["--resume", "--json", "none/x.json"], "none/x.json: cannot write there (No such file"),
         (["--resume", "--overwrite"], "--resume and --overwrite: give one of them"),
         (["--overwrite"], "--preset: missing; allowed are digits, patches, mnist"),
         (["--overwrite", "--preset", "digits", "--latents", "0"], "'latents' is 0; allowed are 1"),

@@ -109,6 +109,7 @@ def test_a_terminal_shows_the_figures_and_a_pipe_nothing(command, files, monkeyp
     _, _, err = command(*words)
     assert "loss" not in err
     shown = io.StringIO()
+    words = (*words, "--overwrite")
     terminal = Console(file=shown, force_terminal=True, width=160)
     monkeypatch.setattr(output, "_status", terminal)
     assert command(*words)[0] == 0

@@ -1,0 +1,42 @@
+"""Standard streams that are closed, full, or no longer read."""
+
+import contextlib
+import os
+import sys
+from typing import TextIO
+
+
+def open_closed_streams() -> None:
+    """Open /dev/null in the place of standard streams that are closed.
+
+    A file that is opened later would get their number, and then whatever is printed.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        with contextlib.suppress(OSError):
+            os.fstat(number)
+            if getattr(sys, name) is not None:
+                continue
+        held = os.open(os.devnull, os.O_RDWR)
+        os.dup2(held, number)
+        if held > number:
+            os.close(held)
+        mode = "r" if number == 0 else "w"
+        setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
+
+
+def discard(stream: TextIO) -> None:
+    """Send to /dev/null what is still printed to a stream that failed, and what waits in it."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        number = stream.fileno()
+        held = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(held, number)
+        os.close(held)
+        stream.flush()
+
+
+def write_error(line: str) -> None:
+    """Print a line to stderr, if it can be written."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        discard(sys.stderr)

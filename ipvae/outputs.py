@@ -1,0 +1,356 @@
+"""What an output may take the place of: one rule for every file and folder that is written.
+
+Results (models, networks, traces) are replaced only where that is asked for; pages, comparisons,
+pictures and JSON replace an earlier one of the same command; anything else, and an input of the
+same command, is never replaced (docs/outputs.md). All is seen to before the work begins.
+"""
+
+import mmap
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ipvae.errors import InputError
+from ipvae.files import probe_file, probe_folder, require_file_or_nothing, unwritable
+
+Kind = Callable[[Path], bool]
+"""Whether a file is an earlier result of the kind that is to be written."""
+
+NETWORK_MARK = b"ipvae-loihi network\n"
+PICTURE_MARK = "ipvae-loihi"
+"""Of PNG files, under the key Source."""
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_PNG = b"\x89PNG\r\n\x1a\n"
+_TRACE_MARK = b"network_checksum\0"
+_NIR_MARK = b"ipvae-loihi float model"
+_PROFILE = re.compile(rb"num_steps(,\w+)*\n[\d.,e+-]+\n?\Z")
+_HEAD_BYTES = 4096
+_MOST_HEADER, _MOST_PROFILE = 2**26, 2**20
+GENERATOR = "generator"
+"""First key of our JSON: the command that wrote it."""
+RUN_FILES = ("model.json", "model.safetensors", "metrics.jsonl", "resume.safetensors")
+"""Files of a trained model's folder."""
+UNFINISHED = "resume.safetensors"
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file, or a folder of files, that is to be written.
+
+    Attributes
+    ----------
+    name : str
+        The argument that names it, such as 'trace_file'; empty for the only one of a method.
+    path : Path
+    files : tuple of Path
+        All files that are written; `path` itself if it is no folder.
+    what : str
+        Noun with its article, for messages: 'a network file of ipvae'.
+    kind : callable
+        Tells whether one of `files` that exists is an earlier result.
+    overwrite : bool
+        Whether earlier results may be replaced.
+    is_folder : bool
+    makes_folder : bool
+        Whether the folder of a file is made where it is missing.
+    refusal : str
+        Message where there is an earlier result and `overwrite` is False.
+    """
+
+    name: str
+    path: Path
+    files: tuple[Path, ...]
+    what: str
+    kind: Kind
+    overwrite: bool = False
+    is_folder: bool = False
+    makes_folder: bool = True
+    refusal: str = ""
+
+    def require_replaceable(self) -> None:
+        """Raise InputError if one of the files is there and may not be replaced."""
+        for file in self.files:
+            if is_free(file):
+                continue
+            shown = file if self.is_folder else self.path
+            where = f"{self.name}: {shown}" if self.name else f"{shown}:"
+            require_file_or_nothing(file)
+            if not self.kind(file):
+                raise InputError(
+                    f"{where} already exists and is not {self.what}; it is never replaced. Choose "
+                    "another path, or remove it first."
+                )
+            if not self.overwrite:
+                raise InputError(
+                    self.refusal
+                    or f"{where} already exists. Pass overwrite=True to replace it, or another "
+                    "path."
+                )
+            if not os.stat(file).st_mode & 0o222:
+                raise InputError(
+                    f"{where} already exists and is write-protected. Choose another path, or "
+                    "remove the protection (chmod u+w)."
+                )
+
+    def require_writable(self) -> None:
+        """Raise InputError if it cannot be written; nothing is left behind."""
+        if self.is_folder:
+            probe_folder(self.path)
+            for folder in {file.parent for file in self.files} - {self.path}:
+                if os.path.lexists(folder):
+                    probe_folder(folder)
+        else:
+            probe_file(self.path, make=self.makes_folder)
+
+
+def require_outputs(outputs: Iterable[Output], inputs: Mapping[str, object] | None = None) -> None:
+    """Make sure, before the work, that all outputs can be written and lose nothing.
+
+    Parameters
+    ----------
+    outputs : Output
+    inputs : mapping of name -> path, a sequence of paths, or anything else, which is no file
+        What the same command reads; a folder stands for the files in it.
+
+    Raises
+    ------
+    InputError
+        If an output is an input or another output (by path, link or hard link), something is there
+        that may not be replaced, or it cannot be written. Nothing is left behind.
+    """
+    outputs = list(outputs)
+    _require_distinct(outputs, inputs or {})
+    for output in outputs:
+        try:
+            output.require_replaceable()
+            output.require_writable()
+        except OSError as error:
+            raise InputError(f"{output.path}: {unwritable(error)}") from error
+        except InputError as error:
+            named = output.name and not str(error).startswith(output.name)
+            if named and not output.refusal:
+                error.args = (f"{output.name}: {error}",)
+            raise
+
+
+def _require_distinct(outputs: Sequence[Output], inputs: Mapping[str, object]) -> None:
+    """Raise InputError if an output is an input, or another output."""
+    read = [(name, path) for name, given in inputs.items() for path in _paths(given)]
+    written: dict[Path, str] = {}
+    for output in outputs:
+        for file in output.files:
+            name = _input_of(file, read) or written.get(_resolved(file), "")
+            if name:
+                shown = file if output.is_folder else output.path
+                head = f"{output.name}: found {shown}" if output.name else f"{shown}: found it"
+                raise InputError(f"{head}, which is {name} too; give another path")
+        written.update((_resolved(file), output.name or str(output.path)) for file in output.files)
+
+
+def _paths(given: object) -> list[Path]:
+    """Paths that a value names; none where it is an array or an object."""
+    if isinstance(given, (str, Path)):
+        return [Path(given)]
+    if isinstance(given, (list, tuple)):
+        return [Path(one) for one in given if isinstance(one, (str, Path))]
+    return []
+
+
+def _input_of(file: Path, read: Sequence[tuple[str, Path]]) -> str:
+    """Name of the input that a file is, by path, link or hard link; empty if it is none."""
+    there = _status(file)
+    for name, path in read:
+        if _resolved(path) == _resolved(file):
+            return name
+        found = _status(path)
+        if there is None or found is None:
+            continue
+        if os.path.samestat(there, found):
+            return name
+        held = _held(path, there) if stat.S_ISDIR(found.st_mode) else ""
+        if held:
+            return f"{name}'s {held}"
+    return ""
+
+
+def _held(folder: Path, wanted: os.stat_result) -> str:
+    """Return a file's name in the folder of a model, or of pictures; empty if it is not there."""
+    names = RUN_FILES
+    if _status(folder / "model.json") is None:
+        with os.scandir(folder) as entries:
+            names = [e.name for e in entries if e.is_symlink() or e.inode() == wanted.st_ino]
+    for name in names:
+        found = _status(folder / name)
+        if found is not None and os.path.samestat(found, wanted):
+            return name
+    return ""
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except (OSError, ValueError):
+        return None
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return Path(os.path.realpath(path))
+    except (OSError, ValueError):
+        return path
+
+
+def is_free(path: Path) -> bool:
+    """Return whether nothing is lost when a file is written: none is there, or an empty one."""
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    return stat.S_ISREG(found.st_mode) and found.st_size == 0
+
+
+def head(path: Path, size: int = _HEAD_BYTES) -> bytes:
+    """Return the first bytes of a file; none of what is no file or cannot be read."""
+    try:
+        held = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return b""
+    with open(held, "rb") as file:
+        return file.read(size) if stat.S_ISREG(os.fstat(held).st_mode) else b""
+
+
+def is_network(path: Path) -> bool:
+    """Return whether a file is a network file of ours."""
+    return head(path).startswith(NETWORK_MARK)
+
+
+def is_trace(path: Path) -> bool:
+    """Return whether a file is a trace, or recorded draws, of ours."""
+    return head(path).startswith(_HDF5) and _contains(path, _TRACE_MARK)
+
+
+def is_nir(path: Path) -> bool:
+    """Return whether a file is a NIR graph that we wrote."""
+    return head(path).startswith(_HDF5) and _contains(path, _NIR_MARK)
+
+
+def is_profile(path: Path) -> bool:
+    """Return whether a file is a profile of a board that we wrote (CSV)."""
+    return _PROFILE.match(head(path, _MOST_PROFILE)) is not None
+
+
+def is_picture(path: Path) -> bool:
+    """Return whether a file is a PNG picture of ours."""
+    found = head(path)
+    return found.startswith(_PNG) and b"tEXtSource\0" + PICTURE_MARK.encode() in found
+
+
+def is_json_of(command: str) -> Kind:
+    """Return the kind of JSON that a command wrote."""
+    start = re.compile(rb'\s*\{\s*"generator"\s*:\s*"' + re.escape(command).encode() + rb'"')
+    return lambda path: start.match(head(path)) is not None
+
+
+def is_run_file(path: Path) -> bool:
+    """Return whether a file of a trained model's folder is what its name says."""
+    if path.suffix == ".png":
+        return is_picture(path)
+    if path.name == "metrics.jsonl":
+        return head(path).lstrip().startswith(b'{"epoch"')
+    if path.name == "model.json":
+        return re.search(rb'"kind":\s*"ipvae"', head(path)) is not None
+    header = _safetensors_header(path)
+    if path.name == UNFINISHED:  # a damaged one is known by what is beside it
+        beside = [path.with_name(name) for name in ("metrics.jsonl", "model.json")]
+        ours = b'"training":' in header and b'"mark":' in header
+        return ours or any(f.exists() and (is_free(f) or is_run_file(f)) for f in beside)
+    description = path.with_name("model.json")
+    return b'"pair":' in header or (description.exists() and is_run_file(description))
+
+
+def _safetensors_header(path: Path) -> bytes:
+    size = int.from_bytes(head(path, 8), "little")
+    return head(path, 8 + size)[8:] if size <= _MOST_HEADER else b""
+
+
+def _contains(path: Path, mark: bytes) -> bool:
+    """Return whether bytes occur in a file; one that was killed may be of any size."""
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return data.find(mark) >= 0
+    except (OSError, ValueError):
+        return False
+
+
+def file_output(
+    name: str, path: str | Path, what: str, kind: Kind, *, overwrite: bool = False
+) -> Output:
+    """Return an output that is one file."""
+    return Output(name, Path(path), (Path(path),), what, kind, overwrite)
+
+
+def network_output(path: str | Path, *, overwrite: bool, name: str = "") -> Output:
+    """Return the output that is a network file."""
+    return file_output(name, path, "a network file of ipvae", is_network, overwrite=overwrite)
+
+
+def trace_output(path: str | Path, *, overwrite: bool, name: str = "") -> Output:
+    """Return the output that is a trace, or recorded draws."""
+    return file_output(name, path, "a trace of ipvae", is_trace, overwrite=overwrite)
+
+
+def nir_output(path: str | Path, *, overwrite: bool, name: str = "") -> Output:
+    """Return the output that is a NIR file."""
+    what = "a NIR file of ipvae"
+    return file_output(name, path, what, is_nir, overwrite=overwrite)
+
+
+def profile_output(path: str | Path, *, overwrite: bool, name: str = "") -> Output:
+    """Return the output that is a board's profile."""
+    what = "a profile of a board"
+    return file_output(name, path, what, is_profile, overwrite=overwrite)
+
+
+def json_output(path: str | Path, command: str, *, name: str = "json") -> Output:
+    """Return the output that is a command's JSON; its folder is not made."""
+    what, file = f"a result of '{command}'", Path(path)
+    return Output(name, file, (file,), what, is_json_of(command), True, makes_folder=False)
+
+
+def pictures_output(folder: str | Path, names: Iterable[str], *, name: str = "pictures") -> Output:
+    """Return the output that is a folder of pictures."""
+    files = tuple(Path(folder, one) for one in names)
+    return Output(name, Path(folder), files, "a picture of ipvae", is_picture, True, True)
+
+
+def run_output(
+    folder: str | Path,
+    *,
+    overwrite: bool,
+    name: str = "out",
+    pictures: Iterable[str] = (),
+) -> Output:
+    """Return the output that is the folder of a trained model."""
+    folder = Path(folder)
+    files = tuple(folder / one for one in (*RUN_FILES, *pictures))
+    refusal = (
+        f"{folder}: holds a model already. Pass overwrite=True to replace it, or another folder."
+    )
+    if not is_free(folder / UNFINISHED):
+        refusal = (
+            f"{folder}: holds an unfinished training ({UNFINISHED}). Go on with it with "
+            "resume=True, give it up with overwrite=True, or choose another out=."
+        )
+    return Output(
+        name,
+        folder,
+        files,
+        "a file of a model of ipvae",
+        is_run_file,
+        overwrite,
+        True,
+        refusal=refusal,
+    )

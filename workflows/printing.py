@@ -1,0 +1,36 @@
+"""Names of files and other text of a user's, printed safely on a terminal."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+_names: dict[str, str] = {}
+"""Parts of paths with signs that do not print, each with what is printed in its place."""
+
+
+def note_names(values: Iterable[object]) -> None:
+    """Take down the paths of a command, in which even a line break is part of a name."""
+    _names.clear()
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            paths = [one for one in value if isinstance(one, (str, Path))]
+        else:
+            paths = [value] if isinstance(value, (str, Path)) else []
+        parts = {part for path in paths for part in str(path).split("/")}
+        _names.update({part: escaped(part) for part in parts if not part.isprintable()})
+
+
+def escaped(text: str) -> str:
+    """Return text in which what does not print is escaped."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
+
+
+def printable(message: object) -> str:
+    """Return a message whose only signs that do not print are its own line breaks."""
+    text = str(message)
+    if text.isprintable():
+        return text
+    for name, safe in _names.items():
+        text = text.replace(name, safe)
+    return "\n".join(escaped(line) for line in text.split("\n"))
