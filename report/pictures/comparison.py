@@ -154,7 +154,7 @@ def _draw(
     values = np.array([point[key] for point in points], dtype=float)
     axes.plot(high, values, **look)
     if (low < high).any():
-        axes.fill_betweenx(values, low, high, color=look["color"], alpha=0.12, linewidth=0)
+        axes.fill_betweenx(values, low, high, color=look["color"], alpha=0.08, linewidth=0)
     for point, x, y in zip(points, high, values, strict=True):
         if point["step"] == subject["stop"] and len(subject["curve"]) > 1:
             axes.plot(x, y, **RING)
@@ -203,9 +203,10 @@ def _set_logarithmic(axes: Axes, *, powers_of_two: bool) -> None:
     axes.set_xscale("log")
     low, high = axes.get_xlim()
     ticks = octaves(low, high) if powers_of_two else []
+    write = "{x:g}" if ticks else (lambda value, _: tick(value))
     axes.xaxis.set_major_locator(FixedLocator(ticks or decades(low, high)))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda value, _: tick(value))
+    axes.xaxis.set_major_formatter(write)
 
 
 def octaves(low: float, high: float) -> list[float]:

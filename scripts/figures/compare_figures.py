@@ -10,13 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import ipvae
-from ipvae.report.numbers import fit, micro, percent, thousands
+from ipvae.report.numbers import band, fit, percent, thousands
 
 BITS = (8, 6, 4, 3)
 THRESHOLDS = (0.1, 0.4)
 BETAS = (0.25, 1, 4, 8)
 """In units of the steps unrolled in training, which is what matters of beta."""
 ONE_SHOT = ("pvae-linear", "gvae-linear")
+ENERGIES = (
+    ("Loihi 2 band", "dynamic"),
+    ("Loihi 2 band", "static"),
+    ("Loihi 1 constants", "dynamic"),
+)
+"""Models and parts of the columns of energies."""
 KEEP_ANYTHING = 1e9
 # As the last part of models/mnist was trained, with fewer steps unrolled.
 RECIPE = {
@@ -94,19 +100,21 @@ class Made:
 def table(found: dict[str, Any]) -> str:
     """Rows of a table in Markdown: each subject where it stops, and its last R2 and zeros."""
     lines = [
-        "| | kind | stop | R2 | zeros | accuracy, % | synaptic ops | products | energy, µJ | "
-        "last step: R2 | zeros | synaptic ops |",
-        "|" + "---|" * 12,
+        "| | kind | stop | R2 | zeros | accuracy, % | synaptic ops | products | Loihi 2 band, "
+        "dynamic, µJ | static, µJ | Loihi 1, µJ | last step: R2 | zeros | synaptic ops |",
+        "|" + "---|" * 14,
     ]
-    rows = [_row(subject, found["energy_model"]) for subject in found["subjects"]]
+    rows = [_row(subject) for subject in found["subjects"]]
     return "\n".join(lines + rows)
 
 
-def _row(subject: dict[str, Any], energy: str) -> str:
+def _row(subject: dict[str, Any]) -> str:
     curve = subject["curve"]
     last, point = curve[-1], next(p for p in curve if p["step"] == subject["stop"])
-    spent = [row for row in point.get("energy", []) if row["model"] == energy]
-    ends = [micro(row[end]) for row in spent for end in ("low_j", "high_j")]
+    spent = {
+        (row["model"], row["part"]): band(row["low_j"], row["high_j"])
+        for row in point.get("energy", [])
+    }
     later = [fit(last["r2"]), f"{last['zeros']:.3f}", thousands(last["synaptic_ops"])]
     cells = [
         f"`{subject['name']}`",
@@ -117,7 +125,7 @@ def _row(subject: dict[str, Any], energy: str) -> str:
         percent(point["accuracy"]).removesuffix("%") if "accuracy" in point else "",
         thousands(point["synaptic_ops"]),
         thousands(point["drive_macs"] + point["readout_ops"]),
-        " to ".join(ends),
+        *(spent.get(energy, "") for energy in ENERGIES),
         *([""] * 3 if subject["one_shot"] else later),
     ]
     return f"| {' | '.join(cells)} |"

@@ -28,7 +28,8 @@ pytestmark = pytest.mark.xdist_group("documents")
 @pytest.fixture
 def tiny(shop, documents, tmp_path):
     """The README's model, of few neurons and epochs."""
-    words = documents.with_less(documents.acts("README.md")[0].words[:-1])
+    train = next(act for act in documents.acts("README.md") if act.command == "train")
+    words = documents.with_less(train.words[:-1])
     status, text = shop.ipvae(*words, str(tmp_path / "run"), "--latents", "16")
     assert status == 0, text
     return tmp_path / "run"
