@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -40,7 +41,7 @@ def listen() -> None:
     """
     _came.clear()
     _process[:] = [os.getpid()]
-    sys.unraisablehook = _again
+    sys.unraisablehook = partial(_again, sys.unraisablehook)
     for number in SIGNALS:
         if signal.getsignal(number) not in (signal.SIG_IGN, None):
             signal.signal(number, _stop)
@@ -61,13 +62,13 @@ def came() -> Stopped | None:
     return Stopped(_came[0]) if _came else None
 
 
-def _again(lost: Any) -> None:
+def _again(otherwise: Callable[[Any], object], lost: Any) -> None:
     """Send a signal once more that came where Python cannot raise, as in a callback of C code."""
     if isinstance(lost.exc_value, Stopped):
         _came.clear()
         threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), lost.exc_value.number)).start()
     else:
-        sys.__unraisablehook__(lost)
+        otherwise(lost)
 
 
 def ignore() -> None:

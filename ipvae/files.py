@@ -127,7 +127,7 @@ def _input_errors(target: Path) -> Iterator[None]:
 
 def unwritable(error: OSError) -> str:
     """Return why a file cannot be written and what to do, for a message that names the file."""
-    reason = error.strerror or error
+    reason = "Not a directory" if error.errno == errno.EEXIST else error.strerror or error
     remedy = "choose a folder that exists and that you may write to"
     if error.errno in _FULL:
         remedy = "make room, or choose another disk"
@@ -220,7 +220,7 @@ def require_writable_folder(path: str | Path) -> None:
         If it cannot be created or written, or the disk is full; folders that were created are
         removed again.
     """
-    with _probed(Path(path)) as made:
+    with _input_errors(Path(path)), _probed(Path(path)) as made:
         made.clear()
 
 
@@ -232,14 +232,14 @@ def probe_folder(path: str | Path) -> None:
     InputError
         As `require_writable_folder`.
     """
-    with _probed(Path(path)):
+    with _input_errors(Path(path)), _probed(Path(path)):
         pass
 
 
 @contextmanager
 def _probed(folder: Path) -> Iterator[list[Path]]:
     """Create a folder, write some bytes in it, and remove the created folders of the list."""
-    with _input_errors(folder), _folders({folder}) as made:
+    with _folders({folder}) as made:
         with tempfile.TemporaryFile(dir=folder, buffering=0) as probe:
             rest = bytes(_PROBE_BYTES)
             while rest:

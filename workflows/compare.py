@@ -355,8 +355,6 @@ def compare(
         found = one_set(chosen, first, data_dir, images, as_labels(labels))
         if probe and (found.labels < 0).all():
             raise InputError("probe: the images have no labels; leave it out")
-        if folder is not None:
-            _require_output(folder)
         source = FitSource(
             "probe", probe_images, images, train_images, as_labels(train_labels), data_dir
         )

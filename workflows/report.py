@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ipvae.energy.measurement.profiler_log import read_log
 from ipvae.energy.sanafe import require_sanafe
 from ipvae.errors import InputError
-from ipvae.files import atomic_write_all, require_writable_folder
+from ipvae.files import atomic_write_all
 from ipvae.network.description import IntNetwork
 from ipvae.outputs import require_outputs
 from ipvae.report.html.earlier import leftovers, remove, report_output
@@ -118,7 +118,6 @@ class Report(Result):
         text = json.dumps(self.to_json(), indent=2) + "\n"
         files = {**page(self.to_json(), self.ink), "report.json": text.encode()}
         require_outputs([report_output(out, files)])
-        require_writable_folder(out)
         earlier = leftovers(out, files)
         atomic_write_all(out, files)
         remove(earlier)
@@ -219,8 +218,6 @@ def make_report(
         sanafe=sanafe,
     )
     texts = {**calls(request, path, images, data_dir), **(commands or {})}
-    if folder is not None:
-        require_writable_folder(folder)
     with listening(progress):
         from ipvae.workflows.reporting.making import made
 

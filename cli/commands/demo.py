@@ -13,6 +13,7 @@ import typer
 import ipvae
 from ipvae.cli.arguments import with_options
 from ipvae.cli.output import JsonOption, emit, note, show, write_json
+from ipvae.cli.signals import came
 from ipvae.cli.streams import write_error
 from ipvae.errors import IpvaeError
 from ipvae.workflows.outputs import DEMO_MARK
@@ -93,7 +94,9 @@ def stages(out: Path) -> list[Stage]:
         from ipvae.workflows.train import train as run_training
         from ipvae.workflows.training.request import TrainingRequest
 
-        show(run_training(TrainingRequest({"preset": "digits"}, out=run, overwrite=True)), target)
+        request = TrainingRequest({"preset": "digits"}, out=run, overwrite=True)
+        stopping = contextlib.nullcontext(lambda: came() is not None)  # the demo says it itself
+        show(run_training(request, stop=stopping), target)
         return True
 
     def evaluate(target: str) -> bool:

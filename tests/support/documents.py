@@ -167,6 +167,8 @@ class Shop:
             with contextlib.redirect_stdout(printed):
                 exec(compile(act.program, str(act), "exec"), {"__name__": "program"})
             return printed.getvalue()
+        if act.command == "export" and Path(act.out).exists():  # read once more
+            more = (*more, "--overwrite")
         status, text = self.ipvae(*with_less(act.words), *more)
         assert status == 0, (act.words, text)
         assert "Traceback" not in text

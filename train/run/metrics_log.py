@@ -2,6 +2,8 @@
 
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ class MetricsLog:
     ConfigError
         If TensorBoard is asked for and not installed.
     CheckpointError
-        If the folder cannot be written.
+        If the folder cannot be written; from `add` and `close` too.
     """
 
     def __init__(
@@ -35,7 +37,10 @@ class MetricsLog:
     ) -> None:
         self._path = run / NAME
         known = list(zip(history, seconds, strict=False))
-        self._board = _board(run / "tensorboard") if tensorboard else None
+        self._folder, self._board = run / "tensorboard", None
+        if tensorboard:
+            with self._written():
+                self._board = _board(self._folder)
         try:
             atomic_write(self._path, "".join(_line(*entry) for entry in known).encode())
         except InputError as error:
@@ -54,14 +59,25 @@ class MetricsLog:
     def close(self) -> None:
         """Write out what TensorBoard's writer still holds."""
         if self._board is not None:
-            self._board.close()
+            with self._written():
+                self._board.close()
 
     def _show(self, record: dict[str, Any]) -> None:
         if self._board is None:
             return
-        for name in record.keys() - {"epoch"}:
-            self._board.add_scalar(name, record[name], record["epoch"])
-        self._board.flush()
+        with self._written():
+            for name in record.keys() - {"epoch"}:
+                self._board.add_scalar(name, record[name], record["epoch"])
+            self._board.flush()
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        """Turn an error of TensorBoard's writer, which is then given up, into a line."""
+        try:
+            yield
+        except OSError as error:
+            self._board = None
+            raise _unwritable(self._folder, error) from error
 
 
 def add_pictures(run: Path, pictures: dict[str, np.ndarray], epoch: int) -> None:
@@ -77,11 +93,20 @@ def add_pictures(run: Path, pictures: dict[str, np.ndarray], epoch: int) -> None
     ------
     ConfigError
         If TensorBoard is not installed.
+    CheckpointError
+        If the folder cannot be written.
     """
-    board = require_tensorboard()(log_dir=str(run / "tensorboard"))
-    for name, pixels in pictures.items():
-        board.add_image(name, pixels, epoch, dataformats="HWC")
-    board.close()
+    folder = run / "tensorboard"
+    try:
+        board = require_tensorboard()(log_dir=str(folder))
+        for name, pixels in pictures.items():
+            board.add_image(name, pixels, epoch, dataformats="HWC")
+        board.close()
+    except OSError as error:
+        raise CheckpointError(
+            f"{folder}: cannot be written ({error.strerror or error}). The model is saved; make "
+            "room, or leave tensorboard= out."
+        ) from error
 
 
 def require_tensorboard() -> Any:

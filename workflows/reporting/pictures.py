@@ -44,7 +44,7 @@ def require_pictures(folder: Path, inputs: Mapping[str, object] | None = None) -
 
     Parameters
     ----------
-    folder : it is made
+    folder : it is made when they are drawn
     inputs : by name, see `ipvae.outputs.require_outputs`
 
     Raises
@@ -54,7 +54,6 @@ def require_pictures(folder: Path, inputs: Mapping[str, object] | None = None) -
     """
     require_matplotlib()
     require_outputs([pictures_output(folder, FILES)], inputs)
-    require_writable_folder(folder)
 
 
 def drawn_steps(last: int) -> list[int]:
@@ -79,7 +78,7 @@ def draw_pictures(
 
     Parameters
     ----------
-    folder : it is there
+    folder : made where it is not there
     of : model or network
     pixels : (N, M) test images; the first are taken
     last : number of steps to go to
@@ -99,6 +98,7 @@ def draw_pictures(
     from ipvae.report.pictures.reconstructions import reconstructions
     from ipvae.report.pictures.tiles import dictionary, samples
 
+    require_writable_folder(folder)
     name, pixels, rows = shown(of.name), pixels[:IMAGES], _row_steps(last)
     with asked_by("pictures"), stage(f"drawing {len(pixels)} images to step {last}"):
         if counts is None:
@@ -120,7 +120,7 @@ def draw_run(
 ) -> list[Path]:
     """Draw a model that was just trained into OUT/pictures/, and show that on TensorBoard too.
 
-    The folder is there: `require_pictures` has seen to that before the training.
+    That it can be written was seen to before the training, by `require_pictures`.
     """
     from ipvae.report.pictures.canvas import read_rgb
     from ipvae.train.run.metrics_log import add_pictures

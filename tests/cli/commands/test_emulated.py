@@ -187,7 +187,7 @@ def test_a_longer_trace_takes_no_more_memory(tmp_path, make_network):
 
     def peak(samples, steps):
         words = ("run", tmp_path / "net.h5", "--trace", tmp_path / "t.h5", "--json", tmp_path / "j")
-        extent = ("--samples", samples, "--steps", steps)
+        extent = ("--samples", samples, "--steps", steps, "--overwrite")
         command = [sys.executable, "-c", MEMORY, *map(str, (*words, *extent))]
         done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
         return int(done.stdout.split()[-1]) / 1024

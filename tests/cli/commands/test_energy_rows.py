@@ -106,6 +106,7 @@ def test_sanafe_stands_beside_our_counts(command, words, tmp_path):
     assert status == 0
     assert "equal to our" in out and "NOT" not in out
     found = json.loads((tmp_path / "found.json").read_text())
+    assert found.pop("generator") == "ipvae report"
     assert json.loads((tmp_path / "r" / "report.json").read_text()) == found
     beside = found["sanafe"]
     assert beside["equal"] and beside["images"] == once.SANAFE_IMAGES

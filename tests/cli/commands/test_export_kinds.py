@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ipvae.cli.main import run_command
-from ipvae.network.io.network_file import read_network
+from ipvae.network.io.network_file import read_network, write_network
 
 # Of each model a little training, with so small a beta that its neurons have work to do.
 MODELS = {
@@ -82,7 +82,7 @@ def options(trained, tmp_path):
 
     def export(*words):
         net, report = tmp_path / "net.h5", tmp_path / "report.json"
-        silently("export", trained("ipvae"), "--out", net, *words, "--json", report)
+        silently("export", trained("ipvae"), "--out", net, *words, "--json", report, "--overwrite")
         return json.loads(report.read_text()), read_network(net)
 
     return export
@@ -270,11 +270,13 @@ def test_a_higher_threshold_leaves_fewer_neurons_at_work(options):
 
 
 def test_a_network_that_lost_too_much_is_not_written_until_that_is_allowed(
-    command, trained, tmp_path
+    command, trained, tmp_path, make_network
 ):
     net = tmp_path / "net.h5"
-    net.write_text("an older file")
-    words = ("export", trained("ipvae"), "--out", net, "--weight-bits", 2, "--json", "-")
+    write_network(net, make_network())
+    before = net.read_bytes()
+    words = ("export", trained("ipvae"), "--out", net, "--overwrite", "--weight-bits", 2)
+    words += ("--json", "-")
     refused = command(*words, "--most-loss", 0.005)
     one_line(
         refused,
@@ -283,7 +285,7 @@ def test_a_network_that_lost_too_much_is_not_written_until_that_is_allowed(
         " falls from 0.",
         "allowed 0.005. To mend it: use more --weight-bits, train for few bits",
     )
-    assert [(file, file.read_text()) for file in tmp_path.iterdir()] == [(net, "an older file")]
+    assert [(file, file.read_bytes()) for file in tmp_path.iterdir()] == [(net, before)]
     enough = refused[2].split("--most-loss ")[1].strip()
     status, found, _ = command(*words, "--most-loss", enough)
     assert (status, read_network(net).provenance["weight_bits"]) == (0, 2)

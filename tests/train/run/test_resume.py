@@ -1,6 +1,7 @@
 """A training that was cut off goes on to the same bits; its files are whole at any moment."""
 
 import dataclasses
+import errno
 import functools
 import json
 import os
@@ -232,6 +233,24 @@ def test_tensorboard_that_is_not_there_is_one_clear_error(tmp_path, monkeypatch)
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(ConfigError, match=r"tensorboard: .* not installed .*metrics.jsonl"):
         MetricsLog(tmp_path, [], [], True)
+
+
+@pytest.mark.parametrize("method", ["__init__", "add_scalar", "flush", "close"])
+def test_a_full_disk_under_tensorboard_is_one_line_and_the_state_is_kept(
+    begun, images, tmp_path, monkeypatch, method
+):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    names = ("__init__", "add_scalar", "flush", "close")
+    methods = {name: full if name == method else lambda *_, **__: None for name in names}
+    stand_in = types.ModuleType("torch.utils.tensorboard")
+    stand_in.SummaryWriter = type("Writer", (), methods)  # pyright: ignore
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", stand_in)
+    begun.options["tensorboard"] = True
+    with pytest.raises(CheckpointError, match=r"tensorboard: cannot be written \(No space left"):
+        keep_training(begun, images, tmp_path)
+    assert read_unfinished(tmp_path) is not None
 
 
 def test_tensorboard_gets_every_epoch_again_and_purges_the_old(
