@@ -1,5 +1,7 @@
+# make setup  .venv with the newest of Python 3.13 to 3.10 (PYTHON=PATH, TORCH=cpu|cuda to choose)
 # make demo   install, then the whole chain on scikit-learn's digits
 # make test   install, then all tests
+# make test-3.10  the same on that Python, in an environment of its own (3.10 to 3.13)
 # make test-long  the statistical batteries, fuzzing and searches that take minutes to hours
 # make site   the reference of the Python API as web pages, build/site/index.html
 # make tutorial  run docs/tutorial.ipynb, into build/tutorial.ipynb
@@ -7,6 +9,7 @@
 # make check  install, then all that CI checks: lint, format, types, import rules, docs, tests
 
 VENV := .venv
+export VENV
 BIN := $(VENV)/bin
 STAMP := $(VENV)/stamp
 DEMO_OUT := build/demo
@@ -25,7 +28,7 @@ help:
 
 setup: $(STAMP)
 
-$(STAMP): requirements/lock.txt pyproject.toml scripts/setup scripts/find_python
+$(STAMP): $(wildcard requirements/*.txt) pyproject.toml scripts/setup scripts/find_python
 	@sh scripts/setup
 
 demo: $(STAMP)
@@ -33,6 +36,10 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(PYTEST) tests hw_tests
+
+test-3.%:
+	@python=$$(sh scripts/find_python 3.$*) || { echo "make: no Python 3.$* was found" >&2; exit 1; }; \
+		$(MAKE) test VENV=build/venv-3.$* PYTHON=$$python
 
 test-long: $(STAMP)
 	$(PYTEST) -m long --timeout 0 tests hw_tests
@@ -53,14 +60,11 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check $(CODE)
 
 types: $(STAMP)
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 # Resolve requirements/*.in anew. Needs the network.
 lock: $(STAMP)
-	cd requirements && ../$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url \
-		--no-header --python-version 3.10 dev.in -o lock.txt
-	cd requirements && ../$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url \
-		--no-header --python-version 3.11 core.in -o core-lock.txt
+	$(BIN)/python scripts/make_locks.py
 
 clean:
 	rm -rf build $(VENV)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ipvae.extras import needs
 from ipvae.network.description import InputFormat
 
 _NOISE, _SALT = 1, 2
@@ -42,7 +43,8 @@ def rotated(images: np.ndarray, degrees: float) -> np.ndarray:
 
     Background comes in from outside; what leaves is lost. Quarter turns of square images are exact.
     """
-    from scipy.ndimage import rotate
+    with needs("evaluate", "rotate"):
+        from scipy.ndimage import rotate
 
     return rotate(images, degrees, axes=(1, 2), reshape=False, order=1, mode="constant")
 
@@ -67,7 +69,8 @@ def noisy(images: np.ndarray, deviation: float, seed: int) -> np.ndarray:
     The first images get the same noise however many follow; another deviation changes its size
     alone.
     """
-    from scipy.special import ndtri
+    with needs("evaluate", "noise"):
+        from scipy.special import ndtri
 
     return images + deviation * ndtri(_uniforms(images.shape, seed, _NOISE))
 

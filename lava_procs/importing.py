@@ -6,9 +6,12 @@ import io
 import multiprocessing
 import sys
 import warnings
+from collections.abc import Callable
 
 from ipvae.environment import reason
 from ipvae.errors import BackendError
+from ipvae.extras import install_lava
+from ipvae.lava_procs.lava_repairs import repair_lava, repair_netx
 
 PYTHON = (3, 10)
 NEEDED = (
@@ -27,7 +30,7 @@ def import_lava() -> None:
     BackendError
         If it is not installed or does not import here.
     """
-    _import(NEEDED, "backend 'lava': lava-nc 0.10.0 does not")
+    _import(repair_lava, NEEDED, "backend 'lava': lava-nc 0.10.0 does not", "lava")
 
 
 def import_lava_dl() -> None:
@@ -39,12 +42,14 @@ def import_lava_dl() -> None:
         If it is not installed or does not import here.
     """
     _import(
+        repair_netx,
         (*NEEDED, "lava.lib.dl.netx.hdf5", "lava.lib.dl.slayer"),
         "lava-nc 0.10.0 and lava-dl 0.6.0 do not",
+        "lava-dl",
     )
 
 
-def _import(modules: tuple[str, ...], what: str) -> None:
+def _import(repair: Callable[[], None], modules: tuple[str, ...], what: str, extra: str) -> None:
     if all(name in sys.modules for name in modules):
         return
     try:
@@ -56,13 +61,11 @@ def _import(modules: tuple[str, ...], what: str) -> None:
             warnings.simplefilter("ignore")
             # Lava sets the start method and fails if someone, joblib for one, already has.
             multiprocessing.set_start_method(None, force=True)
+            repair()
             for name in modules:
                 importlib.import_module(name)
-    except Exception as error:  # an import can fail in any way on a Python Lava does not support
-        here = sys.version_info[:2]
-        remedy = "install it there (pip install 'ipvae-loihi[lava]')"
-        if here != PYTHON:
-            remedy = "it needs Python 3.10: run 'make setup' and use .venv/bin/ipvae"
+    except Exception as error:  # an import can fail in any way on a Python Lava was not made for
         raise BackendError(
-            f"{what} import on Python {here[0]}.{here[1]} ({reason(error)}); {remedy}"
+            f"{what} import on Python {sys.version_info[0]}.{sys.version_info[1]} "
+            f"({reason(error)}); install it with {install_lava(extra)}"
         ) from error

@@ -4,7 +4,13 @@
 dense_rec group as `ipvae.network.io.network_file`, dataset by dataset.
 """
 
+# ruff: noqa: E402 (what lava-dl needs comes before its first import)
+
 import math
+
+from ipvae.lava_procs.lava_repairs import repair_slayer
+
+repair_slayer()
 
 import numpy as np
 import torch

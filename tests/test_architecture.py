@@ -28,7 +28,8 @@ ALLOWED = {
     "hw_tests": {"network", "lava_procs"},
 }
 EVERYBODYS = {
-    *("compiled", "environment", "errors", "files", "moved", "outputs", "results", "__version__"),
+    *("compiled", "environment", "errors", "extras", "files", "moved", "outputs", "results"),
+    "__version__",
 }
 THIRD_PARTY = {
     "network": {"numpy", "h5py"},

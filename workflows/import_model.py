@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ipvae.errors import InputError
+from ipvae.extras import needs
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.float_models.data import DataInfo
 from ipvae.network.io.hdf5_child import shown
@@ -204,7 +205,8 @@ def read_foreign(
 
 
 def _from_nir(source: Path, others: dict[str, Any]) -> Imported:
-    from ipvae.export.importers.nir_file import read_nir
+    with needs("nir", str(source)):
+        from ipvae.export.importers.nir_file import read_nir
 
     given = [name for name, value in others.items() if value is not None]
     if given:

@@ -6,6 +6,7 @@ from typing import Any
 
 import ipvae
 from ipvae.export.options import ExportOptions
+from ipvae.extras import needs
 from ipvae.files import require_writable_file
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.outputs import nir_output, require_outputs
@@ -103,7 +104,8 @@ def save_nir(
     path = Path(path)
     require_outputs([nir_output(path, overwrite=overwrite)], {"model": model})
     require_writable_file(path)
-    from ipvae.export.importers.nir_file import write_nir
+    with needs("nir", str(path)):
+        from ipvae.export.importers.nir_file import write_nir
 
     where = "the model" if isinstance(model, Checkpoint) else str(model)
     checkpoint = model if isinstance(model, Checkpoint) else load_model(model)

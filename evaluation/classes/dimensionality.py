@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from ipvae.evaluation.classes.labelled import require_labels
+from ipvae.extras import needs
 
 DICHOTOMIES = 126
 """All of ten classes."""
@@ -123,8 +124,9 @@ def shattering(
     ----------
     Rigotti et al., Nature 497 (2013) 585; Bernardi et al., Cell 183 (2020) 954; arXiv 2405.14473.
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.preprocessing import StandardScaler
+    with needs("evaluate", "dichotomies"):
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.preprocessing import StandardScaler
 
     require_labels(train, train_labels, test, test_labels)
     if most < 1:

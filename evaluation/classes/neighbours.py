@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ipvae.evaluation.classes.labelled import require_labels
+from ipvae.extras import needs
 
 NEIGHBOURS = 5
 REPEATS = 20
@@ -73,7 +74,8 @@ def neighbour_accuracy(
     ----------
     arXiv 2405.14473, table of k-nearest-neighbour accuracies at 200, 1000 and 5000 labels.
     """
-    from sklearn.neighbors import KNeighborsClassifier
+    with needs("evaluate", "neighbours"):
+        from sklearn.neighbors import KNeighborsClassifier
 
     require_labels(train, train_labels, test, test_labels)
     sizes = sorted(set(labels))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ipvae.evaluation.classes.labelled import require_labels
+from ipvae.extras import needs
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -28,9 +29,10 @@ class Probe:
 
 def linear_reader(features: np.ndarray, labels: np.ndarray) -> "Pipeline":
     """Fit the logistic regression of `linear_probe` on features (N, K) and labels (N,)."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    with needs("evaluate", "probe"):
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
 
     reader = make_pipeline(StandardScaler(with_mean=False), LogisticRegression(max_iter=2000))
     return reader.fit(features, labels)

@@ -30,8 +30,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy import stats
 
+from ipvae.evaluation.gamma import chi_square_above
 from ipvae.evaluation.sampler import moment_tests
 from ipvae.evaluation.sampler.poisson_pit import BINS, Placed, place
 from ipvae.network.rules.arithmetic import FRAC_BITS
@@ -183,7 +183,7 @@ def _chi_square(name: str, cells: np.ndarray, n_cells: int) -> Outcome | None:
         return None
     expected = cells.size / n_cells
     statistic = float(((np.bincount(cells, minlength=n_cells) - expected) ** 2).sum() / expected)
-    return Outcome(name, statistic, n_cells - 1, float(stats.chi2.sf(statistic, n_cells - 1)))
+    return Outcome(name, statistic, n_cells - 1, chi_square_above(statistic, n_cells - 1))
 
 
 def _sum(name: str, found: tuple[float, float] | None) -> Outcome | None:

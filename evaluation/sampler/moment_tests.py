@@ -1,8 +1,8 @@
 """Sums over draws whose first three moments under the sampler's law are known exactly."""
 
 import numpy as np
-from scipy import stats
 
+from ipvae.evaluation.gamma import pearson3_tails
 from ipvae.evaluation.sampler.poisson_pit import Moments
 
 
@@ -87,5 +87,4 @@ def _judged(value: float, variance: float, third: float) -> tuple[float, float]:
     if variance <= 0.0:  # nothing is random
         return 0.0, 1.0 if abs(value) < 1e-6 else 0.0
     standard = float(value / np.sqrt(variance))
-    law = stats.pearson3(float(third / variance**1.5))
-    return standard, float(min(1.0, 2.0 * min(law.cdf(standard), law.sf(standard))))
+    return standard, min(1.0, 2.0 * min(pearson3_tails(standard, float(third / variance**1.5))))

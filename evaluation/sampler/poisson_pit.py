@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import poisson
 
+from ipvae.evaluation.gamma import poisson_tails
 from ipvae.network.rules.arithmetic import FRAC_BITS
 from ipvae.network.rules.distribution import probabilities
 from ipvae.network.rules.poisson import LOG_RATE_MAX, LOG_RATE_MIN
@@ -120,7 +120,7 @@ def _places(
 def _poisson_tail(log_rate: np.ndarray, z: np.ndarray, count_max: int) -> np.ndarray:
     """Smaller tail of counts in Poisson's law; 0 where they exceed their limit."""
     rate = 2.0 ** (log_rate / 2**FRAC_BITS)
-    tail = np.minimum(poisson.cdf(z, rate), poisson.sf(z - 1, rate))
+    tail = np.minimum(*poisson_tails(z, rate))
     return np.where(z > count_max, 0.0, tail)
 
 

@@ -9,6 +9,7 @@ from ipvae.emulator import Emulator, Tell
 from ipvae.errors import QuantizationError
 from ipvae.export.calibration.losses import grid_facts
 from ipvae.export.rounding.power_of_two_scale import to_grid, within
+from ipvae.extras import needs
 from ipvae.network.description import IntNetwork
 from ipvae.network.layers import ADDED, GradedLayer
 from ipvae.network.rules.arithmetic import STATE_MAX, TERM_MAX
@@ -101,7 +102,8 @@ def with_classes(
     QuantizationError
         If there are fewer than two classes, or the numbers fit no grid.
     """
-    from sklearn.linear_model import LogisticRegression
+    with needs("evaluate", "readouts=classes"):
+        from sklearn.linear_model import LogisticRegression
 
     there = np.unique(labels)
     if len(there) < 2 or there[0] < 0:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ipvae.errors import DataError
+from ipvae.extras import needs
 from ipvae.float_models.data import DataInfo
 
 DIGITS_TEST = 360
@@ -112,7 +113,8 @@ def load_images(
 
 
 def _load_digits() -> Images:
-    from sklearn.datasets import load_digits
+    with needs("evaluate", "preset digits"):
+        from sklearn.datasets import load_digits
 
     digits: Any = load_digits()
     pixels = digits.data.astype(np.uint8)

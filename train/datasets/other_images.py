@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ipvae.errors import DataError
+from ipvae.extras import needs
 from ipvae.train.datasets.patches import LEAST_CONTRAST, photographs
 
 SETS = ("faces", "photographs", "digits")
@@ -72,7 +73,8 @@ def _faces() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _digits() -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.datasets import load_digits
+    with needs("evaluate", "images=digits"):
+        from sklearn.datasets import load_digits
 
     digits: Any = load_digits()
     return digits.images / 16.0, digits.target.astype(np.int64)

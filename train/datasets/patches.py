@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ipvae.errors import DataError
+from ipvae.extras import needs
 
 SIZE = 16
 TRAIN, TEST = 20_000, 4_000
@@ -78,8 +79,8 @@ def photographs() -> list[np.ndarray]:
 
 def _shipped(package: str, installed: str, folder: str, name: str) -> np.ndarray:
     """Read a photograph that ships with a package, without importing that: it takes a second."""
-    from PIL import Image
-
+    with needs("patches", "preset patches"):
+        from PIL import Image
     try:
         spec = find_spec(package)
     except ValueError:  # it was told to be missing

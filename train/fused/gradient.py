@@ -123,7 +123,7 @@ def loss_gradient(
         loss = model.batch_loss(x[rows], **how)
         share = (rows.stop - rows.start) / len(x)
         gradients = torch.autograd.grad(loss.total * share, parameters)
-        return gradients, share * np.array([float(term) for term in loss])
+        return gradients, share * np.array([float(term.detach()) for term in loss])
 
     results = means.for_each(shard, split(len(x), shards))
     gradient = {

@@ -149,7 +149,7 @@ class IPVAE(nn.Module):
 
     def step_sizes(self) -> list[float]:
         """Return the learned step size, exp(log_lr)."""
-        return [float(self.log_lr.exp())]
+        return [float(self.log_lr.detach().exp())]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the parameters as float32 arrays by name, as a checkpoint keeps them."""

@@ -195,7 +195,7 @@ class VAE(nn.Module):
         if self.member.inference == "amortized":
             return []
         names = STEP_SIZES[self.member.latent]
-        return [float(self.params[name].exp()) for name in names]
+        return [float(self.params[name].detach().exp()) for name in names]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the parameters as float32 arrays by name, as a checkpoint keeps them."""

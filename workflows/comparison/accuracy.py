@@ -3,6 +3,7 @@
 import logging
 import warnings
 
+from ipvae.extras import needs
 from ipvae.workflows.comparison.costed import PROBE, Costed, CostedModel
 from ipvae.workflows.evaluation.codes import Codes, FitSource
 from ipvae.workflows.evaluation.figures import probe_figures
@@ -50,7 +51,8 @@ def _codes(
 
 def _accuracy(codes: Codes) -> tuple[float, bool]:
     """Accuracy, and whether the fit converged."""
-    from sklearn.exceptions import ConvergenceWarning
+    with needs("evaluate", "probe"):
+        from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", ConvergenceWarning)

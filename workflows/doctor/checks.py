@@ -13,42 +13,37 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from ipvae.extras import PACKAGE, install, install_lava
 from ipvae.workflows.doctor.children import Step, tried
 from ipvae.workflows.doctor.diagnosis import BROKEN, MISSING, OK, Finding
 
-PACKAGE = "ipvae-loihi"
 PYTHONS = ((3, 10), (3, 13))
-LAVA_PYTHON = (3, 10)
-NEEDED = {
-    "numpy": "numpy",
-    "h5py": "h5py",
-    "scipy": "scipy",
-    "scikit-learn": "sklearn",
-    "matplotlib": "matplotlib",
-    "typer": "typer",
-    "rich": "rich",
-    "jinja2": "jinja2",
-    "safetensors": "safetensors",
-    "nir": "nir",
-    "numba": "numba",
-    "torch": "torch",
-}
+NEEDED = {name: name for name in ("numpy", "h5py", "numba", "safetensors", "typer", "rich")}
 """Packages of the core chain, with the modules to import."""
-
-LAVA_EXTRA = f"pip install '{PACKAGE}[lava]'"
 
 PATCHES = "preset=patches and images=faces, photographs or digits"
 OPTIONAL = {
-    "dask": ("dask.distributed", "many workers", f"pip install '{PACKAGE}[scale]'"),
-    "sanafe": ("sanafe", "report sanafe=True", f"pip install '{PACKAGE}[sanafe]'"),
-    "scikit-image": ("skimage", PATCHES, f"pip install '{PACKAGE}[patches]'"),
-    "lava-nc": ("lava.magma.core.process.process", "backend=lava", LAVA_EXTRA),
-    "lava-dl": ("lava.lib.dl.netx.hdf5", "training with its SLAYER block", LAVA_EXTRA),
+    "torch": ("torch", "training", install("train")),
+    "scipy": ("scipy", "Lava, noise and rotation", install("evaluate")),
+    "scikit-learn": ("sklearn", "probes and preset=digits", install("evaluate")),
+    "matplotlib": ("matplotlib", "reports and pictures", install("report")),
+    "jinja2": ("jinja2", "reports", install("report")),
+    "nir": ("nir", "NIR files", install("nir")),
+    "dask": ("dask.distributed", "many workers", install("scale")),
+    "sanafe": ("sanafe", "report sanafe=True", install("sanafe")),
+    "scikit-image": ("skimage", PATCHES, install("patches")),
+    "lava-nc": ("lava.magma.core.process.process", "backend=lava", install_lava("lava")),
+    "lava-dl": (
+        "lava.lib.dl.netx.hdf5",
+        "netx, and training with its SLAYER block",
+        install_lava("lava-dl"),
+    ),
 }
 """Packages with the module to import, what they are for, and how to get them."""
 
-EXTRAS = ("dask", "sanafe", "scikit-image")
-"""Of these, what does not belong to Lava."""
+LAVA = ("lava-nc", "lava-dl")
+EXTRAS = tuple(name for name in OPTIONAL if name not in ("torch", *LAVA))
+"""Of these, what is neither PyTorch nor Lava."""
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "firefox")
 
@@ -75,12 +70,13 @@ def diagnose(thorough: bool = False) -> list[Finding]:
     """Look at everything; takes seconds, with `thorough` some more for a run of Lava."""
     streams: list[list[Step]] = [
         [("import", "torch"), ("torch", "")],
-        [("import", NEEDED[name]) for name in NEEDED if name != "torch"] + [("numba", "")],
+        [("import", NEEDED[name]) for name in NEEDED] + [("numba", "")],
         [("import", OPTIONAL[name][0]) for name in EXTRAS],
+        [
+            *(("import", OPTIONAL[name][0]) for name in LAVA),
+            *[("loihi2", ""), *([("lava", "")] if thorough else [])],
+        ],
     ]
-    if sys.version_info[:2] == LAVA_PYTHON:
-        lava = [("import", OPTIONAL[name][0]) for name in ("lava-nc", "lava-dl")]
-        streams.append([*lava, ("loihi2", ""), *([("lava", "")] if thorough else [])])
     answers = Answers(tried(streams))
     found = [_python(), *_needed(answers), *_optional(answers), *_lava(answers, thorough)]
     return [*found, _browser(), _rapl(), _data(), _machine()]
@@ -96,20 +92,28 @@ def _python() -> Finding:
 
 
 def _needed(answers: Answers) -> list[Finding]:
-    """Packages of the core chain, with what else of numba and torch must work."""
+    """Packages of the core chain, with what else of numba must work."""
     rules, found = requirements(), []
     again = f"install the toolchain again (pip install '{PACKAGE}')"
     for name, module in NEEDED.items():
         finding = answers.finding(("import", module), name, True, again, again)
-        found.append(_versioned(finding, name, rules.get(name, "")))
-    for name in ("numba", "torch"):
-        at = list(NEEDED).index(name)
-        if found[at].state == OK:
-            advice = "make its cache writable, or set NUMBA_CACHE_DIR" if name == "numba" else again
-            tried = answers.finding((name, ""), name, True, again, advice)
-            said = f"{found[at].found}; {tried.found}"
-            found[at] = Finding(name, tried.state, True, said, tried.advice or found[at].advice)
+        finding = _versioned(finding, name, rules.get(name, ""))
+        if name == "numba":
+            advice = "make its cache writable, or set NUMBA_CACHE_DIR"
+            finding = _tried(answers, finding, advice, again)
+        found.append(finding)
     return found
+
+
+def _tried(answers: Answers, imported: Finding, missing: str, broken: str) -> Finding:
+    """Add to a package that was imported whether it computes."""
+    if imported.state != OK:
+        return imported
+    tried = answers.finding((imported.name, ""), imported.name, imported.needed, missing, broken)
+    said = f"{imported.found}; {tried.found}"
+    return Finding(
+        imported.name, tried.state, imported.needed, said, tried.advice or imported.advice
+    )
 
 
 def _versioned(finding: Finding, name: str, rule: str) -> Finding:
@@ -157,28 +161,24 @@ def _numbers(version: str) -> list[int]:
 
 
 def _optional(answers: Answers) -> list[Finding]:
-    rules, found = requirements(), []
-    for name in EXTRAS:
-        module, purpose, how = OPTIONAL[name]
-        advice = f"only for {purpose}: {how}"
-        finding = answers.finding(("import", module), name, False, advice, f"{how} again")
-        found.append(_versioned(finding, name, rules.get(name, "")))
-    return found
+    """What does not belong to Lava."""
+    torch = _tried(answers, _extra(answers, "torch"), *[f"{OPTIONAL['torch'][2]} again"] * 2)
+    return [torch, *(_extra(answers, name) for name in EXTRAS)]
+
+
+def _extra(answers: Answers, name: str) -> Finding:
+    module, purpose, how = OPTIONAL[name]
+    advice = f"only for {purpose}: {how}"
+    finding = answers.finding(("import", module), name, False, advice, f"{how} again")
+    return _versioned(finding, name, requirements().get(name, ""))
 
 
 def _lava(answers: Answers, thorough: bool) -> list[Finding]:
     """Lava and what needs it."""
-    if sys.version_info[:2] != LAVA_PYTHON:
-        where = "exists for Python 3.10 only; the emulator gives the same bits anywhere"
-        return [Finding(name, MISSING, False, where) for name in ("lava-nc", "lava-dl", "Loihi 2")]
-    rules, found = requirements(), []
-    for name in ("lava-nc", "lava-dl"):
-        module, purpose, how = OPTIONAL[name]
-        advice = f"only for {purpose}: {how}"
-        finding = answers.finding(("import", module), name, False, advice, f"{how} again")
-        found.append(_versioned(finding, name, rules.get(name, "")))
-    if thorough and all(f.state == OK for f in found):
-        found.append(answers.finding(("lava", ""), "Lava run", False, "", f"{LAVA_EXTRA} again"))
+    found = [_extra(answers, name) for name in LAVA]
+    if thorough and found[0].state == OK:
+        again = f"{OPTIONAL['lava-nc'][2]} again"
+        found.append(answers.finding(("lava", ""), "Lava run", False, "", again))
     advice = "only for backend=loihi2: Intel's extension and a board, docs/loihi2.md"
     found.append(answers.finding(("loihi2", ""), "Loihi 2", False, advice, advice))
     return found

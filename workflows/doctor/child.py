@@ -21,7 +21,10 @@ from typing import Any
 
 
 def imports(name: str) -> str:
-    """Import a module; its version, if it says one."""
+    """Import a module; its version, if it says one. Lava is repaired before, as we use it."""
+    if name.startswith("lava."):
+        repairs = importlib.import_module("ipvae.lava_procs.lava_repairs")
+        repairs.repair_netx() if name.startswith("lava.lib.dl.") else repairs.repair_lava()
     return str(getattr(importlib.import_module(name), "__version__", ""))
 
 

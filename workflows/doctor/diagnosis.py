@@ -18,7 +18,7 @@ class Finding:
     name : str
     state : OK, MISSING or BROKEN
     needed : bool
-        Whether the core chain (train, export, check, run, report) needs it.
+        Whether the core chain (load, quantize, check, run, verify, count) needs it.
     found : str
     advice : str
         What to do; empty where nothing need be done.

@@ -114,7 +114,7 @@ def test_block_trains_and_stays_on_the_grid(make_network, block_of):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(loss.item())
     assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
     integers = block.recurrent_synapse.pre_hook_fx(block.recurrent_synapse.weight, descale=True)
     assert integers.dtype == torch.int8

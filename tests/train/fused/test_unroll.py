@@ -88,7 +88,7 @@ def test_fused_gradient_equals_autograds(kl, limit, relaxation, temperature, sha
         double(x.double(), T, limit, lambda u, t: Replay.apply(u, z[t], slope[t])), BETA, kl
     )
     for got_term, want_term in zip(loss, want, strict=True):
-        assert float(got_term) == pytest.approx(float(want_term), rel=1e-5, abs=1e-5)
+        assert float(got_term) == pytest.approx(want_term.item(), rel=1e-5, abs=1e-5)
     parameters = dict(double.named_parameters())
     expected = torch.autograd.grad(want.total, list(parameters.values()))
     for name, value in zip(parameters, expected, strict=True):
@@ -119,7 +119,7 @@ def test_gradient_passes_straight_through_a_rounded_matrix(kl, limit, shards):
     how = replace(unroll(kl, limit=limit), rounding=coarse)
     loss, gradient, z, slope = fused(model, x, how, shards)
     unrounded, *_ = fused(model, x, unroll(kl, limit=limit), shards)
-    assert abs(float(loss.nll - unrounded.nll)) > 1e-3  # it is no test if the rounding is not felt
+    assert abs((loss.nll - unrounded.nll).item()) > 1e-3  # or it is no test
 
     p = {n: v.detach().double().requires_grad_() for n, v in model.named_parameters()}
     x = x.double()
@@ -142,7 +142,7 @@ def test_gradient_passes_straight_through_a_rounded_matrix(kl, limit, shards):
         nll = nll + 0.5 * error.mean() + deviation.sum() + 0.5 * M * math.log(2 * math.pi)
         kl_sum = kl_sum + poisson_kl(u, before, kl).mean()
     total = (nll + BETA * kl_sum) / T * (256 / M)
-    assert float(loss.total) == pytest.approx(float(total), rel=1e-5)
+    assert float(loss.total) == pytest.approx(total.item(), rel=1e-5)
     expected = torch.autograd.grad(total, list(p.values()))
     for name, value in zip(p, expected, strict=True):
         error = (gradient[name] - value).abs().max() / value.abs().max()
@@ -155,7 +155,7 @@ def test_gradient_passes_straight_through_a_rounded_matrix(kl, limit, shards):
     want = batch_loss(unrolled, BETA, kl).total
     parameters = dict(general.named_parameters())
     again = torch.autograd.grad(want, list(parameters.values()))
-    assert float(want) == pytest.approx(float(total), rel=1e-9)
+    assert want.item() == pytest.approx(total.item(), rel=1e-9)
     for name, one, other in zip(parameters, again, expected, strict=True):
         assert torch.allclose(one, other, rtol=1e-7, atol=1e-9), name
 

@@ -242,7 +242,8 @@ def test_figures_equal_a_mean_over_draws(trained, images, name):
     error = math.sqrt(float(draws.var(dim=1).sum()) / n) / 3
     assert abs(got.nll - float(draws.mean())) < 5 * error
     belief = tuple(torch.from_numpy(part) for part in state.belief)
-    assert got.kl == pytest.approx(float(latent.kl(belief, model.prior(3)).sum(1).mean()), rel=1e-4)
+    kl = latent.kl(belief, model.prior(3)).sum(1).mean().item()
+    assert got.kl == pytest.approx(kl, rel=1e-4)
     assert got.active_latents + got.dead_latents == 24
 
 
