@@ -160,7 +160,7 @@ class ExportOptions:
         } | ({"threshold": self.threshold} if self.inference == "lca" else {})
 
 
-def require_exportable(model: str, member: "Member", where: str) -> None:
+def require_exportable(model: str, member: "ModelSpec", where: str) -> None:
     """Refuse models that have no integer network.
 
     Parameters

@@ -30,7 +30,7 @@ def configuration(dense: str = EVENT_DRIVEN, tag: str = "fixed_pt") -> Any:
     from lava.magma.core.run_configs import Loihi2SimCfg
     from lava.proc.dense.process import Dense
 
-    from ipvae.lava_procs.event_driven import PyDenseEventDriven
+    from ipvae.lava_procs.models.event_driven import PyDenseEventDriven
 
     if dense not in DENSE_MODELS:
         raise InputError(f"model of Dense: found '{dense}', allowed {', '.join(DENSE_MODELS)}")

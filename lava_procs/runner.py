@@ -69,7 +69,7 @@ class LavaRunner:
         record.require_fits(network)
         require_timeout(timeout)
         import_lava()
-        from ipvae.lava_procs.count_kernel import prepare
+        from ipvae.lava_procs.models.count_kernel import prepare
         from ipvae.lava_procs.procs.layered_network.process import LayeredNetwork
 
         chosen = configuration(dense)

@@ -11,8 +11,8 @@ from lava.magma.core.process.process import AbstractProcess, ProcessServer
 from lava.magma.core.process.variable import VarServer
 from lava.magma.runtime.runtime import Runtime
 
-from ipvae.lava_procs.resources import reserve
 from ipvae.lava_procs.supervision.children import Stacks, starting, uninterrupted
+from ipvae.lava_procs.supervision.resources import reserve
 
 
 class SupervisedRuntime(Runtime):

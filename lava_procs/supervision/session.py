@@ -8,8 +8,8 @@ from multiprocessing.util import Finalize
 from typing import Any
 
 from ipvae.errors import BackendError, HungBackendError
-from ipvae.lava_procs.resources import explained, require_files
 from ipvae.lava_procs.supervision.children import Stacks
+from ipvae.lava_procs.supervision.resources import explained, require_files
 from ipvae.lava_procs.supervision.watchdog import IF_SLOW, Watchdog
 
 

@@ -3,7 +3,7 @@
 from lava.magma.core.decorator import implements
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
-from ipvae.lava_procs.block_model import BlockModel
+from ipvae.lava_procs.models.block_model import BlockModel
 from ipvae.lava_procs.procs.layer_block.process import LayerBlock
 
 

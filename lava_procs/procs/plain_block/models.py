@@ -17,8 +17,8 @@ from lava.proc.conv.process import Conv
 from lava.proc.dense.models import AbstractPyDenseModelBitAcc
 from lava.proc.dense.process import Dense
 
-from ipvae.lava_procs.block_model import BlockModel
-from ipvae.lava_procs.event_driven import PyDenseEventDriven
+from ipvae.lava_procs.models.block_model import BlockModel
+from ipvae.lava_procs.models.event_driven import PyDenseEventDriven
 from ipvae.lava_procs.procs.plain_block.process import PlainBlock
 
 

@@ -12,7 +12,7 @@ from lava.magma.core.model.py.type import LavaPyType
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
-from ipvae.lava_procs.count_kernel import draw_counts
+from ipvae.lava_procs.models.count_kernel import draw_counts
 from ipvae.lava_procs.neuron_base import PyNeuronBase
 from ipvae.lava_procs.procs.poisson_neuron.process import KEY_WORDS, PoissonNeuron
 from ipvae.network.description import DRAWN

@@ -142,7 +142,7 @@ def loop(make_network, m, images, errors, code):
 def test_sums_that_float32_cannot_hold(make_network, agree, rng):
     """Bright images take the event-driven model's integer path, dark ones its float32 path."""
     import_lava()
-    from ipvae.lava_procs.event_driven import EXACT_IN_FLOAT32
+    from ipvae.lava_procs.models.event_driven import EXACT_IN_FLOAT32
 
     m, k = 40, 4
     up = rng.integers(-7, 8, (k, m)).astype(np.int8)

@@ -296,7 +296,7 @@ def test_a_network_in_another_thread_outlives_it(make_network):
 
 
 def test_an_error_in_the_last_step_after_the_trace_is_reported(make_network, monkeypatch):
-    from ipvae.lava_procs.event_driven import PyDenseEventDriven
+    from ipvae.lava_procs.models.event_driven import PyDenseEventDriven
 
     model: Any = PyDenseEventDriven
     run_spk, steps = model.run_spk, []

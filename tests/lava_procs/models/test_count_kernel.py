@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipvae.lava_procs.count_kernel import draw_counts
+from ipvae.lava_procs.models.count_kernel import draw_counts
 from ipvae.network.rules import poisson, random_source
 from ipvae.network.rules.poisson import LOG_RATE_MAX, LOG_RATE_MIN, SPLIT_ABOVE
 

@@ -46,7 +46,7 @@ def outputs(dense, model_class, messages):
 def both(dense, messages):
     from lava.proc.dense.models import PyDenseModelBitAcc
 
-    from ipvae.lava_procs.event_driven import PyDenseEventDriven
+    from ipvae.lava_procs.models.event_driven import PyDenseEventDriven
 
     stock = outputs(dense, PyDenseModelBitAcc, messages)
     ours = outputs(dense, PyDenseEventDriven, messages)
@@ -113,7 +113,7 @@ def test_sums_that_float32_cannot_hold_are_reached():
     """2**24 + 1 is the smallest such sum; rounded, the event-driven model would lose it."""
     weight = np.array([[1, 254]])
     message = np.array([1, 66052], dtype=np.int32)  # 254 * 66052 = 2**24 - 8
-    from ipvae.lava_procs.event_driven import EXACT_IN_FLOAT32, PyDenseEventDriven
+    from ipvae.lava_procs.models.event_driven import EXACT_IN_FLOAT32, PyDenseEventDriven
 
     message[1] += 1
     dense = made(weight, 24, weight_exp=0)
@@ -126,7 +126,7 @@ def test_sums_that_float32_cannot_hold_are_reached():
 def test_the_configuration_chooses_the_model():
     from lava.proc.dense.models import PyDenseModelBitAcc
 
-    from ipvae.lava_procs.event_driven import PyDenseEventDriven
+    from ipvae.lava_procs.models.event_driven import PyDenseEventDriven
 
     dense = made(np.eye(2, dtype=int))
     found = {

@@ -45,7 +45,7 @@ def in_the_neuron(then):
 
 def in_the_dense(then):
     def change():
-        from ipvae.lava_procs.event_driven import PyDenseEventDriven
+        from ipvae.lava_procs.models.event_driven import PyDenseEventDriven
 
         model: Any = PyDenseEventDriven
         model.run_spk = at_call(AT, model.run_spk, then)

@@ -1,0 +1,1 @@
+"""Process models for Lava's CPU simulator that several processes share."""
