@@ -11,8 +11,8 @@ from typer.core import TyperCommand, TyperGroup
 
 from ipvae.cli.output import settings
 from ipvae.cli.outputs import require_outputs_of
-from ipvae.workflows.outputs import Written
-from ipvae.workflows.printing import note_names
+from ipvae.workflows.output.outputs import Written
+from ipvae.workflows.output.printing import note_names
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import time
 import traceback
 import warnings
 
-from ipvae.cli.signals import came, listen
-from ipvae.cli.streams import discard, open_closed_streams, write_error
 from ipvae.environment import reason
 from ipvae.errors import IpvaeError
+from ipvae.signals import came, listen
+from ipvae.streams import discard, open_closed_streams, write_error
 
 
 def main() -> None:
@@ -70,8 +70,8 @@ def _doctor(words: list[str]) -> int:
     """`ipvae doctor` without the command line's own packages, which may be what is broken."""
     from ipvae.cli.arguments import with_options
     from ipvae.workflows.doctor import doctor
-    from ipvae.workflows.files import json_text, write_text
-    from ipvae.workflows.outputs import json_output, require_outputs
+    from ipvae.workflows.output.files import json_text, write_text
+    from ipvae.workflows.output.outputs import json_output, require_outputs
 
     started = time.monotonic()
     found = doctor(thorough="--thorough" in words).with_advice(with_options)

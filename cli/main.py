@@ -19,11 +19,11 @@ from ipvae.cli.arguments import with_options
 from ipvae.cli.command_groups import Commands, Group
 from ipvae.cli.options.plan import completed
 from ipvae.cli.output import settings, shown_on_terminal
-from ipvae.cli.signals import Stopped, came, ignore, listen
-from ipvae.cli.streams import discard, open_closed_streams, write_error
 from ipvae.errors import IpvaeError
-from ipvae.workflows.files import unwritable
-from ipvae.workflows.printing import printable
+from ipvae.signals import Stopped, came, ignore, listen
+from ipvae.streams import discard, open_closed_streams, write_error
+from ipvae.workflows.output.files import unwritable
+from ipvae.workflows.output.printing import printable
 
 ClickException: Any = typer.BadParameter.__mro__[2]
 """Of click, or of what newer releases of typer have in its place."""

@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from ipvae.cli.arguments import options_named, with_options
-from ipvae.cli.streams import discard
-from ipvae.workflows.files import json_text, write_text
-from ipvae.workflows.outputs import Written, json_output, require_outputs
-from ipvae.workflows.printing import printable
+from ipvae.streams import discard
+from ipvae.workflows.output.files import json_text, write_text
+from ipvae.workflows.output.outputs import Written, json_output, require_outputs
+from ipvae.workflows.output.printing import printable
 from ipvae.workflows.progress import ProgressEvent, listening
 from ipvae.workflows.results import Result, json_data
 from ipvae.workflows.results import Table as TextTable

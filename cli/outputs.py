@@ -8,8 +8,8 @@ from typing import Any
 from ipvae.cli.arguments import OPTIONS
 from ipvae.cli.options.inputs import is_nir
 from ipvae.cli.options.plan import GENERATOR, SHOW
-from ipvae.workflows import outputs as kinds
-from ipvae.workflows.outputs import Output, json_output, require_outputs
+from ipvae.workflows.output import outputs as kinds
+from ipvae.workflows.output.outputs import Output, json_output, require_outputs
 
 NAMES = {
     "check": ("plan",),
@@ -65,7 +65,7 @@ def require_outputs_of(context: Any) -> list[Output]:
     Raises
     ------
     InputError
-        As `ipvae.workflows.outputs.require_outputs`.
+        As `ipvae.workflows.output.outputs.require_outputs`.
     """
     command, given = context.info_name, context.params
     outputs = [replace(o, name=OPTIONS.get(o.name, o.name)) for o in made_by(command, given)]

@@ -40,7 +40,9 @@ THIRD_PARTY = {
     "energy": {"numpy", "sanafe"},
     "report": {"numpy", "matplotlib", "jinja2"},
 }
-OF_COMMANDS = {"environment", "errors", "files", "workflows", "cli", "__version__"}
+OF_COMMANDS = {
+    *("environment", "errors", "files", "signals", "streams", "workflows", "cli", "__version__"),
+}
 """What commands import of the package, beside its public names."""
 CLI_LINES = 2500
 """Lines of cli/, at most."""

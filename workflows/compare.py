@@ -17,8 +17,8 @@ from ipvae.workflows.comparison.choosing import Choice, Subject, Subjects, one_s
 from ipvae.workflows.comparison.costed import OWN
 from ipvae.workflows.evaluate import as_steps
 from ipvae.workflows.evaluation.codes import FitSource, LabelsLike, as_labels
-from ipvae.workflows.files import json_text
 from ipvae.workflows.image_input.images import ImagesLike, LabelledImages, data_sets_kept
+from ipvae.workflows.output.files import json_text
 from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.results import Result, Table, json_data
 

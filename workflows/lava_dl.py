@@ -20,9 +20,9 @@ from ipvae.network.lava_dl_network import PlainNetwork
 from ipvae.outputs import require_outputs
 from ipvae.report.html.earlier import COMMAND, leftovers, remove, report_output
 from ipvae.report.numbers import band, count, percent
-from ipvae.workflows.files import json_text
 from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
 from ipvae.workflows.image_input.own_images import LabelsLike, as_labels
+from ipvae.workflows.output.files import json_text
 from ipvae.workflows.progress import stage
 from ipvae.workflows.results import Result, Table
 from ipvae.workflows.running.backends import require_known

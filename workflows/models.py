@@ -5,7 +5,7 @@ from pathlib import Path
 import ipvae
 from ipvae.errors import InputError
 from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint
-from ipvae.workflows.other_files import MODEL, refuse_other
+from ipvae.workflows.describe.other_files import MODEL, refuse_other
 
 SHIPPED = "models"
 

@@ -13,7 +13,7 @@ from ipvae.network.lava_dl_network import PlainNetwork
 from ipvae.network.network_difference import RUNS, Difference, differences
 from ipvae.network.traces.trace import Trace, compare, read_trace
 from ipvae.report.html.counted_nouns import number_of
-from ipvae.workflows.other_files import NETWORK, TRACE, known_file, refuse_other
+from ipvae.workflows.describe.other_files import NETWORK, TRACE, known_file, refuse_other
 from ipvae.workflows.results import Result, Table
 
 LONGEST = 40

@@ -18,7 +18,6 @@ from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.network.description import InputFormat
 from ipvae.network.io.network_file import checksum
 from ipvae.network.proof.bounds import bounds
-from ipvae.workflows.estimates import announce_export
 from ipvae.workflows.image_input.images import (
     ImagesLike,
     given_images,
@@ -28,7 +27,8 @@ from ipvae.workflows.image_input.images import (
 from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.models import load_model
 from ipvae.workflows.progress import Listener, listening, stage
-from ipvae.workflows.quantized import QuantizationReport, Quantized
+from ipvae.workflows.quantizing.estimates import announce_export
+from ipvae.workflows.quantizing.quantized import QuantizationReport, Quantized
 from ipvae.workflows.results import json_data
 
 STORED_IMAGES = 64

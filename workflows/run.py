@@ -17,7 +17,7 @@ from ipvae.network.traces.selection import EVERYTHING, Record
 from ipvae.network.traces.totals import Totals
 from ipvae.outputs import require_outputs
 from ipvae.workflows.image_input.images import ImagesLike, given_images, network_images
-from ipvae.workflows.outputs import run_outputs
+from ipvae.workflows.output.outputs import run_outputs
 from ipvae.workflows.progress import Listener, listening
 from ipvae.workflows.running.backends import require_known
 from ipvae.workflows.running.job import Files, Job

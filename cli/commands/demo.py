@@ -13,11 +13,11 @@ import typer
 import ipvae
 from ipvae.cli.arguments import with_options
 from ipvae.cli.output import JsonOption, emit, note, show, write_json
-from ipvae.cli.signals import came
-from ipvae.cli.streams import write_error
 from ipvae.errors import IpvaeError
-from ipvae.workflows.outputs import DEMO_MARK
-from ipvae.workflows.printing import printable
+from ipvae.signals import came
+from ipvae.streams import write_error
+from ipvae.workflows.output.outputs import DEMO_MARK
+from ipvae.workflows.output.printing import printable
 
 SAMPLES, STEPS = 16, 128
 MOMENTS = (16, 64, 256)
@@ -46,7 +46,7 @@ def demo(
     json: JsonOption = None,
 ) -> None:
     """Train on digits, turn into integers, run on Lava, compare bit for bit, count."""
-    from ipvae.workflows.files import require_writable_folder
+    from ipvae.workflows.output.files import require_writable_folder
 
     results = out / "results"
     require_writable_folder(results)

@@ -21,7 +21,7 @@ from ipvae.cli.options.inputs import (
 )
 from ipvae.cli.output import JsonOption, show
 from ipvae.errors import InputError
-from ipvae.workflows.files import require_writable_file
+from ipvae.workflows.output.files import require_writable_file
 
 
 def export(

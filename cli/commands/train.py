@@ -2,16 +2,16 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ipvae.cli.arguments import OPTIONS, naming
 from ipvae.cli.options.inputs import DataDirOption, chosen_from
 from ipvae.cli.output import JsonOption, settings, show
-from ipvae.cli.signals import StopRequest
 from ipvae.errors import DivergenceError, InputError, IpvaeError, StoppedError, TeamError
-from ipvae.workflows.outputs import UNFINISHED
+from ipvae.signals import StopRequest
+from ipvae.workflows.output.outputs import UNFINISHED
 
 MODEL_HELP = (
     "Kind of model: ipvae, igvae, igrelu, iavae (iterative); pvae, gvae, grelu with -linear, -mlp "
@@ -19,31 +19,26 @@ MODEL_HELP = (
 )
 PRESETS_OWN = "the preset's"
 """Default of a setting that each preset, or the nearest one to own images, has."""
-SET = [
-    "batch_size",
-    "clamp_end",
-    "clamp_start",
-    "dictionary_rate",
-    "draws",
-    "first_steps",
-    "grad_clip",
-    "growth_fraction",
-    "kl",
-    "precision",
-    "ramp_fraction",
-    "ramp_hold",
-    "relaxation",
-    "rounding_rate",
-    "step_size",
-    "temperature_end",
-    "temperature_fraction",
-    "temperature_start",
-    "warmup_fraction",
-    "weight_decay",
-]
+SET = (
+    *("batch_size", "clamp_end", "clamp_start", "dictionary_rate", "draws"),
+    *("first_steps", "grad_clip", "growth_fraction", "kl", "precision"),
+    *("ramp_fraction", "ramp_hold", "relaxation", "rounding_rate", "step_size"),
+    *(
+        "temperature_end",
+        "temperature_fraction",
+        "temperature_start",
+        "warmup_fraction",
+        "weight_decay",
+    ),
+)
 """Settings without an option of their own."""
 NAMES = {**OPTIONS, **{name: f"--set {name}=" for name in SET}, "model": "--model"}
 NAMES["settings"] = "--set"
+
+
+def setting(metavar: str, help: str, default: str = PRESETS_OWN) -> Any:
+    """Option of a setting whose default is the preset's, or is shown as given."""
+    return typer.Option(metavar=metavar, help=help, show_default=default)
 
 
 def train(
@@ -56,49 +51,35 @@ def train(
             **chosen_from("digits", "patches", "mnist"),
         ),
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(metavar="KIND", help=MODEL_HELP, show_default="ipvae")
-    ] = None,
+    model: Annotated[str | None, setting("KIND", MODEL_HELP, "ipvae")] = None,
     steps: Annotated[
         int | None,
-        typer.Option(
-            metavar="T",
-            help="Updates unrolled in training; amortized: 1.",
-            show_default=PRESETS_OWN,
-        ),
+        setting("T", "Updates unrolled in training; amortized: 1."),
     ] = None,
-    latents: Annotated[
-        int | None, typer.Option(metavar="K", help="Neurons.", show_default=PRESETS_OWN)
-    ] = None,
+    latents: Annotated[int | None, setting("K", "Neurons.")] = None,
     beta: Annotated[
         float | None,
-        typer.Option(metavar="B", help="Weight of the KL term.", show_default=PRESETS_OWN),
+        setting("B", "Weight of the KL term."),
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(
-            metavar="N", help="Passes over the training images.", show_default=PRESETS_OWN
-        ),
+        setting("N", "Passes over the training images."),
     ] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option(metavar="X", help="Largest one of Adamax.", show_default=PRESETS_OWN),
+        setting("X", "Largest one of Adamax."),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Seed of everything random.", show_default="0"),
+        setting("N", "Seed of everything random.", "0"),
     ] = None,
     weight_bits: Annotated[
         int | None,
-        typer.Option(
-            metavar="N",
-            help="Train for recurrent weights of so many bits (2-8); 0: do not round.",
-            show_default="0",
-        ),
+        setting("N", "Train for recurrent weights of so many bits (2-8); 0: do not round.", "0"),
     ] = None,
     threads: Annotated[
         int | None,
-        typer.Option(metavar="N", help="CPU threads that share a batch.", show_default=PRESETS_OWN),
+        setting("N", "CPU threads that share a batch."),
     ] = None,
     settings_given: Annotated[
         list[str] | None,
@@ -118,10 +99,10 @@ def train(
     data_dir: DataDirOption = None,
     images: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE.npy|FILE.npz|DIR",
-            help="Images of your own, not a preset's: an array, or a folder of pictures.",
-            show_default="the preset's",
+        setting(
+            "FILE.npy|FILE.npz|DIR",
+            "Images of your own, not a preset's: an array, or a folder of pictures.",
+            "the preset's",
         ),
     ] = None,
     test_images: Annotated[
@@ -133,10 +114,8 @@ def train(
     ] = None,
     image_shape: Annotated[
         str | None,
-        typer.Option(
-            metavar="HxW",
-            help="Height and width of flat images, or to bring pictures to.",
-            show_default="as the images are",
+        setting(
+            "HxW", "Height and width of flat images, or to bring pictures to.", "as the images are"
         ),
     ] = None,
     resume: Annotated[
@@ -144,10 +123,8 @@ def train(
     ] = False,
     init_from: Annotated[
         Path | None,
-        typer.Option(
-            metavar="MODEL",
-            help="Begin with the weights of a model or an unfinished training.",
-            show_default="new weights",
+        setting(
+            "MODEL", "Begin with the weights of a model or an unfinished training.", "new weights"
         ),
     ] = None,
     overwrite: Annotated[

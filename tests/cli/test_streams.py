@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from ipvae.cli.output import Settings
-from ipvae.cli.signals import Stopped, came, listen
 from ipvae.network.io.network_file import write_network
-from ipvae.workflows.outputs import Written, trace_output
+from ipvae.signals import Stopped, came, listen
+from ipvae.workflows.output.outputs import Written, trace_output
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = "from ipvae.cli.entry import main; main()"

@@ -37,7 +37,7 @@ from ipvae.train.run.metrics_log import MetricsLog
 from ipvae.train.run.resume import ResumeState, write_unfinished
 from ipvae.train.run.state import TrainState
 from ipvae.workflows.compare import FILES, ComparedModel, Comparison, comparison_output
-from ipvae.workflows.files import json_text, write_text
+from ipvae.workflows.output.files import json_text, write_text
 
 M, K, ROWS, IMAGES = 40, 64, 129, 20
 RNG = np.random.default_rng(0)

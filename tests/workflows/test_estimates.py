@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from ipvae.errors import InputError
-from ipvae.workflows.estimates import announce_export
+from ipvae.workflows.quantizing.estimates import announce_export
 
 
 @pytest.mark.parametrize(

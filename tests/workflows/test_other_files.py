@@ -11,7 +11,7 @@ import ipvae
 from ipvae.float_models.checkpoint import Checkpoint, save_checkpoint
 from ipvae.float_models.data import DataInfo
 from ipvae.network.io.network_file import write_network
-from ipvae.workflows.other_files import known_file
+from ipvae.workflows.describe.other_files import known_file
 
 M, K = 12, 5
 CHECKPOINT = next((Path(__file__).parents[1] / "export" / "iterative_vae").glob("*.pt"))

@@ -10,6 +10,7 @@ from ipvae.network.io.lava_dl_file import is_plain, read_plain
 from ipvae.network.io.network_file import read_network
 from ipvae.network.lava_dl_network import PlainNetwork
 from ipvae.network.traces.trace import Trace, read_trace
+from ipvae.workflows.describe.other_files import MODEL, NETWORK, TRACE, known_file
 from ipvae.workflows.describe.summary import (
     lava_dl_summary,
     model_summary,
@@ -17,7 +18,6 @@ from ipvae.workflows.describe.summary import (
     trace_facts,
     trace_summary,
 )
-from ipvae.workflows.other_files import MODEL, NETWORK, TRACE, known_file
 from ipvae.workflows.results import Result, Table
 
 if TYPE_CHECKING:

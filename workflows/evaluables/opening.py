@@ -7,12 +7,12 @@ from ipvae.errors import InputError
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.network.description import IntNetwork
 from ipvae.network.io.network_file import read_network
+from ipvae.workflows.describe.other_files import NETWORK as NETWORK_FILE
+from ipvae.workflows.describe.other_files import refuse_other
 from ipvae.workflows.evaluables.base import Evaluable
 from ipvae.workflows.evaluables.model import EvaluableLca, EvaluableModel
 from ipvae.workflows.evaluables.network import EvaluableNetwork
 from ipvae.workflows.models import load_model, model_folder
-from ipvae.workflows.other_files import NETWORK as NETWORK_FILE
-from ipvae.workflows.other_files import refuse_other
 from ipvae.workflows.running.stopping import StopChoice
 
 INFERENCES = ("model", "lca")

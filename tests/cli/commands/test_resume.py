@@ -12,7 +12,7 @@ import pytest
 
 from ipvae import __version__
 from ipvae.cli.main import run_command
-from ipvae.cli.signals import StopRequest
+from ipvae.signals import StopRequest
 from ipvae.train.run.resume import read_unfinished, write_unfinished
 
 TINY = ("--preset", "digits", "--latents", "6", "--steps", "2")

@@ -66,7 +66,7 @@ def test_a_model_of_ones_own_images_goes_through_the_whole_chain(command, files)
 
 
 def test_resume_reads_the_file_again(command, files, monkeypatch):
-    from ipvae.cli.signals import StopRequest
+    from ipvae.signals import StopRequest
 
     words = ("train", "--images", files / "x.npy", *TINY)
     with monkeypatch.context() as patch:

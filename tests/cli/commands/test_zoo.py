@@ -134,7 +134,7 @@ def test_settings_of_train_that_do_not_go_together(command, tmp_path):
 
 
 def test_a_stopped_training_of_another_model_goes_on(command, tmp_path, monkeypatch):
-    from ipvae.cli.signals import StopRequest
+    from ipvae.signals import StopRequest
 
     run = tmp_path / "run"
     whole = ("train", "--model", "igrelu", *TINY, "--steps", 2, "--seed", 3)
