@@ -362,3 +362,21 @@ def test_json_target_that_cannot_be_written_is_refused_before_training(command, 
         assert not run.exists() and not missing.parent.exists()
     assert command(*words, run / "x.json")[0] == 0
     assert json.loads((run / "x.json").read_text())["history"]
+
+
+def test_a_training_over_a_finished_model_leaves_none_of_it_to_be_read(
+    command, tmp_path, monkeypatch
+):
+    words = ("train", "--out", tmp_path, *TINY, "--epochs", 1)
+    assert command(*words)[0] == 0
+    status, _, err = command(*words, "--seed", 4)
+    assert status == 2 and "holds a model already. Pass --overwrite to replace it" in err
+    assert {"model.json", "model.safetensors"} <= set(contents(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr("ipvae.cli.commands.train.StopRequest", lambda: StopRequest(15))
+        assert command(*words, "--seed", 4, "--overwrite")[0] == 143
+    assert set(contents(tmp_path)) == {"metrics.jsonl", STATE}
+    status, _, err = command("evaluate", tmp_path)
+    assert status == 2 and f"{tmp_path}: holds an unfinished training ({STATE}) and no model" in err
+    assert command("train", "--resume", "--out", tmp_path)[0] == 0
+    assert command("info", tmp_path)[0] == 0
