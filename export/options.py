@@ -9,6 +9,7 @@ from ipvae.evaluation.readouts import READOUTS
 
 if TYPE_CHECKING:
     from ipvae.float_models.checkpoint import Checkpoint
+    from ipvae.float_models.zoo import ModelSpec
 
 LAYOUTS = ("recurrent", "error-units")
 LCA_THRESHOLD = 0.1

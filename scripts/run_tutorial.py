@@ -37,7 +37,7 @@ def _is_progress(output: NotebookNode) -> bool:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--keep", action="store_true", help="write docs/tutorial.ipynb itself")
     place = TUTORIAL if parser.parse_args().keep else OUT
     found = executed(TUTORIAL.parent)

@@ -26,6 +26,7 @@ def home(tmp_path_factory, make_network):
     write_network(folder / "net.h5", network)
     (folder / "copy.data").write_bytes((folder / "net.h5").read_bytes())
     run = ipvae.run(network, rng.integers(0, 16, (2, M)), steps=3, record="all")
+    assert run.trace is not None
     run.trace.save(folder / "trace.h5")
     shapes = {"phi": (M, K), "u0": (K,), "log_bias": (K,), "log_lr": (), "log_sigma_raw": (M,)}
     params = {name: np.asarray(rng.normal(size=s), np.float32) for name, s in shapes.items()}
@@ -129,13 +130,13 @@ def test_traces_are_described_and_compared_by_their_paths(home, tmp_path):
     )  # fmt: skip
     assert {"1/a_in", "1/u", "1/z"} <= {*facts["variables"]}
     same = ipvae.diff(home / "trace.h5", home / "trace.h5")
-    assert same.same and same.shown()[0].startswith("equal: ")
+    assert same.same and str(same.shown()[0]).startswith("equal: ")
     trace = ipvae.load_trace(home / "trace.h5")
     potentials = trace.samples[1]["1"]["u"].copy()
     potentials[2, 4] += 3
     trace.samples[1]["1"]["u"] = potentials
     trace.save(tmp_path / "other.h5")
-    first = ipvae.diff(home / "trace.h5", tmp_path / "other.h5").shown("a", "b")[0]
+    first = str(ipvae.diff(home / "trace.h5", tmp_path / "other.h5").shown("a", "b")[0])
     value = potentials[2, 4]
     place = "sample 1, step 2, layer 1, variable u, index 4"
     assert f"different: a and b differ first at {place}: {value - 3} and {value} (" in first

@@ -38,7 +38,7 @@ def test_operations_have_a_bar_each(net, run):
     counts = ipvae.count_operations(net, run)
     (axes,) = counts.plot().axes
     values = {name: value for name, value in counts.total.as_dict().items() if value > 0}
-    assert [bar.get_width() for bar in axes.patches] == list(values.values())
+    assert [bar.get_bbox().width for bar in axes.patches] == list(values.values())
     assert [text.get_text() for text in axes.get_yticklabels()] == [
         name.replace("_", " ") for name in values
     ]
@@ -49,7 +49,7 @@ def test_operations_have_a_bar_each(net, run):
 def test_energies_are_on_one_axis(net, run):
     estimate = ipvae.estimate_energy(net, run)
     (axes,) = estimate.plot().axes
-    ends = [tuple(map(float, line.get_xdata())) for line in axes.lines]
+    ends = [tuple(map(float, np.asarray(line.get_xdata()))) for line in axes.lines]
     assert ends == [(row.low_j, row.high_j) for row in estimate.energy]
     one = type(estimate)(estimate.energy[:1], (), ())
     with pytest.raises(ipvae.IpvaeError, match="two energies"):

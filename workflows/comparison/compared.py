@@ -1,0 +1,122 @@
+"""Models of a comparison, with quality and cost at each number of steps."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ipvae.evaluation.early_stopping import stopping_step
+from ipvae.report.numbers import band, fit, percent, whole
+from ipvae.workflows.comparison.accuracy import add_accuracy
+from ipvae.workflows.comparison.choosing import Subject
+from ipvae.workflows.comparison.costed import OWN
+from ipvae.workflows.evaluation.codes import FitSource
+from ipvae.workflows.image_input.images import LabelledImages
+from ipvae.workflows.progress import stage
+
+ENERGY = "Loihi 2 band"
+"""Model that table and picture show, by its name in `ipvae.energy.models`; JSON has them all."""
+OTHER_ENERGY = "Loihi 1 constants"
+ENERGIES = {
+    f"{ENERGY}, dynamic": (ENERGY, "dynamic"),
+    f"{ENERGY}, static": (ENERGY, "static"),
+    OTHER_ENERGY: (OTHER_ENERGY, "dynamic"),
+}
+"""Columns of energies: model and part."""
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedModel:
+    """A model, a network or a baseline, with a point for each number of steps.
+
+    Attributes
+    ----------
+    name : str
+    path : str or None
+        Where it was read from; None of what was in memory.
+    kind : 'integers' or 'float'
+    one_shot : bool
+        Whether one pass is all there is, so that it is a point and no curve.
+    facts : dict
+        JSON keys that say what it is.
+    stop : int or None
+        Early-stopping point, a number of steps; None where R2 is undefined.
+    curve : list of dict
+        `step`; `mse` (squared pixel units), `r2`, `zeros`; `accuracy` where something classifies;
+        `synaptic_ops`, `drive_macs`, `readout_ops` and their sum `operations`, per image; of a
+        network `counts` and `energy`, whose `low_j` and `high_j` are joules per image.
+    """
+
+    name: str
+    path: str | None
+    kind: str
+    one_shot: bool
+    facts: dict[str, Any]
+    stop: int | None
+    curve: list[dict[str, Any]]
+
+    @property
+    def at_stop(self) -> dict[str, Any]:
+        """Point of the early-stopping step, or the last."""
+        return next((p for p in self.curve if p["step"] == self.stop), self.curve[-1])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data."""
+        return {
+            "name": self.name,
+            "path": self.path,
+            "kind": self.kind,
+            "one_shot": self.one_shot,
+            **self.facts,
+            "stop": self.stop,
+            "curve": self.curve,
+        }
+
+    def cells(self) -> list[str]:
+        """Return the line of a table, at the early-stopping point."""
+        point = self.at_stop
+        own = "*" if point.get("accuracy_by") == OWN else ""
+        return [
+            self.name,
+            self.kind,
+            "one shot" if self.one_shot else f"{point['step']} of {self.curve[-1]['step']}",
+            fit(point["r2"]),
+            f"{point['zeros']:.4f}",
+            f"{percent(point['accuracy'], 2)}{own}" if "accuracy" in point else "none",
+            whole(point["synaptic_ops"]),
+            whole(point["drive_macs"] + point["readout_ops"]),
+        ]
+
+    def energies(self) -> list[str]:
+        """Return the line of the table of energies, at the early-stopping point."""
+        rows = {
+            (row["model"], row["part"]): band(row["low_j"], row["high_j"])
+            for row in self.at_stop.get("energy", [])
+        }
+        return [self.name, *(rows.get(key, "none") for key in ENERGIES.values())]
+
+
+def compared(
+    name: str,
+    one: Subject,
+    images: LabelledImages,
+    wanted: list[int],
+    seed: int,
+    source: FitSource | None,
+) -> ComparedModel:
+    """Return the points of a subject, with accuracy where something classifies."""
+    costed = one.costed
+    steps = [1] if costed.one_shot else wanted
+    n = len(images.pixels)
+    with stage(f"{name}: {n} images to step {steps[-1]}", n) as advance:
+        found = costed.costed(images, steps, seed, advance)
+    if source is not None:
+        add_accuracy(costed, found, images, seed, source)
+    path = None if one.path is None else str(one.path)
+    return ComparedModel(
+        name,
+        path,
+        costed.kind,
+        costed.one_shot,
+        dict(costed.facts),
+        stopping_step(found.points),
+        found.points,
+    )
