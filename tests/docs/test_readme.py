@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 WITH_TARGETS = ["README.md", "CONTRIBUTING.md", "hw_tests/README.md"]
 LEAST = {
-    "README.md": 10,
+    "README.md": 9,
     "docs/hardware.md": 8,
     "docs/quantization.md": 8,
     "docs/robustness.md": 4,
@@ -26,8 +26,8 @@ LEAST = {
 """Documents, and how much each has its reader do at least."""
 DOCUMENTS = list(LEAST)
 GUIDES = [f"docs/guides/{name}.md" for name in ("board", "count", "model", "simulate")]
-ELSEWHERE = {"docs/api.md", "docs/loihi2.md", "docs/energy.md"}
-"""Tested in workflows/test_api_page.py, test_loihi2_document.py and cli/test_energy_rows.py."""
+ELSEWHERE = {"docs/api.md", "docs/loihi2.md", "docs/energy.md", "docs/from_lava_dl.md"}
+"""Tested in test_api_page.py, test_loihi2_document.py, test_energy_rows.py and beside this file."""
 MORE = {"compare": ("--samples", "20", "--probe-images", "300")}
 """Words added to commands that say nothing of it."""
 
