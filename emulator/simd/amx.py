@@ -89,7 +89,7 @@ def _multiply(
     product: str,
     fresh: bool,
 ) -> None:
-    """Multiply 32 images by 32 receivers, `n` times 64 senders; image stride of `total` in bytes."""
+    """Multiply 32 images by 32 receivers, `n` times 64 senders; `stride`: bytes of an image."""
     registers, builder = _Registers(c), c.builder
     sums = [
         c.offset(
