@@ -37,7 +37,6 @@ def receive(weights, heard, numbers, a_in, shape):
 
     `numbers` is `heard.z`, None for counts, so that only the code in use is compiled. `shape`
     contains the images, the images padded to whole products, and the receivers.
-    holds the images, those filled up to whole products, and the receivers.
     """
     n, padded, width = shape
     first = 0

@@ -65,8 +65,8 @@ def list_datasets(
     Raises
     ------
     RefusedError
-        At a link that is not a hard link, at an object that is neither a group nor a plain
-        dataset, and if there are too many of them.
+        At a link that is not a hard link, and at an object that is neither a group nor a plain
+        dataset. Also if there are too many of them.
     """
     found: dict[str, tuple[np.dtype, tuple]] = {}
     waiting, places = [""], set()
