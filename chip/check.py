@@ -1,4 +1,4 @@
-"""Whether a network fits its target: weight grid, ranges, payload, neurons and memory."""
+"""Check of a network against its target: weight grid, ranges, payload, neurons and memory."""
 
 from dataclasses import asdict, dataclass
 
@@ -21,12 +21,12 @@ from ipvae.network.proof.bounds import Bound, bounds
 from ipvae.network.schedule import AnyLayer
 
 WIDEST = ("q + bias", "a_in", "b - g - own", "b + g - own", "u + d", "total - u", "y + half")
-"""The intervals that come nearest to their ranges: shown even where they hold."""
+"""Intervals closest to the limits of their ranges: shown even where they hold."""
 
 
 @dataclass(frozen=True)
 class CoreRange:
-    """Cores by the optimistic and the conservative reading of the memory model."""
+    """Number of cores under the optimistic and the conservative memory model."""
 
     low: int
     high: int
@@ -34,7 +34,7 @@ class CoreRange:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What `ipvae check` reports."""
+    """Result of `ipvae check`."""
 
     target: str
     lines: list[LimitCheck]
@@ -48,16 +48,16 @@ class CheckResult:
 
     @property
     def ok(self) -> bool:
-        """Whether no limit is exceeded."""
+        """True if no limit is exceeded."""
         return not self.violations
 
     @property
     def overflow_proved(self) -> bool:
-        """Whether no variable and no intermediate can leave its range."""
+        """True if no variable and no intermediate can leave its range."""
         return all(bound.holds for bound in self.bounds)
 
     def as_dict(self) -> dict:
-        """JSON data: the keys of the command line's contract, and the details behind them."""
+        """JSON data: the keys documented for the command line, and the details behind them."""
         return {
             "ok": self.ok,
             "target": self.target,
@@ -77,7 +77,7 @@ def check(network: IntNetwork, target: str = "loihi2") -> CheckResult:
     Raises
     ------
     InputError
-        If the target is not known.
+        If the target is unknown.
     """
     board = limits.target_named(target)
     proofs = bounds(network)
@@ -99,20 +99,20 @@ def check(network: IntNetwork, target: str = "loihi2") -> CheckResult:
 
 
 SHOWN = ("neurons_per_core", "synapse_words_per_core", "shared_words_per_core")
-"""Limits of a core that are shown even where another one is nearer."""
+"""Limits of a core that are always shown; others only where they are the closest."""
 
 
 def _memory(
     shapes: tuple[LayerShape, ...], board: limits.Target
 ) -> tuple[list[LimitCheck], CoreRange | None]:
-    """What the fullest core of each layer holds by the conservative reading, and all cores."""
+    """Usage of each layer's fullest core under the conservative model, and the number of cores."""
     lines: list[LimitCheck] = []
     low = high = 0
     for shape in shapes:
         fewest, most = (least_cores(shape, reading) for reading in READINGS)
         if isinstance(most, LimitCheck):
             return [*lines, most], None
-        assert not isinstance(fewest, LimitCheck)  # the optimistic reading asks for less
+        assert not isinstance(fewest, LimitCheck)  # the optimistic model needs less
         low, high = low + fewest, high + most
         cores = f"{most} core{'s' if most > 1 else ''}"
         if fewest < most:
@@ -127,7 +127,7 @@ def _memory(
 
 
 def _payload_bits(layer: AnyLayer) -> int:
-    """Bits of a message; a signed one has a bit for its sign."""
+    """Bits of a message, sign included."""
     if isinstance(layer, PoissonLayer):
         return layer.payload_bits
     low, high = layer.sent

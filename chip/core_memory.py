@@ -1,8 +1,8 @@
-"""What a core must hold for some neurons of a layer, and how many it can.
+"""Memory of a core for neurons of a layer, and the largest number of neurons on a core.
 
-The pools and the words are those of the per-core tables in public compiler logs (limits.py). The
-logs leave two things open, so there are two readings of them, a tight and a wide one, and every
-figure that follows is a range: a model, not an Intel figure.
+The pools and words come from the per-core tables in public compiler logs (limits.py). The logs
+leave two points open, so there is an optimistic and a conservative memory model. Every figure is
+therefore a range, from a model and not from Intel.
 """
 
 import math
@@ -33,17 +33,17 @@ _LIMITS = {
 
 @dataclass(frozen=True)
 class MemoryModel:
-    """One way to read the logs.
+    """One interpretation of the logs.
 
     Attributes
     ----------
     name : str
     index_bits : int or None
-        Bits of the target index beside each weight; None: as few as the core's neurons need.
+        Bits of the target index stored with each weight; None: as few as the core's neurons need.
         The logs' dense blocks take 15 to 20 bits per synapse, weight included.
     table_words : int
-        64-bit words of the sampler's table that count against the shared pool. No network in the
-        logs has a table, so it may lie elsewhere.
+        64-bit words of the sampler's table that use the shared pool. No network in the logs has a
+        table, so it may be stored elsewhere.
     """
 
     name: str
@@ -51,7 +51,7 @@ class MemoryModel:
     table_words: int
 
     def synapse_bits(self, neurons: int) -> int:
-        """Bits of one synapse on a core of so many neurons."""
+        """Bits of one synapse on a core with the given number of neurons."""
         index = math.ceil(math.log2(neurons + 1)) if self.index_bits is None else self.index_bits
         return limits.WEIGHT_BITS + index
 
@@ -63,22 +63,22 @@ READINGS = (OPTIMISTIC, CONSERVATIVE)
 
 @dataclass(frozen=True)
 class LayerShape:
-    """What of a layer matters to memory.
+    """Properties of a layer that determine its memory.
 
     Attributes
     ----------
     name : str
     neurons : int
     fan_in : int
-        Neurons that it hears, 0 for none.
+        Presynaptic neurons, 0 for none.
     source : str
-        Name of the layer that it hears, '0' for none.
+        Name of the presynaptic layer, '0' for none.
     state_words : int
         64-bit words of each neuron's state.
     draws : bool
-        Whether it needs the sampler's table.
+        True if the layer needs the sampler's table.
     listeners : int
-        Layers that hear it.
+        Number of layers that receive its messages.
     """
 
     name: str
@@ -92,7 +92,7 @@ class LayerShape:
 
 @once
 def layer_shapes(network: IntNetwork) -> tuple[LayerShape, ...]:
-    """All layers, in rising order."""
+    """All layers, in ascending order."""
     sources = [layer.source for layer in network.layers.values()]
     return tuple(
         LayerShape(
@@ -111,18 +111,18 @@ def layer_shapes(network: IntNetwork) -> tuple[LayerShape, ...]:
 
 
 def recurrent_shape(n_neurons: int) -> tuple[LayerShape, ...]:
-    """Shape of one layer of Poisson neurons that hears itself: K x K synapses."""
+    """Shape of one recurrent layer of Poisson neurons: K x K synapses."""
     return (LayerShape("1", n_neurons, n_neurons, "1", limits.NEURON_STATE_WORDS, True, 1),)
 
 
 def error_unit_shapes(n_neurons: int, n_pixels: int) -> tuple[LayerShape, ...]:
-    """Shapes of a loop of M error units and K Poisson neurons: M x K synapses each way."""
+    """Shapes of a loop of M error units and K Poisson neurons: M x K synapses in each direction."""
     errors = LayerShape("1", n_pixels, n_neurons, "2", limits.GRADED_STATE_WORDS, False, 1)
     return errors, LayerShape("2", n_neurons, n_pixels, "1", limits.NEURON_STATE_WORDS, True, 1)
 
 
 def full_activity(shapes: tuple[LayerShape, ...]) -> Activity:
-    """Every neuron sends at every update: the most there can be."""
+    """Activity in which every neuron sends at every update: the upper limit."""
     return received_activity(
         "every neuron sends at every update, the most there can be",
         1,
@@ -137,11 +137,11 @@ def dense_words(n_in: int, n_out: int, bits: int) -> int:
 
 
 def core_words(shape: LayerShape, neurons: int, reading: MemoryModel) -> dict[str, int]:
-    """What a core holds with so many neurons of a layer, by rule.
+    """Memory words and resources on a core with the given number of neurons, by rule.
 
-    As in the logs: one word of AxonIn for each neuron that is heard, the dense block, one word
-    of AxonMap for each own neuron and connection, none of AxonMem, one neuron group. (The rows
-    reach 12 cores that hear a neuron; what more of them cost is not in the logs.)
+    As in the logs: one word of AxonIn for each presynaptic neuron, the dense block, one word of
+    AxonMap for each own neuron and connection, none of AxonMem, one neuron group. (The logs cover
+    up to 12 target cores of a neuron; the cost of more is unknown.)
     """
     synapses = dense_words(shape.fan_in, neurons, reading.synapse_bits(neurons))
     axon_map = neurons * max(shape.listeners, 1)
@@ -162,13 +162,13 @@ def core_words(shape: LayerShape, neurons: int, reading: MemoryModel) -> dict[st
 def core_lines(
     shape: LayerShape, neurons: int, reading: MemoryModel, where: str
 ) -> list[LimitCheck]:
-    """The same beside what is allowed."""
+    """Usage of a core, compared with its limits."""
     found = core_words(shape, neurons, reading)
     return [LimitCheck(rule, found[rule], allowed, where) for rule, allowed in _LIMITS.items()]
 
 
 def most_neurons(shape: LayerShape, reading: MemoryModel) -> int:
-    """Most neurons of a layer that one core holds, up to all of them; 0 if not even one."""
+    """Largest number of neurons of a layer on one core, up to all of them; 0 if not even one."""
     low, high = 0, shape.neurons
     while low < high:
         n = (low + high + 1) // 2
@@ -180,7 +180,7 @@ def most_neurons(shape: LayerShape, reading: MemoryModel) -> int:
 
 
 def least_cores(shape: LayerShape, reading: MemoryModel) -> int | LimitCheck:
-    """Fewest cores of a layer, split by neuron; or the limit that one neuron alone exceeds."""
+    """Fewest cores for a layer, split by neuron, or the limit that a single neuron exceeds."""
     most = most_neurons(shape, reading)
     if most:
         return math.ceil(shape.neurons / most)

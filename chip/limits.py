@@ -1,8 +1,8 @@
-"""Limits of Loihi 2 and of the boards made of it.
+"""Limits of Loihi 2 and of its boards.
 
-Numbers that Intel has published are marked so (brief: Loihi 2 technology brief, 2021). Those of
-the memory of a core are read off tables that Intel's compiler printed into public tutorials of
-lava-dl (tutorials/lava/lib/dl/netx/*/run.ipynb and benchmark.ipynb); Intel has not published them.
+Numbers that Intel has published are marked (brief: Loihi 2 technology brief, 2021). The limits of
+a core's memory come from tables that Intel's compiler printed into public tutorials of lava-dl
+(tutorials/lava/lib/dl/netx/*/run.ipynb and benchmark.ipynb). They are not published by Intel.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipvae.errors import InputError
 
 USABLE_CORES = 120
-"""Cores that public programs use of a chip's 128 (brief)."""
+"""Cores that public programs use out of a chip's 128 (brief)."""
 CORE_AXON_WORDS = 16_000
 """64-bit words per core of each table of axons: AxonIn, AxonMap, AxonMem (compiler logs)."""
 CORE_SYNAPSE_WORDS = 16_000
@@ -18,13 +18,13 @@ CORE_SYNAPSE_WORDS = 16_000
 CORE_NEURON_WORDS = 4_095
 """64-bit words of neuron state per core (compiler logs)."""
 CORE_SHARED_WORDS = 20_000
-"""64-bit words of the pool that holds all of these: the logs' column Total, within 0.006 %."""
+"""64-bit words of the pool shared by all of these: the logs' column Total, within 0.006 %."""
 CORE_NEURONS = 8_192
 """Neurons per core (brief)."""
 CORE_NEURON_GROUPS = 8
 """Neuron groups per core (compiler logs)."""
 PAYLOAD_BITS_MAX = 16
-"""Widest graded spike shown in public work on the chip; Lava's models allow 24, the brief 32."""
+"""Widest graded spike in public work on the chip; Lava's models allow 24 bits, the brief 32."""
 WEIGHT_BITS = 8
 NEURON_STATE_WORDS = 4
 """State of a Poisson neuron: 8 words of 24 bits (docs/arithmetic.md, section 7), two to a
@@ -32,7 +32,7 @@ NEURON_STATE_WORDS = 4
 GRADED_STATE_WORDS = 1
 """State of a graded neuron: potential and drive, 24 bits each."""
 DRAW_TABLE_BYTES = 10_462
-"""The sampler's table, on every core that draws (docs/arithmetic.md, section 7)."""
+"""Size of the sampler's table on every core that draws (docs/arithmetic.md, section 7)."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,16 @@ TARGETS = {
         Target("hala-point", "Hala Point, 1,152 chips", 1152),
     )
 }
-"""By name. Chips of Hala Point: Intel, press release of April 2024."""
+"""Targets by name. Chips of Hala Point: Intel, press release of April 2024."""
 
 
 def target_named(name: str) -> Target:
-    """Look a target up.
+    """Return a target by its name.
 
     Raises
     ------
     InputError
-        If there is none of this name.
+        If there is no target of this name.
     """
     if name not in TARGETS:
         raise InputError(f"target: found '{name}', allowed {', '.join(TARGETS)}")
@@ -75,7 +75,7 @@ def target_named(name: str) -> Target:
 
 @dataclass(frozen=True)
 class LimitCheck:
-    """One limit and what the network needs of it."""
+    """One limit and the network's usage of it."""
 
     rule: str
     found: int
@@ -84,10 +84,10 @@ class LimitCheck:
 
     @property
     def holds(self) -> bool:
-        """Whether the limit is kept."""
+        """True if the usage is within the limit."""
         return self.found <= self.allowed
 
     @property
     def share(self) -> float:
-        """Part of the limit that is used; above 1 where it is exceeded."""
+        """Used fraction of the limit; above 1 where it is exceeded."""
         return self.found / self.allowed

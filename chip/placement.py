@@ -1,8 +1,8 @@
-"""Which neurons go on which core, so that the busiest core is as little busy as can be.
+"""Placement of neurons on cores that minimizes the largest core load.
 
-A layer has cores of its own, as in the compiler logs, and each holds neighbouring neurons. Nothing
-is lost by that: every neuron of a dense layer hears the same messages through as many synapses, so
-what a core has to do depends on how many neurons it holds, not on which.
+A core has neurons of one layer only, as in the compiler logs, and they are contiguous. This costs
+nothing: every neuron of a dense layer receives the same messages through equally many synapses,
+so the load of a core depends only on its number of neurons.
 """
 
 import math
@@ -21,10 +21,10 @@ class Core:
     Attributes
     ----------
     chip_idx, core_idx : int
-        Chip, and core on it: filled one after another.
+        Chip, and core on it; chips are filled one after another.
     layer : LayerShape
     first, neurons : int
-        Its neurons are first .. first + neurons - 1 of the layer.
+        The core has the neurons first .. first + neurons - 1 of the layer.
     """
 
     chip_idx: int
@@ -35,13 +35,13 @@ class Core:
 
     @property
     def own(self) -> slice:
-        """Its neurons within the layer."""
+        """Slice of its neurons within the layer."""
         return slice(self.first, self.first + self.neurons)
 
 
 @dataclass(frozen=True)
 class Placement:
-    """All neurons on cores, by one reading of the memory model.
+    """Assignment of all neurons to cores, under one memory model.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Placement:
 
     @property
     def cores(self) -> list[Core]:
-        """Every core; those of a layer differ by one neuron at most."""
+        """All cores; the cores of a layer differ by at most one neuron."""
         found: list[Core] = []
         for shape, parts in zip(self.shapes, self.n_cores, strict=True):
             small, larger = divmod(shape.neurons, parts)
@@ -78,7 +78,7 @@ class Placement:
 
     @property
     def chips(self) -> int:
-        """Chips that hold at least one core."""
+        """Chips with at least one core in use."""
         return math.ceil(self.total_cores / USABLE_CORES)
 
     def largest(self, i: int) -> int:
@@ -87,7 +87,7 @@ class Placement:
 
     @property
     def lines(self) -> list[LimitCheck]:
-        """Every limit, at the fullest core of each layer and over all cores."""
+        """All limits, for the fullest core of each layer and for all cores together."""
         found = [
             line
             for i, shape in enumerate(self.shapes)
@@ -100,13 +100,13 @@ class Placement:
 
     @property
     def binding(self) -> LimitCheck:
-        """The limit of which the largest part is used."""
+        """Limit with the largest used fraction."""
         return max(self.lines, key=lambda line: line.share)
 
     def next_broken(self, i: int) -> LimitCheck | None:
-        """Limit that one neuron more than a core of layer i can hold would exceed.
+        """Limit that one neuron beyond the capacity of a core of layer i would exceed.
 
-        None where one core could hold the whole layer.
+        None if one core has room for the whole layer.
         """
         shape = self.shapes[i]
         most = most_neurons(shape, self.reading)
@@ -117,7 +117,7 @@ class Placement:
         return max(lines, key=lambda line: line.share)
 
     def busiest(self, received: Mapping[str, float]) -> float:
-        """Synaptic operations of the busiest core, given the messages that each layer receives."""
+        """Largest core load in synaptic operations, from the messages that each layer receives."""
         return max(received[shape.name] * self.largest(i) for i, shape in enumerate(self.shapes))
 
 
@@ -128,7 +128,7 @@ def place(
     received: Mapping[str, float],
     most_cores: int | None = None,
 ) -> Placement | LimitCheck:
-    """Place a network on as few cores as hold it, or on up to `most_cores` of them.
+    """Place a network on as few cores as possible, or on up to `most_cores` of them.
 
     Parameters
     ----------
@@ -136,15 +136,15 @@ def place(
     target : Target
     reading : MemoryModel
     received : mapping of layer -> float
-        Messages that a layer receives in one update: each costs one synaptic operation per
-        neuron of the layer, wherever the neuron is.
+        Messages that a layer receives in one update. Each causes one synaptic operation per neuron
+        of the layer, on any core.
     most_cores : int, optional
-        Cores to spread over. Of all placements on so many, one with the least busy busiest core
-        is taken, and of these the one of the fewest cores.
+        Cores to spread over. The result is a placement with the smallest possible largest core
+        load, and among those the one with the fewest cores.
 
     Returns
     -------
-    Placement, or the Line of the limit that does not hold
+    Placement, or the LimitCheck of the limit that is exceeded
     """
     least: list[int] = []
     for shape in shapes:
@@ -165,7 +165,7 @@ def _spread(
     received: Mapping[str, float],
     most_cores: int,
 ) -> list[int]:
-    """Cores of each layer, `most_cores` at most, with which the busiest core is least busy."""
+    """Cores of each layer, `most_cores` in total at most, with the smallest largest core load."""
     loads = [received[shape.name] for shape in shapes]
     caps = [math.ceil(shape.neurons / n) for shape, n in zip(shapes, least, strict=True)]
     bounds = sorted(
@@ -173,7 +173,7 @@ def _spread(
     )
 
     def needed(bound: float) -> list[int] | None:
-        """Cores with which no core has more to do than `bound`; None if a neuron alone has."""
+        """Cores for a load of at most `bound` per core; None if a single neuron exceeds it."""
         held = [_within(bound, load, cap) for load, cap in zip(loads, caps, strict=True)]
         if 0 in held:
             return None
@@ -184,10 +184,10 @@ def _spread(
         return cores is not None and sum(cores) <= most_cores
 
     found = needed(bounds[bisect_left(bounds, True, key=fits)])
-    assert found is not None  # the fewest cores meet the largest bound
+    assert found is not None  # the fewest cores satisfy the largest bound
     return found
 
 
 def _within(bound: float, load: float, cap: int) -> int:
-    """Most neurons, `cap` at most, with which a core has no more than `bound` to do."""
+    """Most neurons, `cap` at most, for which a core's load is at most `bound`."""
     return bisect_right(range(cap + 1), bound, key=lambda n: load * n) - 1

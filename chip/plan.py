@@ -1,4 +1,4 @@
-"""A partition plan: a network on the cores of a target, by both readings of the memory model."""
+"""Partition plan: a network on the cores of a target, under both memory models."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ VERSION = 1
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Placements by each reading; in place of one, the limit that does not hold.
+    """Placements under each memory model, or the limit that is exceeded.
 
     Attributes
     ----------
@@ -35,12 +35,12 @@ class Plan:
 
     @property
     def readings(self) -> dict[str, Placement | LimitCheck]:
-        """Both, by name."""
+        """Both placements, by name of the memory model."""
         return {"optimistic": self.optimistic, "conservative": self.conservative}
 
     @property
     def fits(self) -> bool:
-        """Whether the network fits by the conservative reading."""
+        """True if the network fits under the conservative memory model."""
         return isinstance(self.conservative, Placement)
 
     def as_dict(self) -> dict:
@@ -68,7 +68,7 @@ def make_plan(
     activity: Activity,
     n_cores: int | None = None,
 ) -> Plan:
-    """Place a network by both readings.
+    """Place a network under both memory models.
 
     Parameters
     ----------
@@ -76,12 +76,12 @@ def make_plan(
     target : Target
     activity : Activity
     n_cores : int, optional
-        Cores to spread over; without it, as few as hold the network.
+        Cores to spread over; by default as few as the network fits on.
 
     Raises
     ------
     InputError
-        If `n_cores` is more than the target has, or less than the network needs.
+        If `n_cores` exceeds the target's cores, or is fewer than the network needs.
     """
     received = activity.received
     optimistic, conservative = (
@@ -108,7 +108,7 @@ def _require_cores(plan: Plan, n_cores: int) -> None:
 
 
 def pace(placement: Placement, activity: Activity) -> Iterator[dict]:
-    """How busy the busiest core is, and what is delivered, on the fewest cores and on more.
+    """Largest core load and deliveries, on the fewest cores and on more.
 
     Yields
     ------
@@ -119,7 +119,7 @@ def pace(placement: Placement, activity: Activity) -> Iterator[dict]:
     wanted: int | None = None
     while True:
         found = place(placement.shapes, placement.target, placement.reading, received, wanted)
-        assert isinstance(found, Placement)  # it fits on fewer
+        assert isinstance(found, Placement)  # it fits on fewer cores
         if found.total_cores > most:
             most = found.total_cores
             yield {
@@ -133,7 +133,7 @@ def pace(placement: Placement, activity: Activity) -> Iterator[dict]:
 
 
 def deliveries(placement: Placement, activity: Activity) -> float:
-    """Messages of one update, once for each core that receives them."""
+    """Messages of one update, counted once for each core that receives them."""
     received = activity.received
     return sum(
         received[shape.name] * parts
@@ -142,9 +142,9 @@ def deliveries(placement: Placement, activity: Activity) -> float:
 
 
 def between_chips(placement: Placement, activity: Activity) -> tuple[float, float]:
-    """Messages of one update that leave a chip: once per chip, and once per core, that hears them.
+    """Messages of one update that leave a chip: once per target chip, and once per target core.
 
-    Which of the two the chip sends is not public.
+    It is not public which of the two a chip sends.
     """
     cores = placement.cores
     on_chip: dict[str, Counter[int]] = {shape.name: Counter() for shape in placement.shapes}
@@ -165,20 +165,20 @@ def between_chips(placement: Placement, activity: Activity) -> tuple[float, floa
 
 
 def core_ops(placement: Placement, activity: Activity) -> np.ndarray:
-    """Synaptic operations of each core in one update, on average: (cores,) float64."""
+    """Mean synaptic operations of each core in one update: (cores,) float64."""
     received = activity.received
     return np.array([received[core.layer.name] * core.neurons for core in placement.cores])
 
 
 def peak_ops(placement: Placement, activity: Activity) -> int:
-    """Synaptic operations of the busiest core in the busiest update of any image."""
+    """Largest number of synaptic operations of a core in one update of one image."""
     return max(
         activity.peak[shape.name] * placement.largest(i) for i, shape in enumerate(placement.shapes)
     )
 
 
 def limit(line: LimitCheck) -> dict:
-    """JSON data of a limit and its margin, a part of what is allowed."""
+    """JSON data of a limit and its margin, as a fraction of the limit."""
     return {**asdict(line), "margin": 1 - line.share}
 
 

@@ -1,4 +1,4 @@
-"""The fast bit-exact engine: images by the tile, threads over tiles. See docs/performance.md."""
+"""Fast bit-exact engine: images in tiles, threads over tiles. See docs/performance.md."""
 
 from ipvae.emulator.early_stopping import Stopped, StopRule, run_until_settled
 from ipvae.emulator.engine import Emulator, Row, Step, Tell

@@ -1,4 +1,4 @@
-"""Runs in which each image stops alone: at a budget of steps, or once a figure has settled."""
+"""Runs with early stopping of each image: at convergence of a figure, or at a budget of steps."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,43 +12,42 @@ from ipvae.network.description import IntNetwork
 from ipvae.network.traces.totals import Totals, joined
 
 BATCHES = 4
-"""Of a window, whose means tell how noisy it is."""
+"""Batches of a window; their means give an estimate of the noise."""
 QUARTER = 4
 MOST_CHECKS = 256
-"""Of a window: what is kept of an image stays small, however long the run."""
+"""Checks of a window at most, so that memory for an image is bounded in long runs."""
 
 Figure = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""(indices of images (n,), log-rates u (n, K), outputs z (n, K)) -> figure of each (n,)."""
+"""(indices of images (n,), log-rates u (n, K), outputs z (n, K)) -> figure of each image (n,)."""
 
 
 @dataclass(frozen=True)
 class StopRule:
-    """An image stops when a figure of it has settled, beyond what noise could feign.
+    """Stop an image when its figure has converged, with a margin for noise.
 
-    The figure (R2, free energy) is judged at steps every, 2 every, ... Its mean over the last
-    checks is compared with that over as many checks before: an image stops when the change and
-    `margin` standard errors of it are together at most the tolerance. So it does not stop because
-    noise hides a change, and where noise is large it stops late. These windows grow with the run,
-    to a quarter of all checks: the standard error falls, and a slow drift is not missed.
+    The figure (R2, free energy) is computed at steps every, 2 every, ... Its mean over the last
+    window of checks is compared with its mean over the window before. An image stops when the
+    change plus `margin` standard errors is at most the tolerance. Noise therefore cannot hide a
+    change, and large noise delays the stop. The windows grow with the run, to a quarter of all
+    checks each: the standard error falls, and a slow drift is not missed.
 
-    The standard error is found from the image itself: each window is cut into 4 batches, whose
-    means differ from their neighbours by noise, however the values within a batch depend on one
-    another.
+    The standard error comes from the image itself. Each window is cut into 4 batches, and the means
+    of adjacent batches differ by noise, whatever the dependence of values within a batch.
 
     Attributes
     ----------
     figure : callable
-        Of the code's u and z; see `Figure`.
+        Function of the code's u and z; see `Figure`.
     tolerance : float
-        Largest change of the mean that counts as none.
+        Largest change of the mean that counts as convergence.
     every : int
         Steps between checks.
     window : int
-        Checks of a window at first, 4 and above.
+        Checks of a window at the start, at least 4.
     relative : bool
-        Whether the tolerance is a share of the mean's magnitude.
+        True if the tolerance is relative to the mean's magnitude.
     margin : float
-        Standard errors that are added to a change; 0 for none.
+        Standard errors added to a change; 0 for none.
     """
 
     figure: Figure
@@ -69,19 +68,19 @@ class StopRule:
             )
 
     def width(self, checks: int) -> int:
-        """Checks of each window after some number of checks: a multiple of 4."""
+        """Checks of each window after a given number of checks: a multiple of 4."""
         grown = min(checks // QUARTER, MOST_CHECKS)
         return max(self.window, grown) // BATCHES * BATCHES
 
     def settled(self, figures: np.ndarray, checks: int | None = None) -> np.ndarray:
-        """Tell which images have settled.
+        """Mark images whose figure has converged.
 
         Parameters
         ----------
         figures : (m, n) array
-            Of n images at the last m checks.
+            Figures of n images at the last m checks.
         checks : int, optional
-            Of the run so far; m without it.
+            Checks of the run so far; m by default.
 
         Returns
         -------
@@ -101,16 +100,16 @@ class StopRule:
 
 @dataclass(frozen=True, eq=False)
 class Stopped:
-    """What images were left with.
+    """Final state of images.
 
     Attributes
     ----------
     steps : (N,) int64
-        Updates of each image (T of its own).
+        Updates of each image (its T).
     settled : (N,) bool
-        Whether the rule stopped it; else the budget did.
+        True if the rule stopped the image, False if the budget did.
     totals : Totals
-        Of each image's rows 0..T of its own.
+        Totals over each image's rows 0..T, with its T.
     """
 
     steps: np.ndarray
@@ -119,7 +118,7 @@ class Stopped:
 
 
 def joined_stops(parts: Sequence[Stopped]) -> Stopped:
-    """What a run was left with, from its ranges of images in their order (one or more)."""
+    """Join the results of a run's ranges of images in order (one or more)."""
     steps, settled = ([getattr(part, name) for part in parts] for name in ("steps", "settled"))
     totals = joined([part.totals for part in parts])
     return Stopped(np.concatenate(steps), np.concatenate(settled), totals)
@@ -134,22 +133,22 @@ def run_until_settled(
     first_image: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> Stopped:
-    """Run images until each has settled, or for n_steps updates.
+    """Run images until each has converged, or for n_steps updates.
 
-    An image's numbers are those of a longer run up to its last step: they depend neither on the
-    others nor on when those stop.
+    Up to its last step an image has the numbers of a longer run. They depend neither on other
+    images nor on when those stop.
 
     Parameters
     ----------
     emulator : Emulator
     images : (N, M) int
     n_steps : int
-        Budget of updates of each image.
+        Budget of updates for each image.
     seed, first_image : int
         As `Emulator.rows`.
     rule : StopRule
     progress : callable, optional
-        Gets the number of images that stopped at a check.
+        Receives the number of images that stopped at a check.
 
     Raises
     ------
@@ -175,7 +174,7 @@ def run_until_settled(
 
 
 class _FinalState:
-    """What images were left with, by their index, and all tiles for what they counted."""
+    """Final state of images, by their index, and all tiles with their sums."""
 
     def __init__(self, network: IntNetwork, n_images: int, tiles: list[Tile]) -> None:
         self.code = network.code
@@ -189,13 +188,13 @@ class _FinalState:
         self._at_limit = [drives_at_limit(tile) for tile in tiles]  # before images leave a tile
 
     def leave(self, tile: Tile, rows: np.ndarray, images: np.ndarray) -> None:
-        """Note the last row of some images: their rows in the tile, their indices."""
+        """Store the last row of some images: their rows in the tile, their indices."""
         for name, (u, z) in self.last.items():
             u[images] = tile.u(name, u.shape[1])[rows]
             z[images] = tile.z(name, z.shape[1])[rows]
 
     def stopped(self, budget: int) -> Stopped:
-        """Add up what all tiles counted."""
+        """Add up the sums of all tiles."""
         layers = {
             name: layer_totals(
                 [tile.sums[name] for tile in self._tiles],
@@ -209,14 +208,14 @@ class _FinalState:
 
 
 class _Running:
-    """A tile, and which images of the run are still in it."""
+    """A tile and the indices of the images that are still running in it."""
 
     def __init__(self, tile: Tile, images: np.ndarray) -> None:
         self.tile, self.images = tile, images
         self._figures = np.zeros((0, len(images)))
 
     def check(self, rule: StopRule, step: int, budget: int, left: _FinalState) -> int:
-        """Judge all images; note, drop and count those that stop."""
+        """Check all images; store and remove those that stop, and return their number."""
         settled = self._settled(rule, step, left)
         stops = settled | (step == budget)
         gone = self.images[stops]

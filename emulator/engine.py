@@ -1,4 +1,4 @@
-"""Run an integer network on many images at once, bit for bit as docs/arithmetic.md says."""
+"""Emulator of an integer network on many images at once, bit-exact to docs/arithmetic.md."""
 
 import os
 import threading
@@ -47,11 +47,11 @@ class Emulator:
     ----------
     network : IntNetwork
     threads : int, optional
-        As many as there are processors if not given; results do not depend on it.
+        Number of processors by default; results do not depend on it.
     tile : int
         Images that advance together in one thread; results do not depend on it.
     tell : callable, optional
-        Gets a line of text before something takes seconds: the first run on a machine compiles.
+        Receives a line of text before a long operation: the first run on a machine compiles.
 
     Raises
     ------
@@ -68,7 +68,7 @@ class Emulator:
     ) -> None:
         self._parts = layout.parts(network)
         self.widths = {name: layer.n_neurons for name, layer in network.layers.items()}
-        """Neurons by layer, in rising order."""
+        """Neurons by layer, in ascending order."""
         self.shown = [s.stage.name for s in self._parts if s.stage.role != "hidden"]
         """Code and read-outs."""
         self._code = network.code
@@ -98,14 +98,14 @@ class Emulator:
         first_image : int
             Index, in its run, of the first image: part of the random key.
         draws : (N, n_steps + 1, K) int, optional
-            Counts to replay in place of the sampler's; the seed then has no effect.
+            Counts to replay instead of sampling; the seed then has no effect.
         hold : int, optional
             Updates that each frame of a stream drives (`ipvae.network.rules.stream`).
 
         Raises
         ------
         InputError, DescriptionError
-            When the first step is asked for.
+            Raised at the first step.
         """
         tiles = self.tiles(images, n_steps, seed, first_image, draws, hold)
         with self._workers(len(tiles)) as for_each:
@@ -122,7 +122,7 @@ class Emulator:
         draws: np.ndarray | None = None,
         hold: int | None = None,
     ) -> list[Tile]:
-        """Images after a reset, in tiles that advance when they are told to; as `rows`.
+        """Return images after a reset, in tiles for `advance`; arguments as `rows`.
 
         Raises
         ------
@@ -133,7 +133,7 @@ class Emulator:
         return [self._tile(given, part) for part in self._slices(len(images))]
 
     def advance(self, tiles: list[Tile], rows: int) -> None:
-        """Let tiles act at their next rows, in this emulator's threads."""
+        """Compute the next rows of tiles, in this emulator's threads."""
         with self._workers(len(tiles)) as for_each:
             for_each(lambda tile: tile.advance(rows), tiles)
 
@@ -145,7 +145,7 @@ class Emulator:
         first_image: int = 0,
         draws: np.ndarray | None = None,
     ) -> Iterator[Step]:
-        """Yield steps of the code alone; as `rows`."""
+        """Yield steps of the code alone; arguments as `rows`."""
         for row in self.rows(images, n_steps, seed, first_image, draws):
             yield row[self._code]
 
@@ -160,16 +160,16 @@ class Emulator:
         at: Sequence[int] = (),
         progress: Callable[[int], None] | None = None,
     ) -> Totals:
-        """Run without a trace: the fastest way.
+        """Run without a trace, which is fastest.
 
         Parameters
         ----------
         images, n_steps, seed, first_image, draws, hold
             As `rows`.
         at : ints in [0, n_steps]
-            Steps whose potentials and outputs are kept, of the code and the read-outs.
+            Steps for which potentials and outputs are kept, for the code and the read-outs.
         progress : callable, optional
-            Gets the number of images that each finished tile had, from several threads.
+            Receives the number of images in each finished tile, from several threads.
 
         Raises
         ------
@@ -201,18 +201,18 @@ class Emulator:
         hold: int | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> list[R]:
-        """Call a function with each tile of images after a reset, in this emulator's threads.
+        """Call a function for each tile of images after a reset, in this emulator's threads.
 
         Parameters
         ----------
         act : callable
-            Advances the tile, at most to row n_steps; called from several threads.
+            Advances the tile, at most to row n_steps. It is called from several threads.
         images, n_steps, seed, first_image, draws, hold, progress
             As `totals`.
 
         Returns
         -------
-        What `act` gave, in the order of the images.
+        Results of `act`, in the order of the images.
 
         Raises
         ------
@@ -239,7 +239,7 @@ class Emulator:
         say_if_compiling(self._parts, self._tell)
 
     def _slices(self, n_images: int) -> Iterator[slice]:
-        """Tiles: as large as allowed, but enough of them to keep all threads busy."""
+        """Tiles of images: as large as allowed, but enough of them for all threads."""
         size = max(1, min(self.tile, -(-n_images // self.threads)))
         for first in range(0, n_images, size):
             yield slice(first, min(first + size, n_images))
@@ -259,7 +259,7 @@ class Emulator:
         )
 
     def _workers(self, n_tiles: int, halt: threading.Event | None = None) -> Any:
-        """Context that gives a `map` over threads, or over this one where one is enough."""
+        """Context that gives a `map` over threads, or over the current one if that is enough."""
         n = min(self.threads, n_tiles)
         return nullcontext(_in_turn) if n <= 1 else _Threads(n, halt or threading.Event())
 
@@ -271,7 +271,7 @@ class Emulator:
     def together(
         self, tiles: "list[Finished]", n_images: int, n_steps: int, wanted: Sequence[int] = ()
     ) -> Totals:
-        """Totals of a run from its tiles, which have kept the steps `wanted`."""
+        """Totals of a run from its tiles, with the kept steps `wanted`."""
         layers = {}
         for name, width in self.widths.items():
             last = _joined([tile.last[name] for tile in tiles], width)
@@ -289,7 +289,7 @@ class Emulator:
 
 @dataclass(frozen=True, eq=False)
 class _Given:
-    """What a run is asked for; see `Emulator.rows`."""
+    """Arguments of a run; see `Emulator.rows`."""
 
     images: np.ndarray
     n_steps: int
@@ -298,18 +298,18 @@ class _Given:
     draws: np.ndarray | None
     hold: int | None
     halt: threading.Event = field(default_factory=threading.Event)
-    """Set when an error or Ctrl-C ends the run while threads are at work."""
+    """Set when an error or Ctrl-C ends the run while threads are active."""
 
 
 def processors() -> int:
-    """Processors that this process may use."""
+    """Number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 class Finished:
-    """What is left of a tile that has run to row n_steps."""
+    """Results of a tile that has run to row n_steps."""
 
     def __init__(
         self, emulator: Emulator, tile: Tile, n_steps: int, wanted: Sequence[int] = ()
@@ -321,21 +321,21 @@ class Finished:
             self.kept[step] = {name: _after(tile, name, widths[name]) for name in emulator.shown}
         tile.advance(n_steps + 1 - tile.row)
         self.last = {name: _after(tile, name, width) for name, width in widths.items()}
-        self.sums = {  # copies: the tile may run on
+        self.sums = {  # copies, since the tile may run further
             name: layout.Sums(*(part.copy() for part in sums)) for name, sums in tile.sums.items()
         }
         self.drives_at_limit = drives_at_limit(tile)
 
 
 def drives_at_limit(tile: Tile) -> dict[str, int]:
-    """Drives of each layer that are clipped."""
+    """Number of clipped drives of each layer."""
     return {name: int((np.abs(drive) >= TERM_MAX).sum()) for name, drive in tile.drives.items()}
 
 
 def layer_totals(
     sums: Sequence[layout.Sums], at_limit: int, u: np.ndarray, z: np.ndarray
 ) -> LayerTotals:
-    """Add up what tiles counted of a layer, whose last row is u and z (N, K)."""
+    """Add up the tiles' sums of a layer, whose last row is u and z (N, K)."""
     k = u.shape[1]
     saturated = sum((s.saturated for s in sums), np.zeros(3, np.int64))
     return LayerTotals(
@@ -367,7 +367,7 @@ def _in_turn(act: Callable[[Any], Any], items: Iterable) -> list:
 
 
 class _Threads:
-    """Threads for kernels, which hold no interpreter lock."""
+    """Threads for kernels, which release the interpreter lock."""
 
     def __init__(self, n: int, halt: threading.Event) -> None:
         self._pool = ThreadPoolExecutor(n)

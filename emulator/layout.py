@@ -1,4 +1,4 @@
-"""A network as the kernels take it: arrays in blocks, and the memory of a tile of images."""
+"""Memory layout of a network for the kernels: arrays in blocks, and the memory of a tile."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
@@ -16,17 +16,17 @@ from ipvae.network.rules.poisson import thresholds
 from ipvae.network.schedule import AnyLayer, ScheduledLayer
 
 CACHED_QUADS = 128
-"""Quads of senders whose weights to one block fill two thirds of a level-1 cache of 48 KB."""
+"""Quads of senders whose weights to one block take two thirds of a level-1 cache of 48 KB."""
 
 
 class Synapses(NamedTuple):
-    """Weights (blocks, quads, 256) int8: of each block's 64 receivers, from 4 senders."""
+    """Weights (blocks, quads, 256) int8: from 4 senders to each block's 64 receivers."""
 
     weights: np.ndarray
 
 
 class Fixed(NamedTuple):
-    """Constants of a layer's neurons, (K,) filled up to whole blocks, and tables.
+    """Constants of a layer's neurons, (K,) padded to whole blocks, and tables.
 
     Poisson neurons without a ceiling have no `bend`.
     """
@@ -43,7 +43,7 @@ class Fixed(NamedTuple):
 
 
 class PoissonRules(NamedTuple):
-    """Numbers of a Poisson layer; arrays as `ipvae.emulator.simd.blocks` wants them."""
+    """Constants of a Poisson layer, with arrays in the form for `ipvae.emulator.simd.blocks`."""
 
     limits: np.ndarray
     still: np.ndarray
@@ -56,7 +56,7 @@ class PoissonRules(NamedTuple):
 
 
 class GradedRules(NamedTuple):
-    """Numbers of a graded layer."""
+    """Constants of a graded layer."""
 
     potential: np.ndarray
     output: np.ndarray
@@ -65,9 +65,9 @@ class GradedRules(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a tile's images keep of a layer, (N, K) int32; `keys` (N, 2) uint32.
+    """State of a layer for a tile's images, (N, K) int32; `keys` (N, 2) uint32.
 
-    `a_in` is filled up to whole products of `ipvae.emulator.simd.amx`.
+    `a_in` is padded to whole products of `ipvae.emulator.simd.amx`.
     """
 
     a_in: np.ndarray
@@ -78,27 +78,27 @@ class State(NamedTuple):
 
 
 class Messages(NamedTuple):
-    """What a layer sent at its last row: lists by image, in parts that fit a cache, and numbers.
+    """Messages of a layer at its last row: lists by image, in parts that fit a cache, and numbers.
 
     Attributes
     ----------
     kind : int
         BYTES, SHORTS or WIDE of `ipvae.emulator.simd.messages`.
     vectors : int
-        Vectors of 16 quads to a part.
+        Vectors of 16 quads in a part.
     offsets : (N, n) int32
-        Where a quad's weights stand in a block.
+        Offset of a quad's weights in a block.
     values : (N, n) or (N, 2 n) int32
     ends : (N, parts + 1) int64
-        The last part of counts is what did not fit a byte.
+        For counts, the last part contains the excess over 255.
     width, length, parts : int
-        Neurons, filled up to whole blocks; n of `offsets`; parts of a list.
+        Neurons, padded to whole blocks; n of `offsets`; parts of a list.
     matrix : bool
-        Whether a layer that hears this may use matrix registers.
+        True if target layers may use matrix registers.
     low, high : (N, K) uint8
-        Bytes of what was sent, for them, filled up; counts have no `high`.
+        Low and high bytes of the messages for matrix registers, padded; counts have no `high`.
     z : (N, K) int32
-        Of graded neurons, None of counts.
+        Messages of graded neurons; None for counts.
     """
 
     kind: int
@@ -122,8 +122,8 @@ Arrays = TypeVar("Arrays", bound=tuple)
 class Sums(NamedTuple):
     """Totals over images and rows: (K,) int64 each; saturated `a_in`, `u`, `z`.
 
-    `words` (1,) int64: uniforms that draws take. `peaks` (2,) int64: most messages that one image
-    sends at a row, over the rows before the last one, and of the last one.
+    `words` (1,) int64: uniforms used by draws. `peaks` (2,) int64: largest number of messages of
+    one image at a row, over the rows before the last one, and of the last one.
     """
 
     sizes: np.ndarray
@@ -152,7 +152,7 @@ class TileMemory(NamedTuple):
 
 @dataclass(frozen=True)
 class Part:
-    """A layer in its place, as the kernels take it."""
+    """A layer with its schedule, in the kernels' layout."""
 
     stage: ScheduledLayer
     fixed: Fixed
@@ -166,17 +166,17 @@ class Part:
 
     @property
     def width(self) -> int:
-        """Neurons, filled up to whole blocks."""
+        """Neurons, padded to whole blocks."""
         return len(self.fixed.real)
 
     @property
     def first_heard(self) -> int:
-        """First row at which something is received."""
+        """First row with synaptic input."""
         return 2**31 if self.layer.source == NOTHING else self.stage.lag
 
 
 def parts(network: IntNetwork) -> tuple[Part, ...]:
-    """All layers, in the order in which they act."""
+    """All layers, in the order in which they update."""
     return tuple(
         Part(stage, _fixed(stage.layer), _rules(stage.layer), Synapses(_weights(stage.layer)))
         for stage in network.wiring.stages
@@ -184,12 +184,12 @@ def parts(network: IntNetwork) -> tuple[Part, ...]:
 
 
 def filled(n: int) -> int:
-    """Neurons of whole blocks."""
+    """Number of neurons, padded to whole blocks."""
     return -(-n // BLOCK) * BLOCK
 
 
 def aligned(shape: tuple[int, ...], dtype: type) -> np.ndarray:
-    """Zeros that start with a line of the cache."""
+    """Zeros that start at a cache line."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     memory = np.zeros(size + 64, np.uint8)
     start = -memory.ctypes.data % 64
@@ -235,7 +235,7 @@ def _fixed(layer: AnyLayer) -> Fixed:
 
 
 def _table() -> np.ndarray:
-    """Thresholds by row: values 0..15, what they differ from the next row, then 16.. likewise."""
+    """Thresholds by row: values 0..15, their differences to the next row, then the same for 16.."""
     found = thresholds()
     values = np.full((len(found) + 1, 2 * COUNTED), 2**24, np.int32)
     values[:-1, : found.shape[1]] = found
@@ -247,7 +247,7 @@ def _table() -> np.ndarray:
 
 
 def _input_rule(layer: AnyLayer) -> list[int]:
-    """Shift to the right, limit and factor of what is received."""
+    """Right shift, limit and factor of the synaptic input."""
     e = layer.weight_exp
     limit = input_limit(e) if e >= 0 else TERM_MAX
     return [max(-e, 0), limit, layer.sign << max(e, 0)]
@@ -297,12 +297,12 @@ def new_state(part: Part, drive: np.ndarray, keys: np.ndarray) -> State:
 
 
 def _products(n: int) -> int:
-    """Images, filled up to whole products of matrix registers."""
+    """Number of images, padded to whole products of matrix registers."""
     return -(-n // amx.IMAGES) * amx.IMAGES
 
 
 def new_messages(part: Part, n: int) -> Messages:
-    """Messages of a tile's `n` images of a layer, none yet."""
+    """Empty messages of a layer for a tile's `n` images."""
     poisson = isinstance(part.rules, PoissonRules)
     low, high = part.layer.sent
     quads = part.width // 4
@@ -332,10 +332,10 @@ def new_messages(part: Part, n: int) -> Messages:
 
 
 def addresses(arrays: Arrays) -> Arrays:
-    """Addresses in place of a named tuple's arrays, as the kernels take them.
+    """Replace a named tuple's arrays by their addresses, for the kernels.
 
-    numba would check each of some fifty arrays at every call, by code that it compiles first.
-    Whoever takes an address keeps the array.
+    numba would check each of some fifty arrays at every call, with code that it must compile first.
+    The caller must keep the arrays as long as it uses their addresses.
     """
     found = (a.ctypes.data if isinstance(a, np.ndarray) else a for a in arrays)
     return arrays._make(found)  # type: ignore[attr-defined]
@@ -347,12 +347,12 @@ def own_rules(rules: PoissonRules | GradedRules) -> PoissonRules | GradedRules:
 
 
 def shape_of(state: State) -> tuple[int, int, int]:
-    """Images of a tile, images filled up to whole products, and neurons filled up."""
+    """Images of a tile, images padded to whole products, and padded neurons."""
     return len(state.u), *state.a_in.shape  # type: ignore[return-value]
 
 
 def kept(tile: Kept, images: np.ndarray) -> Kept:
-    """State or messages of some images of a tile, indices in increasing order."""
+    """State or messages of some images of a tile, by indices in increasing order."""
     n = len(images)
 
     def rows(name: str, value: Any) -> Any:
@@ -367,7 +367,7 @@ def kept(tile: Kept, images: np.ndarray) -> Kept:
 
 
 def new_sums(part: Part) -> Sums:
-    """Sums of a layer, nothing yet."""
+    """Sums of a layer, all zero."""
     return Sums(
         np.zeros(part.width, np.int64),
         np.zeros(part.width, np.int64),
@@ -378,7 +378,7 @@ def new_sums(part: Part) -> Sums:
 
 
 def new_work(width: int) -> TileMemory:
-    """Scratch for layers up to a width."""
+    """Scratch memory for layers up to a width."""
     further = 31 * width + 2 * blocks.LANES
     return TileMemory(
         uniforms=aligned((width,), np.int32),

@@ -1,4 +1,4 @@
-"""Runs that observers look at: one run gives totals and whatever else is to be known of it."""
+"""Runs with observers: one run gives totals and the observers' results."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from ipvae.network.traces.totals import Totals
 
 
 class TileRow:
-    """Last row of a tile: views of its arrays where it has them, made at most once for a row."""
+    """Last row of a tile: views of its arrays where possible, else copies made once per row."""
 
     def __init__(self, tile: Tile) -> None:
         self._tile = tile
@@ -20,7 +20,7 @@ class TileRow:
         self._written: dict[str, np.ndarray] = {}
 
     def turn(self) -> None:
-        """Forget what was made of the row before."""
+        """Discard copies of the previous row."""
         self._written.clear()
 
     def a_in(self, layer: str) -> np.ndarray:
@@ -32,7 +32,7 @@ class TileRow:
         return self._tile.whole_u(layer)[:, : self._widths[layer]]
 
     def z(self, layer: str) -> np.ndarray:
-        """Return what is sent: (N, K) uint8, or int32 where a byte does not hold it."""
+        """Return the output: (N, K) uint8, or int32 if a byte is too small."""
         found = self._written.get(layer)
         if found is None:
             self._written[layer] = found = self._sent(layer)[:, : self._widths[layer]]
@@ -55,7 +55,7 @@ def observe(
     at: Sequence[int] = (),
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Totals, list[Any]]:
-    """Run as `Emulator.totals`, and show every row to observers.
+    """Run as `Emulator.totals`, and pass every row to observers.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def observe(
 
     Returns
     -------
-    Totals, and a list of what each observer found
+    Totals, and a list of the observers' results
 
     Raises
     ------
@@ -81,7 +81,7 @@ def observe(
         if looking:
             tile.watch = _shown_to(looking, TileRow(tile))
         finished = Finished(emulator, tile, n_steps, wanted)
-        tile.watch = None  # without a cycle the tile is freed at once
+        tile.watch = None  # without a reference cycle the tile is freed at once
         return finished, [None if watcher is None else watcher.result() for watcher in watchers]
 
     tiles = emulator.over_tiles(act, images, n_steps, seed, first_image, progress=progress)
@@ -94,7 +94,7 @@ def observe(
 
 
 def _shown_to(watchers: Sequence[Watcher[Any]], row: TileRow) -> Callable[[int], None]:
-    """Function that shows each row of a tile."""
+    """Return a function that passes each row of a tile to watchers."""
 
     def show(step: int) -> None:
         row.turn()

@@ -1,4 +1,4 @@
-"""Runs that are recorded: in memory, or to disk as they go."""
+"""Runs that are recorded in memory, or written to disk during the run."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,12 +42,12 @@ def run(
     batch : int
         Images per batch; the result does not depend on it.
     draws : (N, n_steps + 1, K) int, optional
-        Counts to replay in place of the sampler's; the seed is then only a name in the trace.
+        Counts to replay instead of sampling; the seed is then only recorded in the trace.
     record : Record
     hold : int, optional
         Updates that each frame of a stream drives.
     tell : callable, optional
-        Gets a line of text before something takes seconds (`Emulator`).
+        Receives a line of text before a long operation (`Emulator`).
 
     Returns
     -------
@@ -84,18 +84,18 @@ def run_to_file(
     tell: Tell | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> None:
-    """Record like `run`, but write the trace file as it goes.
+    """Record like `run`, but write the trace file during the run.
 
-    Memory holds 64 rows of a batch of images, however many images and steps there are.
+    Memory contains 64 rows of a batch of images, for any number of images and steps.
 
     Parameters
     ----------
     path : str or Path
-        Holds the old file until the whole new one is there.
+        Trace file; an old one is replaced only when the new one is complete.
     network, images, n_steps, seed, batch, draws, record, hold, tell
         As `run`.
     progress : callable, optional
-        Gets the number of images of each batch that is written.
+        Receives the number of images of each batch written.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def _batches(
     draws: np.ndarray | None,
     hold: int | None,
 ) -> Iterator[tuple[int, Iterator[Row]]]:
-    """Index of the first image and rows, batch for batch."""
+    """Index of the first image, and rows, for each batch."""
     if draws is not None:
         check_draws(draws, emulator.network, len(images), n_steps + 1)
     for first in range(0, len(images), batch):
@@ -142,7 +142,7 @@ def _chosen(network: IntNetwork, record: Record) -> dict[str, LayerRecord]:
 def _parts(
     layers: dict[str, LayerRecord], rows: Iterator[Row], n_images: int, every: int
 ) -> Iterator[tuple[int, list[tuple[str, str, np.ndarray]]]]:
-    """Recorded rows, some at a time: place of the first, then layer, variable, (N, rows, K)."""
+    """Recorded rows in parts: index of the first row, then layer, variable, (N, rows, K)."""
     first, n = 0, 0
     held = _blank(layers, n_images, CHUNK_ROWS)
 

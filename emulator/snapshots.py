@@ -1,4 +1,4 @@
-"""Totals after several numbers of steps, all of them from one run."""
+"""Totals after several numbers of steps, from a single run."""
 
 from collections.abc import Callable, Iterable
 
@@ -19,27 +19,27 @@ def totals_at(
     draws: np.ndarray | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> dict[int, Totals]:
-    """Run once and give the totals after each of some numbers of steps.
+    """Run once and return the totals after each of several numbers of steps.
 
-    They are equal, bit for bit, to `Emulator.totals` of a run of so many steps: what a network
-    does at a step does not depend on how many follow.
+    They are equal, bit for bit, to `Emulator.totals` of separate runs with these numbers of steps:
+    a step does not depend on the number of steps that follow.
 
     Parameters
     ----------
     emulator : Emulator
     images : (N, M) int
-    steps : ints of 1 and above
+    steps : ints, at least 1
     seed, first_image, draws, progress
-        As `Emulator.totals`; draws (N, T + 1, K) of the largest number of steps T.
+        As `Emulator.totals`; draws (N, T + 1, K) for the largest number of steps T.
 
     Returns
     -------
-    dict of steps -> Totals, in rising order
+    dict of steps -> Totals, in ascending order
 
     Raises
     ------
     InputError
-        If there is no number of steps, or one is below 1.
+        If `steps` is empty, or contains a number below 1.
     """
     wanted = sorted(set(steps))
     if not wanted or wanted[0] < 1:

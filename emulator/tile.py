@@ -1,4 +1,4 @@
-"""A tile: images that advance together through all layers, row by row."""
+"""Tile: images that advance together through all layers, row by row."""
 
 import threading
 from collections.abc import Callable
@@ -10,20 +10,20 @@ from ipvae.emulator.layout import Messages, Part, PoissonRules, Sums
 from ipvae.emulator.simd import kernels
 
 IMAGES = 64
-"""Images of a tile, at most; results do not depend on it."""
+"""Largest number of images in a tile; results do not depend on it."""
 
 ROWS = 256
-"""Rows of one call of a kernel, at most; between calls a run can be halted."""
+"""Largest number of rows in one call of a kernel; a run can be halted between calls."""
 
 Call = tuple[tuple, tuple[int, int, int]]
-"""What a kernel gets first, and the shape of the state."""
+"""First arguments of a kernel, and the shape of the state."""
 
 Frame = Callable[[int, int], int]
 """Row and lag of a layer -> number of the frame that drives it."""
 
 
 def _first(*_: int) -> int:
-    """Images that are no streams have one frame."""
+    """Frame 0, for images that are not streams."""
     return 0
 
 
@@ -32,17 +32,17 @@ class Tile:
 
     Parameters
     ----------
-    parts : layers in the order in which they act
+    parts : layers in the order in which they update
     drives : dict of layer -> (N, F, K) int32
-        Of each frame.
+        Drives for each frame.
     keys : (N, 2) uint32
         Random keys of the images.
     draws : (N, rows, K) int32, optional
-        Counts to replay in place of the sampler's.
+        Counts to replay instead of sampling.
     frame : callable, optional
-        Which frame drives a row; the first one if not given.
+        Frame that drives a row; always the first one by default.
     halt : threading.Event, optional
-        Once set, no further row is run.
+        Event that stops the run before the next rows.
     first : int
         Index of the first image in its run.
     """
@@ -67,7 +67,7 @@ class Tile:
         self._halt = halt or threading.Event()
         self.drives = drives
         self._frame = frame or _first
-        # A layer that hears itself, or nothing, needs no other between its rows.
+        # A layer that receives itself or nothing can compute several rows without other layers.
         self._together = ROWS if len(parts) == 1 and frame is None else 1
         self._states = {
             p.stage.name: layout.new_state(p, drives[p.stage.name][:, 0], keys) for p in parts
@@ -80,7 +80,7 @@ class Tile:
         self._calls: dict[str, Call] = {}
 
     def advance(self, rows: int) -> None:
-        """Let every layer act at the next rows."""
+        """Compute the next rows of every layer."""
         end = self.row + rows
         while self.row < end and not self._halt.is_set():
             last = min(end, self.row + (self._together if self.watch is None else 1))
@@ -91,7 +91,7 @@ class Tile:
             self.row = last
 
     def keep(self, images: np.ndarray) -> None:
-        """Go on with these images of the tile alone, indices in increasing order."""
+        """Continue with only these images of the tile, by indices in increasing order."""
         self._states = {n: layout.kept(state, images) for n, state in self._states.items()}
         self._messages = {n: layout.kept(sent, images) for n, sent in self._messages.items()}
         self.drives = {name: drive[images] for name, drive in self.drives.items()}
@@ -110,14 +110,14 @@ class Tile:
         self.run(part, (first, last, part.first_heard), draws)
 
     def run(self, part: Part, rows: tuple[int, int, int], draws: np.ndarray | None = None) -> None:
-        """Let a layer act alone.
+        """Update one layer alone.
 
         Parameters
         ----------
         part : the layer
-        rows : its first row, the one behind its last, and the first at which it hears something
+        rows : its first row, the row after its last, and the first one with synaptic input
         draws : (N, rows, K) int32, optional
-            Counts in place of the sampler's.
+            Counts to replay instead of sampling.
         """
         name = part.stage.name
         if name not in self._calls:
@@ -129,7 +129,7 @@ class Tile:
             kernels.run_graded(*given, rows, shape)
 
     def _call(self, part: Part) -> "Call":
-        """Return the addresses that a kernel takes: they are the same as long as the images."""
+        """Return the addresses for a kernel; they are valid until the images change."""
         name = part.stage.name
         heard = self._messages.get(str(part.layer.source), self._messages[name])
         state = self._states[name]
@@ -150,7 +150,7 @@ class Tile:
         return np.ascontiguousarray(self._draws[:, first:last], dtype=np.int32)
 
     def a_in(self, layer: str, n: int) -> np.ndarray:
-        """What the first `n` neurons received at the last row: (N, n) int32."""
+        """Synaptic input of the first `n` neurons at the last row: (N, n) int32."""
         return self._states[layer].a_in[: self.n, :n].copy()
 
     def u(self, layer: str, n: int) -> np.ndarray:
@@ -158,24 +158,24 @@ class Tile:
         return self._states[layer].u[:, :n].copy()
 
     def last_messages(self, layer: str) -> Messages:
-        """What was sent at the last row, as the kernels keep it."""
+        """Messages of the last row, in the kernels' layout."""
         return self._messages[layer]
 
     def whole_a_in(self, layer: str) -> np.ndarray:
-        """What was received, with what fills the last products: the state."""
+        """Synaptic input with the padding of the last products: the state."""
         return self._states[layer].a_in
 
     def whole_u(self, layer: str) -> np.ndarray:
-        """Log-rates or potentials with what fills the last block, (N, K) int32: the state."""
+        """Log-rates or potentials with the padding of the last block, (N, K) int32: the state."""
         return self._states[layer].u
 
     def z(self, layer: str, n: int) -> np.ndarray:
-        """What was sent at the last row: (N, n) int32."""
+        """Output at the last row: (N, n) int32."""
         return sent(self._messages[layer], self._states[layer].u.shape)[:, :n].copy()
 
 
 def sent(messages: Messages, shape: tuple[int, ...]) -> np.ndarray:
-    """Numbers of a layer's last messages, (N, K) int32."""
+    """Values of a layer's last messages, (N, K) int32."""
     if messages.z is not None:
         return messages.z
     if listed_in_bytes(messages):
@@ -186,5 +186,5 @@ def sent(messages: Messages, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def listed_in_bytes(messages: Messages) -> bool:
-    """Whether every count that was sent fits a byte."""
+    """Return True if every count in the messages fits a byte."""
     return bool((messages.ends[:, -1] == messages.ends[:, -2]).all())

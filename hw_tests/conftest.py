@@ -1,4 +1,4 @@
-"""`--target cpu|loihi2` picks what runs the conformance vectors."""
+"""Option `--target cpu|loihi2`: backend that runs the conformance vectors."""
 
 import pytest
 
@@ -12,12 +12,12 @@ def pytest_addoption(parser):
 
 
 REPLAYED = ("adaptive", "crowd", "deep", "errors", "fine", "negative")
-"""Vectors whose draws the simulator is given in every run: a board's are all of them."""
+"""Vectors whose draws the CPU simulator replays in every run; a board replays all of them."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Each vector is another build of the network: on the CPU the rest is for `-m long`."""
+    """Mark the other replays on the CPU as `long`, since each vector needs a build of a network."""
     if config.getoption("--target", "cpu") != "cpu":
         return
     for item in items:
@@ -28,10 +28,10 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(scope="session")
 def run_on_target(request):
-    """Function (network, images, n_steps, seed, draws=None) -> trace.
+    """Return the function (network, images, n_steps, seed, draws=None) -> trace.
 
-    Without the extension or a board the tests are skipped with the line that says which; with
-    both, a missing or wrong model of a neuron fails the tests that need it.
+    Without the extension or a board the tests are skipped, and the reason names what is missing.
+    With both, a missing or wrong model of a neuron fails the tests that need it.
     """
     if request.config.getoption("--target", "cpu") == "cpu":
         return runner.run

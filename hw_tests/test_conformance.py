@@ -1,4 +1,4 @@
-"""The target computes what the vectors say, in every variable at every step."""
+"""Conformance of a target with the vectors, in every variable at every step."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from ipvae.network.traces.trace import compare, read_trace
 RUNS = Path(__file__).resolve().parent.parent / "docs" / "vectors" / "runs"
 VECTORS = sorted(RUNS.glob("*.net.h5"))
 GRADED = {"sparse"}
-"""Vectors that draw nothing: none could be replayed."""
+"""Vectors without random draws, which cannot be replayed."""
 DRAWN = [path for path in VECTORS if path.name.split(".")[0] not in GRADED]
 
 
@@ -28,9 +28,9 @@ def test_target_reproduces_the_vector(run_on_target, path):
 
 @pytest.mark.parametrize("path", DRAWN, ids=lambda p: p.name.split(".")[0])
 def test_target_computes_the_vector_from_the_vectors_draws(run_on_target, path):
-    """For a target whose random source is another one: counts are given, `a_in` and `u` compared.
+    """Replay the vector's counts; compare `a_in` and `u`, for targets with another random source.
 
-    The seed is one that would draw other counts.
+    The seed differs from the vector's, so sampling would give other counts.
     """
     network = read_network(path)
     expected = read_trace(path.with_name(path.name.replace(".net.h5", ".trace.h5")))

@@ -1,5 +1,5 @@
-"""Integer networks as Lava processes: on the CPU simulator, and up to the door of Loihi 2.
+"""Integer networks as Lava processes: on the CPU simulator, and up to the interface of Loihi 2.
 
-Nothing here imports Lava before it is needed: `runner.run` does, and says so
-where Lava is missing.
+Lava is imported only when needed: `runner.run` imports it and raises an error if Lava is not
+installed.
 """

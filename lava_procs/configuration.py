@@ -1,4 +1,4 @@
-"""Which models of processes a Lava network runs with on the CPU simulator."""
+"""Selection of process models for a Lava network on the CPU simulator."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ DENSE_MODELS = (EVENT_DRIVEN, STOCK)
 
 
 def configuration(dense: str = EVENT_DRIVEN, tag: str = "fixed_pt") -> Any:
-    """Run configuration of Lava for its CPU simulator.
+    """Return Lava's run configuration for its CPU simulator.
 
     Parameters
     ----------
     dense : 'event-driven' or 'stock'
-        Model of Lava's own Dense: ours, which is bit-exact to Lava's and faster, or Lava's.
+        Model of Lava's Dense: ipvae's, which is bit-exact to Lava's and faster, or Lava's own.
     tag : 'fixed_pt' or 'floating_pt'
-        Which models of all other processes; 'floating_pt' takes Lava's own Dense.
+        Tag of the models of all other processes; 'floating_pt' uses Lava's own Dense.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Import Lava late, quietly, and with one clear line where it is missing."""
+"""Late import of Lava, without its output, and with a one-line error if it is missing."""
 
 import contextlib
 import importlib
@@ -19,27 +19,27 @@ NEEDED = (
     "lava.magma.core.run_configs",
     *(f"lava.proc.{name}.models" for name in ("dense", "conv", "lif", "sdn")),
 )
-"""Parts of lava-nc that networks are made of and run with."""
+"""Parts of lava-nc that networks consist of and run with."""
 
 
 def import_lava() -> None:
-    """Import lava-nc, without the lines it prints.
+    """Import lava-nc, without the lines that it prints.
 
     Raises
     ------
     BackendError
-        If it is not installed or does not import here.
+        If it is not installed or cannot be imported.
     """
     _import(repair_lava, NEEDED, "backend 'lava': lava-nc 0.10.0 does not", "lava")
 
 
 def import_lava_dl() -> None:
-    """Import lava-dl too, and PyTorch with it (2 s), for what trains or reads files with it.
+    """Import lava-dl with PyTorch (2 s), to train or to read files.
 
     Raises
     ------
     BackendError
-        If it is not installed or does not import here.
+        If it is not installed or cannot be imported.
     """
     _import(
         repair_netx,
@@ -59,12 +59,12 @@ def _import(repair: Callable[[], None], modules: tuple[str, ...], what: str, ext
             contextlib.redirect_stderr(io.StringIO()),
         ):
             warnings.simplefilter("ignore")
-            # Lava sets the start method and fails if someone, joblib for one, already has.
+            # Lava sets the start method and fails if a library such as joblib already has.
             multiprocessing.set_start_method(None, force=True)
             repair()
             for name in modules:
                 importlib.import_module(name)
-    except Exception as error:  # an import can fail in any way on a Python Lava was not made for
+    except Exception as error:  # an import can fail in any way on an unsupported Python
         raise BackendError(
             f"{what} import on Python {sys.version_info[0]}.{sys.version_info[1]} "
             f"({reason(error)}); install it with {install_lava(extra)}"

@@ -1,10 +1,10 @@
-"""Run a plain lava-dl network on Lava's CPU models; hear every layer's messages.
+"""Run a plain lava-dl network on Lava's CPU models; receive every layer's messages.
 
-What the input sends at step t reaches layer l (1, 2, ..) at step t + l of the chip, since every
-synapse keeps it for a step. CUBA neurons are reset by Lava's LIFReset, as netx does it:
-layer l forgets at step l + 1 and every T steps from there, so that samples follow one another
-without a gap through one compiled network, and T rows of each layer belong to each sample.
-Lava's sigma-delta neurons have no reset: every sample gets a network built anew.
+Input messages of step t reach layer l (1, 2, ..) at chip step t + l, since every synapse delays
+them by a step. Lava's LIFReset resets CUBA neurons, as in netx: layer l is reset at step l + 1
+and every T steps after it. Samples therefore follow one another without a gap through one
+compiled network, and T rows of each layer belong to each sample. Lava's sigma-delta neurons have
+no reset: a new network is built for every sample.
 """
 
 import contextlib
@@ -21,10 +21,10 @@ from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS, require_timeo
 from ipvae.network.lava_dl_network import ConvSynapses, PlainLayer, PlainNetwork
 
 PIPE_BYTES, PIPE_MESSAGES = 2**22, 64
-"""A pipe holds at most so many messages, in at most so many bytes or two messages."""
+"""Limits of a pipe: number of messages, and bytes (at least two messages)."""
 
 Record = dict[str, np.ndarray]
-"""Messages of one sample: layer's name -> (rows, n) int32, in the order of (C, H, W)."""
+"""Messages of one sample: layer's name -> (rows, n) int32, in (C, H, W) order."""
 
 
 def run_plain(
@@ -46,14 +46,15 @@ def run_plain(
     timeout : float, seconds
         Longest time without a message from any layer.
     stock : bool
-        Whether Lava's own models of synapses run; ours are bit-exact to them and faster.
+        True for Lava's own models of synapses; ipvae's are bit-exact to them and faster.
 
     Yields
     ------
     dict of layer's name -> (rows, n) int32
-        What each layer sent. A layer of CUBA neurons has n_steps rows. The l-th layer of
-        sigma-delta neurons has n_steps + l: all from the first step of the chip on, in which it may
-        send its bias, to the one in which it answers the last input; its input is then silent.
+        Messages of each layer. A layer of CUBA neurons has n_steps rows. The l-th layer of
+        sigma-delta neurons has n_steps + l rows. The first is at the first chip step, in which the
+        layer may send its bias; the last is its response to the last input. Input after n_steps is
+        silent.
 
     Raises
     ------
@@ -62,8 +63,8 @@ def run_plain(
     InputError
         If the timeout is not above 0.
     HungBackendError
-        If a process died or stopped answering; all are then ended. They are ended too when
-        the caller stops early.
+        If a process died or stopped answering. All processes are then ended, as they are when the
+        caller stops early.
     """
     require_timeout(timeout)
     import_lava()
@@ -126,7 +127,7 @@ class _Stream:
         self._built.finish()
 
     def _exchange(self, done: Callable[[], bool]) -> None:
-        """Send and receive, whatever comes first: a full pipe would stop its layer, then all."""
+        """Send and receive in any order: a full pipe would block its layer, then all others."""
         while not done():
             ports = [p for p, left in zip(self._receive, self._left, strict=True) if left]
             ports += [] if self._next is None else [self._send]
@@ -140,17 +141,17 @@ class _Stream:
                     self._left[i] -= 1
 
     def _n_rows(self, i: int) -> int:
-        """Rows of a sample in layer i, counted from 0 behind the input."""
+        """Rows of a sample in layer i, counted from 0 at the first layer after the input."""
         return self._n_steps + (i + 1 if self._network.sigma_delta else 0)
 
     def _take(self, i: int, step: int, message: np.ndarray) -> None:
-        """Keep a message, of a step counted from 0, if it belongs to a sample."""
+        """Store a message of a step, counted from 0, if it belongs to a sample."""
         first = 0 if self._network.sigma_delta else i + 1
         if first <= step < self._n_samples * self._n_steps + i + 1:
             self._rows[i].append(np.asarray(message).astype(np.int32))
 
     def _arranged(self, samples: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        """Messages of all steps in the shape that the first synapse takes: Lava has (W, H, C)."""
+        """Messages of all steps in the first synapse's shape: Lava's order is (W, H, C)."""
         shape = self._network.input.shape
         conv = isinstance(self._network.layers[0].synapses, ConvSynapses)
         for sample in samples:
@@ -163,12 +164,12 @@ class _Stream:
         return np.stack([row.transpose().reshape(layer.n_neurons) for row in rows])
 
     def close(self) -> None:
-        """End all processes and free the shared memory, in whatever state they are."""
+        """End all processes and free the shared memory, in any state of the processes."""
         self._built.close()
 
 
 def _configuration(stock: bool) -> Any:
-    """Run configuration of Lava with our models of synapses, or its own."""
+    """Return Lava's run configuration with ipvae's models of synapses, or with Lava's."""
     from lava.magma.core.run_configs import Loihi2SimCfg
     from lava.proc.conv.process import Conv
     from lava.proc.dense.process import Dense

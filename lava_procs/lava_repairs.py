@@ -1,8 +1,8 @@
-"""What lava-nc and lava-dl need on Pythons newer than 3.10 and with NumPy 2.
+"""Repairs of lava-nc and lava-dl for Pythons newer than 3.10 and for NumPy 2.
 
-Both are archived and were made for Python 3.10 and NumPy 1. Their files stay as they are.
-docs/lava.md lists what is done here and why; tests/lava_procs/test_lava_repairs.py shows what
-happens without.
+Both projects are archived and were made for Python 3.10 and NumPy 1. Their files are not changed.
+docs/lava.md lists the repairs with their reasons; tests/lava_procs/test_lava_repairs.py shows the
+failures without them.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ DETECTION_NEEDS = ("torchvision", "cv2")
 
 
 def repair_lava() -> None:
-    """Import what is repaired of lava-nc, repaired; a second call does nothing."""
+    """Import and repair parts of lava-nc; a second call does nothing."""
     if VAR_MODEL in sys.modules:
         return
     _import_var_model()
@@ -38,11 +38,11 @@ def repair_lava() -> None:
 
 
 def _import_var_model() -> None:
-    """Import the module that Python 3.11 and later refuse as it stands.
+    """Import the module that Python 3.11 and later reject unchanged.
 
     Eight fields of its dataclasses have the default `ByteEncoder()`, an object without a hash,
-    which a dataclass may no longer have. While the module is imported, that one class gets a
-    hash; `dataclasses.dataclass` is put back at once.
+    which dataclasses no longer allow. That class gets a hash during the import of the module;
+    `dataclasses.dataclass` is restored immediately.
     """
     original = dataclasses.dataclass
     dataclasses.dataclass = _hashing(original)
@@ -53,7 +53,7 @@ def _import_var_model() -> None:
 
 
 def _hashing(dataclass: Callable[..., Any]) -> Any:
-    """Return the decorator, giving a hash to lava-nc's `ByteEncoder` and nothing to others."""
+    """Return the decorator, modified to give a hash to lava-nc's `ByteEncoder` only."""
 
     def decorated(cls: type | None = None, /, **options: Any) -> Any:
         if cls is not None and (cls.__module__, cls.__name__) == (VAR_MODEL, "ByteEncoder"):
@@ -64,9 +64,9 @@ def _hashing(dataclass: Callable[..., Any]) -> Any:
 
 
 def _reshaping_to(name: str) -> Any:
-    """Return the method of a `ReshapePort` that gives the function to its shape of that name.
+    """Return the method of a `ReshapePort` that passes its function to the shape of that name.
 
-    Lava calls `np.reshape` with `newshape=`, which NumPy 2.1 deprecates and 2.5 no longer has.
+    Lava calls `np.reshape` with `newshape=`, which NumPy 2.1 deprecates and 2.5 has removed.
     """
 
     def get_transform_func(port: Any) -> functools.partial[np.ndarray]:
@@ -80,11 +80,11 @@ def _reshaped(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _with_plain_integers(init: Callable[..., None]) -> Any:
-    """Return the constructor of `Var`, which takes one integer of NumPy as one of Python.
+    """Return the constructor of `Var`, which converts one NumPy integer to a Python integer.
 
-    Since NumPy 2 such an integer keeps its width: the threshold `np.int16(1000)` of a LIF neuron,
-    which Lava shifts by 6 bits, would be -1536 without a word. lava-dl's netx hands over
-    thresholds and decays as the file has them.
+    NumPy 2 keeps the width of such an integer: the threshold `np.int16(1000)` of a LIF neuron,
+    which Lava shifts left by 6 bits, would silently become -1536. lava-dl's netx passes thresholds
+    and decays as stored in the file.
     """
 
     @functools.wraps(init)
@@ -97,10 +97,10 @@ def _with_plain_integers(init: Callable[..., None]) -> Any:
 
 
 def _with_wide_sizes(conv: Callable[..., np.ndarray]) -> Any:
-    """Return the convolution, which takes the sizes of a kernel as integers of 64 bits.
+    """Return the convolution, with the sizes of a kernel converted to 64-bit integers.
 
-    Lava's model of a `Conv` keeps them in 8 bits, and since NumPy 2 adds the size of the image to
-    them in 8 bits: from 128 on that is an error, or wrong.
+    Lava's model of a `Conv` stores them in 8 bits, and NumPy 2 adds the size of the image to them
+    in 8 bits. From 128 on this is an error or a wrong result.
     """
 
     @functools.wraps(conv)
@@ -116,9 +116,9 @@ def _with_wide_sizes(conv: Callable[..., np.ndarray]) -> Any:
 def repair_netx() -> None:
     """Let netx read the weight and the bias of an input layer.
 
-    They are arrays of one element, which `int` no longer takes since NumPy 2.5.
+    They are arrays of one element, which `int` no longer accepts since NumPy 2.5.
     """
-    repair_slayer()  # which it imports
+    repair_slayer()  # netx imports it
     if NETX in sys.modules:
         return
     network = importlib.import_module(NETX).Network
@@ -137,12 +137,11 @@ def _with_single_values(create_input: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def repair_slayer() -> None:
-    """Let SLAYER be imported without torchvision and OpenCV.
+    """Allow SLAYER's import without torchvision and OpenCV.
 
-    `lava.lib.dl.slayer` imports its `object_detection`, which alone uses these two, and a
-    torchvision that was not made for the installed PyTorch fails at import. Where one of them
-    does not import, an empty module takes the place of `object_detection` and says so to
-    whoever asks it for something.
+    `lava.lib.dl.slayer` imports its `object_detection`, the only user of these two, and a
+    torchvision made for another PyTorch fails at import. If one of them cannot be imported, an
+    empty module replaces `object_detection`; access to its names raises an error with the reason.
     """
     repair_lava()
     if SLAYER in sys.modules:
@@ -161,7 +160,7 @@ def _imports(name: str) -> bool:
 
 
 class _Absent(ModuleType):
-    """A module whose names cannot be had, and why."""
+    """Module whose names are unavailable, with the reason."""
 
     def __init__(self, name: str, missing: list[str]) -> None:
         super().__init__(name)

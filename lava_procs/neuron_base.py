@@ -1,6 +1,6 @@
-"""What the processes of all neurons share: ports and states, and the round of an image.
+"""Common base of neuron processes: ports, states, and the steps of an image.
 
-It lies here and not in `procs`, since Lava imports every file beside a process.
+This module is outside `procs`, since Lava imports every file in the folder of a process.
 """
 
 # Lava declares ports and variables by assigning a LavaPyType to them.
@@ -25,7 +25,7 @@ from ipvae.network.traces.selection import LayerRecord
 
 
 class NeuronBase(AbstractProcess):
-    """Neurons of one layer, which act at the rows of their schedule and rest between.
+    """Neurons of one layer, which update at the rows of their schedule and are idle between.
 
     In each image, of `schedule.length` steps of the chip::
 
@@ -35,39 +35,38 @@ class NeuronBase(AbstractProcess):
                      u, z = act(t, a_in);  s_out.send(z)
         no row:      s_out.send(0)
 
-    After the last step the next image begins: a reset without rebuilding. Without a schedule
-    the neurons run on for ever: every step is a row, `image` and `trace` are not used.
+    After the last step the next image begins: a reset without rebuilding. Without a schedule the
+    neurons run without end: every step is a row, and `image` and `trace` are not used.
 
     Parameters
     ----------
     layer : PoissonLayer or GradedLayer
-        What the neurons compute. Its weights are not looked at: `drive` and `a_in` stand for them.
+        Update rule of the neurons. Its weights are not used; `drive` and `a_in` replace them.
     schedule : Schedule, optional
     record : LayerRecord, optional
-        What goes into `trace`; nothing without it.
+        Recorded values, sent through `trace`; nothing by default.
     u_init, drive : (K,) int
         Start values.
     n_image : int
-        Values that an image brings beside the drives of its frames.
+        Number of values that an image sends in addition to the drives of its frames.
     hosted : bool
-        Whether the host serves the neurons through variables, as a board allows, in place of
+        True if the host accesses the neurons through variables, as a board allows, and not through
         `image` and `trace` (docs/loihi2.md).
     name, log_config : optional
-        As for every Lava process.
+        As for any Lava process.
     parameters
-        Further ones of the model.
+        Further parameters of the model.
 
     Ports
     -----
-    a_in : (K,) accumulated input; zeros if connected to nothing
-    s_out : (K,) what is sent
-    image : (frames K + n_image,) drives, and what else an image brings, received at its first step
-    trace : (rows, variables, neurons) recorded rows; an image's last message may end in
-        rows that mean nothing
-    With `hosted`, in place of the last two the variable `received`: (K,) a_in of the last row.
+    a_in : (K,) accumulated input; zeros without a connection
+    s_out : (K,) output
+    image : (frames K + n_image,) drives and the image's other values, received at its first step
+    trace : (rows, variables, neurons) recorded rows; an image's last message may end in unused rows
+    With `hosted`, the variable `received` replaces the last two ports: (K,) a_in of the last row.
     """
 
-    _runtime = None  # Lava's __del__ asks for it even if __init__ has raised
+    _runtime = None  # Lava's __del__ requires it even if __init__ has raised
 
     def __init__(
         self,
@@ -108,14 +107,14 @@ class NeuronBase(AbstractProcess):
 
 
 class PyNeuronBase(PyLoihiProcessModel):
-    """The round of an image; a subclass says how neurons start and what they do in a row."""
+    """Steps of an image; subclasses define the start state, the update and the output."""
 
     a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
     s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
     image: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
     trace: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
     u: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)  # potential or log-rate
-    z: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)  # what was sent last
+    z: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)  # last output
     drive: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=22)
     step: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)  # of the chip, in the image
 
@@ -155,10 +154,10 @@ class PyNeuronBase(PyLoihiProcessModel):
         self.step[0] = self._schedule.following(step)
 
     def _act(self, t: int, received: np.ndarray, lag: int) -> np.ndarray:
-        """Update and send in row t; return what counts as received."""
+        """Update and send in row t; return the synaptic input used."""
         a_in = received.astype(np.int64)
         if t < lag:
-            a_in[:] = 0  # what the synapse held back belongs to the image before
+            a_in[:] = 0  # input delayed by the synapse belongs to the image before
         self._heartbeat.mark("updating")
         self._update(t, a_in)
         self._emit(t)
@@ -167,12 +166,12 @@ class PyNeuronBase(PyLoihiProcessModel):
         return a_in
 
     def _take_drives(self, received: np.ndarray) -> None:
-        """Keep the drives of all frames."""
+        """Store the drives of all frames."""
         self._drives = received.reshape(-1, self._layer.n_neurons)
 
     @abstractmethod
     def _begin(self, received: np.ndarray) -> None:
-        """Take what the next image brings, int32, and restore the start."""
+        """Store the next image's values, int32, and restore the start state."""
 
     @abstractmethod
     def _update(self, t: int, a_in: np.ndarray) -> None:
@@ -183,7 +182,7 @@ class PyNeuronBase(PyLoihiProcessModel):
         """Set `z` in row t."""
 
     def _remember(self, t: int, a_in: np.ndarray) -> None:
-        """Keep what is recorded of this row; send a message when it is full or the image done."""
+        """Store recorded values of this row; send a message when it is full or the image ends."""
         record = self._record
         if record is None or t % record.every:
             return

@@ -1,6 +1,6 @@
 """Constants of a layer and of its neurons, under the names of docs/loihi2/*.json.
 
-What a neuro-core model puts into its registers; no Lava is needed to compute it.
+They are the register values of a neuro-core model; computing them does not require Lava.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ def layer_words(layer: AnyLayer, schedule: Schedule, replay: bool = False) -> di
     layer : PoissonLayer or GradedLayer
     schedule : Schedule
     replay : bool
-        Whether Poisson neurons take given counts in place of drawing their own.
+        True if Poisson neurons replay given counts instead of drawing.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def _graded(layer: GradedLayer) -> dict[str, int]:
 
 
 def neuron_words(layer: AnyLayer) -> dict[str, np.ndarray]:
-    """Constants that each neuron has of its own.
+    """Constants specific to each neuron.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Run images through a network on Lava's CPU simulator and record everything."""
+"""Run images through a network on Lava's CPU simulator and record their variables."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ PIPE_BUFFER = 4
 
 
 class LavaRunner:
-    """A network compiled once, for any number of images; use it in a `with` statement.
+    """Network compiled once, for any number of images; use it in a `with` statement.
 
     Parameters
     ----------
@@ -31,13 +31,13 @@ class LavaRunner:
     n_steps : int
         Updates of each image (T).
     timeout : float, seconds
-        Longest time without a sign of life from any of its neurons; then it counts as hung.
+        Longest time without a heartbeat from any of its neurons, after which it counts as hung.
     replay : bool
-        Whether the code's neurons take recorded counts in place of drawing their own.
+        True if the code's neurons replay recorded counts instead of drawing.
     record : Record
-        What is recorded.
+        Selection of recorded values.
     hold : int, optional
-        Images are streams of frames, each of which drives so many updates.
+        Images are streams of frames; number of updates that each frame drives.
     dense : 'event-driven' or 'stock'
         Model of Lava's Dense (`ipvae.lava_procs.configuration`).
 
@@ -46,7 +46,7 @@ class LavaRunner:
     BackendError
         If Lava is not installed.
     HungBackendError
-        If it could not be built.
+        If the network cannot be built.
     InputError
         If the record does not fit the network, the model of Dense is unknown, the steps cannot
         be keyed, the timeout is not above 0 or `hold` is below 1.
@@ -113,25 +113,25 @@ class LavaRunner:
         key: random_source.Key,
         draws: np.ndarray | None = None,
     ) -> dict[str, dict[str, np.ndarray]]:
-        """Run one image, or one stream of them.
+        """Run one image, or one stream.
 
         Parameters
         ----------
         drives_of_image : dict of layer's number -> (K,) int32, or (frames, K) of a stream
         key : Key
-            The image's random key; without effect when nothing is drawn.
-        draws : (n_steps + 1, K) int, if and only if the network was built to replay
+            Random key of the image; without effect if nothing is drawn.
+        draws : (n_steps + 1, K) int, if and only if the network was built for replay
             Counts of the code.
 
         Returns
         -------
         dict of layer's number -> {variable: (rows, neurons) int32}
-            What is recorded.
+            Recorded values.
 
         Raises
         ------
         InputError
-            If the drives are none that `network.drive.drives` gives.
+            If the drives are not a result of `network.drive.drives`.
         HungBackendError
             If a process died or stopped answering; the network is then ended.
         """
@@ -175,10 +175,10 @@ class LavaRunner:
                 )
 
     def _collect(self, draws: np.ndarray | None) -> dict[str, np.ndarray]:
-        """Receive the traces of one image, message by message; send its draws likewise.
+        """Receive the traces of one image, message by message, and send its draws in the same loop.
 
-        Messages are taken in whatever order they come: layers whose messages hold few rows
-        send more of them, and a full pipe would stop its layer, then all others.
+        Messages are received in any order. Layers whose messages contain few rows send more of
+        them, and a full pipe would block its layer and then all others.
         """
         records = {
             name: np.empty((part.rows(self.n_steps), len(part.variables), part.width), np.int32)
@@ -202,7 +202,7 @@ class LavaRunner:
         return records
 
     def _give(self, draws: np.ndarray) -> np.ndarray:
-        """Send the next message of draws; return those that are left."""
+        """Send the next message of draws; return the rest."""
         message = np.zeros((self._draw_rows, draws.shape[1]), dtype=np.int32)
         message[: len(draws)] = draws[: self._draw_rows]
         self._send_draws.send(message)
@@ -213,7 +213,7 @@ class LavaRunner:
         return self._built.runtime
 
     def close(self) -> None:
-        """End all processes and free the shared memory, in whatever state they are."""
+        """End all processes and free the shared memory, in any state of the processes."""
         self._built.close()
 
 
@@ -228,7 +228,7 @@ def run(
     hold: int | None = None,
     dense: str = EVENT_DRIVEN,
 ) -> Trace:
-    """Run images and record every variable at every step, or what `record` chooses.
+    """Run images and record every variable at every step, or the selection `record`.
 
     Parameters
     ----------
@@ -237,9 +237,9 @@ def run(
     n_steps : int
     seed : int
     timeout : float, seconds
-        Longest time without a sign of life from any of the neurons.
+        Longest time without a heartbeat from any of the neurons.
     draws : (N, n_steps + 1, K) int, optional
-        Counts to replay in place of the sampler's; the seed is then only a name in the trace.
+        Counts to replay instead of sampling; the seed is then only recorded in the trace.
     record : Record
     hold : int, optional
         Updates that each frame of a stream drives (`ipvae.network.rules.stream`).
@@ -255,7 +255,7 @@ def run(
     BackendError
         If Lava is not installed.
     InputError
-        If images, draws, record or the model of Dense cannot be used.
+        If images, draws, record or the model of Dense are invalid.
     HungBackendError
         If a process died or stopped answering.
     """

@@ -1,4 +1,4 @@
-"""When the neurons of one layer act within an image, and how their trace is cut into messages."""
+"""Times of a layer's updates within an image, and division of its trace into messages."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ CHUNK_BYTES = 2**20
 
 
 def message_rows(row_values: int, rows: int) -> int:
-    """Rows of int32 values in one message: all of an image, or as many as fit."""
+    """Rows of int32 values in one message: all rows of an image, or as many as fit."""
     return max(1, min(rows, CHUNK_BYTES // (4 * row_values)))
 
 
 def trace_shape(record: LayerRecord | None, n_steps: int) -> tuple[int, int, int]:
-    """Shape of a message of the trace: rows, variables, neurons; (1, 1, 1) if there is none."""
+    """Shape of a trace message: rows, variables, neurons; (1, 1, 1) without a record."""
     if record is None:
         return (1, 1, 1)
     values = len(record.variables), record.width
@@ -24,14 +24,14 @@ def trace_shape(record: LayerRecord | None, n_steps: int) -> tuple[int, int, int
 
 @dataclass(frozen=True)
 class Schedule:
-    """Rows 0..n_steps of a layer, in steps of the chip counted from an image's first.
+    """Rows 0..n_steps of a layer, in chip steps counted from an image's first step.
 
     Attributes
     ----------
     n_steps : updates of each image (T)
     length : chip steps that an image takes
     period, phase, lag : as `ipvae.network.schedule` defines them
-    hold : updates that each frame of a stream drives; None where an image is a single one
+    hold : updates that each frame of a stream drives; None for single images
     """
 
     n_steps: int
@@ -42,7 +42,7 @@ class Schedule:
     hold: int | None = None
 
     def row(self, step: int) -> int:
-        """Row that falls on a chip step; -1 where the layer rests."""
+        """Row at a chip step; -1 where the layer is idle."""
         row, between = divmod(step - self.phase, self.period)
         return row if not between and 0 <= row <= self.n_steps else -1
 
@@ -52,9 +52,9 @@ class Schedule:
 
     @property
     def frames(self) -> int:
-        """Drives that an image brings."""
+        """Number of drives of an image, one for each frame."""
         return frames(self.n_steps, self.hold)
 
     def frame(self, row: int) -> int:
-        """Which of them drives a row."""
+        """Index of the frame that drives a row."""
         return frame(row, self.lag, self.n_steps, self.hold)

@@ -1,7 +1,7 @@
-"""The Poisson layer as a block of lava-dl's SLAYER: trains there, exports as our files do.
+"""Poisson layer as a block of lava-dl's SLAYER, with training and export to network files.
 
-`export_hdf5` is inherited from lava-dl's AbstractRecurrent and writes the same
-dense_rec group as `ipvae.network.io.network_file`, dataset by dataset.
+`export_hdf5` is inherited from lava-dl's AbstractRecurrent and writes the same dense_rec group as
+`ipvae.network.io.network_file`, dataset by dataset.
 """
 
 # ruff: noqa: E402 (what lava-dl needs comes before its first import)
@@ -30,8 +30,8 @@ def per_nat(layer: PoissonLayer) -> float:
 class _Grid:
     """Quantizer of a synapse: integers of a dtype times a step, in nats.
 
-    Called as lava-dl calls its own: with `descale` it returns the integers, else the
-    weights that they stand for, in nats, with a straight-through gradient.
+    It has the interface of lava-dl's quantizers: with `descale` it returns the integers, else the
+    weights that they represent, in nats, with a straight-through gradient.
     """
 
     def __init__(self, step: float, dtype: torch.dtype) -> None:
@@ -46,7 +46,7 @@ class _Grid:
 
 
 class _Norm:
-    """What lava-dl's export asks of a neuron's normalization: bias and weight_exp."""
+    """Normalization attributes of a neuron for lava-dl's export: bias and weight_exp."""
 
     def __init__(self, bias: torch.Tensor, layer: PoissonLayer) -> None:
         self._bias, self._per_nat = bias, per_nat(layer)
@@ -73,7 +73,7 @@ class _Neuron(torch.nn.Module):
     @property
     def device_params(self) -> dict:
         """The file's `neuron` group without weight_exp, which lava-dl takes from `norm`."""
-        version = 1 if self.layer.frac_bits == FRAC_BITS else 2  # of the file that holds it
+        version = 1 if self.layer.frac_bits == FRAC_BITS else 2  # of the file for the layer
         fields = neuron_fields(self.layer, version) | {
             "type": np.array([b"POISSON"], dtype="S10"),
             "uInit": self._integers(self.u_init, self.layer.u_min, self.layer.u_max),
@@ -83,7 +83,7 @@ class _Neuron(torch.nn.Module):
         return fields
 
     def _nats(self, integers: np.ndarray) -> torch.Tensor:
-        """Float32 nats from the layer's unit."""
+        """Convert from the layer's unit to float32 nats."""
         return torch.from_numpy(integers / per_nat(self.layer)).float()
 
     def _integers(self, value: torch.Tensor, low: int, high: int) -> np.ndarray:
@@ -94,18 +94,18 @@ class _Neuron(torch.nn.Module):
 class PoissonRecurrent(base.AbstractRecurrent):
     """Recurrent Poisson layer: iP-VAE inference (arXiv 2410.19315) in SLAYER.
 
-    Start values, scales and limits come from an integer layer; weights, bias, start
-    log-rates and self-inhibition are parameters, in nats, trained on the grid that runs.
+    An integer layer gives start values, scales and limits. Weights, bias, start log-rates and
+    self-inhibition are parameters, in nats, trained on the integer grid.
 
     Parameters
     ----------
     layer : PoissonLayer
-        With memory, dense weights from the image, and inhibited by itself.
+        Layer with memory, dense weights from the image, and recurrent synapses that inhibit.
     temperature : float
-        Of the relaxed draws: z = sum_i sigmoid((1 - S_i) / temperature) over arrival times
-        S_i (arXiv 2405.14473, algorithm 1).
+        Temperature of the relaxed draws: z = sum_i sigmoid((1 - S_i) / temperature) over arrival
+        times S_i (arXiv 2405.14473, algorithm 1).
     max_arrivals : int
-        Arrivals considered for each count.
+        Largest number of arrivals for each count.
 
     Raises
     ------
@@ -131,7 +131,7 @@ class PoissonRecurrent(base.AbstractRecurrent):
 
         Parameters
         ----------
-        x : (N, M, T) integer pixels as floats, at each step
+        x : (N, M, T) integer pixels as floats, for each step
 
         Returns
         -------

@@ -1,7 +1,7 @@
-"""What a network is: frozen data, checked at birth, ignorant of files, torch and Lava.
+"""Description of a network: frozen data, validated at construction, independent of torch and Lava.
 
-`FloatNetwork` holds real numbers in the trained model's units; `IntNetwork` holds
-what runs. They are two types, never one object that changes dtype.
+`FloatNetwork` contains real numbers in the trained model's units; `IntNetwork` contains the
+integers that run. They are separate types; no object changes its dtype.
 """
 
 from dataclasses import dataclass, field, fields
@@ -17,7 +17,7 @@ from ipvae.network.schedule import AnyLayer, Schedule, wiring
 from ipvae.outputs import network_output, require_outputs
 
 DRAWN = 1
-"""Layer word of the random keys: the code's, whatever its number, since nothing else draws."""
+"""Layer word of the random keys for the code, whatever its number: no other layer draws."""
 
 PIXEL_LIMIT = 2**15
 
@@ -33,7 +33,7 @@ class InputFormat:
     scale : float
         Real value of one integer step; used for figures of merit only.
     shape : (height, width)
-        How a flat image is laid out, row by row.
+        Layout of a flat image, row by row.
     """
 
     minimum: int
@@ -60,30 +60,30 @@ class InputFormat:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class IntNetwork:
-    """The integer network, all of it: what runs, and what judges the result.
+    """Complete integer network: the layers that run, and the data that judge the result.
 
     Attributes
     ----------
     input : InputFormat
     layer : PoissonLayer or GradedLayer
-        The code: the layer whose output stands for the image.
+        The code: the layer whose counts are the representation of the image.
     decoder : (M, K) float32
-        Dictionary Phi in real pixel units per step of the code; figures of merit only.
+        Dictionary Phi in real pixel units per unit of the code's output; figures of merit only.
     test_images : (n, M) int16
         A few images of the test set, within the input's range.
     test_labels : (n,) int16
         Their classes; -1 where there are none.
     provenance : dict
-        How it was made: JSON data, not used when running.
+        Record of how the network was made: JSON data, not used when running.
     hidden : tuple of GradedLayer
         Layers 1..n between image and code, which is layer n + 1.
     readouts : tuple of GradedLayer
-        Layers n + 2.. that hear the code. One with M neurons reconstructs the image, any other
-        tells classes apart: the largest output wins.
+        Layers n + 2.., which receive the code. One with M neurons reconstructs the image; any
+        other classifies it, by the largest output.
     """
 
     input: InputFormat
-    layer: Any  # AnyLayer; what may be asked of it depends on which
+    layer: Any  # AnyLayer; its attributes depend on which
     decoder: np.ndarray
     test_images: np.ndarray
     test_labels: np.ndarray
@@ -138,7 +138,7 @@ class IntNetwork:
 
     @cached_property
     def wiring(self) -> Schedule:
-        """When each layer acts."""
+        """Execution schedule of all layers."""
         return wiring(self.hidden, self.layer, self.readouts)
 
     @property
@@ -149,18 +149,18 @@ class IntNetwork:
 
     @property
     def draws(self) -> bool:
-        """Whether the code is drawn, from Poisson's law."""
+        """True if the code is drawn from Poisson's distribution."""
         return isinstance(self.layer, PoissonLayer)
 
     def with_provenance(self, **added: Any) -> "IntNetwork":
-        """Return the same network with more in its provenance.
+        """Return the same network with entries added to its provenance.
 
-        What was computed for this network (its schedule, bounds, ...) is not computed again.
+        Results computed for this network (its schedule, bounds, ...) are not computed again.
 
         Raises
         ------
         DescriptionError
-            As at birth.
+            As at construction.
         """
         provenance = {**self.provenance, **added}
         check_provenance(provenance)
@@ -169,17 +169,17 @@ class IntNetwork:
         return made
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the fields alone, without what was computed from them."""
+        """Return the fields alone, without results computed from them."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write the network file (docs/format.md), whole or not at all.
+        """Write the network file (docs/format.md), completely or not at all.
 
         Raises
         ------
         InputError
-            If it cannot be written, a network file is there and `overwrite` is False, or anything
-            else is there.
+            If it cannot be written, a network file exists and `overwrite` is False, or the path is
+            anything else.
         """
         from ipvae.network.io.network_file import write_network
 
@@ -208,7 +208,7 @@ class FloatNetwork:
     u0 : (K,) float64, nats
         Log-rate at reset.
     recurrent : (K, K) float64, optional, nats per count
-        What runs in place of a Phi^T D Phi, of a model trained for few bits.
+        Weights that replace a Phi^T D Phi, for a model trained for few bits.
     """
 
     phi: np.ndarray

@@ -1,7 +1,7 @@
-"""From a user's images to the messages that the input of a plain lava-dl network sends.
+"""Messages that the input of a plain lava-dl network sends for a user's images.
 
-lava-dl's networks begin with an input layer whose neurons turn a pixel into messages. Its dynamics
-are computed here, on the host, bit for bit as Lava's LIF and Delta processes do.
+lava-dl's networks begin with an input layer whose neurons turn a pixel into messages. The host
+computes its dynamics here, bit for bit as Lava's LIF and Delta processes do.
 """
 
 from dataclasses import dataclass
@@ -28,11 +28,11 @@ from ipvae.network.pixels import load_array, require_finite, require_numbers
 
 _DECAY_BITS = 12
 MESSAGE_END = 2**15
-"""Messages that come from no neuron of ours are 16 bits wide with their sign."""
+"""Messages from outside the network's neurons have 16 bits, sign included."""
 
 
 INTEGERS = ("input", "real")
-"""Readings of integers: as what an input neuron takes, or as real numbers."""
+"""Interpretations of integers: values that an input neuron takes, or real numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +42,11 @@ class Frames:
     Attributes
     ----------
     values : (N, 1 or steps, n_inputs) int32
-        What an input neuron takes, or the messages themselves where there is none.
+        Values that an input neuron takes, or the messages themselves without input neurons.
     real : bool
-        Whether the user gave real numbers, which the network's own transform scaled.
+        True if the user gave real numbers, scaled by the network's own transform.
     reading : str
-        How the user's numbers were read, with the range found and the range allowed.
+        Interpretation of the user's numbers, with the range found and the range allowed.
     """
 
     values: np.ndarray
@@ -73,17 +73,17 @@ def load_frames(
     Parameters
     ----------
     images : array or path
-        (N, C, H, W) with the network's C, H and W, or flat (N, n); of one channel (N, H, W) and
-        (N, H, W, 1) too. With one image for each step (N, steps, C, H, W), (N, steps, n), or
-        lava-dl's order, the steps last: (N, C, H, W, steps), (N, n, steps).
+        (N, C, H, W) with the network's C, H and W, or flat (N, n); with one channel also (N, H, W)
+        and (N, H, W, 1). With one image for each step: (N, steps, C, H, W), (N, steps, n), or
+        lava-dl's order with the steps last: (N, C, H, W, steps), (N, n, steps).
     network : PlainNetwork
     n_steps : int
     integers : 'input' or 'real'
-        Integers are what an input neuron takes (Lava's bias of a CUBA neuron, the signal of a Delta
-        neuron), or real numbers. Real numbers x are lava-dl's inputs: weight * x + bias of the
-        input layer, toward zero.
+        'input': integers are values that an input neuron takes (Lava's bias of a CUBA neuron, the
+        signal of a Delta neuron). 'real': they are real numbers x, lava-dl's inputs:
+        weight * x + bias of the input layer, rounded toward zero.
     first : int, optional
-        Number of samples, the first ones in order; all without it.
+        Number of samples to read, from the first; all by default.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def _in_steps(images: np.ndarray, entry: PlainInput, n_steps: int, where: str) -
 
 
 def _shapes(entry: PlainInput) -> list[tuple[int, ...]]:
-    """Shapes that one image may have; no other order of the axes."""
+    """Shapes that one image may have; no other order of the axes is allowed."""
     found = [entry.shape] if len(entry.shape) == 1 else [entry.shape, (entry.size,)]
     if len(entry.shape) == 3 and entry.shape[0] == 1:
         _, height, width = entry.shape
@@ -204,10 +204,10 @@ def _cuba(neuron: CubaNeuron, frames: np.ndarray, n_steps: int) -> np.ndarray:
 
 
 def _delta(neuron: SigmaDeltaNeuron, frames: np.ndarray, n_steps: int) -> np.ndarray:
-    """Changes that Lava's Delta (`PyDeltaModelFixed`) sends of the image.
+    """Changes of the image that Lava's Delta (`PyDeltaModelFixed`) sends.
 
-    With the image and vThMant shifted up by 12: delta = image - the image before + residue; sent is
-    delta >> 6 if |delta| >= vThMant, else nothing, and delta becomes the residue.
+    With image and vThMant shifted left by 12: delta = image - previous image + residue. The neuron
+    sends delta >> 6 if |delta| >= vThMant, else nothing, and delta becomes the residue.
     """
     sent = np.zeros((n_steps, frames.shape[1]), dtype=np.int32)
     before, residue = np.zeros((2, frames.shape[1]), dtype=np.int64)

@@ -1,8 +1,9 @@
 """A plain network of lava-dl: dense and convolutional layers of CUBA or sigma-delta neurons.
 
-A chain, as its `.net` file describes it (`ipvae.network.io.lava_dl_file`): frozen data, checked at
-birth. It draws nothing, learns nothing and was not made by us; we run it and count what it does.
-Shapes are lava-dl's, channels first: (C, H, W), or (n,). Arrays are flattened in that order.
+The network is a chain, as its `.net` file describes it (`ipvae.network.io.lava_dl_file`): frozen
+data, validated at construction. It has no random draws and no learning, and comes from outside
+this project, which runs it and counts its operations. Shapes are lava-dl's, channels first:
+(C, H, W), or (n,). Arrays are flattened in that order.
 """
 
 import math
@@ -15,11 +16,11 @@ from ipvae.errors import DescriptionError
 from ipvae.network.layers import frozen
 
 STATE_LIMIT = 2**23
-"""States of Lava's neurons stay below this in size: 24 bits with a sign."""
+"""Bound of the magnitude of states of Lava's neurons: 24 bits with a sign."""
 STATE_SHIFT = 6
-"""Bits by which Lava shifts thresholds, biases and inputs of CUBA neurons up to their states."""
+"""Left shift of thresholds, biases and inputs of CUBA neurons to the scale of their states."""
 DECAY_UNITY = 4096
-"""A decay of 1: the state forgets everything in a step."""
+"""A decay of 1: the state is cleared at every step."""
 THRESHOLD_END = 2**18
 """lava-dl writes thresholds up to 2^18 - 1 for neurons that never spike."""
 BIAS_MIN, BIAS_MAX = -4096, 4095
@@ -27,20 +28,20 @@ BIAS_MIN, BIAS_MAX = -4096, 4095
 SPIKE_EXP = 6
 """Fraction bits of a sigma-delta message (netx's `spike_exp`)."""
 SIGMA_SHIFT = 12
-"""Fraction bits of a sigma-delta state: those of the message and six more (`state_exp`)."""
+"""Fraction bits of a sigma-delta state: the message's and six more (`state_exp`)."""
 SIGMA_END = STATE_LIMIT >> SIGMA_SHIFT
-"""Activations, biases and thresholds of sigma-delta neurons stay below this in size."""
+"""Bound of the magnitude of activations, biases and thresholds of sigma-delta neurons."""
 MAX_NEURONS = 2**24
-"""Largest layer that is run; lava-dl's largest network in public has 76,032."""
+"""Largest layer that can be run; lava-dl's largest public network has 76,032 neurons."""
 KERNEL_SPAN_MAX, PADDING_MAX = 127, 63
-"""Lava's Conv keeps these in 8 bits, twice the padding too, and wraps beyond."""
+"""Lava's Conv stores these, and twice the padding, in 8 bits and wraps beyond."""
 
 
 def require_chip_weights(weight: np.ndarray) -> None:
-    """Raise DescriptionError unless a synapse of 8 bits can hold these weights exactly.
+    """Raise DescriptionError unless an 8-bit synapse can store these weights exactly.
 
-    With both signs that is -128..127, or even numbers in -256..254; with one sign 0..255
-    and -255..0.
+    The range is -128..127, or even numbers in -256..254, for both signs; for one sign it is 0..255
+    or -255..0.
     """
     low, high = int(weight.min(initial=0)), int(weight.max(initial=0))
     even = low >= -256 and high <= 254 and not (weight % 2).any()
@@ -59,7 +60,7 @@ def _require(what: str, found: int, low: int, high: int) -> None:
 
 @dataclass(frozen=True)
 class CubaNeuron:
-    """Leaky integrate-and-fire with a current; sends true or false.
+    """Leaky integrate-and-fire neuron with synaptic current; its messages are true or false.
 
     Attributes
     ----------
@@ -78,12 +79,12 @@ class CubaNeuron:
 
 
 ACCUMULATOR = CubaNeuron(threshold=2**17, current_decay=0, voltage_decay=DECAY_UNITY)
-"""What netx puts where a dense layer has no neuron: a current that sums up and never spikes."""
+"""netx's substitute for a dense layer without neurons: integrates its input, never spikes."""
 
 
 @dataclass(frozen=True)
 class SigmaDeltaNeuron:
-    """Sums what it hears, rectifies, and sends changes of `threshold` (`vThMant`) and more.
+    """Integrates its input, rectifies, and sends changes of at least `threshold` (`vThMant`).
 
     With `sums` it sends the sum itself at every step (lava-dl's `sigma_output`).
     """
@@ -100,7 +101,7 @@ Neuron = CubaNeuron | SigmaDeltaNeuron
 
 @dataclass(frozen=True, eq=False)
 class DenseSynapses:
-    """All to all.
+    """Fully connected synapses.
 
     Attributes
     ----------
@@ -120,7 +121,7 @@ class DenseSynapses:
 
     @property
     def n_in(self) -> int:
-        """Neurons of the layer before."""
+        """Neurons of the previous layer."""
         return self.weight.shape[1]
 
 
@@ -165,7 +166,7 @@ class ConvSynapses:
                 )
 
     def span(self, axis: int) -> int:
-        """Inputs from the first to the last that one output sees; axis 0 is height."""
+        """Distance from the first to the last input of one output; axis 0 is height."""
         return self.dilation[axis] * (self.weight.shape[2 + axis] - 1) + 1
 
     @property
@@ -181,7 +182,7 @@ class ConvSynapses:
 
     @property
     def n_in(self) -> int:
-        """Neurons of the layer before."""
+        """Neurons of the previous layer."""
         return math.prod(self.in_shape)
 
 
@@ -190,14 +191,14 @@ Synapses = DenseSynapses | ConvSynapses
 
 @dataclass(frozen=True, eq=False)
 class PlainLayer:
-    """Synapses and the neurons behind them.
+    """Synapses and their target neurons.
 
     Attributes
     ----------
     name : str, the layer's number in the file
     synapses : DenseSynapses or ConvSynapses
     neuron : CubaNeuron or SigmaDeltaNeuron
-    bias : (n,) of a dense, (C_out,) of a convolutional layer, int32; None where there is none
+    bias : int32 or None; (n,) of a dense layer, (C_out,) of a convolutional layer
     """
 
     name: str
@@ -237,7 +238,7 @@ class PlainLayer:
 
 @dataclass(frozen=True)
 class PlainInput:
-    """What an image meets first.
+    """Input stage of a network.
 
     Attributes
     ----------
@@ -245,7 +246,7 @@ class PlainInput:
     neuron : CubaNeuron, SigmaDeltaNeuron or None
         None: images are the messages themselves.
     weight, bias : float
-        What becomes of a real pixel x: weight * x + bias, toward zero.
+        Transform of a real pixel x: weight * x + bias, rounded toward zero.
     """
 
     shape: tuple[int, ...]
@@ -266,7 +267,7 @@ class PlainInput:
 
 @dataclass(frozen=True, eq=False)
 class PlainNetwork:
-    """An input and the layers behind it, in a chain; all neurons are of one family."""
+    """Chain of an input and layers; all neurons are of one family."""
 
     input: PlainInput
     layers: tuple[PlainLayer, ...]
@@ -294,16 +295,16 @@ class PlainNetwork:
 
     @cached_property
     def sigma_delta(self) -> bool:
-        """Whether its neurons are sigma-delta neurons (else CUBA)."""
+        """True for sigma-delta neurons, False for CUBA neurons."""
         return isinstance(self.layers[0].neuron, SigmaDeltaNeuron)
 
     @property
     def depth(self) -> int:
-        """Layers with synapses: steps of the chip from an input to the last layer's answer."""
+        """Layers with synapses: chip steps from an input to the output of the last layer."""
         return len(self.layers)
 
     @property
     def n_neurons(self) -> int:
-        """Neurons of all layers; those of the input too, if it has neurons."""
+        """Neurons of all layers, input neurons included."""
         of_input = self.input.size if self.input.neuron is not None else 0
         return of_input + sum(layer.n_neurons for layer in self.layers)

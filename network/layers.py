@@ -1,7 +1,7 @@
-"""Layers of a network: every number as it runs, checked at birth.
+"""Layers of a network: integer parameters as they run, validated at construction.
 
-A layer hears at most two things: the image, as a drive that the host computes, and the output of
-one layer (it may be its own), through synapses. Its neurons are Poisson neurons, which draw a
+A layer has at most two inputs: the image, as a drive that the host computes, and the output of
+one layer (possibly itself), through synapses. Its neurons are Poisson neurons, which draw a
 count, or graded neurons, which compute an integer.
 """
 
@@ -24,17 +24,17 @@ SHIFT_RANGE = (0, 20)
 MAX_LAYERS = 16
 MAX_NEURONS = 2**16
 MAX_PIXELS = 2**19 - 1
-"""A sum of this many products of 16 and 16 bits, shifted by at most 14, fits 64 bits."""
+"""A sum of this many products of 16 and 16 bits, shifted left by at most 14, fits 64 bits."""
 
 ADDED, SUBTRACTED = 1, -1
-"""Signs with which a layer takes what its synapses bring."""
+"""Sign of a layer's synaptic input."""
 
 NOTHING = 0
 """Source of a layer without synapses."""
 
 
 def frozen(array: np.ndarray, dtype: type) -> np.ndarray:
-    """Read-only, contiguous array in the given dtype; a copy unless it is all that already."""
+    """Read-only, contiguous array of the given dtype; a copy unless the input is one already."""
     array = np.asarray(array)
     same = array.dtype == dtype and array.dtype.isnative and array.flags.c_contiguous
     if same and array.flags.owndata and not array.flags.writeable:
@@ -46,22 +46,23 @@ def frozen(array: np.ndarray, dtype: type) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Layer(ABC):
-    """What all layers have.
+    """Attributes common to all layers.
 
     Attributes
     ----------
-    weight : (K, M) or (K,) int16, None where the image does not reach the layer
-        Drive weights, used by the host only; (K,): neuron k sees pixel k alone. A neuron's unit
-        per pixel step = weight * 2**drive_exp.
-    weight_rec : (K, J) int8, None where nothing is received
-        Synapses from the J neurons of `source`; unit per count = weight_rec * 2**weight_exp.
+    weight : (K, M) or (K,) int16, None where the layer does not receive the image
+        Drive weights, used by the host only. With (K,) neuron k receives pixel k alone. The effect
+        of one pixel step, in the neuron's unit, is weight * 2**drive_exp.
+    weight_rec : (K, J) int8, None for a layer without synaptic input
+        Synapses from the J neurons of `source`. The effect of one count, in the neuron's unit, is
+        weight_rec * 2**weight_exp.
     bias : (K,) int32
         Constant part of the drive.
     drive_exp, weight_exp : int
     source : int
-        Number of the layer that is heard, 0 for none.
+        Number of the presynaptic layer, 0 for none.
     sign : 1 or -1
-        Whether what is received is added or subtracted.
+        Sign of the synaptic input: added or subtracted.
     """
 
     bias: np.ndarray
@@ -101,7 +102,7 @@ class Layer(ABC):
 
     @property
     def title(self) -> str:
-        """What messages call it."""
+        """Name of the layer in messages."""
         return "layer"
 
     def _arrays(self) -> dict[str, type]:
@@ -157,9 +158,9 @@ class PoissonLayer(Layer):
     Attributes
     ----------
     self_weight : (K,) int32
-        Self-inhibition per own count, kept in the neuron.
+        Self-inhibition per own count, computed in the neuron.
     u_init : (K,) int32
-        Log-rate at reset; with `memory` off, that to which each step's input is added.
+        Log-rate at reset; with `memory` off, the base to which each step's input is added.
     u_min, u_max : int
         Limits of the log-rate.
     du_min, du_max : int
@@ -167,11 +168,12 @@ class PoissonLayer(Layer):
     payload_bits : int
         Width of a spike count; counts saturate at 2**payload_bits - 1.
     frac_bits : int
-        Fraction bits of the log-rate; the sampler looks at the first 12.
+        Fraction bits of the log-rate; the sampler uses the first 12.
     memory : bool
-        Whether an update starts from the last log-rate (an iterative model) or from `u_init`.
+        True if an update starts from the last log-rate (an iterative model), False from `u_init`.
     ceiling : bool
-        Whether log-rates near `u_max` bend (`ipvae.network.rules.activations.soft_ceiling`).
+        True if log-rates near `u_max` are compressed
+        (`ipvae.network.rules.activations.soft_ceiling`).
     """
 
     self_weight: np.ndarray
@@ -220,22 +222,22 @@ class PoissonLayer(Layer):
 
     @property
     def title(self) -> str:
-        """What messages call it."""
+        """Name of the layer in messages."""
         return "Poisson layer"
 
     @property
     def finer_bits(self) -> int:
-        """Fraction bits of the log-rate beyond those that the sampler looks at."""
+        """Fraction bits of the log-rate beyond the 12 that the sampler uses."""
         return self.frac_bits - FRAC_BITS
 
     @property
     def count_max(self) -> int:
-        """Largest spike count that a message carries."""
+        """Largest spike count that a message can contain."""
         return (1 << self.payload_bits) - 1
 
     @property
     def count_reach(self) -> int:
-        """Largest spike count that can occur: what a message carries and the sampler draws."""
+        """Largest spike count that can occur, limited by message width and sampler."""
         return min(self.count_max, largest_draw())
 
     @property
@@ -246,22 +248,22 @@ class PoissonLayer(Layer):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class GradedLayer(Layer):
-    """Layer of neurons that compute what they send: errors, activations, sparse codes, read-outs.
+    """Layer of neurons with a deterministic output: errors, activations, sparse codes, read-outs.
 
     Attributes
     ----------
     z_min, z_max : int
-        Limits of what is sent.
+        Limits of the output.
     leak : int
-        An update goes 2**-leak of the way to the input; 0: the potential is the input.
+        An update moves the potential 2**-leak of the way to the input; 0: it is set to the input.
     threshold : int
-        Potentials are brought towards 0 by it (soft threshold).
+        Soft threshold: potentials are moved towards 0 by it.
     shift : int
-        What is sent is in steps of 2**shift units.
+        The unit of the output is 2**shift potential units.
     activation : 'linear' or 'swish'
-        `ipvae.network.rules.activations.swish` takes a unit of 2**-12.
+        `ipvae.network.rules.activations.swish` requires a unit of 2**-12.
     unit : float
-        Real value of one step of what is sent; figures of merit only.
+        Real value of one step of the output; figures of merit only.
     """
 
     z_min: int
@@ -292,15 +294,15 @@ class GradedLayer(Layer):
 
     @property
     def title(self) -> str:
-        """What messages call it."""
+        """Name of the layer in messages."""
         return "graded layer"
 
     @property
     def memory(self) -> bool:
-        """Whether the potential goes on from the last step."""
+        """True if the potential is kept from step to step."""
         return self.leak > 0
 
     @property
     def sent(self) -> tuple[int, int]:
-        """Limits of what is sent."""
+        """Limits of the output."""
         return self.z_min, self.z_max

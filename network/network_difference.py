@@ -1,4 +1,4 @@
-"""What differs between two networks, in the words of their user."""
+"""Differences between two networks, with names for their user."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from ipvae.network.io.fields import to_fields, version_of
 
 MISSING = "(missing)"
 RUNS, JUDGED, NOTED = "runs", "judged", "noted"
-"""A field's part: what runs; what judges the result; where the network came from."""
+"""Part of a field: runs on the backend; judges the result; notes the network's origin."""
 
 _FIELDS = {
     "layer/*/inFeatures": ("pixels", RUNS, ""),
@@ -52,8 +52,8 @@ _FIELDS = {
     "ipvae/test/images": ("test images", JUDGED, "image {}, pixel {}"),
     "ipvae/test/labels": ("test labels", JUDGED, "image {}"),
 }
-"""Dataset -> (name, part, where); the datasets not listed are the same in every file,
-or say again what a listed one says."""
+"""Dataset -> (name, part, where). Datasets not listed are the same in every file, or repeat
+a listed one."""
 
 
 _EXPONENTS = {
@@ -77,9 +77,9 @@ class Difference:
     part : str
         'runs', 'judged' or 'noted'.
     first, second : object
-        Values, or shapes where those differ; of an array, the two values that differ most.
+        Values, or shapes where the shapes differ; for an array, the two values that differ most.
     detail : str
-        How many values differ and where the largest difference is.
+        Number of values that differ and the place of the largest difference.
     """
 
     name: str
@@ -137,7 +137,7 @@ def _plain(array: np.ndarray) -> Any:
 
 
 def _provenance(prefix: str, a: Any, b: Any) -> list[Difference]:
-    """Walk JSON data side by side, down to the keys that differ."""
+    """Compare JSON data recursively, down to the keys that differ."""
     if isinstance(a, dict) and isinstance(b, dict):
         return [
             found

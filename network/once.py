@@ -1,4 +1,4 @@
-"""Results that are computed once for a network, and kept with it."""
+"""Results computed once for each network and stored in it."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -13,9 +13,9 @@ R = TypeVar("R")
 def once(function: "Callable[[IntNetwork], R]") -> "Callable[[IntNetwork], R]":
     """Compute a function of a network once for each network.
 
-    The result lies in the network's `__dict__` beside its fields, as that of a `cached_property`:
-    `dataclasses.replace` makes a network without it, and neither equality nor pickling sees it.
-    It must not depend on the provenance: `IntNetwork.with_provenance` passes it on.
+    The result is stored in the network's `__dict__`, as a `cached_property` does it:
+    `dataclasses.replace` makes a network without it, and neither equality nor pickling includes it.
+    It must not depend on the provenance, since `IntNetwork.with_provenance` copies it.
     """
     key = f"{function.__module__}.{function.__qualname__}"
 

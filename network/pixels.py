@@ -1,4 +1,4 @@
-"""From a user's images to integer pixels of a network's input format."""
+"""Conversion of a user's images to integer pixels of a network's input format."""
 
 from pathlib import Path
 
@@ -10,26 +10,26 @@ from ipvae.network.io.array_files import read_npy
 
 
 def load_array(path: str | Path, kinds: str, allowed: str) -> np.ndarray:
-    """Read an .npy file that holds images, (N, ...) of at least two dimensions.
+    """Read an .npy file of images, (N, ...) with at least two dimensions.
 
     Parameters
     ----------
     path : str or Path
     kinds : str
-        NumPy's letters of the kinds of numbers that are taken.
+        NumPy's letters of the allowed kinds of numbers.
     allowed : str
-        Shape that a message names.
+        Allowed shape, for messages.
 
     Returns
     -------
     array
-        Of a large file an array on the disk: take the images that are needed, then convert.
+        A large file gives an array on disk: select the images first, then convert.
 
     Raises
     ------
     InputError
-        If it cannot be read, or holds something else. Numbers that are not finite are found where
-        images are converted.
+        If it cannot be read, or contains something else. Conversion reports numbers that are not
+        finite.
     """
     images = read_npy(path)
     require_numbers(images, str(path), kinds, allowed)
@@ -37,13 +37,13 @@ def load_array(path: str | Path, kinds: str, allowed: str) -> np.ndarray:
 
 
 def require_numbers(images: object, where: str, kinds: str, allowed: str) -> None:
-    """Raise InputError unless this is an array as `load_array` takes it, `where` it came from."""
+    """Raise InputError unless this is an array that `load_array` allows; `where` is its origin."""
     if not isinstance(images, np.ndarray) or images.dtype.kind not in kinds or images.ndim < 2:
         raise InputError(f"{where}: holds no array of images, allowed {allowed} numbers")
 
 
 def require_finite(images: np.ndarray, where: str) -> None:
-    """Raise InputError if images hold NaN or infinity."""
+    """Raise InputError if images contain NaN or infinity."""
     if images.dtype.kind == "f" and not np.isfinite(images).all():
         raise InputError(f"{where}: holds values that are not finite numbers")
 

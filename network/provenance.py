@@ -1,4 +1,4 @@
-"""How a network was made, as JSON in its file: data, not used when running."""
+"""Record of how a network was made, as JSON in its file: data, not used when running."""
 
 import json
 import math
@@ -11,7 +11,7 @@ PROVENANCE_DEPTH = 64
 
 
 def json_text(data: dict) -> bytes:
-    """Write provenance as JSON, or raise DescriptionError."""
+    """Serialize provenance as JSON, or raise DescriptionError."""
     try:
         text = json.dumps(data, sort_keys=True, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
@@ -28,7 +28,7 @@ def json_text(data: dict) -> bytes:
 
 
 def json_data(text: bytes) -> Any:
-    """Parse JSON as RFC 8259 has it: no NaN, no infinity, not even as 1e999."""
+    """Parse JSON strictly by RFC 8259: no NaN, no infinity, not even as 1e999."""
 
     def finite(number: str) -> float:
         if not math.isfinite(float(number)):
@@ -41,7 +41,7 @@ def json_data(text: bytes) -> Any:
 
 
 def _require_shallow(data: Any) -> None:
-    """Refuse what is nested deeper than PROVENANCE_DEPTH; programs that walk it recurse."""
+    """Reject nesting deeper than PROVENANCE_DEPTH, since programs read it recursively."""
     level = [data]
     for _ in range(PROVENANCE_DEPTH):
         level = [

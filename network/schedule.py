@@ -1,9 +1,8 @@
-"""When each layer of a network acts, and how old what it hears then is.
+"""Execution schedule: when each layer updates, and the delay of its input.
 
 A message takes one step of the chip. A network whose loop has two hops therefore updates at every
-second step: between, its neurons keep their state and send nothing. A layer acts for the first
-time at the step `phase` of an image, and every `period` steps from there on; the times that it
-acts are its rows 0..T.
+second step; in between, its neurons keep their state and send nothing. A layer first updates at
+chip step `phase` of an image, then every `period` steps. These updates are its rows 0..T.
 """
 
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ AnyLayer = PoissonLayer | GradedLayer
 
 @dataclass(frozen=True)
 class ScheduledLayer:
-    """A layer in its place.
+    """A layer with its times of update.
 
     Attributes
     ----------
@@ -24,7 +23,8 @@ class ScheduledLayer:
     layer : PoissonLayer or GradedLayer
     role : 'hidden', 'code' or 'readout'
     phase : chip step of its first row
-    lag : rows between what it hears and its own: 0, or 1 where it is heard from itself or later
+    lag : rows between the sending of its input and its own update: 0, or 1 for input from itself
+        or from a later layer
     """
 
     name: str
@@ -36,7 +36,7 @@ class ScheduledLayer:
 
 @dataclass(frozen=True)
 class Schedule:
-    """All layers, in the order in which they act.
+    """All layers, in the order in which they update.
 
     Attributes
     ----------
@@ -48,24 +48,24 @@ class Schedule:
     stages: tuple[ScheduledLayer, ...]
 
     def chip_steps(self, n_steps: int) -> int:
-        """Steps of the chip that an image of `n_steps` updates takes, step 0 included."""
+        """Chip steps that an image of `n_steps` updates takes, step 0 included."""
         return n_steps * self.period + max(stage.phase for stage in self.stages) + 1
 
 
 def wiring(
     hidden: tuple[GradedLayer, ...], code: AnyLayer, readouts: tuple[GradedLayer, ...]
 ) -> Schedule:
-    """Find out when each layer acts.
+    """Compute when each layer updates.
 
-    Hidden layers 1..n form a chain that ends in the code, layer n + 1. The code hears itself
-    (recurrent), the last hidden layer, or nothing; the first hidden layer hears the code (a loop)
-    or nothing (feed-forward). Read-outs hear the code.
+    Hidden layers 1..n form a chain that ends in the code, layer n + 1. The code receives itself
+    (recurrent), the last hidden layer, or nothing. The first hidden layer receives the code
+    (a loop) or nothing (feed-forward). Read-outs receive the code.
 
     Raises
     ------
     DescriptionError
-        If there are too many layers, or they are connected in another way, do not fit each other's
-        size, or have memory where there is no loop.
+        If there are too many layers, the connections are different, sizes do not match, or a layer
+        without a loop has memory.
     """
     n = len(hidden)
     number = n + 1
@@ -94,7 +94,7 @@ def wiring(
 
 
 def _require_sources(layers: dict[int, AnyLayer], number: int) -> None:
-    """Check what each layer hears."""
+    """Check the source of each layer."""
     for i, layer in layers.items():
         if i > number:
             allowed = {number}

@@ -1,7 +1,7 @@
 """Matrix registers (AMX) of recent x86 processors: products of bytes, 16 x 16 x 64 at once.
 
-They take no lists: what a tile of images sent is multiplied whole, zeros and all. Where they are
-missing the kernels go by lists alone, with the same bits.
+They use no lists: the messages of a tile of images are multiplied completely, zeros included. On
+processors without such registers the kernels use lists alone, with the same bits.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ from ipvae.emulator.simd.blocks import QUAD
 from ipvae.emulator.simd.int32x16 import ADDRESS, BYTES, LANES, IrBuilder, features_of, kernel
 
 IMAGES = 32
-"""Images that are multiplied together; memory is filled up to them."""
+"""Images multiplied together; memory is padded to a multiple."""
 
 FEATURE = "amx-int8"
 _ARCH_PRCTL, _REQUEST, _TILE_DATA = 158, 0x1023, 18
@@ -34,13 +34,13 @@ _I8, _I64 = ir.IntType(8), ir.IntType(64)
 
 
 def compiled() -> bool:
-    """Whether numba compiles for such registers."""
+    """Return True if numba compiles for matrix registers."""
     return f"+{FEATURE}" in features_of(cpu_target.target_context)
 
 
 @lru_cache(maxsize=1)
 def available() -> bool:
-    """Whether numba compiles for such registers, and Linux lets this process use them."""
+    """Return True if numba compiles for them and Linux allows this process to use them."""
     if platform.system() != "Linux" or not compiled():
         return False
     try:
@@ -50,7 +50,7 @@ def available() -> bool:
 
 
 class _Registers:
-    """The instructions; nothing where the processor has none, since it is never run there."""
+    """Instructions; no code on processors without them, where they are never run."""
 
     def __init__(self, code: IrBuilder) -> None:
         self.code = code
@@ -67,14 +67,14 @@ class _Registers:
 
 @kernel(types.void, ADDRESS)
 def configure(c: IrBuilder, shapes: Any) -> None:
-    """Set the registers' shapes, as they must be before `multiply`."""
+    """Set the registers' shapes, as required before `multiply`."""
     registers = _Registers(c)
     registers("ldtilecfg", registers.pointer(shapes))
 
 
 @kernel(types.void)
 def release(c: IrBuilder) -> None:
-    """Give the registers back."""
+    """Release the registers."""
     _Registers(c)("tilerelease")
 
 
@@ -89,7 +89,7 @@ def _multiply(
     product: str,
     fresh: bool,
 ) -> None:
-    """32 images times 32 receivers, 64 senders `n` times; `total` has `stride` bytes an image."""
+    """Multiply 32 images by 32 receivers, `n` times 64 senders; `stride`: bytes of an image."""
     registers, builder = _Registers(c), c.builder
     sums = [
         c.offset(
@@ -123,17 +123,17 @@ _ARGUMENTS = (types.void, types.int64, ADDRESS, types.int64, ADDRESS, ADDRESS, t
 
 @kernel(*_ARGUMENTS)
 def multiply(c: IrBuilder, *given: Any) -> None:
-    """Set total to unsigned bytes sent times weights; see `_multiply`."""
+    """Set total to unsigned message bytes times weights; see `_multiply`."""
     _multiply(c, *given, product="tdpbusd", fresh=True)
 
 
 @kernel(*_ARGUMENTS)
 def multiply_signed(c: IrBuilder, *given: Any) -> None:
-    """Set total to signed bytes sent times weights."""
+    """Set total to signed message bytes times weights."""
     _multiply(c, *given, product="tdpbssd", fresh=True)
 
 
 @kernel(*_ARGUMENTS)
 def multiply_more(c: IrBuilder, *given: Any) -> None:
-    """Add unsigned bytes sent times weights to total."""
+    """Add unsigned message bytes times weights to total."""
     _multiply(c, *given, product="tdpbusd", fresh=False)

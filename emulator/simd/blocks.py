@@ -1,7 +1,7 @@
-"""What the kernels do 16 neurons at a time: docs/arithmetic.md, sections 3 to 5 and 9.
+"""Vectorized parts of the kernels, 16 neurons at a time: docs/arithmetic.md, 3 to 5 and 9.
 
-All take addresses of int32 arrays whose length is a multiple of 16. The loops of
-`ipvae.network` are the same, readable.
+All take addresses of int32 arrays whose length is a multiple of 16. `ipvae.network` has the same
+loops in readable form.
 """
 
 from typing import Any
@@ -19,24 +19,24 @@ _ONE = (127 + 24) << 23
 """Bits of the float32 2**24."""
 
 MIX = (*MULTIPLIERS[1:], *(WORD >> s for s in (12, 13, 11, 14, 10)), WORD, _TOP, _ONE)
-"""Constants of `uniform` and `draw`, as an array for them."""
+"""Constants of `uniform` and `draw`, for an array argument."""
 
 BLOCK = 64
-"""Receiving neurons of a block of weights: four vectors, each with 4 senders to the lane."""
+"""Receiving neurons in a block of weights: four vectors, with 4 senders in each lane."""
 HALF = LANES // 2
 
 QUAD = 4 * BLOCK
 """Bytes of a block's weights from 4 senders."""
 
 COUNTED = 16
-"""Thresholds that are looked at in one go; a row of the table has two such parts."""
+"""Thresholds compared at once; a row of the table has two such parts."""
 
 _int, _count = types.int32, types.int64
 _nothing = types.void
 
 
 def mixed(h: Int32x16, shift: int, kept: Int32x16 | int) -> Int32x16:
-    """H ^ (h >> shift) of words of 24 bits that may have anything above them."""
+    """Compute h ^ (h >> shift) of 24-bit words; their higher bits may have any value."""
     return h ^ (h.unsigned_shift(shift) & kept)
 
 
@@ -54,7 +54,7 @@ def uniform(start: Int32x16, nb: Int32x16, y: Int32x16, mix: list[Int32x16]) -> 
 
 @kernel(_nothing, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS)
 def sub_draw_words(c: IrBuilder, ia: Any, ib: Any, counter: Any, starts: Any, ys: Any) -> None:
-    """Write ia + c * 0x9E3779 and y of 32 counters from one on, then of the first 8 twice."""
+    """Write ia + c * 0x9E3779 and y of 32 counters starting at 1, then of the first 8 twice."""
     numbers = (c.numbers(), c.numbers() + LANES, c.numbers() & (HALF - 1))
     for part, of_part in enumerate(numbers):
         first = part * LANES
@@ -91,9 +91,9 @@ def sub_draws_of_two(
     out: Any,
     places: Any,
 ) -> None:
-    """Append the uniforms of two neurons, at most 8 each, and as often their positions.
+    """Append uniforms of two neurons, at most 8 each, and their positions as often.
 
-    `starts` and `ys` hold 8 counters' words twice.
+    `starts` and `ys` contain the words of 8 counters twice.
     """
     words = c.constants(mix, len(MIX))
     first = c.numbers().is_("<", HALF)
@@ -121,10 +121,11 @@ def update_log_rates(
     given: Any,
     saturated: Any,
 ) -> None:
-    """U = clip(start + clip(drive + scale * clip(a_in >> right) - own)), own = 0.
+    """Set u = clip(start + clip(drive + scale * clip(a_in >> right) - own)), then own = 0.
 
-    `given` holds right, limit, scale, dmin, dmax, umin, umax. `real` is 1 for neurons, 0 for what
-    fills the last block. `saturated` gets the number of clipped inputs and of u = umax added.
+    `given` contains right, limit, scale, dmin, dmax, umin, umax. `real` is 1 for neurons, 0 for the
+    padding of the last block. The numbers of clipped inputs and of u = umax are added to
+    `saturated`.
     """
     right, limit, scale, low, high, u_min, u_max = c.constants(given, 7)
     clear = c.lanes(0)
@@ -159,12 +160,12 @@ def draw(
     active: Any,
     split: Any,
 ) -> Any:
-    """Draw uniforms and list the neurons that may send, and those that draw more than once.
+    """Draw uniforms; list neurons that may send, and neurons that draw more than once.
 
-    `given` holds the shift that brings u to 23 fraction bits, the largest u of a single draw, na's
-    and nb's companions of this image and step. A neuron sends nothing if 2**24 - U, as a float32,
-    exceeds 2**24 times (1 + f) * 2**i, with i the whole part of its log-rate and f the fraction:
-    this is at least 2**24 times its rate, and its bits are the log-rate's, moved.
+    `given` contains the shift of u to 23 fraction bits, the largest u of a single draw, and the
+    words combined with na and nb for this image and step. A neuron sends nothing if 2**24 - U, as a
+    float32, exceeds 2**24 * (1 + f) * 2**i, with i the integer part of its log-rate and f the
+    fraction. This is at least 2**24 times its rate, and its bits are the log-rate's, shifted.
     """
     finer, single, ia, y = c.constants(given, 4)
     words = c.constants(mix, len(MIX))
@@ -188,7 +189,7 @@ def draw(
 
 @kernel(_count, ADDRESS, _int, _int)
 def reached(c: IrBuilder, part: Any, fraction: Any, value: Any) -> Any:
-    """How many thresholds of part of a row a uniform reaches: 16 values, then 16 differences."""
+    """Number of thresholds a uniform reaches in part of a row: 16 values, then 16 differences."""
     low, difference = c.load(part), c.load(c.offset(part, COUNTED))
     threshold = low + ((difference * c.lanes(fraction)) >> 7)
     return c.ones(threshold.is_("<=", c.lanes(value)))
@@ -210,7 +211,7 @@ def clear(c: IrBuilder, n: Any, out: Any) -> None:
 
 @kernel(_nothing, ADDRESS)
 def times_256(c: IrBuilder, sums: Any) -> None:
-    """Multiply half a block's sums."""
+    """Multiply the sums of half a block by 256."""
     for part in range(2):
         at = c.offset(sums, part * LANES)
         c.store(c.load(at) << 8, at)
@@ -218,9 +219,9 @@ def times_256(c: IrBuilder, sums: Any) -> None:
 
 @kernel(_count, _count, _count, ADDRESS, ADDRESS, ADDRESS)
 def list_quads(c: IrBuilder, first: Any, n: Any, sent: Any, offsets: Any, values: Any) -> Any:
-    """List what 4 neighbours sent, a byte each, where it is not 0.
+    """List quads of 4 neighbouring neurons' messages, a byte each, where not all are 0.
 
-    `n` vectors of 16 quads; the list is filled up with nothing to an even number.
+    There are `n` vectors of 16 quads. The list is padded with zeros to an even length.
     """
     count = c.variable(zero())
     clear = c.lanes(0)
@@ -287,9 +288,9 @@ def add_shorts(c: IrBuilder, n: Any, offsets: Any, values: Any, weights: Any, to
 def update_potentials(
     c: IrBuilder, n: Any, a_in: Any, u: Any, drive: Any, real: Any, given: Any, saturated: Any
 ) -> None:
-    """U moves to drive + scale * clip(a_in >> right), 2**-leak of the way, or is that.
+    """Move u to drive + scale * clip(a_in >> right) by 2**-leak of the way, or set u to it.
 
-    `given` holds right, limit, scale, leak, and a mask: 0 starts from 0 in place of u.
+    `given` contains right, limit, scale, leak, and a mask: 0 starts from 0 instead of u.
     """
     right, limit, scale, leak, keep = c.constants(given, 5)
     clear = c.lanes(0)
@@ -308,9 +309,9 @@ def update_potentials(
 
 @kernel(_nothing, _count, *[ADDRESS] * 4)
 def send_graded(c: IrBuilder, n: Any, z: Any, real: Any, given: Any, saturated: Any) -> None:
-    """Z = clip((soft(z) + half) >> shift) and count those at a limit.
+    """Set z = clip((soft(z) + half) >> shift) and count values at a limit.
 
-    `given` holds threshold, half, shift, zmin, zmax, and the zmin that counts.
+    `given` contains threshold, half, shift, zmin, zmax, and the zmin that counts as a limit.
     """
     threshold, half, shift, low, high, counts = c.constants(given, 6)
     clear = c.lanes(0)

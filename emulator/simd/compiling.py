@@ -1,4 +1,4 @@
-"""Say it before the first run on a machine compiles the kernels, which takes seconds."""
+"""Warning before the first run on a machine, which compiles the kernels in some seconds."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ NOT_KEPT = (
 
 
 def say_if_compiling(parts: tuple[Part, ...], tell: Callable[[str], None] | None) -> None:
-    """Tell if a kernel that these layers need is neither loaded nor in numba's cache."""
+    """Report if a kernel for these layers is neither loaded nor in numba's cache."""
     if tell is None:
         return
     poisson = [isinstance(part.rules, PoissonRules) for part in parts]
@@ -29,7 +29,7 @@ def say_if_compiling(parts: tuple[Part, ...], tell: Callable[[str], None] | None
 
 
 def _ready(kernel: object) -> bool:
-    """Whether a kernel was compiled before, as far as files tell."""
+    """Return True if a kernel appears to be compiled, judged by files in the cache."""
     if kernel.overloads:  # type: ignore[attr-defined]
         return True
     folder = kernel.stats.cache_path  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Compiled: the counts of an image's row, docs/arithmetic.md, sections 4 and 5."""
+"""Compiled draws: the counts of an image's row, docs/arithmetic.md, sections 4 and 5."""
 
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ class Neurons(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Pointers to scratch; see `ipvae.emulator.layout.TileMemory`."""
+    """Pointers to scratch memory; see `ipvae.emulator.layout.TileMemory`."""
 
     uniforms: Any
     active: Any
@@ -49,7 +49,7 @@ class Scratch(NamedTuple):
 
 @inner
 def neurons_of(fixed):
-    """Pointers in place of addresses."""
+    """Convert addresses to pointers."""
     return Neurons(
         int32_at(fixed.real),
         int32_at(fixed.u_init),
@@ -64,7 +64,7 @@ def neurons_of(fixed):
 
 @inner
 def scratch_of(work):
-    """Pointers in place of addresses."""
+    """Convert addresses to pointers."""
     return Scratch(
         int32_at(work.uniforms),
         int32_at(work.active),
@@ -84,7 +84,7 @@ def scratch_of(work):
 
 @inner
 def image_words(key_a, key_b, counter):
-    """Words that an image adds to those of its neurons: ia + c * 0x9E3779, and y."""
+    """Words of an image that are combined with its neurons' words: ia + c * 0x9E3779, and y."""
     c = np.uint64(counter)
     y = (np.uint64(key_b) + c * _WEYL_B) & _WORD
     y = ((y ^ (y >> _S12)) * _M0) & _WORD
@@ -93,7 +93,7 @@ def image_words(key_a, key_b, counter):
 
 @inner
 def single(table, position, value):
-    """Count of one uniform at a position of the table, section 5."""
+    """Count for one uniform at a position of the table, section 5."""
     row = table + (position >> 7) * (4 * COUNTED * 4)
     fraction = np.int32(position & 127)
     found = blocks.reached(row, fraction, value)
@@ -104,7 +104,7 @@ def single(table, position, value):
 
 @inner
 def split_neuron(work, u, m, finer):
-    """Return a neuron that draws more than once, its halvings and its position in the table."""
+    """Return a neuron that draws more than once, its halvings and its table position."""
     k = work.split[m]
     v = np.int64(u[k]) >> finer
     octaves = (v - SPLIT + 4095) >> 12
@@ -113,7 +113,7 @@ def split_neuron(work, u, m, finer):
 
 @inner
 def further_draws(fixed, work, u, n_split, finer, key_a, key_b, counter):
-    """Sum the counts of sub-draws 1.. of neurons that have them, into work.extra; how many."""
+    """Add counts of sub-draws 1.. to work.extra of their neurons; return the number of them."""
     uniforms, places = address(work.further), address(work.positions)
     if n_split:
         blocks.sub_draw_words(np.int64(key_a), np.int64(key_b), counter + 1, work.starts, work.ys)
@@ -167,7 +167,7 @@ def further_draws(fixed, work, u, n_split, finer, key_a, key_b, counter):
 
 @inner
 def drawn(fixed, work, u, k, finer):
-    """Count of a neuron: of its first uniform, and of the further ones, which it clears."""
+    """Count of a neuron from its first uniform and its further draws, which are then cleared."""
     v = np.int64(u[k]) >> finer
     octaves = max((v - SPLIT + 4095) >> 12, 0)
     z = single(fixed.table, v - (octaves << 12) + LOWEST, work.uniforms[k]) + work.extra[k]
@@ -177,7 +177,7 @@ def drawn(fixed, work, u, k, finer):
 
 @inner
 def send_count(fixed, work, own, sent, sizes, messages, k, z):
-    """Let a neuron send a count."""
+    """Store a neuron's count as its message."""
     own[k] = fixed.self_weight[k] * min(z, np.int64(fixed.own_most[k]))
     sizes[k] += z
     messages[k] += z > 0
@@ -192,8 +192,8 @@ def send_count(fixed, work, own, sent, sizes, messages, k, z):
 def draw_counts(fixed, work, u, own, sent, sizes, messages, rules, width, draw, keys, counter):
     """Draw and send the counts of an image's row, section 5.
 
-    How many are the largest, how many sub-draws there were beyond one for each neuron, and how
-    many neurons send.
+    Returns the number of counts at the maximum, the number of sub-draws beyond one for each neuron,
+    and the number of neurons that send.
     """
     finer, count_max = rules[0], rules[1]
     ia, y = image_words(keys[0], keys[1], counter)
@@ -222,7 +222,7 @@ def draw_counts(fixed, work, u, own, sent, sizes, messages, rules, width, draw, 
 
 @inner
 def sub_draws_beyond_one(u, n, finer):
-    """Sub-draws beyond one that `n` neurons' log-rates ask for, section 5."""
+    """Number of sub-draws beyond one for the log-rates of `n` neurons, section 5."""
     found = 0
     for k in range(n):
         octaves = ((np.int64(u[k]) >> finer) - SPLIT + 4095) >> 12

@@ -1,8 +1,8 @@
-"""Vectors of 16 integers of 32 bits inside compiled functions, which numba has not by itself.
+"""16-lane int32 SIMD vectors for numba kernels.
 
 `IrBuilder` writes LLVM instructions through numba's builder; `Int32x16` is a value of 16 lanes with
-Python's operators. What a processor has no instruction for is composed of others here, so that
-every kernel runs on every processor that numba knows, with the same bits.
+Python's operators. An operation without an instruction on the processor is composed of others, so
+every kernel runs on every processor that numba supports, with the same bits.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 LANES = 16
 BYTES = 4 * LANES
 ADDRESS = types.int64
-"""How kernels pass memory: the address of an array's first element."""
+"""Type of memory arguments of kernels: the address of an array's first element."""
 
 _I1, _I16, _I32, _I64 = (ir.IntType(n) for n in (1, 16, 32, 64))
 _VECTOR = ir.VectorType(_I32, LANES)
@@ -30,14 +30,15 @@ _INNER: Any = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": Tr
 
 
 def inner(function: Callable[..., Any]) -> Any:
-    """Compile a function that compiled ones call, without a way in from Python: that takes time."""
+    """Compile a function for compiled callers only, without a Python wrapper, to save time."""
     return njit(**_INNER)(function)
 
 
 def kernel(result: types.Type, *arguments: types.Type) -> Callable[[Body], Any]:
-    """Make a function of compiled code from a Python function that writes its instructions.
+    """Make a compiled function from a Python function that writes its instructions.
 
-    The function gets an `IrBuilder` and LLVM values, and returns a value, several, or None.
+    The Python function receives an `IrBuilder` and LLVM values, and returns a value, several, or
+    None.
     """
 
     def decorate(write: Body) -> Any:
@@ -51,7 +52,7 @@ def kernel(result: types.Type, *arguments: types.Type) -> Callable[[Body], Any]:
 
         names = ", ".join(f"a{i}" for i in range(len(arguments)))
         space: dict[str, Any] = {"given": (result(*arguments), codegen)}
-        exec(f"def typed(typingctx, {names}): return given", space)  # numba counts parameters
+        exec(f"def typed(typingctx, {names}): return given", space)  # numba counts the parameters
         return intrinsic(space["typed"])
 
     return decorate
@@ -90,15 +91,15 @@ class Int32x16:
         return self._with("ashr", other)
 
     def unsigned_shift(self, other: "Int32x16 | int") -> "Int32x16":
-        """Shift in zeros."""
+        """Shift right, filling with zeros."""
         return self._with("lshr", other)
 
     def is_(self, relation: str, other: "Int32x16 | int") -> Any:
-        """Compare as signed numbers: a mask of 16 bits."""
+        """Compare as signed numbers; the result is a mask of 16 bits."""
         return self.code.builder.icmp_signed(relation, self.value, self.code.lanes(other).value)
 
     def where(self, mask: Any, other: "Int32x16 | int") -> "Int32x16":
-        """Int32x16 of this where the mask is set, else of the other."""
+        """Select lanes of this vector where the mask is set, else of the other."""
         other = self.code.lanes(other)
         return Int32x16(self.code, self.code.builder.select(mask, self.value, other.value))
 
@@ -118,19 +119,19 @@ class Int32x16:
 
 
 def features_of(context: Any) -> list[str]:
-    """Names of what the processor has, with a + before, that numba compiles for."""
+    """Names of the processor features that numba compiles for, each with a + before it."""
     return context.codegen().magic_tuple()[2].split(",")
 
 
 class IrBuilder:
-    """Writes instructions at the builder's place."""
+    """Writer of instructions at the builder's position."""
 
     def __init__(self, context: Any, builder: Any) -> None:
         self.builder = builder
         self.features = {f[1:] for f in features_of(context) if f.startswith("+")}
 
     def lanes(self, value: "Int32x16 | int | Any") -> Int32x16:
-        """Take lanes as they are; put a number into all of them."""
+        """Return lanes unchanged, or a number copied to all lanes."""
         if isinstance(value, Int32x16):
             return value
         if isinstance(value, int):
@@ -142,7 +143,7 @@ class IrBuilder:
         return Int32x16(self, self.builder.shuffle_vector(first, blank, _constant([0] * LANES)))
 
     def numbers(self) -> Int32x16:
-        """0, 1, .. 15."""
+        """Vector 0, 1, .. 15."""
         return Int32x16(self, _constant(list(range(LANES))))
 
     def offset(self, address: Any, elements: Any, size: int = 4) -> Any:
@@ -152,24 +153,24 @@ class IrBuilder:
         return self.builder.add(address, self.builder.mul(elements, ir.Constant(_I64, size)))
 
     def load(self, address: Any) -> Int32x16:
-        """16 integers of an int32 array."""
+        """Load 16 integers of an int32 array."""
         pointer = self.builder.inttoptr(address, _VECTOR.as_pointer())
         return Int32x16(self, self.builder.load(pointer, align=4))
 
     def store(self, vector: Int32x16, address: Any) -> None:
-        """Write 16 integers."""
+        """Store 16 integers."""
         pointer = self.builder.inttoptr(address, _VECTOR.as_pointer())
         self.builder.store(vector.value, pointer, align=4)
 
     def number(self, address: Any, index: int = 0) -> Any:
-        """One integer of an int32 array."""
+        """Load one integer of an int32 array."""
         pointer = self.builder.inttoptr(self.offset(address, index), _I32.as_pointer())
         return self.builder.load(pointer, align=4)
 
     def constants(self, address: Any, count: int) -> list[Int32x16]:
-        """The first integers of an int32 array, each in all lanes.
+        """Load the first integers of an int32 array, each into all lanes.
 
-        The compiler keeps these in registers; constants of its own it would fetch every time.
+        The compiler keeps these in registers, but would load literal constants at every use.
         """
         return [self.lanes(self.number(address, i)) for i in range(count)]
 
@@ -180,28 +181,28 @@ class IrBuilder:
         self.builder.store(self.builder.add(self.builder.load(pointer), wide), pointer)
 
     def variable(self, start: Any) -> "Variable":
-        """Return a number or lanes that a loop changes."""
+        """Return a variable for a number or lanes that a loop changes."""
         return Variable(self, start)
 
     @contextmanager
     def loop(self, count: Any) -> Iterator[Any]:
-        """Repeat what is written inside; gives the index."""
+        """Repeat the instructions written inside; yields the index."""
         with cgutils.for_range(self.builder, count) as found:
             yield found.index
 
     def call(self, name: str, result: Any, *values: Any) -> Any:
-        """Call an instruction of LLVM by name."""
+        """Call an LLVM intrinsic by name."""
         kind = ir.FunctionType(result, [v.type for v in values])
         function = cgutils.get_or_insert_function(self.builder.module, kind, name)
         return self.builder.call(function, values)
 
     def ones(self, mask: Any) -> Any:
-        """How many bits of a mask are set, int64."""
+        """Number of set bits of a mask, int64."""
         bits = self.builder.bitcast(mask, _I16)
         return self.builder.zext(self.builder.ctpop(bits), _I64)
 
     def append(self, mask: Any, vector: Int32x16, address: Any) -> None:
-        """Write the lanes that a mask chooses next to each other; up to 16 elements change."""
+        """Write the lanes selected by a mask contiguously; up to 16 elements change."""
         if "avx512f" in self.features:
             blank = ir.Constant(_VECTOR, ir.Undefined)
             packed = self.call(
@@ -218,7 +219,7 @@ class IrBuilder:
         return None
 
     def dot_bytes(self, total: Int32x16, values: Any, weights: Int32x16) -> Int32x16:
-        """Add to each lane the products of its 4 signed bytes with 4 unsigned ones, an int32."""
+        """Add to each int32 lane the products of its 4 signed bytes and 4 unsigned ones."""
         if "avx512vnni" in self.features:
             name = "llvm.x86.avx512.vpdpbusd.512"
             every = self.lanes(values).value
@@ -229,9 +230,9 @@ class IrBuilder:
         return self.dot_shorts(total, even, odd, weights)
 
     def dot_shorts(self, total: Int32x16, even: Any, odd: Any, weights: Int32x16) -> Int32x16:
-        """Add to each lane the products of its 4 signed bytes with 4 signed shorts.
+        """Add to each lane the products of its 4 signed bytes and 4 signed shorts.
 
-        `even` holds those of bytes 0 and 2, `odd` those of bytes 1 and 3, an int32 each.
+        `even` contains the shorts for bytes 0 and 2, `odd` for bytes 1 and 3, an int32 each.
         """
         builder, eight = self.builder, ir.Constant(_SHORTS, [ir.Constant(_I16, 8)] * 2 * LANES)
         shorts = builder.bitcast(weights.value, _SHORTS)
@@ -259,7 +260,7 @@ class IrBuilder:
 
 
 class Variable:
-    """A value that changes in a loop."""
+    """Variable that changes in a loop."""
 
     def __init__(self, code: IrBuilder, start: Any) -> None:
         self.code = code
@@ -269,12 +270,12 @@ class Variable:
         code.builder.store(value, self.slot)
 
     def get(self) -> Any:
-        """Return its value now."""
+        """Return the current value."""
         value = self.code.builder.load(self.slot)
         return Int32x16(self.code, value) if self.lanes else value
 
     def set(self, value: Any) -> None:
-        """Change it."""
+        """Set the value."""
         self.code.builder.store(value.value if self.lanes else value, self.slot)
 
     def add(self, value: Any) -> None:
@@ -290,7 +291,7 @@ def _constant(values: list[int]) -> Any:
 
 
 def _pointers(result: Callable[..., Any], write: Callable[..., Any]) -> Callable[..., Any]:
-    """Codegen of an intrinsic whose type follows from those of its arguments."""
+    """Code generator of an intrinsic whose result type follows from its argument types."""
 
     def typed(*kinds: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -329,17 +330,17 @@ def _number(typingctx: Any, pointer: Any) -> Any:  # noqa: ARG001
 
 
 start_of: Any = intrinsic(_first)
-"""Pointer to an array's first element: no bounds, no counting of references."""
+"""Pointer to an array's first element, without bounds checks or reference counts."""
 
 moved: Any = intrinsic(_later)
-"""Pointer to an element that lies a number of elements behind."""
+"""Pointer moved by a number of elements."""
 
 address: Any = intrinsic(_number)
-"""Address of what a pointer points to, as blocks take it."""
+"""Address that a pointer contains, as blocks require it."""
 
 
 def _pointer(kind: types.Type) -> Any:
-    """Make a function that takes an address as a pointer to numbers of a kind."""
+    """Make a function that converts an address to a pointer to numbers of a type."""
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         return builder.inttoptr(values[0], context.get_value_type(signature.return_type))
@@ -358,5 +359,5 @@ int64_at: Any = _pointer(types.int64)
 
 
 def zero() -> Any:
-    """Return the number 0 of 64 bits."""
+    """Return the 64-bit number 0."""
     return ir.Constant(_I64, 0)

@@ -1,7 +1,7 @@
 """Compiled functions of the emulator (numba): a tile of images, one layer, some rows.
 
-Steps of docs/arithmetic.md in the order of its sections; what is done 16 neurons at a time stands
-in `ipvae.emulator.simd.blocks`.
+The steps follow the sections of docs/arithmetic.md. `ipvae.emulator.simd.blocks` contains the parts
+that process 16 neurons at a time.
 """
 
 import hashlib
@@ -33,11 +33,11 @@ from ipvae.emulator.simd.int32x16 import (
 from ipvae.emulator.simd.messages import SHORTS, list_counts, list_shorts, receive
 
 _COMPILED = (blocks, drawing, int32x16, amx, messages)
-"""Modules whose functions are part of the kernels below."""
+"""Modules whose functions are compiled into the kernels below."""
 
 
 def _sources() -> str:
-    """Digest of all that is compiled: numba looks at one file before it takes its cache."""
+    """Digest of all compiled sources, since numba's cache checks only one file."""
     files = [__file__, *(str(module.__file__) for module in _COMPILED)]
     return hashlib.sha256(b"".join(Path(f).read_bytes() for f in files)).hexdigest()[:12]
 
@@ -46,7 +46,7 @@ _DIGEST = _sources()
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile without the interpreter lock, under a name of all that is compiled."""
+    """Compile without the interpreter lock, under a name that contains the digest of sources."""
     function.__qualname__ = f"{function.__name__}_{_DIGEST}"
     return compiled(nogil=True, no_cfunc_wrapper=True)(function)
 
@@ -64,11 +64,11 @@ def bump(table, distance, bits):
 
 @kernel
 def run_poisson(fixed, given, weights, heard, state, sent, work, sums, recorded, rows, shape):
-    """Let a layer of Poisson neurons act for rows[0] <= t < rows[1].
+    """Update a layer of Poisson neurons for rows[0] <= t < rows[1].
 
-    Named tuples and weights come as `ipvae.emulator.layout.addresses`, the shape is that of
-    `shape_of`. `rows[2]` is the first row at which the layer hears something. `recorded`
-    (N, rows, K), from rows[0] on, replaces the sampler; None if nothing does.
+    Named tuples and weights come from `ipvae.emulator.layout.addresses`, the shape from `shape_of`.
+    `rows[2]` is the first row with synaptic input. `recorded` (N, rows, K), from rows[0] on,
+    replaces the sampler unless it is None.
     """
     n, _, width = shape
     layer, scratch = neurons_of(fixed), scratch_of(work)
@@ -88,7 +88,7 @@ def run_poisson(fixed, given, weights, heard, state, sent, work, sums, recorded,
     for t in range(rows[0], rows[1]):
         if t >= rows[2]:
             receive(weights, heard, heard.z, state.a_in, shape)
-        # At row 0 nothing changes a log-rate that has memory.
+        # At row 0 a log-rate with memory does not change.
         limits = given.still if given.memory and t == 0 else given.limits
         if given.ceiling:
             limits = given.unlimited
@@ -132,7 +132,7 @@ def run_poisson(fixed, given, weights, heard, state, sent, work, sums, recorded,
 
 @inner
 def bend(table, layer, u, width, limits):
-    """Bring log-rates below a soft ceiling, section 9; how many are at the limit then."""
+    """Compress log-rates below a soft ceiling, section 9; return the number at the limit."""
     if table is None:
         return 0
     at, ends = int32_at(table), int32_at(limits)
@@ -147,7 +147,7 @@ def bend(table, layer, u, width, limits):
 
 @kernel
 def run_graded(fixed, given, weights, heard, state, sent, sums, rows, shape):
-    """Let a layer of graded neurons act for rows[0] <= t < rows[1]; as `run_poisson`."""
+    """Update a layer of graded neurons for rows[0] <= t < rows[1]; as `run_poisson`."""
     n, _, width = shape
     layer, table = neurons_of(fixed), int32_at(fixed.bend)
     sizes, numbers, saturated = (
@@ -205,7 +205,7 @@ def run_graded(fixed, given, weights, heard, state, sent, sums, rows, shape):
 
 @kernel
 def counts_of(offsets, values, ends, z):
-    """Write listed counts out: (N, K) int32."""
+    """Expand listed counts: (N, K) int32."""
     z[:] = 0
     for i in range(z.shape[0]):
         for m in range(ends[i, ends.shape[1] - 1]):

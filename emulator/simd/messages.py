@@ -1,7 +1,7 @@
-"""Compiled: what synapses bring to a tile of images, docs/arithmetic.md, section 3.
+"""Compiled synaptic input of a tile of images, docs/arithmetic.md, section 3.
 
-Messages are heard in one of two ways that give the same sums: by lists of what was sent, quad by
-quad, or as a whole, in matrix registers.
+There are two methods with equal sums: lists of nonzero messages, quad by quad, or a dense product
+in matrix registers.
 """
 
 import numpy as np
@@ -19,24 +19,24 @@ from ipvae.emulator.simd.int32x16 import (
 )
 
 BYTES, SHORTS, WIDE = 0, 1, 2
-"""What messages are listed as: 4 unsigned bytes, 4 signed shorts, or not at all."""
+"""Formats of listed messages: 4 unsigned bytes, 4 signed shorts, or no list."""
 
 DENSE = 8
-"""A whole product pays from this part of all quads on: it takes an eighth of a list's time."""
+"""Inverse of the fraction of quads above which a dense product is faster than a list."""
 
 LARGEST = 255
-"""Count that a byte holds."""
+"""Largest count that fits a byte."""
 
 MATRIX = amx.compiled()
-"""Whether whole products are compiled at all: a constant, so that nothing is compiled in vain."""
+"""True if dense products are compiled: a constant, so that unused code is not compiled."""
 
 
 @inner
 def receive(weights, heard, numbers, a_in, shape):
-    """a_in = weights times what was sent by a tile's images, section 3: (N, K) int32.
+    """Set a_in to weights times the messages of a tile's images, section 3: (N, K) int32.
 
-    `numbers` is `heard.z`, None where counts are heard: what is not heard is not compiled. `shape`
-    holds the images, those filled up to whole products, and the receivers.
+    `numbers` is `heard.z`, None for counts, so that only the code in use is compiled. `shape`
+    contains the images, the images padded to whole products, and the receivers.
     """
     n, padded, width = shape
     first = 0
@@ -46,7 +46,7 @@ def receive(weights, heard, numbers, a_in, shape):
         return
     if MATRIX and heard.matrix and dense(heard, n, padded):
         multiply(weights, heard, heard.high, a_in, padded, width)
-        first = heard.parts - (1 if numbers is None else 0)  # what did not fit a byte
+        first = heard.parts - (1 if numbers is None else 0)  # the excess over 255
     else:
         blocks.clear(n * width >> 4, a_in)
     receive_lists(weights, heard, numbers, a_in, n, width, first)
@@ -54,7 +54,7 @@ def receive(weights, heard, numbers, a_in, shape):
 
 @inner
 def dense(heard, n, padded):
-    """Whether so much was sent that a whole product is the faster way."""
+    """Return True if there are enough messages for a dense product to be faster."""
     listed, ends = 0, int64_at(heard.ends)
     for i in range(n):
         listed += ends[i * (heard.parts + 1) + heard.parts]
@@ -63,7 +63,7 @@ def dense(heard, n, padded):
 
 @inner
 def receive_lists(weights, heard, numbers, a_in, n, width, first_part):
-    """Add what lists hold to the sums, from a part on."""
+    """Add the products of listed messages to the sums, from a part on."""
     offsets, values = heard.offsets, heard.values
     ends, rows = int64_at(heard.ends), weights
     for block in range(width // BLOCK):
@@ -84,9 +84,9 @@ def receive_lists(weights, heard, numbers, a_in, n, width, first_part):
 
 @inner
 def multiply(weights, heard, high, a_in, padded, width):
-    """a_in = weights times all that was sent: `receive` in matrix registers.
+    """Set a_in to weights times all messages: `receive` in matrix registers.
 
-    `high` is `heard.high`, None where counts are heard.
+    `high` is `heard.high`, None for counts.
     """
     rows, low, n, stride = weights, heard.low, heard.width >> 6, width * 4
     amx.configure(address(start_of(amx.SHAPES)))
@@ -109,7 +109,7 @@ def multiply(weights, heard, high, a_in, padded, width):
 
 @inner
 def receive_wide(weights, senders, numbers, a_in, n, width):
-    """`receive` for messages of more than 16 bits, without lists."""
+    """Compute `receive` for messages of more than 16 bits, without lists."""
     z, total = int32_at(numbers), int32_at(a_in)
     for i in range(n):
         for j in range(senders):
@@ -124,7 +124,7 @@ def receive_wide(weights, senders, numbers, a_in, n, width):
 
 @inner
 def list_counts(sent, width, work, messages, i):
-    """List what an image's neurons sent, and what a byte does not hold of it behind."""
+    """List the counts of an image's neurons, with the excess over 255 in the last part."""
     length, parts = messages.length, messages.parts
     offsets, values = int32_at(messages.offsets), int32_at(messages.values)
     offsets, values = moved(offsets, i * length), moved(values, i * length)
@@ -153,7 +153,7 @@ def list_counts(sent, width, work, messages, i):
 
 @inner
 def list_shorts(z, width, messages, i):
-    """List what 4 neighbours sent, 16 bits each, where it is not 0."""
+    """List quads of 4 neighbouring neurons' messages, 16 bits each, where not all are 0."""
     length, parts = messages.length, messages.parts
     offsets, values = int32_at(messages.offsets), int32_at(messages.values)
     offsets, values = moved(offsets, i * length), moved(values, 2 * i * length)

@@ -1,9 +1,9 @@
-"""Find a Loihi 2 board the way Lava's own examples do: Intel's extension, then a host.
+"""Search for a Loihi 2 board as in Lava's own examples: Intel's extension, then a host.
 
-The environment says which host: `SLURM`, `PARTITION` and `BOARD` a SLURM controller's,
-`NXSDKHOST` and `HOST_BINARY` one on the network, `NOSLURM` that it is not the former,
-`LOIHI_GEN` the chip's generation. A caller may have chosen before, with
-`lava.utils.loihi.use_slurm_host` or `use_ethernet_host`; that stands.
+Environment variables select the host. `SLURM`, `PARTITION` and `BOARD` describe a SLURM
+controller's, `NXSDKHOST` and `HOST_BINARY` one on the network. `NOSLURM` excludes SLURM, and
+`LOIHI_GEN` is the chip's generation. An earlier call of `lava.utils.loihi.use_slurm_host` or
+`use_ethernet_host` has priority.
 """
 
 import importlib.util
@@ -17,14 +17,14 @@ from ipvae.errors import BackendError
 from ipvae.lava_procs.importing import import_lava
 
 EXTENSION = "lava.utils.loihi2_profiler"
-"""A module that only Intel's extension brings; public Lava's own test for it."""
+"""Module that only Intel's extension contains; public Lava uses it for the same test."""
 
 PARTS = (
     "lava.magma.core.model.nc.model",
     "lava.magma.core.model.c.model",
     "lava.magma.compiler.subcompilers.nc.ncproc_compiler",
 )
-"""What else of the extension a network on neuro-cores needs."""
+"""Other modules of the extension that a network on neuro-cores needs."""
 
 DEFAULT_GENERATION = "N3B3"
 DEFAULT_BINARY = "nxcore/bin/nx_driver_server"
@@ -33,13 +33,13 @@ GUIDE = "docs/loihi2.md"
 
 @dataclass(frozen=True)
 class Board:
-    """A host that Lava will use.
+    """Host for Lava to use.
 
     Attributes
     ----------
-    kind : 'SLURM' or 'ETHERNET', as `lava.utils.loihi.host` has it
+    kind : 'SLURM' or 'ETHERNET', as in `lava.utils.loihi.host`
     where : address, node or partition; 'any partition' where SLURM chooses
-    generation : of the chip
+    generation : generation of the chip
     """
 
     kind: str
@@ -53,7 +53,7 @@ def failed(text: str) -> BackendError:
 
 
 def has_module(name: str) -> bool:
-    """Whether a module can be found; nothing of it is executed but its packages."""
+    """Return True if a module can be found; only its parent packages are executed."""
     try:
         return importlib.util.find_spec(name) is not None
     except ModuleNotFoundError:
@@ -61,7 +61,7 @@ def has_module(name: str) -> bool:
 
 
 def require_extension() -> None:
-    """Raise BackendError unless Intel's extension is installed, with all parts that are needed."""
+    """Raise BackendError unless Intel's extension is installed with all required modules."""
     import_lava()
     from lava.utils import loihi
 
@@ -80,7 +80,7 @@ def require_extension() -> None:
 
 
 def find_board() -> Board:
-    """Choose a host and tell Lava.
+    """Choose a host and configure Lava for it.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def find_board() -> Board:
     Raises
     ------
     BackendError
-        If the extension is missing or in parts, or no host answers; it says which.
+        If the extension is missing or incomplete, or no host answers; the message names the cause.
     """
     require_extension()
     from lava.utils import loihi
@@ -121,7 +121,7 @@ def _generation(loihi: Any) -> Any:
 
 
 def _chosen() -> str:
-    """Return where a host lies that was chosen before, by what Lava has left in the environment."""
+    """Return the location of a host chosen earlier, from Lava's environment variables."""
     for name in ("NXSDKHOST", "BOARD", "PARTITION"):
         if name in os.environ:
             return os.environ[name]
@@ -135,7 +135,7 @@ def _controller_answers() -> bool:
 
 
 def _ran(command: Callable[[], bool]) -> bool:
-    """Run one of Lava's commands; it raises where the program itself is missing."""
+    """Run one of Lava's commands; return False if its program is missing."""
     try:
         return bool(command())
     except OSError:
@@ -160,7 +160,7 @@ def _ethernet(loihi: Any, address: str | None, generation: Any) -> Board:
 
 
 def _slurm(loihi: Any, generation: Any) -> Board:
-    """Use a SLURM controller, and the partition or node that is named."""
+    """Use a SLURM controller, with the given partition or node."""
     from lava.utils import slurm
 
     if not _ran(slurm.is_available):
@@ -185,7 +185,7 @@ def _slurm(loihi: Any, generation: Any) -> Board:
 
 @contextmanager
 def _readable_sinfo() -> Iterator[None]:
-    """Keep from Lava the empty line at the end of what sinfo prints: it fails with IndexError.
+    """Remove the empty last line of sinfo's output, at which Lava fails with IndexError.
 
     Raises
     ------
@@ -208,7 +208,7 @@ def _readable_sinfo() -> Iterator[None]:
 
 
 def _require_up(variable: str, name: str | None, states: dict[str, str]) -> None:
-    """Raise BackendError unless sinfo lists what a variable names, and not as down."""
+    """Raise BackendError unless sinfo lists a variable's partition or node, and not as down."""
     if name is None or "down" not in states.get(name, "down"):
         return
     found = "is down" if name in states else "is not there"

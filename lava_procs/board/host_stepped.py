@@ -1,8 +1,8 @@
-"""Run images through a network that the host serves through variables, as a board allows.
+"""Run images through a network that the host controls through variables, as a board allows.
 
-Before an image the host writes what it brings; then the network takes one step of the chip at a
-time, and the host reads what each row has left in the neurons. No message of Lava's host
-processes is needed, only `Var.set`, `Var.get` and `run`. It is slow: it is for proof.
+Before an image the host writes its values. Then the network takes one chip step at a time, and the
+host reads the neurons' variables at each row. Only `Var.set`, `Var.get` and `run` are needed, and
+no messages of Lava's host processes. This is slow and intended for verification.
 """
 
 from typing import Any
@@ -21,20 +21,20 @@ from ipvae.network.rules.drive import drives
 from ipvae.network.traces.trace import VARIABLES, Trace
 
 TIMEOUT_SECONDS = 600.0
-"""Longest wait for a step: a board that is shared may take its time to be given."""
+"""Longest wait for a step: access to a shared board may take time."""
 
 IF_SLOW = "see whether the board is free (docs/loihi2.md)"
-"""What to do where a board gave no sign in time."""
+"""Remedy in the message if a board gives no heartbeat in time."""
 
 READ = dict(zip(VARIABLES, ("received", "u", "z"), strict=True))
-"""Variable of the neurons that holds a variable of a trace."""
+"""Variable of the neurons that contains a variable of a trace."""
 
 Start = dict[str, dict[str, np.ndarray]]
-"""What the host writes before an image: by layer and variable."""
+"""Values that the host writes before an image, by layer and variable."""
 
 
 class HostSteppedRunner:
-    """A network compiled once, for any number of images; use it in a `with` statement.
+    """Network compiled once, for any number of images; use it in a `with` statement.
 
     Parameters
     ----------
@@ -42,19 +42,19 @@ class HostSteppedRunner:
     n_steps : int
         Updates of each image (T).
     configuration : RunConfig
-        Of Lava; it selects the models.
+        Lava's configuration, which selects the models.
     start : Start, optional
-        Values that the variables have from the first step on. Without it one step is run at
-        once, since Lava lets variables be written only to a network that has run.
+        Initial values of the variables, in effect from the first step. Without it one step is run
+        immediately, since Lava allows writes to variables only after a network has run.
     replay : bool
-        Whether the code's neurons take given counts in place of drawing their own.
+        True if the code's neurons replay given counts instead of drawing.
     timeout : float, seconds
         Longest wait for a run to end.
 
     Raises
     ------
     BackendError
-        If Lava is not installed, or the configuration refuses a model.
+        If Lava is not installed, or the configuration rejects a model.
     HungBackendError
         If Lava cannot build the network.
     UnprovedOverflowError
@@ -100,7 +100,7 @@ class HostSteppedRunner:
         Raises
         ------
         HungBackendError
-            If a process died or stopped answering; the network is then ended.
+            If a process died or stopped answering. The network is then ended.
         """
         self._built.require_usable()
         try:
@@ -122,8 +122,8 @@ class HostSteppedRunner:
         ----------
         drives_of_image : dict of layer's number -> (K,) int32
         key : Key
-            The image's random key; without effect when nothing is drawn.
-        draws : (n_steps + 1, K) int, if and only if the network was built to replay
+            Random key of the image; without effect if nothing is drawn.
+        draws : (n_steps + 1, K) int, if and only if the network was built for replay
             Counts of the code.
 
         Returns
@@ -133,7 +133,7 @@ class HostSteppedRunner:
         Raises
         ------
         HungBackendError
-            As for `advance`; or if a variable holds what is no integer.
+            As for `advance`, or if the value of a variable is not an integer.
         """
         if (draws is None) == self.replay:
             raise ValueError("run_image: give draws if and only if built with replay=True")
@@ -160,7 +160,7 @@ class HostSteppedRunner:
         }
 
     def _read(self, layer: str, name: str) -> np.ndarray:
-        """One variable of a layer's neurons, (K,) int32; Lava gives floating-point numbers."""
+        """Read a variable of a layer's neurons, (K,) int32; Lava returns floating-point numbers."""
         found = np.asarray(getattr(self.neurons[layer], name).get())
         whole = found.astype(np.int32)
         if not np.array_equal(whole, found):
@@ -171,14 +171,14 @@ class HostSteppedRunner:
         return whole
 
     def close(self) -> None:
-        """End all processes and free the shared memory, in whatever state they are."""
+        """End all processes and free the shared memory, in any state of the processes."""
         self._built.close()
 
 
 def start_of(
     network: IntNetwork, drives_of_image: dict[str, np.ndarray], key: random_source.Key
 ) -> Start:
-    """Return what the host writes before an image: the start of every neuron, drive and key."""
+    """Return the values written before an image: start state of every neuron, drive and key."""
     found: Start = {}
     for name, layer in network.layers.items():
         zeros = np.zeros(layer.n_neurons, np.int32)
@@ -196,12 +196,12 @@ def run_hosted(
     backend: str,
     draws: np.ndarray | None = None,
 ) -> Trace:
-    """Run images (N, M) and record every variable at every row, as `runner.run` does.
+    """Run images (N, M) and record every variable at every row, as `runner.run`.
 
     Returns
     -------
     Trace
-        Of the given backend's name.
+        Trace with the given backend's name.
     """
     network = runner.network
     b = drives(network, images)

@@ -1,8 +1,9 @@
-"""The Loihi 2 backend: everything that public Lava allows, and one clear line where it ends.
+"""Loihi 2 backend: all steps that public Lava supports, and a one-line error where they end.
 
-Needs a board, Intel's extension lava-loihi and a neuro-core model of each kind of neuron, which
-members of the Intel Neuromorphic Research Community get, have and write (docs/loihi2.md). There is
-never a silent fall-back to CPU models. Nobody has run it on a chip yet.
+It needs a board, Intel's extension lava-loihi and a neuro-core model of each kind of neuron.
+Members of the Intel Neuromorphic Research Community can obtain the extension and access to a board,
+and write the models (docs/loihi2.md). CPU models are never used silently instead. The backend is
+untested on a chip so far.
 """
 
 from typing import Any
@@ -21,7 +22,7 @@ __all__ = ["require_loihi2", "run"]
 
 
 def require_loihi2() -> Board:
-    """Find a board; raise BackendError unless this machine can reach one through the extension."""
+    """Find a board; raise BackendError if this machine cannot reach one through the extension."""
     return find_board()
 
 
@@ -38,15 +39,15 @@ def run(
     seed: int,
     draws: np.ndarray | None = None,
 ) -> Trace:
-    """Run images on a board, with its own draws or with recorded ones (N, n_steps + 1, K).
+    """Run images on a board, with its own or with recorded draws (N, n_steps + 1, K).
 
     Raises
     ------
     InputError
         If recorded draws do not fit the run.
     BackendError
-        If the extension, a board or a neuro-core model is missing, or Lava would take a CPU
-        model in its place.
+        If the extension, a board or a neuro-core model is missing, or Lava selects a CPU model
+        instead.
     HungBackendError
         If the network cannot be built or stops answering.
     """

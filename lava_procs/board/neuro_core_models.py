@@ -1,7 +1,7 @@
-"""Neuro-core models: look them up, check them, and see to it that Lava selects them.
+"""Neuro-core models: lookup, checks, and selection by Lava.
 
-Lava's configuration for hardware falls back to CPU models without a word. Here every neuron and
-every synapse has a neuro-core model by name, or there is an error that names what is missing.
+Lava's configuration for hardware falls back to CPU models silently. Here every neuron and every
+synapse must have a neuro-core model by name; otherwise an error names the missing one.
 """
 
 import importlib
@@ -16,10 +16,10 @@ from ipvae.network.description import IntNetwork
 from ipvae.network.layers import PoissonLayer
 
 GROUP = "ipvae.loihi2_models"
-"""Entry points by which a package registers models; each names a class, or a module of them."""
+"""Entry points under which a package registers models: a class each, or a module of classes."""
 
 TAG = "ucoded"
-"""Tag of a model whose neurons are microcode."""
+"""Tag of a model with microcoded neurons."""
 
 DENSE_MODULE, DENSE_CLASS = "lava.proc.dense.ncmodels", "NcModelDense"
 
@@ -35,7 +35,7 @@ def models_for(network: IntNetwork) -> dict[type, type]:
     Raises
     ------
     BackendError
-        If a registration cannot be used, or a model is missing.
+        If a registration is invalid, or a model is missing.
     """
     registered = registered_models()
     found = {}
@@ -55,7 +55,7 @@ def models_for(network: IntNetwork) -> dict[type, type]:
 
 
 def _processes(network: IntNetwork) -> list[type]:
-    """Return the Processes of neurons and synapses that a network is built of."""
+    """Return the Processes of neurons and synapses in a network."""
     from lava.proc.dense.process import Dense
 
     from ipvae.lava_procs.procs.graded_neuron.process import GradedNeuron
@@ -94,7 +94,7 @@ def registered_models() -> dict[type, type]:
     Raises
     ------
     BackendError
-        If one does not import, is no neuro-core model of ours, or two are for one Process.
+        If one cannot be imported, is no neuro-core model for ipvae, or two are for one Process.
     """
     found: dict[type, tuple[type, str]] = {}
     for entry in sorted(set(entry_points(group=GROUP)), key=lambda e: (e.name, e.value)):
@@ -112,13 +112,13 @@ def registered_models() -> dict[type, type]:
 
 
 def _place(entry: EntryPoint) -> str:
-    """Return what messages call an entry point."""
+    """Return the name of an entry point in messages."""
     owner = entry.dist.name if entry.dist is not None else "unknown package"
     return f"entry point '{entry.name} = {entry.value}' of {owner}"
 
 
 def _models_of(entry: EntryPoint, where: str) -> Iterable[Any]:
-    """Return what an entry point names: an object, or the models that a module defines."""
+    """Return the object of an entry point, or the models that its module defines."""
     try:
         named = entry.load()
     except Exception as error:
@@ -143,13 +143,13 @@ def _models_of(entry: EntryPoint, where: str) -> Iterable[Any]:
 
 
 def check_model(model: Any, where: str) -> None:
-    """Raise BackendError unless a registered object is a neuro-core model that can run here.
+    """Raise BackendError unless a registered object is a neuro-core model that can run.
 
     Parameters
     ----------
     model : object
     where : str
-        What messages call its registration.
+        Name of its registration in messages.
     """
     from lava.magma.core.model.model import AbstractProcessModel
     from lava.proc.dense.process import Dense
@@ -184,7 +184,7 @@ def check_model(model: Any, where: str) -> None:
 
 
 def _shown(value: Any) -> str:
-    """Return a class by its name, anything else as Python shows it, shortened."""
+    """Return the name of a class, or the shortened representation of anything else."""
     return value.__name__ if inspect.isclass(value) else repr(value)[:60]
 
 
@@ -202,13 +202,13 @@ def _check_variables(model: type, process: type, where: str) -> None:
 
 
 def hosted_variables(process: type) -> list[str]:
-    """Return the variables by which the host serves a Process."""
+    """Return the variables through which the host controls a Process."""
     shared = ["u", "z", "drive", "step", "received"]
     return [*shared, "image_key", "given"] if process.__name__ == "PoissonNeuron" else shared
 
 
 def on_neuro_core(model: type) -> bool:
-    """Whether a ProcessModel runs on a neuro-core of Loihi 2, by its base and what it requires."""
+    """Return True if a ProcessModel is for neuro-cores of Loihi 2, by its base and resources."""
     from lava.magma.core import run_configs
     from lava.magma.core.resources import Loihi2NeuroCore, NeuroCore
 
@@ -220,19 +220,19 @@ def on_neuro_core(model: type) -> bool:
 
 
 def configuration(models: dict[type, type], selected: dict[str, type]) -> Any:
-    """Lava's configuration for Loihi 2, which selects these models and reports what it selects.
+    """Return Lava's configuration for Loihi 2 that selects these models and records them.
 
     Parameters
     ----------
     models : dict of Process -> ProcessModel
     selected : dict
-        Filled as Lava selects: name of a process -> ProcessModel.
+        Filled during selection: name of a process -> ProcessModel.
 
     Returns
     -------
     Loihi2HwCfg
-        Its `select` raises BackendError where Lava would take another model for a neuron or a
-        synapse than one on a neuro-core.
+        Its `select` raises BackendError if Lava would use a model that is not for neuro-cores for
+        a neuron or a synapse.
     """
     from lava.magma.core.run_configs import Loihi2HwCfg
 
@@ -256,7 +256,7 @@ def configuration(models: dict[type, type], selected: dict[str, type]) -> Any:
 
 
 def refuse_cpu(process: Any, model: type, models: dict[type, type]) -> None:
-    """Raise BackendError if a neuron or synapse got a model that is not on a neuro-core."""
+    """Raise BackendError if a neuron or synapse has a model that is not for neuro-cores."""
     from ipvae.lava_procs.neuron_base import NeuronBase
 
     must = isinstance(process, NeuronBase) or type(process) in models

@@ -1,8 +1,8 @@
-"""Measure time and energy of a network on a board with Lava's profiler.
+"""Measurement of a network's time and energy on a board with Lava's profiler.
 
-Each probe has a network of its own that is run once and without a break, since reading variables
-between steps, or the other probe, would change what is measured. Public Lava has the door
-(`lava.utils.profiler`), Intel's extension the profiler.
+Each probe has a separate network that runs once without interruption, since reading variables
+between steps, or the other probe, would change the measurement. The interface is in public Lava
+(`lava.utils.profiler`), the profiler in Intel's extension.
 """
 
 import csv
@@ -43,32 +43,32 @@ PROBES = {
         "num_alloc_chips",
     ),
 }
-"""Probes of the profiler, and what it then has, under its own names and in its own units."""
+"""Probes of the profiler and the columns that each provides, with its names and units."""
 
 
 def measure(
     network: IntNetwork, image: np.ndarray, n_steps: int, seed: int
 ) -> dict[str, int | float]:
-    """Run one image for many updates, once for each probe.
+    """Run one image for many updates, once with each probe.
 
     Parameters
     ----------
     network : IntNetwork
     image : (M,) int
     n_steps : int
-        Updates; many, since a probe reads slowly.
+        Number of updates; many, since a probe samples slowly.
     seed : int
 
     Returns
     -------
     dict of column -> number
-        `num_steps`, chip steps that were profiled, and what the profiler has; of what it has for
-        every step, the mean.
+        `num_steps`, the number of chip steps profiled, and the profiler's columns; a column with a
+        value for every step is averaged.
 
     Raises
     ------
     BackendError
-        As for `ipvae.lava_procs.board.loihi2.run`, or if there is no profiler, or it lacks a probe.
+        As for `ipvae.lava_procs.board.loihi2.run`, or if the profiler or a probe is missing.
     """
     random_source.check_steps(n_steps)
     b = {name: of_layer[0] for name, of_layer in drives(network, image[None]).items()}
@@ -86,10 +86,10 @@ def measure(
 
 
 def profiler_for(configuration: Any) -> Any:
-    """Lava's profiler for a configuration; BackendError if there is none."""
+    """Return Lava's profiler for a configuration; BackendError if it is missing."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # public Lava warns on import that it has none
+            warnings.simplefilter("ignore")  # public Lava warns on import that it has no profiler
             from lava.utils.profiler import Profiler
         return Profiler.init(configuration)
     except Exception as error:
@@ -101,7 +101,7 @@ def profiler_for(configuration: Any) -> Any:
 
 
 def _set(profiler: Any, probe: str, n_steps: int) -> None:
-    """Set a probe for so many steps of the chip."""
+    """Set a probe for a number of chip steps."""
     try:
         getattr(profiler, probe)(num_steps=n_steps)
     except (AttributeError, TypeError) as error:
@@ -112,7 +112,7 @@ def _set(profiler: Any, probe: str, n_steps: int) -> None:
 
 
 def numbers(profiler: Any, names: tuple[str, ...]) -> dict[str, int | float]:
-    """Return what a profiler has of some names; it need not have all, but must have one."""
+    """Return the profiler's values for some names; at least one must be present."""
     found = {}
     for name in names:
         values = np.asarray(getattr(profiler, name, np.nan), dtype=np.float64)
@@ -128,7 +128,7 @@ def numbers(profiler: Any, names: tuple[str, ...]) -> dict[str, int | float]:
 
 
 def write_profile(path: str | Path, columns: dict[str, int | float]) -> None:
-    """Write a CSV of a header and one row: totals of the board, not of its cores."""
+    """Write a CSV file with a header and one row: totals of the board, not of its cores."""
     with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)

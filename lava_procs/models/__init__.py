@@ -1,1 +1,1 @@
-"""Process models for Lava's CPU simulator that several processes share."""
+"""Process models for Lava's CPU simulator, shared by several processes."""

@@ -1,4 +1,4 @@
-"""Model of a block: the sum of the processes inside."""
+"""Model of a block, which consists of its inner processes."""
 
 from lava.magma.core.decorator import requires, tag
 from lava.magma.core.model.sub.model import AbstractSubProcessModel
@@ -9,7 +9,7 @@ from lava.magma.core.resources import CPU
 @requires(CPU)
 @tag("fixed_pt")
 class BlockModel(AbstractSubProcessModel):
-    """A block has built its processes itself; Lava wants a model of it all the same."""
+    """Empty model, required by Lava; the block builds its processes itself."""
 
     def __init__(self, proc: AbstractProcess) -> None:
         """Add nothing."""

@@ -1,8 +1,8 @@
-"""Counts of one step, compiled (numba); docs/arithmetic.md, sections 4 and 5.
+"""Compiled counts of one step (numba); docs/arithmetic.md, sections 4 and 5.
 
-A draw in NumPy takes most of a neuron's step: a hundred calls for 512 numbers.
-`ipvae.network.rules.poisson.draw` and `ipvae.network.rules.random_source.uniforms` are the same,
-readable.
+In NumPy a draw takes most of a neuron's step: a hundred calls for 512 numbers.
+`ipvae.network.rules.poisson.draw` and `ipvae.network.rules.random_source.uniforms` are the
+readable equivalents.
 """
 
 import numpy as np
@@ -43,7 +43,7 @@ def draw_counts(
     table : (481, 27) int32
         `ipvae.network.rules.poisson.thresholds`.
     count_max : int
-        Of the payload.
+        Largest count of the payload.
 
     Returns
     -------
@@ -82,6 +82,6 @@ def draw_counts(
 
 
 def prepare() -> None:
-    """Compile, or take from the cache, here: processes that are forked from this one have it."""
+    """Compile or load from the cache in this process, for the processes forked from it."""
     word, words = np.uint32(0), np.zeros(1, dtype=np.uint32)
     draw_counts(np.zeros(1, dtype=np.int32), word, word, words, words, 0, thresholds(), 1)

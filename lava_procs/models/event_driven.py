@@ -1,8 +1,8 @@
-"""An event-driven model of Lava's own Dense for the CPU simulator, bit-exact to the stock one.
+"""Event-driven model of Lava's Dense for the CPU simulator, bit-exact to the stock model.
 
-The stock model multiplies its whole matrix by each message. This one adds the columns of
-the inputs that are not zero: a tenth of the work at a tenth of the activity. A run
-configuration selects it for Dense (`ipvae.lava_procs.configuration`); networks stay as they are.
+The stock model multiplies its whole matrix by each message. This one adds the columns of nonzero
+inputs: a tenth of the work at a tenth of the activity. A run configuration selects it for Dense
+(`ipvae.lava_procs.configuration`), without changes to networks.
 """
 
 # Lava declares ports and variables by assigning a LavaPyType to them.
@@ -17,22 +17,21 @@ from lava.proc.dense.process import Dense
 from lava.utils.weightutils import clip_weights, determine_sign_mode, truncate_weights
 
 EXACT_IN_FLOAT32 = 2**24
-"""Integers up to this size, and sums of them in any order, are exact in float32."""
+"""Integers up to this magnitude, and their sums in any order, are exact in float32."""
 
 
 WHOLE_ABOVE = 7
-"""If more than one input in so many is active, the product with all columns is faster."""
+"""Inverse of the active fraction of inputs above which the full product is faster."""
 
 
 @implements(proc=Dense, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("bit_accurate_loihi", "fixed_pt")
 class PyDenseEventDriven(AbstractPyDenseModelBitAcc):
-    """Send what was accumulated, receive, accumulate the columns of nonzero inputs.
+    """Send the accumulated input, receive, and accumulate the columns of nonzero inputs.
 
-    Weights are clipped and truncated by Lava's own functions, as in the stock model. Sums are
-    taken in float32 where a bound shows that none exceeds 2**24, else in int32, which wraps as
-    the stock model does.
+    Lava's own functions clip and truncate weights, as in the stock model. Sums are in float32 where
+    a bound proves that none exceeds 2**24, else in int32, which wraps as in the stock model.
     """
 
     def run_spk(self) -> None:
@@ -46,7 +45,7 @@ class PyDenseEventDriven(AbstractPyDenseModelBitAcc):
         self.a_buff = self._shifted(self.accumulated(received))
 
     def _take_weights(self) -> None:
-        """Bring the weights to the grid, once."""
+        """Convert the weights to the hardware grid, once."""
         bits = self.proc_params.get("num_weight_bits", 8)
         sign_mode = self.proc_params.get("sign_mode") or determine_sign_mode(self.weights)
         self.weights = truncate_weights(
@@ -59,7 +58,7 @@ class PyDenseEventDriven(AbstractPyDenseModelBitAcc):
         self.weights_set = True
 
     def accumulated(self, received: np.ndarray) -> np.ndarray:
-        """Weights times a message: (n_in,) int or bool -> (n_out,) int32."""
+        """Return weights times a message: (n_in,) int or bool -> (n_out,) int32."""
         active = received.nonzero()[0]
         values = received[active].astype(np.int64)
         if self._reach * int(np.abs(values).sum()) > EXACT_IN_FLOAT32:

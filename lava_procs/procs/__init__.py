@@ -1,4 +1,4 @@
-"""Lava processes, one folder each: Lava imports every file that lies beside a process."""
+"""Lava processes, one folder each, since Lava imports every file in the folder of a process."""
 
 from ipvae.lava_procs.lava_repairs import repair_lava
 

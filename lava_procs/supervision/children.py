@@ -1,7 +1,7 @@
-"""What Lava's processes do when a signal comes, when their parent dies, and when they are asked.
+"""Signal handling, parent death and stack queries in Lava's child processes.
 
-Lava forks them from the host, whose handlers and blocked signals they would otherwise keep.
-Everything here is done in the child before anything else; it needs fork (Linux, macOS).
+Lava forks them from the host, so they would otherwise inherit its handlers and blocked signals.
+All of this runs first in a child; it requires fork (Linux, macOS).
 """
 
 import contextlib
@@ -26,7 +26,7 @@ _ANSWER_SECONDS, _POLL_SECONDS = 0.5, 0.01
 
 
 class _Fork(threading.local):
-    """What a thread has set up for the children that it forks now."""
+    """Settings of a thread for the children that it is forking."""
 
     starts: bool = False
     parent: int
@@ -39,10 +39,10 @@ _fork = _Fork()
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Have SIGINT and SIGTERM wait until the block is done, if this is the main thread.
+    """Delay SIGINT and SIGTERM until the end of the block, in the main thread.
 
-    Their handlers are exchanged: blocking them would leave them to other threads (of NumPy, of
-    Lava's ports), and Python would act on them here all the same.
+    Their handlers are replaced. Blocking the signals would pass them to other threads (of NumPy, of
+    Lava's ports), and Python would still handle them here.
     """
     came: list[int] = []
     before = {}
@@ -64,14 +64,14 @@ def uninterrupted() -> Iterator[None]:
 
 @contextlib.contextmanager
 def starting(stacks: "Stacks") -> Iterator[None]:
-    """Fork children that are deaf to SIGINT and SIGTERM, and are killed when their parent ends.
+    """Fork child processes that ignore SIGINT and SIGTERM, and are killed when their parent ends.
 
-    Ctrl-C reaches a whole group: the parent alone answers, and ends the others in order. That
-    they are killed when it cannot holds on Linux, if its main thread has started them.
+    Ctrl-C reaches a whole process group; only the parent handles it, and ends the others in order.
+    If the parent is killed, Linux kills the children that its main thread has started.
     """
     with uninterrupted():
         _fork.starts, _fork.parent, _fork.stacks = True, os.getpid(), stacks.file
-        # The kernel takes the end of the thread that forked for the end of the parent.
+        # The kernel treats the end of the forking thread as the end of the parent.
         _fork.in_main_thread = threading.current_thread() is threading.main_thread()
         try:
             yield
@@ -80,16 +80,16 @@ def starting(stacks: "Stacks") -> Iterator[None]:
 
 
 def _behave() -> None:
-    """Do in a child what `starting` promises."""
+    """Apply the settings of `starting` in a child."""
     if not _fork.starts:
-        return  # something else of the host's
+        return  # another child of the host
     _fork.starts = False
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     faulthandler.register(signal.SIGUSR1, file=_fork.stacks, all_threads=False)
     if _prctl is not None and _fork.in_main_thread:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != _fork.parent:  # it died before the kernel knew
+        if os.getppid() != _fork.parent:  # the parent died before prctl
             os._exit(1)
 
 
@@ -99,7 +99,7 @@ if CAN_FORK:
 
 @dataclass(frozen=True)
 class Place:
-    """Innermost function of a process that is not Python's own threading."""
+    """Innermost function of a process outside Python's own threading."""
 
     file: str
     line: str
@@ -107,7 +107,7 @@ class Place:
 
     @property
     def waits(self) -> bool:
-        """Whether it waits for another process: for a message, or for room to send one."""
+        """True if the process waits for another: for a message, or for space to send one."""
         return os.path.basename(self.file) == "pypychannel.py"
 
     def __str__(self) -> str:
@@ -115,17 +115,17 @@ class Place:
 
 
 class Stacks:
-    """Where children write their stack when they get SIGUSR1, whatever they are doing."""
+    """File to which children write their stack on SIGUSR1, in any state."""
 
     def __init__(self) -> None:
         self.file: Any = tempfile.TemporaryFile("ab+", buffering=0)  # noqa: SIM115
 
     def close(self) -> None:
-        """Close the file; the children have it still."""
+        """Close the file here; it stays open in the children."""
         self.file.close()
 
     def ask(self, pid: int) -> Place | None:
-        """Return where a process stands; None if it does not answer (it may be stopped)."""
+        """Return the place of a process; None if it does not answer (it may be stopped)."""
         if not CAN_FORK:
             return None
         descriptor = self.file.fileno()
@@ -141,7 +141,7 @@ class Stacks:
 
 
 def _place(stack: str) -> Place | None:
-    """Read faulthandler's lines: File "threading.py", line 320 in wait."""
+    """Parse faulthandler's lines: File "threading.py", line 320 in wait."""
     for line in stack.splitlines():
         file, found, rest = line.strip().removeprefix('File "').partition('", line ')
         if found and os.path.basename(file) != "threading.py":

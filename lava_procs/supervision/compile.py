@@ -1,4 +1,4 @@
-"""Compile a Lava process and start what it consists of; end it whatever state it is in."""
+"""Compile a Lava process, start its operating-system processes, and end them in any state."""
 
 import contextlib
 import logging
@@ -16,12 +16,12 @@ from ipvae.lava_procs.supervision.resources import reserve
 
 
 class SupervisedRuntime(Runtime):
-    """Lava's runtime; it leaves to us to wait for its processes' word that they were built.
+    """Lava's runtime, without its own wait for the processes' report that they are built.
 
     Attributes
     ----------
     words : list of Queue
-        One for each actor: what it raised while it was built, or None.
+        One for each actor: the exception raised while it was built, or None.
     """
 
     def __init__(self, executable: Any, loglevel: int) -> None:
@@ -29,19 +29,19 @@ class SupervisedRuntime(Runtime):
         self.words: list[Any] = []
 
     def _build_processes(self) -> None:
-        """Start the processes, with all the memory that they share."""
+        """Start the processes, with all their shared memory."""
         infrastructure: Any = self._messaging_infrastructure
         reserve(infrastructure.smm)
         super()._build_processes()
 
     def _start_ports(self) -> None:
-        """Start the ports: the last step before Lava would wait, for ever if one has died."""
+        """Start the ports, the last step before Lava's wait, which never ends if a process died."""
         super()._start_ports()
         self.words, self.exception_q = self.exception_q, []
 
 
 def compiled(process: Any, configuration: Any) -> SupervisedRuntime:
-    """Compile a process; nothing is started yet."""
+    """Compile a process without starting it."""
     handlers = logging.getLogger("lava.magma.compiler.compiler").handlers
     before = list(handlers)
     executable = process.compile(configuration, None)
@@ -53,16 +53,16 @@ def compiled(process: Any, configuration: Any) -> SupervisedRuntime:
 
 
 def start(runtime: SupervisedRuntime, stacks: Stacks) -> None:
-    """Start all processes, without waiting until they are built."""
+    """Start all processes; do not wait until they are built."""
     with starting(stacks):
         runtime.initialize()
 
 
 def tear_down(process: Any, pipes: list[Any], stacks: Stacks) -> None:
-    """End a network whatever state it is in, with its external `pipes`; never waits for an answer.
+    """End a network in any state, with its external `pipes`, without waiting for an answer.
 
-    Its processes hold nothing that is needed any more, so they are killed: asking them to
-    stop would wait for ever if one of them has died.
+    No data in its processes are needed any more, so they are killed: a request to stop would block
+    without limit if one of them has died.
     """
     with uninterrupted():
         runtime = process._runtime
@@ -82,7 +82,7 @@ def tear_down(process: Any, pipes: list[Any], stacks: Stacks) -> None:
 
 
 def _ends_of(pipes: list[Any]) -> list[Any]:
-    """Our ends of external pipes, as far as they were made."""
+    """Return the host's ends of external pipes, as far as they exist."""
     names = ("external_pipe_csp_send_port", "external_pipe_csp_recv_port")
     ends = [getattr(pipe, name, None) for pipe in pipes for name in names]
     return [end for end in ends if end is not None]
@@ -98,7 +98,7 @@ def _end_actors(actors: list[Any]) -> None:
 
 
 def _free(memory: Any) -> None:
-    """Free the shared memory, even if the process that keeps it was stopped or has died."""
+    """Free the shared memory, even if its manager process was stopped or has died."""
     if memory is None:
         return
     files, manager = list(memory._shared_memory_handles), memory._manager
@@ -114,14 +114,14 @@ def _free(memory: Any) -> None:
 
 
 def _forget(process: Any) -> None:
-    """Take a network out of Lava's lists, which would keep it and its weights for ever."""
+    """Remove a network from Lava's lists, which would keep it and its weights in memory."""
     family, processes, variables = _family(process), ProcessServer(), VarServer()
     processes.processes = [one for one in processes.processes if id(one) not in family]
     variables.vars = [one for one in variables.vars if id(one.process) not in family]
 
 
 def _family(process: Any) -> set[int]:
-    """Identities of a process and of those that it holds, and they hold."""
+    """Identities of a process and, recursively, of its inner processes."""
     found, next_ones = set(), [process]
     while next_ones:
         one = next_ones.pop()

@@ -1,4 +1,4 @@
-"""A sign of life of our own models: what each is doing, written where the host can read it."""
+"""Heartbeat of ipvae's models: their current phase, written where the host can read it."""
 
 import mmap
 import time
@@ -20,15 +20,15 @@ _IMAGES, _STEP, _PHASE, _CLOCK = range(4)
 
 @dataclass(frozen=True)
 class Sign:
-    """What a model was doing when it last gave a sign of life.
+    """State of a model at its last heartbeat.
 
     Attributes
     ----------
     image : 0-based, counted since the network was built; -1 before the first
-    step : of the chip, counted from the image's first; those of one update are
-        `ipvae.network.schedule` periods long
+    step : of the chip, counted from the image's first; an update takes
+        one period of `ipvae.network.schedule`
     phase : one of PHASES
-    seconds : on the clock of `time.monotonic`; 0 if there was no sign yet
+    seconds : on the clock of `time.monotonic`; 0 before the first heartbeat
     """
 
     image: int
@@ -37,17 +37,17 @@ class Sign:
     seconds: float
 
     def __str__(self) -> str:
-        """Say where it stood."""
+        """Describe the state for messages."""
         if self.image < 0:
             return f"before its first image, phase '{self.phase}'"
         return f"in step {self.step} of image {self.image}, phase '{self.phase}'"
 
 
 class Heartbeat:
-    """Memory that one model writes and the host reads; a mark costs about 0.2 us.
+    """Memory that one model writes and the host reads; a mark takes about 0.2 us.
 
-    Made by the host before the model's process is forked: the memory is anonymous, so it has
-    neither file nor descriptor, and is gone with the last process that has it.
+    The host makes it before the model's process is forked. The memory is anonymous: it has neither
+    file nor descriptor, and is freed with the last process that maps it.
     """
 
     def __init__(self) -> None:
@@ -60,12 +60,12 @@ class Heartbeat:
         self._words[_STEP] = step
 
     def mark(self, phase: str) -> None:
-        """Say what is done from now on."""
+        """Record the phase that begins now."""
         words = self._words
         words[_PHASE] = _CODE[phase]
         words[_CLOCK] = time.monotonic_ns()
 
     def read(self) -> Sign:
-        """Return the last sign."""
+        """Return the last heartbeat."""
         images, step, phase, clock = self._words[:4]
         return Sign(images - 1, step, PHASES[phase], clock * 1e-9)

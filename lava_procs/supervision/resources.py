@@ -1,6 +1,6 @@
-"""Open files and shared memory that a Lava network takes: refused in one line where they are short.
+"""Files and shared memory of a Lava network; a one-line error where they are insufficient.
 
-Lava finds out too late: a write to shared memory for which there is no room kills its process.
+Lava detects it too late: a write to shared memory without space kills its process.
 """
 
 import errno
@@ -13,11 +13,11 @@ from ipvae.errors import BackendError
 
 SHARED_MEMORY, OPEN_FILES = "/dev/shm", "/dev/fd"
 FILES_OF_A_PROCESS, FILES_OF_A_CHANNEL = 10, 2
-"""Descriptors that Lava opens in the host, as measured, rounded up."""
+"""Descriptors that Lava opens in the host: measured values, rounded up."""
 
 
 def require_files(executable: Any, backend: str) -> None:
-    """Raise BackendError if the host may not open the files that starting a network takes."""
+    """Raise BackendError if the host's limit of open files is too low to start a network."""
     channels = len(executable.channel_builders) + len(executable.sync_channel_builders)
     processes = len(executable.proc_builders) + len(executable.runtime_service_builders)
     needed = FILES_OF_A_CHANNEL * channels + FILES_OF_A_PROCESS * processes
@@ -31,14 +31,14 @@ def require_files(executable: Any, backend: str) -> None:
 
 
 def reserve(memory: Any) -> None:
-    """Take the room of shared memory now; OSError where there is none, not a crash later."""
+    """Allocate the shared memory now; OSError if there is no space, instead of a later crash."""
     if hasattr(os, "posix_fallocate"):
         for file in memory._shared_memory_handles:
             os.posix_fallocate(file._fd, 0, file.size)
 
 
 def explained(error: Exception, backend: str) -> BackendError | None:
-    """Return the error of a machine that is short of something, None where that is not why."""
+    """Return the error for exhausted resources of the machine; None for another cause."""
     if not isinstance(error, (OSError, MemoryError)):
         return None
     if isinstance(error, FileNotFoundError) and not os.path.isdir(SHARED_MEMORY):

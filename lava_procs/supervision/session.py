@@ -1,4 +1,4 @@
-"""A Lava network that was compiled and started: watched while it runs, ended whatever happens."""
+"""Compiled and started Lava network: watched while it runs, and ended in any case."""
 
 import contextlib
 import logging
@@ -15,7 +15,7 @@ from ipvae.lava_procs.supervision.watchdog import IF_SLOW, Watchdog
 
 @contextlib.contextmanager
 def log_handlers_kept() -> Iterator[None]:
-    """Make Lava processes without the log handler that each of them adds."""
+    """Make Lava processes without adding a log handler for each of them."""
     before = list(logging.root.handlers)
     try:
         yield
@@ -24,32 +24,32 @@ def log_handlers_kept() -> Iterator[None]:
 
 
 class LavaSession:
-    """The processes of a network, from compilation to their end.
+    """Processes of a network, from compilation to their end.
 
-    They end by `close`, on an error of any method, when this is garbage-collected, and when the
-    interpreter exits.
+    They are ended by `close`, on an error in any method, when the session is garbage-collected, and
+    when the interpreter exits.
 
     Parameters
     ----------
     process : AbstractProcess
-        Not compiled yet.
+        Process, not yet compiled.
     configuration : RunConfig
-        Of Lava; it selects the models.
+        Lava's configuration, which selects the models.
     pipes : list of ports
-        Flagged as external.
+        Ports that are flagged as external.
     blocks : dict of layer's name -> block
-        Whose parts messages name by layer.
+        Blocks whose parts are named by layer in messages.
     timeout : float, seconds
-        Longest time without a sign of life.
+        Longest time without a heartbeat.
     backend : str
         Name of the backend in messages.
     advice : str
-        What messages say of a network that may only be slow.
+        Advice in messages about a network that may only be slow.
 
     Raises
     ------
     BackendError
-        If the configuration refuses a model, or this machine is short of files or memory.
+        If the configuration rejects a model, or this machine is out of files or memory.
     HungBackendError
         If the network cannot be built.
     """
@@ -70,7 +70,7 @@ class LavaSession:
         self._end: Finalize | None = None
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of packages that Lava imports as it compiles
+                warnings.simplefilter("ignore")  # of packages imported by Lava
                 runtime, stacks = compiled(process, configuration), Stacks()
                 self._end = Finalize(self, tear_down, (process, pipes, stacks), exitpriority=1)
                 require_files(runtime._executable, backend)
@@ -104,7 +104,7 @@ class LavaSession:
             )
 
     def start(self, n_steps: int) -> None:
-        """Let all processes run so many steps of the chip, without waiting for them."""
+        """Start a number of chip steps in all processes, without waiting for them."""
         from lava.magma.core.run_conditions import RunSteps
 
         self._process.run(RunSteps(n_steps, blocking=False))
@@ -114,10 +114,10 @@ class LavaSession:
         self.watch.wait(ports)
 
     def finish(self) -> None:
-        """Wait until the steps are done; see `Watchdog.finish`."""
+        """Wait for the end of the steps; see `Watchdog.finish`."""
         self.watch.finish(self.runtime)
 
     def close(self) -> None:
-        """End all processes and free the shared memory, in whatever state they are."""
+        """End all processes and free the shared memory, in any state of the processes."""
         if self._end is not None:
             self._end()

@@ -1,7 +1,7 @@
-"""Watch a running Lava network: see a dead process at once and a silent one in time.
+"""Watchdog of a running Lava network: detects a dead process at once and a silent one in time.
 
-Lava's blocking run() waits for ever when a process raises, dies or sleeps. Here the host
-sleeps until a message comes, and looks after the processes meanwhile.
+Lava's blocking run() never returns if a process raises, dies or sleeps. Here the host sleeps until
+a message arrives, and checks the processes in between.
 """
 
 import contextlib
@@ -15,20 +15,20 @@ from ipvae.lava_procs.supervision.children import Place, Stacks
 from ipvae.lava_procs.supervision.heartbeat import Heartbeat
 
 TIMEOUT_SECONDS = 120.0
-"""Longest time without a sign of life before a network counts as hung."""
+"""Longest time without a heartbeat before a network counts as hung."""
 
 POLL_SECONDS = 0.02
-"""How often the processes are looked after; messages end the wait at once."""
+"""Interval between checks of the processes; messages end the wait immediately."""
 
 IF_SLOW = "if the network is only slow, give a longer timeout="
-"""Advice about a network that gave no sign, where the user can give a time limit."""
+"""Advice about a network without heartbeat, if the user can give a time limit."""
 
 _REASON_SECONDS = 1.0
 _MOST_NAMED = 3
 
 
 def require_timeout(seconds: float) -> None:
-    """Raise InputError unless a network can be watched with this time limit."""
+    """Raise InputError unless the time limit is valid."""
     if not seconds > 0:
         raise InputError(f"timeout: found {seconds:g} s, allowed above 0; 120 is the default")
 
@@ -45,8 +45,8 @@ class Actor:
 
     Attributes
     ----------
-    name : as messages name it
-    heartbeat : of our own models; else None
+    name : its name in messages
+    heartbeat : for ipvae's models; else None
     """
 
     def __init__(self, name: str, process: Any, heartbeat: Heartbeat | None) -> None:
@@ -54,22 +54,22 @@ class Actor:
 
     @property
     def pid(self) -> int:
-        """Number of the process."""
+        """Identifier of the process (PID)."""
         return self._process.pid
 
     @property
     def is_alive(self) -> bool:
-        """Whether it still runs, or sleeps, or is stopped."""
+        """True if it runs, sleeps or is stopped."""
         return self._process.is_alive()
 
     @property
     def where(self) -> str:
-        """Where it stood last, if it is a model of ours."""
+        """State at the last heartbeat; '' for a model without one."""
         return "" if self.heartbeat is None else f" {self.heartbeat.read()}"
 
     @property
     def reason(self) -> str:
-        """Why it died: last line of its traceback, or how it ended; '' if it ended well."""
+        """Cause of death: last line of its traceback, or exit code; '' after a normal end."""
         with contextlib.suppress(Exception):
             if self._process.exception:
                 lines = str(self._process.exception[1]).strip().splitlines()
@@ -79,20 +79,20 @@ class Actor:
 
 
 class Watchdog:
-    """Over all processes of one network.
+    """Watchdog over all processes of one network.
 
     Parameters
     ----------
     runtime : Runtime
-        Its processes are started.
+        Runtime with started processes.
     blocks : dict of layer's number -> LayerBlock
     stacks : Stacks
     timeout : float, seconds
-        Longest time without a sign of life.
+        Longest time without a heartbeat.
     backend : str
-        Its name in messages.
+        Name of the backend in messages.
     advice : str
-        What to do where a network is only slow.
+        Remedy for a network that is only slow.
     """
 
     def __init__(
@@ -122,16 +122,16 @@ class Watchdog:
         ]
 
     def built(self, words: list[Any]) -> None:
-        """Wait until every process is built; take from `words` what each raised, or None.
+        """Wait until every process is built; `words` contain what each raised, or None.
 
         Raises
         ------
         HungBackendError
-            If one raised or died, or did not get ready in time.
+            If one raised, died, or was not ready in time.
         """
         doing = "while the network was built"
         while words:
-            word = words.pop()  # and with it its pipe
+            word = words.pop()  # this releases its pipe too
             self._wait(lambda word=word: not word.empty(), doing)
             error = word.get()
             if error is not None:
@@ -146,7 +146,7 @@ class Watchdog:
         Raises
         ------
         HungBackendError
-            If a process has died, or none of our models gave a sign for `timeout` seconds.
+            If a process has died, or no model gave a heartbeat for `timeout` seconds.
         """
         ports = list(ports)
         for port in ports:
@@ -158,12 +158,12 @@ class Watchdog:
                 port.observer = None
 
     def finish(self, runtime: Any) -> None:
-        """Wait until the runtime service says that the run is done.
+        """Wait until the runtime service reports the end of the run.
 
         Raises
         ------
         HungBackendError
-            As `wait`; or if a process raised in a run's last step.
+            As `wait`, or if a process raised in the last step of a run.
         """
         from lava.magma.runtime.mgmt_token_enums import MGMT_RESPONSE, enum_equal
 
@@ -188,7 +188,7 @@ class Watchdog:
         return HungBackendError(f"backend '{self._backend}': {what}; all were stopped{advice}")
 
     def _dead(self, doing: str) -> str:
-        """Say who died first: others end well because of it, perhaps before it is gone."""
+        """Name the process that died first: others then end normally, perhaps before it is gone."""
         end = time.monotonic() + _REASON_SECONDS
         while True:
             dead = [actor for actor in self.actors if not actor.is_alive]
@@ -200,7 +200,7 @@ class Watchdog:
         return f"{first.name} died{where}{first.reason or ' (exit code 0)'}"
 
     def _hung(self, doing: str) -> str:
-        """Say who hangs: whoever is not merely waiting for another process."""
+        """Name the hung processes, except those waiting for another process."""
         places = {actor: self._stacks.ask(actor.pid) for actor in self.actors if actor.is_alive}
         hung = {actor: place for actor, place in places.items() if place is None or not place.waits}
         silent = f"gave no sign for {self._timeout:g} s"
@@ -215,7 +215,7 @@ class Watchdog:
         return "; ".join(parts) + ("" if ours else self._meanwhile())
 
     def _meanwhile(self) -> str:
-        """Where that model of ours stood which was silent longest, when another is to blame."""
+        """Describe the model that has been silent longest, if another process is the cause."""
         ours = [(actor.heartbeat.read().seconds, actor) for actor in self.actors if actor.heartbeat]
         if not ours:
             return ""
@@ -228,7 +228,7 @@ def _at(place: Place | None) -> str:
 
 
 def _of_layers(processes: list[Any], blocks: dict[str, Any]) -> list[str]:
-    """' of layer N' for each process that a block has; '' for others."""
+    """Return ' of layer N' for each process of a block, '' for others."""
     of_layer = {
         id(part): f" of layer {number}"
         for number, block in blocks.items()

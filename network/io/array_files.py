@@ -1,7 +1,7 @@
-"""NumPy's array files, .npy and .npz, read without trusting them.
+"""Reader for NumPy's array files, .npy and .npz, that does not trust their contents.
 
-A header is compared with the bytes that are there before memory is taken for its array. Large
-.npy files stay on the disk (`numpy.memmap`): only the part that is used is read.
+A header is compared with the number of bytes in the file before memory is allocated. Large .npy
+files stay on disk (`numpy.memmap`), and only the part in use is read.
 """
 
 import os
@@ -21,14 +21,14 @@ from ipvae.network.io.hdf5_child import shown
 
 MOST_DIMENSIONS = 8
 MOST_ARCHIVE_BYTES = 2**31
-"""Of all arrays that are read from an archive: a small archive may expand a thousandfold."""
+"""Limit for all arrays read from an archive: a small archive can expand a thousandfold."""
 STAYS_ON_DISK = 2**26
-"""Bytes from which an .npy file is not read as a whole."""
+"""Size in bytes from which an .npy file is mapped and not read into memory."""
 
 _MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 10_000
 _END = struct.Struct("<4s4H2LH")
-"""End of a zip archive; the fifth number counts its members, or says that there are many."""
+"""End of a zip archive; the fifth number is its count of members, or a mark for too many."""
 _MANY = 0xFFFF
 _PARTS = [
     re.compile(r"""['"]descr['"]\s*:\s*['"]([^'"]*)['"]"""),
@@ -41,7 +41,7 @@ _NUMBERS = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 
 @dataclass(frozen=True)
 class _Header:
-    """What an array file declares, and where its numbers begin."""
+    """Type and shape that an array file declares, and the offset of its numbers."""
 
     dtype: np.dtype
     shape: tuple[int, ...]
@@ -58,12 +58,12 @@ def read_npy(path: str | Path) -> np.ndarray:
 
     Returns
     -------
-    array of any shape, in the machine's byte order; if it is large an array on the disk, as stored
+    array of any shape, in the machine's byte order; a large one is on disk, as stored
 
     Raises
     ------
     InputError
-        If the file is missing, damaged, contradicts itself or holds anything but numbers.
+        If the file is missing, damaged, inconsistent or contains anything but numbers.
     """
     with open_file(path, InputError) as file:
         size = os.fstat(file.fileno()).st_size
@@ -85,23 +85,23 @@ def read_npz(
     error: type[IpvaeError] = FormatError,
     most: int = MOST_ARCHIVE_BYTES,
 ) -> dict[str, np.ndarray]:
-    """Read arrays of an .npz file.
+    """Read selected arrays of an .npz file.
 
     Parameters
     ----------
     path : str or Path
     choose : callable
-        Takes the names of all arrays, returns those to read, or raises an error.
-    error : class of the error where the file cannot be opened
+        Receives the names of all arrays and returns the names to read, or raises an error.
+    error : class of the error for a file that cannot be opened
     most : int
-        Largest sum of their sizes in bytes.
+        Largest total size in bytes.
 
     Raises
     ------
     IpvaeError
         Of class `error`: as `ipvae.files.open_file`.
     InputError
-        If the file is damaged, contradicts itself, or holds anything but numbers.
+        If the file is damaged, inconsistent, or contains anything but numbers.
     """
     with open_file(path, error) as file:
         try:
@@ -116,7 +116,7 @@ def read_npz(
             raise
         except MemoryError as problem:
             raise InputError(f"{path}: its arrays do not fit into memory") from problem
-        except Exception as problem:  # zipfile and what it reads have no common class
+        except Exception as problem:  # zipfile and its decoders have no common error class
             raise InputError(f"{path}: not an .npz file of numbers ({shown(problem)})") from problem
 
 
@@ -141,13 +141,13 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
             array = _contents(stream, _header(stream, info.file_size))
         except ValueError as error:
             raise ValueError(f"{info.filename[:80]!r}: {error}") from error
-        if stream.read(1):  # and at the end zipfile compares the checksum
+        if stream.read(1):  # zipfile compares the checksum at the end
             raise ValueError(f"{info.filename[:80]!r} is longer than the archive declares")
     return array
 
 
 def _header(stream: Any, size: int) -> _Header:
-    """Read a header; ValueError unless the file has just the bytes that it declares."""
+    """Read a header; ValueError unless the file has exactly the declared number of bytes."""
     start = stream.read(len(_MAGIC) + 2)
     if not start.startswith(_MAGIC) or len(start) < len(_MAGIC) + 2:
         raise ValueError("it does not begin as one")
@@ -170,7 +170,7 @@ def _header(stream: Any, size: int) -> _Header:
 
 
 def _declared(text: str) -> tuple[np.dtype, tuple[int, ...], bool]:
-    """Type, shape and order of a header's text, a dict in Python's notation."""
+    """Type, shape and order from a header's text, a dict in Python's notation."""
     found = [pattern.search(text) for pattern in _PARTS]
     if None in found:
         raise ValueError("its header is damaged, or it holds records")

@@ -1,7 +1,7 @@
-"""Datasets of a network file, and how they stand for a network; docs/format.md specifies them.
+"""Datasets of a network file and their conversion to a network; specified in docs/format.md.
 
-Version 1 holds one recurrent layer of Poisson neurons with 12 fraction bits, version 2 every
-network. A network is written in the oldest version that holds all of it.
+Version 1 can contain one recurrent layer of Poisson neurons with 12 fraction bits, version 2 any
+network. A network is written in the oldest version that can represent it.
 """
 
 import re
@@ -20,7 +20,7 @@ from ipvae.network.schedule import AnyLayer, ScheduledLayer
 
 VERSIONS = (1, 2)
 LATENCY = 1
-"""Steps of the chip from sending a message to its arrival."""
+"""Chip steps from sending a message to its arrival."""
 
 Spec = dict[str, tuple[str, int]]
 """Path -> (dtype, number of dimensions)."""
@@ -103,13 +103,13 @@ FIELDS_1: Spec = {
 """All datasets of a file of version 1, in the order in which they are written."""
 
 TABLES = {"ipvae/tables/ceiling": ceiling_table, "ipvae/tables/swish": swish_table}
-"""Stored where a neuron uses them."""
+"""Tables stored for neurons that use them."""
 
 _LAYER_PATH = re.compile(r"layer/([1-9][0-9]?)/(.+)")
 
 
 def version_of(network: IntNetwork) -> int:
-    """Return the oldest version of the format that holds all of a network."""
+    """Return the oldest version of the format that can represent a network."""
     layer = network.layer
     return (
         1
@@ -127,13 +127,13 @@ def version_of(network: IntNetwork) -> int:
 
 
 def expected_fields(version: int, datasets: dict[str, tuple[np.dtype, tuple]]) -> Spec:
-    """Return the datasets that a file must have, by what it says it holds.
+    """Return the datasets that a file must have, derived from the names in it.
 
     Parameters
     ----------
     version : int
     datasets : dict of path -> (dtype, shape)
-        As found in the file. Which layers there are, of which kind, is read off the names.
+        As found in the file. The names determine the layers and their kinds.
     """
     if version == 1:
         return FIELDS_1
@@ -162,7 +162,7 @@ def _of_layer(i: int, neuron: Spec, datasets: dict[str, tuple[np.dtype, tuple]])
 
 
 def to_fields(network: IntNetwork, version: int | None = None) -> dict[str, np.ndarray]:
-    """All datasets of a network's file, in the given version or the oldest that holds it."""
+    """All datasets of a network's file, in the given version or the oldest possible one."""
     version = version_of(network) if version is None else version
     values = _common_values(network)
     if network.draws:
@@ -208,7 +208,7 @@ def _common_values(network: IntNetwork) -> dict[str, Any]:
 
 
 def _layer_values(name: str, layer: AnyLayer, n_pixels: int, version: int) -> dict[str, Any]:
-    """The group of one layer. With one kind of weights it is dense, with both dense_rec."""
+    """Group of one layer: dense with one kind of weights, dense_rec with both."""
     both = layer.weight is not None and layer.weight_rec is not None
     weight = layer.weight_rec if layer.weight is None else layer.weight
     hears = n_pixels if layer.weight is not None else layer.n_neurons
@@ -229,7 +229,7 @@ def _layer_values(name: str, layer: AnyLayer, n_pixels: int, version: int) -> di
 
 
 def neuron_fields(layer: AnyLayer, version: int = 1) -> dict[str, Any]:
-    """The `neuron` group, under lava-dl's names where it has one."""
+    """Datasets of the `neuron` group, under lava-dl's names where lava-dl has one."""
     if isinstance(layer, GradedLayer):
         return {
             "type": [b"GRADED"],
@@ -279,12 +279,12 @@ def _place_values(stage: ScheduledLayer) -> dict[str, Any]:
 
 
 def from_fields(version: int, fields: dict[str, np.ndarray]) -> IntNetwork:
-    """Build the network that datasets stand for; what they say twice is not compared here.
+    """Build a network from its datasets; redundant datasets are not compared here.
 
     Raises
     ------
     DescriptionError, ValueError, RecursionError
-        If they stand for none.
+        If they do not describe a valid network.
     """
     numbers = sorted({int(m[1]) for m in map(_LAYER_PATH.fullmatch, fields) if m})
     if not numbers or numbers != list(range(1, len(numbers) + 1)):

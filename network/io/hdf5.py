@@ -1,8 +1,8 @@
-"""Read HDF5 files without trusting them.
+"""Reader for HDF5 files that does not trust their contents.
 
-HDF5's C library is not made for hostile bytes. Files that this process has not
-written are opened in a child process with limits on time and memory; what comes
-back are plain arrays whose names, types and sizes were approved before.
+HDF5's C library is not designed for malicious files. A child process with limits on time and
+memory opens all files that come from outside this process. It returns plain arrays whose names,
+types and sizes were approved before.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from ipvae.files import require_file
 from ipvae.network.io import hdf5_child
 
 SECONDS, BYTES_PER_SECOND = 60, 10_000_000
-"""Longest time for a file: a start, and a rate that any disk keeps up with."""
+"""Time limit for a file: a constant for the start, and a rate that any disk reaches."""
 
 _HEADER_BYTES = 64 << 20
 Approve = Callable[[dict[str, tuple[np.dtype, tuple[int, ...]]], dict[str, dict]], None]
@@ -47,29 +47,29 @@ def read_datasets(
     ----------
     path : Path
     approve : callable (datasets, attributes) -> None
-        Gets {path: (dtype, shape)} and {group: {name: value}} before any content is read;
-        raises FormatError if it does not want them.
+        Receives {path: (dtype, shape)} and {group: {name: value}} before any content is read;
+        raises FormatError to reject the file.
     attributes : dict of group -> names
-        Scalar attributes to hand to `approve`.
+        Scalar attributes to pass to `approve`.
     most : int
         Largest number of datasets and groups.
     gzip : bool
         Allow compressed datasets.
     singles : bool
-        Allow single values that are true or false (read as 1 and 0) or text of any length.
+        Allow single values that are boolean (read as 1 and 0) or text of any length.
     texts : int
-        Largest number of such texts in one dataset.
+        Largest number of texts in one dataset.
     trusted : bool
-        This process wrote the bytes: read them here.
+        The file was written by this process and is read without a child process.
 
     Returns
     -------
-    dict of path -> array, writable nowhere
+    dict of path -> read-only array
 
     Raises
     ------
     FormatError
-        If the file is not readable, not plain, not approved, or HDF5 fails on it.
+        If the file is not readable, not plain or not approved, or HDF5 fails on it.
     """
     size = require_file(path)
     seconds = SECONDS + size / BYTES_PER_SECOND
@@ -118,7 +118,7 @@ def _read_in_child(path: Path, wanted: dict, approve: Approve) -> dict[str, np.n
                 name: np.empty(shape, dtype)
                 for name, (dtype, shape) in _approved(header, approve).items()
             }
-            with contextlib.suppress(BrokenPipeError):  # it died; what is missing tells
+            with contextlib.suppress(BrokenPipeError):  # it died; the missing data show it
                 control.write(b"go\n")
                 control.flush()
             for array in fields.values():
@@ -130,7 +130,7 @@ def _read_in_child(path: Path, wanted: dict, approve: Approve) -> dict[str, np.n
 
 @contextlib.contextmanager
 def _child(path: Path, wanted: dict) -> Iterator[subprocess.Popen]:
-    """Start the child; end it, whatever happens."""
+    """Start the child process and end it in any case."""
     script = [sys.executable, hdf5_child.__file__, os.path.abspath(path), json.dumps(wanted)]
     one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     no_plugins = {"HDF5_PLUGIN_PRELOAD": "::", "HDF5_USE_FILE_LOCKING": "FALSE"}
@@ -167,7 +167,7 @@ def _header(path: Path, child: subprocess.Popen, source: Any) -> dict:
 
 
 def _fill(path: Path, child: subprocess.Popen, source: Any, array: np.ndarray) -> None:
-    """Receive the contents of one dataset."""
+    """Receive the contents of one dataset from the child process."""
     if not array.size:
         return
     target = array.data.cast("B")
@@ -179,7 +179,7 @@ def _fill(path: Path, child: subprocess.Popen, source: Any, array: np.ndarray) -
 
 
 def _end(child: subprocess.Popen) -> str:
-    """Say how a child that stopped talking ended."""
+    """Describe how a child process that stopped answering ended."""
     try:
         status = child.wait(timeout=5)
     except subprocess.TimeoutExpired:

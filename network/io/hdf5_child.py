@@ -1,14 +1,14 @@
-"""List the datasets of an HDF5 file, refuse what is not plain, stream the rest.
+"""List the datasets of an HDF5 file, reject those that are not plain, stream the rest.
 
-Run as a script by `hdf5.py` for files that this process has not written: HDF5's C
-library may crash, loop or ask for any amount of memory on bytes made to do so.
-Imports nothing of ours, so that it starts in a tenth of a second.
+`hdf5.py` runs it as a script for files from outside its process: malicious bytes can make HDF5's
+C library crash, loop or allocate any amount of memory. It imports no module of this project, so
+that it starts in a tenth of a second.
 """
 
 import os
 import sys
 
-if __name__ == "__main__":  # our folder, a script's first place, holds a trace.py; yours may too
+if __name__ == "__main__":  # sys.path[0], our folder, has a trace.py; yours may too
     _OTHERS = (os.path.dirname(__file__), os.getcwd())
     sys.path[:] = [p for p in sys.path if os.path.abspath(p) not in _OTHERS]
 
@@ -20,23 +20,23 @@ import h5py
 import numpy as np
 
 MEMORY_SLACK = 48 << 20
-"""Bytes that reading may take beyond the data themselves."""
+"""Bytes that reading may allocate beyond the data themselves."""
 GZIP_RATIO = 1032
-"""Deflate cannot shrink data further than this (RFC 1951)."""
+"""Largest ratio of deflate's compression (RFC 1951)."""
 MAX_DEPTH = 4
 FEW = 256
 _MAX_CHUNK = 16 << 20
 TEXT_BYTES = 64
-"""Text is cut here where HDF5 allows any length."""
+"""Length to which texts of variable length are cut."""
 _PLAIN_FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE}
 
 
 class RefusedError(ValueError):
-    """The file holds something that is not allowed; the message does not name the file."""
+    """The file contains something that is not allowed; the message does not name the file."""
 
 
 def shown(text: object) -> str:
-    """Text from a file, safe to print: what does not print is escaped, the rest cut at 200."""
+    """Text from a file, safe to print: unprintable characters escaped, at most 200 characters."""
     kept = (c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
     return "".join(kept)[:200]
 
@@ -44,7 +44,7 @@ def shown(text: object) -> str:
 def list_datasets(
     group: Any, most: int, gzip: bool, singles: bool = False, texts: int = 1
 ) -> dict[str, tuple[np.dtype, tuple]]:
-    """Find all datasets below a group. None is kept open: each would take 95 kB.
+    """Find all datasets below a group. Each is closed again, since an open one takes 95 kB.
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ def list_datasets(
     gzip : bool
         Allow chunked datasets compressed with gzip.
     singles : bool
-        Allow single values that are true or false, or text of any length up to TEXT_BYTES.
+        Allow single values that are boolean, or text of any length up to TEXT_BYTES.
     texts : int
-        Largest number of such texts in one dataset.
+        Largest number of texts in one dataset.
 
     Returns
     -------
@@ -65,8 +65,8 @@ def list_datasets(
     Raises
     ------
     RefusedError
-        At a link that is not a hard link, at what is neither a group nor a plain dataset,
-        and where there are too many of them.
+        At a link that is not a hard link, and at an object that is neither a group nor a plain
+        dataset. Also if there are too many of them.
     """
     found: dict[str, tuple[np.dtype, tuple]] = {}
     waiting, places = [""], set()
@@ -98,16 +98,15 @@ def list_datasets(
 
 
 def require_hard_link(parent: Any, name: str, full: str) -> None:
-    """Raise RefusedError if following a name would lead elsewhere, into another file even."""
+    """Raise RefusedError if a name is a link to elsewhere, for example into another file."""
     if not isinstance(parent.get(name, getlink=True), h5py.HardLink):
         raise RefusedError(f"/{shown(full)} is a soft or external link, allowed are none")
 
 
 def require_plain(name: str, dataset: Any, gzip: bool, texts: int = 0) -> None:
-    """Raise RefusedError unless a dataset holds, in this file, just what it declares.
+    """Raise RefusedError unless a dataset is stored in this file exactly as it declares.
 
-    With `texts` it may also be a single value that is true or false, or up to so many texts of
-    any length.
+    With `texts` it may also be a single boolean value, or up to `texts` texts of any length.
     """
     creation = dataset.id.get_create_plist()
     layout = creation.get_layout()
@@ -123,7 +122,7 @@ def require_plain(name: str, dataset: Any, gzip: bool, texts: int = 0) -> None:
     if dataset.shape is None or not (single or plain_type(dataset.dtype)):
         raise RefusedError(f"/{shown(name)} holds neither plain numbers nor plain strings")
     declared, stored = dataset.size * dataset.dtype.itemsize, dataset.id.get_storage_size()
-    if dataset.dtype.kind == "O":  # text of any length lies elsewhere; here is where
+    if dataset.dtype.kind == "O":  # text of any length is stored elsewhere; checked here
         return
     if contiguous and declared != stored:
         raise RefusedError(f"dataset /{shown(name)} stores less or more than it declares")
@@ -134,7 +133,7 @@ def require_plain(name: str, dataset: Any, gzip: bool, texts: int = 0) -> None:
 
 
 def plain_type(dtype: np.dtype) -> bool:
-    """Tell whether a type is an integer, a float or ASCII text of fixed length."""
+    """Return True for an integer, a float or ASCII text of fixed length."""
     if dtype.kind == "S":
         text = h5py.check_string_dtype(dtype)
         return text is None or text.encoding == "ascii"
@@ -142,7 +141,7 @@ def plain_type(dtype: np.dtype) -> bool:
 
 
 def streamed_type(dtype: np.dtype) -> np.dtype:
-    """Type in which contents leave this process: true and false as 1 and 0, any text as bytes."""
+    """Type in which contents are streamed: booleans as 1 and 0, any text as bytes."""
     if dtype.kind == "b":
         return np.dtype(np.uint8)
     if dtype.kind == "O" and h5py.check_string_dtype(dtype) is not None:
@@ -151,7 +150,7 @@ def streamed_type(dtype: np.dtype) -> np.dtype:
 
 
 def read_attributes(file: Any, wanted: dict[str, list[str]]) -> dict[str, dict[str, Any]]:
-    """Scalar attributes of groups, as numbers or text; what is missing is left out."""
+    """Scalar attributes of groups, as numbers or text; missing ones are omitted."""
     found: dict[str, dict[str, Any]] = {}
     for group, names in wanted.items():
         if group != "/" and file.get(group, getlink=True) is None:
@@ -177,8 +176,8 @@ def read_attributes(file: Any, wanted: dict[str, list[str]]) -> dict[str, dict[s
 
 
 def describe(file: Any, wanted: dict) -> dict:
-    """What `hdf5.py` asks of a file, as JSON data."""
-    # Attributes first: a newer version is then called newer, whatever it holds.
+    """Return the description that `hdf5.py` requests of a file, as JSON data."""
+    # Attributes first: a newer version is then reported as newer, whatever it contains.
     attributes = read_attributes(file, wanted["attributes"])
     datasets = list_datasets(
         file, wanted["most"], wanted["gzip"], wanted.get("singles", False), wanted.get("texts", 1)
@@ -188,12 +187,12 @@ def describe(file: Any, wanted: dict) -> dict:
 
 
 def declared_bytes(dtype: np.dtype, shape: tuple) -> int:
-    """Bytes of a dataset's contents, in a whole number of any size."""
+    """Bytes of a dataset's contents, as an integer of any size."""
     return int(np.prod(shape, dtype=object)) * dtype.itemsize
 
 
 def limit(extra: int, seconds: float) -> None:
-    """Let this process grow by MEMORY_SLACK and `extra` bytes and compute for some seconds."""
+    """Limit this process to MEMORY_SLACK and `extra` bytes more, and some seconds of CPU time."""
     if not sys.platform.startswith("linux"):
         return
     import resource
@@ -202,10 +201,10 @@ def limit(extra: int, seconds: float) -> None:
         now = int(statm.read().split()[0]) * resource.getpagesize()
     for kind, wanted in (
         (resource.RLIMIT_AS, now + MEMORY_SLACK + extra),
-        (resource.RLIMIT_CPU, int(seconds) + 1),  # should the parent be killed
+        (resource.RLIMIT_CPU, int(seconds) + 1),  # in case the parent is killed
         (resource.RLIMIT_CORE, 0),
     ):
-        _, hard = resource.getrlimit(kind)  # the user's own, which may be lower
+        _, hard = resource.getrlimit(kind)  # the user's limit, which may be lower
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(kind, (soft, hard))
 
@@ -213,7 +212,7 @@ def limit(extra: int, seconds: float) -> None:
 def read_contents(path: str, names: list[str]) -> Iterator[np.ndarray]:
     """Contents of datasets, one at a time.
 
-    The file is opened anew for each FEW of them, since HDF5 keeps what it has seen of a file.
+    The file is reopened after each FEW of them, since HDF5 caches what it has read of a file.
     """
     for first in range(0, len(names), FEW):
         with h5py.File(path, "r") as opened:
@@ -224,11 +223,11 @@ def read_contents(path: str, names: list[str]) -> Iterator[np.ndarray]:
 
 
 def main() -> None:
-    """Answer one JSON line; after a line on stdin, the bytes of all datasets in that order."""
+    """Print one JSON line; after a line on stdin, write the bytes of all datasets in that order."""
     path, wanted, out = sys.argv[1], json.loads(sys.argv[2]), sys.stdout.buffer
     answered = False
     try:
-        # Of a file of many small datasets HDF5 keeps some four times its size in memory.
+        # For a file of many small datasets HDF5 takes some four times its size in memory.
         size = os.path.getsize(path) * (8 if wanted["gzip"] else 1)
         limit(size, wanted["seconds"])
         with h5py.File(path, "r") as file:
@@ -252,7 +251,7 @@ def main() -> None:
 
 
 def reason(error: Exception) -> str:
-    """What to say of an error, without the file's name."""
+    """Message of an error, without the file's name."""
     if isinstance(error, RefusedError):
         return str(error)
     return f"HDF5 cannot read it ({shown(str(error)) or type(error).__name__})"

@@ -1,9 +1,9 @@
 """HDF5 output that survives a full disk.
 
-HDF5's C library crashes the process when a write fails while it closes a file. It therefore
-writes through `Output`, which never reports a failure to it: the first failure is kept and raised
-where Python can handle it, and later bytes stay in memory. The file has the bytes that the
-library would have written itself.
+HDF5's C library crashes the process if a write fails while it closes a file. It therefore writes
+through `Output`, which reports no failure to the library. The first failure is stored and raised
+where Python can handle it, and later bytes stay in memory. The file has the same bytes as one
+that the library writes itself.
 """
 
 import os
@@ -45,18 +45,18 @@ class Output:
         self.require_written()
 
     def require_written(self) -> None:
-        """Raise the first failure, if there was one. Call it after each large part."""
+        """Raise the first failure, if any. Call it after each large part."""
         if self._failure is not None:
             raise self._failure
 
     def write(self, contents: Any) -> int:
-        """Write at the present position."""
+        """Write at the current position."""
         try:
             rest, place = memoryview(contents), self._position
             while rest and self._failure is None:
                 done = os.pwrite(self._file, rest, place)
                 rest, place = rest[done:], place + done
-        except BaseException as failure:  # an interrupt too: HDF5 must not see it
+        except BaseException as failure:  # interrupts too: HDF5 must not receive them
             self._failure = failure
         if self._failure is not None:
             self._unwritten.append((self._position, bytes(contents)))
@@ -65,7 +65,7 @@ class Output:
         return len(contents)
 
     def readinto(self, buffer: Any) -> int:
-        """Read what was written, or should have been; zeros beyond."""
+        """Read the bytes written, including those that failed; zeros beyond."""
         target, start = memoryview(buffer).cast("B"), self._position
         target[:] = bytes(len(target))
         try:
@@ -105,4 +105,4 @@ class Output:
         return size
 
     def flush(self) -> None:
-        """Do nothing: nothing waits to be written."""
+        """Do nothing: no write is buffered."""

@@ -1,7 +1,7 @@
-"""Read the `.net` file that lava-dl's `export_hdf5` writes, and write one for netx.
+"""Reader for the `.net` file that lava-dl's `export_hdf5` writes, and a writer for netx.
 
-Whatever netx cannot build, ignores or gets wrong is refused here by name, so that what runs
-is what the file says.
+Contents that netx cannot build, ignores or computes wrongly are rejected by name, so that the
+network runs exactly as the file describes it.
 """
 
 import math
@@ -45,16 +45,16 @@ _LAYER_KEYS = {
     },
 }
 _CUBA_MEANINGLESS = {"theta", "scaleRho", "tauRho"}
-"""What older versions of lava-dl add: the threshold again, and gradients of training."""
+"""Datasets of older lava-dl versions: the threshold again, and gradients of training."""
 _CUBA_FIXED = {"refDelay": 1, "gradedSpike": 0, "wgtExp": 0}
-"""Values that Lava's neuron takes for granted."""
+"""Fixed values of Lava's neuron."""
 
 
 def is_plain(path: str | Path) -> bool:
-    """Tell whether a file is a lava-dl network by its looks, and not one of ours.
+    """Return True for a file that appears to be a lava-dl network and was not written by ipvae.
 
-    It is if it is HDF5 from its first byte on, or named *.net and not sealed by us; it may
-    still turn out damaged or foreign.
+    The criterion is HDF5 from the first byte, or the name *.net without ipvae's seal. The file may
+    still be damaged or foreign.
     """
     path = Path(path)
     try:
@@ -71,8 +71,8 @@ def read_plain(path: str | Path) -> PlainNetwork:
 
     Raises
     ------
-    FormatError
-        If the file is missing, damaged, foreign, or holds a layer, a neuron or a value that
+    If the file is missing, damaged or foreign, or contains a layer, a neuron or a value that
+    lava-dl's netx cannot run exactly.
         lava-dl's netx cannot run exactly.
     """
     path = Path(path)
@@ -95,7 +95,7 @@ def read_plain(path: str | Path) -> PlainNetwork:
 
 
 class _Layer:
-    """Datasets of one layer, by name; every reading is checked."""
+    """Datasets of one layer, by name, with checked access."""
 
     def __init__(self, name: str, fields: dict[str, np.ndarray]) -> None:
         self.name, self._fields = name, fields
@@ -128,7 +128,7 @@ class _Layer:
         return array.reshape(-1)[0].decode("latin-1")
 
     def integers(self, key: str) -> np.ndarray:
-        """Integers of a dataset, as int64, whatever they are stored as."""
+        """Integers of a dataset, as int64, from any stored type."""
         array = self._numbers(key)
         if array.dtype.kind == "f" and (array != np.rint(array)).any():
             wrong = array[array != np.rint(array)].flat[0]
@@ -154,7 +154,7 @@ class _Layer:
         return array.reshape(-1)[0]
 
     def pair(self, key: str) -> tuple[int, int]:
-        """Values (of rows, of columns); one stands for both."""
+        """Values (of rows, of columns); a single value applies to both."""
         values = self.integers(key).reshape(-1)
         if len(values) not in (1, 2):
             raise self.fail(f"{key} has {len(values)} values, allowed are one or two")
@@ -162,7 +162,7 @@ class _Layer:
 
 
 def _layers(fields: dict[str, np.ndarray]) -> Iterator[_Layer]:
-    """All layers in order, their types and the names of their datasets checked."""
+    """All layers in order, with the types and names of their datasets checked."""
     groups: dict[str, dict[str, np.ndarray]] = {}
     for name, array in fields.items():
         top, _, rest = name.partition("/")
@@ -187,10 +187,10 @@ def _layers(fields: dict[str, np.ndarray]) -> Iterator[_Layer]:
 
 
 def _network(parts: Iterator[_Layer]) -> PlainNetwork:
-    """Put the chain together; each layer's shape comes from the one before."""
+    """Build the chain; each layer's shape follows from the previous layer."""
     entry: PlainInput | None = None
     layers: list[PlainLayer] = []
-    flat = False  # whether a flatten stands between
+    flat = False  # whether a flatten comes before the layer
     for part in parts:
         if part.type == "input":
             if entry is not None:
@@ -221,7 +221,7 @@ def _input(part: _Layer) -> PlainInput:
 
 
 def _implied_input(part: _Layer) -> PlainInput:
-    """Input of a file that begins with a dense layer: as many messages as it has weights for."""
+    """Input of a file that begins with a dense layer, with the size of its weights."""
     if part.type != "dense":
         raise part.fail(f"type '{part.type}' behind no layer 'input', which gives its shape")
     return PlainInput((_dense(part).n_in,))
@@ -263,7 +263,7 @@ def _dense(part: _Layer) -> DenseSynapses:
 
 
 def _require_declared(part: _Layer, **sizes: tuple[int, ...]) -> None:
-    """Refuse sizes that contradict the weights; netx would build another layer from them."""
+    """Reject sizes that contradict the weights, since netx would build a different layer."""
     for key, made in sizes.items():
         if part.has(key):
             declared = tuple(int(n) for n in part.integers(key).reshape(-1))
@@ -274,7 +274,7 @@ def _require_declared(part: _Layer, **sizes: tuple[int, ...]) -> None:
 
 
 def _require_same_size(part: _Layer, key: str, before: tuple[int, ...]) -> None:
-    """Refuse a flatten that changes the number of values."""
+    """Reject a flatten that changes the number of values."""
     declared = tuple(int(n) for n in part.integers(key).reshape(-1)) if part.has(key) else before
     if math.prod(declared) != math.prod(before):
         raise part.fail(f"{key} {declared}, allowed are as many values as {before} in front of it")
@@ -286,7 +286,7 @@ def _one(sizes: tuple[int, ...]) -> int | tuple[int, ...]:
 
 def _conv(part: _Layer, before: tuple[int, ...]) -> ConvSynapses:
     weight = part.integers("weight")
-    if weight.ndim == 5 and weight.shape[4] == 1:  # lava-dl's kernels have a depth
+    if weight.ndim == 5 and weight.shape[4] == 1:  # lava-dl's kernels have a depth axis
         weight = weight[..., 0]
     if weight.ndim != 4 or 0 in weight.shape:
         raise DescriptionError(f"weight has shape {weight.shape}, allowed (C_out, C_in, H, W)")
@@ -349,7 +349,7 @@ def _refuse_unknown(part: _Layer, keys: set[str]) -> None:
 
 
 def _named(part: _Layer, make):
-    """Make something, its errors naming the layer."""
+    """Call a constructor, adding the layer's name to its errors."""
     try:
         return make()
     except DescriptionError as error:

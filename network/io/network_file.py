@@ -1,7 +1,7 @@
 """Write and read the network file; ``docs/format.md`` is its specification.
 
-One table of fields (`ipvae.network.io.fields`) drives writer and reader. The reader refuses
-whatever is not in the table and returns a whole network or raises FormatError.
+One table of fields (`ipvae.network.io.fields`) defines both writer and reader. The reader rejects
+anything outside the table; it returns a complete network or raises FormatError.
 """
 
 import hashlib
@@ -30,14 +30,14 @@ from ipvae.network.once import once
 from ipvae.network.provenance import PROVENANCE_BYTES, json_text
 
 MOST_DATASETS = 640
-"""Groups and datasets of the largest file there can be, and more."""
+"""Upper limit for groups and datasets of any valid file."""
 
 _written: set[str] = set()
-"""Seals of the files that this process has written."""
+"""Seals of the files written by this process."""
 
 
 def checksum(network: IntNetwork) -> str:
-    """SHA-256 of the contents, the same however HDF5 lays them out; computed once for a network."""
+    """SHA-256 of the contents, independent of HDF5's layout; computed once for a network."""
     text, known = json_text(network.provenance), _checksums(network)
     if text not in known:
         known[text] = _content_checksum(to_fields(network), version_of(network))
@@ -46,7 +46,7 @@ def checksum(network: IntNetwork) -> str:
 
 @once
 def _checksums(network: IntNetwork) -> dict[bytes, str]:  # noqa: ARG001
-    """Checksums that are known, by the text of the provenance: that alone can change."""
+    """Known checksums, by the text of the provenance: nothing else can change."""
     return {}
 
 
@@ -70,7 +70,7 @@ def write_network(path: str | Path, network: IntNetwork) -> None:
     Raises
     ------
     InputError
-        If the path cannot be written; what was there is kept.
+        If the path cannot be written; an existing file is kept.
     """
     version = version_of(network)
     fields = to_fields(network, version)
@@ -81,12 +81,12 @@ def write_network(path: str | Path, network: IntNetwork) -> None:
 
 
 def _hdf5_image(fields: dict[str, np.ndarray], version: int, digest: str) -> bytes:
-    """Return the bytes of a network file; its user block, where the seal goes, is zero.
+    """Return the bytes of a network file; its user block, the place of the seal, is zero.
 
-    They are made in memory: HDF5's library would crash the process on a full disk.
+    The file is made in memory, since HDF5's library would crash the process on a full disk.
     """
     in_memory: dict[str, Any] = {"driver": "core", "backing_store": False}
-    name = secrets.token_hex(16)  # HDF5 refuses two open files of one name
+    name = secrets.token_hex(16)  # HDF5 does not open two files of the same name
     with h5py.File(name, "w", userblock_size=SIZE, libver="v108", **in_memory) as f:
         for name, array in fields.items():
             f.create_dataset(name, data=array)
@@ -99,8 +99,8 @@ def _hdf5_image(fields: dict[str, np.ndarray], version: int, digest: str) -> byt
 def read_network(path: str | Path) -> IntNetwork:
     """Read a network file of any version.
 
-    A file that this process has not written itself is opened in a child process
-    with limits on time and memory (`hdf5.py`).
+    A file that this process has not written is opened in a child process with limits on time and
+    memory (`hdf5.py`).
 
     Raises
     ------
@@ -142,7 +142,7 @@ def _check_attributes(path: Path, attributes: dict) -> tuple[int, str]:
 
 
 def _check_datasets(path: Path, datasets: dict, expected: Spec, version: int) -> None:
-    """Check that the datasets are the ones of the table, before their contents are read."""
+    """Check that the datasets match the table, before their contents are read."""
     for missing in sorted(expected.keys() - datasets.keys()):
         raise FormatError(f"{path}: dataset /{missing} is missing")
     for extra in sorted(datasets.keys() - expected.keys()):
@@ -162,9 +162,10 @@ def _check_datasets(path: Path, datasets: dict, expected: Spec, version: int) ->
 
 
 def _network(path: Path, fields: dict[str, np.ndarray], version: int) -> tuple[IntNetwork, bool]:
-    """Build the network and check what the fields say twice.
+    """Build the network and check redundant fields for consistency.
 
-    The provenance may be spelled in another way than ours; whether it is in ours comes second.
+    The second value is True if the provenance is spelled as ipvae writes it; other spellings are
+    allowed.
     """
     try:
         network = from_fields(version, fields)

@@ -1,7 +1,7 @@
 """The seal: a SHA-256 of the whole file in its first 512 bytes (HDF5's user block).
 
-It is verified before HDF5's own parser sees the file, so that a damaged file is
-refused by a comparison of bytes and never reaches code that trusts it.
+It is verified before HDF5's parser reads the file. A damaged file is therefore rejected by a
+comparison of bytes and never reaches code that trusts its contents.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ def _digest(path: Path) -> str:
 
 
 def write_seal(path: Path) -> str:
-    """Fill the first 512 bytes, which the file must have reserved; return the digest."""
+    """Fill the first 512 bytes, which must be reserved; return the digest."""
     digest = _digest(path)
     with path.open("r+b") as f:
         f.write(_seal(digest))
@@ -35,12 +35,12 @@ def write_seal(path: Path) -> str:
 
 
 def check_seal(path: Path) -> str:
-    """Return the digest of a file of ours that is unchanged since it was written.
+    """Return the digest of a sealed file that is unchanged since it was written.
 
     Raises
     ------
     FormatError
-        If it is not ours, damaged, or cannot be read.
+        If it is not sealed by ipvae, damaged, or cannot be read.
     """
     try:
         with path.open("rb") as f:

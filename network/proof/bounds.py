@@ -1,8 +1,8 @@
 """Intervals of every variable and intermediate, from a network's own limits.
 
-They hold for any images, any seed and any number of steps. Overflow is proved
-impossible when every interval lies in its range. Sections 2, 3, 5 and 6 of
-docs/arithmetic.md define the variables; a name here is an expression there.
+They are valid for any images, any seed and any number of steps. Overflow is impossible if every
+interval lies in its range. Sections 2, 3, 5 and 6 of docs/arithmetic.md define the variables;
+each name here is an expression in that document.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ from ipvae.network.rules.poisson import (
 from ipvae.network.schedule import AnyLayer
 
 STATE = (-STATE_MAX, STATE_MAX)
-"""A 24-bit signed variable, -2**23 left out."""
+"""A 24-bit signed variable without -2**23."""
 
 HOST = (-(2**63) + 1, 2**63 - 1)
 PRODUCT = (-(2**26) + 1, 2**26 - 1)
@@ -63,7 +63,7 @@ _ALLOWED = {
 
 @dataclass(frozen=True)
 class Bound:
-    """What a variable can reach, over all neurons of a layer, and what it may."""
+    """Reachable interval of a variable, over all neurons of a layer, and its allowed range."""
 
     variable: str
     low: int
@@ -74,7 +74,7 @@ class Bound:
 
     @property
     def holds(self) -> bool:
-        """Whether the variable stays in its range."""
+        """True if the variable stays in its range."""
         return self.allowed_low <= self.low and self.high <= self.allowed_high
 
     @property
@@ -121,7 +121,7 @@ def _layer(network: IntNetwork, layer: AnyLayer) -> dict[str, Interval]:
 
 
 def _drive(network: IntNetwork, layer: AnyLayer) -> dict[str, Interval]:
-    """Section 2. The format's ranges keep the int64 ends themselves below 2**63."""
+    """Section 2. The format's ranges keep int64 interval ends below 2**63."""
     constant = between(layer.bias, layer.bias)
     if layer.weight is None:
         return {"b": constant}
@@ -146,7 +146,7 @@ def _received(network: IntNetwork, layer: AnyLayer, b: Interval) -> dict[str, In
         scaled = {"a_in >> -e": a_in.through(lambda v: shift(v, e))}
     g = a_in.through(lambda v: scale_input(v, e))
     total, name = (b + g, "b + g") if layer.sign > 0 else (b - g, "b - g")
-    # Counts start at 0, so their partial sums reach no further than the whole.
+    # Counts start at 0, so no partial sum reaches further than the whole sum.
     partial = (
         {}
         if isinstance(network.layers[str(layer.source)], PoissonLayer)
@@ -180,7 +180,7 @@ def _graded(layer: GradedLayer, total: Interval) -> dict[str, Interval]:
     """Section 3 of a graded neuron."""
     found = {}
     if layer.leak:
-        # The potential starts at 0 and moves towards the input, never past it.
+        # The potential starts at 0 and moves towards the input, never beyond it.
         u = between(np.minimum(total.low, 0), np.maximum(total.high, 0))
         found = {"total - u": total - u}
         found["(total - u) >> leak"] = (total - u).through(lambda v: shift(v, -layer.leak))
@@ -199,7 +199,7 @@ def _graded(layer: GradedLayer, total: Interval) -> dict[str, Interval]:
 
 
 def _count(layer: PoissonLayer) -> dict[str, Interval]:
-    """Section 5, of the first 12 fraction bits. A threshold lies between those of its two rows."""
+    """Section 5, first 12 fraction bits. A threshold lies between the values of its two rows."""
     fine = layer.frac_bits - FRAC_BITS
     u_min, u_max = layer.u_min >> fine, layer.u_max >> fine
     u = between(u_min, u_max)
@@ -230,7 +230,7 @@ def _count(layer: PoissonLayer) -> dict[str, Interval]:
 
 
 def require_proved(network: IntNetwork) -> None:
-    """Raise UnprovedOverflowError if a variable may leave its range: that has no defined result."""
+    """Raise UnprovedOverflowError if a variable may leave its range; the result is undefined."""
     for bound in bounds(network):
         if not bound.holds:
             raise UnprovedOverflowError(
@@ -240,7 +240,7 @@ def require_proved(network: IntNetwork) -> None:
 
 
 def saturations(network: IntNetwork, variables: dict[str, np.ndarray], drive: np.ndarray) -> dict:
-    """Count recorded values of the code that stand at a limit which the trained model has not.
+    """Count recorded values of the code that saturate at a limit the float model does not have.
 
     Parameters
     ----------
@@ -259,13 +259,13 @@ def saturations(network: IntNetwork, variables: dict[str, np.ndarray], drive: np
 def layer_saturations(
     layer: AnyLayer, variables: dict[str, np.ndarray], drive: np.ndarray
 ) -> dict[str, int]:
-    """Count recorded values of a layer that stand at a limit which the trained model has not.
+    """Count recorded values of a layer that saturate at a limit the float model does not have.
 
     Returns
     -------
     dict of int
-        `drive` (at its limit), `a_in` (clipped before it acts), `u` (Poisson: at u_max, where the
-        rate saturates) and `z` (at the payload's limit; graded: at z_max, or at z_min below 0).
+        `drive` (at its limit), `a_in` (clipped before use), `u` (Poisson: at u_max, where the rate
+        saturates) and `z` (at the payload's limit; graded: at z_max, or at z_min below 0).
     """
     z = variables["z"]
     if isinstance(layer, PoissonLayer):

@@ -1,4 +1,4 @@
-"""Interval arithmetic on a whole layer: the two ends that a variable can reach in each neuron."""
+"""Interval arithmetic on a whole layer: smallest and largest value of a variable in each neuron."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class Interval:
 
     Attributes
     ----------
-    low, high : (K,) int64, or () where all neurons share them
+    low, high : (K,) int64, or () where all neurons have the same
     """
 
     low: np.ndarray
@@ -25,7 +25,7 @@ class Interval:
         return Interval(self.low - other.high, self.high - other.low)
 
     def through(self, rising: Callable[[np.ndarray], np.ndarray]) -> "Interval":
-        """Image under a function that never falls, such as a shift or a clip."""
+        """Image under a nondecreasing function, such as a shift or a clip."""
         return Interval(rising(self.low), rising(self.high))
 
     @property
@@ -42,8 +42,8 @@ def between(low: np.ndarray | int, high: np.ndarray | int) -> Interval:
 def weighted_sums(weight: np.ndarray, low: int, high: int) -> tuple[Interval, Interval]:
     """Bound the sums of rows of weights times values in [low, high].
 
-    Terms of one sign can come first in any order of summation, so a partial sum may be
-    further from 0 than the whole.
+    The terms of one sign may all come first in an order of summation, so a partial sum can be
+    further from 0 than the whole sum.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
 """Smooth functions of neurons in integers, by tables with linear interpolation.
 
-Both are a straight line less a bump that depends on a distance alone, so that one table of 257
-entries, 16 to the unit, does for each. Specified in docs/arithmetic.md, section 3.
+Both are a straight line minus a correction that depends only on a distance. One table of 257
+entries, 16 for each unit, is therefore enough for each. Specified in docs/arithmetic.md,
+section 3.
 """
 
 from collections.abc import Callable
@@ -65,7 +66,7 @@ def swish(u: np.ndarray) -> np.ndarray:
 def soft_ceiling(v: np.ndarray, ceiling: int) -> np.ndarray:
     """Return C - log2(1 + 2**(C - v)), octaves with 16 fraction bits: int64.
 
-    The base-2 form of C - softplus(C - v), by which an amortized P-VAE keeps its log-rates below C
+    The base-2 form of C - softplus(C - v), which limits the log-rates of an amortized P-VAE to C
     (arXiv 2405.14473, released code).
     """
     wide = np.asarray(v, dtype=np.int64)

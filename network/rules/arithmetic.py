@@ -1,8 +1,7 @@
 """Integer rules: shifts, clips and the fixed-point constants of the log-rate.
 
-One home for each rule; ``docs/arithmetic.md`` states them in words. All arrays
-are widened to int64 by hand, so that NumPy 1.26 and 2.x agree, and narrowed
-when a range is known.
+Each rule has one implementation; ``docs/arithmetic.md`` is its specification. All arrays are
+widened to int64 explicitly, so that NumPy 1.26 and 2.x agree, and narrowed when a range is known.
 """
 
 import math
@@ -44,15 +43,15 @@ def shift(value: np.ndarray, exponent: int) -> np.ndarray:
 
 def clip(value: np.ndarray, low: int, high: int) -> np.ndarray:
     """Limit to [low, high]; int64 array."""
-    # Two calls cost a third of np.clip's one at the size of a layer.
+    # Two calls take a third of the time of np.clip for arrays of a layer's size.
     return np.minimum(np.maximum(np.asarray(value, dtype=np.int64), low), high)
 
 
 def scale_input(a_in: np.ndarray, exponent: int) -> np.ndarray:
-    """Bring accumulated input to log-rate units without leaving 24 bits.
+    """Scale accumulated input to log-rate units within 24 bits.
 
-    For a positive exponent the clip comes before the shift, so that no
-    intermediate exceeds TERM_MAX; for a negative one it comes after.
+    For a positive exponent the clip precedes the shift, so that no intermediate value exceeds
+    TERM_MAX; for a negative one it follows the shift.
 
     Parameters
     ----------
@@ -74,7 +73,7 @@ def input_limit(exponent: int) -> int:
 
 
 def input_clipped(a_in: np.ndarray, exponent: int) -> np.ndarray:
-    """Tell where `scale_input` clips; bool array of the shape of `a_in`."""
+    """Mark values that `scale_input` clips; bool array of the shape of `a_in`."""
     if exponent >= 0:
         return np.abs(np.asarray(a_in, dtype=np.int64)) > input_limit(exponent)
     return np.abs(shift(a_in, exponent)) > TERM_MAX
@@ -83,8 +82,8 @@ def input_clipped(a_in: np.ndarray, exponent: int) -> np.ndarray:
 def self_inhibition(self_weight: np.ndarray, count: np.ndarray) -> np.ndarray:
     """Multiply self-weights by the neurons' own last counts, within SELF_MAX.
 
-    A count takes effect up to SELF_MAX // self_weight, a constant of each neuron, so that
-    the product never leaves its range; that bound stands for more than 500 octaves.
+    A count is limited to SELF_MAX // self_weight, a constant of each neuron, so that the product
+    never leaves its range. This limit is more than 500 octaves.
 
     Parameters
     ----------

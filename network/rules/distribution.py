@@ -1,9 +1,8 @@
-"""The sampler's own distribution, computed from its table, and its distance to Poisson's.
+"""Exact distribution of the sampler, from its table, and its distance to Poisson's.
 
-Nothing here is sampled: a uniform takes each of 2**24 values once, so every
-probability of a single draw is a whole multiple of 2**-24, and the law of a sum
-of sub-draws is their convolution. The uniforms are taken as independent; whether
-they behave so is the random source's affair.
+No random sampling is used. A uniform takes each of 2**24 values once, so every probability of a
+single draw is a multiple of 2**-24. The distribution of a sum of sub-draws is their convolution.
+Uniforms are assumed to be independent; the random source must ensure this.
 """
 
 import numpy as np
@@ -22,13 +21,13 @@ _TRANSFORM = 1 << largest_draw().bit_length()
 
 
 def probabilities(log_rate: np.ndarray, count_max: int | None = None) -> np.ndarray:
-    """Probability of each count, as drawn.
+    """Probability of each drawn count.
 
     Parameters
     ----------
     log_rate : (n,) int, Q11.12 octaves in [LOG_RATE_MIN, LOG_RATE_MAX]
     count_max : int, optional
-        Limit of a count; what would exceed it is drawn as `count_max`.
+        Limit of a count; larger counts are drawn as `count_max`.
 
     Returns
     -------
@@ -83,7 +82,7 @@ def distance_to_poisson(log_rate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     total_variation : (n,) float64
-        Half the summed absolute differences; Poisson's tail above 864 included.
+        Half the summed absolute differences, including Poisson's tail above 864.
     mean_error : (n,) float64
         (mean of the draws) / rate - 1.
     """

@@ -1,4 +1,4 @@
-"""The drive: what one image adds in every neuron at each step, computed once on the host."""
+"""Drive: constant input of each neuron during one image, computed once on the host."""
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def _checked(network: IntNetwork, images: np.ndarray) -> np.ndarray:
 def _drive(layer: AnyLayer, images: np.ndarray) -> np.ndarray:
     if layer.weight is None:
         return np.broadcast_to(layer.bias, (len(images), layer.n_neurons)).copy()
-    # A product is below 2**30, a sum of M < 2**19 of them below 2**49: float64 is exact,
+    # A product is below 2**30, a sum of M < 2**19 products below 2**49: float64 is exact,
     # and a hundred times faster than an integer product.
     weight, pixels = layer.weight.astype(np.float64), images.astype(np.float64)
     product = pixels * weight if weight.ndim == 1 else pixels @ weight.T

@@ -1,4 +1,4 @@
-"""What a neuron does with its drive and what it has received: docs/arithmetic.md, section 3."""
+"""Update of a neuron from its drive and synaptic input: docs/arithmetic.md, section 3."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from ipvae.network.schedule import AnyLayer
 
 
 def total_input(layer: AnyLayer, drive: np.ndarray, a_in: np.ndarray) -> np.ndarray:
-    """Add to the drive what was received, scaled: (..., K) int64, the layer's unit."""
+    """Add the scaled synaptic input to the drive: (..., K) int64, the layer's unit."""
     wide = np.asarray(drive, dtype=np.int64)
     return wide + layer.sign * scale_input(a_in, layer.weight_exp)
 
@@ -22,9 +22,9 @@ def next_log_rate(
     Parameters
     ----------
     u, z : (..., K) int
-        Log-rates and counts before.
+        Log-rates and counts before the update.
     drive, a_in : (..., K) int
-        Drive, and input received since.
+        Drive, and synaptic input since the last update.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def next_potential(
 
 
 def graded_output(layer: GradedLayer, u: np.ndarray) -> np.ndarray:
-    """Return what graded neurons with potentials `u` send: (..., K) int64 in z_min..z_max."""
+    """Output of graded neurons with potentials `u`: (..., K) int64 in z_min..z_max."""
     y = np.asarray(u, dtype=np.int64)
     if layer.activation == SWISH:
         y = swish(y)

@@ -1,4 +1,4 @@
-"""Width of the code's messages: the widest with which a network is free of overflow."""
+"""Width of the code's messages: the widest for which a network is free of overflow."""
 
 from dataclasses import replace
 
@@ -8,12 +8,12 @@ from ipvae.network.proof.bounds import bounds
 
 
 def with_safe_payload(network: IntNetwork, widest: int) -> IntNetwork:
-    """Narrow the payload, from `widest` bits on, until every bound holds.
+    """Narrow the payload, starting at `widest` bits, until every bound holds.
 
     Raises
     ------
     QuantizationError
-        If not even one bit is free of overflow.
+        If even one bit does not exclude overflow.
     """
     for bits in range(widest, 0, -1):
         candidate = network

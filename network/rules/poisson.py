@@ -1,9 +1,9 @@
 """Integer Poisson draws by thresholds interpolated between tabulated log-rates.
 
-Table row r holds, for the rate 2**(r / 32 - 12), the cumulative distribution in
-units of 2**-24; between rows it is interpolated linearly with seven bits. Rates
-above 8 are drawn as 2**j independent draws at a rate 2**j times smaller, each
-with its own uniform. Specified in docs/arithmetic.md.
+Table row r contains the cumulative distribution for the rate 2**(r / 32 - 12), in units of
+2**-24. Between rows it is interpolated linearly with seven bits. A rate above 8 is drawn as 2**j
+independent draws at a rate 2**j times smaller, each with its own uniform. Specified in
+docs/arithmetic.md.
 """
 
 from collections.abc import Callable
@@ -32,14 +32,14 @@ _ROW_BITS = 7
 def thresholds() -> np.ndarray:
     """Cumulative Poisson probabilities, 481 rows of log-rate by count.
 
-    Computed with 50 decimal digits and rounded half to even, so that every
-    machine makes the same table.
+    Computed with 50 decimal digits and rounded half to even, so that every machine produces the
+    same table.
 
     Returns
     -------
     (481, N) int32, read-only
-        Entry [r, n] = round(2**24 * P(Poisson(2**(r/32 - 12)) <= n)), increasing along
-        n; the last column is the last one that is below 2**24 anywhere.
+        Entry [r, n] = round(2**24 * P(Poisson(2**(r/32 - 12)) <= n)), increasing along n. The last
+        column is the last one with an entry below 2**24.
     """
     n_rows = ((SPLIT_ABOVE - LOG_RATE_MIN) >> _ROW_BITS) + 1
     with localcontext() as context:
@@ -68,7 +68,7 @@ def _cumulative(rate: Decimal) -> list[int]:
 
 
 def interpolated_thresholds(log_rate: np.ndarray) -> np.ndarray:
-    """Thresholds of a single draw at log-rates of SPLIT_ABOVE or below: (n, N) int32.
+    """Thresholds of a single draw at log-rates up to SPLIT_ABOVE: (n, N) int32.
 
     The products stay within 31 bits: 24 bits times 7.
     """
@@ -80,13 +80,13 @@ def interpolated_thresholds(log_rate: np.ndarray) -> np.ndarray:
 
 
 def octaves_above(log_rate: np.ndarray) -> np.ndarray:
-    """Number of halvings j that bring a log-rate to SPLIT_ABOVE or below; int64."""
+    """Number of halvings j that reduce a log-rate to at most SPLIT_ABOVE; int64."""
     excess = np.asarray(log_rate, dtype=np.int64) - SPLIT_ABOVE
     return np.maximum((excess + (1 << FRAC_BITS) - 1) >> FRAC_BITS, 0)
 
 
 def random_words(log_rate: np.ndarray) -> np.ndarray:
-    """Uniforms of 24 bits that a draw takes: 1 up to rate 8, 2 up to 16, ... 32 up to 256.
+    """Number of 24-bit uniforms for a draw: 1 up to rate 8, 2 up to 16, ... 32 up to 256.
 
     Parameters
     ----------
@@ -131,10 +131,10 @@ def draw(
 
 
 def _count(log_rate: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-    """Counts of single draws: how many thresholds the uniform reaches."""
+    """Counts of single draws: number of thresholds that the uniform reaches."""
     table = thresholds()
     counts = np.zeros(log_rate.shape, dtype=np.int64)
-    # A threshold is at least its value one row up: most neurons are done with one look.
+    # A threshold is at least its value one row up: one comparison is enough for most neurons.
     row = (log_rate - LOG_RATE_MIN) >> _ROW_BITS
     floor = table[:, 0].take(row + 1, mode="clip")
     active = (uniform >= floor).nonzero()[0]

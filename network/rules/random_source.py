@@ -1,9 +1,9 @@
 """The random source `mix24`: 24-bit uniforms keyed by (seed, image, layer, neuron, step, draw).
 
-A keyed, stateless hash: results depend on nothing but the key. The host derives
-two 24-bit words per image and two per neuron; a neuron combines them with the
-step counter by additions, exclusive-ors, shifts and six multiplications modulo
-2**24, all of which Loihi 2's microcode has. Specified in docs/arithmetic.md.
+A keyed, stateless hash: results depend only on the key. The host derives two 24-bit words per
+image and two per neuron. A neuron combines them with the step counter by additions,
+exclusive-ors, shifts and six multiplications modulo 2**24; Loihi 2's microcode has all of these.
+Specified in docs/arithmetic.md.
 """
 
 from typing import NamedTuple
@@ -17,7 +17,7 @@ SEED_LIMIT = 2**48
 IMAGE_LIMIT = 2**32
 STEP_LIMIT = 2**19
 DRAWS_PER_STEP = 32
-"""Counter values set aside for each step; also the most sub-draws of one count."""
+"""Counter values reserved for each step; also the largest number of sub-draws of one count."""
 
 _MASK24 = np.uint32(0xFFFFFF)
 _MASK64 = 2**64 - 1
@@ -37,7 +37,7 @@ class Key(NamedTuple):
 
 
 def mix64(value: int) -> int:
-    """SplitMix64's output function (Steele, Lea and Flood, OOPSLA 2014), host only.
+    """Output function of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), host only.
 
     >>> hex(mix64(1))
     '0x5692161d100b05e5'
@@ -74,7 +74,7 @@ def image_key(seed: int, image: int) -> Key:
 
 
 def check_steps(n_steps: int) -> None:
-    """Raise InputError unless the number of steps can be keyed."""
+    """Raise InputError unless the random keys cover the number of steps."""
     if not 1 <= n_steps < STEP_LIMIT:
         raise InputError(f"steps: found {n_steps}, allowed 1 to {STEP_LIMIT - 1}")
 
@@ -102,8 +102,8 @@ def uniforms(
         Words of each image and of each neuron, broadcast against each other.
     step : int in [0, 2**19)
     draw : int or int array
-        Which sub-draw of this step, below 32. The counter of a draw is 32 * step + draw,
-        so that larger values reach the steps that follow; it stays below 2**24.
+        Sub-draw of this step, below 32. The counter of a draw is 32 * step + draw, so larger values
+        extend into the following steps; it stays below 2**24.
 
     Returns
     -------
@@ -111,7 +111,7 @@ def uniforms(
     """
     counter = np.asarray(step * DRAWS_PER_STEP + np.asarray(draw), dtype=np.uint32)
     m0, m1, m2, m3, m4, m5 = _MULTIPLIERS
-    with np.errstate(over="ignore"):  # NumPy tells of it for single numbers
+    with np.errstate(over="ignore"):  # NumPy warns of it for single numbers
         y = (image[1] + counter * np.uint32(_WEYL_B)) & _MASK24
         y = _times(y ^ (y >> np.uint32(12)), m0)
         y = y ^ (y >> np.uint32(11))
@@ -126,5 +126,5 @@ def uniforms(
 
 
 def _times(word: np.ndarray, multiplier: np.uint32) -> np.ndarray:
-    """Product modulo 2**24; what stands above 24 bits of the word does not matter."""
+    """Product modulo 2**24; bits of the word above the lowest 24 do not matter."""
     return (word * multiplier) & _MASK24

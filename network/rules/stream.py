@@ -8,7 +8,7 @@ from ipvae.network.rules.drive import drives
 
 
 def frames(n_steps: int, hold: int | None) -> int:
-    """Frames of a stream of n_steps updates; 1 where an image is a single frame.
+    """Frames of a stream of n_steps updates; 1 without `hold`.
 
     Raises
     ------
@@ -21,16 +21,16 @@ def frames(n_steps: int, hold: int | None) -> int:
 
 
 def frame(row: int, lag: int, n_steps: int, hold: int | None) -> int:
-    """Frame that drives a row of a layer.
+    """Index of the frame that drives a row of a layer.
 
-    Updates 1..hold of the code are driven by frame 0, the next `hold` by frame 1, and so on. A
-    layer whose lag is 0 acts one row before the update that it takes part in.
+    Frame 0 drives updates 1..hold of the code, frame 1 the next `hold`, and so on. A layer with lag
+    0 updates one row before the code's update that uses it.
 
     Parameters
     ----------
     row : int in [0, n_steps]
     lag : 0 or 1
-        Of the layer (`ipvae.network.schedule`).
+        Lag of the layer (`ipvae.network.schedule`).
     """
     if hold is None:
         return 0
@@ -43,8 +43,7 @@ def as_frames(images: np.ndarray, n_steps: int, hold: int | None) -> np.ndarray:
     Raises
     ------
     InputError
-        If the images have another number of frames than the steps ask for, or `hold` is
-        below 1.
+        If the number of frames of the images does not match the steps, or `hold` is below 1.
     """
     if hold is None:
         if images.ndim != 2:

@@ -1,6 +1,6 @@
-"""What layers send and receive in a run: what operations are counted from, and cores planned by.
+"""Activity of a run, for operation counts and core placement: messages sent and received.
 
-It comes from the totals of a run on any backend.
+It is derived from the totals of a run on any backend.
 """
 
 from collections.abc import Mapping
@@ -18,18 +18,18 @@ from ipvae.network.traces.trace_totals import sent_totals
 
 @dataclass(frozen=True, eq=False)
 class SentMessages:
-    """What a layer sent in the rows 0..T, by group (G): each image alone, or all images as one.
+    """Messages sent by a layer in rows 0..T, by group (G): each image alone, or all together.
 
     Attributes
     ----------
     messages, last_messages : (G, K) int64
-        Nonzero outputs of each neuron; those of the row T.
+        Nonzero outputs of each neuron, in all rows and in row T.
     sizes, last_sizes : (G,) int64
-        Their sizes; those of the row T.
+        Sums of their magnitudes, in all rows and in row T.
     random_words : (G,) int64
-        Uniforms that its draws took.
+        Uniforms used by its draws.
     peak, last_peak : int
-        Most messages that one image sent at one of the rows 0..T-1; at the row T.
+        Largest number of messages of one image at one row, over rows 0..T-1 and at row T.
     """
 
     messages: np.ndarray
@@ -43,17 +43,17 @@ class SentMessages:
 
 @dataclass(frozen=True, eq=False)
 class LayerActivity:
-    """What a layer sent and received, by group.
+    """Messages sent and received by a layer, by group.
 
     Attributes
     ----------
     sent : SentMessages
     received : (G, J) int64
-        Messages that it received from each neuron of its source; J is 0 if it has none.
+        Messages received from each neuron of its source; J is 0 without a source.
     received_sizes : (G,) int64
-        Their sizes.
+        Sums of their magnitudes.
     peak : int
-        Most messages that it received at one row of one image.
+        Largest number of messages received at one row of one image.
     """
 
     sent: SentMessages
@@ -64,17 +64,17 @@ class LayerActivity:
 
 @dataclass(frozen=True, eq=False)
 class Activity:
-    """What all layers sent and received in a run.
+    """Messages sent and received by all layers in a run.
 
     Attributes
     ----------
     images, steps : int
-        Images of the run, updates of each after step 0 (T).
+        Images of the run, and updates of each after step 0 (T).
     rows : (G,) int64
         Rows 0..T of the images of each group.
     layers : dict of layer -> LayerActivity
     source : str
-        Where the figures come from.
+        Origin of the figures.
     """
 
     images: int
@@ -85,7 +85,7 @@ class Activity:
 
     @property
     def heard(self) -> dict[str, np.ndarray]:
-        """Part of all rows in which each layer receives each neuron of its source: (J,) float64."""
+        """Fraction of rows in which each layer receives each neuron of its source: (J,) float64."""
         rows = int(self.rows.sum())
         return {name: of.received.sum(axis=0) / rows for name, of in self.layers.items()}
 
@@ -96,31 +96,31 @@ class Activity:
 
     @property
     def peak(self) -> dict[str, int]:
-        """Most messages that each layer receives in one row."""
+        """Largest number of messages that each layer receives in one row."""
         return {name: of.peak for name, of in self.layers.items()}
 
 
 def activity_of(
     network: IntNetwork, run: Activity | Totals | Trace, source: str = "", *, plan: bool = False
 ) -> Activity:
-    """Activity of a run on any backend, all images as one group.
+    """Activity of a run on any backend, with all images as one group.
 
     Parameters
     ----------
     network : IntNetwork
         The network that ran.
     run : Totals or Trace
-        A trace must hold every step and neuron: `z` of each layer, and `u` of one that draws. An
-        Activity is returned as it is.
+        A trace must contain every step and neuron: `z` of each layer, and `u` of one that draws.
+        An Activity is returned unchanged.
     source : str
         Name of the run.
     plan : bool
-        Whether `z` of the layers that others receive is enough: a plan needs no more.
+        Require only `z` of presynaptic layers, which is enough for a plan.
 
     Raises
     ------
     InputError
-        If a trace lacks what is counted.
+        If a trace lacks required values.
     """
     if isinstance(run, Activity):
         return run
@@ -143,7 +143,7 @@ def activity_by_group(
     steps: int,
     source: str = "",
 ) -> Activity:
-    """Activity from what each layer sent: over a lag, the row T is not received by any layer."""
+    """Activity from the messages sent; with a lag of 1, row T is not received by any layer."""
     layers = {}
     for stage in sorted(network.wiring.stages, key=lambda stage: int(stage.name)):
         name, weights = stage.name, stage.layer.weight_rec
@@ -165,13 +165,13 @@ def activity_by_group(
 def received_activity(
     source: str, rows: int, received: Mapping[str, np.ndarray], peak: Mapping[str, int]
 ) -> Activity:
-    """Activity of which only what layers receive is known: enough to plan cores.
+    """Activity with received messages only: enough to plan cores.
 
     Parameters
     ----------
     source : str
     rows : int
-        Rows of all images.
+        Rows of all images together.
     received : dict of layer -> (J,) int64
         Messages from each neuron of the layer's source, in all rows.
     peak : dict of layer -> int
@@ -184,7 +184,7 @@ def received_activity(
 
 
 def require_counted(network: IntNetwork, trace: Trace, *, plan: bool = False) -> None:
-    """Raise InputError unless a trace holds all that is counted; see `activity_of`."""
+    """Raise InputError unless a trace contains everything needed; see `activity_of`."""
     if not trace.complete:
         raise InputError(
             f"trace of {trace.backend}: holds chosen steps or neurons, counts need all of them; "
@@ -204,13 +204,13 @@ def require_counted(network: IntNetwork, trace: Trace, *, plan: bool = False) ->
 
 
 def received_messages(trace: Trace, source: str, lag: int) -> np.ndarray:
-    """Whether each neuron of a source sent what a listener hears: (N, T + 1 - lag, J) bool."""
+    """Mask of nonzero source outputs that reach a target: (N, T + 1 - lag, J) bool."""
     sent = trace.stacked(source, "z") != 0
     return sent[:, : sent.shape[1] - lag]
 
 
 def _require_layers(network: IntNetwork, totals: Totals) -> None:
-    """Raise InputError unless totals are of a network of these layers."""
+    """Raise InputError unless the totals have this network's layers."""
     ours = {name: layer.n_neurons for name, layer in network.layers.items()}
     found = {name: len(layer.messages) for name, layer in totals.layers.items()}
     if found != ours:
@@ -220,7 +220,7 @@ def _require_layers(network: IntNetwork, totals: Totals) -> None:
 
 
 def _sent(layer: LayerTotals) -> SentMessages:
-    """What a layer sent in a run, all images as one group."""
+    """Messages sent by a layer in a run, with all images as one group."""
     last = np.abs(layer.z.astype(np.int64))
     sends = last > 0
     return SentMessages(

@@ -1,4 +1,4 @@
-"""Digest of all that a trace file says, so that a changed bit is found when it is read."""
+"""Digest of a trace file's contents, so that a changed bit is found when it is read."""
 
 import hashlib
 from collections.abc import Mapping
@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 DIGEST = "content_sha256"
-"""Attribute of a trace file; a file without it is read unchecked."""
+"""Attribute of a trace file; a file without it is not checked."""
 _START = b"ipvae-trace/1\0"
 
 
 class TraceDigest:
     """SHA-256 of a trace: attributes, and for each dataset its path, shape and contents.
 
-    Contents may come in parts, each dataset's rows in their order.
+    Contents may come in parts, with the rows of each dataset in order.
     """
 
     def __init__(self) -> None:
@@ -28,12 +28,12 @@ class TraceDigest:
         Parameters
         ----------
         path : str
-            Of the dataset in the file, without a leading slash.
+            Path of the dataset in the file, without a leading slash.
         row : int
-            Place of the first of them.
+            Index of the first row.
         values : (n, ...) int32
         shape : tuple
-            Of the whole dataset.
+            Shape of the whole dataset.
         """
         rows, digest = self._open.pop(path, (0, hashlib.sha256()))
         self._in_order &= row == rows and path not in self._done
@@ -47,7 +47,7 @@ class TraceDigest:
             self._done[path] = f"{path}\0{sides}\0{digest.hexdigest()}\0".encode()
 
     def text(self, attributes: Mapping[str, object]) -> str | None:
-        """Return the digest, 64 digits; None if rows did not come in order or are missing."""
+        """Return the digest, 64 digits; None if rows were out of order or are missing."""
         if not self._in_order or self._open:
             return None
         whole = hashlib.sha256(_START)

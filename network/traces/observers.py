@@ -1,7 +1,7 @@
-"""Observers of a run: they look at every row of some images while it runs, on any backend.
+"""Observers of a run, which receive every row of some images while it runs, on any backend.
 
-A backend shows each range of images to watchers of its own, perhaps in several threads or
-processes, and joins in the order of the images what they found.
+A backend gives each range of images a separate watcher, perhaps in several threads or processes,
+and joins the results in the order of the images.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ R_co = TypeVar("R_co", covariant=True)
 class Row(Protocol):
     """Variables of every layer at one row of some images.
 
-    Arrays are (N, K) of some integer type. They are not to be changed, nor kept beyond the row.
+    Arrays are (N, K) of some integer type. They must not be changed, nor kept after the row.
     """
 
     def a_in(self, layer: str) -> np.ndarray:
@@ -31,31 +31,31 @@ class Row(Protocol):
         ...
 
     def z(self, layer: str) -> np.ndarray:
-        """Return what is sent."""
+        """Return the output."""
         ...
 
 
 class Watcher(Protocol[R_co]):
-    """Looks at the rows 0, 1, ... T of a range of images."""
+    """Receives the rows 0, 1, ... T of a range of images."""
 
     def see(self, step: int, row: Row) -> None:
-        """Take one row."""
+        """Process one row."""
         ...
 
     def result(self) -> R_co:
-        """Return what was found in all rows."""
+        """Return the result for all rows."""
         ...
 
 
 class Observer(Protocol[R]):
-    """Makes a watcher for each range of images of a run; is pickled for a cluster."""
+    """Factory of watchers for ranges of images of a run; pickled for a cluster."""
 
     def watch(self, first: int, n_images: int, n_steps: int) -> Watcher[R] | None:
-        """Begin with the images first, first + 1, ... of the run; None if none is looked at."""
+        """Return a watcher of the images first, first + 1, ... of the run, or None."""
         ...
 
     def joined(self, parts: Sequence[R]) -> R:
-        """Join what was found in ranges of images, in their order."""
+        """Join the results of ranges of images, in their order."""
         ...
 
 
@@ -65,15 +65,15 @@ Sample = dict[str, dict[str, np.ndarray]]
 
 @dataclass(frozen=True)
 class Recorder:
-    """Records variables of the first images at chosen rows: what a trace of them holds.
+    """Recorder of the first images at chosen rows, as in a trace.
 
     Attributes
     ----------
     variables : dict of layer -> names
-        Of `a_in`, `u` and `z`.
+        Any of `a_in`, `u` and `z`.
     images : int
     steps : range or tuple of int
-        Rows that are recorded, increasing.
+        Recorded rows, increasing.
     """
 
     variables: Mapping[str, Sequence[str]]
@@ -91,7 +91,7 @@ class Recorder:
 
 
 class _Recording:
-    """A range of images that is recorded."""
+    """Recording of a range of images."""
 
     def __init__(self, recorder: Recorder, n: int) -> None:
         self._variables, self._n = recorder.variables, n
@@ -99,7 +99,7 @@ class _Recording:
         self._held: dict[tuple[str, str], np.ndarray] = {}
 
     def see(self, step: int, row: Row) -> None:
-        """Take one row."""
+        """Record one row."""
         place = self._places.get(step)
         if place is None:
             return
@@ -127,7 +127,7 @@ class _Recording:
 
 
 class TraceRow:
-    """A row of all images of a trace of every step."""
+    """One row of all images of a trace of every step."""
 
     def __init__(self, stacks: Mapping[str, Mapping[str, np.ndarray]], step: int) -> None:
         self._stacks, self._step = stacks, step
@@ -141,12 +141,12 @@ class TraceRow:
         return self._stacks[layer]["u"][:, self._step]
 
     def z(self, layer: str) -> np.ndarray:
-        """Return what is sent."""
+        """Return the output."""
         return self._stacks[layer]["z"][:, self._step]
 
 
 def trace_rows(trace: Trace) -> Iterator[TraceRow]:
-    """Rows of a trace of any backend that holds every step."""
+    """Rows of a trace of any backend; it must contain every step."""
     held = trace.samples[0]
     stacks = {
         layer: {name: trace.stacked(layer, name) for name in variables}
@@ -156,7 +156,7 @@ def trace_rows(trace: Trace) -> Iterator[TraceRow]:
 
 
 def observe_trace(trace: Trace, observers: Sequence[Observer[Any]]) -> list[Any]:
-    """Show a trace of every step to observers; what each found."""
+    """Pass a trace of every step to observers; return their results."""
     n = len(trace.samples)
     watchers = [observer.watch(0, n, trace.steps) for observer in observers]
     for step, row in enumerate(trace_rows(trace)):

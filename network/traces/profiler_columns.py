@@ -1,15 +1,15 @@
-"""Names of what Lava's profiler for Loihi 2 logs, shared by whoever writes or reads such a log.
+"""Column names of Lava's profiler for Loihi 2, shared by writers and readers of its logs.
 
 The names are the attributes that public programs read from `lava.utils.loihi2_profiler`
 (Loihi2ExecutionTime, Loihi2Power, Loihi2Activity, Loihi2Memory, Loihi2Spike) and from
-`lava.utils.profiler` (Loihi2HWProfiler); units as those programs print them
-(lava-dl, tutorials/lava/lib/dl/netx/pilotnet_*/benchmark.ipynb). The profiler itself is not public.
+`lava.utils.profiler` (Loihi2HWProfiler). Units are as those programs print them
+(lava-dl, tutorials/lava/lib/dl/netx/pilotnet_*/benchmark.ipynb). The profiler is not public.
 """
 
 from dataclasses import dataclass
 
 ONE, SERIES, CORES = "run", "series", "cores"
-"""What a column has a value for: the run, a step or a sample of it, or each core."""
+"""Extent of a column: one value for the run, for each step or sample, or for each core."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Column:
     unit : str
     of : 'run', 'series' or 'cores'
     signed : bool
-        Whether it may be below zero: differences, and rails that are read near zero.
+        Whether it may be negative: differences, and power rails that read near zero.
     whole : bool
-        Whether it holds integers only.
+        Whether it contains integers only.
     """
 
     unit: str

@@ -1,7 +1,7 @@
-"""Recorded draws: the counts of a trace, checked, to be replayed in place of the sampler's.
+"""Recorded draws: the counts of a trace, checked, for replay in place of the sampler.
 
-A draw is the count that a neuron sends at one step of one image. A file of draws is a
-trace file (docs/format.md) that holds `z`; whatever else it holds is ignored here.
+A draw is the count that a neuron sends at one step of one image. A file of draws is a trace file
+(docs/format.md) that contains `z`; other variables in it are ignored here.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from ipvae.network.traces.trace import Trace, read_trace
 
 
 def only_draws(trace: Trace, network: IntNetwork) -> Trace:
-    """Leave away everything but the counts of the code."""
+    """Return a trace that contains only the counts of the code."""
     code = network.code
     samples = [{code: {"z": sample[code]["z"]}} for sample in trace.samples]
     return Trace(trace.backend, trace.seed, trace.checksum, samples, hold=trace.hold)
@@ -31,14 +31,14 @@ def read_draws(
     -------
     draws : (n_images, n_steps + 1, K) int64
     seed : int
-        As the file names it: what the draws were made with.
+        Seed of the draws, as recorded in the file.
 
     Raises
     ------
     FormatError
-        If the file is not a trace, or holds no counts.
+        If the file is not a trace, or contains no counts.
     InputError
-        If it belongs to another network, is too short, or holds a count that cannot occur.
+        If it belongs to another network, is too short, or contains an impossible count.
     """
     trace = read_trace(path)
     draws = draws_of(trace, network, str(path))
@@ -61,9 +61,9 @@ def draws_of(trace: Trace, network: IntNetwork, where: str) -> np.ndarray:
     ----------
     trace : Trace
     network : IntNetwork
-        The one that the trace must belong to.
+        Network to which the trace must belong.
     where : str
-        What messages call the trace.
+        Name of the trace in messages.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def draws_of(trace: Trace, network: IntNetwork, where: str) -> np.ndarray:
 
 
 def integers_of(trace: Trace, layer: str, variable: str, where: str) -> list[np.ndarray]:
-    """One variable of a layer for every image, as recorded; FormatError unless integers."""
+    """One variable of a layer for every image, as recorded; FormatError unless integer."""
     if not trace.samples:
         raise FormatError(f"{where}: holds no images; record at least one")
     found = [np.asarray(sample.get(layer, {}).get(variable)) for sample in trace.samples]
@@ -117,12 +117,12 @@ def integers_of(trace: Trace, layer: str, variable: str, where: str) -> list[np.
 def check_draws(
     draws: np.ndarray, network: IntNetwork, n_images: int, n_rows: int, where: str = "draws"
 ) -> None:
-    """Raise InputError unless draws have a run's shape and can occur in it.
+    """Raise InputError unless draws have a run's shape and possible values.
 
     Parameters
     ----------
     draws : (n_images, n_rows, K) int
-        One row for each of the steps 0..T.
+        One row for each step 0..T.
     """
     if not network.draws:
         raise InputError(f"{where}: the network draws nothing, there is nothing to replay")

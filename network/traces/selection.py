@@ -1,4 +1,4 @@
-"""Which values a trace holds: variables, layers, neurons and every n-th step."""
+"""Selection of values in a trace: variables, layers, neurons and every n-th step."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,18 +13,18 @@ from ipvae.network.traces.trace import VARIABLES, Trace
 
 @dataclass(frozen=True)
 class Record:
-    """Choice of what is recorded; everything by default.
+    """Selection of recorded values; everything by default.
 
     Attributes
     ----------
     variables : tuple of str
-        Of `a_in`, `u` and `z`, in this order.
+        Any of `a_in`, `u` and `z`, in this order.
     every : int
         Rows 0, n, 2n, ... of each image.
     neurons : dict of layer's number -> indices in increasing order
-        Layers that are not named record all of theirs.
+        Layers without an entry record all neurons.
     layers : tuple of str, optional
-        Numbers of the layers that are recorded; all without it.
+        Numbers of the recorded layers; all by default.
     """
 
     variables: tuple[str, ...] = VARIABLES
@@ -33,7 +33,7 @@ class Record:
     layers: tuple[str, ...] | None = None
 
     def require_fits(self, network: IntNetwork) -> None:
-        """Raise InputError unless all that is named exists in the network."""
+        """Raise InputError unless all selected items exist in the network."""
         wrong = [v for v in self.variables if v not in VARIABLES]
         if wrong or not self.variables or len(set(self.variables)) < len(self.variables):
             raise InputError(
@@ -63,7 +63,7 @@ class Record:
                 )
 
     def of_layer(self, name: str, n_neurons: int) -> "LayerRecord | None":
-        """What is recorded of a layer; None for nothing."""
+        """Selection for a layer; None if it is not recorded."""
         if self.layers is not None and name not in self.layers:
             return None
         chosen = self.neurons.get(name)
@@ -79,7 +79,7 @@ class Record:
         samples: list[dict[str, dict]],
         hold: int | None = None,
     ) -> Trace:
-        """Trace of samples that were recorded so."""
+        """Trace of samples recorded with this selection."""
         neurons = {name: np.array(chosen, np.int32) for name, chosen in self.neurons.items()}
         return Trace(backend, seed, checksum, samples, self.every, neurons, hold)
 
@@ -89,16 +89,16 @@ EVERYTHING = Record()
 
 @dataclass(frozen=True)
 class LayerRecord:
-    """What is recorded of one layer.
+    """Selection of recorded values of one layer.
 
     Attributes
     ----------
     variables : tuple of str
     every : int
     n_neurons : int
-        Of the layer.
+        Size of the layer.
     neurons : tuple of int, optional
-        Those that are recorded; all without it.
+        Recorded neurons; all by default.
     """
 
     variables: tuple[str, ...]
@@ -108,14 +108,14 @@ class LayerRecord:
 
     @property
     def width(self) -> int:
-        """Neurons that are recorded."""
+        """Number of recorded neurons."""
         return self.n_neurons if self.neurons is None else len(self.neurons)
 
     @property
     def index(self) -> slice | np.ndarray:
-        """What picks them along an axis of the layer's neurons."""
+        """Index of the recorded neurons along an axis of the layer's neurons."""
         return slice(None) if self.neurons is None else np.array(self.neurons)
 
     def rows(self, n_steps: int) -> int:
-        """Rows that are recorded of the steps 0..n_steps."""
+        """Number of recorded rows of the steps 0..n_steps."""
         return n_steps // self.every + 1

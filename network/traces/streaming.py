@@ -1,4 +1,4 @@
-"""Traces that go to disk while a backend runs: memory holds some rows of some images."""
+"""Traces written to disk while a backend runs: memory contains some rows of some images."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +13,11 @@ from ipvae.network.traces.digest import TraceDigest
 from ipvae.network.traces.trace import Trace, write_digest, write_header
 
 CHUNK_ROWS = 64
-"""Rows of a dataset's chunks, and of what is best written at once."""
+"""Rows of a dataset's chunks; the most efficient number of rows to write at once."""
 
 
 class TraceStream:
-    """A trace file that grows; `open_trace` makes one."""
+    """Trace file that grows during a run; use `open_trace` to make one."""
 
     def __init__(self, file: h5py.File, rows: int, output: Output, digest: TraceDigest) -> None:
         self._file = file
@@ -34,7 +34,7 @@ class TraceStream:
             Index in the run.
         layer, variable : str
         row : int
-            Place of the first of them among the recorded rows.
+            Index of the first row among the recorded rows.
         values : (n, neurons) int32
 
         Raises
@@ -62,20 +62,20 @@ class TraceStream:
 
 @contextmanager
 def open_trace(path: str | Path, header: Trace, rows: int) -> Iterator[TraceStream]:
-    """Write a trace file in parts; the path holds the old file until the whole new one is there.
+    """Write a trace file in parts; it replaces an old file only when it is complete.
 
     Parameters
     ----------
     path : str or Path
     header : Trace
-        Without samples: backend, seed, checksum and what is recorded.
+        Trace without samples: backend, seed, checksum and selection.
     rows : int
-        Recorded rows of each image.
+        Number of recorded rows of each image.
 
     Raises
     ------
     InputError
-        If the file cannot be written; the file that was there is kept.
+        If the file cannot be written; an existing file is kept.
     """
     with (
         atomic_path(path) as temporary,

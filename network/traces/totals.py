@@ -1,4 +1,4 @@
-"""Totals of a run: what counting and judging need of it, without a trace."""
+"""Totals of a run, sufficient for counting and judging without a trace."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class LayerTotals:
-    """Totals of one layer over images and the rows 0..T, and what it is left with.
+    """Totals of one layer over images and the rows 0..T, with its final state.
 
     Attributes
     ----------
@@ -19,13 +19,13 @@ class LayerTotals:
     saturations : dict of int
         As `ipvae.network.proof.bounds.layer_saturations`.
     u, z : (N, K) int32
-        Log-rates or potentials, and outputs, of the row T.
+        Log-rates or potentials, and outputs, of row T.
     random_words : int
-        Uniforms that its draws take (`ipvae.network.rules.poisson.random_words`); replayed draws
-        are counted like those that the sampler makes.
+        Uniforms used by its draws (`ipvae.network.rules.poisson.random_words`); replayed draws
+        count the same as sampled ones.
     peak : int
-        Most messages that one image sends at one of the rows 0..T-1; where images stopped alone,
-        perhaps at the last row of one that stopped before the others.
+        Largest number of messages of one image at one of the rows 0..T-1. Where images stopped
+        separately, it may be at the last row of an image that stopped before the others.
     """
 
     messages: np.ndarray
@@ -45,12 +45,12 @@ class Totals:
     ----------
     images : int
     steps : int
-        Updates after step 0 (T); where images stopped alone, the most that they were allowed.
+        Updates after step 0 (T); where images stopped separately, the budget.
     layers : dict of LayerTotals by number
     kept : dict of step -> layer -> (u, z), (N, K) int32 each
-        Of the steps that were asked for; code and read-outs.
+        Kept steps as requested; code and read-outs.
     steps_of_each : (N,) int64, optional
-        Updates of each image, where images stopped alone: its row T is its own last one.
+        Updates of each image, where images stopped separately: its row T is its last one.
     """
 
     images: int
@@ -68,7 +68,7 @@ class Totals:
 
     @property
     def saturations(self) -> dict[str, int]:
-        """Sums over layers."""
+        """Saturations, summed over layers."""
         found: dict[str, int] = {}
         for layer in self.layers.values():
             for name, number in layer.saturations.items():
@@ -77,12 +77,12 @@ class Totals:
 
 
 def joined(parts: Sequence[Totals]) -> Totals:
-    """Totals of a run from those of its ranges of images, in their order.
+    """Join the totals of a run's ranges of images, in their order.
 
     Parameters
     ----------
     parts : one or more Totals
-        Of one network, with the same steps and the same kept steps, by the same stop rule if any.
+        Totals of one network, with the same steps, kept steps and stop rule.
     """
     first = parts[0]
     layers = {name: _joined_layer([part.layers[name] for part in parts]) for name in first.layers}

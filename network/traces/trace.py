@@ -1,9 +1,9 @@
 """Traces: every variable of every neuron at every step, and their comparison.
 
-A trace file holds ``/samples/<image index>/<layer>/<variable>``, arrays
-(rows, neurons) of int32, with seed, network checksum and backend as
-attributes. One variable list serves every backend. A trace may hold every n-th step or
-some neurons only (`ipvae.network.traces.selection`).
+A trace file contains ``/samples/<image index>/<layer>/<variable>``, arrays (rows, neurons) of
+int32, with seed, network checksum and backend as attributes. All backends have the same list of
+variables. A trace may contain every n-th step or some neurons only
+(`ipvae.network.traces.selection`).
 """
 
 import re
@@ -23,9 +23,9 @@ from ipvae.outputs import require_outputs, trace_output
 
 ATTRIBUTES = {"backend": str, "seed": int, "network_checksum": str, "steps": int}
 EVERY = "every"
-"""Attribute of a trace of every n-th step; without it there are all."""
+"""Attribute of a trace of every n-th step; without it the trace has every step."""
 HOLD = "hold"
-"""Attribute of a trace of streams: updates that each frame drives; without it of images."""
+"""Attribute of a trace of streams: updates that each frame drives. Absent for images."""
 MOST_DATASETS = 2**20
 VARIABLES = ("a_in", "u", "z")
 """Recorded at every step: input received, log-rate after the update, count drawn."""
@@ -33,7 +33,7 @@ VARIABLES = ("a_in", "u", "z")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trace:
-    """What one backend recorded.
+    """Recording of a run on one backend.
 
     Attributes
     ----------
@@ -42,13 +42,13 @@ class Trace:
     checksum : str
         Content checksum of the network that ran.
     samples : list of {layer: {variable: (rows, n) int32}}
-        One entry per image, in image order: rows 0..T of all neurons, if not
+        One entry per image, in image order: rows 0..T of all neurons, unless limited by
     every : int
-        rows of the steps 0, every, 2 every, ...
+        Rows of the steps 0, every, 2 every, ...
     neurons : dict of layer -> (n,) int32
-        Neurons that are recorded of a layer, where not all are.
+        Recorded neurons of each layer for which not all are recorded.
     hold : int, optional
-        Of streams (`ipvae.network.rules.stream`): updates that each frame drives.
+        For streams (`ipvae.network.rules.stream`): updates that each frame drives.
     """
 
     backend: str
@@ -61,23 +61,23 @@ class Trace:
 
     @property
     def steps(self) -> int:
-        """The last step that is recorded: updates after step 0 (T), if all are."""
+        """Last recorded step; equal to the updates after step 0 (T) if all are recorded."""
         first = next(iter(self.samples[0].values()))
         return (next(iter(first.values())).shape[0] - 1) * self.every
 
     @property
     def complete(self) -> bool:
-        """Whether it holds every step and neuron of the layers that it holds."""
+        """True if every step and neuron of the recorded layers is present."""
         return self.every == 1 and not self.neurons
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write a trace file (docs/format.md), whole or not at all.
+        """Write a trace file (docs/format.md), completely or not at all.
 
         Raises
         ------
         InputError
-            If it cannot be written, a trace is there and `overwrite` is False, or anything else is
-            there.
+            If it cannot be written, a trace exists and `overwrite` is False, or the path is
+            anything else.
         """
         require_outputs([trace_output(path, overwrite=overwrite)])
         write_trace(path, self)
@@ -106,14 +106,14 @@ def compare(reference: Trace, other: Trace) -> Comparison:
     Returns
     -------
     Comparison
-        `compared_values` counts the values present on both sides. A trace of another
-        extent (images, layers, variables, shape) diverges where the first one is missing.
+        `compared_values` counts the values present on both sides. If the extents differ (images,
+        layers, variables, shape), the traces diverge at the first missing value.
         `first_divergence` is the earliest in the order sample, step, layer, variable, index.
 
     Raises
     ------
     InputError
-        If they hold other steps or neurons.
+        If they contain different steps or neurons.
     """
     _require_same_choice(reference, other)
     compared, first = 0, None
@@ -156,14 +156,14 @@ def _require_same_choice(reference: Trace, other: Trace) -> None:
 
 
 def _names(*samples: dict) -> list[tuple[str, str]]:
-    """All (layer, variable) pairs; variables in the order in which a step makes them."""
+    """All (layer, variable) pairs; variables in the order of computation within a step."""
     pairs = {(layer, v) for sample in samples for layer, found in sample.items() for v in found}
     rank = {name: i for i, name in enumerate(VARIABLES)}
     return sorted(pairs, key=lambda p: (p[0], rank.get(p[1], len(rank)), p[1]))
 
 
 def write_header(f: h5py.File, trace: Trace, steps: int, digest: TraceDigest) -> None:
-    """Write what a trace file says beside its samples; `steps` is the last that is recorded."""
+    """Write the attributes of a trace file; `steps` is the last recorded step."""
     for name, value in _attributes(trace, steps).items():
         f.attrs[name] = value
     for layer, chosen in trace.neurons.items():
@@ -173,7 +173,7 @@ def write_header(f: h5py.File, trace: Trace, steps: int, digest: TraceDigest) ->
 
 
 def write_digest(f: h5py.File, trace: Trace, steps: int, digest: TraceDigest) -> None:
-    """Write the digest of all that was written."""
+    """Write the digest of everything written."""
     text = digest.text(_attributes(trace, steps))
     if text is not None:
         f.attrs[DIGEST] = text
@@ -194,7 +194,7 @@ def _attributes(trace: Trace, steps: int) -> dict[str, str | int]:
 
 
 def write_trace(path: str | Path, trace: Trace) -> None:
-    """Write a trace file; the path holds either the old file or the whole new one."""
+    """Write a trace file; it replaces an old file only when it is complete."""
     with (
         atomic_path(path) as temporary,
         Output(temporary) as output,
@@ -219,7 +219,7 @@ def read_trace(path: str | Path, *, check_digest: bool = True) -> Trace:
     ----------
     path : str or Path
     check_digest : bool
-        Refuse a trace that was changed since it was written; not where every value is compared.
+        Reject a trace that was changed since it was written; False if every value is compared.
 
     Raises
     ------
@@ -249,7 +249,7 @@ def read_trace(path: str | Path, *, check_digest: bool = True) -> Trace:
 
     wanted = {"/": [*sorted(ATTRIBUTES), EVERY, HOLD, DIGEST]}
     datasets = read_datasets(path, approve, wanted, most=MOST_DATASETS, gzip=True)
-    stored = attributes.pop(DIGEST, None)  # of an earlier version there is none
+    stored = attributes.pop(DIGEST, None)  # absent in earlier versions
     if check_digest and stored is not None:
         _require_unchanged(path, attributes, datasets, stored)
     samples: dict[int, dict] = {}
@@ -273,7 +273,7 @@ def read_trace(path: str | Path, *, check_digest: bool = True) -> Trace:
 def _require_unchanged(
     path: Path, attributes: dict, datasets: dict[str, np.ndarray], stored: str
 ) -> None:
-    """Refuse a file whose contents do not give the digest that was stored with them."""
+    """Reject a file whose contents do not match the digest stored with them."""
     digest = TraceDigest()
     for name, values in datasets.items():
         digest.add(name, 0, values, values.shape)

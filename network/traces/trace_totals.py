@@ -1,4 +1,4 @@
-"""Totals of a run from its trace, whichever backend recorded it."""
+"""Totals of a run from a trace of any backend."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,18 +17,18 @@ from ipvae.network.traces.trace import VARIABLES, Trace
 def trace_totals(
     network: IntNetwork, trace: Trace, drives: dict[str, np.ndarray], at: Sequence[int] = ()
 ) -> Totals:
-    """Reduce a trace of everything to what the emulator's totals of the same run are.
+    """Reduce a complete trace to the totals that the emulator gives for the same run.
 
     Parameters
     ----------
     network : IntNetwork
-        The network that ran.
+        Network that ran.
     trace : Trace
-        Of every variable, layer, neuron and step.
+        Trace with every variable, layer, neuron and step.
     drives : dict of layer -> int32 array
         Drives of the run (`ipvae.network.rules.stream.stream_drives`).
     at : ints in [0, T]
-        Steps whose potentials and outputs are kept, of the code and the read-outs.
+        Steps for which potentials and outputs are kept, for the code and the read-outs.
 
     Raises
     ------
@@ -61,10 +61,10 @@ def trace_totals(
 
 
 def sent_totals(network: IntNetwork, trace: Trace) -> Totals:
-    """Reduce what layers sent in a trace of every step: enough to count operations.
+    """Reduce the outputs in a trace of every step to totals: enough to count operations.
 
-    Layers whose `z` the trace lacks are left out. Saturations are none. Where it lacks `u`, that of
-    the last row is empty, and random words are none.
+    Layers without `z` in the trace are omitted. Saturations are empty. Without `u`, the last row of
+    `u` is empty and the count of random words is 0.
     """
     layers = {}
     for name, layer in network.layers.items():
@@ -77,7 +77,7 @@ def sent_totals(network: IntNetwork, trace: Trace) -> Totals:
 def _reduced(
     layer: AnyLayer, values: Mapping[str, np.ndarray], saturations: dict[str, int]
 ) -> LayerTotals:
-    """Totals of a layer from its variables, (N, T + 1, K) int32 each."""
+    """Compute the totals of a layer from its variables, (N, T + 1, K) int32 each."""
     z = values["z"]
     u = values.get("u", z[:, :, :0])
     magnitude = np.abs(z.astype(np.int64))

@@ -14,10 +14,10 @@ from ipvae.network.rules.neuron_step import graded_output, next_potential
 @requires(CPU)
 @tag("fixed_pt", "bit_accurate_loihi")
 class PyGradedNeuronFixed(PyNeuronBase):
-    """Receive, update, send; every state a 24-bit integer."""
+    """Receive, update, send; every state is a 24-bit integer."""
 
     def _begin(self, received: np.ndarray) -> None:
-        """Take the next image's drives; restore the start of a run."""
+        """Store the next image's drives; restore the start state."""
         self._take_drives(received)
         self.u = np.zeros_like(self.u)
 

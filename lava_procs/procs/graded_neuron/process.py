@@ -9,9 +9,9 @@ from ipvae.network.traces.selection import LayerRecord
 
 
 class GradedNeuron(NeuronBase):
-    """Neurons that compute the integer that they send.
+    """Neurons with a deterministic integer output.
 
-    Realizes, in integers (docs/arithmetic.md, section 3), at the rows of its schedule
+    Implements, in integers (docs/arithmetic.md, section 3), at the rows of its schedule
     (`NeuronBase`)::
 
         start:  u = 0
@@ -23,13 +23,13 @@ class GradedNeuron(NeuronBase):
     ----------
     layer : GradedLayer
     schedule : Schedule, optional
-        Without it the neurons run on for ever, driven by the layer's bias.
+        Without it the neurons run without end, driven by the layer's bias.
     record : LayerRecord, optional
-        What goes into `trace`.
+        Recorded values, sent through `trace`.
     hosted : bool
         As for `NeuronBase`.
     name, log_config : optional
-        As for every Lava process.
+        As for any Lava process.
 
     Ports
     -----

@@ -1,4 +1,4 @@
-"""The block is the sum of its parts."""
+"""Model of a layer block."""
 
 from lava.magma.core.decorator import implements
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
@@ -9,4 +9,4 @@ from ipvae.lava_procs.procs.layer_block.process import LayerBlock
 
 @implements(proc=LayerBlock, protocol=LoihiProtocol)
 class PyLayerBlockModel(BlockModel):
-    """Sub-process model; the processes inside are built by the block."""
+    """Sub-process model; the block builds its inner processes."""

@@ -16,35 +16,35 @@ from ipvae.network.traces.selection import LayerRecord
 
 
 class LayerBlock(AbstractProcess):
-    """Neurons, and the Dense synapse through which they hear a layer.
+    """Neurons, and the Dense synapse for messages from a layer.
 
-    netx's own Dense and RecurrentDense are not used: they give synapses the input's
-    message bits (0, so that graded counts become true or false) and drop their sign mode.
+    netx's own Dense and RecurrentDense are not used: they give synapses the input's message bits
+    (0, so that graded counts become true or false) and omit their sign mode.
 
     Parameters
     ----------
     layer : PoissonLayer or GradedLayer
-        What the neurons compute.
+        Update rule of the neurons.
     schedule : Schedule
     n_pixels : int
-        Width of `inp`, which stands for the image; the drive is computed on the host.
-    weight_rec : (K, J) int in -128..127, None where no layer is heard
+        Width of `inp`, which represents the image; the host computes the drive.
+        weight_rec : (K, J) int in -128..127, None for a layer without synaptic input
     heard_bits : int
-        Width of the messages that are heard.
+        Width of the received messages.
     recurrent : bool
-        Whether the layer hears itself.
+        True if the layer receives its own messages.
     record : LayerRecord, optional
-        What the neurons record.
+        Recorded values of the neurons.
     replay : bool
-        Whether Poisson neurons take recorded counts in place of drawing their own.
+        True if Poisson neurons replay recorded counts instead of drawing.
     hosted : bool
-        Whether the host serves the neurons through variables.
+        True if the host accesses the neurons through variables.
 
     Ports
     -----
-    inp : (n_pixels,) connected to nothing inside
-    heard : (J,) messages of another layer; only if one is heard
-    out : (K,) what the neurons send
+    inp : (n_pixels,) without a connection inside
+    heard : (J,) messages of another layer; only with such a source
+    out : (K,) output of the neurons
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class LayerBlock(AbstractProcess):
 
 
 def message_bits(layer: AnyLayer) -> int:
-    """Width of what a layer sends, with a bit for the sign where there is one; at least 1."""
+    """Width of a layer's messages, including a sign bit if needed; at least 1."""
     if isinstance(layer, PoissonLayer):
         return layer.payload_bits
     low, high = layer.sent
@@ -92,18 +92,18 @@ def message_bits(layer: AnyLayer) -> int:
 
 
 def exact_dense(weight: np.ndarray, message_bits: int) -> Dense:
-    """Lava's Dense that multiplies by exactly these weights.
+    """Return Lava's Dense that multiplies by exactly these weights.
 
-    With mixed signs Lava's 8-bit Dense keeps even numbers only: it is given twice the
-    weights and half the scale, so that every product is exact. The sign mode is named,
-    since Lava would otherwise guess it from the values.
+    With mixed signs Lava's 8-bit Dense keeps even numbers only. It therefore gets twice the weights
+    and half the scale, so that every product is exact. The sign mode is explicit, since Lava would
+    otherwise derive it from the values.
 
     Parameters
     ----------
     weight : (n_out, n_in) int in -128..127
     message_bits : int
-        At least 1: with 0, Lava would take messages for true or false. Otherwise its model
-        multiplies by the messages as they are, signs included, whatever their width.
+        At least 1: with 0, Lava would interpret messages as true or false. Otherwise its model
+        multiplies by the messages unchanged, signs included, whatever their width.
 
     Raises
     ------

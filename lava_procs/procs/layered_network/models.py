@@ -1,4 +1,4 @@
-"""Sub-process model of the network: Lava matches the exact type, so it needs its own."""
+"""Sub-process model of the network; Lava matches the exact type, so each network has one."""
 
 from lava.magma.core.decorator import implements
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
@@ -9,4 +9,4 @@ from ipvae.lava_procs.procs.layered_network.process import LayeredNetwork
 
 @implements(proc=LayeredNetwork, protocol=LoihiProtocol)
 class PyLayeredNetworkModel(BlockModel):
-    """Sub-process model; the layers inside are built by the network."""
+    """Sub-process model; the network builds its layers."""

@@ -1,4 +1,4 @@
-"""A network as a Lava process, built from its description in memory."""
+"""Network as a Lava process, built from its description in memory."""
 
 from typing import Any
 
@@ -21,13 +21,13 @@ class LayeredNetwork(AbstractProcess):
     n_steps : int
         Updates of each image.
     record : Record
-        What the neurons record.
+        Recorded values of the neurons.
     hold : int, optional
         Updates that each frame of a stream drives.
     replay : bool
-        Whether the neurons of the code take recorded counts in place of drawing their own.
+        True if the neurons of the code replay recorded counts instead of drawing.
     hosted : bool
-        Whether the host serves all neurons through variables.
+        True if the host accesses all neurons through variables.
 
     Attributes
     ----------
@@ -36,8 +36,8 @@ class LayeredNetwork(AbstractProcess):
 
     Ports
     -----
-    inp : (M,) stands for the image; connected to nothing inside
-    out : what the last layer sends
+    inp : (M,) represents the image; without a connection inside
+    out : output of the last layer
     """
 
     def __init__(

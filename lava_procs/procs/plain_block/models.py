@@ -1,4 +1,4 @@
-"""The block is the sum of its parts; and models of Lava's Dense and Conv for its messages."""
+"""Models of the block, and of Lava's Dense and Conv for its messages."""
 
 # Lava declares ports by assigning a LavaPyType to them.
 # pyright: reportAssignmentType=false, reportAttributeAccessIssue=false
@@ -24,17 +24,17 @@ from ipvae.lava_procs.procs.plain_block.process import PlainBlock
 
 @implements(proc=PlainBlock, protocol=LoihiProtocol)
 class PyPlainBlockModel(BlockModel):
-    """Sub-process model; the processes inside are built by the block."""
+    """Sub-process model; the block builds its inner processes."""
 
 
 @implements(proc=Dense, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("bit_accurate_loihi", "fixed_pt")
 class PyIntegerDense(PyDenseEventDriven):
-    """Our event-driven model, hearing integers.
+    """Event-driven model with integer input.
 
-    Lava declares what its Dense hears as true or false, and a pipe from outside, which takes the
-    type of the port it feeds, would turn every message into that.
+    Lava declares the input of its Dense as boolean. An external pipe takes the type of the port
+    that it feeds and would convert every message to boolean.
     """
 
     s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
@@ -44,7 +44,7 @@ class PyIntegerDense(PyDenseEventDriven):
 @requires(CPU)
 @tag("bit_accurate_loihi", "fixed_pt")
 class PyIntegerDenseStock(AbstractPyDenseModelBitAcc):
-    """Lava's own model, hearing integers."""
+    """Lava's own model with integer input."""
 
     s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
 
@@ -53,9 +53,9 @@ class PyIntegerDenseStock(AbstractPyDenseModelBitAcc):
 @requires(CPU)
 @tag("fixed_pt")
 class PyFastConv(PyConvModelFixed):
-    """Lava's model of a convolution, with one matrix product in place of a loop over channels.
+    """Lava's model of a convolution, with one matrix product instead of a loop over channels.
 
-    Both compute in float64, where the sums of weights of 8 and messages of 24 bits are exact.
+    Both compute in float64, in which sums of 8-bit weights times 24-bit messages are exact.
     """
 
     def __init__(self, proc_params) -> None:
@@ -73,7 +73,7 @@ class PyFastConv(PyConvModelFixed):
     def _convolve(self, received: np.ndarray) -> np.ndarray:
         """Convolve (W, H, C) with the kernel."""
         groups = int(self.groups[0])
-        if self._kernel is None:  # (groups, kernel and its channels, channels out of a group)
+        if self._kernel is None:  # (groups, kernel and its channels, output channels of a group)
             flipped = self.weight[:, ::-1, ::-1].transpose(0, 3, 1, 2).astype(np.float64)
             by_group = flipped.reshape(groups, len(flipped) // groups, -1)
             self._kernel = np.ascontiguousarray(by_group.transpose(0, 2, 1))

@@ -1,4 +1,4 @@
-"""A layer of a plain lava-dl network as Lava processes: synapses and the neurons behind them."""
+"""Layer of a plain lava-dl network as Lava processes: synapses and their target neurons."""
 
 from typing import Any
 
@@ -23,32 +23,32 @@ from ipvae.network.lava_dl_network import (
 )
 
 GRADED_BITS = 16
-"""Width of a sigma-delta message; CUBA neurons send true or false, 0 bits."""
+"""Width of a sigma-delta message; CUBA messages are boolean, 0 bits."""
 
 
 class PlainBlock(AbstractProcess):
     """Synapses and neurons of one layer, as lava-dl's netx would build them, but exact.
 
     netx's own dense block rewrites the weights (`optimize_weight_bits`) and loses their sign mode.
-    That fails where all are zero, is silently wrong where all are negative and one is -256, and
-    wants nine bits of a synapse where odd weights of both signs exceed 127.
+    That fails if all weights are zero, and is silently wrong if all are negative and one is -256.
+    It also needs nine bits for a synapse if odd weights of both signs exceed 127.
 
     Parameters
     ----------
     layer : PlainLayer
     graded : bool
-        Whether messages are integers, not true or false.
+        True if messages are integers, False if they are boolean.
     reset : (interval, offset) or None
-        Steps of the chip after which CUBA neurons forget, and the first of them.
+        Interval of the CUBA neurons' resets in chip steps, and the step of the first reset.
 
     Attributes
     ----------
-    shape : (n,), or (width, height, channels) as Lava has it
+    shape : (n,), or (width, height, channels) as in Lava
 
     Ports
     -----
-    inp : messages of the layer before, (n_in,) or (width, height, channels)
-    out : what the neurons send
+    inp : messages of the previous layer, (n_in,) or (width, height, channels)
+    out : output of the neurons
     """
 
     def __init__(self, *, layer: PlainLayer, graded: bool, reset: tuple[int, int] | None) -> None:
@@ -68,7 +68,7 @@ def _synapse(layer: PlainLayer, message_bits: int) -> Dense | Conv:
     synapses = layer.synapses
     if not isinstance(synapses, ConvSynapses):
         return exact_synapse(synapses.weight, message_bits)
-    # Lava has (width, height) where lava-dl has (height, width), and a flipped kernel.
+    # Lava uses (width, height) where lava-dl uses (height, width), and a flipped kernel.
     kernel = synapses.weight.astype(int)[:, :, ::-1, ::-1].transpose(0, 3, 2, 1)
     return Conv(
         weight=kernel,
@@ -82,7 +82,7 @@ def _synapse(layer: PlainLayer, message_bits: int) -> Dense | Conv:
 
 
 def _reversed(sizes: tuple[int, ...]) -> Any:
-    """Sizes along (x, y) of those along (y, x)."""
+    """Convert sizes along (y, x) to sizes along (x, y)."""
     return sizes[::-1]
 
 
@@ -115,14 +115,14 @@ def _neuron(
 
 
 def exact_synapse(weight: np.ndarray, message_bits: int) -> Dense:
-    """Lava's Dense that multiplies by exactly these weights, in the 8 bits of a synapse.
+    """Return Lava's Dense that multiplies by exactly these weights, within 8-bit synapses.
 
     Parameters
     ----------
     weight : (n_out, n_in) int
-        In -128..127, or even and in -256..254, or of one sign and below 256 in size.
+        In -128..127, or even and in -256..254, or of one sign and below 256 in magnitude.
     message_bits : int
-        0 where messages are true or false.
+        0 for boolean messages.
     """
     low, high = int(weight.min()), int(weight.max())
     if low >= -128 and high <= 127:

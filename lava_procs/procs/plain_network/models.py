@@ -1,4 +1,4 @@
-"""Sub-process model of the network: Lava matches the exact type, so it needs its own."""
+"""Sub-process model of the network; Lava matches the exact type, so each network has one."""
 
 from lava.magma.core.decorator import implements
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
@@ -9,4 +9,4 @@ from ipvae.lava_procs.procs.plain_network.process import LavaDlNetwork
 
 @implements(proc=LavaDlNetwork, protocol=LoihiProtocol)
 class PyLavaDlNetworkModel(BlockModel):
-    """Sub-process model; the blocks inside are built by the network."""
+    """Sub-process model; the network builds its blocks."""

@@ -1,4 +1,4 @@
-"""A plain lava-dl network as a Lava process, built from its description in memory."""
+"""Plain lava-dl network as a Lava process, built from its description in memory."""
 
 from lava.magma.core.process.ports.ports import InPort, OutPort
 from lava.magma.core.process.process import AbstractProcess
@@ -8,24 +8,24 @@ from ipvae.network.lava_dl_network import PlainNetwork
 
 
 class LavaDlNetwork(AbstractProcess):
-    """The layers behind the input, whose messages come from the host.
+    """Layers after the input; the host sends the input's messages.
 
     Parameters
     ----------
     network : PlainNetwork
     n_steps : int
-        Steps after which CUBA neurons forget, each layer one step after the one before. Sigma-delta
-        neurons have no reset.
+        Steps between resets of CUBA neurons; each layer's reset is one step after the previous
+        layer's. Sigma-delta neurons have no reset.
 
     Attributes
     ----------
     blocks : list of PlainBlock
-        Each layer's, with its `synapse` and its `neuron`.
+        Block of each layer, with its `synapse` and its `neuron`.
 
     Ports
     -----
     inp : messages of the input
-    out : what the last layer sends
+    out : output of the last layer
     """
 
     def __init__(self, network: PlainNetwork, n_steps: int) -> None:
@@ -34,7 +34,7 @@ class LavaDlNetwork(AbstractProcess):
             PlainBlock(
                 layer=layer,
                 graded=network.sigma_delta,
-                # A layer hears the first message one step after it was sent; steps begin with 1.
+                # A layer receives the first message one step after it is sent; steps begin at 1.
                 reset=None if network.sigma_delta else (n_steps, depth + 1),
             )
             for depth, layer in enumerate(network.layers, 1)

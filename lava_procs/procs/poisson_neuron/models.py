@@ -25,7 +25,7 @@ from ipvae.network.rules.poisson import thresholds
 @requires(CPU)
 @tag("fixed_pt", "bit_accurate_loihi")
 class PyPoissonNeuronFixed(PyNeuronBase):
-    """Receive, update, draw (or replay), send; every state a 24-bit integer."""
+    """Receive, update, draw (or replay), send; every state is a 24-bit integer."""
 
     draws: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
     image_key: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
@@ -37,7 +37,7 @@ class PyPoissonNeuronFixed(PyNeuronBase):
         self._neuron_key = random_source.neuron_keys(DRAWN, self._layer.n_neurons)
 
     def _begin(self, received: np.ndarray) -> None:
-        """Take the next image's drives and key; restore the start of a run."""
+        """Store the next image's drives and key; restore the start state."""
         drives, self.image_key = np.split(received, [-KEY_WORDS])
         self._take_drives(drives)
         self.u = self._layer.u_init.copy()
@@ -62,7 +62,7 @@ class PyPoissonNeuronFixed(PyNeuronBase):
         self.z = draw_counts(u, image_a, image_b, *self._neuron_key, t, thresholds(), most)
 
     def _replay(self, t: int) -> None:
-        """Take a recorded count; receive the next message of them when it is due."""
+        """Set a recorded count; receive the next message of counts when it is due."""
         row = t % self.draws.shape[0]
         if row == 0:
             self._heartbeat.mark("waiting for draws")
@@ -74,10 +74,10 @@ class PyPoissonNeuronFixed(PyNeuronBase):
 @requires(CPU)
 @tag("floating_pt")
 class PyPoissonNeuronFloat(PyLoihiProcessModel):
-    """The same neuron without rounding: what of a run comes from the integers.
+    """Poisson neuron without rounding, to measure the effect of integer arithmetic.
 
-    Counts are NumPy's, z ~ Poisson(2**(u / 2**frac_bits)), from a generator of the image's key.
-    It runs on for ever and serves no images.
+    Counts are NumPy's, z ~ Poisson(2**(u / 2**frac_bits)), from a generator with the image's key.
+    It runs without end and does not support images.
     """
 
     a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)

@@ -21,30 +21,30 @@ KEY_WORDS = 2
 class PoissonNeuron(NeuronBase):
     """Neurons whose potential is a log-rate and whose spikes are Poisson counts.
 
-    Realizes, in integers (docs/arithmetic.md, sections 3 to 5), at every step::
+    Implements, in integers (docs/arithmetic.md, sections 3 to 5), at every step::
 
         step 0 with memory:  u stays
         all other steps:     u = next_log_rate(u, z, drive, a_in)
         all steps:           z = min(count(u; key, neuron, step), 2**payload_bits - 1)
 
-    A log-rate of 0 is one spike a step; `2**frac_bits` more doubles the rate. Models: `fixed_pt`
-    (bit-exact to the emulator) and `floating_pt` (the same update without rounding, counts
-    from NumPy's Poisson sampler).
+    A log-rate of 0 is one spike per step; an increase of `2**frac_bits` doubles the rate. Models:
+    `fixed_pt` (bit-exact to the emulator) and `floating_pt` (the same update without rounding,
+    counts from NumPy's Poisson sampler).
 
     Parameters
     ----------
     shape : (int,)
         Number of neurons.
     u_init : int or (K,) int, unit 2**-frac_bits octaves
-        Log-rate at the start; without `memory`, that to which each step's input is added.
+        Log-rate at the start; without `memory`, the base to which each step's input is added.
     bias : int or (K,) int, same unit
         Constant input of each step; start value of the variable `drive`.
     self_weight : int or (K,) int, same unit
-        Inhibition by one own spike of the step before.
+        Inhibition per own spike of the previous step.
     weight_exp : int
-        What is received counts for a_in * 2**weight_exp units.
+        The synaptic input in units of the log-rate is a_in * 2**weight_exp.
     sign : 1 or -1
-        Whether that is added or subtracted.
+        Sign of the synaptic input: added or subtracted.
     u_min, u_max, du_min, du_max : int, same unit
         Limits of the log-rate and of one update; the widest by default.
     payload_bits : int
@@ -52,37 +52,37 @@ class PoissonNeuron(NeuronBase):
     frac_bits : int
         Fraction bits of the log-rate, 12 to 16.
     memory : bool
-        Whether an update starts from the last log-rate or from `u_init`.
+        True if an update starts from the last log-rate, False if from `u_init`.
     ceiling : bool
-        Whether log-rates near `u_max` bend.
+        True if log-rates near `u_max` are compressed.
     seed, image : int
-        Key of the random draws, as for an image of a run.
+        Key of the random draws, as for an image in a run.
     schedule : Schedule, optional
-        Serve images, one after another (`NeuronBase`): `drive` and key then come from `image`.
+        Process images one after another (`NeuronBase`): `image` then gives `drive` and key.
     record : LayerRecord, optional
-        With a schedule: what goes into `trace`.
+        Recorded values, sent through `trace`; requires a schedule.
     replay : bool
-        With a schedule: whether recorded counts are sent in place of drawn ones.
+        True to send recorded counts instead of drawn ones; requires a schedule.
     hosted : bool
-        Whether the host serves the neurons through variables, as a board allows
-        (docs/loihi2.md); models for the CPU do not.
+        True if the host accesses the neurons through variables, as a board allows
+        (docs/loihi2.md); CPU models do not support it.
     name, log_config : optional
-        As for every Lava process.
+        As for any Lava process.
 
     Ports
     -----
     a_in, s_out, trace : as for `NeuronBase`
     image : (frames K + 2,) drives and the image's two key words
-    draws : (rows, K) counts, received before the first row that they are for; only with
-        `replay`, else connected to nothing and never asked
-    With `hosted` the last three are missing.
+    draws : (rows, K) counts, received before the first row that uses them; only with `replay`,
+        otherwise not connected and never read
+    With `hosted` the last three ports are absent.
 
     Variables
     ---------
     u, z, drive : (K,) log-rate (24 bits), last counts (24), input of each step (22)
     step : (1,) steps since the start (24)
     image_key : (2,) key of the random draws (24)
-    received, given : (K,) with `hosted`: a_in of the last row; with `replay`, counts of the next
+    received, given : (K,) with `hosted`: a_in of the last row; with `replay`, next counts
 
     Raises
     ------
@@ -119,7 +119,7 @@ class PoissonNeuron(NeuronBase):
         (k,) = shape
         scale = 1 << (frac_bits - FRAC_BITS) if frac_bits >= FRAC_BITS else 1
         layer = PoissonLayer(
-            weight=np.zeros(k, dtype=np.int16),  # the drive is given
+            weight=np.zeros(k, dtype=np.int16),  # the drive is an argument
             source=NOTHING,
             u_init=_values(u_init, k),
             bias=_values(bias, k),
@@ -165,8 +165,8 @@ class PoissonNeuron(NeuronBase):
         replay: bool = False,
         hosted: bool = False,
     ) -> "PoissonNeuron":
-        """Neurons of a network's layer, which serve images."""
-        given = {"weight", "weight_rec", "drive_exp", "source"}  # not of neurons
+        """Make the neurons of a network's layer, which process images."""
+        given = {"weight", "weight_rec", "drive_exp", "source"}  # not parameters of neurons
         numbers = {f.name: getattr(layer, f.name) for f in fields(layer) if f.name not in given}
         shape = (layer.n_neurons,)
         options = {"schedule": schedule, "record": record, "replay": replay, "hosted": hosted}
@@ -174,7 +174,7 @@ class PoissonNeuron(NeuronBase):
 
 
 def _values(value: int | np.ndarray, k: int) -> np.ndarray:
-    """One integer for all neurons, or one for each: (K,) int32, where they are such."""
+    """One integer for all neurons, or one for each: (K,) int32, if they are integers."""
     given = np.asarray(value)
     if given.dtype.kind in "iu" and np.abs(given.astype(np.int64)).max() < 2**31:
         given = given.astype(np.int32)
