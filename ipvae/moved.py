@@ -1,4 +1,4 @@
-"""Names that moved: the old ones work for now, and say where they are (docs/versioning.md)."""
+"""Deprecated names that moved; they still work, with a warning (docs/versioning.md)."""
 
 import warnings
 from collections.abc import Callable, Mapping
