@@ -342,7 +342,7 @@ def local_cluster(n_workers: int) -> Iterator[Any]:
                 n_workers=n_workers,
                 threads_per_worker=1,
                 host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",  # any port; None would select Dask's default and warn
+                dashboard_address="127.0.0.1:0",  # any port; None would warn
                 scheduler_kwargs={"dashboard": False},
                 silence_logs=logging.CRITICAL,
             )

@@ -134,8 +134,8 @@ def import_model(
     ----------
     path : .pt, .npz or .nir file
         A checkpoint of the authors' trainer (hadivafaii/IterativeVAE); arrays phi (M, K),
-        sigma (M), step_size, bias (K) and u0 (K); or a file of `ipvae.save_nir`, for which no
-        other argument is allowed.
+        sigma (M), step_size, bias (K) and u0 (K); or a file of `ipvae.save_nir`. NIR files
+        allow no other argument.
     pixel_min, pixel_max : int, optional
         Range of integer pixels: 0..255, or -4096..4095 if the authors' code standardises.
     pixel_scale : float, optional

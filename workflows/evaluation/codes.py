@@ -48,7 +48,7 @@ class Codes:
 
     @classmethod
     def of_halves(cls, features: np.ndarray, labels: np.ndarray) -> "Codes":
-        """Split the images (N,) of a set without training images: the first half is for training."""
+        """Split images (N,) of a set without training images; the first half is for training."""
         half = len(labels) // 2
         return cls(features[:half], labels[:half], features[half:], labels[half:])
 
