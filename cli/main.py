@@ -1,4 +1,4 @@
-"""Entry point: every error that a user can cause gives one line and an exit status, no traceback.
+"""Entry point: every expected error gives one line and an exit status, no traceback.
 
 Exit status: 0 success; 1 a check failed; 2 bad usage, bad input, a backend that is not available,
 or standard output that cannot be written; 130 and 143 stopped by SIGINT and SIGTERM; 141 stdout
