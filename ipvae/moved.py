@@ -12,7 +12,7 @@ def moved(module: str, names: Mapping[str, tuple[str, str]]) -> Callable[[str], 
     Parameters
     ----------
     module : str
-        The module's own name.
+        Name of the module.
     names : mapping of old name -> (home, advice)
         `home` is where the object is now, 'module:name'; `advice` is what to use instead.
     """
