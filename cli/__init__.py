@@ -1,1 +1,1 @@
-"""The `ipvae` command: wires the packages; nothing imports it."""
+"""The `ipvae` command, on top of all other packages: none of them imports it."""

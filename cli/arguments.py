@@ -1,4 +1,4 @@
-"""Names of the library's arguments in its messages, turned into options of the command line."""
+"""Translation of argument names in the library's messages to command-line options."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -78,14 +78,14 @@ OPTIONS = {
     "verify": "--verify",
     "weight_bits": "--weight-bits",
 }
-"""Argument -> option, where a message of the library may name it."""
+"""Option of each argument that a message of the library may name."""
 
 _NAMED = re.compile(r"\b(\w+)=(True\b)?(?=(?P<value>[\w./-]*))")
 
 
 @contextmanager
 def naming(more: Mapping[str, str]) -> Iterator[None]:
-    """Turn further arguments into options, in the messages of errors raised within."""
+    """Translate further arguments to options in the messages of errors raised in this context."""
     try:
         yield
     except IpvaeError as error:
@@ -94,10 +94,10 @@ def naming(more: Mapping[str, str]) -> Iterator[None]:
 
 
 def with_options(message: str, options: Mapping[str, str] = OPTIONS) -> str:
-    """Return a message with options in the place of arguments.
+    """Return a message in which options replace arguments.
 
-    An argument is named alone before the first colon ('samples: found 20, ...'), or anywhere
-    as 'samples=', 'samples=20' or, where it is a flag, 'overwrite=True'.
+    An argument appears alone before the first colon ('samples: found 20, ...'), or anywhere
+    as 'samples=', 'samples=20' or, for a flag, 'overwrite=True'.
 
     >>> with_options("samples: found 9, allowed up to 5; give more with data_dir=")
     '--samples: found 9, allowed up to 5; give more with --data-dir'
@@ -116,13 +116,13 @@ def with_options(message: str, options: Mapping[str, str] = OPTIONS) -> str:
 
 
 def options_named(text: str, options: Mapping[str, str] = OPTIONS) -> str:
-    """Return text with options where it names arguments as 'samples=' or 'overwrite=True'."""
+    """Return text in which options replace 'samples=' or 'overwrite=True'."""
 
     def option(match: re.Match) -> str:
         name = match.group(1)
         if name not in options:
             return match.group(0)
-        value = match.group("value").strip(".")  # a full stop is none
+        value = match.group("value").strip(".")  # without the full stop of a sentence
         return options[name] + (" " if value and not options[name].endswith("=") else "")
 
     return _NAMED.sub(option, text)

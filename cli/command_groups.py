@@ -1,4 +1,4 @@
-"""Commands by what one wants to do. A command's module is imported when it runs, not before."""
+"""Commands in groups by task. The module of a command is imported only when it runs."""
 
 import inspect
 from collections.abc import Iterator, MutableMapping
@@ -22,11 +22,11 @@ class Entry:
     Attributes
     ----------
     home : str
-        Module of `ipvae.cli.commands` and its function, parted by a colon.
+        Module of `ipvae.cli.commands` and its function, separated by a colon.
     summary : str
         First sentence of the function's docstring, for `ipvae --help`.
     examples : tuple of str
-        Words after `ipvae`.
+        Arguments after `ipvae`.
     """
 
     home: str
@@ -118,24 +118,24 @@ ENTRIES = {name: entry for group in GROUPS.values() for name, entry in group.ite
 
 
 class Command(TyperCommand):
-    """A command whose help ends with examples, and whose outputs are seen to before its work."""
+    """Command with examples in its help and a check of its outputs before it runs."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command, if its outputs can be written and nothing is lost by them."""
+        """Run the command if its outputs can be written without overwriting other files."""
         settings.command = ctx.info_name
         note_names(ctx.params.values())
         settings.written = Written(require_outputs_of(ctx))
         return super().invoke(ctx)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        """Write the examples, one a line."""
+        """Write the examples, one per line."""
         with formatter.section("Examples"):
             for words in ENTRIES[ctx.info_name].examples:
                 formatter.write(f"{'':{formatter.current_indent}}ipvae {words}\n")
 
 
 class Group(TyperGroup):
-    """Commands in groups, with their whole summaries; none is imported to list them."""
+    """Command groups with full summaries, listed without importing any command."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names, in the order in which they are shown."""
@@ -153,7 +153,7 @@ class Group(TyperGroup):
 
 
 class Commands(MutableMapping[str, Any]):
-    """Commands by name, each imported when it is asked for."""
+    """Commands by name, each imported on first use."""
 
     def __init__(self) -> None:
         self._made: dict[str, Any] = {}

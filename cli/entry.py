@@ -1,4 +1,4 @@
-"""The console script: one line, too, where a package that the command line needs is broken."""
+"""Console script; it reports broken packages of the command line in one line."""
 
 import json
 import os
@@ -14,19 +14,19 @@ from ipvae.streams import discard, open_closed_streams, write_error
 
 
 def main() -> None:
-    """Run the command line; what does not even import is named, and `doctor` still answers."""
+    """Run the command line; if an import fails, name the package; `doctor` still works then."""
     open_closed_streams()
     words = sys.argv[1:]
     if not {"doctor", "-h", "--help", "--version"} & set(words) and not _in_a_folder():
         write_error("ipvae: the working directory is gone: change to one that exists (cd)")
         sys.exit(2)
-    warnings.simplefilter("ignore")  # what other packages warn of is no part of an answer
+    warnings.simplefilter("ignore")  # warnings of other packages are not shown
     try:
         listen()
         from ipvae.cli.main import main as run
 
         run()
-    except BaseException as error:  # an import can fail in any way, or even exit
+    except BaseException as error:  # an import can raise anything, or exit
         stopped = came()
         if stopped is not None and not isinstance(error, SystemExit):
             write_error(f"ipvae: the command line was stopped ({stopped}); nothing was written")
@@ -46,7 +46,7 @@ def _in_a_folder() -> bool:
 
 
 def _while_importing(error: BaseException) -> bool:
-    """Return whether a module is not there, or raised an error when it was imported."""
+    """Return whether a module is missing or raised the error during its import."""
     frames = traceback.walk_tb(error.__traceback__)
     return isinstance(error, ImportError) or any(
         frame.f_code.co_name == "<module>" for frame, _ in frames
@@ -54,7 +54,7 @@ def _while_importing(error: BaseException) -> bool:
 
 
 def _without(error: BaseException, words: list[str]) -> int:
-    """Answer with Python's own modules alone; an exit status."""
+    """Report the error with the standard library alone; return the exit status."""
     if next((word for word in words if not word.startswith("-")), "") == "doctor":
         try:
             return _doctor(words)
@@ -67,7 +67,7 @@ def _without(error: BaseException, words: list[str]) -> int:
 
 
 def _doctor(words: list[str]) -> int:
-    """`ipvae doctor` without the command line's own packages, which may be what is broken."""
+    """`ipvae doctor` without the packages of the command line, which may be broken."""
     from ipvae.cli.arguments import with_options
     from ipvae.workflows.doctor import doctor
     from ipvae.workflows.output.files import json_text, write_text
@@ -88,7 +88,7 @@ def _doctor(words: list[str]) -> int:
 
 
 def _json_target(words: list[str]) -> str | None:
-    """Value of --json, as the command line reads it."""
+    """Value of --json, parsed as on the command line."""
     for i, word in enumerate(words):
         if word.startswith("--json="):
             return word.partition("=")[2]

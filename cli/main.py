@@ -1,8 +1,8 @@
-"""Entry point: one line and an exit status for whatever a user can meet, never a traceback.
+"""Entry point: every expected error gives one line and an exit status, no traceback.
 
-0 done and true; 1 a check failed; 2 bad usage, bad input or a backend that is not here, or
-standard output that cannot be written; 130 and 143 stopped by SIGINT and SIGTERM; 141 stdout is
-no longer read.
+Exit status: 0 success; 1 a check failed; 2 bad usage, bad input, a backend that is not available,
+or standard output that cannot be written; 130 and 143 stopped by SIGINT and SIGTERM; 141 stdout
+was closed by its reader.
 """
 
 import errno
@@ -26,16 +26,16 @@ from ipvae.workflows.output.files import unwritable
 from ipvae.workflows.output.printing import printable
 
 ClickException: Any = typer.BadParameter.__mro__[2]
-"""Of click, or of what newer releases of typer have in its place."""
+"""ClickException of click, or of the copy of click inside newer releases of typer."""
 
 MET = (ClickException, IpvaeError, MemoryError, OSError, KeyboardInterrupt, typer.Abort)
-"""Errors that a user can meet."""
+"""Errors that are reported in one line."""
 
 UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
-"""Errors of a stream that cannot be written."""
+"""OSError numbers of a stream that cannot be written."""
 
 COLLECTED = (20_000, 20, 20)
-"""Thresholds of the garbage collector: imports make many objects that stay."""
+"""Thresholds of the garbage collector: imports make many objects that live until exit."""
 
 app = typer.Typer(
     name="ipvae",
@@ -47,7 +47,7 @@ app = typer.Typer(
 )
 GLOBAL_FLAGS = ("--quiet", "--verbose")
 COMPLETION = "_IPVAE_COMPLETE"
-"""Variable by which a shell asks for completions; see `ipvae --show-completion`."""
+"""Environment variable by which a shell requests completions (`ipvae --show-completion`)."""
 
 
 def _version(value: bool) -> None:
@@ -64,7 +64,7 @@ def options(
     quiet: bool = typer.Option(False, "--quiet", help="Print results and errors only."),
     verbose: bool = typer.Option(False, "--verbose", help="Say how long each part took."),
 ) -> None:
-    """Options of every command, given before its name."""
+    """Global options, given before the name of the command."""
     del version
     settings.quiet, settings.verbose = quiet, verbose
 
@@ -78,7 +78,7 @@ def fail(message: object, status: int) -> int:
 def run_command(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     given = sys.argv[1:] if arguments is None else arguments
-    flags = [word for word in given if word in GLOBAL_FLAGS]  # allowed after the command too
+    flags = [word for word in given if word in GLOBAL_FLAGS]  # also allowed after the command
     words = flags + completed([word for word in given if word not in GLOBAL_FLAGS])
     settings.begin()
     try:
@@ -92,13 +92,13 @@ def run_command(arguments: list[str] | None = None) -> int:
     except (Exception, KeyboardInterrupt) as error:
         if came() is None and not isinstance(error, MET):
             raise
-        return fail(*describe(came() or error))  # a signal may come out of a library as any error
+        return fail(*describe(came() or error))  # libraries may turn a signal into any error
 
 
 def _invoked(words: list[str]) -> int:
-    """Run a command; an exit status.
+    """Run a command and return its exit status.
 
-    typer's own way of doing so ends without a word where a signal came or stdout is gone.
+    typer's own runner exits without a message after a signal or when stdout is closed.
     """
     command: Any = typer.main.get_command(app)
     command.commands = Commands()
@@ -112,7 +112,7 @@ def _invoked(words: list[str]) -> int:
 
 
 def describe(error: BaseException) -> tuple[object, int]:
-    """Message and exit status of an error that a user can meet."""
+    """Message and exit status of an error."""
     if isinstance(error, IpvaeError):
         return with_options(str(error)), error.exit_status
     if isinstance(error, ClickException):
@@ -132,12 +132,12 @@ def describe(error: BaseException) -> tuple[object, int]:
 def main() -> None:
     """Console script."""
     open_closed_streams()
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # not by ipvae.cli.entry
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # not yet set by ipvae.cli.entry
         listen()
     gc.set_threshold(*COLLECTED)
     status = run_command()
     ignore()
-    gc.freeze()  # or all that numba and matplotlib made is looked through once more at the end
+    gc.freeze()  # the last collection skips objects of numba and matplotlib
     sys.exit(status)
 
 

@@ -1,4 +1,4 @@
-"""What a command shows: text on the terminal, JSON where it is asked for."""
+"""Output of commands: text on the terminal, or JSON on request."""
 
 import json
 import logging
@@ -34,16 +34,16 @@ JsonOption = Annotated[
 
 
 class _Status(Console):
-    """Of rich, but a stream that nothing reads any more does not end the program."""
+    """Console of rich that does not exit when the reader of the stream is gone."""
 
     def on_broken_pipe(self) -> None:
-        """Raise the error that rich has caught."""
+        """Raise the error that rich caught."""
         raise  # noqa: PLE0704
 
 
 @dataclass
 class Settings:
-    """Verbosity, set once by the command line, and the command that runs."""
+    """Verbosity, set once by the command line, and the running command."""
 
     quiet: bool = False
     verbose: bool = False
@@ -52,11 +52,11 @@ class Settings:
     advice: dict[Path, str] = field(default_factory=dict)
 
     def begin(self) -> None:
-        """Forget the command before."""
+        """Reset the state of the previous command."""
         self.command, self.written, self.advice = "", Written(), {}
 
     def stopped(self, signal_name: str) -> str:
-        """Return the line for a command that a signal stopped: what, and what is kept."""
+        """Return the message for a command stopped by a signal, with the files that are kept."""
         new = map(str, self.written.files())
         kept = f"written and kept: {found}" if (found := ", ".join(new)) else "nothing was written"
         what = self.command or "the command line"
@@ -69,13 +69,13 @@ _status = _Status(stderr=True)
 
 
 def emit(result: dict, json_target: str | None, text: "Table | str | list[Table | str]") -> None:
-    """Show a result: its text on stdout, or JSON in its place (`-`), or both (a file)."""
+    """Show a result: text on stdout, JSON on stdout (`-`), or text and a JSON file."""
     if json_target is not None:
         write_json(result, json_target)
     if json_target == "-":
         return
     console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
-    with console.capture() as captured:  # rich would exit by itself where nothing reads stdout
+    with console.capture() as captured:  # rich would exit if stdout is closed
         for part in text if isinstance(text, list) else [text]:
             whole = isinstance(part, str)
             console.print(printable(part) if whole else part, soft_wrap=whole, markup=False)
@@ -83,7 +83,7 @@ def emit(result: dict, json_target: str | None, text: "Table | str | list[Table 
 
 
 def write_json(data: dict, target: str, generator: str = "", name: str = "--json") -> None:
-    """Write JSON to stdout (`-`), or to a file, whose first key names what made it."""
+    """Write JSON to stdout (`-`) or to a file; the first key is the generator."""
     if target == "-":
         sys.stdout.write(json.dumps(json_data(data), indent=2) + "\n")
         return
@@ -94,9 +94,9 @@ def write_json(data: dict, target: str, generator: str = "", name: str = "--json
 
 
 def show(result: Result, json_target: str | None, **names: str) -> None:
-    """Show a result of the library: its text on stdout, or JSON (`-`), or both (a file).
+    """Show a library result: text on stdout, JSON on stdout (`-`), or text and a JSON file.
 
-    `names` are what the result's text calls its inputs and outputs, mostly paths.
+    `names` are the names of inputs and outputs in the result's text, mostly paths.
     """
     parts = [
         table(options_named(part.title), part.columns, part.rows)
@@ -108,7 +108,7 @@ def show(result: Result, json_target: str | None, **names: str) -> None:
 
 
 def note(message: str) -> None:
-    """Say on stderr what is being done, unless --quiet."""
+    """Print a progress message on stderr, unless --quiet."""
     if settings.quiet:
         return
     try:
@@ -119,9 +119,9 @@ def note(message: str) -> None:
 
 @contextmanager
 def shown_on_terminal() -> Iterator[None]:
-    """Show the progress of what is done within, and the library's messages, on stderr.
+    """Show progress and messages of the library on stderr while the context is open.
 
-    A spinner on a terminal, nothing in a pipe; with --verbose how long each stage took.
+    A terminal gets a spinner, a pipe nothing; --verbose adds the duration of each stage.
     """
     display, handler = _Display(), _Notes(logging.INFO)
     logger = logging.getLogger("ipvae")
@@ -138,14 +138,14 @@ def shown_on_terminal() -> Iterator[None]:
 
 
 class _Notes(logging.Handler):
-    """Messages of the library as lines on stderr."""
+    """Log handler that prints messages of the library on stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
         note(with_options(record.getMessage()))
 
 
 class _Display:
-    """Shows the stage that is under way; takes events from any thread."""
+    """Display of the current stage; it accepts events from any thread."""
 
     def __init__(self) -> None:
         self._open = ExitStack()
@@ -167,7 +167,7 @@ class _Display:
             self._update(event.text)
 
     def close(self) -> None:
-        """End what is shown."""
+        """Stop the display."""
         self._open.close()
         self._message, self._update = "", None
 

@@ -1,4 +1,4 @@
-"""Outputs of commands: seen to before a command begins, by the rule of docs/outputs.md."""
+"""Outputs of commands, checked before a command begins by the rule of docs/outputs.md."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,11 +16,11 @@ NAMES = {
     "run": ("trace", "record_draws", "profile"),
     "evaluate": ("pictures",),
 }
-"""Parameters that name a command's outputs, where they are others than --out; and --json."""
+"""Parameters that name outputs of a command, other than --out and --json."""
 
 
 def made_by(command: str, given: Mapping[str, Any]) -> list[Output]:
-    """Return what a command writes, --json aside; modules are imported when they are needed."""
+    """Return the outputs of a command except --json; modules are imported on demand."""
     out: Any = given.get("out")
     overwrite, found = given.get("overwrite", False), []
     match command, [given.get(name) for name in NAMES.get(command, ("out",))]:
@@ -56,11 +56,11 @@ def made_by(command: str, given: Mapping[str, Any]) -> list[Output]:
 
 
 def require_outputs_of(context: Any) -> list[Output]:
-    """Make sure, before a command's work, that its outputs can be written and lose nothing.
+    """Check, before a command's work, that its outputs can be written and overwrite nothing.
 
     Parameters
     ----------
-    context : of the command, with its parameters
+    context : context of the command, with its parameters
 
     Raises
     ------
@@ -71,7 +71,7 @@ def require_outputs_of(context: Any) -> list[Output]:
     outputs = [replace(o, name=OPTIONS.get(o.name, o.name)) for o in made_by(command, given)]
     target = given.get("json")
     if target not in (None, "-"):
-        # It may be in a folder that another output makes.
+        # The file may be in a folder that another output creates.
         made = {one.path if one.is_folder else one.path.parent for one in outputs}
         output = json_output(target, f"ipvae {command}", name="--json")
         outputs.append(replace(output, makes_folder=Path(target).parent in made))
@@ -86,7 +86,7 @@ def require_outputs_of(context: Any) -> list[Output]:
 
 
 def _label(parameter: Any) -> str:
-    """Return what a parameter is called: an option, or what stands for an argument."""
+    """Return the name of a parameter: its option, or the placeholder of an argument."""
     if parameter.param_type_name == "argument":
         return str(parameter.metavar or parameter.name)
     return parameter.opts[0]

@@ -1,4 +1,4 @@
-"""Carry spiking networks, Poisson variational autoencoders first, onto Loihi 2, bit for bit.
+"""Bit-exact deployment of spiking networks, mainly Poisson VAEs, on Loihi 2.
 
     import ipvae
 
@@ -7,7 +7,7 @@
     ipvae.verify(net, backends=("emulator", "lava")).bit_exact
     ipvae.count_operations(net, result)
 
-Every public name is loaded when it is first used. docs/api.md shows them all.
+Every public name is imported on first use. docs/api.md lists them all.
 """
 
 from importlib import import_module
@@ -51,7 +51,7 @@ _HOMES = {
     "workflows.train": ("train_model",),
     "workflows.verify": ("verify", "verify_trace"),
 }
-"""Public names by the module that defines them."""
+"""Module and the public names that it defines."""
 
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -1,6 +1,6 @@
-"""Compilation by numba, with its cache on the disk where there is a folder for it.
+"""Compilation by numba, with a disk cache if a folder for it can be written.
 
-A cache that cannot be written or read is no error: the function is compiled again.
+A cache that cannot be written or read is not an error: the function is compiled again.
 """
 
 import gc
@@ -17,7 +17,7 @@ SET_FOLDER = "name a folder with NUMBA_CACHE_DIR"
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Return a decorator as `numba.njit(cache=True, **options)`.
+    """Return a decorator like `numba.njit(cache=True, **options)`.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
         try:
             kernel: Any = numba.njit(cache=True, **options)(function)
             _forgive(kernel._cache)
-        except RuntimeError:  # neither the source's folder nor a home can be written
+        except RuntimeError:  # neither the source folder nor the home folder can be written
             kernel = numba.njit(**options)(function)
         compile_ = kernel.compile
 
@@ -51,10 +51,10 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 @contextmanager
 def _without_collection() -> Iterator[None]:
-    """Pause the search for unreachable cycles.
+    """Pause the cyclic garbage collector.
 
-    The compiler makes millions of objects that live until it is done; searching them takes a
-    seventh of its time.
+    The compiler makes millions of objects that live until it ends; scanning them takes a seventh
+    of its time.
     """
     collects = gc.isenabled()
     gc.disable()
@@ -66,18 +66,18 @@ def _without_collection() -> Iterator[None]:
 
 
 def is_kept(kernel: Any) -> bool:
-    """Return whether there is a folder in which a compiled function is kept."""
+    """Return whether a compiled function has a cache folder."""
     return kernel.stats.cache_path is not None
 
 
 def _forgive(cache: Any) -> None:
-    """Let a cache that cannot be read be empty, and one that cannot be written stay as it is."""
+    """Treat an unreadable cache as empty, and do not write to an unwritable one."""
     load, save = cache.load_overload, cache.save_overload
 
     def load_overload(*arguments: Any) -> Any:
         try:
             return load(*arguments)
-        except Exception:  # of another user, or damaged: numba unpickles it
+        except Exception:  # written by another user, or damaged: numba unpickles it
             return None
 
     def save_overload(*arguments: Any) -> None:
@@ -85,7 +85,7 @@ def _forgive(cache: Any) -> None:
             save(*arguments)
         except OSError as error:
             _say_once(f"{cache.cache_path}: {error.strerror or error}")
-        except Exception as error:  # a damaged index, which numba reads before it writes
+        except Exception as error:  # damaged index, which numba reads before it writes
             _say_once(f"{cache.cache_path}: {type(error).__name__}")
 
     cache.load_overload, cache.save_overload = load_overload, save_overload

@@ -1,7 +1,7 @@
-"""Packages and limits of this process, in the words of messages.
+"""Packages and limits of this process, as text for messages.
 
-A package can fail to import in any way: absent, built for other libraries, or cut short by a limit
-of memory. What a user reads is one line with the reason.
+A package can fail to import in many ways: it is missing, built for other libraries, or stopped by
+a memory limit. The user gets one line with the reason.
 """
 
 import errno
@@ -11,27 +11,27 @@ from collections.abc import Iterator
 from ipvae.errors import BackendError, IpvaeError
 
 LONGEST = 300
-"""Characters of a reason that comes from another package."""
+"""Maximum number of characters of a reason from another package."""
 
 
 def require_package(
     module: str, purpose: str, remedy: str, error: type[IpvaeError] = BackendError
 ) -> None:
-    """Import a package, or raise an error that says what needs it and why it fails.
+    """Import a package, or raise an error with its purpose and the reason of the failure.
 
     Parameters
     ----------
     module : str
     purpose : str
-        Begin of the message, such as "training needs PyTorch".
+        Beginning of the message, such as "training needs PyTorch".
     remedy : str
-        Whole sentence.
+        Advice, a whole sentence.
     error : class of the error
 
     Raises
     ------
     IpvaeError
-        Of class `error`, whatever the import raises, SystemExit included.
+        Of class `error`, for any exception of the import, including SystemExit.
     """
     try:
         importlib.import_module(module)
@@ -44,7 +44,7 @@ def require_package(
 
 
 def reason(problem: BaseException) -> str:
-    r"""Return why something failed, on one line, with the limit of this process that may be why.
+    r"""Return the reason of a failure on one line, with the process limit that may explain it.
 
     >>> reason(ImportError("libx.so: cannot open"))
     'libx.so: cannot open'
@@ -58,12 +58,12 @@ def reason(problem: BaseException) -> str:
 
 
 def open_files_exhausted(problem: BaseException) -> bool:
-    """Return whether an error, or a cause of it, is that no more files can be opened."""
+    """Return whether an error, or one of its causes, is the limit of open files."""
     return any(getattr(e, "errno", None) in (errno.EMFILE, errno.ENFILE) for e in _causes(problem))
 
 
 def memory_limit() -> int | None:
-    """Return the largest size of this process's memory in bytes (ulimit -v), None without one."""
+    """Return the memory limit of this process in bytes (ulimit -v), or None."""
     import resource
 
     found = resource.getrlimit(resource.RLIMIT_AS)[0]
@@ -71,7 +71,7 @@ def memory_limit() -> int | None:
 
 
 def _limits(problem: BaseException) -> list[str]:
-    """Limits that explain an error, with what raises them."""
+    """Process limits that explain an error, with the commands that raise them."""
     import resource
 
     found, memory = [], memory_limit()

@@ -1,12 +1,12 @@
-"""Errors a user can meet: one root, `IpvaeError`.
+"""Errors for users, with the base class `IpvaeError`.
 
-Every message names the place, what was found, what is allowed and what to do. The command
+Every message gives the location, the value found, the values allowed and a remedy. The command
 line prints it on one line and exits with the class's ``exit_status``.
 """
 
 
 class IpvaeError(Exception):
-    """Root of all errors that a user can correct; never a fault of this package."""
+    """Base class of errors that a user can correct; not used for bugs of this package."""
 
     exit_status = 2
 
@@ -16,7 +16,7 @@ class DescriptionError(IpvaeError, ValueError):
 
 
 class FormatError(IpvaeError, ValueError):
-    """A file is damaged, foreign or newer than this version."""
+    """A file is damaged, of another format or newer than this version."""
 
 
 class QuantizationError(IpvaeError, ValueError):
@@ -38,19 +38,19 @@ class HungBackendError(IpvaeError, RuntimeError):
 
 
 class UnprovedOverflowError(IpvaeError, ValueError):
-    """A network whose variables may leave their range: it has no defined result."""
+    """The variables of a network may leave their range, so its result is undefined."""
 
     exit_status = 1
 
 
 class LossError(IpvaeError, RuntimeError):
-    """The integer network is worse than the float model by more than is allowed."""
+    """The integer network is worse than the float model by more than the allowed loss."""
 
     exit_status = 1
 
 
 class TrainingError(IpvaeError, ValueError):
-    """A training's input, course or result is wrong."""
+    """The input, settings or result of a training are invalid."""
 
 
 class ConfigError(TrainingError):
@@ -62,18 +62,18 @@ class DataError(TrainingError):
 
 
 class CheckpointError(TrainingError):
-    """A stored model is missing, damaged or of another kind."""
+    """A saved model is missing, damaged or of another kind."""
 
 
 class DivergenceError(TrainingError):
-    """Training left the finite numbers."""
+    """Training produced values that are not finite."""
 
     exit_status = 1
 
 
 class TeamError(TrainingError):
-    """A process of a group ended before its time."""
+    """A process of a group ended early."""
 
 
 class StoppedError(TrainingError):
-    """Training was asked to stop, and kept its state."""
+    """Training was stopped on request, and its state is kept."""

@@ -1,4 +1,4 @@
-"""What not every installation has: which extra of the package brings it.
+"""Optional dependencies, and the extras of the package that install them.
 
 with needs("nir", "NIR files"):
     import nir
@@ -14,7 +14,7 @@ PACKAGE = "ipvae-loihi"
 
 
 def install(extra: str) -> str:
-    """Return the command that installs the package with an extra."""
+    """Return the command that installs this package with an extra."""
     return f"pip install '{PACKAGE}[{extra}]'"
 
 
@@ -22,9 +22,9 @@ LAVA = {"lava": ("lava-nc==0.10.0",), "lava-dl": ("lava-nc==0.10.0", "lava-dl==0
 
 
 def install_lava(extra: str) -> str:
-    """Return the command that installs the package with extra `lava` or `lava-dl`.
+    """Return the command that installs this package with extra `lava` or `lava-dl`.
 
-    Lava's own metadata allow Python 3.10 alone, so on others pip is told to ignore that.
+    Lava's metadata allow Python 3.10 only; for other versions pip must ignore this requirement.
     """
     if sys.version_info < (3, 11):
         return install(extra)
@@ -34,12 +34,12 @@ def install_lava(extra: str) -> str:
 
 @contextmanager
 def needs(extra: str, what: str) -> Iterator[None]:
-    """Turn a failed import into one line that says what to install.
+    """Turn a failed import into an error with the command that installs the package.
 
     Raises
     ------
     InputError
-        If something inside cannot be imported.
+        If an import inside the context fails.
     """
     try:
         yield

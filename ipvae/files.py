@@ -1,8 +1,8 @@
-"""Files of users, written and read safely.
+"""Atomic writing and safe reading of files.
 
-Written: a file appears whole or not at all. It is written under a temporary name beside its place
-and then renamed; every error, such as a full disk, removes the temporary file and keeps the file
-that was there. Read: only regular files of a bounded size; a Git LFS pointer is named as such.
+Writing is atomic: data go to a temporary file in the same folder, which is then renamed. Any
+error, such as a full disk, removes the temporary file and keeps the existing file. Reading accepts
+only regular files of bounded size; a Git LFS pointer is reported as such.
 """
 
 import errno
@@ -20,23 +20,23 @@ from typing import Any, BinaryIO
 from ipvae.errors import FormatError, InputError, IpvaeError
 
 MAX_BYTES = 2**34
-"""Largest file that is read."""
+"""Largest size of a file that is read, in bytes."""
 MAX_DIGITS = 100
-"""Longest integer in a JSON file; Python takes quadratic time to parse one, or refuses it."""
+"""Longest integer in a JSON file; Python needs quadratic time for it or refuses it."""
 
 _LFS_START = b"version https://git-lfs"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _PROBE_BYTES = 4096
 _LONGEST_NAME = 200
-"""Bytes of a file's name that its temporary name repeats; file systems allow 255 in all."""
+"""Bytes of a file name that its temporary name repeats; file systems allow 255."""
 
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it replaces `path`.
+    """Yield a temporary path in the folder of `path`; on success it replaces `path`.
 
-    On an error the temporary file is removed and the file that was there is kept. It is locked
-    (flock) meanwhile, so HDF5's library cannot open it; `ipvae.network.io.hdf5_output` can.
+    On an error the temporary file is removed and the existing file is kept. The temporary file is
+    locked (flock), so the HDF5 library cannot open it; `ipvae.network.io.hdf5_output` can.
 
     Raises
     ------
@@ -50,12 +50,12 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def atomic_write(path: str | Path, contents: bytes) -> None:
-    """Write a file, whole or not at all.
+    """Write a file atomically.
 
     Raises
     ------
     InputError
-        As `atomic_path`; its cause is the OSError.
+        As `atomic_path`, with the OSError as its cause.
     """
     with atomic_path(path) as temporary:
         temporary.write_bytes(contents)
@@ -64,18 +64,18 @@ def atomic_write(path: str | Path, contents: bytes) -> None:
 def atomic_write_all(
     folder: str | Path, files: Mapping[str, bytes], removed: Collection[Path] = ()
 ) -> None:
-    """Write files below an existing folder: all of them, or on an error none.
+    """Write several files below an existing folder, or none of them on an error.
 
-    Every file is complete on the disk under a temporary name before the first is renamed. If the
-    process ends between two renames, which takes a moment, new files stand beside old ones.
+    All files are complete on the disk under temporary names before the first one is renamed. If
+    the process ends in the short time between two renames, the folder holds new and old files.
 
     Parameters
     ----------
     folder : str or Path
     files : mapping of path below the folder -> contents
     removed : paths
-        Files of an earlier result that are removed once the new ones are on the disk, before
-        they take their names.
+        Files of an earlier result, removed after the new files are on the disk and before the
+        new files are renamed.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def atomic_write_all(
 
 @contextmanager
 def _folders(wanted: set[Path]) -> Iterator[list[Path]]:
-    """Create folders; remove those of the yielded list at the end, if they are empty."""
+    """Create folders; at the end, remove the empty ones among the yielded list."""
     made: list[Path] = []
     try:
         for folder in sorted(wanted):
@@ -126,7 +126,7 @@ def _input_errors(target: Path) -> Iterator[None]:
 
 
 def unwritable(error: OSError) -> str:
-    """Return why a file cannot be written and what to do, for a message that names the file."""
+    """Return the reason why a file cannot be written, and a remedy, for a message."""
     reason = "Not a directory" if error.errno == errno.EEXIST else error.strerror or error
     remedy = "choose a folder that exists and that you may write to"
     if error.errno in _FULL:
@@ -150,10 +150,10 @@ def _replacing(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def _temporary(target: Path) -> Iterator[Path]:
-    """Yield a new, empty file beside `target`, and remove it if it is still there at the end.
+    """Yield a new, empty file in the folder of `target`, removed at the end if it still exists.
 
-    It stays locked meanwhile. An unlocked one belongs to a process that was killed: it is removed
-    when the same file is written again.
+    The file is locked meanwhile. An unlocked one was left by a killed process: it is removed when
+    the same file is written again.
     """
     require_file_or_nothing(target)
     target = _real(target)
@@ -177,7 +177,7 @@ def _created(folder: Path, start: str) -> tuple[Path, int]:
             continue
         if _locked(held) is not False and os.fstat(held).st_nlink:
             return path, held
-        os.close(held)  # another process took it for an abandoned one before it was locked
+        os.close(held)  # another process removed it as abandoned before it was locked
 
 
 def _locked(held: int) -> bool | None:
@@ -192,7 +192,7 @@ def _locked(held: int) -> bool | None:
 
 
 def _remove_abandoned(folder: Path, start: str) -> None:
-    """Remove temporary files of processes that were killed: nobody holds their lock."""
+    """Remove unlocked temporary files, which killed processes left."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if not (entry.name.startswith(start) and entry.name.endswith(".tmp")):
@@ -212,7 +212,7 @@ def _flush_to_disk(temporary: Path) -> None:
 
 
 def require_writable_folder(path: str | Path) -> None:
-    """Create a folder and check that files can be written in it, before long work.
+    """Create a folder and check, before long work, that files can be written in it.
 
     Raises
     ------
@@ -225,7 +225,7 @@ def require_writable_folder(path: str | Path) -> None:
 
 
 def probe_folder(path: str | Path) -> None:
-    """Check that files can be written in a folder, or in one that is created; leave nothing.
+    """Check that files can be written in a folder that may not exist yet; leave nothing behind.
 
     Raises
     ------
@@ -238,7 +238,7 @@ def probe_folder(path: str | Path) -> None:
 
 @contextmanager
 def _probed(folder: Path) -> Iterator[list[Path]]:
-    """Create a folder, write some bytes in it, and remove the created folders of the list."""
+    """Create a folder, write some bytes in it, and remove the created folders in the list."""
     with _folders({folder}) as made:
         with tempfile.TemporaryFile(dir=folder, buffering=0) as probe:
             rest = bytes(_PROBE_BYTES)
@@ -248,25 +248,25 @@ def _probed(folder: Path) -> Iterator[list[Path]]:
 
 
 def require_writable_file(path: str | Path) -> None:
-    """Create a file's folder and check that the file can be written, before long work.
+    """Create the folder of a file and check, before long work, that the file can be written.
 
     Raises
     ------
     InputError
-        If it cannot, or a folder, a device or a pipe has its name.
+        If it cannot be written, or a folder, a device or a pipe has its name.
     """
     probe_file(path)
     require_writable_folder(_real(Path(path)).parent)
 
 
 def probe_file(path: str | Path, *, make: bool = True) -> None:
-    """Check that a file can be written; leave nothing.
+    """Check that a file can be written; leave nothing behind.
 
     Parameters
     ----------
     path : str or Path
     make : bool
-        Whether its folder will be created where it is missing.
+        Whether a missing folder of the file will be created later.
 
     Raises
     ------
@@ -284,12 +284,12 @@ def probe_file(path: str | Path, *, make: bool = True) -> None:
 
 
 def _real(target: Path) -> Path:
-    """Return the file that is written: a symbolic link is kept, and what it points to written."""
+    """Return the file that is written: the target of a symbolic link, which is kept."""
     return Path(os.path.realpath(target)) if target.is_symlink() else target
 
 
 def require_file_or_nothing(target: Path) -> None:
-    """Raise InputError if something other than a file has the name."""
+    """Raise InputError if the path exists and is not a regular file."""
     try:
         found = target.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -313,7 +313,7 @@ def open_file(
     path : str or Path
     error : class of the error
     most : int, bytes
-        Largest size that is allowed.
+        Largest allowed size.
 
     Raises
     ------
@@ -322,8 +322,8 @@ def open_file(
         a Git LFS pointer, or an OSError occurs while it is open.
     """
     try:
-        held = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # without waiting for a pipe's writer
-    except (OSError, ValueError) as problem:  # ValueError: a null character in the path
+        held = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # does not wait for the writer of a pipe
+    except (OSError, ValueError) as problem:  # ValueError for a null character in the path
         raise error(_unreadable(path, problem)) from problem
     try:
         found = os.fstat(held)
@@ -386,7 +386,7 @@ def parse_json(text: bytes | str) -> Any:
     Raises
     ------
     ValueError
-        If it is no JSON, nested too deeply, or holds an integer of more than MAX_DIGITS digits.
+        If it is not JSON, is nested too deeply, or has an integer of more than MAX_DIGITS digits.
     """
     try:
         return json.loads(text, parse_int=_integer)

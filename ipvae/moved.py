@@ -1,4 +1,4 @@
-"""Names that moved: the old ones work for now, and say where they are (docs/versioning.md)."""
+"""Deprecated names that moved; they still work, with a warning (docs/versioning.md)."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ def moved(module: str, names: Mapping[str, tuple[str, str]]) -> Callable[[str], 
     Parameters
     ----------
     module : str
-        The module's own name.
+        Name of the module.
     names : mapping of old name -> (home, advice)
         `home` is where the object is now, 'module:name'; `advice` is what to use instead.
     """

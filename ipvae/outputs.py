@@ -1,8 +1,8 @@
-"""What an output may take the place of: one rule for every file and folder that is written.
+"""Rule of overwriting for every file and folder that is written (docs/outputs.md).
 
-Results (models, networks, traces) are replaced only where that is asked for; pages, comparisons,
-pictures and JSON replace an earlier one of the same command; anything else, and an input of the
-same command, is never replaced (docs/outputs.md). All is seen to before the work begins.
+Results (models, networks, traces) are replaced only on request. Pages, comparisons, pictures and
+JSON replace an earlier output of the same command. Any other file, and an input of the same
+command, is never replaced. All outputs are checked before the work begins.
 """
 
 import mmap
@@ -17,11 +17,11 @@ from ipvae.errors import InputError
 from ipvae.files import probe_file, probe_folder, require_file_or_nothing, unwritable
 
 Kind = Callable[[Path], bool]
-"""Whether a file is an earlier result of the kind that is to be written."""
+"""Test whether a file is an earlier result of the kind to be written."""
 
 NETWORK_MARK = b"ipvae-loihi network\n"
 PICTURE_MARK = "ipvae-loihi"
-"""Of PNG files, under the key Source."""
+"""Value of the key Source in PNG files."""
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TRACE_MARK = b"network_checksum\0"
@@ -30,7 +30,7 @@ _PROFILE = re.compile(rb"num_steps(,\w+)*\n[\d.,e+-]+\n?\Z")
 _HEAD_BYTES = 4096
 _MOST_HEADER, _MOST_PROFILE = 2**26, 2**20
 GENERATOR = "generator"
-"""First key of our JSON: the command that wrote it."""
+"""First key of JSON files: the command that wrote them."""
 RUN_FILES = ("model.json", "model.safetensors", "metrics.jsonl", "resume.safetensors")
 """Files of a trained model's folder."""
 UNFINISHED = "resume.safetensors"
@@ -38,26 +38,26 @@ UNFINISHED = "resume.safetensors"
 
 @dataclass(frozen=True)
 class Output:
-    """A file, or a folder of files, that is to be written.
+    """A file, or a folder of files, to be written.
 
     Attributes
     ----------
     name : str
-        The argument that names it, such as 'trace_file'; empty for the only one of a method.
+        Name of its argument, such as 'trace_file'; empty for the only output of a method.
     path : Path
     files : tuple of Path
-        All files that are written; `path` itself if it is no folder.
+        All files that are written; `path` itself if it is not a folder.
     what : str
         Noun with its article, for messages: 'a network file of ipvae'.
     kind : callable
-        Tells whether one of `files` that exists is an earlier result.
+        Returns whether an existing file of `files` is an earlier result.
     overwrite : bool
         Whether earlier results may be replaced.
     is_folder : bool
     makes_folder : bool
-        Whether the folder of a file is made where it is missing.
+        Whether a missing folder of a file is created.
     refusal : str
-        Message where there is an earlier result and `overwrite` is False.
+        Message if there is an earlier result and `overwrite` is False.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Output:
     refusal: str = ""
 
     def require_replaceable(self) -> None:
-        """Raise InputError if one of the files is there and may not be replaced."""
+        """Raise InputError if one of the files exists and may not be replaced."""
         for file in self.files:
             if is_free(file):
                 continue
@@ -96,7 +96,7 @@ class Output:
                 )
 
     def require_writable(self) -> None:
-        """Raise InputError if it cannot be written; nothing is left behind."""
+        """Raise InputError if the output cannot be written; leave nothing behind."""
         if self.is_folder:
             probe_folder(self.path)
             for folder in {file.parent for file in self.files} - {self.path}:
@@ -107,19 +107,19 @@ class Output:
 
 
 def require_outputs(outputs: Iterable[Output], inputs: Mapping[str, object] | None = None) -> None:
-    """Make sure, before the work, that all outputs can be written and lose nothing.
+    """Check, before the work, that all outputs can be written and overwrite nothing else.
 
     Parameters
     ----------
     outputs : Output
     inputs : mapping of name -> path, a sequence of paths, or anything else, which is no file
-        What the same command reads; a folder stands for the files in it.
+        Inputs of the same command; a folder means the files in it.
 
     Raises
     ------
     InputError
-        If an output is an input or another output (by path, link or hard link), something is there
-        that may not be replaced, or it cannot be written. Nothing is left behind.
+        If an output is an input or another output (by path, link or hard link), would replace a
+        file that must be kept, or cannot be written. Nothing is left behind.
     """
     outputs = list(outputs)
     _require_distinct(outputs, inputs or {})
@@ -137,7 +137,7 @@ def require_outputs(outputs: Iterable[Output], inputs: Mapping[str, object] | No
 
 
 def _require_distinct(outputs: Sequence[Output], inputs: Mapping[str, object]) -> None:
-    """Raise InputError if an output is an input, or another output."""
+    """Raise InputError if an output is also an input or another output."""
     read = [(name, path) for name, given in inputs.items() for path in _paths(given)]
     written: dict[Path, str] = {}
     for output in outputs:
@@ -151,7 +151,7 @@ def _require_distinct(outputs: Sequence[Output], inputs: Mapping[str, object]) -
 
 
 def _paths(given: object) -> list[Path]:
-    """Paths that a value names; none where it is an array or an object."""
+    """Paths in a value; an array or another object has none."""
     if isinstance(given, (str, Path)):
         return [Path(given)]
     if isinstance(given, (list, tuple)):
@@ -160,7 +160,7 @@ def _paths(given: object) -> list[Path]:
 
 
 def _input_of(file: Path, read: Sequence[tuple[str, Path]]) -> str:
-    """Name of the input that a file is, by path, link or hard link; empty if it is none."""
+    """Name of the input that is this file, by path, link or hard link; else empty."""
     there = _status(file)
     for name, path in read:
         if _resolved(path) == _resolved(file):
@@ -177,7 +177,7 @@ def _input_of(file: Path, read: Sequence[tuple[str, Path]]) -> str:
 
 
 def _held(folder: Path, wanted: os.stat_result) -> str:
-    """Return a file's name in the folder of a model, or of pictures; empty if it is not there."""
+    """Return the name of a file in the folder of a model or of pictures; else empty."""
     names = RUN_FILES
     if _status(folder / "model.json") is None:
         with os.scandir(folder) as entries:
@@ -204,7 +204,7 @@ def _resolved(path: Path) -> Path:
 
 
 def is_free(path: Path) -> bool:
-    """Return whether nothing is lost when a file is written: none is there, or an empty one."""
+    """Return whether a path has no file, or an empty one."""
     try:
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -213,7 +213,7 @@ def is_free(path: Path) -> bool:
 
 
 def head(path: Path, size: int = _HEAD_BYTES) -> bytes:
-    """Return the first bytes of a file; none of what is no file or cannot be read."""
+    """Return the first bytes of a file; empty if it is not a file or cannot be read."""
     try:
         held = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
@@ -223,39 +223,39 @@ def head(path: Path, size: int = _HEAD_BYTES) -> bytes:
 
 
 def is_network(path: Path) -> bool:
-    """Return whether a file is a network file of ours."""
+    """Return whether a file is a network file of ipvae."""
     return head(path).startswith(NETWORK_MARK)
 
 
 def is_trace(path: Path) -> bool:
-    """Return whether a file is a trace, or recorded draws, of ours."""
+    """Return whether a file is a trace, or recorded draws, of ipvae."""
     return head(path).startswith(_HDF5) and _contains(path, _TRACE_MARK)
 
 
 def is_nir(path: Path) -> bool:
-    """Return whether a file is a NIR graph that we wrote."""
+    """Return whether a file is a NIR graph written by ipvae."""
     return head(path).startswith(_HDF5) and _contains(path, _NIR_MARK)
 
 
 def is_profile(path: Path) -> bool:
-    """Return whether a file is a profile of a board that we wrote (CSV)."""
+    """Return whether a file is a profile of a board written by ipvae (CSV)."""
     return _PROFILE.match(head(path, _MOST_PROFILE)) is not None
 
 
 def is_picture(path: Path) -> bool:
-    """Return whether a file is a PNG picture of ours."""
+    """Return whether a file is a PNG picture written by ipvae."""
     found = head(path)
     return found.startswith(_PNG) and b"tEXtSource\0" + PICTURE_MARK.encode() in found
 
 
 def is_json_of(command: str) -> Kind:
-    """Return the kind of JSON that a command wrote."""
+    """Return the test for JSON written by a command."""
     start = re.compile(rb'\s*\{\s*"generator"\s*:\s*"' + re.escape(command).encode() + rb'"')
     return lambda path: start.match(head(path)) is not None
 
 
 def is_run_file(path: Path) -> bool:
-    """Return whether a file of a trained model's folder is what its name says."""
+    """Return whether a file of a trained model's folder has the contents that its name implies."""
     if path.suffix == ".png":
         return is_picture(path)
     if path.name == "metrics.jsonl":
@@ -263,7 +263,7 @@ def is_run_file(path: Path) -> bool:
     if path.name == "model.json":
         return re.search(rb'"kind":\s*"ipvae"', head(path)) is not None
     header = _safetensors_header(path)
-    if path.name == UNFINISHED:  # a damaged one is known by what is beside it
+    if path.name == UNFINISHED:  # a damaged one is recognised by the files next to it
         beside = [path.with_name(name) for name in ("metrics.jsonl", "model.json")]
         ours = b'"training":' in header and b'"mark":' in header
         return ours or any(f.exists() and (is_free(f) or is_run_file(f)) for f in beside)
@@ -277,7 +277,7 @@ def _safetensors_header(path: Path) -> bytes:
 
 
 def _contains(path: Path, mark: bytes) -> bool:
-    """Return whether bytes occur in a file; one that was killed may be of any size."""
+    """Return whether bytes occur in a file, of any size."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return data.find(mark) >= 0
@@ -288,40 +288,40 @@ def _contains(path: Path, mark: bytes) -> bool:
 def file_output(
     name: str, path: str | Path, what: str, kind: Kind, *, overwrite: bool = False
 ) -> Output:
-    """Return an output that is one file."""
+    """Return the output for one file."""
     return Output(name, Path(path), (Path(path),), what, kind, overwrite)
 
 
 def network_output(path: str | Path, *, overwrite: bool, name: str = "") -> Output:
-    """Return the output that is a network file."""
+    """Return the output for a network file."""
     return file_output(name, path, "a network file of ipvae", is_network, overwrite=overwrite)
 
 
 def trace_output(path: str | Path, *, overwrite: bool, name: str = "") -> Output:
-    """Return the output that is a trace, or recorded draws."""
+    """Return the output for a trace or recorded draws."""
     return file_output(name, path, "a trace of ipvae", is_trace, overwrite=overwrite)
 
 
 def nir_output(path: str | Path, *, overwrite: bool, name: str = "") -> Output:
-    """Return the output that is a NIR file."""
+    """Return the output for a NIR file."""
     what = "a NIR file of ipvae"
     return file_output(name, path, what, is_nir, overwrite=overwrite)
 
 
 def profile_output(path: str | Path, *, overwrite: bool, name: str = "") -> Output:
-    """Return the output that is a board's profile."""
+    """Return the output for the profile of a board."""
     what = "a profile of a board"
     return file_output(name, path, what, is_profile, overwrite=overwrite)
 
 
 def json_output(path: str | Path, command: str, *, name: str = "json") -> Output:
-    """Return the output that is a command's JSON; its folder is not made."""
+    """Return the output for the JSON of a command; its folder is not created."""
     what, file = f"a result of '{command}'", Path(path)
     return Output(name, file, (file,), what, is_json_of(command), True, makes_folder=False)
 
 
 def pictures_output(folder: str | Path, names: Iterable[str], *, name: str = "pictures") -> Output:
-    """Return the output that is a folder of pictures."""
+    """Return the output for a folder of pictures."""
     files = tuple(Path(folder, one) for one in names)
     return Output(name, Path(folder), files, "a picture of ipvae", is_picture, True, True)
 
@@ -333,7 +333,7 @@ def run_output(
     name: str = "out",
     pictures: Iterable[str] = (),
 ) -> Output:
-    """Return the output that is the folder of a trained model."""
+    """Return the output for the folder of a trained model."""
     folder = Path(folder)
     files = tuple(folder / one for one in (*RUN_FILES, *pictures))
     refusal = (

@@ -1,4 +1,4 @@
-"""Base of what the library returns: short text, a table in a notebook, JSON data."""
+"""Base class of results: short text, a table in a notebook, and JSON data."""
 
 import math
 from abc import ABC, abstractmethod
@@ -14,7 +14,7 @@ class Table:
     ----------
     title : str
     columns : list of str
-        Heads; the first column is aligned left, the others right.
+        Headings; the first column is aligned left, the others right.
     rows : list of list of str
     """
 
@@ -24,10 +24,10 @@ class Table:
 
 
 class Result(ABC):
-    """Mixin of frozen dataclasses that show themselves.
+    """Mixin that displays frozen dataclasses.
 
-    A subclass gives `rows`, its main figures as pairs of name and text, and `to_json`; and
-    `shown`, where the command line has more to say than `rows`.
+    A subclass defines `rows`, the main figures as pairs of name and text, and `to_json`. It also
+    defines `shown` if the command line shows more than `rows`.
     """
 
     @abstractmethod
@@ -39,7 +39,7 @@ class Result(ABC):
         """Return JSON data: no arrays, no NaN."""
 
     def shown(self) -> "list[Table | str]":
-        """Return what a terminal shows, from top to bottom: lines of text and tables."""
+        """Return lines of text and tables for a terminal, from top to bottom."""
         return [Table(type(self).__name__, ["", ""], [list(row) for row in self.rows()])]
 
     def __repr__(self) -> str:
@@ -58,7 +58,7 @@ class Result(ABC):
 
 
 def json_data(value: Any) -> Any:
-    """Return JSON data without NaN and infinity, which JSON lacks: null in their place."""
+    """Return JSON data with null in place of NaN and infinity, which JSON lacks."""
     if isinstance(value, dict):
         return {key: json_data(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: a request to stop where work can go on later, else the end of a command."""
+"""Handling of SIGINT and SIGTERM: they stop resumable work cleanly, or end a command."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from typing import Any
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 AGAIN_SECONDS = 0.05
 MOST = 3
-"""Signals after which a command ends at once, whatever is not cleaned up yet."""
+"""Number of signals after which a command ends at once, without further clean-up."""
 
 
 _came: list[int] = []
@@ -21,12 +21,12 @@ _process: list[int] = []
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal asked the command to stop.
+    """A signal stopped the command.
 
     Attributes
     ----------
     number : int
-        The signal's.
+        Number of the signal.
     """
 
     def __init__(self, number: int) -> None:
@@ -35,9 +35,10 @@ class Stopped(KeyboardInterrupt):
 
 
 def listen() -> None:
-    """Have the first SIGINT or SIGTERM raise `Stopped`, and the next not disturb the clean-up.
+    """Install handlers by which the first SIGINT or SIGTERM raises `Stopped`.
 
-    The third ends the process at once. A signal that was ignored stays ignored.
+    The second does not disturb the clean-up; the third ends the process at once. A signal that was
+    ignored stays ignored.
     """
     _came.clear()
     _process[:] = [os.getpid()]
@@ -48,7 +49,7 @@ def listen() -> None:
 
 
 def _stop(number: int, _: object) -> None:
-    if _process != [os.getpid()]:  # a child that has not set its own handlers yet
+    if _process != [os.getpid()]:  # a child before it sets its own handlers
         os._exit(128 + number)
     _came.append(number)
     if len(_came) == 1:
@@ -58,12 +59,12 @@ def _stop(number: int, _: object) -> None:
 
 
 def came() -> Stopped | None:
-    """Return the signal that asked the command to stop, if one came."""
+    """Return the signal that stopped the command, or None."""
     return Stopped(_came[0]) if _came else None
 
 
 def _again(otherwise: Callable[[Any], object], lost: Any) -> None:
-    """Send a signal once more that came where Python cannot raise, as in a callback of C code."""
+    """Send a signal again if it arrived where Python cannot raise, as in a callback of C code."""
     if isinstance(lost.exc_value, Stopped):
         _came.clear()
         threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), lost.exc_value.number)).start()
@@ -72,23 +73,23 @@ def _again(otherwise: Callable[[Any], object], lost: Any) -> None:
 
 
 def ignore() -> None:
-    """Have no signal disturb the end of the process, whose status is known."""
+    """Ignore further signals, once the exit status is known."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
 @dataclass
 class StopRequest:
-    """Number of the signal that asks to stop, 0 for none."""
+    """Number of the signal that requests a stop, 0 for none."""
 
     number: int = 0
 
     @contextmanager
     def listening(self) -> Iterator[Callable[[], bool]]:
-        """Note the first SIGINT or SIGTERM; a second one acts as it did before.
+        """Record the first SIGINT or SIGTERM; a second one acts as before.
 
-        Gives a function that tells whether one came. A signal that was ignored stays ignored.
-        Outside the main thread nothing changes.
+        Yields a function that returns whether a signal arrived. A signal that was ignored stays
+        ignored. Outside the main thread nothing changes.
         """
         before = {}
 

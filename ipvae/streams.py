@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full, or no longer read."""
+"""Handling of standard streams that are closed, full or without a reader."""
 
 import contextlib
 import os
@@ -7,9 +7,9 @@ from typing import TextIO
 
 
 def open_closed_streams() -> None:
-    """Open /dev/null in the place of standard streams that are closed.
+    """Open /dev/null in place of closed standard streams.
 
-    A file that is opened later would get their number, and then whatever is printed.
+    Otherwise a file opened later would get their number and receive printed text.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         with contextlib.suppress(OSError):
@@ -25,7 +25,7 @@ def open_closed_streams() -> None:
 
 
 def discard(stream: TextIO) -> None:
-    """Send to /dev/null what is still printed to a stream that failed, and what waits in it."""
+    """Redirect a failed stream, with its buffered and later output, to /dev/null."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         number = stream.fileno()
         held = os.open(os.devnull, os.O_WRONLY)

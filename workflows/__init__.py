@@ -1,5 +1,5 @@
-"""What a user does with the toolchain, one file each: the functions behind `ipvae.run` and others.
+"""User-level operations, one file each: the functions behind `ipvae.run` and others.
 
-Nothing here prints, reads command-line options or sets signal handlers. Progress goes to a
+No function prints, reads command-line options or sets signal handlers. Progress goes to a
 callback (`ipvae.workflows.progress`), messages to the logger `ipvae`.
 """

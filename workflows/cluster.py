@@ -1,7 +1,7 @@
-"""Long runs in shards on a Dask cluster, with the numbers of one process.
+"""Long runs in shards on a Dask cluster, with the same results as in one process.
 
-A shard is a range of images. What its neurons draw depends on the seed and on each image's index,
-so it does not matter where a shard runs, nor how often: Dask runs it again if its worker dies.
+A shard is a range of images. Random draws depend only on the seed and the index of each image, so
+a shard gives the same result on any worker. Dask runs it again if its worker dies.
 """
 
 import logging
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 LOCAL, NONE = "local", "none"
 IMAGES = 128
-"""Of a shard: small enough to keep a cluster busy, large enough for the emulator's tiles."""
+"""Images of a shard: few enough to load all workers, enough to fill tiles of the emulator."""
 
 LARGE = 50_000_000
-"""Image-steps from which a run goes to workers of this machine by default: about a minute."""
+"""Image-steps from which a run uses local workers by default: about one minute of work."""
 
 CONNECT_SECONDS = 10
 INSTALL = "pip install 'ipvae-loihi[scale]'"
-LOGGERS = ("distributed", "distributed.client")  # Dask gives both a level of their own
+LOGGERS = ("distributed", "distributed.client")  # Dask sets a level for both
 GRAPH_WARNING = "distributed.admin.large-graph-warning-threshold"
 
 log = logging.getLogger("ipvae")
@@ -55,21 +55,21 @@ def totals(
     at: Sequence[int] = (),
     progress: Advance | None = None,
 ) -> Totals:
-    """Run as `ipvae.emulator.Emulator.totals` does, to the same numbers, here or on a cluster.
+    """Return the totals of `ipvae.emulator.Emulator.totals`, run here or on a cluster.
 
     Parameters
     ----------
     network, images, n_steps, seed, at
-        As there.
+        As in `Emulator.totals`.
     scheduler : str, optional
-        As `spread`, or 'none'; without it large runs are spread over this machine, others not.
+        As `spread`, or 'none'. By default only large runs are spread over this machine.
     progress : callable, optional
-        Gets the number of images that each finished shard had.
+        Receives the number of images of each finished shard.
 
     Raises
     ------
     InputError, BackendError, HungBackendError
-        As `spread`; and what `Emulator.totals` raises.
+        As `spread` and `Emulator.totals`.
     """
     emulator = _emulator(network)
     scheduler = where(scheduler, len(images), n_steps)
@@ -87,7 +87,7 @@ def totals_at(
     scheduler: str | None,
     progress: Advance | None = None,
 ) -> dict[int, Totals]:
-    """Totals after each of some numbers of steps of one run, here or on a cluster; as `totals`."""
+    """Return totals after several numbers of steps of one run; arguments as `totals`."""
     from ipvae.emulator import totals_at as emulated_at
 
     emulator = _emulator(network)
@@ -108,11 +108,11 @@ def stopped(
     choice: StopChoice,
     progress: Advance | None = None,
 ) -> "Stopped":
-    """Run until each image has settled, to the same numbers, here or on a cluster; as `totals`."""
+    """Run each image until it converges, here or on a cluster; arguments as `totals`."""
     from ipvae.emulator.early_stopping import joined_stops
 
     emulator = _emulator(network)
-    choice.rule(network, images[:0])  # a rule that does not fit the network is told here
+    choice.rule(network, images[:0])  # raises here if the rule does not suit the network
     scheduler = where(scheduler, len(images), budget)
     if scheduler is None:
         return choice.run(emulator, images, budget, seed, progress=progress)
@@ -121,14 +121,14 @@ def stopped(
 
 
 def _emulator(network: IntNetwork, threads: int | None = None) -> "Emulator":
-    """Emulator in this process, imported late: it loads a compiler."""
+    """Emulator in this process; the import is late because it loads a compiler."""
     from ipvae.emulator import Emulator
 
     return Emulator(network, threads, tell=log.info if threads is None else None)
 
 
 def processors() -> int:
-    """Processors that this process may use."""
+    """Number of processors that this process may use."""
     from ipvae.emulator.engine import processors as found
 
     return found()
@@ -137,7 +137,7 @@ def processors() -> int:
 def where(
     scheduler: str | None, n_images: int, n_steps: int, tell: Callable[[str], None] = log.info
 ) -> str | None:
-    """Cluster of a run, or None for this process; what the user did not choose is told."""
+    """Scheduler of a run, or None for this process; log a choice that the user did not make."""
     if scheduler is not None:
         return None if scheduler == NONE else scheduler
     large = n_images * n_steps >= LARGE and n_images > IMAGES
@@ -151,28 +151,28 @@ def where(
 
 
 def without_images(network: IntNetwork) -> IntNetwork:
-    """Return the network without the images in its file, which no shard needs."""
+    """Return the network without its stored images, which shards do not need."""
     return replace(
         network, test_images=network.test_images[:0], test_labels=network.test_labels[:0]
     )
 
 
 def shards_of(images: np.ndarray) -> "list[Shard]":
-    """Split the images of a run: (N, M)."""
+    """Split the images (N, M) of a run into shards."""
     return [Shard(i, images[i : i + IMAGES]) for i in range(0, len(images), IMAGES)]
 
 
 def on_shards(
     act: "Callable[[Shard], R]", images: np.ndarray, scheduler: str, progress: Advance | None
 ) -> "list[R]":
-    """Spread the images of a run; progress gets the number that each finished shard had."""
+    """Spread the images of a run; `progress` receives the image count of each finished shard."""
     tell = None if progress is None else (lambda shard: progress(len(shard.pixels)))
     return spread(act, shards_of(images), scheduler, tell)
 
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """Pixels (N, M), and the index of the first image in its run."""
+    """Pixels (N, M), and the index of the first image in the run."""
 
     first: int
     pixels: np.ndarray
@@ -180,7 +180,7 @@ class Shard:
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    """What is done with each shard."""
+    """Function that runs each shard."""
 
     network: IntNetwork
     n_steps: int
@@ -188,13 +188,13 @@ class _Run:
     at: tuple[int, ...]
 
     def __call__(self, shard: Shard) -> Totals:
-        emulator = _emulator(self.network, 1)  # a worker for each processor
+        emulator = _emulator(self.network, 1)  # each processor has a worker
         return emulator.totals(shard.pixels, self.n_steps, self.seed, shard.first, at=self.at)
 
 
 @dataclass(frozen=True, eq=False)
 class _RunToEach:
-    """The same, with totals after each of some numbers of steps."""
+    """Function that runs each shard, with totals after several numbers of steps."""
 
     network: IntNetwork
     steps: tuple[int, ...]
@@ -209,7 +209,7 @@ class _RunToEach:
 
 @dataclass(frozen=True, eq=False)
 class _RunUntilSettled:
-    """The same where images stop alone."""
+    """Function that runs each shard with early stopping of each image."""
 
     network: IntNetwork
     budget: int
@@ -227,18 +227,18 @@ def spread(
     scheduler: str,
     progress: Callable[[S], None] | None = None,
 ) -> list[R]:
-    """Call a function with each shard on a Dask cluster; a shard whose worker dies is run again.
+    """Call a function with each shard on a Dask cluster, again if the worker of a shard dies.
 
     Parameters
     ----------
     function : callable
-        Gives the same result whenever it is called with the same shard; pickled, as shards and
-        results are.
+        Must give the same result for each call with the same shard. The function, shards and
+        results are pickled.
     shards : sequence
     scheduler : str
-        Address, or 'local' for a worker process on each processor of this machine, for this call.
+        Address, or 'local' for one temporary worker process per processor of this machine.
     progress : callable, optional
-        Gets each shard when its result is here.
+        Receives each shard when its result has arrived.
 
     Returns
     -------
@@ -247,11 +247,11 @@ def spread(
     Raises
     ------
     BackendError
-        If Dask is not installed, or a worker has another version of this project, or none.
+        If Dask is not installed, or a worker lacks this version of the project.
     InputError
-        If there is no scheduler at the address, or one without workers.
+        If there is no scheduler at the address, or it has no workers.
     HungBackendError
-        If the scheduler is lost, or a shard has ended several workers.
+        If the scheduler is lost, or several workers died on one shard.
     """
     distributed, dask = _dask()
     with (
@@ -278,12 +278,12 @@ def spread(
 
 
 def _same(function: Callable) -> Callable:
-    """Make what all shards share a result of its own: sent once, made again if it is lost."""
+    """Return the function as a shared Dask result: sent once, and recomputed if it is lost."""
     return function
 
 
 def _act(function: Callable[[S], R], shard: S, version: str) -> R:
-    """On a worker: run a shard, by the same code as its sender's."""
+    """Run a shard on a worker, which must have the same version as the sender."""
     if version != __version__:
         from dask.distributed import get_worker
 
@@ -295,7 +295,7 @@ def _act(function: Callable[[S], R], shard: S, version: str) -> R:
 
 
 def _dask() -> tuple[Any, Any]:
-    """Modules `dask.distributed` and `dask`, where they are installed."""
+    """Modules `dask.distributed` and `dask`; raise BackendError if they are not installed."""
     try:
         import dask.distributed
     except ImportError as error:
@@ -308,7 +308,7 @@ def _dask() -> tuple[Any, Any]:
 
 @contextmanager
 def _connected(scheduler: str, distributed: Any) -> "Iterator[Client]":
-    """Client of a scheduler with workers; what is started for it ends with it."""
+    """Client of a scheduler with workers; processes started for it end with the context."""
     with ExitStack() as stack:
         if scheduler == LOCAL:
             cluster = stack.enter_context(local_cluster(processors()))
@@ -332,7 +332,7 @@ def _connected(scheduler: str, distributed: Any) -> "Iterator[Client]":
 
 @contextmanager
 def local_cluster(n_workers: int) -> Iterator[Any]:
-    """Dask scheduler and worker processes on this machine, which nothing else can reach."""
+    """Private Dask scheduler and worker processes on this machine."""
     distributed, dask = _dask()
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ipvae-"))
@@ -342,7 +342,7 @@ def local_cluster(n_workers: int) -> Iterator[Any]:
                 n_workers=n_workers,
                 threads_per_worker=1,
                 host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",  # any port; None would take Dask's own and warn
+                dashboard_address="127.0.0.1:0",  # any port; None would warn
                 scheduler_kwargs={"dashboard": False},
                 silence_logs=logging.CRITICAL,
             )
@@ -352,11 +352,11 @@ def local_cluster(n_workers: int) -> Iterator[Any]:
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Keep Ctrl-C from what is started here: threads, and the processes that they start ever after.
+    """Block SIGINT in the threads started here, and in all processes that they start.
 
-    This process gets it at the end; it then ends the others in order.
+    This process receives the signal at the end, and then stops the others in order.
     """
-    resource_tracker.ensure_running()  # its start would let SIGINT through again
+    resource_tracker.ensure_running()  # its start would unblock SIGINT
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -366,7 +366,7 @@ def _interrupts_held() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Dask's log from the terminal: what ends the run is said in one line."""
+    """Silence Dask's log on the terminal; an error of the run is reported in one line."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -380,7 +380,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _one_line(scheduler: str, distributed: Any) -> Iterator[None]:
-    """Turn what can end a run on a cluster into errors of ours."""
+    """Turn exceptions of a run on a cluster into ipvae errors."""
     try:
         yield
     except distributed.KilledWorker as error:

@@ -1,4 +1,4 @@
-"""Compare models, networks and baselines: what they cost and what they buy, by step."""
+"""Comparison of models, networks and baselines: quality and cost at each step."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 DEFAULT_STEPS = (1, 2, 4, 8, 16, 32, 64)
 STORED_IMAGES = 64
-"""Test images that are compared on where no images are given."""
+"""Default number of test images for a comparison."""
 COMMAND = "ipvae compare"
-"""Generator that compare.json names."""
+"""Value of `generator` in compare.json."""
 FILES = ("compare.json", "compare.png", "compare.svg")
 HEADS = ["", "kind", "stop", "R2", "zeros", "accuracy", "synaptic ops", "products"]
 
@@ -48,11 +48,11 @@ class Comparison(Result):
         In the order in which they were given.
     images, seed : int
     steps : tuple of int
-        Numbers of updates looked at.
+        Numbers of updates at which models are compared.
     energy_sources : dict
-        Where each modelled energy comes from.
+        Source of each modelled energy.
     files : tuple of Path
-        What was written.
+        Files that were written.
     """
 
     models: tuple[ComparedModel, ...]
@@ -70,7 +70,7 @@ class Comparison(Result):
         return found[name]
 
     def rows(self) -> list[tuple[str, str]]:
-        """Return R2 and synaptic operations of each, at its early-stopping point."""
+        """Return R2 and synaptic operations of each model at its early-stopping point."""
         found = [("images", str(self.images))]
         for model in self.models:
             point = model.at_stop
@@ -79,7 +79,7 @@ class Comparison(Result):
         return found
 
     def shown(self) -> list[Table | str]:
-        """Return what a terminal shows: a line for each, at its early-stopping point."""
+        """Return a table for a terminal, with each model at its early-stopping point."""
         title = (
             f"{self.images} images, seed {self.seed}, at the early-stopping point: the "
             f"least step looked at whose R2 is the last less {NEAR}, or more; per image"
@@ -95,7 +95,7 @@ class Comparison(Result):
         ]
 
     def _energies(self) -> list[Table | str]:
-        """Energies of networks; nothing if there are none."""
+        """Energies of networks; empty if no networks are compared."""
         priced = [model for model in self.models if "energy" in model.at_stop]
         if not priced:
             return ["energy: none for float numbers, which no such chip adds up"]
@@ -104,7 +104,7 @@ class Comparison(Result):
         return [Table(title, ["", *ENERGIES], rows), f"{ENERGY}: {WIDTH}"]
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON data, as `ipvae compare --json` and compare.json have it."""
+        """Return JSON data, as in `ipvae compare --json` and compare.json."""
         return json_data(
             {
                 "status": STATUS,
@@ -130,17 +130,17 @@ class Comparison(Result):
     def save(self, folder: str | Path) -> "Comparison":
         """Write compare.json, compare.png and compare.svg; it needs matplotlib.
 
-        What was there stays if one of them fails.
+        Existing files are kept if one of them cannot be written.
 
         Returns
         -------
         Comparison
-            The same, with `files`.
+            This comparison with `files` set.
 
         Raises
         ------
         InputError
-            If a file cannot be written, or something else has its name.
+            If a file cannot be written, or would replace another file.
         """
         from ipvae.workflows.reporting.drawing import require_matplotlib
 
@@ -166,7 +166,7 @@ class Comparison(Result):
 
 
 def _require_output(folder: str | Path) -> None:
-    """Raise InputError, before the work, if the files cannot be drawn or written."""
+    """Raise InputError before the work if the files cannot be drawn or written."""
     from ipvae.workflows.reporting.drawing import require_matplotlib
 
     require_matplotlib("folder")
@@ -180,7 +180,7 @@ def paths(folder: str | Path) -> tuple[Path, ...]:
 
 
 def comparison_output(folder: str | Path, *, name: str = "folder") -> Output:
-    """Return the output that is a comparison's folder; figures are ours where compare.json is."""
+    """Return the output for a comparison's folder; compare.json marks figures as replaceable."""
     files, is_comparison = paths(folder), is_json_of(COMMAND)
     what = "a file of an earlier comparison"
     return Output(name, Path(folder), files, what, lambda _: is_comparison(files[0]), True, True)
@@ -211,47 +211,47 @@ def compare(
     Parameters
     ----------
     subjects : models, networks, paths or names of shipped models
-        One, several, or a dict of them by name. What was in memory and has no name is called
-        'model 1', 'network 2', by its place.
+        One, several, or a dict of them by name. Unnamed objects in memory are called 'model 1',
+        'network 2', by their position.
     images : array, path or name of a set, optional
-        As `ipvae.run` takes them; all must take pixels of one format. Without it the first test
+        As for `ipvae.run`; all subjects must have the same pixel format. By default the first test
         images, which must be the same for all.
     labels : (n,) int or path, optional
         Classes of `images`.
     steps : ints
-        Numbers of updates to look at, all in one run; models of one pass have one.
+        Numbers of updates to evaluate, all in one run; single-pass models have only one.
     samples : int, optional
-        Images, the first ones in order; without it all `images`, or 64 test images.
+        Number of images, from the first; by default all `images`, or 64 test images.
     seed : int in [0, 2**48)
-        Of all draws.
+        Seed of all random draws.
     probe : bool
-        Accuracy of a linear classifier on the rates at each step, where a network has no read-out
-        of classes; fitted as `ipvae.evaluate` fits it.
+        Measure the accuracy of a linear classifier on the rates at each step, fitted as in
+        `ipvae.evaluate`, unless a network has a read-out of classes.
     probe_images, train_images, train_labels
-        As `ipvae.evaluate`.
+        As for `ipvae.evaluate`.
     lca : models
-        Also compare LCA in float on their dictionaries.
+        Models on whose dictionaries LCA in float is also compared.
     threshold : float, optional
-        Of LCA, pixel units; 0.1 without it.
+        Threshold of LCA in pixel units, 0.1 by default.
     dense : models or networks
-        Also compare least squares on their dictionaries.
+        Models or networks on whose dictionaries least squares are also compared.
     data_dir : path, optional
         Folder of the data set.
     scheduler : str, optional
-        Of networks: address of a Dask scheduler, 'local' or 'none'.
+        Address of a Dask scheduler, 'local' or 'none'; for networks only.
     folder : path, optional
-        Where compare.json, compare.png and compare.svg are written.
+        Folder for compare.json, compare.png and compare.svg.
     progress : callable, optional
-        As `ipvae.run`.
+        As for `ipvae.run`.
 
     Raises
     ------
     InputError
-        If an argument cannot be used, or there is no set of images that all have.
+        If an argument cannot be used, or the subjects have no common set of images.
     FormatError, CheckpointError
-        If a network or a model cannot be read.
+        If a network or model cannot be read.
     BackendError, HungBackendError
-        If a cluster cannot be reached, or is lost.
+        If a cluster cannot be reached or is lost.
 
     Examples
     --------
@@ -294,13 +294,13 @@ def compare(
 
 
 def _read(subjects: Subjects) -> list[Any]:
-    """Return subjects without their names; those that are paths are inputs."""
+    """Return subjects without their names; paths among them are inputs."""
     if isinstance(subjects, Mapping):
         return list(subjects.values())
     return list(subjects) if isinstance(subjects, (list, tuple)) else [subjects]
 
 
 def _sources(models: list[ComparedModel]) -> dict[str, str]:
-    """Take the sources out of the rows of energy, and give each once."""
+    """Remove the sources from the rows of energy, and return each source once."""
     rows = [row for one in models for point in one.curve for row in point.get("energy", [])]
     return {f"{row['model']}, {row['part']}, {row['chip']}": row.pop("source") for row in rows}

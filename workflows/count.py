@@ -1,4 +1,4 @@
-"""Operations of a run, and the energy and time that cost models give for them."""
+"""Operations of a run, with energy and time from cost models."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,9 +36,9 @@ class OperationCounts(Result):
     Attributes
     ----------
     total : Counts
-        Of the whole network.
+        Counts of the whole network.
     layers : tuple of LayerCounts
-        Of each layer, with a lava-dl network's input.
+        Counts of each layer, including the input of a lava-dl network.
     images : int
         Images of the run.
     """
@@ -54,7 +54,7 @@ class OperationCounts(Result):
 
     @property
     def spikes(self) -> float:
-        """Sum of the code's counts of the steps 0..T-1, per image."""
+        """Sum of the code's counts at steps 0..T-1, per image."""
         return self.total.spikes
 
     def rows(self) -> list[tuple[str, str]]:
@@ -71,7 +71,7 @@ class OperationCounts(Result):
         return operations_figure(self.total.as_dict())
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON data: the counts of `ipvae report --json`, and those of each layer."""
+        """Return JSON data: the counts of `ipvae report --json`, in total and for each layer."""
         return {
             "images": self.images,
             "counts": self.total.as_dict(),
@@ -99,19 +99,19 @@ class EnergyEstimate(Result):
 
     @property
     def loihi2(self) -> tuple[EnergyRow, ...]:
-        """Rows of Loihi 2: the band, dynamic and static apart."""
+        """Rows of Loihi 2: the band, with dynamic and static parts."""
         return tuple(row for row in self.energy if row.chip == LOIHI2)
 
     @property
     def headline(self) -> dict[str, Any]:
-        """Loihi 2's figures: energy by part (J), latency (s), rate, energy-delay product (J s).
+        """Figures of Loihi 2: energy by part (J), latency (s), rate, energy-delay product (J s).
 
-        As `ipvae.energy.headline.headline`; `reason` says why they are bands.
+        As `ipvae.energy.headline.headline`; `reason` explains why they are bands.
         """
         return headline(self.energy, self.time, self.notes)
 
     def rows(self) -> list[tuple[str, str]]:
-        """Return Loihi 2's energies, time, rate and energy x time, then all rows' energies."""
+        """Return energies, time, rate and energy x time of Loihi 2, then all energies."""
         first = [*self.loihi2, *(row for row in self.energy if row.chip != LOIHI2)]
         energies = [
             (f"{row.model}, {row.chip}, {row.kind}, {row.part}", _microjoules(row)) for row in first
@@ -127,7 +127,7 @@ class EnergyEstimate(Result):
         Raises
         ------
         InputError
-            If fewer than two models gave an energy above 0.
+            If fewer than two models give an energy above 0.
         """
         from ipvae.workflows.reporting.pictures import require_matplotlib
 
@@ -140,7 +140,7 @@ class EnergyEstimate(Result):
         return drawn.figure
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON data: `headline`, `energy`, `time`, `energy_notes` as `ipvae report` has."""
+        """Return JSON data: `headline`, `energy`, `time`, `energy_notes` as in `ipvae report`."""
         return {
             "headline": self.headline,
             "energy": [row.as_dict() for row in self.energy],
@@ -156,14 +156,14 @@ def count_operations(
 
     Parameters
     ----------
-    network : IntNetwork, or one of lava-dl
+    network : IntNetwork or lava-dl network
         The network that ran.
     result : RunResult, Trace, Totals, or path of a trace file
 
     Raises
     ------
     InputError
-        If the run or trace lacks what is counted.
+        If the run or trace lacks variables that are counted.
     """
     if isinstance(result, LavaDlRun):
         return OperationCounts(result.counts, result.layers, result.images)
@@ -177,22 +177,22 @@ def count_operations(
 def estimate_energy(
     network: IntNetwork | PlainNetwork, result: RunResult | Trace | Totals | str | Path
 ) -> EnergyEstimate:
-    """Model what a run costs on Loihi 2, on other chips, and as dense arithmetic.
+    """Model the energy and time of a run on Loihi 2, other chips and dense hardware.
 
     Every row names its kind (modelled), part (dynamic, static or total), source and assumptions;
-    docs/energy.md has the models.
+    docs/energy.md describes the models.
 
     Parameters
     ----------
-    network : IntNetwork, or one of lava-dl
+    network : IntNetwork or lava-dl network
         The network that ran.
     result : RunResult, Trace, Totals, or path of a trace file
-        Of any backend. Runs of lava-dl's networks are priced by the models that need counts alone.
+        Run on any backend. For lava-dl networks only models that need counts alone apply.
 
     Raises
     ------
     InputError
-        If the run or trace lacks what is counted.
+        If the run or trace lacks variables that are counted.
     """
     if isinstance(result, LavaDlRun):
         return EnergyEstimate(modelled(result.counts), (), ())
@@ -204,12 +204,12 @@ def estimate_energy(
 
 
 def ran(result: object) -> Trace | Totals:
-    """Return what a run recorded, or the trace of a file.
+    """Return the trace or totals of a run, or the trace in a file.
 
     Raises
     ------
     InputError
-        If it is no run, or a file that cannot be read as a trace.
+        If it is not a run, or a file that cannot be read as a trace.
     """
     if isinstance(result, RunResult):
         found = result.totals or result.trace

@@ -1,4 +1,4 @@
-"""Evaluate a model or a network: error, fit and sparsity by step, and further figures."""
+"""Evaluation of a model or network: error, fit and sparsity by step, and further figures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,37 +31,36 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FIGURES = ("mse", "r2", "zeros")
-"""Of each point of a curve."""
+"""Figures of merit of each point of a curve."""
 BY_SEED = "by_seed"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation(Result):
-    """Figures of a model or a network on images; with several seeds their means.
+    """Figures of a model or network on images, averaged over seeds.
 
     Attributes
     ----------
     name : str
-        What was evaluated.
+        Name of the model or network.
     images, neurons : int
         Number of images, and of neurons (K).
     steps : int
-        Updates of each image; where images stop alone, the most that each gets.
+        Updates of each image; with early stopping, their maximum.
     seeds : tuple of int
-        Of all draws.
+        Seeds of all random draws.
     curve : list of dict
-        A point for each of the steps looked at: `step`; `mse`, squared error per pixel in squared
-        pixel units; `r2`, explained variance of an image; `zeros`, fraction of codes that are
-        zero. With several seeds also `mse_sd`, `r2_sd` and `zeros_sd`, standard deviations over
-        seeds.
+        A point for each evaluated step: `step`; `mse`, squared error per pixel in squared pixel
+        units; `r2`, explained variance of an image; `zeros`, fraction of codes that are zero. With
+        several seeds also `mse_sd`, `r2_sd` and `zeros_sd`, standard deviations over seeds.
     figures : dict
         Further figures after the last step, by their key in `ipvae evaluate --json`: `spikes` (per
         image and step), `elbo`, `nll`, `kl` (nats per image), `accuracy` (fraction),
         `lifetime_sparsity`, `neighbours`, `dimensionality`, `readouts`, `stop`, `changes`.
     facts : dict
-        What the model is.
+        Description of the model.
     by_seed : tuple of Evaluation
-        Of each seed alone; empty with one seed.
+        Evaluation of each seed; empty with one seed.
     """
 
     name: str
@@ -91,7 +90,7 @@ class Evaluation(Result):
 
     @property
     def accuracy(self) -> float | None:
-        """Fraction of images that a linear classifier gets right; None without `probe`."""
+        """Accuracy of a linear classifier, a fraction of images; None without `probe`."""
         return self.figures.get("accuracy")
 
     def rows(self) -> list[tuple[str, str]]:
@@ -106,7 +105,7 @@ class Evaluation(Result):
         return [("name", self.name), ("images x steps", extent), *seeds, *shown]
 
     def shown(self) -> list[Table | str]:
-        """Return what a terminal shows: the curve, and a line or a table for each figure."""
+        """Return text for a terminal: the curve, and a line or table for each figure."""
         stops = "stop" in self.figures
         title = f"{self.name}, {self.images} images"
         if self.by_seed:
@@ -165,61 +164,61 @@ def evaluate(
     pictures: str | Path | None = None,
     progress: Listener | None = None,
 ) -> Evaluation:
-    """Evaluate a trained model in float arithmetic, or a network in integers.
+    """Evaluate a trained model in float arithmetic, or a network in integer arithmetic.
 
     Parameters
     ----------
     model_or_net : model, network, path of either, or name of a shipped model
     images : array, path or name of a set, optional
-        As `ipvae.run` takes them. Without it the test images inside the network, or those of the
-        model's data set.
+        As for `ipvae.run`. By default the test images in the network or in the data set of the
+        model.
     labels : (n,) int or path, optional
         Classes of `images`, for `probe`, `neighbours` and `dimensionality`.
     steps : int or ints, optional
-        Numbers of updates to look at; 64 without it, of an amortized model 1.
+        Numbers of updates to evaluate; 64 by default, or 1 for an amortized model.
     seeds : ints in [0, 2**48)
-        Of all draws. With several, figures are means over seeds.
+        Seeds of all random draws. With several, figures are means over seeds.
     samples : int, optional
-        Images, the first ones in order; all without it.
+        Number of images, from the first; all by default.
     data_dir : path, optional
         Folder of the data set.
     probe, neighbours, dimensionality : bool
         Fit a linear classifier on the rates; classify by nearest neighbours with few labels;
-        participation ratio and shattering dimensionality. They are fitted on `train_images`, on
-        the first half of `images` where those are given alone, or else on the training images of
-        the data set.
+        compute participation ratio and shattering dimensionality. They are fitted on
+        `train_images`; without it, on the first half of `images`; without both, on the training
+        images of the data set.
     sparsity : bool
-        Lifetime and population sparsity, dead latents.
+        Compute lifetime and population sparsity, and dead latents.
     probe_images : int, optional
-        Training images to fit on, the first in order; 10,000 without it.
+        Number of training images to fit on, from the first; 10,000 by default.
     train_images, train_labels : optional
-        As `images` and `labels`, to fit on.
+        Images and labels to fit on, in the same forms as `images` and `labels`.
     inference : 'model' or 'lca' (sparse coding on the model's dictionary)
     threshold : float, optional
-        Of LCA, pixel units; 0.1 without it.
+        Threshold of LCA in pixel units, 0.1 by default.
     changes : sequence of (name, value) or 'invert'
-        Images are evaluated again, once for each change: 'rotate' (degrees), 'shift' (pixels to
+        Evaluate images once more for each change: 'rotate' (degrees), 'shift' (pixels to
         the right), 'invert', 'noise' (standard deviation, pixel units), 'salt' (fraction of
         pixels), 'contrast' (factor).
     stop : 'r2' or 'free-energy', optional
-        Of a network: each image stops alone once this has settled; `steps` is the most it gets.
+        For networks: stop each image when this figure converges, at most after `steps`.
     tolerance : float, optional
-        Change of that figure that counts as settled.
+        Change of that figure below which it counts as converged.
     scheduler : str, optional
-        Of a network: address of a Dask scheduler, 'local' or 'none'.
+        Address of a Dask scheduler, 'local' or 'none'; for networks only.
     pictures : path, optional
-        Folder into which pictures are drawn, of the first seed.
+        Folder for pictures of the first seed.
     progress : callable, optional
-        As `ipvae.run`.
+        As for `ipvae.run`.
 
     Raises
     ------
     InputError
         If an argument cannot be used.
     FormatError, CheckpointError
-        If the network or the model cannot be read.
+        If the network or model cannot be read.
     BackendError, HungBackendError
-        If a cluster cannot be reached, or is lost.
+        If a cluster cannot be reached or is lost.
 
     Examples
     --------
@@ -274,7 +273,7 @@ def evaluate(
 
 
 def as_steps(steps: int | Sequence[int]) -> list[int]:
-    """Return numbers of steps in rising order; raise InputError for what is none."""
+    """Return numbers of steps in increasing order; raise InputError for invalid ones."""
     given = [steps] if isinstance(steps, (int, np.integer)) else list(steps)
     if not given or not all(isinstance(step, (int, np.integer)) and step > 0 for step in given):
         raise InputError(f"steps: must be one or more numbers of 1 and above, got {steps}.")
@@ -282,7 +281,7 @@ def as_steps(steps: int | Sequence[int]) -> list[int]:
 
 
 def as_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
-    """Return seeds as they were given; raise InputError for none, or one twice."""
+    """Return seeds in given order; raise InputError for no seed or a repeated one."""
     given = tuple(int(seed) for seed in seeds)
     if not given or min(given) < 0 or len(set(given)) < len(given):
         raise InputError(
@@ -292,7 +291,7 @@ def as_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
 
 
 def _unlabelled(images: ImagesLike) -> bool:
-    """Whether images cannot bring labels of their own."""
+    """Return whether images of this form cannot include labels."""
     is_path = isinstance(images, (str, Path))
     return isinstance(images, np.ndarray) or (is_path and Path(images).suffix == ".npy")
 
@@ -309,7 +308,7 @@ def _fit_source(
     train_labels: np.ndarray | None,
     data_dir: str | Path | None,
 ) -> FitSource | None:
-    """Where classifiers are fitted; None if there are none."""
+    """Source of images to fit classifiers on; None without classifiers."""
     if fitted:
         if most is not None and most < 2:
             raise InputError(f"probe_images: must be 2 or more, got {most}.")
@@ -329,7 +328,7 @@ def _evaluation(
     seeds: tuple[int, ...],
     each: list[dict[str, Any]],
 ) -> Evaluation:
-    """Result of all seeds, from the curve and the figures of each."""
+    """Evaluation over all seeds, from the curve and the figures of each."""
     found = each[0] if len(each) == 1 else mean_over_seeds(each)
     curve = found["curve"]
     return Evaluation(

@@ -1,4 +1,4 @@
-"""Bring models from elsewhere: the authors' checkpoints, a user's own arrays, NIR."""
+"""Import of models: checkpoints of the authors' code, arrays of a user, NIR."""
 
 import logging
 import math
@@ -19,31 +19,31 @@ from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.results import Result, Table
 
 PRESETS = {"MNIST": "mnist"}
-"""Data sets of the authors' code that are ours too, pixel for pixel."""
+"""Presets with the same pixels as data sets of the authors' code."""
 
 SIGNED = ("vH", "Kyoto", "CIFAR", "ImageNet", "CelebA")
-"""How the names of data sets begin that the authors' code standardises."""
+"""Prefixes of data sets that the authors' code standardises."""
 
 PIXELS = {"pixel_min": 0, "pixel_max": 255, "pixel_scale": None}
 STANDARDISED = {"pixel_min": -4096, "pixel_max": 4095, "pixel_scale": 1 / 256}
-"""Integer pixels of images in units of their standard deviation: up to 16 of them."""
+"""Integer pixels of standardised images: up to 16 standard deviations."""
 
 log = logging.getLogger("ipvae")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Imported(Result):
-    """A model from elsewhere.
+    """An imported model.
 
     Attributes
     ----------
     model : Checkpoint
     inference : str, optional
-        Of a NIR graph: 'model' or 'lca'.
+        Inference in a NIR graph: 'model' or 'lca'.
     threshold : float, optional
-        Of LCA, pixel units.
+        Threshold of LCA in pixel units.
     saved : Path, optional
-        Its .safetensors file, where it was saved.
+        The .safetensors file, if the model was saved.
     """
 
     model: Checkpoint
@@ -70,7 +70,7 @@ class Imported(Result):
         return found if self.threshold is None else {**found, "threshold": self.threshold}
 
     def shown(self) -> list[Table | str]:
-        """Return what a terminal shows: a line."""
+        """Return one line for a terminal."""
         sizes = f"{self.model.n_pixels} pixels, {self.model.n_latents} neurons"
         text = f"saved {self.saved}: {sizes}"
         if self.threshold is not None:
@@ -80,18 +80,18 @@ class Imported(Result):
 
 @dataclass(frozen=True)
 class PixelOptions:
-    """What a caller says of the images of a model that does not say it itself.
+    """Pixel format and data set of a model whose file lacks them.
 
     Attributes
     ----------
     pixel_min, pixel_max : int, optional
-        Range of integer pixels; 0..255 without them.
+        Range of integer pixels; 0..255 by default.
     pixel_scale : float, optional
-        Real value of one integer step; 1 / pixel_max without it.
+        Real value of one integer step; 1 / pixel_max by default.
     image_shape : (height, width) or 'HEIGHTxWIDTH', optional
-        A square without it, or one row.
+        Shape of an image; by default a square, or one row.
     preset : str, optional
-        Data set on which the model was trained, if it is one of ours.
+        Data set on which the model was trained, if ipvae provides it.
     """
 
     pixel_min: int | None = None
@@ -101,7 +101,7 @@ class PixelOptions:
     preset: str | None = None
 
     def data(self, n_pixels: int, pixels: dict[str, Any], preset: str | None) -> DataInfo:
-        """Return the description of a model's images; what is not given is as in `pixels`."""
+        """Return the description of a model's images, with defaults from `pixels`."""
         lowest, highest = self.pixel_min, self.pixel_max
         scale = pixels["pixel_scale"] if self.pixel_scale is None else self.pixel_scale
         return DataInfo(
@@ -128,29 +128,29 @@ def import_model(
     inner_iterations: int | None = None,
     progress: Listener | None = None,
 ) -> Checkpoint:
-    """Read a model from elsewhere; nothing in the file is executed.
+    """Import a model; code in the file is never executed.
 
     Parameters
     ----------
     path : .pt, .npz or .nir file
         A checkpoint of the authors' trainer (hadivafaii/IterativeVAE); arrays phi (M, K),
-        sigma (M), step_size, bias (K) and u0 (K); or what `ipvae.save_nir` wrote, with which none
-        of the other arguments go.
+        sigma (M), step_size, bias (K) and u0 (K); or a file of `ipvae.save_nir`. NIR files
+        allow no other argument.
     pixel_min, pixel_max : int, optional
-        Range of integer pixels: 0..255, or -4096..4095 where the authors' code standardises.
+        Range of integer pixels: 0..255, or -4096..4095 if the authors' code standardises.
     pixel_scale : float, optional
-        Real value of one integer step; 1 / pixel_max without it.
+        Real value of one integer step; 1 / pixel_max by default.
     image_shape : (height, width) or 'HEIGHTxWIDTH', optional
-        A square without it, or one row.
+        Shape of an image; by default a square, or one row.
     preset : 'digits', 'patches' or 'mnist', optional
-        Data set on which it was trained, if it is one of ours.
+        Data set on which it was trained, if ipvae provides it.
     config : path, optional
-        ConfigPoisVAE.json of a .pt file; sought beside it and one folder above.
+        ConfigPoisVAE.json of a .pt file; by default in its folder or one folder above.
     steps, clamp, inner_iterations : optional
-        Of a .pt file, where no configuration says them: T, limit of the soft clamp in nats, updates
-        in one step.
+        For a .pt file without configuration: T, limit of the soft clamp in nats, updates in one
+        step.
     progress : callable, optional
-        As `ipvae.run`.
+        As for `ipvae.run`.
 
     Returns
     -------
@@ -160,7 +160,7 @@ def import_model(
     Raises
     ------
     FormatError, InputError
-        If the file cannot be read, or an argument does not go with it.
+        If the file cannot be read, or an argument does not apply to it.
     """
     pixels = PixelOptions(pixel_min, pixel_max, pixel_scale, image_shape, preset)
     options = {"steps": steps, "clamp": clamp, "inner_iterations": inner_iterations}
@@ -177,14 +177,14 @@ def read_foreign(
     config: str | Path | None = None,
     options: dict[str, Any] | None = None,
 ) -> Imported:
-    """Read a model from elsewhere; see `import_model`.
+    """Read a model to import; see `import_model`.
 
     Parameters
     ----------
-    source : its file
-    pixels : of its images
-    config : of a .pt file
-    options : steps, clamp, inner_iterations, None where not given
+    source : file of the model
+    pixels : options of its images
+    config : configuration of a .pt file
+    options : steps, clamp, inner_iterations; None if not given
     """
     options = options or {}
     if is_nir(source):

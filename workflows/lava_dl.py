@@ -1,4 +1,4 @@
-"""Run lava-dl's networks on Lava's simulator, count their operations and model their energy."""
+"""Runs of lava-dl networks on Lava's simulator, with operation counts and modelled energy."""
 
 import contextlib
 import logging
@@ -36,7 +36,7 @@ COLUMNS = [
 ]
 
 MOST_NAMED = 10
-"""Images whose classes a terminal shows."""
+"""Maximum number of images whose classes a terminal shows."""
 
 log = logging.getLogger("ipvae")
 
@@ -45,18 +45,18 @@ __all__ = ["LavaDlReport", "LavaDlRun", "PlainNetwork", "report", "run"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LavaDlRun(RunResult):
-    """What a run of a lava-dl network gave; it has no trace, and no totals but these counts.
+    """Result of a run of a lava-dl network, with counts but no trace and no totals.
 
     Attributes
     ----------
     counts : Counts
         Operations per image of the whole network.
     layers : tuple of LayerCounts
-        Of the input and of each layer, per image.
+        Counts of the input and of each layer, per image.
     zeros : float
         Fraction of zeros in all messages that layers received.
     outputs : dict of layer -> (N, n) int64
-        What the last layer sent, summed over the steps.
+        Output of the last layer, summed over the steps.
     labels : (N,) int64 or None
         Class of each image, -1 where unknown.
     """
@@ -68,13 +68,13 @@ class LavaDlRun(RunResult):
 
     @property
     def classes(self) -> np.ndarray:
-        """Output of the last layer that sent most, (N,); -1 where none sent anything above 0."""
+        """Index of the largest output of the last layer, (N,); -1 if no output is above 0."""
         sent = self.outputs[self.code]
         return np.where(sent.max(axis=1) > 0, sent.argmax(axis=1), -1)
 
     @property
     def accuracy(self) -> float | None:
-        """Fraction of the labelled images whose class is their label; None without labels."""
+        """Fraction of labelled images that are classified correctly; None without labels."""
         if self.labels is None or (self.labels < 0).all():
             return None
         known = self.labels >= 0
@@ -82,7 +82,7 @@ class LavaDlRun(RunResult):
 
     @property
     def image_steps_per_second(self) -> float:
-        """Steps of all images, for each second."""
+        """Steps of all images per second."""
         return self.images * self.steps / self.seconds
 
     def rows(self) -> list[tuple[str, str]]:
@@ -98,7 +98,7 @@ class LavaDlRun(RunResult):
         ]
 
     def shown(self, network: str = UNNAMED) -> list[Table | str]:
-        """Return the run's extent and the counts of each layer."""
+        """Return the size of the run and the counts of each layer."""
         rows = [list(row) for row in self.rows()]
         return [Table(f"{network} on {self.backend}", ["", ""], rows), _layer_table(self.layers)]
 
@@ -127,7 +127,7 @@ class LavaDlReport(Result):
     Attributes
     ----------
     network : str
-        Where it was read from.
+        Path of the network file.
     run : LavaDlRun
     energy : tuple of EnergyRow
         Joules per image.
@@ -143,7 +143,7 @@ class LavaDlReport(Result):
         return [*_figures(self.run.counts), *energy]
 
     def shown(self) -> list[Table | str]:
-        """Return counts, those of each layer, and energies, per image."""
+        """Return counts in total and for each layer, and energies, per image."""
         energy = [
             [row.model, row.kind, row.part, band(row.low_j, row.high_j)] for row in self.energy
         ]
@@ -170,7 +170,7 @@ class LavaDlReport(Result):
         }
 
     def save(self, folder: str | Path) -> None:
-        """Write report.json; what an earlier report left beside it is removed.
+        """Write report.json and remove other files of an earlier report.
 
         Raises
         ------
@@ -198,32 +198,32 @@ def run(
     labels: LabelsLike = None,
     name: str = UNNAMED,
 ) -> LavaDlRun:
-    """Run images on Lava and count what every layer does.
+    """Run images on Lava and count the operations of every layer.
 
     Parameters
     ----------
     network : PlainNetwork
-        As `ipvae.load_network` reads it.
+        Network from `ipvae.load_network`.
     images : array, path of an .npy file, or LabelledImages
         (n, C, H, W), (n, inputs), or with one image for each step (n, steps, ...).
     steps, samples, timeout
-        As `ipvae.run`.
+        As for `ipvae.run`.
     seed : 0
-        Nothing is drawn.
+        Only 0 is allowed, since there are no random draws.
     backend : 'lava'
     integers : 'input' or 'real'
-        What integers of `images` are: what input neurons take, or real numbers.
-    labels : (n,) int, or path of an .npy file of them; optional
-        Class of each image of `images`, by which the last layer is judged.
+        Meaning of integers in `images`: values for the input neurons, or real numbers.
+    labels : (n,) int, or path of an .npy file with them; optional
+        Class of each image in `images`, for the accuracy of the last layer.
     name : str
-        What messages call the network.
+        Name of the network in messages.
 
     Raises
     ------
     InputError
         If an argument cannot be used.
     BackendError, HungBackendError
-        If this machine does not have Lava, or it stopped answering.
+        If Lava is not installed, or it stopped responding.
     """
     require_backend(backend)
     require_timeout(timeout)
@@ -243,12 +243,12 @@ def report(
     integers: str = "input",
     name: str = UNNAMED,
 ) -> LavaDlReport:
-    """Count the operations of a run and model their energy; as `run`.
+    """Count the operations of a run and model their energy; other arguments as for `run`.
 
     Parameters
     ----------
     out : path, optional
-        Folder that must be writable, before the run, and to which the report is saved.
+        Folder of the report, checked for writing before the run.
     """
     if out is not None:
         require_outputs([report_output(out)], {"network": name, "images": images})
@@ -261,7 +261,7 @@ def report(
 
 
 def first_labels(labels: LabelsLike, n: int, classes: int) -> np.ndarray | None:
-    """Return the labels of the first n images; InputError unless they are classes of the output."""
+    """Return the labels of the first n images; raise InputError unless they are output classes."""
     found = as_labels(labels)
     if found is None:
         return None
@@ -279,12 +279,12 @@ def first_labels(labels: LabelsLike, n: int, classes: int) -> np.ndarray | None:
 
 
 def modelled(counts: Counts) -> tuple[EnergyRow, ...]:
-    """Energies per image by the models that need counts alone."""
+    """Energies per image by the models that need only counts."""
     return tuple(model(counts) for model in MODELS)
 
 
 def require_backend(backend: str) -> None:
-    """Raise InputError unless the backend is the one that runs these networks."""
+    """Raise InputError unless the backend runs lava-dl networks."""
     require_known(backend)
     if backend != "lava":
         raise InputError(
@@ -293,7 +293,7 @@ def require_backend(backend: str) -> None:
 
 
 def require_unset(given: dict[str, object], name: str = UNNAMED) -> None:
-    """Raise InputError if an argument was given that only our own networks have."""
+    """Raise InputError for a given argument that applies only to ipvae networks."""
     for argument, value in given.items():
         if value is not None:
             raise InputError(
@@ -311,7 +311,7 @@ def _frames(
     integers: str,
     name: str,
 ) -> Frames:
-    """Return the images of a run, as the input's neurons take them."""
+    """Return the images of a run, in the form that input neurons receive."""
     if seed != 0:
         raise InputError(f"seed: found {seed}, but nothing is drawn in {name}; leave it out")
     if images is None:
@@ -361,7 +361,7 @@ def _run(network: PlainNetwork, frames: Frames, steps: int, timeout: float) -> L
 
 
 def _host_products(network: PlainNetwork, frames: Frames) -> float:
-    """Products of the input transform for each image, where there is one."""
+    """Number of products of the input transform, if any, for each image."""
     return float(network.input.size * frames.values.shape[1]) if frames.real else 0.0
 
 
@@ -370,7 +370,7 @@ def _figures(counts: Counts) -> list[tuple[str, str]]:
 
 
 def _classes_text(classes: np.ndarray) -> str:
-    """First classes, a dash where no output was above 0."""
+    """Text of the first classes, with a dash if no output was above 0."""
     named = ["-" if found < 0 else str(found) for found in classes[:MOST_NAMED]]
     return ", ".join(named + (["..."] if len(classes) > MOST_NAMED else []))
 

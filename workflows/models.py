@@ -1,4 +1,4 @@
-"""Read trained models: the user's own, and those that ship."""
+"""Reading of trained models, from files or shipped with the package."""
 
 from pathlib import Path
 
@@ -16,14 +16,14 @@ def load_model(path: str | Path) -> Checkpoint:
     Parameters
     ----------
     path : folder of a model, one of its two files, or the name of a shipped model
-        A path that exists wins over a name.
+        An existing path takes precedence over a name.
 
     Raises
     ------
     CheckpointError
         If a file is missing, damaged or of another kind.
     InputError
-        If there is neither such a path nor a shipped model of that name.
+        If neither the path nor a shipped model of that name exists.
     """
     place = _place(path)
     refuse_other(place, MODEL)
@@ -43,7 +43,7 @@ def model_folder(path: str | Path) -> Path:
 
 
 def _place(path: str | Path) -> Path:
-    """Return a path that exists, or else the folder of a shipped model of that name."""
+    """Return an existing path, or else the folder of a shipped model of that name."""
     if Path(path).exists():
         return Path(path)
     folders = _shipped_folders()
@@ -56,7 +56,7 @@ def _place(path: str | Path) -> Path:
 
 
 def shipped_models() -> tuple[str, ...]:
-    """Return the names of the models that ship with this package, for `load_model`."""
+    """Return the names of shipped models, for `load_model`."""
     return tuple(sorted(_shipped_folders()))
 
 

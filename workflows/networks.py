@@ -1,4 +1,4 @@
-"""Read networks and traces, and tell what differs between two of either."""
+"""Reading of networks and traces, and differences between two of them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,12 @@ from ipvae.workflows.describe.other_files import NETWORK, TRACE, known_file, ref
 from ipvae.workflows.results import Result, Table
 
 LONGEST = 40
-"""Characters of a value."""
+"""Maximum number of characters of a value."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class NetworkDiff(Result):
-    """What differs between two networks.
+    """Differences between two networks.
 
     Attributes
     ----------
@@ -37,12 +37,12 @@ class NetworkDiff(Result):
 
     @property
     def same(self) -> bool:
-        """Whether nothing differs."""
+        """True if there are no differences."""
         return not self.differences
 
     @property
     def runs_alike(self) -> bool:
-        """Whether the same images give the same counts."""
+        """True if the same images give the same counts."""
         return not any(d.part == RUNS for d in self.differences)
 
     def rows(self) -> list[tuple[str, str]]:
@@ -52,9 +52,9 @@ class NetworkDiff(Result):
         return [(d.name, f"{d.first} != {d.second}") for d in self.differences]
 
     def shown(self, first: str = "first", second: str = "second") -> list[Table | str]:
-        """Return whether they are equal and what it means; then the differing fields.
+        """Return the verdict, then the differing fields.
 
-        The networks go by two paths.
+        `first` and `second` are the names of the networks, usually paths.
         """
         if self.same:
             return [f"equal: {first} and {second} hold the same network"]
@@ -66,7 +66,7 @@ class NetworkDiff(Result):
         return [self._verdict(), Table(f"{first} against {second}", heads, rows)]
 
     def _verdict(self) -> str:
-        """Say that they differ, what it means, and where first."""
+        """Line with the kind of difference, its meaning, and the first difference."""
         first = next((d for d in self.differences if d.part == RUNS), self.differences[0])
         may = "compute the same" if self.runs_alike else "may compute different"
         where = printable(first.name) + (f" ({first.detail})" if first.detail else "")
@@ -93,12 +93,12 @@ def _short(value: object) -> str:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TraceDiff(Result):
-    """What differs between two traces.
+    """Differences between two traces.
 
     Attributes
     ----------
     compared_values : int
-        Values that both traces hold.
+        Values that both traces contain.
     first_divergence : dict or None
         Earliest difference: `sample`, `step`, `layer`, `variable`, `index`, `expected`, `found`.
     """
@@ -108,7 +108,7 @@ class TraceDiff(Result):
 
     @property
     def same(self) -> bool:
-        """Whether both hold the same values."""
+        """True if both traces contain the same values."""
         return self.first_divergence is None
 
     def rows(self) -> list[tuple[str, str]]:
@@ -120,7 +120,7 @@ class TraceDiff(Result):
         ]
 
     def shown(self, first: str = "first", second: str = "second") -> list[Table | str]:
-        """Return whether they are equal, and where they differ first; the traces go by paths."""
+        """Return the verdict and the first difference, with the names of the traces."""
         values = f"{number_of(self.compared_values, 'value')} compared"
         if self.first_divergence is None:
             return [f"equal: {first} and {second} hold the same values ({values})"]
@@ -147,12 +147,13 @@ def load_network(path: str | Path) -> IntNetwork:
 
     Parameters
     ----------
-    path : .h5 file of any version, or lava-dl's own .net file
+    path : .h5 file of any version, or a .net file of lava-dl
 
     Returns
     -------
-    IntNetwork, or PlainNetwork of a file of lava-dl's
-        The latter runs on backend 'lava', is counted and priced; other functions refuse it.
+    IntNetwork, or PlainNetwork for a lava-dl file
+        The latter runs on backend 'lava', and its operations and energy can be computed. Other
+        functions raise an error for it.
 
     Raises
     ------
@@ -160,30 +161,30 @@ def load_network(path: str | Path) -> IntNetwork:
         If the file is missing, damaged, foreign or newer than this version.
     """
     if is_lava_dl(path):
-        # One description will hold both; until then type checkers see ours.
+        # One description will cover both kinds; until then type checkers see IntNetwork.
         return cast(IntNetwork, load_lava_dl(path))
     return load_own_network(path)
 
 
 def load_own_network(path: str | Path) -> IntNetwork:
-    """Read a network file that was written here; FormatError for any other."""
+    """Read a network file written by ipvae; raise FormatError for any other file."""
     refuse_other(path, NETWORK)
     return read_network(path)
 
 
 def load_lava_dl(path: str | Path) -> PlainNetwork:
-    """Read a network file of lava-dl; FormatError if it holds what netx cannot run exactly."""
+    """Read a lava-dl network; raise FormatError for parts that netx cannot run exactly."""
     refuse_other(path, NETWORK)
     return read_plain(path)
 
 
 def is_lava_dl(path: str | Path) -> bool:
-    """Return whether a file is a network of lava-dl's layout that was not written here."""
+    """Return whether a file is a network in lava-dl's layout that ipvae did not write."""
     return is_plain(path)
 
 
 def require_own(network: object) -> None:
-    """Raise InputError if a network is lava-dl's, which only some functions take."""
+    """Raise InputError for a lava-dl network, which only some functions accept."""
     if isinstance(network, PlainNetwork):
         raise InputError(
             "network: is one of lava-dl's, allowed is one that was exported here; lava-dl's are "
@@ -192,7 +193,7 @@ def require_own(network: object) -> None:
 
 
 def load_trace(path: str | Path) -> Trace:
-    """Read a trace file, as `ipvae run --trace` or `trace.save(path)` writes it.
+    """Read a trace file of `ipvae run --trace` or `trace.save(path)`.
 
     Raises
     ------
@@ -206,7 +207,7 @@ def load_trace(path: str | Path) -> Trace:
 def diff(
     first: IntNetwork | Trace | str | Path, second: IntNetwork | Trace | str | Path
 ) -> NetworkDiff | TraceDiff:
-    """Tell what differs between two networks, or between two traces.
+    """Compare two networks, or two traces.
 
     Parameters
     ----------
@@ -216,7 +217,7 @@ def diff(
     Raises
     ------
     InputError
-        If one is a network and the other one a trace.
+        If one is a network and the other a trace.
     FormatError
         If a file cannot be read.
     """
@@ -238,6 +239,6 @@ def _comparable(path: str | Path) -> IntNetwork | Trace:
 
 
 def _noun(given: object) -> str:
-    """Name what was given, for people."""
+    """Noun for the type of an argument, for messages."""
     nouns = ((IntNetwork, "a network"), (Trace, "a trace"))
     return next((noun for kind, noun in nouns if isinstance(given, kind)), type(given).__name__)

@@ -1,4 +1,4 @@
-"""Write models as NIR, for other tools; `ipvae.import_model` reads them back."""
+"""Export of models to NIR, for other tools; `ipvae.import_model` reads them back."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +24,13 @@ class NirExport(Result):
     ----------
     path : Path
     model : str
-        Its kind.
+        Kind of the model.
     inference : 'model' or 'lca'
     nodes : dict
         Kind of each node, by name.
     edges : tuple of (source, target)
     lost : tuple of str
-        What another tool does not get from the nodes.
+        Information that the nodes do not represent.
     """
 
     path: Path
@@ -60,7 +60,7 @@ class NirExport(Result):
         }
 
     def shown(self) -> list[Table | str]:
-        """Return what a terminal shows: lines."""
+        """Return lines for a terminal."""
         drawn = ", ".join(f"{name} ({kind})" for name, kind in self.nodes.items())
         return [
             f"wrote {self.path}: NIR nodes {drawn}",
@@ -77,9 +77,9 @@ def save_nir(
     threshold: float | None = None,
     overwrite: bool = False,
 ) -> NirExport:
-    """Write a model, or sparse coding on its dictionary, as NIR (docs/nir.md).
+    """Write a model, or sparse coding on its dictionary, to a NIR file (docs/nir.md).
 
-    NIR holds real numbers: nothing is quantized or calibrated.
+    NIR contains real numbers: the model is not quantized or calibrated.
 
     Parameters
     ----------
@@ -87,19 +87,19 @@ def save_nir(
     path : .nir file to write
     inference : 'model' or 'lca'
     threshold : float, optional
-        Of LCA, pixel units; .1 without it.
+        Threshold of LCA in pixel units, 0.1 by default.
     overwrite : bool
-        Whether a NIR file of ours that is there may be replaced.
+        Whether an existing NIR file of ipvae may be replaced.
 
     Returns
     -------
     NirExport
-        Nodes, edges, and what other tools do not get from them.
+        Nodes, edges, and information that they do not represent.
 
     Raises
     ------
     InputError
-        If a file is there, cannot be written, or NIR has no nodes for the model.
+        If the file exists or cannot be written, or NIR has no nodes for the model.
     """
     path = Path(path)
     require_outputs([nir_output(path, overwrite=overwrite)], {"model": model})
@@ -123,5 +123,5 @@ def save_nir(
 
 
 def is_nir(path: str | Path) -> bool:
-    """Return whether a path is named as a file of NIR, in capitals too."""
+    """Return whether a path has the suffix of NIR, in upper or lower case."""
     return Path(path).suffix.lower() == SUFFIX

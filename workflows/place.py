@@ -1,4 +1,4 @@
-"""Check a network against its target, and place it on the target's cores."""
+"""Check of a network against the limits of a target, and placement on its cores."""
 
 import logging
 from dataclasses import dataclass
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 IMAGES, STEPS = 16, 64
-"""What is run to see how busy the cores are, where no trace is given."""
+"""Images and steps of the run that measures core loads if no trace is given."""
 
 log = logging.getLogger("ipvae")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Check(Result):
-    """Whether a network fits a target.
+    """Result of checking a network against a target.
 
     Attributes
     ----------
     result : CheckResult
-        Every limit with what was found and what is allowed, and every proved interval.
+        Every limit with the value found and the value allowed, and every proved interval.
     plan : PlacementPlan or None
-        Where the neurons go, if that was asked for too.
+        Placement of neurons, if it was requested.
     """
 
     result: CheckResult
@@ -52,7 +52,7 @@ class Check(Result):
 
     @property
     def ok(self) -> bool:
-        """Whether no limit is exceeded."""
+        """True if no limit is exceeded."""
         return self.result.ok
 
     @property
@@ -62,17 +62,17 @@ class Check(Result):
 
     @property
     def violations(self) -> list[Any]:
-        """Limits that are exceeded: `rule`, `found`, `allowed`, `where`."""
+        """Exceeded limits: `rule`, `found`, `allowed`, `where`."""
         return self.result.violations
 
     @property
     def overflow_proved(self) -> bool:
-        """Whether no variable and no intermediate can leave its range."""
+        """True if it is proved that every variable and intermediate stays in its range."""
         return self.result.overflow_proved
 
     @property
     def cores(self) -> int | None:
-        """Cores by the conservative reading of the memory model; None where they do not fit."""
+        """Cores by the conservative memory model; None if the network does not fit."""
         return self.result.cores.high if self.result.cores else None
 
     def rows(self) -> list[tuple[str, str]]:
@@ -91,9 +91,9 @@ class Check(Result):
         return data if self.plan is None else {**data, "plan": self.plan.to_json()}
 
     def shown(self, listed_by: str = ".result.bounds") -> list[Table | str]:
-        """Return what is used of every limit, or the plan, and the verdict.
+        """Return the use of every limit, or the plan, and the verdict.
 
-        `listed_by` is what a reader calls the list of all proved intervals.
+        `listed_by` is the name of the list of all proved intervals in the text.
         """
         if self.plan is None:
             return [self._first(), self._budget(), self._verdict(listed_by)]
@@ -104,7 +104,7 @@ class Check(Result):
         return [self._first(), *self.plan.shown(), *exceeded, self._verdict(listed_by)]
 
     def _first(self) -> str:
-        """Say whether it fits, with the tightest limit or the first that is exceeded."""
+        """Line on the fit, with the tightest limit or the first exceeded one."""
         data = self.result.as_dict()
         if self.ok:
             return f"OK: fits {fits_text(data)}"
@@ -130,7 +130,7 @@ class Check(Result):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PlacementPlan(Result):
-    """Neurons on cores, by both readings of the memory model.
+    """Placement of neurons on cores, by both memory models.
 
     Attributes
     ----------
@@ -141,12 +141,12 @@ class PlacementPlan(Result):
 
     @property
     def fits(self) -> bool:
-        """Whether the network fits by the conservative reading."""
+        """True if the network fits by the conservative memory model."""
         return self.plan.fits
 
     @property
     def cores(self) -> int | None:
-        """Cores by the conservative reading; None where the network does not fit."""
+        """Cores by the conservative memory model; None if the network does not fit."""
         found = self.plan.conservative
         return found.total_cores if isinstance(found, Placement) else None
 
@@ -163,9 +163,9 @@ class PlacementPlan(Result):
         ]
 
     def plot(self) -> "Figure":
-        """Return a figure of the cores and how busy each is; it needs matplotlib.
+        """Return a figure of the cores and their loads; it needs matplotlib.
 
-        By the conservative reading; of the first chips, if there are many.
+        It uses the conservative memory model, and shows only the first of many chips.
 
         Raises
         ------
@@ -193,11 +193,11 @@ class PlacementPlan(Result):
         return core_map(cores).figure
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON data, as `ipvae check --plan FILE` writes it."""
+        """Return JSON data, as in `ipvae check --plan FILE`."""
         return json_data(self.plan.as_dict())
 
     def shown(self) -> list[Table | str]:
-        """Return a table with a column for each reading, and the load on more cores."""
+        """Return a table with a column for each memory model, and the load for more cores."""
         return plan_text(self.plan)
 
 
@@ -234,19 +234,19 @@ def place(
     network : IntNetwork
     target : 'loihi2' (one chip), 'kapoho-point' or 'hala-point'
     cores : int, optional
-        Cores to spread over; without it, as few as hold the network.
+        Number of cores to spread over; by default the fewest that hold the network.
     run : RunResult, Totals, Trace, or path of a trace file, optional
-        Run on any backend that says how busy the cores are; without it the network's test images
+        Run on any backend, from which core loads are computed; by default the network's test images
         are run.
     trace : Trace or path, optional
-        The same, by its older name.
+        Older name of `run`.
     progress : callable, optional
-        As `ipvae.run`.
+        As for `ipvae.run`.
 
     Raises
     ------
     InputError
-        If the number of cores cannot be, or the trace is of another network.
+        If the number of cores is not possible, or the trace is of another network.
     """
     require_own(network)
     shapes, board = layer_shapes(network), target_named(target)
@@ -288,7 +288,7 @@ def _activity(
 
 
 def require_trace_of(network: IntNetwork, trace: Trace, where: str) -> None:
-    """Raise InputError unless a trace is of this network and holds what every layer sent."""
+    """Raise InputError unless a trace is of this network and has the output of every layer."""
     if trace.checksum != checksum(network):
         raise InputError(
             f"trace: {where} is of the network {trace.checksum[:12]}..., NET.h5 is "

@@ -1,4 +1,4 @@
-"""Progress of long work as events: who listens decides how it is shown."""
+"""Progress of long work as events; a callback decides how to show them."""
 
 import sys
 import threading
@@ -17,13 +17,13 @@ class ProgressEvent:
     Attributes
     ----------
     message : str
-        What is being done.
+        Text on the current work.
     done, total : int
-        Units of work (mostly images); total is 0 where it is not known.
+        Units of work (mostly images); `total` is 0 if it is not known.
     seconds : float, optional
-        Wall time of the stage; given with its last event only.
+        Wall time of the stage; only in its last event.
     detail : str
-        Figures known so far, such as the loss of a training; mostly empty.
+        Current figures, such as the loss of a training; usually empty.
     """
 
     message: str
@@ -34,7 +34,7 @@ class ProgressEvent:
 
     @property
     def text(self) -> str:
-        """The state in one line."""
+        """State in one line."""
         parts = [self.message]
         if self.total and self.done:
             parts.append(f"{self.done:,} of {self.total:,}")
@@ -42,17 +42,17 @@ class ProgressEvent:
 
 
 Listener = Callable[[ProgressEvent], None]
-"""Takes events, perhaps from several threads."""
+"""Callback for events, possibly from several threads."""
 
 Advance = Callable[[int], None]
-"""Takes how much more of a stage is done, from any thread."""
+"""Callback for the amount of work done since the last call, from any thread."""
 
 
 class AdvanceWithDetail(Protocol):
-    """An `Advance` that also takes what is known so far."""
+    """An `Advance` that also takes current figures as text."""
 
     def __call__(self, more: int, detail: str = "") -> None:
-        """Report more of a stage."""
+        """Report further work of a stage."""
         ...
 
 
@@ -61,7 +61,7 @@ _listener: ContextVar[Listener | None] = ContextVar("ipvae_progress", default=No
 
 @contextmanager
 def listening(listener: Listener | None) -> Iterator[None]:
-    """Send the events of all stages within to `listener`; None keeps the present listener."""
+    """Send events of all stages in this context to `listener`; None keeps the current one."""
     if listener is None:
         yield
         return
@@ -74,7 +74,7 @@ def listening(listener: Listener | None) -> Iterator[None]:
 
 @contextmanager
 def stage(message: str, total: int = 0) -> Iterator[AdvanceWithDetail]:
-    """Report a stage of work: its begin, what `advance` adds to it, and its end with its time."""
+    """Report a stage of work: its beginning, progress by `advance`, and its end with the time."""
     listener = _listener.get() or _default_listener()
     start, done, lock = time.perf_counter(), 0, threading.Lock()
 
@@ -90,7 +90,7 @@ def stage(message: str, total: int = 0) -> Iterator[AdvanceWithDetail]:
 
 
 def _default_listener() -> Listener:
-    """On a terminal or in a notebook one line that is rewritten; elsewhere silence."""
+    """Callback that rewrites one line on a terminal or in a notebook; silent elsewhere."""
     return _show if _is_interactive() else lambda _: None
 
 

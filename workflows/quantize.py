@@ -1,4 +1,4 @@
-"""Quantize a trained model: an integer network, and what was lost."""
+"""Quantization of a trained model to an integer network, with its loss."""
 
 import logging
 from pathlib import Path
@@ -34,7 +34,7 @@ from ipvae.workflows.results import json_data
 STORED_IMAGES = 64
 CALIBRATION_IMAGES = 256
 ACTIVITY_IMAGES = 1024
-"""Training images on which what is sent is measured, for the rounding of weights."""
+"""Training images on which activity is measured for the rounding of weights."""
 TRAINING_IMAGES = 5000
 MOST_LOSS = 0.05
 UNLABELLED = ("arrays", "patches")
@@ -65,34 +65,34 @@ def quantize(
     ----------
     model : trained model, its path, or the name of a shipped one
     images : array, path or name of a set, optional
-        To calibrate on, and to store with the network; as `ipvae.run` takes them. The training
-        and test images of the model's data set without it.
-    labels : (n,) int, or path of an .npy file of them; optional
+        Images to calibrate on and to store with the network, as for `ipvae.run`. By default the
+        training and test images of the model's data set.
+    labels : (n,) int, or path of an .npy file with them; optional
         Classes of `images`, for the read-out 'classes'.
     weight_bits : int in [2, 8]
-        Of a synaptic weight.
+        Bits of a synaptic weight.
     layout : 'recurrent' (K x K synapses) or 'error-units' (2 M K)
-        Of an iterative model.
+        Layout of an iterative model.
     inference : 'model' or 'lca' (sparse coding on the model's dictionary)
     threshold : float, optional
-        Of LCA, pixel units.
+        Threshold of LCA in pixel units.
     readouts : some of 'decoder', 'classes'
         Layers that read the code on the chip.
     refit_decoder : bool
-        Fit the decoder to what the integer network sends.
+        Fit the decoder to the counts of the integer network.
     most_loss : float
-        R2 that the network may lose; beyond it LossError.
+        Largest allowed loss of R2.
     data_dir : path, optional
         Folder of the model's data set.
     seed : int
-        Of all draws.
+        Seed of all random draws.
     progress : callable, optional
-        As `ipvae.run`.
+        As for `ipvae.run`.
 
     Raises
     ------
     InputError
-        If the model has no integer network, or an argument cannot be used.
+        If the model cannot become an integer network, or an argument cannot be used.
     LossError
         If the network is worse than the model by more than `most_loss`.
     """
@@ -147,24 +147,22 @@ def export_images(
     data_dir: str | Path | None,
     options: ExportOptions,
 ) -> tuple[Images, Images]:
-    """Return training images, to calibrate and to fit classes on, and test images to store.
+    """Return training images for calibration and fitting of classes, and test images to store.
 
-    A user's own images serve as both.
+    Images given by the user serve as both.
 
     Parameters
     ----------
-    preset : data set of the model
-    pixels : integer pixels of the model
+    preset : name of the model's data set
+    pixels : pixel format of the model
     images, labels, data_dir : of `quantize`
     options : ExportOptions
-        Images to fit something on are more than those to calibrate on; a read-out of classes
-        needs labels.
+        Fitting needs more images than calibration; a read-out of classes needs labels.
 
     Raises
     ------
     InputError
-        If the arguments exclude each other, or there are no images, or no labels where they are
-        needed.
+        If arguments exclude each other, or there are no images or required labels.
     """
     classes = "classes" in options.readouts
     most = TRAINING_IMAGES if classes or options.refit_decoder else ACTIVITY_IMAGES
@@ -175,7 +173,7 @@ def export_images(
     if images is not None:
         own = given_images(images, pixels, labels, max(most, STORED_IMAGES))
         own_labels = np.asarray(own.labels)
-        if labels is None and names_a_set(images):  # whose classes are no data set's of ours
+        if labels is None and names_a_set(images):  # labels of a named set are discarded
             own_labels = np.full(len(own.pixels), -1, np.int16)
         found = (own.pixels, own_labels, own.pixels, own_labels)
     elif preset == "arrays":

@@ -1,4 +1,4 @@
-"""Report a run: what it costs and what it buys, as a page and as JSON data."""
+"""Report on the cost and quality of a run, as an HTML page and as JSON data."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
     from ipvae.report.pictures.figure_data import FigureData
 
 IN_MEMORY = "network in memory"
-"""Name of a network that was given as such."""
+"""Name of a network that was given as an object."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Report(Result):
-    """What a run costs and what it buys; `save` writes it as a page.
+    """Cost and quality of a run; `save` writes an HTML page.
 
     Attributes
     ----------
     data : dict
-        JSON data, as report.json holds it (docs/report.md): `counts` per image, `energy` (joules
+        JSON data, as in report.json (docs/report.md): `counts` per image, `energy` (joules
         per image), `time` (seconds), `headline`, `quality`, ...
     ink : FigureData
-        Arrays behind the pictures.
+        Data of the figures.
     folder : Path or None
-        Folder of `save` where none is given there.
+        Default folder of `save`.
     """
 
     data: Mapping[str, Any]
@@ -65,12 +65,12 @@ class Report(Result):
 
     @property
     def headline(self) -> dict[str, Any]:
-        """Energy and time of an image on Loihi 2, and why they are bands."""
+        """Energy and time of an image on Loihi 2, and the reason why they are bands."""
         return self.data["headline"]
 
     @property
     def bit_exact(self) -> bool | None:
-        """Whether all backends that were compared agree; None if none was."""
+        """True if all compared backends agree; None if none was compared."""
         found = self.data["verified"]
         return None if found is None else found["bit_exact"]
 
@@ -83,23 +83,23 @@ class Report(Result):
         return f"Report({self.data['network']}, {run})"
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON data, as report.json holds it."""
+        """Return JSON data, as in report.json."""
         return json_data(dict(self.data))
 
     def shown(self) -> list[Table | str]:
-        """Return what a terminal shows: verdicts, then counts, energies and times as tables."""
+        """Return text for a terminal: verdicts, then tables of counts, energies and times."""
         page = [] if self.folder is None else [f"page: {self.folder / 'index.html'}"]
         return [*screen(self.data), *page]
 
     def save(self, folder: str | Path | None = None) -> Path:
-        """Write index.html, its figures and report.json, all of them or none.
+        """Write index.html, its figures and report.json, or on an error none of them.
 
-        An earlier report in the folder is replaced, nothing else.
+        An earlier report in the folder is replaced; other files are kept.
 
         Parameters
         ----------
         folder : path, optional
-            The one that `make_report` was given, if not given here.
+            Output folder; by default the folder given to `make_report`.
 
         Returns
         -------
@@ -108,7 +108,7 @@ class Report(Result):
         Raises
         ------
         InputError
-            If there is no folder, a file cannot be written, another file has its name, or
+            If no folder was given, a file cannot be written or would replace another file, or
             matplotlib or jinja2 is missing.
         """
         out = self.folder if folder is None else Path(folder)
@@ -142,41 +142,41 @@ def make_report(
     commands: Mapping[str, str] | None = None,
     progress: Listener | None = None,
 ) -> Report:
-    """Run images once, count their operations, price them, and judge what they are coded to.
+    """Run images once; report operations, modelled energy and quality of reconstruction.
 
     Parameters
     ----------
     network : IntNetwork or path
     images : array, path or name of a set, optional
-        As `ipvae.run`; the test images inside the network without it.
-    labels : (N,) int, or path of an .npy file of them; optional
-        Of an array of images, -1 where unknown: a network that classifies is judged by them.
+        As for `ipvae.run`; by default the test images in the network.
+    labels : (N,) int, or path of an .npy file with them; optional
+        Labels of an array of images, -1 if unknown, for the accuracy of a classifying network.
     steps : int
         Updates of each image (T).
     samples : int, optional
-        Images to run, the first ones in order; all without it.
+        Number of images to run, from the first; all by default.
     seed : int in [0, 2**48)
-        Of all draws.
+        Seed of all random draws.
     seeds : several different ints, optional
-        In place of `seed`: the report is of the first one; counts, quality, energies and times of
-        all of them are under `seeds`, with their spread.
+        Replaces `seed`. The report covers the first seed; the key `seeds` has counts, quality,
+        energies and times over all seeds, with standard deviations.
     data_dir : path, optional
         Folder of the network's data set, whose test images are run.
     measured : path, optional
-        Log of Lava's profiler for Loihi 2 (CSV), to lay beside the counts.
+        Log of Lava's profiler for Loihi 2 (CSV), to compare with the counts.
     verify : names of backends, optional
-        Compared with the emulator bit for bit, on the first 2 images and up to 16 steps.
+        Backends to compare bit for bit with the emulator, on the first 2 images and up to 16 steps.
     scheduler : str, optional
         Address of a Dask scheduler, 'local' or 'none'.
     sanafe : bool
-        Whether SANA-FE simulates the same spikes of the first 4 images.
+        Whether to simulate the same spikes of the first 4 images in SANA-FE.
     folder : path, optional
-        Folder of a later `save`: that it can be written is seen to before the run.
+        Folder of a later `save`, checked for writing before the run.
     commands : dict, optional
-        Texts `command` and `verify` that the page gives for making it and for proving the network;
-        Python calls without it.
+        Texts `command` and `verify` on the page, which reproduce the report and verify the
+        network; by default Python calls.
     progress : callable, optional
-        As `ipvae.run`.
+        As for `ipvae.run`.
 
     Raises
     ------
@@ -185,7 +185,7 @@ def make_report(
     FormatError
         If a file cannot be read.
     BackendError, HungBackendError
-        If this machine does not have a backend, or it stopped answering.
+        If a backend is not available on this machine, or it stopped responding.
 
     Examples
     --------
@@ -226,12 +226,12 @@ def make_report(
 
 
 def page_writer() -> Callable[[Mapping[str, Any], "FigureData"], dict[str, bytes]]:
-    """Function that builds a page and its figures; imported late, since that takes a second.
+    """Return the function that builds a page and its figures; the late import takes a second.
 
     Raises
     ------
     InputError
-        If what draws it is not installed, or does not load.
+        If a package for drawing is not installed or cannot be imported.
     """
     from ipvae.workflows.reporting.drawing import why
 
@@ -248,7 +248,7 @@ def page_writer() -> Callable[[Mapping[str, Any], "FigureData"], dict[str, bytes
 def calls(
     request: ReportRequest, path: str | Path | None, images: ImagesLike, data_dir: str | Path | None
 ) -> dict[str, str]:
-    """Python calls that make a report again, and that prove the network on its images."""
+    """Python calls that reproduce a report, and that verify the network on its images."""
     network = "network" if path is None else f'ipvae.load_network("{path}")'
     given = f'"{images}"' if isinstance(images, (str, Path)) else "images"
     parts = [network, *([] if images is None else [given])]

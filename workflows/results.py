@@ -1,4 +1,4 @@
-"""What results are made of, under the path that workflows and the command line use."""
+"""Base classes of results, under the path that workflows and the command line use."""
 
 from ipvae.results import Result, Table, json_data
 

@@ -53,51 +53,51 @@ def run(
 
     Parameters
     ----------
-    network : IntNetwork, or one of lava-dl, which only backend 'lava' runs
+    network : IntNetwork, or a lava-dl network, which only backend 'lava' runs
     images : array, path or name of a set, optional
         (n, M), (n, height, width), (n, 1, height, width) or (n, height, width, 1): integers are
         pixel levels, floating-point numbers real values. With `frame_steps` an array of streams,
-        (n, frames, M). The test images inside the network without it.
+        (n, frames, M). By default the test images in the network.
     steps : int
         Updates of each image (T).
     seed : int in [0, 2**48)
-        Of all draws.
+        Seed of all random draws.
     backend : 'emulator', 'lava', 'lava-stock' or 'loihi2'
     record : 'totals', 'all', names of variables, or Record
-        What a trace of the run holds; no trace is made with 'totals'.
+        Contents of the trace; with 'totals' there is no trace.
     samples : int, optional
-        Images to run, the first ones in order.
+        Number of images to run, from the first.
     data_dir : path, optional
         Folder of the network's data set, whose test images are run.
     frame_steps : int, optional
-        Streams: updates that each frame drives, without a reset between frames.
+        For streams: updates of each frame, without a reset between frames.
     replay_draws : path or (n, steps + 1, K) int array, optional
-        Counts that are replayed instead of sampled.
+        Counts to replay instead of sampling.
     keep_steps : ints in [0, steps]
-        Steps whose potentials and outputs `totals.kept` holds.
+        Steps whose potentials and outputs are kept in `totals.kept`.
     trace_file, draws_file : path, optional
-        Files to which the trace, and the code's counts alone, are written instead of kept in
-        memory; `record` says what the trace holds, everything with 'totals'.
+        Files for the trace, and for the code's counts alone, which are then not kept in memory.
+        `record` selects the contents of the trace; with 'totals' it contains everything.
     profile_file : path, optional
-        Of backend loihi2: file for the time and energy that the board measures (CSV).
+        For backend loihi2: file for time and energy measured by the board (CSV).
     overwrite : bool
-        Replace an earlier trace, and an earlier profile, in these files.
+        Replace earlier traces and profiles in these files.
     integers : 'input' or 'real'
-        Of a lava-dl network, what integers of `images` are: what its input neurons take, or real
-        numbers.
+        For a lava-dl network, the meaning of integers in `images`: values for the input neurons,
+        or real numbers.
     timeout : float, seconds
-        Of Lava's backends: longest time without a sign of life.
+        For Lava's backends: longest time without a response.
     progress : callable, optional
-        Takes each `ipvae.workflows.progress.ProgressEvent`.
+        Receives each `ipvae.workflows.progress.ProgressEvent`.
 
     Raises
     ------
     InputError
         If an argument cannot be used.
     BackendError
-        If this machine does not have the backend.
+        If the backend is not available on this machine.
     HungBackendError
-        If it stopped answering.
+        If the backend stopped responding.
     UnprovedOverflowError
         If a variable of the network may leave its range.
 
@@ -142,7 +142,7 @@ def run(
     draws, seed = replayed(replay_draws, network, len(pixels), steps, seed)
     for path in (trace_file, draws_file, profile_file):
         if path is not None:
-            require_writable_file(path)  # the folder too is made
+            require_writable_file(path)  # also creates the folder
     files = Files(*(None if f is None else Path(f) for f in (trace_file, draws_file)))
     job = Job(network, pixels, steps, seed, draws, frame_steps)
     with listening(progress):
@@ -197,7 +197,7 @@ def _run_lava_dl(
 
 
 def as_record(record: str | Sequence[str] | Record) -> Record | None:
-    """Return the record that a name or names of variables stand for; None for totals alone."""
+    """Return the record for a name or names of variables; None for totals alone."""
     if isinstance(record, Record):
         return record
     if record == "totals":
@@ -248,7 +248,7 @@ def _are_streams(images: np.ndarray, n_frames: int, n_pixels: int) -> bool:
 def replayed(
     draws: str | Path | np.ndarray | None, network: IntNetwork, samples: int, steps: int, seed: int
 ) -> tuple[np.ndarray | None, int]:
-    """Return draws to replay, if any, and the seed that made the run's draws."""
+    """Return draws to replay, if any, and the seed of the run."""
     if draws is None or isinstance(draws, np.ndarray):
         return draws, seed
     return read_draws(Path(draws), network, samples, steps)

@@ -1,4 +1,4 @@
-"""Train a model, on a preset's images or on one's own."""
+"""Training of a model on images of a preset or of the user."""
 
 import os
 from contextlib import nullcontext
@@ -47,63 +47,63 @@ def train_model(
     progress: Listener | None = None,
     **settings: Any,
 ) -> Checkpoint:
-    """Train a model, on images of one's own or on those of a preset.
+    """Train a model on given images or on images of a preset.
 
-    The same arguments give the same model, bit for bit, on the CPU with the same number of threads.
+    On the CPU, the same arguments and number of threads give the same model, bit for bit.
 
     Parameters
     ----------
     images : array, or path of an .npy file, an .npz file or a folder of pictures, optional
         Grey images of shape (n, M), (n, height, width), (n, 1, height, width) or
-        (n, height, width, 1). Integers are pixel levels, floating-point numbers real values; which
-        range was found is logged. `ipvae.quantize`, `ipvae.run` and the others then take the same
+        (n, height, width, 1). Integers are pixel levels, floating-point numbers real values; the
+        detected range is logged. `ipvae.quantize`, `ipvae.run` and others then accept the same
         arrays.
     test_images : the same, optional
-        Images to judge on; without them one of ten, at most 500, is held out of `images`.
+        Test images; by default one in ten of `images`, at most 500, is held out.
     image_shape : (height, width) or 'HEIGHTxWIDTH', optional
-        Of flat images, squares or one row without it; or the size to which pictures are brought.
+        Shape of flat images, by default squares or one row; or size to which pictures are scaled.
     preset : 'digits', 'patches' or 'mnist'
-        Images and settings, in the place of `images`.
+        Images and settings of a data set, instead of `images`.
     model : str
-        Kind of model, 'ipvae' without it; docs/training.md lists them.
+        Kind of model, 'ipvae' by default; docs/training.md lists all kinds.
     latents : int
-        Neurons (K). Without it the preset's; for one's own images the next power of two from the
-        number of pixels on, 64 to 512.
+        Neurons (K), by default of the preset. For given images the default is the number of pixels
+        rounded up to a power of two, from 64 to 512.
     steps : int
         Updates unrolled in training (T).
     beta : float
         Weight of the KL term.
     epochs : int
-        Passes over the images; for one's own as many as make about 6,000 optimiser steps.
+        Passes over the images; for given images, by default about 6,000 optimiser steps.
     learning_rate : float
-        Largest one of Adamax.
+        Peak learning rate of Adamax.
     seed : int
-        Of start values, order of images, draws, and of which images are held out; 0 without it.
+        Seed of initial values, image order, random draws and held-out images; 0 by default.
     weight_bits : int
-        Train for recurrent weights of so many bits, 2 to 8; 0 for none.
+        Bits of recurrent weights for quantization-aware training, 2 to 8; 0 for none.
     threads : int
         CPU threads that share a batch.
     device : 'cpu', 'cuda' or 'mps'
-        'cpu' without it.
+        Device of the training, 'cpu' by default.
     data_dir : path
         Folder of the preset's data set, in torchvision's layout.
     out : path
-        Folder for model.safetensors, model.json, metrics.jsonl (a line for each epoch) and, until
-        the model is saved, the state of the training. Without it nothing is written.
+        Folder for model.safetensors, model.json, metrics.jsonl (one line for each epoch) and, until
+        the model is saved, the state of the training. By default no files are written.
     resume : bool
-        Go on with the training in `out`, to the same bits; a complete one is only read. Images of
-        one's own are given again.
+        Continue the training in `out`, with bit-exact results; a complete one is only read. Images
+        passed as arrays must be given again.
     init_from : model, or path of a model or an unfinished training
-        Its weights are those to begin with.
+        Source of initial weights.
     overwrite : bool
-        Replace a model in `out`, and give up an unfinished training there.
+        Replace a model in `out`, and discard an unfinished training there.
     tensorboard : bool
-        Write `out`/tensorboard too.
+        Also write `out`/tensorboard.
     pictures : bool
         Draw `out`/pictures at the end.
     progress : callable, optional
-        Gets a `ProgressEvent` for each optimiser step; without it progress is shown on a terminal
-        and in a notebook only.
+        Receives a `ProgressEvent` for each optimiser step; by default progress is shown only on a
+        terminal and in a notebook.
     **settings
         Any other setting of `ipvae.float_models.config.TrainConfig`, such as `batch_size`.
 
@@ -117,11 +117,11 @@ def train_model(
     BackendError
         If PyTorch is not installed.
     InputError
-        If arguments do not go together, or images cannot be used.
+        If arguments exclude each other, or images cannot be used.
     TrainingError
         If a setting or a file is wrong, or the training diverges.
     KeyboardInterrupt
-        If it is interrupted. With `out` the state is kept there, to go on with by `resume`.
+        If it is interrupted. The state is kept in `out`, if given, for `resume`.
     """
     require_torch()
     from ipvae.workflows.training.request import TrainingRequest
@@ -158,22 +158,22 @@ def train_model(
 def train(
     request: "TrainingRequest", *, stop: "Stop | None" = None, progress: Listener | None = None
 ) -> "Trained":
-    """Train as asked for, together with the processes that torchrun started, if it did.
+    """Train as requested, with all processes if torchrun started several.
 
     Parameters
     ----------
     request : what to train
     stop : context manager, optional
-        Entered while training; it gives a function that tells whether to stop.
+        Entered during training; it yields a function that returns whether to stop.
     progress : callable, optional
-        As `train_model`.
+        As for `train_model`.
 
     Raises
     ------
     StoppedError
-        If `stop` asked for it; the state is kept.
+        If `stop` requested it; the state is kept.
     IpvaeError
-        As `train_model`.
+        As for `train_model`.
     """
     require_torch()
     from ipvae.train.run.metrics_log import require_tensorboard
@@ -193,7 +193,7 @@ def train(
     )
     stop = nullcontext(lambda: False) if stop is None else stop
     with listening(progress), joined() as team:
-        # Whether `out` holds an unfinished training is for the first process to ask: it writes.
+        # Only the first process writes, so it alone checks `out` for an unfinished training.
         begun, images = (
             continued(request, team.size)
             if request.resume
@@ -211,9 +211,9 @@ def train(
 def training_outputs(
     out: Path | None, overwrite: bool, resume: bool, tensorboard: bool, pictures: bool
 ) -> list[Output]:
-    """Return what a training writes; nothing in a process that only helps, or if it is complete.
+    """Return the outputs of a training; none if it is complete, or outside the first process.
 
-    The arguments are those of `train_model`.
+    The arguments are the same as for `train_model`.
 
     Raises
     ------
@@ -232,7 +232,7 @@ def training_outputs(
 
 
 def _complete(request: "TrainingRequest", *, first: bool) -> "Trained":
-    """Read the model of a training that is complete, and leave it as it is."""
+    """Read the model of a complete training, without changing it."""
     from ipvae.train.run.resume import require_same_settings
     from ipvae.workflows.training.result import Trained
 
@@ -253,12 +253,12 @@ def _complete(request: "TrainingRequest", *, first: bool) -> "Trained":
 
 
 def is_first_process() -> bool:
-    """Return whether this is the first, or the only, of the processes that torchrun started."""
+    """Return whether this is the only process, or the first one that torchrun started."""
     return os.environ.get("WORLD_SIZE", "1") == "1" or os.environ.get("RANK") == "0"
 
 
 def require_torch() -> None:
-    """Raise BackendError if PyTorch is not installed, or does not load."""
+    """Raise BackendError if PyTorch is not installed or cannot be imported."""
     require_package(
         "torch",
         "training needs PyTorch",

@@ -1,4 +1,4 @@
-"""Compare backends bit by bit, and traces recorded elsewhere with the emulator."""
+"""Bit-exact comparison of backends, and of recorded traces with the emulator."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,29 +27,29 @@ MISSING = "not_recorded"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class VerifyResult(Result):
-    """Outcome of a comparison of backends.
+    """Result of a comparison of backends.
 
     Attributes
     ----------
     bit_exact : bool
-        Whether every value of every backend equals the first one's.
+        Whether every value of every backend equals the value of the first.
     backends : tuple of str
         The first is the reference.
     variables : tuple of str
         Compared variables as 'layer/variable'.
     images, steps, seed : int
     compared_values : int
-        Values of one backend that were compared with those of each other backend.
+        Number of values of one backend that were compared with each other backend.
     max_count : int
         Largest count of the code.
     first_divergence : dict or None
         `backend`, `sample`, `step`, `layer`, `variable`, `index`, `expected`, `found`.
     replayed : str or None
-        Of a recorded trace: the variable whose values were replayed.
+        For a recorded trace: the variable whose values were replayed.
     not_recorded : tuple of str
-        Of a recorded trace: variables that it lacks.
+        For a recorded trace: variables that it lacks.
     draws : dict or None
-        Of a recorded trace: tests of its counts against the sampler's law (docs/hardware.md).
+        For a recorded trace: tests of its counts against the sampler's law (docs/hardware.md).
     """
 
     bit_exact: bool
@@ -67,7 +67,7 @@ class VerifyResult(Result):
 
     @property
     def holds(self) -> bool:
-        """Whether all compared values are equal and recorded counts follow the sampler's law."""
+        """True if all compared values are equal and recorded counts follow the sampler's law."""
         return self.bit_exact and (self.draws is None or bool(self.draws["follows_poisson"]))
 
     def rows(self) -> list[tuple[str, str]]:
@@ -81,7 +81,7 @@ class VerifyResult(Result):
         ]
 
     def shown(self) -> list[Table | str]:
-        """Return the verdict in a line; of a recorded trace, that on its draws in another."""
+        """Return one line with the verdict; a recorded trace adds a line on its draws."""
         if self.draws is None:
             return [self._verdict()]
         missing = ", ".join(self.not_recorded)
@@ -155,7 +155,7 @@ def verify(
     ----------
     network : IntNetwork
     images, steps, seed, samples, data_dir, frame_steps, replay_draws, timeout, progress
-        As `ipvae.run`.
+        As for `ipvae.run`.
     backends : names
         Two or more; the first is the reference.
 
@@ -164,7 +164,7 @@ def verify(
     InputError
         If an argument cannot be used.
     BackendError, HungBackendError
-        If this machine does not have a backend, or it stopped answering.
+        If a backend is not available on this machine, or it stopped responding.
     """
     require_own(network)
     names = list(backends)
@@ -205,9 +205,9 @@ def compared(
 ) -> VerifyResult:
     """Compare all traces with the first one.
 
-    `compared_values` counts the values of one trace that were compared with those of every
-    other backend: images x (steps + 1) x variables x neurons, summed over layers. `variables`
-    are those of each layer, all if not given.
+    `compared_values` is the number of values of one trace that were compared with every other
+    backend: images x (steps + 1) x variables x neurons, summed over layers. `variables` are the
+    compared variables of each layer, all by default.
     """
     if variables is None:
         variables = dict.fromkeys(network.layers, VARIABLES)
@@ -239,28 +239,28 @@ def verify_trace(
     data_dir: str | Path | None = None,
     progress: Listener | None = None,
 ) -> VerifyResult:
-    """Replay a recorded trace's counts, compare all else, and test the counts' law.
+    """Replay the counts of a recorded trace, compare all else, and test the counts' law.
 
-    Counts are replayed, so they are not called compared: `variables` and `compared_values`
-    are of `a_in` and `u`, as far as the trace holds them.
+    Replayed counts are not part of the comparison: `variables` and `compared_values` cover only
+    `a_in` and `u`, as far as the trace contains them.
 
     Parameters
     ----------
     network : IntNetwork
-    path : trace file, of hardware whose random source may be another one
+    path : trace file, from hardware whose random number generator may differ
     images, data_dir, progress
-        As `ipvae.run`; the images that the trace was recorded on.
+        As for `ipvae.run`; the images of the recorded run.
 
     Raises
     ------
     FormatError, InputError
-        If the trace cannot be read, or is not one of this network and these images.
+        If the trace cannot be read, or is of another network or other images.
     """
     from ipvae.evaluation.sampler.draw_tests import judge
 
     require_own(network)
     path = Path(path)
-    recorded = read_trace(path, check_digest=False)  # what was changed is found by comparing
+    recorded = read_trace(path, check_digest=False)  # the comparison finds changed values
     draws = draws_of(recorded, network, str(path))
     samples, steps = len(draws), draws.shape[1] - 1
     held = _held(network, recorded, path)
@@ -272,7 +272,7 @@ def verify_trace(
             )
         with stage(f"testing {draws.size} draws"):
             code = network.layer
-            assert isinstance(code, PoissonLayer)  # `draws_of` refuses others
+            assert isinstance(code, PoissonLayer)  # `draws_of` raises for others
             log_rates = reference.stacked(network.code, "u") >> code.finer_bits
             law = judge(log_rates, draws, code.count_reach)
     missing = [
@@ -304,14 +304,14 @@ def trace_pixels(
     samples: int,
     steps: int,
 ) -> np.ndarray:
-    """Return the pixels that a recorded trace was made of, as far as they were given."""
+    """Return the pixels of a recorded trace, as far as they were given."""
     needed = samples * frames(steps, recorded.hold)
     found = network_images(network, needed, data_dir, images, asked_by=f"images of {path}").pixels
     return found if recorded.hold is None else found.reshape(samples, -1, found.shape[1])
 
 
 def _held(network: IntNetwork, recorded: Trace, path: Path) -> dict[str, list[str]]:
-    """Return the variables to compare of each layer: all that the trace holds but the code's z."""
+    """Return the variables to compare by layer: all in the trace except the code's z."""
     held = {}
     for layer in network.layers:
         names = set().union(*(sample.get(layer, {}) for sample in recorded.samples))

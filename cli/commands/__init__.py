@@ -1,1 +1,1 @@
-"""Commands, one file each: options, one call of the public API, one way of showing."""
+"""Commands, one file each: options, one call of the public API, and display of the result."""

@@ -1,4 +1,4 @@
-"""`ipvae check`: whether a network fits its target, and on which cores."""
+"""`ipvae check`: limits of a target chip, and placement of a network on its cores."""
 
 from dataclasses import replace
 from pathlib import Path

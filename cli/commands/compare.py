@@ -1,4 +1,4 @@
-"""`ipvae compare`: what networks, models and baselines cost and buy, on one set of images."""
+"""`ipvae compare`: quality and cost of networks, models and baselines on one set of images."""
 
 from pathlib import Path
 from typing import Annotated

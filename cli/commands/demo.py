@@ -1,4 +1,4 @@
-"""`ipvae demo`: the whole chain on images that scikit-learn ships."""
+"""`ipvae demo`: the whole toolchain on the digits of scikit-learn."""
 
 import contextlib
 import io
@@ -26,15 +26,15 @@ MOMENTS = (16, 64, 256)
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the chain.
+    """One stage of the demo.
 
     Attributes
     ----------
     words : list of str
-        Command that does the same, as a user types it after `ipvae`.
+        Equivalent command, as a user types it after `ipvae`.
     run : callable
-        Does it and shows its result, with JSON in the file that it is given; returns whether all
-        holds.
+        Runs the stage, prints its result and writes JSON to the given file; returns True if all
+        checks pass.
     """
 
     words: list[str]
@@ -75,7 +75,7 @@ def demo(
 
 
 def succeeds(stage: Stage, target: Path, *, text: bool) -> bool:
-    """Run a stage; its text goes to stdout where asked for, its mistakes to stderr."""
+    """Run a stage, with its text on stdout if requested and its errors on stderr."""
     with contextlib.nullcontext() if text else contextlib.redirect_stdout(io.StringIO()):
         try:
             return stage.run(str(target))
@@ -85,7 +85,7 @@ def succeeds(stage: Stage, target: Path, *, text: bool) -> bool:
 
 
 def stages(out: Path) -> list[Stage]:
-    """Parts of the chain, in order."""
+    """Stages of the demo, in order."""
     run, net, page = out / "run", out / "net.h5", out / "report"
     extent = ["--samples", str(SAMPLES), "--steps", str(STEPS)]
     moments = ",".join(map(str, MOMENTS))
@@ -95,7 +95,7 @@ def stages(out: Path) -> list[Stage]:
         from ipvae.workflows.training.request import TrainingRequest
 
         request = TrainingRequest({"preset": "digits"}, out=run, overwrite=True)
-        stopping = contextlib.nullcontext(lambda: came() is not None)  # the demo says it itself
+        stopping = contextlib.nullcontext(lambda: came() is not None)  # the demo reports it itself
         show(run_training(request, stop=stopping), target)
         return True
 

@@ -1,4 +1,4 @@
-"""`ipvae diff`: what differs between two network files."""
+"""`ipvae diff`: differences between two network files."""
 
 from pathlib import Path
 from typing import Annotated

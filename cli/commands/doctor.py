@@ -1,4 +1,4 @@
-"""`ipvae doctor`: what of the toolchain works on this machine, and what is missing."""
+"""`ipvae doctor`: diagnosis of the toolchain on this machine."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`ipvae export`: a trained model becomes an integer network file."""
+"""`ipvae export`: conversion of a trained model to an integer network file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -61,7 +61,7 @@ def export(
 ) -> None:
     """Quantize a trained model, calibrate it on training images and write the network file.
 
-    To a file *.nir its float model is written, as far as NIR can say it (docs/nir.md).
+    A file *.nir gets the float model, as far as NIR can represent it (docs/nir.md).
 
     Exit 1, and nothing is written, if the network is worse than the model by more than
     --most-loss.

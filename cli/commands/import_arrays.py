@@ -1,4 +1,4 @@
-"""`ipvae import`: a user's own arrays, the authors' checkpoint or NIR become a model of ours."""
+"""`ipvae import`: models from arrays, the authors' checkpoints or NIR files."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`ipvae info`: what a network file or a trained model is."""
+"""`ipvae info`: description of a network file or a trained model."""
 
 from pathlib import Path
 from typing import Annotated

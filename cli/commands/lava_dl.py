@@ -20,7 +20,7 @@ def run_plain_net(
     integers: str = "input",
     labels: Path | None = None,
 ) -> None:
-    """Run samples on Lava and count what every layer does; `refused`: see `_network`."""
+    """Run images on Lava and count the operations of each layer; `refused`: see `_network`."""
     lava_dl.require_backend(backend)
     network = _network(net, refused)
     result = lava_dl.run(
@@ -48,7 +48,7 @@ def report_plain_net(
     refused: dict[str, object],
     integers: str = "input",
 ) -> None:
-    """Count the operations of a run and model its energy; `refused`: see `_network`."""
+    """Count the operations of a run and model its energy. For `refused` see `_network`."""
     network = _network(net, refused)
     made = lava_dl.report(
         network,
@@ -64,7 +64,7 @@ def report_plain_net(
 
 
 def _network(net: Path, refused: dict[str, object]) -> lava_dl.PlainNetwork:
-    """Read a network; raise InputError if an option is given that only our own networks have."""
+    """Read a network; raise InputError for an option that applies only to ipvae networks."""
     network = load_lava_dl(net)
     lava_dl.require_unset(refused, str(net))
     return network

@@ -1,4 +1,4 @@
-"""`ipvae export MODEL --out NET.nir`: options that do not go with NIR."""
+"""`ipvae export MODEL --out NET.nir`: options that do not apply to NIR."""
 
 from pathlib import Path
 
@@ -7,11 +7,11 @@ import typer
 from ipvae.errors import InputError
 
 TAKEN = ("model", "out", "json", "inference", "threshold", "overwrite")
-"""Parameters of the command that go with NIR; the others quantize."""
+"""Parameters of the command that apply to NIR; the others apply to quantization."""
 
 
 def require_no_others(context: typer.Context, path: Path) -> None:
-    """Refuse options that were given and that mean nothing for NIR."""
+    """Raise an error for given options that do not apply to NIR."""
     given = [
         "--" + name.replace("_", "-")
         for name in context.params

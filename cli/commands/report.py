@@ -1,4 +1,4 @@
-"""`ipvae report`: what a run costs and what it buys, on one screen and as a page."""
+"""`ipvae report`: cost and quality of a run, on the terminal and as an HTML page."""
 
 import shlex
 from pathlib import Path
@@ -22,7 +22,7 @@ from ipvae.workflows.networks import is_lava_dl
 from ipvae.workflows.report import make_report
 
 PLAIN_SAMPLES = 16
-"""Images of a lava-dl network, which holds none."""
+"""Default number of images for a lava-dl network, whose file contains none."""
 
 
 def report(
@@ -132,7 +132,7 @@ def report(
 
 
 def command(words: list[str], options: dict[str, object]) -> str:
-    """What a user types; the folder of a report is not named, so that it may be any."""
+    """Return the command line of a report, without its output folder."""
     for name, value in options.items():
         if value is not None:
             words = [*words, name, *([] if value is True else [str(value)])]

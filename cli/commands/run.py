@@ -130,7 +130,7 @@ def require_trace(
     trace: Path | None,
     record_draws: Path | None,
 ) -> None:
-    """Raise InputError if a choice of what is recorded comes without a file for it."""
+    """Raise InputError if variables to record are selected without a trace file."""
     given = {"--variables": variables, "--layers": layers, "--neurons": neurons}
     options = [option for option, value in given.items() if value is not None]
     options += ["--every"] if every > 1 else []

@@ -1,4 +1,4 @@
-"""`ipvae train`: fit a model and save it; stopped at any moment, it goes on with --resume."""
+"""`ipvae train`: train and save a model; --resume continues an interrupted training."""
 
 import shlex
 from pathlib import Path
@@ -18,7 +18,7 @@ MODEL_HELP = (
     "or -conv (amortized)."
 )
 PRESETS_OWN = "the preset's"
-"""Default of a setting that each preset, or the nearest one to own images, has."""
+"""Text shown as the default of a setting that depends on the preset."""
 SET = (
     *("batch_size", "clamp_end", "clamp_start", "dictionary_rate", "draws"),
     *("first_steps", "grad_clip", "growth_fraction", "kl", "precision"),
@@ -31,13 +31,13 @@ SET = (
         "weight_decay",
     ),
 )
-"""Settings without an option of their own."""
+"""Settings that have no separate option."""
 NAMES = {**OPTIONS, **{name: f"--set {name}=" for name in SET}, "model": "--model"}
 NAMES["settings"] = "--set"
 
 
 def setting(metavar: str, help: str, default: str = PRESETS_OWN) -> Any:
-    """Option of a setting whose default is the preset's, or is shown as given."""
+    """Option of a setting; its default is shown as the preset's unless `default` is given."""
     return typer.Option(metavar=metavar, help=help, show_default=default)
 
 
@@ -187,7 +187,7 @@ def train(
 
 
 def pairs(texts: list[str]) -> dict[str, str]:
-    """Names and values of --set."""
+    """Parse the values of --set to names and values."""
     found: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -200,12 +200,12 @@ def pairs(texts: list[str]) -> dict[str, str]:
 
 
 def resuming(out: Path) -> str:
-    """Return the command that goes on with a training."""
+    """Return the command that continues a training."""
     return f"ipvae train --resume --out {shlex.quote(str(out))}"
 
 
 def as_shown(error: IpvaeError, out: Path, stop: StopRequest) -> Exception:
-    """Return the error of a training as a user meets it."""
+    """Return the error of a training as the command reports it."""
     from ipvae.workflows.train import is_first_process
 
     if isinstance(error, StoppedError):
@@ -214,7 +214,7 @@ def as_shown(error: IpvaeError, out: Path, stop: StopRequest) -> Exception:
         return stopped
     if not is_first_process():
         if isinstance(error, DivergenceError):
-            return typer.Exit(1)  # the first process says it
+            return typer.Exit(1)  # the first process reports it
         if isinstance(error, TeamError) and stop.number:
-            return typer.Exit(128 + stop.number)  # all were asked to stop, and the first has
+            return typer.Exit(128 + stop.number)  # all got the signal; the first reports it
     return error

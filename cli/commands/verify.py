@@ -1,4 +1,4 @@
-"""`ipvae verify`: do all backends agree, bit for bit."""
+"""`ipvae verify`: bit-exact comparison of backends."""
 
 from pathlib import Path
 from typing import Annotated
@@ -76,7 +76,7 @@ def verify(
 
 
 def refuse_beside_trace(context: typer.Context) -> None:
-    """Raise InputError if an option was given whose value the trace itself gives."""
+    """Raise InputError for an option whose value is read from the trace."""
     for name in GIVEN_BY_THE_TRACE:
         source = context.get_parameter_source(name)
         if source is not None and source.name != "DEFAULT":

@@ -1,4 +1,4 @@
-"""Options of evaluations: images that are changed, labels, where they run, when each stops."""
+"""Options of evaluations: changes of images, labels, scheduler and early stopping."""
 
 from typing import Annotated
 

@@ -9,16 +9,16 @@ from ipvae.errors import InputError
 
 TIMEOUT_SECONDS = 120.0
 NIR = ".nir"
-"""Suffix of files of NIR."""
+"""Suffix of NIR files."""
 
 
 def is_nir(path: Path) -> bool:
-    """Tell whether a path is named as a file of NIR, in capitals too."""
+    """Return whether a path has the suffix of NIR, in upper or lower case."""
     return path.suffix.lower() == NIR
 
 
 def not_nir(path: Path) -> Path:
-    """Return a path; raise InputError if it is a file of NIR, which only `ipvae import` reads."""
+    """Return a path; raise InputError for a NIR file, which only `ipvae import` reads."""
     if is_nir(path) and not path.is_dir():
         raise InputError(
             f"{path}: a NIR file, which holds a float model; import it first, with "
@@ -28,7 +28,7 @@ def not_nir(path: Path) -> Path:
 
 
 def chosen_from(*names: str) -> Any:
-    """Return the part of an option that names its choices, in its help and to a shell."""
+    """Return the arguments of an option that list its choices in help and completion."""
     return {"metavar": "|".join(names), "autocompletion": lambda: list(names)}
 
 

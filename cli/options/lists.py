@@ -1,10 +1,10 @@
-"""Lists of numbers with commas between them, as options take them."""
+"""Comma-separated lists of numbers in options."""
 
 from ipvae.errors import InputError
 
 
 def parse_steps(text: str) -> list[int]:
-    """Rising list of steps from '16,64,1000'."""
+    """Parse '16,64,1000' to an increasing list of steps."""
     parts = [part.strip() for part in text.split(",")]
     if not all(_is_step(part) for part in parts):
         raise InputError(f"--steps: found '{text}', allowed positive numbers such as 16,64,1000")
@@ -16,7 +16,7 @@ def _is_step(text: str) -> bool:
 
 
 def parse_numbers(option: str, text: str, allowed: str) -> list[float]:
-    """Numbers from '0,15,90'; raise InputError, saying what is allowed, for what is none."""
+    """Parse '0,15,90'; raise InputError, with what is allowed, if an entry is not a number."""
     try:
         return [float(part) for part in text.split(",")]
     except ValueError as error:

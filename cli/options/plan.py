@@ -1,4 +1,4 @@
-"""Options of the partition plan that `ipvae check --plan` shows."""
+"""Options of the placement plan that `ipvae check --plan` shows."""
 
 from pathlib import Path
 
@@ -6,11 +6,11 @@ from ipvae.errors import InputError
 
 GENERATOR = "ipvae check --plan"
 SHOW = ""
-"""Value of --plan where no file is named: the plan is shown and nothing is written."""
+"""Value of --plan without a file: the plan is shown and no file is written."""
 
 
 def completed(words: list[str]) -> list[str]:
-    """Give a --plan without a file the value that means so."""
+    """Insert the value `SHOW` after a --plan without a file."""
     found = []
     for i, word in enumerate(words):
         found.append(word)
@@ -23,12 +23,12 @@ def completed(words: list[str]) -> list[str]:
 def require_options(
     plan: str | None, cores: int | None, trace: Path | None, json_target: str | None
 ) -> None:
-    """Check the options that a plan takes, before any work.
+    """Check the options of a plan before any work.
 
     Raises
     ------
     InputError
-        If one is given without --plan, or both outputs go to stdout.
+        If an option is given without --plan, or both outputs go to stdout.
     """
     if plan is None:
         for option, value in {"--cores": cores, "--trace": trace}.items():

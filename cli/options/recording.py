@@ -1,4 +1,4 @@
-"""What of a run is recorded, and what streams of images are made of."""
+"""Options for the recorded part of a run and for streams of images."""
 
 from typing import Annotated
 

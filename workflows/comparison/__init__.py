@@ -1,1 +1,1 @@
-"""Parts of `ipvae.compare`: what is compared and on what, costs and accuracy of each point."""
+"""Parts of `ipvae.compare`: subjects, images, and cost and accuracy of each point."""

@@ -1,4 +1,4 @@
-"""Accuracy at every point of a comparison, by a classifier that is fitted there."""
+"""Accuracy of a classifier fitted at every point of a comparison."""
 
 import logging
 import warnings
@@ -16,7 +16,7 @@ log = logging.getLogger("ipvae")
 def add_accuracy(
     one: CostedModel, found: Costed, images: LabelledImages, seed: int, source: FitSource
 ) -> None:
-    """Fit a classifier at each step, as `ipvae.evaluate` does, where none is its own."""
+    """Fit a classifier at each step, as in `ipvae.evaluate`, unless a read-out classifies."""
     blind = [point for point in found.points if "accuracy" not in point]
     if not blind:
         return
@@ -36,7 +36,7 @@ def _codes(
     source: FitSource,
     steps: list[int],
 ) -> dict[int, Codes]:
-    """Features to fit on and to judge, by step; training images are run too."""
+    """Training and test features by step; training images are also run."""
     if source.halves:
         return {step: Codes.of_halves(found.features[step], images.labels) for step in steps}
     train = source.training(one.of)
@@ -50,7 +50,7 @@ def _codes(
 
 
 def _accuracy(codes: Codes) -> tuple[float, bool]:
-    """Accuracy, and whether the fit converged."""
+    """Accuracy, and True if the fit converged."""
     with needs("evaluate", "probe"):
         from sklearn.exceptions import ConvergenceWarning
 

@@ -1,4 +1,4 @@
-"""What is compared, by name, and the images that all of it has."""
+"""Subjects of a comparison by name, and their common images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,14 +35,14 @@ Subjects = ModelOrNetwork | Sequence[ModelOrNetwork] | Mapping[str, ModelOrNetwo
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """Something that is compared, and where it came from: None for what was in memory."""
+    """Subject of a comparison, with its path; None for an object in memory."""
 
     path: str | Path | None
     costed: CostedModel
 
 
 class Choice:
-    """Names and reads what is compared; each file is read once."""
+    """Named subjects of a comparison; each file is read once."""
 
     def __init__(self, subjects: Subjects, scheduler: str | None) -> None:
         self._scheduler = scheduler
@@ -84,12 +84,12 @@ class Choice:
             self._found.append((one, short, ", least squares", CostedLeastSquares(of)))
 
     def subjects(self) -> dict[str, Subject]:
-        """Return all by name; files of one name go by their paths.
+        """Return all subjects by name; files of equal name are listed by path.
 
         Raises
         ------
         InputError
-            If one was given twice.
+            If a subject was given twice.
         """
         names = [short + suffix for _, short, suffix, _ in self._found]
         found: dict[str, Subject] = {}
@@ -111,7 +111,7 @@ class Choice:
         return self._read[str(given)]
 
     def _name(self, given: ModelOrNetwork, one: Opened, name: str) -> str:
-        """Name that was given; else of the file or folder; else what it is and its number."""
+        """Given name; else the name of the file or folder; else the kind with a number."""
         if not name:
             same = [known for other, known in self._names if _is_same(other, given)]
             name = same[0] if same else self._new_name(one)
@@ -125,7 +125,7 @@ class Choice:
 
 
 def _is_same(first: ModelOrNetwork, second: ModelOrNetwork) -> bool:
-    """Whether two are one path or one object."""
+    """Return whether two subjects are the same path or the same object."""
     if isinstance(first, (str, Path)) and isinstance(second, (str, Path)):
         return str(first) == str(second)
     return first is second
@@ -137,7 +137,7 @@ def _float(of: Evaluable) -> CostedFloat:
 
 
 def _named(subjects: Subjects) -> list[tuple[ModelOrNetwork, str]]:
-    """What was given, with the names that were given, '' for none."""
+    """Subjects with their given names, '' for none."""
     if isinstance(subjects, (str, Path, Checkpoint, IntNetwork)):
         return [(subjects, "")]
     if isinstance(subjects, Mapping):
@@ -152,12 +152,12 @@ def one_set(
     images: ImagesLike,
     labels: np.ndarray | None,
 ) -> LabelledImages:
-    """Return the images that were given, or those that all subjects have.
+    """Return the given images, or the common images of all subjects.
 
     Raises
     ------
     InputError
-        If two subjects take other pixels, or have other images.
+        If two subjects differ in pixel format or in images.
     """
     (first, one), *others = subjects.items()
     of = one.costed.of

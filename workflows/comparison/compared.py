@@ -13,36 +13,36 @@ from ipvae.workflows.image_input.images import LabelledImages
 from ipvae.workflows.progress import stage
 
 ENERGY = "Loihi 2 band"
-"""Model that table and picture show, by its name in `ipvae.energy.models`; JSON has them all."""
+"""Energy model in table and figure, as named in `ipvae.energy.models`; JSON has all."""
 OTHER_ENERGY = "Loihi 1 constants"
 ENERGIES = {
     f"{ENERGY}, dynamic": (ENERGY, "dynamic"),
     f"{ENERGY}, static": (ENERGY, "static"),
     OTHER_ENERGY: (OTHER_ENERGY, "dynamic"),
 }
-"""Columns of energies: model and part."""
+"""Columns of the table of energies: model and part."""
 
 
 @dataclass(frozen=True, eq=False)
 class ComparedModel:
-    """A model, a network or a baseline, with a point for each number of steps.
+    """A model, network or baseline, with one point for each number of steps.
 
     Attributes
     ----------
     name : str
     path : str or None
-        Where it was read from; None of what was in memory.
+        Path that was read; None for an object in memory.
     kind : 'integers' or 'float'
     one_shot : bool
-        Whether one pass is all there is, so that it is a point and no curve.
+        True for a single-pass model, which gives one point instead of a curve.
     facts : dict
-        JSON keys that say what it is.
+        JSON keys that describe it.
     stop : int or None
-        Early-stopping point, a number of steps; None where R2 is undefined.
+        Early-stopping point in steps; None where R2 is undefined.
     curve : list of dict
-        `step`; `mse` (squared pixel units), `r2`, `zeros`; `accuracy` where something classifies;
-        `synaptic_ops`, `drive_macs`, `readout_ops` and their sum `operations`, per image; of a
-        network `counts` and `energy`, whose `low_j` and `high_j` are joules per image.
+        `step`; `mse` (squared pixel units), `r2`, `zeros`; `accuracy` if there is a classifier;
+        `synaptic_ops`, `drive_macs`, `readout_ops` and their sum `operations`, per image. Networks
+        also have `counts` and `energy`, whose `low_j` and `high_j` are joules per image.
     """
 
     name: str
@@ -55,7 +55,7 @@ class ComparedModel:
 
     @property
     def at_stop(self) -> dict[str, Any]:
-        """Point of the early-stopping step, or the last."""
+        """Point at the early-stopping step, or the last point."""
         return next((p for p in self.curve if p["step"] == self.stop), self.curve[-1])
 
     def to_json(self) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class ComparedModel:
         }
 
     def cells(self) -> list[str]:
-        """Return the line of a table, at the early-stopping point."""
+        """Return the row of the table, at the early-stopping point."""
         point = self.at_stop
         own = "*" if point.get("accuracy_by") == OWN else ""
         return [
@@ -86,7 +86,7 @@ class ComparedModel:
         ]
 
     def energies(self) -> list[str]:
-        """Return the line of the table of energies, at the early-stopping point."""
+        """Return the row of the table of energies, at the early-stopping point."""
         rows = {
             (row["model"], row["part"]): band(row["low_j"], row["high_j"])
             for row in self.at_stop.get("energy", [])
@@ -102,7 +102,7 @@ def compared(
     seed: int,
     source: FitSource | None,
 ) -> ComparedModel:
-    """Return the points of a subject, with accuracy where something classifies."""
+    """Return the points of a subject, with accuracy if there is a classifier."""
     costed = one.costed
     steps = [1] if costed.one_shot else wanted
     n = len(images.pixels)

@@ -1,4 +1,4 @@
-"""Models and networks whose points are priced: figures, operations and modelled energy by step."""
+"""Models and networks with figures of merit, operations and modelled energy by step."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -22,20 +22,20 @@ from ipvae.workflows.image_input.images import LabelledImages
 from ipvae.workflows.progress import Advance
 
 Point = dict[str, Any]
-"""Figures after some number of steps, and what it took to get there; JSON data."""
+"""Figures of merit and operations after some number of steps; JSON data."""
 
 OWN, PROBE = "read-out", "probe"
-"""Who classified: a layer of the network, or a classifier fitted on its code."""
+"""Sources of an accuracy: a layer of the network, or a classifier fitted on its code."""
 
 
 @dataclass(frozen=True, eq=False)
 class Costed:
-    """Points of a curve, and what a classifier can be fitted on at each.
+    """Points of a curve, with features for a classifier at each.
 
     Attributes
     ----------
     points : list of Point
-        In rising order of steps.
+        In increasing order of steps.
     features : dict of step -> (N, K) array
     """
 
@@ -44,16 +44,16 @@ class Costed:
 
 
 class CostedModel(ABC):
-    """Something that is compared.
+    """Subject of a comparison.
 
     Attributes
     ----------
     of : Evaluable
     kind : 'integers' or 'float'
     one_shot : bool
-        Whether one pass is all there is, so that it is a point and no curve.
+        True for a single-pass model, which gives one point instead of a curve.
     facts : dict
-        JSON keys that say what it is.
+        JSON keys that describe it.
     """
 
     of: Evaluable
@@ -69,17 +69,17 @@ class CostedModel(ABC):
         seed: int,
         progress: Advance | None = None,
     ) -> Costed:
-        """Figures and costs after each of some rising numbers of steps, from one run."""
+        """Return figures and costs after increasing numbers of steps of one run."""
 
 
 class CostedNetwork(CostedModel):
-    """A network, run by the emulator and counted exactly."""
+    """A network, run by the emulator, with exact operation counts."""
 
     kind = "integers"
 
     def __init__(self, of: EvaluableNetwork) -> None:
         self.of: EvaluableNetwork = of
-        # Read-outs may add up what each step draws anew.
+        # Read-outs may accumulate the new draws of each step.
         self.one_shot = not (of.network.layer.memory or of.network.readouts)
         self.facts = {"checksum": checksum(of.network)}
 
@@ -90,7 +90,7 @@ class CostedNetwork(CostedModel):
         seed: int,
         progress: Advance | None = None,
     ) -> Costed:
-        """Totals at each number of steps are those of a run that ends there."""
+        """Return points whose totals equal totals of separate runs of that many steps."""
         of = self.of
         found = cluster.totals_at(of.network, images.pixels, steps, seed, of.scheduler, progress)
         real = of.real(images.pixels)
@@ -116,7 +116,7 @@ class CostedNetwork(CostedModel):
 
 
 class CostedFloat(CostedModel):
-    """A float model, or LCA on its dictionary; costs by the rule of networks of one layer."""
+    """A float model, or LCA on its dictionary, with costs as for networks of one layer."""
 
     def __init__(self, of: EvaluableModel) -> None:
         from ipvae.float_models.zoo import input_macs
@@ -135,7 +135,7 @@ class CostedFloat(CostedModel):
         seed: int,
         progress: Advance | None = None,
     ) -> Costed:
-        """Codes are counted as they are made."""
+        """Return points, with nonzero codes counted during inference."""
         found = self.of.infer(images.pixels, list(steps), seed, progress)
         neurons = 0 if self.one_shot else self.of.decoder.shape[1]
         n = len(images.pixels)
@@ -144,7 +144,7 @@ class CostedFloat(CostedModel):
 
 
 class CostedLeastSquares(CostedModel):
-    """Least squares on the dictionary of a network or a model: what dense float codes reach."""
+    """Least squares on the dictionary of a network or model: the limit of dense float codes."""
 
     def __init__(self, of: Evaluable) -> None:
         self.of = LeastSquares(of)
@@ -157,7 +157,7 @@ class CostedLeastSquares(CostedModel):
         seed: int,
         progress: Advance | None = None,  # noqa: ARG002
     ) -> Costed:
-        """One product with the pseudoinverse, and one with the decoder: M K each."""
+        """Return points with the cost of two products, pseudoinverse and decoder: M K each."""
         states = self.of.infer(images.pixels, list(steps), seed).states
         nothing = dict.fromkeys(steps, 0.0)
         return _costed(self.of, images.pixels, states, nothing, self.of.decoder.size)
@@ -170,7 +170,7 @@ def _costed(
     synaptic_ops: dict[int, float],
     input_macs: int,
 ) -> Costed:
-    """Points in float, from states, the operations between them and on their images."""
+    """Points of a float model, from its states and operations."""
     real, n_pixels = of.real(pixels), len(of.decoder)
     points = [
         {
@@ -186,7 +186,7 @@ def _costed(
 
 
 def _costs(synaptic_ops: float, drive_macs: float, readout_ops: float) -> dict[str, float]:
-    """Operations of an image: between neurons, on its pixels, and for one reconstruction."""
+    """Operations per image: between neurons, for the drive, and for one reconstruction."""
     parts = {
         "synaptic_ops": float(synaptic_ops),
         "drive_macs": float(drive_macs),

@@ -1,4 +1,4 @@
-"""What a network, a trained model or a trace is."""
+"""Descriptions of networks, trained models and traces."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,13 +33,13 @@ class Description(Result):
     Attributes
     ----------
     name : str
-        Path that it was read from, or its kind.
+        Path that was read, or the kind of an object in memory.
     facts : dict
-        JSON data; `layers`, where it has them, is a list of dict.
+        JSON data; `layers`, if present, is a list of dict.
     layer_table : Table or None
         The layers as text.
     summary : tuple of str
-        What is asked first: what it is and how large, how good, whether it fits, what to do next.
+        Main facts: kind and size, quality, fit to the target, and the next command.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Description(Result):
     summary: tuple[str, ...] = ()
 
     def rows(self) -> list[tuple[str, str]]:
-        """Return the facts but those of layers: pairs of name and text."""
+        """Return the facts without the layers: pairs of name and text."""
         return [
             (key, str(value))
             for key, value in self.facts.items()
@@ -56,7 +56,7 @@ class Description(Result):
         ]
 
     def shown(self) -> list[Table | str]:
-        """Return the summary, a table of the facts, and one of the layers."""
+        """Return the summary, a table of the facts and a table of the layers."""
         facts = Table(self.name, ["", ""], [list(row) for row in self.rows()])
         layers = [] if self.layer_table is None else [self.layer_table]
         return [*self.summary, facts, *layers]
@@ -71,7 +71,7 @@ def describe(subject: "Subject | str | Path") -> Description:
 
     Parameters
     ----------
-    subject : network, trained model, trace, or the path of one
+    subject : network, trained model, trace, or a path
 
     Raises
     ------

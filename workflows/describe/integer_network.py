@@ -57,7 +57,7 @@ def layer_table(facts: dict[str, Any]) -> Table:
 
 
 def _row(layer: dict[str, Any]) -> list[str]:
-    """One layer in the table."""
+    """Row of one layer in the table."""
     low, high = layer["sends"]
     return [
         f"{layer['layer']} {layer['role']}",
@@ -70,7 +70,7 @@ def _row(layer: dict[str, Any]) -> list[str]:
 
 
 def _layer_facts(stage: ScheduledLayer, network: IntNetwork) -> dict[str, Any]:
-    """Facts of one layer, of the code too."""
+    """Facts of one layer, including the code layer."""
     layer = stage.layer
     synapses = layer.weight_rec
     return {
@@ -89,7 +89,7 @@ def _layer_facts(stage: ScheduledLayer, network: IntNetwork) -> dict[str, Any]:
 
 
 def _graded(layer: GradedLayer) -> str:
-    """What a graded neuron does, in a few words."""
+    """Short text on the function of a graded neuron."""
     parts = ["graded", layer.activation]
     parts += [f"leak 2^-{layer.leak}"] if layer.leak else []
     parts += [f"threshold {layer.threshold}"] if layer.threshold else []

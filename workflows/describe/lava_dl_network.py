@@ -1,4 +1,4 @@
-"""Facts of a network of lava-dl, and its layers as a table."""
+"""Facts of a lava-dl network, and its layers as a table."""
 
 from typing import Any
 
@@ -63,7 +63,7 @@ def _layer_facts(layer: PlainLayer) -> dict[str, Any]:
 
 
 def _neuron(neuron: Neuron | None) -> str:
-    """What a neuron does, in a few words."""
+    """Short text on the function of a neuron."""
     if neuron is None:
         return "none: images are messages"
     if isinstance(neuron, CubaNeuron):

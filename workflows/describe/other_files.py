@@ -1,4 +1,4 @@
-"""What a file or folder is that was given in the place of another, and what to do with it."""
+"""Recognition of files and folders of the wrong kind, with advice on their use."""
 
 import zipfile
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _HEAD_BYTES = 1 << 16
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _NETWORK_MARK = b"ipvae-loihi network"
 _TRACE_MARK = b"network_checksum"
-"""Name of an attribute, which HDF5 writes near the start."""
+"""Name of an attribute, which HDF5 writes near the start of the file."""
 _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif"})
 _NEXT = {
     NETWORK: "is a network file; 'ipvae info {0}' describes it, 'ipvae run {0}' runs it",
@@ -32,11 +32,11 @@ _NEXT = {
 
 @dataclass(frozen=True)
 class KnownFile:
-    """A file or a folder of a kind that is used somewhere else.
+    """A file or folder of a known kind that other commands use.
 
     Attributes
     ----------
-    kind : NETWORK, MODEL, TRACE, or another key of the table of what to do next
+    kind : NETWORK, MODEL, TRACE, or another key of the table of next commands
     path : Path
     """
 
@@ -45,14 +45,14 @@ class KnownFile:
 
     @property
     def text(self) -> str:
-        """What it is, and the command for it."""
+        """Kind of the file, and the command for it."""
         return _NEXT[self.kind].format(shown(str(self.path)))
 
 
 def known_file(path: str | Path) -> KnownFile | None:
-    """Tell what a file is by its first bytes, a folder by the names in it; None where unknown.
+    """Recognise a file by its first bytes, or a folder by the names in it; None if unknown.
 
-    Nothing of it is trusted: a reader may still find that it is damaged.
+    The contents are not validated: a reader may still find that the file is damaged.
     """
     place = Path(path)
     try:
@@ -63,19 +63,19 @@ def known_file(path: str | Path) -> KnownFile | None:
 
 
 def refuse_other(path: str | Path, wanted: str, remedy: str = "") -> None:
-    """Raise an error that says what a file is, where it is known and not what is wanted.
+    """Raise an error that names the kind of a file, if it is known and not the wanted one.
 
     Parameters
     ----------
     path : str or Path
     wanted : NETWORK, MODEL or TRACE
     remedy : str
-        What to say in place of the kind's own next command.
+        Advice in place of the next command of the kind.
 
     Raises
     ------
     FormatError, CheckpointError
-        The latter where a model is wanted.
+        The latter if a model is wanted.
     """
     found = known_file(path)
     if found is None or found.kind == wanted:
@@ -99,7 +99,7 @@ def _folder_kind(folder: Path) -> str | None:
 
 
 def _file_kind(path: Path) -> str | None:
-    if not path.is_file():  # a pipe would wait for a writer
+    if not path.is_file():  # reading a pipe would wait for a writer
         return None
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
@@ -113,7 +113,7 @@ def _file_kind(path: Path) -> str | None:
 
 
 def _named_kind(path: Path, head: bytes) -> str | None:
-    """Kind of a file whose name tells more than its first bytes."""
+    """Kind of a file that its name identifies better than its first bytes."""
     partner = {".safetensors": ".json", ".json": ".safetensors"}.get(path.suffix)
     if partner is not None and path.with_suffix(partner).is_file():
         return MODEL

@@ -1,4 +1,4 @@
-"""A partition plan as text."""
+"""Placement plan as text."""
 
 from ipvae.chip.core_memory import MODEL
 from ipvae.chip.limits import LimitCheck, Target
@@ -11,7 +11,7 @@ from ipvae.workflows.results import Table
 
 
 def plan_text(plan: Plan) -> list[Table | str]:
-    """Return a plan on one screen, a column for each reading of the memory model."""
+    """Return a plan as text, with one column for each memory model."""
     title = f"partition plan for {plan.target.name} ({_size(plan.target)})"
     columns = [_column(found, plan.activity) for found in plan.readings.values()]
     names = dict.fromkeys(name for column in columns for name in column)
@@ -36,7 +36,7 @@ def _size(target: Target) -> str:
 
 
 def _column(found: Placement | LimitCheck, activity: Activity) -> dict[str, str]:
-    """One reading's part of the table."""
+    """Column of the table for one memory model."""
     line = found.binding if isinstance(found, Placement) else found
     binding = {
         "binding constraint": line.rule,

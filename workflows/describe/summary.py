@@ -1,4 +1,4 @@
-"""First lines of a description: what it is and how large, how good, whether it fits, what next."""
+"""First lines of a description: kind and size, quality, fit to the target, next command."""
 
 from collections.abc import Mapping
 from numbers import Real
@@ -15,7 +15,7 @@ TARGET = "loihi2"
 
 
 def network_summary(network: IntNetwork, facts: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    """Lines of a network that was exported here; `name` is its path in the next command."""
+    """Lines of a network exported by ipvae; `name` is its path in the next command."""
     layers = facts["layers"]
     synapses = sum(layer["synapses"] for layer in layers)
     size = (
@@ -47,7 +47,7 @@ def model_summary(facts: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 
 def lava_dl_summary(facts: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    """Lines of a network of lava-dl."""
+    """Lines of a lava-dl network."""
     layers = facts["layers"]
     return (
         f"lava-dl network: input {' x '.join(map(str, facts['input_shape']))}, "
@@ -87,14 +87,14 @@ def _shape(facts: Mapping[str, Any]) -> str:
 
 
 def _of(found: Any, *keys: str) -> Any:
-    """Value below keys in provenance, which may be of any form; None where there is none."""
+    """Value at nested keys of provenance, which may have any form; None if it is missing."""
     for key in keys:
         found = found.get(key) if isinstance(found, Mapping) else None
     return found
 
 
 def _quality(merit: Any, where: str) -> str:
-    """Write figures of merit; nothing where R2 is not a number."""
+    """Format figures of merit; empty if R2 is not a number."""
     forms = (("R2", "r2", fit), ("MSE", "mse", error), ("zeros", "zeros", percent))
     values = [(name, _of(merit, key), form) for name, key, form in forms]
     if not isinstance(values[0][1], Real):

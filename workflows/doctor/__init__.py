@@ -1,7 +1,7 @@
-"""What of the toolchain works on this machine, what is missing and what to do.
+"""Diagnosis of the toolchain on this machine, with advice on missing parts.
 
-Imports Python's own modules only, and nothing of ours that imports more: it answers where NumPy
-or another package is broken.
+The package imports only the standard library and modules of ipvae that do the same, so it works
+even if NumPy or another package is broken.
 """
 
 from ipvae.workflows.doctor.checks import diagnose
@@ -12,17 +12,17 @@ __all__ = ["BROKEN", "MISSING", "OK", "Diagnosis", "Finding", "doctor"]
 
 
 def doctor(*, thorough: bool = False, progress: Listener | None = None) -> Diagnosis:
-    """Look at this machine: Python, packages, Lava, Loihi 2, and what tests and reports use.
+    """Check this machine: Python, packages, Lava, Loihi 2, and tools for tests and reports.
 
-    Packages are imported in child processes, side by side, in some seconds. Nothing is asked over
-    the network.
+    Packages are imported in parallel child processes, which takes some seconds. There is no
+    network access.
 
     Parameters
     ----------
     thorough : bool
-        Run a step on Lava's simulator too, some seconds more.
+        Also run one step on Lava's simulator, which takes some more seconds.
     progress : callable, optional
-        As `ipvae.run`.
+        As for `ipvae.run`.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Checks of this machine, one finding each.
+"""Checks of this machine, with one finding each.
 
-Whatever may fail is tried in child processes (`child.py`), side by side, so that the answer comes
-in seconds and no broken package can do harm.
+Steps that may fail run in parallel child processes (`child.py`). The answer takes seconds, and a
+broken package does no harm.
 """
 
 import os
@@ -39,23 +39,23 @@ OPTIONAL = {
         install_lava("lava-dl"),
     ),
 }
-"""Packages with the module to import, what they are for, and how to get them."""
+"""Packages with the module to import, their purpose and how to install them."""
 
 LAVA = ("lava-nc", "lava-dl")
 EXTRAS = tuple(name for name in OPTIONAL if name not in ("torch", *LAVA))
-"""Of these, what is neither PyTorch nor Lava."""
+"""Optional packages other than PyTorch and Lava."""
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "firefox")
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What children said of each step; a step that was never tried is absent."""
+    """Answers of child processes for each step that was tried."""
 
     of: dict[Step, dict]
 
     def finding(self, step: Step, name: str, needed: bool, missing: str, broken: str) -> Finding:
-        """Turn an answer into a line; `missing` and `broken` are advice."""
+        """Turn an answer into a finding; `missing` and `broken` are advice."""
         answer = self.of[step]
         if "found" in answer:
             return Finding(name, OK, needed, answer["found"])
@@ -67,7 +67,7 @@ class Answers:
 
 
 def diagnose(thorough: bool = False) -> list[Finding]:
-    """Look at everything; takes seconds, with `thorough` some more for a run of Lava."""
+    """Run all checks in some seconds; `thorough` adds a run of Lava."""
     streams: list[list[Step]] = [
         [("import", "torch"), ("torch", "")],
         [("import", NEEDED[name]) for name in NEEDED] + [("numba", "")],
@@ -92,7 +92,7 @@ def _python() -> Finding:
 
 
 def _needed(answers: Answers) -> list[Finding]:
-    """Packages of the core chain, with what else of numba must work."""
+    """Packages of the core chain, including compilation by numba."""
     rules, found = requirements(), []
     again = f"install the toolchain again (pip install '{PACKAGE}')"
     for name, module in NEEDED.items():
@@ -106,7 +106,7 @@ def _needed(answers: Answers) -> list[Finding]:
 
 
 def _tried(answers: Answers, imported: Finding, missing: str, broken: str) -> Finding:
-    """Add to a package that was imported whether it computes."""
+    """Add to the finding of an imported package the result of a computation with it."""
     if imported.state != OK:
         return imported
     tried = answers.finding((imported.name, ""), imported.name, imported.needed, missing, broken)
@@ -117,7 +117,7 @@ def _tried(answers: Answers, imported: Finding, missing: str, broken: str) -> Fi
 
 
 def _versioned(finding: Finding, name: str, rule: str) -> Finding:
-    """Add the version of an imported package, and refuse it if it is not allowed."""
+    """Add the version of an imported package, and report it as broken if it is not allowed."""
     if finding.state != OK:
         return finding
     try:
@@ -131,7 +131,7 @@ def _versioned(finding: Finding, name: str, rule: str) -> Finding:
 
 
 def requirements() -> dict[str, str]:
-    """Allowed versions by package, as the installed toolchain says; none where it is not one."""
+    """Allowed versions by package, from the metadata of the installed toolchain, if any."""
     try:
         listed = metadata.requires(PACKAGE) or []
     except metadata.PackageNotFoundError:
@@ -141,7 +141,7 @@ def requirements() -> dict[str, str]:
 
 
 def allows(rule: str, version: str) -> bool:
-    """Whether a version satisfies a rule such as '<3,>=1.26'; numbers count, suffixes do not."""
+    """Return whether a version satisfies a rule such as '<3,>=1.26'; suffixes are ignored."""
     for part in filter(None, rule.split(",")):
         match = re.match(r"(<=|>=|==|!=|<|>)([\d.]+)", part.strip())
         if match is None:
@@ -161,7 +161,7 @@ def _numbers(version: str) -> list[int]:
 
 
 def _optional(answers: Answers) -> list[Finding]:
-    """What does not belong to Lava."""
+    """Optional packages other than Lava."""
     torch = _tried(answers, _extra(answers, "torch"), *[f"{OPTIONAL['torch'][2]} again"] * 2)
     return [torch, *(_extra(answers, name) for name in EXTRAS)]
 
@@ -174,7 +174,7 @@ def _extra(answers: Answers, name: str) -> Finding:
 
 
 def _lava(answers: Answers, thorough: bool) -> list[Finding]:
-    """Lava and what needs it."""
+    """Lava, and packages and backends that need it."""
     found = [_extra(answers, name) for name in LAVA]
     if thorough and found[0].state == OK:
         again = f"{OPTIONAL['lava-nc'][2]} again"
@@ -194,7 +194,7 @@ def _browser() -> Finding:
 
 
 def _rapl() -> Finding:
-    """Energy counters of the processor, as the kernel shows them."""
+    """Energy counters of the processor, as provided by the kernel."""
     counters = sorted(Path("/sys/class/powercap").glob("intel-rapl:*/energy_uj"))
     readable = [c for c in counters if os.access(c, os.R_OK)]
     if readable:
@@ -205,7 +205,7 @@ def _rapl() -> Finding:
 
 
 def _data() -> Finding:
-    """MNIST where tests and users keep it; the other presets bring their own data."""
+    """MNIST in the folder of IPVAE_DATA; the other presets include their data."""
     folder = os.environ.get("IPVAE_DATA")
     raw = Path(folder or "") / "MNIST" / "raw"
     if folder and any(raw.glob("*-ubyte*")):

@@ -1,13 +1,13 @@
-"""Try parts of the toolchain, one after another, in a process of its own.
+"""Try parts of the toolchain, one after another, in a separate process.
 
-Run as a script by `children.py`, since what is broken may print, exit, crash or hang when it is
-imported. Imports nothing but Python's own modules; each step answers one JSON line.
+`children.py` runs this module as a script, since a broken package may print, exit, crash or hang
+on import. It imports only the standard library; each step writes one JSON line.
 """
 
 import os
 import sys
 
-if __name__ == "__main__":  # our folder, a script's first place, holds modules of plain names
+if __name__ == "__main__":  # modules in this folder must not shadow others
     sys.path[:] = [p for p in sys.path if os.path.abspath(p) != os.path.dirname(__file__)]
 
 import importlib
@@ -21,7 +21,7 @@ from typing import Any
 
 
 def imports(name: str) -> str:
-    """Import a module; its version, if it says one. Lava is repaired before, as we use it."""
+    """Import a module and return its version, if any; Lava is repaired first."""
     if name.startswith("lava."):
         repairs = importlib.import_module("ipvae.lava_procs.lava_repairs")
         repairs.repair_netx() if name.startswith("lava.lib.dl.") else repairs.repair_lava()
@@ -29,7 +29,7 @@ def imports(name: str) -> str:
 
 
 def numba_kernel(_: str) -> str:
-    """Compile a kernel, and find out where compiled kernels of the emulator are kept."""
+    """Compile a kernel, and check the cache folder of the emulator's kernels."""
     numba = importlib.import_module("numba")
     if numba.njit(lambda a: a + 1)(1) != 2:
         raise RuntimeError("a compiled kernel gives a wrong sum")
@@ -62,7 +62,7 @@ def torch_device(_: str) -> str:
 
 
 def loihi2(_: str) -> str:
-    """Look for Intel's extension; no board is asked."""
+    """Look for Intel's extension, without access to a board."""
     board = importlib.import_module("ipvae.lava_procs.board.find")
     missing = [n for n in (board.EXTENSION, *board.PARTS) if not board.has_module(n)]
     if missing:
@@ -107,7 +107,7 @@ STEPS: dict[str, Callable[[str], str]] = {
 
 
 def attempt(kind: str, name: str) -> dict:
-    """One step: what it found, or what is wrong; `missing` names a module that is not there."""
+    """Run one step; return its finding or its error. `missing` names a missing module."""
     try:
         return {"found": STEPS[kind](name)}
     except ModuleNotFoundError as error:
@@ -118,7 +118,7 @@ def attempt(kind: str, name: str) -> dict:
 
 
 def main() -> None:
-    """Take sys.path and steps, [kind, name] each, as JSON on stdin."""
+    """Read sys.path and steps, [kind, name] each, as JSON from stdin, and run them."""
     path, steps = json.load(sys.stdin)
     sys.path[:] = path
     answers = os.fdopen(os.dup(1), "w")
@@ -129,7 +129,7 @@ def main() -> None:
     for kind, name in steps:
         answers.write(json.dumps(attempt(kind, name)) + "\n")
         answers.flush()
-    os._exit(0)  # a package's own end may take long, or hang
+    os._exit(0)  # clean-up by a package may take long, or hang
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Steps tried in child processes: what is broken may print, exit, crash or hang on import."""
+"""Steps in child processes, since a broken package may print, exit, crash or hang on import."""
 
 import contextlib
 import json
@@ -10,14 +10,14 @@ from pathlib import Path
 from ipvae.environment import reason
 
 SECONDS = 30.0
-"""For one step; with Lava's run three times as long."""
+"""Time limit of one step in seconds; three times as long for the run of Lava."""
 
 Step = tuple[str, str]
-"""What is tried and of which module, as `child.py` has it."""
+"""Kind of step and name of the module, as in `child.py`."""
 
 
 def tried(streams: list[list[Step]]) -> dict[Step, dict]:
-    """Answers of all steps; streams run side by side."""
+    """Run all steps, with streams in parallel, and return their answers."""
     answers: dict[Step, dict] = {}
     threads = []
     for steps in streams:
@@ -25,7 +25,7 @@ def tried(streams: list[list[Step]]) -> dict[Step, dict]:
         try:
             thread.start()
             threads.append(thread)
-        except (RuntimeError, MemoryError):  # no thread more
+        except (RuntimeError, MemoryError):  # no further thread
             _try_all(steps, answers)
     for thread in threads:
         thread.join()
@@ -33,11 +33,11 @@ def tried(streams: list[list[Step]]) -> dict[Step, dict]:
 
 
 def _try_all(steps: list[Step], answers: dict[Step, dict]) -> None:
-    """Have steps tried in a child, and in another from where one ended early."""
+    """Run steps in a child process; if it ends early, run the rest in another."""
     while steps:
         try:
             told, why = _child(steps)
-        except (OSError, RuntimeError, MemoryError) as error:  # no file, process or thread more
+        except (OSError, RuntimeError, MemoryError) as error:  # no further file, process or thread
             told, why = [], f"could not be tried ({reason(error)})"
         answers.update(zip(steps, told, strict=False))
         steps = steps[len(told) :]
@@ -47,7 +47,7 @@ def _try_all(steps: list[Step], answers: dict[Step, dict]) -> None:
 
 
 def _child(steps: list[Step]) -> tuple[list[dict], str]:
-    """Answers of one child, and why there are no more."""
+    """Answers of one child process, and the reason why it ended."""
     script = str(Path(__file__).with_name("child.py"))
     told: list[dict] = []
     with subprocess.Popen(
@@ -59,7 +59,7 @@ def _child(steps: list[Step]) -> tuple[list[dict], str]:
         _give(child, json.dumps([sys.path, steps]))
         alive = _Watch(child, steps)
         for line in child.stdout or ():
-            if not line.endswith(b"\n"):  # it died while it spoke
+            if not line.endswith(b"\n"):  # it died while writing
                 break
             told.append(json.loads(line))
             alive.step(len(told))
@@ -70,14 +70,14 @@ def _child(steps: list[Step]) -> tuple[list[dict], str]:
 
 
 def _give(child: subprocess.Popen, work: str) -> None:
-    """Write what is to be tried to its stdin, and close it: whatever else reads there ends."""
+    """Write the steps to its stdin and close it, so that any other reader sees the end."""
     assert child.stdin is not None
     with contextlib.suppress(BrokenPipeError), child.stdin:
         child.stdin.write(work.encode())
 
 
 class _Watch:
-    """Kills a child that takes too long over a step."""
+    """Watchdog that kills a child process whose step takes too long."""
 
     def __init__(self, child: subprocess.Popen, steps: list[Step]) -> None:
         self._child, self._steps, self.late = child, steps, 0.0
@@ -85,7 +85,7 @@ class _Watch:
         self.step(0)
 
     def step(self, number: int) -> None:
-        """Begin to wait for a step."""
+        """Start the timer of a step."""
         self.end()
         if number < len(self._steps):
             seconds = SECONDS * (3 if self._steps[number][0] == "lava" else 1)
@@ -93,7 +93,7 @@ class _Watch:
             self._timer.start()
 
     def end(self) -> None:
-        """Wait no more."""
+        """Cancel the timer."""
         if self._timer is not None:
             self._timer.cancel()
 

@@ -11,7 +11,7 @@ OK, MISSING, BROKEN = "ok", "missing", "broken"
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """Result of one check.
 
     Attributes
     ----------
@@ -21,7 +21,7 @@ class Finding:
         Whether the core chain (load, quantize, check, run, verify, count) needs it.
     found : str
     advice : str
-        What to do; empty where nothing need be done.
+        Remedy; empty if none is needed.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Finding:
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis(Result):
-    """What of the toolchain works on this machine.
+    """Findings about the toolchain on this machine.
 
     Attributes
     ----------
@@ -44,11 +44,11 @@ class Diagnosis(Result):
 
     @property
     def ok(self) -> bool:
-        """Whether the core chain has all it needs, and nothing that is installed is broken."""
+        """True if the core chain is complete and no installed package is broken."""
         return not any(f.state == BROKEN or (f.needed and f.state != OK) for f in self.checks)
 
     def with_advice(self, reword: Callable[[str], str]) -> "Diagnosis":
-        """Return the same findings with every advice put through a function."""
+        """Return the same findings with a function applied to every advice."""
         return Diagnosis(tuple(replace(f, advice=reword(f.advice)) for f in self.checks))
 
     def rows(self) -> list[tuple[str, str]]:
@@ -60,11 +60,11 @@ class Diagnosis(Result):
         return {"ok": self.ok, "checks": [asdict(f) for f in self.checks]}
 
     def shown(self) -> list[Table | str]:
-        """Return whether all is ready and what to do first, then a line for each finding."""
+        """Return the verdict with the first remedy, then a line for each finding."""
         return [self._verdict(), *(f"{f.state:8}{f.name:13}{_text(f)}" for f in self.checks)]
 
     def _verdict(self) -> str:
-        """Say whether the core chain works, or the one thing to do first."""
+        """Line with the state of the core chain, or the first remedy."""
         if self.ok:
             return "ready: the core chain works here"
         bad = [f for f in self.checks if f.state != OK and (f.needed or f.state == BROKEN)]

@@ -1,4 +1,4 @@
-"""What can be evaluated and compared: integer networks, float models, sparse coding, least squares.
+"""Evaluables: integer networks, float models, sparse coding and least squares.
 
-`base` says what they have in common, `opening` makes them of what a user has.
+`base` defines their interface; `opening` makes them from networks, models, paths and names.
 """

@@ -1,4 +1,4 @@
-"""What everything that is evaluated or compared has in common."""
+"""Interface of everything that can be evaluated or compared."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from ipvae.workflows.progress import Advance
 DEFAULT_STEPS = 64
 
 States = dict[int, tuple[np.ndarray, np.ndarray]]
-"""Step -> codes and features for a classifier, (N, K) each; Poisson: counts and rates exp(u)."""
+"""Codes and classifier features, (N, K) each, by step; Poisson: counts and rates exp(u)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Inferred:
     Attributes
     ----------
     states : States
-        After each of the steps that were asked for.
+        States after each requested step.
     """
 
     states: States
@@ -42,7 +42,7 @@ class Inferred:
         return self.states[max(self.states)]
 
     def figures(self, images: LabelledImages) -> dict[str, Any]:  # noqa: ARG002
-        """JSON keys beside error, fit and sparsity; `images` are those that were inferred."""
+        """JSON keys other than error, fit and sparsity; `images` are the inferred images."""
         return {}
 
 
@@ -56,19 +56,19 @@ class Evaluable(ABC):
     preset : str
         Data set on which it was trained.
     format : InputFormat
-        Range, scale and shape of its pixels.
+        Range, scale and shape of pixels.
     decoder : (M, K) array
         Phi, real pixel units.
     trained_steps : int or None
-        Updates unrolled in training, where that is known.
+        Updates unrolled in training, if known.
     metrics : path or None
-        File with a line for each epoch, which need not be there.
+        File with one line for each epoch; it may be missing.
     steps : int
-        Updates where none are asked for.
+        Default number of updates.
     counts : bool
         Whether codes are spike counts.
     facts : dict
-        JSON keys that say what it is.
+        JSON keys that describe it.
     """
 
     name: str
@@ -88,7 +88,7 @@ class Evaluable(ABC):
 
     @property
     def signed(self) -> bool:
-        """Whether pixels are below 0 too."""
+        """True if pixels can be negative."""
         return self.format.minimum < 0
 
     def real(self, pixels: np.ndarray) -> np.ndarray:
@@ -103,17 +103,17 @@ class Evaluable(ABC):
         images: ImagesLike = None,
         labels: LabelsLike = None,
     ) -> LabelledImages:
-        """First images that were given, else of its own test set."""
+        """First given images, else the first images of its test set."""
 
     @abstractmethod
     def infer(
         self, pixels: np.ndarray, steps: list[int], seed: int, progress: Advance | None = None
     ) -> Inferred:
-        """Infer codes after each of some rising numbers of steps.
+        """Infer codes after increasing numbers of steps.
 
-        `progress` gets numbers of images that are done, where that can be told.
+        `progress` receives numbers of finished images, if they are known.
         """
 
     @abstractmethod
     def prior_images(self, n: int, seed: int) -> np.ndarray:
-        """Images (n, M) that it makes up before it has seen one, real pixel values."""
+        """Images (n, M) drawn from the prior, real pixel values."""

@@ -1,4 +1,4 @@
-"""Least squares on a dictionary: what dense real codes reach."""
+"""Least squares on a dictionary: the limit of dense real codes."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from ipvae.workflows.progress import Advance
 
 
 class LeastSquares(Evaluable):
-    """Codes that lose least on a dictionary: real numbers of any sign and size, z = pinv(Phi) x.
+    """Real codes z = pinv(Phi) x with the least squared error on a dictionary.
 
-    No code, dense or sparse, has a smaller squared error with this decoder.
+    No other code, dense or sparse, has a smaller squared error with this decoder.
     """
 
     def __init__(self, of: Evaluable) -> None:
@@ -31,7 +31,7 @@ class LeastSquares(Evaluable):
         images: ImagesLike = None,
         labels: LabelsLike = None,
     ) -> LabelledImages:
-        """Those of what has the dictionary."""
+        """Test images of the model or network with the dictionary."""
         return self._of.test_images(samples, data_dir, images, labels)
 
     def infer(
@@ -41,10 +41,10 @@ class LeastSquares(Evaluable):
         seed: int,  # noqa: ARG002
         progress: Advance | None = None,  # noqa: ARG002
     ) -> Inferred:
-        """Codes, which are their own features; steps change nothing."""
+        """Return codes, which are also the features; they are the same at all steps."""
         codes = self.real(pixels) @ self._encoder.T
         return Inferred(dict.fromkeys(steps, (codes, codes)))
 
     def prior_images(self, n: int, seed: int) -> np.ndarray:  # noqa: ARG002
-        """Nothing is coded before an image is seen."""
+        """Return zeros, since there is no prior."""
         return np.zeros((n, len(self.decoder)))

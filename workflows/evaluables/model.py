@@ -1,4 +1,4 @@
-"""Float models by their own inference, and by sparse coding on their dictionary."""
+"""Float models, with their own inference or with sparse coding on their dictionary."""
 
 import threading
 from collections import Counter
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
     from ipvae.float_models.inference.infer import State
 
 METRICS = "metrics.jsonl"
-"""Of a training, in its folder."""
+"""File of training metrics, in the folder of a training."""
 
 
 class NonzeroCodes:
-    """Nonzero codes of each step, summed over images; called from any thread."""
+    """Nonzero codes of each step, summed over images; thread-safe."""
 
     def __init__(self) -> None:
         self._by_step: Counter[int] = Counter()
         self._lock = threading.Lock()
 
     def __call__(self, step: int, codes: np.ndarray) -> None:
-        """Count some codes of a step."""
+        """Add nonzero codes of a step."""
         nonzero = int(np.count_nonzero(codes))
         with self._lock:
             self._by_step[step] += nonzero
 
     def before(self, step: int) -> int:
-        """Those that had been sent when a step's update was made."""
+        """Number of nonzero codes sent before the update of a step."""
         return sum(n for t, n in self._by_step.items() if t < step)
 
 
@@ -52,7 +52,7 @@ class CountedInferred(Inferred):
     Attributes
     ----------
     sent : NonzeroCodes
-        Of all steps on the way.
+        Nonzero codes of all steps.
     """
 
     sent: NonzeroCodes
@@ -60,7 +60,7 @@ class CountedInferred(Inferred):
 
 @dataclass(frozen=True, eq=False)
 class ModelInferred(CountedInferred):
-    """Codes of a float model by its own inference, with its last state."""
+    """Codes of a float model by its own inference, with the last state."""
 
     checkpoint: Checkpoint
     state: "State"
@@ -81,7 +81,7 @@ class EvaluableModel(Evaluable):
     checkpoint : Checkpoint
     name : str
     folder : path, optional
-        Where the figures of its training are, if they are anywhere.
+        Folder of its training, with metrics.
     """
 
     def __init__(self, checkpoint: Checkpoint, name: str, folder: Path | None = None) -> None:
@@ -105,7 +105,7 @@ class EvaluableModel(Evaluable):
         images: ImagesLike = None,
         labels: LabelsLike = None,
     ) -> LabelledImages:
-        """Images that were given, else the test images of its data set."""
+        """Given images, else the test images of its data set."""
         if images is not None:
             found = given_images(images, self.format, labels, samples)
         else:
@@ -122,7 +122,7 @@ class EvaluableModel(Evaluable):
         seed: int,
         progress: Advance | None = None,  # noqa: ARG002
     ) -> CountedInferred:
-        """Codes and features after each number of steps."""
+        """Infer codes and features after each number of steps."""
         from ipvae.float_models.inference.infer import infer
 
         checkpoint, sent, real = self.checkpoint, NonzeroCodes(), self.real(pixels)
@@ -139,13 +139,13 @@ class EvaluableModel(Evaluable):
         return ModelInferred(states, sent, checkpoint, found[steps[-1]], real)
 
     def prior_images(self, n: int, seed: int) -> np.ndarray:
-        """Images of the prior."""
+        """Images drawn from the prior."""
         from ipvae.float_models.inference.infer import sample
 
         return sample(self.checkpoint.params, n, seed, self.checkpoint.model)
 
     def _features(self, belief: np.ndarray) -> np.ndarray:
-        """Rates of Poisson beliefs, means of others, rectified where the code is."""
+        """Rates of Poisson latents, or means of other latents, rectified if the code is."""
         latent = self.checkpoint.member.latent
         if latent == "poisson":
             return np.exp(belief)
@@ -153,7 +153,7 @@ class EvaluableModel(Evaluable):
 
 
 class EvaluableLca(EvaluableModel):
-    """Sparse codes on a model's dictionary, brought to columns of length 1."""
+    """Sparse codes by LCA on a model's dictionary with columns of length 1."""
 
     def __init__(
         self, checkpoint: Checkpoint, name: str, threshold: float, folder: Path | None = None
@@ -164,7 +164,7 @@ class EvaluableLca(EvaluableModel):
         nonnegative = checkpoint.member.latent != "gaussian"
         self.solver = lca(self.decoder, threshold, nonnegative=nonnegative)
         self.decoder, self.steps, self.amortized = self.solver.atoms, DEFAULT_STEPS, False
-        self.metrics, self.trained_steps = None, None  # of the model's own inference
+        self.metrics, self.trained_steps = None, None  # these belong to the model's own inference
         self.counts = False
         self.facts = {
             **self.facts,
@@ -180,7 +180,7 @@ class EvaluableLca(EvaluableModel):
         seed: int,  # noqa: ARG002
         progress: Advance | None = None,  # noqa: ARG002
     ) -> CountedInferred:
-        """Codes, which are their own features, after each number of steps."""
+        """Infer codes, which are also the features, after each number of steps."""
         from ipvae.float_models.lca import lca_codes
 
         sent = NonzeroCodes()
@@ -189,7 +189,7 @@ class EvaluableLca(EvaluableModel):
 
 
 def require_preset(preset: str) -> str:
-    """Return the name of a data set; raise InputError if it is none of ours."""
+    """Return the name of a data set; raise InputError if ipvae does not provide it."""
     from ipvae.float_models.config import PRESETS
 
     if preset not in PRESETS:

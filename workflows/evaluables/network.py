@@ -37,9 +37,9 @@ class NetworkInferred(Inferred):
     ----------
     network : IntNetwork
     readouts : dict of layer -> (N, n) int32
-        What each read-out sent last.
+        Last output of each read-out.
     choice, stopped : StopChoice and Stopped, or None
-        Where images stopped alone: by which rule, and with what.
+        Rule and result of early stopping for each image.
     """
 
     network: IntNetwork
@@ -48,7 +48,7 @@ class NetworkInferred(Inferred):
     stopped: "Stopped | None" = None
 
     def figures(self, images: LabelledImages) -> dict[str, Any]:
-        """Where images stopped, and what read-outs show; a network has no likelihood."""
+        """Figures of early stopping and read-outs; a network has no likelihood."""
         found: dict[str, Any] = {}
         if self.choice is not None and self.stopped is not None:
             found["stop"] = stop_figures(self.network, self.choice, self.stopped)
@@ -68,7 +68,7 @@ class EvaluableNetwork(Evaluable):
     scheduler : str, optional
         Cluster on which it runs (`ipvae.workflows.cluster`).
     stop : StopChoice, optional
-        When images stop alone.
+        Rule of early stopping for each image.
     """
 
     def __init__(
@@ -93,13 +93,13 @@ class EvaluableNetwork(Evaluable):
         images: ImagesLike = None,
         labels: LabelsLike = None,
     ) -> LabelledImages:
-        """Images that were given, else those of its data set, else those inside the network."""
+        """Given images, else images of its data set, else images in the network."""
         return network_images(self.network, samples, data_dir, images, labels=labels)
 
     def infer(
         self, pixels: np.ndarray, steps: list[int], seed: int, progress: Advance | None = None
     ) -> NetworkInferred:
-        """Counts and rates after each number of steps, or where each image stops."""
+        """Infer counts and rates after each number of steps, or when each image stops."""
         if self._stop is not None:
             return self._infer_to_rest(self._stop, pixels, steps[-1], seed, progress)
         totals = cluster.totals(
@@ -118,7 +118,7 @@ class EvaluableNetwork(Evaluable):
         seed: int,
         progress: Advance | None,
     ) -> NetworkInferred:
-        """Counts and rates after each image's own number of steps."""
+        """Infer counts and rates with early stopping of each image."""
         found = cluster.stopped(self.network, pixels, budget, seed, self.scheduler, stop, progress)
         states, readouts = {budget: self.state(found.totals)}, self.readouts(found.totals)
         return NetworkInferred(states, self.network, readouts, stop, found)
@@ -129,19 +129,19 @@ class EvaluableNetwork(Evaluable):
         return self._state(code.u, code.z)
 
     def readouts(self, totals: Totals) -> dict[str, np.ndarray]:
-        """What each read-out sent in a run's last row."""
+        """Output of each read-out in the last row of a run."""
         return {name: totals.layers[name].z for name in readout_names(self.network)}
 
     def _state(self, u: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Codes and rates; a code that is not drawn is its own feature."""
+        """Codes and rates; a code without random draws is also the feature."""
         layer = self.network.layer
         if not isinstance(layer, PoissonLayer):
             return z, z.astype(np.float64)
         return z, np.exp(to_nats(u, layer.frac_bits))
 
     def prior_images(self, n: int, seed: int) -> np.ndarray:
-        """Images of the prior."""
+        """Images drawn from the prior."""
         layer = self.network.layer
         if not isinstance(layer, PoissonLayer):
-            return np.zeros((n, self.network.n_pixels))  # a sparse code starts with nothing
+            return np.zeros((n, self.network.n_pixels))  # a sparse code starts at zero
         return prior_samples(to_nats(layer.u_init, layer.frac_bits), self.decoder, n, seed)

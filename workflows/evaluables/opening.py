@@ -1,4 +1,4 @@
-"""Make an `Evaluable` of what a user has: a network, a model, a path or a name."""
+"""Construction of an `Evaluable` from a network, model, path or name."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from ipvae.workflows.running.stopping import StopChoice
 
 INFERENCES = ("model", "lca")
 THRESHOLD = 0.1
-"""Of LCA, pixel units, where none is given."""
+"""Default threshold of LCA in pixel units."""
 NETWORK, PLAIN, NIR = ".h5", ".net", ".nir"
 
 ModelOrNetwork = Checkpoint | IntNetwork | str | Path
@@ -25,17 +25,17 @@ ModelOrNetwork = Checkpoint | IntNetwork | str | Path
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """A network or a model, read.
+    """A network or model that was read.
 
     Attributes
     ----------
     given : IntNetwork or Checkpoint
     path : path or None
-        Where it came from; None where it was in memory.
+        Path that was read; None for an object in memory.
     name : str
-        Short name; '' of what was in memory.
+        Short name; '' for an object in memory.
     folder : path or None
-        Of a model that was read.
+        Folder of a model that was read.
     """
 
     given: IntNetwork | Checkpoint
@@ -50,21 +50,21 @@ class Opened:
 
 
 def is_network(given: ModelOrNetwork) -> bool:
-    """Return whether this is a network or names a network file."""
+    """Return whether this is a network or the path of a network file."""
     if isinstance(given, (str, Path)):
         return Path(given).suffix == NETWORK
     return isinstance(given, IntNetwork)
 
 
 def opened(given: ModelOrNetwork) -> Opened:
-    """Read what is at a path, or is shipped by a name; take what is in memory as it is.
+    """Read a path or the name of a shipped model; keep an object in memory.
 
     Raises
     ------
     InputError
-        If it is a file that is neither a network nor a model.
+        If a file is neither a network nor a model.
     FormatError, CheckpointError
-        If it cannot be read.
+        If a file cannot be read.
     """
     if isinstance(given, (IntNetwork, Checkpoint)):
         return Opened(given)
@@ -103,7 +103,7 @@ def evaluable(
     scheduler: str | None = None,
     stop: StopChoice | None = None,
 ) -> Evaluable:
-    """Return what is evaluated: a network, a model, or LCA on its dictionary with `threshold`."""
+    """Return the evaluable: a network, a model, or LCA with `threshold` on its dictionary."""
     if isinstance(opened.given, IntNetwork):
         return EvaluableNetwork(opened.given, name, scheduler, stop)
     if threshold is not None:
@@ -112,7 +112,7 @@ def evaluable(
 
 
 def require_inference(inference: str, threshold: float | None, given: ModelOrNetwork) -> None:
-    """Raise InputError for arguments that do not go together."""
+    """Raise InputError for arguments that exclude each other."""
     if inference not in INFERENCES:
         raise InputError(f"inference: found {inference}, allowed {', '.join(INFERENCES)}")
     if inference != "lca":
@@ -124,7 +124,7 @@ def require_inference(inference: str, threshold: float | None, given: ModelOrNet
 
 
 def require_network(given: ModelOrNetwork, **arguments: object) -> None:
-    """Raise InputError if an argument is given that only networks take, and this is a model."""
+    """Raise InputError if an argument for networks is given for a model."""
     if is_network(given):
         return
     what = f"{given} is none" if isinstance(given, (str, Path)) else "the model is none"

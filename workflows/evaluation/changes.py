@@ -1,4 +1,4 @@
-"""Figures of images that are turned, moved, noisy or fainter."""
+"""Figures on changed images: rotated, shifted, inverted, with noise or other contrast."""
 
 import math
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ ALLOWED = {
     "salt": "fractions from 0 to 1, such as 0.05,0.1",
     "contrast": "factors from 0 on, such as 0.25,0.5",
 }
-"""Values of changes, for messages; an inversion has none."""
+"""Allowed values of changes, for messages; an inversion has no value."""
 
 ChangeLike = Change | tuple[str, float] | str
 """A change, its name and value, or 'invert'."""
@@ -32,7 +32,7 @@ def as_changes(given: Sequence[ChangeLike], width: int) -> list[Change]:
     Raises
     ------
     InputError
-        If there is no such change, or it does not take the value.
+        If there is no such change, or its value is not allowed.
     """
     return [_as_change(one, width) for one in given]
 
@@ -71,12 +71,12 @@ def change_figures(
     Parameters
     ----------
     of : Evaluable
-    changes : each is made on the unchanged images
+    changes : each is applied to the unchanged images
     pixels : (N, M) unchanged images
-    steps : to look at
-    seed : of the noise and of all draws
-    codes : where a classifier is asked for: of unchanged images, to fit it on. Its test images are
-        the last of `pixels`.
+    steps : to evaluate
+    seed : of the noise and all random draws
+    codes : codes of unchanged images, on which a classifier is fitted; None without classifier.
+        The test images are the last of `pixels`.
     """
     rows = []
     for change in changes:
@@ -95,7 +95,7 @@ def _figures(
     states: States,
     codes: Codes | None,
 ) -> dict[str, Any]:
-    """Figures of one change, which made `images` (N, M) of `pixels`."""
+    """Figures of one change, which turned `pixels` into `images` (N, M)."""
     real, counts = of.real(images), {step: z for step, (z, _) in states.items()}
     points = curve(real, counts, of.decoder)
     last = counts[max(counts)]

@@ -1,4 +1,4 @@
-"""Labelled codes of training and test images, on which classifiers are fitted and judged."""
+"""Labelled codes of training and test images, for fitting and testing classifiers."""
 
 import logging
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 PROBE_IMAGES = 10_000
-"""Training images on which classifiers are fitted where no number is given."""
+"""Default number of training images for classifiers."""
 
 
 log = logging.getLogger("ipvae")
@@ -34,7 +34,7 @@ __all__ = ["PROBE_IMAGES", "Codes", "FitSource", "LabelsLike", "as_labels"]
 
 @dataclass(frozen=True, eq=False)
 class Codes:
-    """Features (N, K), rates where there are any, and labels (N,) of training and test images."""
+    """Features (N, K), usually rates, and labels (N,) of training and test images."""
 
     train: np.ndarray
     train_labels: np.ndarray
@@ -43,12 +43,12 @@ class Codes:
 
     @property
     def all(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """The four, in the order that figures take them."""
+        """The four arrays, in the argument order of figures."""
         return self.train, self.train_labels, self.test, self.test_labels
 
     @classmethod
     def of_halves(cls, features: np.ndarray, labels: np.ndarray) -> "Codes":
-        """Of images (N,) of a set without training images: the first half takes their place."""
+        """Split images (N,) of a set without training images; the first half is for training."""
         half = len(labels) // 2
         return cls(features[:half], labels[:half], features[half:], labels[half:])
 
@@ -60,19 +60,19 @@ class Codes:
 
 @dataclass(frozen=True, eq=False)
 class FitSource:
-    """Where images to fit classifiers on come from.
+    """Source of images to fit classifiers on.
 
     Attributes
     ----------
     asked_by : str
-        Name of the argument that asks for a classifier, for messages.
+        Name of the argument that requests a classifier, for messages.
     most : int or None
-        How many to take, the first in order; 10,000, or all if there are fewer, without it.
+        Number of images, from the first; by default 10,000 or all if there are fewer.
     images : array, path, name of a set, or None
-        Images that were given to be evaluated; their first half is fitted on.
-    train_images, train_labels : the same, of images that were given to fit on
+        Images given for evaluation; classifiers are fitted on the first half.
+    train_images, train_labels : the same, for images given to fit on
     data_dir : path, optional
-        Folder of the data set, whose training images are taken where no images were given.
+        Folder of the data set, whose training images are used if no images are given.
     """
 
     asked_by: str
@@ -84,11 +84,11 @@ class FitSource:
 
     @property
     def halves(self) -> bool:
-        """Whether the first half of the images is fitted on, and the others are judged."""
+        """True if the first half of the images is for fitting and the rest for testing."""
         return self.images is not None and self.train_images is None
 
     def require_labelled(self, labels: np.ndarray, preset: str) -> None:
-        """Raise InputError if the images to judge have no labels, or cannot be limited."""
+        """Raise InputError if the test images have no labels, or cannot be limited."""
         named = isinstance(self.images, (str, Path))
         if (labels < 0).all():
             where = self.images if named else preset
@@ -107,12 +107,12 @@ class FitSource:
             _warn_of_classes(self.asked_by, labels)
 
     def training(self, of: Evaluable) -> LabelledImages:
-        """Return labelled images to fit on, which are not among those to judge.
+        """Return labelled images to fit on, none of them a test image.
 
         Raises
         ------
         InputError
-            If there are fewer than asked for, or they have no labels.
+            If there are fewer than requested, or they have no labels.
         """
         if self.train_images is not None:
             found = self._given(of.format)
@@ -145,7 +145,7 @@ class FitSource:
 
 
 def _warn_of_classes(asked_by: str, labels: np.ndarray) -> None:
-    """Warn of classes that are in the second half of the images only."""
+    """Warn of classes that occur only in the second half of the images."""
     half = len(labels) // 2
     first, second = (set(part.tolist()) for part in (labels[:half], labels[half:]))
     missing = sorted(second - first)

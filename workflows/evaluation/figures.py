@@ -1,4 +1,4 @@
-"""Figures of merit beside the curve, as JSON keys: sparsity, classifiers, dimensionality."""
+"""Figures of merit without a curve, as JSON keys: sparsity, classifiers, dimensionality."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from ipvae.workflows.progress import stage
 
 @contextmanager
 def asked_by(name: str) -> Iterator[None]:
-    """Turn what a figure refuses into an error that names its argument."""
+    """Add the name of the argument to errors of a figure."""
     try:
         yield
     except ValueError as error:
@@ -62,7 +62,7 @@ def probe_figures(codes: Codes) -> dict[str, Any]:
 
 
 def neighbour_figures(codes: Codes, seed: int) -> dict[str, Any]:
-    """Return accuracies by nearest neighbours; null where there are fewer training images."""
+    """Return accuracies by nearest neighbours; null if there are too few training images."""
     with asked_by("neighbours"), stage("classifying by nearest neighbours"):
         found = neighbour_accuracy(*codes.all, seed=seed)
     return {

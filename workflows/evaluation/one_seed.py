@@ -1,4 +1,4 @@
-"""The evaluation of images with one seed."""
+"""Evaluation of images with one seed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ from ipvae.workflows.progress import stage
 
 @dataclass(frozen=True, eq=False)
 class Evaluator:
-    """What is asked for, and of what.
+    """Evaluation request for an evaluable and images.
 
     Attributes
     ----------
     of : Evaluable
     images : LabelledImages
     steps : list of int
-        To look at, rising.
+        Steps to evaluate, increasing.
     source : FitSource or None
-        Where classifiers are fitted.
-    fitted : names of what is fitted
+        Source of images to fit classifiers on.
+    fitted : names of fitted figures
     sparsity : bool
     changes : list of Change
     pictures : path or None
@@ -44,7 +44,7 @@ class Evaluator:
     pictures: Path | None
 
     def of_seed(self, seed: int, first: bool) -> dict[str, Any]:
-        """Return `curve` and figures, JSON data; pictures are drawn of the first seed."""
+        """Return `curve` and figures, JSON data; draw pictures for the first seed."""
         of, pixels = self.of, self.images.pixels
         inferred = self._infer(seed, first)
         counts = {step: inferred.counts[step] for step in self.steps}
@@ -67,7 +67,7 @@ class Evaluator:
         return found
 
     def _infer(self, seed: int, first: bool) -> Inferred:
-        """Codes after the steps to look at, and after those that pictures show."""
+        """Codes after the steps to evaluate and the steps that pictures show."""
         steps = self.steps
         if self.pictures is not None and first and self._few:
             from ipvae.workflows.reporting.pictures import drawn_steps
@@ -78,7 +78,7 @@ class Evaluator:
             return self.of.infer(self.images.pixels, steps, seed, advance)
 
     def _codes(self, source: FitSource, inferred: Inferred, seed: int) -> Codes:
-        """Features to fit on and to judge, at the last step; training images are run too."""
+        """Training and test features at the last step; training images are also run."""
         test, labels = inferred.last[1], self.images.labels
         if source.halves:
             return Codes.of_halves(test, labels)
@@ -97,7 +97,7 @@ class Evaluator:
 
     @property
     def _few(self) -> bool:
-        """Whether pictures show all images, so that one run is enough."""
+        """True if pictures show all images, so that one run is enough."""
         from ipvae.workflows.reporting.pictures import IMAGES
 
         return len(self.images.pixels) <= IMAGES

@@ -1,4 +1,4 @@
-"""Means over seeds of JSON data, with the spread over seeds beside them."""
+"""Means and standard deviations over seeds of JSON data."""
 
 import math
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ import numpy as np
 from ipvae.workflows.evaluation.text import DEVIATION
 
 SETTINGS = ("threshold", "tolerance", "value")
-"""Keys of numbers that were asked for, and not measured."""
+"""Keys of numbers that are settings, not measurements."""
 
 
 def mean_over_seeds(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the means of figures over seeds, each with its deviation under a key of its own.
+    """Return the means of figures over seeds, with standard deviations under separate keys.
 
     Parameters
     ----------
@@ -22,9 +22,9 @@ def mean_over_seeds(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     Returns
     -------
     dict
-        Of the same keys; `<key>_sd` is the standard deviation over seeds (n - 1 degrees of
-        freedom) of the number in `<key>`. Counts that all seeds share and settings stay as they
-        are; null where a figure is null for some seed.
+        Means under the same keys; `<key>_sd` is the standard deviation over seeds (n - 1 degrees
+        of freedom) of the number in `<key>`. Settings, and counts that are equal for all seeds,
+        are unchanged. A figure that is null for some seed is null.
     """
     found: dict[str, Any] = {}
     for key in results[0]:
@@ -47,7 +47,7 @@ def _mean(key: str, values: list[Any]) -> Any:
 
 
 def _measured(key: str, values: list[Any]) -> bool:
-    """Whether a number is a figure, which seeds could change."""
+    """Return whether a number is a figure that depends on the seed."""
     if key in SETTINGS or not any(map(_is_number, values)):
         return False
     shared = all(isinstance(value, int) for value in values) and values.count(values[0]) == len(

@@ -1,4 +1,4 @@
-"""What a terminal shows of an evaluation, from its JSON data."""
+"""Text of an evaluation for a terminal, from its JSON data."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from ipvae.report.numbers import error, fit, percent, whole
 from ipvae.workflows.results import Table
 
 DEVIATION = "_sd"
-"""End of the keys that give a figure's standard deviation over seeds."""
+"""Suffix of keys for the standard deviation over seeds."""
 FIGURES: dict[str, tuple[str, Callable[[float], str]]] = {
     "mse": ("MSE", error),
     "r2": ("R2", fit),
@@ -15,19 +15,19 @@ FIGURES: dict[str, tuple[str, Callable[[float], str]]] = {
     "spikes": ("spikes", "{:.1f}".format),
     "accuracy": ("accuracy", lambda value: percent(value, 2)),
 }
-"""Heads and forms of figures in tables, by JSON key."""
+"""Headings and formats of figures in tables, by JSON key."""
 
 Found = Mapping[str, Any]
 
 
 def spread(found: Found, key: str, form: Callable[[float], str]) -> str:
-    """Write a figure, with its deviation over seeds where there are several."""
+    """Format a figure, with its standard deviation over several seeds."""
     text, deviation = form(found[key]), found.get(key + DEVIATION)
     return text if deviation is None else f"{text} +- {form(deviation)}"
 
 
 def curve_table(title: str, curve: list[dict[str, Any]], up_to: bool) -> Table:
-    """Return a line for each step looked at; `up_to` where images stop before it."""
+    """Return a table with one row for each evaluated step; `up_to` with early stopping."""
     keys = ("mse", "r2", "zeros")
     rows = [
         [
@@ -40,14 +40,14 @@ def curve_table(title: str, curve: list[dict[str, Any]], up_to: bool) -> Table:
 
 
 def lines(found: Found, images: int, neurons: int, at: str) -> list[Table | str]:
-    """Return what is shown below the curve.
+    """Return the text below the curve.
 
     Parameters
     ----------
     found : JSON data of an evaluation
     images, neurons : int
     at : str
-        Which step the figures are of.
+        Step of the figures, as text.
     """
     shown = [
         _of_inference(found),
@@ -65,7 +65,7 @@ def lines(found: Found, images: int, neurons: int, at: str) -> list[Table | str]
 
 
 def _of_inference(found: Found) -> str:
-    """Where images stopped and what read-outs show; of a model, its bounds in nats."""
+    """Early stopping and read-outs of a network, or bounds of a model in nats."""
     parts = [stop_text(found["stop"])] if "stop" in found else []
     parts += [readout_text(readout) for readout in found.get("readouts", [])]
     if "elbo" in found:
@@ -78,7 +78,7 @@ def _of_inference(found: Found) -> str:
 
 
 def stop_text(stop: Found) -> str:
-    """Return how many images settled, and when."""
+    """Return the number of converged images, and their steps."""
     steps, images = stop["steps"], len(stop["steps_of_each"])
     settled = spread(stop, "settled", _number)
     return (
@@ -89,7 +89,7 @@ def stop_text(stop: Found) -> str:
 
 
 def readout_text(readout: Found) -> str:
-    """Return what one read-out shows."""
+    """Return the text of one read-out."""
     said = f"read-out {readout['layer']} ({readout['name']})"
     if "r2" in readout:
         return f"{said}: R2 {spread(readout, 'r2', fit)}, MSE {spread(readout, 'mse', error)}"
@@ -99,7 +99,7 @@ def readout_text(readout: Found) -> str:
 
 
 def sparsity_text(found: Found, images: int) -> str:
-    """Return a line; none where it was not asked for."""
+    """Return a line; empty if it was not requested."""
     if "lifetime_sparsity" not in found:
         return ""
     lifetime, population = (
@@ -113,7 +113,7 @@ def sparsity_text(found: Found, images: int) -> str:
 
 
 def probe_text(found: Found) -> str:
-    """Return a line; none where it was not asked for."""
+    """Return a line; empty if it was not requested."""
     if "probe_train_images" not in found:
         return ""
     accuracy = spread(found, "accuracy", FIGURES["accuracy"][1])
@@ -122,7 +122,7 @@ def probe_text(found: Found) -> str:
 
 
 def neighbours_text(found: Found) -> str:
-    """Return a line; none where it was not asked for."""
+    """Return a line; empty if it was not requested."""
     if "neighbours" not in found:
         return ""
     few = found["neighbours_train_images"]
@@ -136,7 +136,7 @@ def neighbours_text(found: Found) -> str:
 
 
 def dimensionality_text(found: Found, neurons: int) -> str:
-    """Return a line; none where it was not asked for."""
+    """Return a line; empty if it was not requested."""
     if "dimensionality" not in found:
         return ""
     both = found["dimensionality"]
@@ -158,7 +158,7 @@ def changes_table(changes: list[dict[str, Any]], at: str) -> Table:
 
 
 def _number(value: float) -> str:
-    """Write a number of things; of a mean over seeds with a decimal."""
+    """Format a count, or a mean of counts over seeds with one decimal."""
     return f"{value:.1f}" if isinstance(value, float) else str(value)
 
 

@@ -1,1 +1,1 @@
-"""Images as users give them: arrays, array files, pictures, data sets."""
+"""Input of images: arrays, array files, pictures, data sets."""

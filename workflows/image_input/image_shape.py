@@ -1,18 +1,18 @@
-"""Height and width of flat images, as a caller gives them."""
+"""Height and width of flat images, from the arguments of a caller."""
 
 import math
 
 from ipvae.errors import InputError
 
 MAX_TEXT = 40
-"""Characters of HxW."""
+"""Maximum number of characters of 'HEIGHTxWIDTH'."""
 
 ShapeLike = tuple[int, int] | str | None
 """Height and width, 'HEIGHTxWIDTH', or None."""
 
 
 def read_shape(given: ShapeLike) -> tuple[int, int] | None:
-    """Return height and width that were given, None where none were.
+    """Return the given height and width, or None.
 
     Raises
     ------
@@ -23,12 +23,12 @@ def read_shape(given: ShapeLike) -> tuple[int, int] | None:
 
 
 def shape_of(given: ShapeLike, n_pixels: int) -> tuple[int, int]:
-    """Return height and width of images of `n_pixels`: those given, else a square or one row.
+    """Return height and width of images of `n_pixels`: as given, else a square or one row.
 
     Raises
     ------
     InputError
-        If their product is another.
+        If their product differs from `n_pixels`.
     """
     if given is None:
         side = math.isqrt(n_pixels)

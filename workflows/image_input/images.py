@@ -1,4 +1,4 @@
-"""Images to work on, from arrays, files, data sets or a network: integer pixels with labels."""
+"""Integer pixels with labels from arrays, files, data sets or a network."""
 
 import logging
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 OF_DIGITS = ("digits", "mnist")
 """Data sets whose classes are the digits."""
 UNLIKE = 0.25
-"""Difference of mean levels, as a part of the range, beyond which a warning is given."""
+"""Difference of mean levels, as a fraction of the range, above which a warning is given."""
 
 log = logging.getLogger("ipvae")
 _kept: "ContextVar[dict[tuple[str, str | None], Images] | None]" = ContextVar(
@@ -39,7 +39,7 @@ class LabelledImages:
     pixels : (N, M) int16
     labels : (N,) int, -1 where unknown
     own_classes : bool
-        Whether labels name the classes of the data set on which a network was trained.
+        Whether labels are the classes of the data set on which a network was trained.
     """
 
     pixels: np.ndarray
@@ -52,18 +52,18 @@ class LabelledImages:
 
     @property
     def classes(self) -> np.ndarray:
-        """Labels (N,) by which a network's own classes are judged; -1 where they mean others."""
+        """Labels (N,) in the classes of the network; -1 if labels are of other classes."""
         return self.labels if self.own_classes else np.full_like(self.labels, -1)
 
 
 ImagesLike = np.ndarray | str | Path | LabelledImages | None
-"""An array, a file or folder, the name of a set, images that were read before, or None."""
+"""An array, a file or folder, the name of a data set, images already read, or None."""
 
 
 def preset_images(
     preset: str, data_dir: str | Path | None, first: tuple[int, int] | None = None
 ) -> "Images":
-    """Load the images of a preset; `first` as `ipvae.train.datasets.images.load_images`."""
+    """Load the images of a preset; `first` as in `ipvae.train.datasets.images.load_images`."""
     from ipvae.train.datasets.images import load_images
 
     kept = _kept.get()
@@ -77,7 +77,7 @@ def preset_images(
 
 @contextmanager
 def data_sets_kept() -> Iterator[None]:
-    """Load each data set once, however often it is asked for within."""
+    """Cache data sets while the context is open, so that each is loaded once."""
     token = _kept.set({})
     try:
         yield
@@ -86,7 +86,7 @@ def data_sets_kept() -> Iterator[None]:
 
 
 def names_a_set(images: ImagesLike) -> bool:
-    """Return whether images are given by the name of a set, not by a file or an array."""
+    """Return whether images are given by the name of a data set."""
     from ipvae.train.datasets.other_images import NAMES
 
     return isinstance(images, (str, Path)) and str(images) in NAMES
@@ -98,24 +98,24 @@ def given_images(
     labels: LabelsLike = None,
     first: int | None = None,
 ) -> LabelledImages:
-    """Bring a user's images to the pixels of an input format.
+    """Convert images of a user to the pixels of an input format.
 
     Parameters
     ----------
     images : array, path, or name of a set
         An array is flat (N, M), (N, height, width), (N, 1, height, width) or
-        (N, height, width, 1). Integers are pixel levels, floating-point numbers real values, true
-        is white. A path is that of an .npy file, of an .npz file (`images`, `labels`) or of a
+        (N, height, width, 1). Integers are pixel levels, floating-point numbers real values; True
+        is white. A path names an .npy file, an .npz file (`images`, `labels`) or a
         folder of pictures.
     fmt : InputFormat
     labels : (N,) int, optional
     first : int, optional
-        How many to read, the first in order.
+        Number of images to read, from the first.
 
     Raises
     ------
     InputError
-        If they cannot be read, or have another shape or pixels out of range.
+        If images cannot be read, have another shape, or pixels are out of range.
     """
     if isinstance(images, LabelledImages):
         return images
@@ -149,7 +149,7 @@ def _set_images(name: str, fmt: InputFormat) -> LabelledImages:
 
 
 def _as_levels(pictures: OwnImages, fmt: InputFormat) -> OwnImages:
-    """Pictures' 0 to 255 become the network's levels from black to white."""
+    """Scale pictures from 0..255 to the network's levels from black to white."""
     _require_from_black(pictures.where, fmt)
     values = np.rint(pictures.values * (fmt.maximum / WHITE)).astype(np.int16)
     return replace(pictures, values=values)
@@ -178,19 +178,19 @@ def network_images(
     ----------
     network : IntNetwork
     samples : int, optional
-        Number of images, the first ones in order; all without it.
+        Number of images, from the first; all by default.
     data_dir : path, optional
         Folder of the data set on which the network was trained.
     images : see `ImagesLike`
     asked_by : str
-        What asks for so many images, for messages.
+        Name of the argument that requests this number of images, for messages.
     labels : (N,) int, optional
-        Of an array of images.
+        Labels of an array of images.
 
     Raises
     ------
     InputError
-        If there are none, or fewer than asked for.
+        If there are no images, or fewer than requested.
     """
     if images is not None and data_dir is not None:
         raise InputError("images and data_dir: give one of them")
@@ -221,7 +221,7 @@ def network_images(
 
 
 def _warn_if_unlike(pixels: np.ndarray, network: IntNetwork, where: str) -> None:
-    """Warn where images are much brighter or darker than the network's own test images."""
+    """Warn if images are much brighter or darker than the test images of the network."""
     own, fmt = network.test_images, network.input
     if not own.size or not pixels.size:
         return

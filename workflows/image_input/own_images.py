@@ -1,7 +1,7 @@
-"""A user's own images as they were given: arrays, array files and folders of pictures.
+"""Images of a user: arrays, array files and folders of pictures.
 
-`read_images` reads them, `to_levels` brings them to the pixels of an input format, and one line
-of the log says which reading was taken.
+`read_images` reads them. `to_levels` converts them to the pixels of an input format, and logs in
+one line how it interpreted their values.
 """
 
 import logging
@@ -19,7 +19,7 @@ from ipvae.network.pixels import load_array, require_finite
 from ipvae.workflows.image_input.picture_files import is_picture_folder, read_pictures
 
 FEW = 0.1
-"""Part of the range below which images probably have other units than the network's."""
+"""Fraction of the range below which images probably have other units than the network."""
 IN_COLOUR = (
     "They are in colour, and networks take one grey value for each pixel: make them grey, "
     "images[..., :3] @ [0.299, 0.587, 0.114] where colours are last, or give a folder of pictures."
@@ -28,23 +28,23 @@ log = logging.getLogger("ipvae")
 
 
 LabelsLike = np.ndarray | Sequence[int] | str | Path | None
-"""Integers (n,), one for each image; or the path of an .npy file of them."""
+"""Integers (n,), one for each image, or the path of an .npy file with them."""
 
 
 @dataclass(frozen=True, eq=False)
 class OwnImages:
-    """Images as they were given.
+    """Images of a user before conversion.
 
     Attributes
     ----------
     values : (N, ...) bool, integers or floating-point numbers
-        Integers are pixel levels, floating-point numbers real values, true is white.
+        Integers are pixel levels, floating-point numbers real values; True is white.
     labels : (N,) int64
         Class of each image, -1 where unknown.
     where : str
-        What messages call them.
+        Name in messages.
     pictures : bool
-        Whether they were pictures, 0 black to 255 white.
+        Whether they are pictures, from 0 (black) to 255 (white).
     """
 
     values: np.ndarray
@@ -56,7 +56,7 @@ class OwnImages:
         return len(self.values)
 
     def first(self, n: int | None) -> "OwnImages":
-        """Return the first n images, or all; of a large file the others are not read."""
+        """Return the first n images, or all; the rest of a large file is not read."""
         return replace(self, values=self.values[:n], labels=self.labels[:n])
 
 
@@ -66,31 +66,31 @@ def read_images(
     shape: tuple[int, int] | None = None,
     first: int | None = None,
 ) -> OwnImages:
-    """Read images of a user's own.
+    """Read images of a user.
 
     Parameters
     ----------
     images : array, or path of an .npy file, an .npz file or a folder of pictures
-        Of an .npz file the array `images` is taken, and `labels` if it is there; or the only
-        array. Pictures are made grey; sub-folders are their classes.
-    labels : (N,) int, or path of an .npy file of them; optional
-        Class of each image; of an .npz file or a folder with classes, in place of theirs.
+        From an .npz file the array `images` is read, or its only array, and `labels` if present.
+        Pictures are converted to grey; sub-folders are their classes.
+    labels : (N,) int, or path of an .npy file with them; optional
+        Class of each image; it overrides labels in an .npz file or classes of a folder.
     shape : (height, width), optional
-        Size to which pictures are brought: cut in the middle to its proportions, then scaled.
-        Without it they must all have one size. Arrays are never scaled.
+        Size of pictures after a centre crop to its aspect ratio and scaling. Without it all
+        pictures must have one size. Arrays are never scaled.
     first : int, optional
-        How many to read, the first in order; all without it.
+        Number of images to read, from the first; all by default.
 
     Raises
     ------
     InputError
-        If they cannot be read, or labels do not fit.
+        If images cannot be read, or labels do not match.
     """
     where, found_labels, pictures = "images", None, False
     if isinstance(images, (str, Path)):
         where, path = str(images), Path(images)
         if is_picture_folder(path):
-            pictures, few = True, first if labels is None else None  # labels are for all of them
+            pictures, few = True, first if labels is None else None  # labels are for all pictures
             values, found_labels = read_pictures(path, shape, few)
         elif path.suffix.lower() == ".npz":
             values, found_labels = _from_archive(path)
@@ -113,7 +113,7 @@ def as_labels(labels: LabelsLike) -> np.ndarray | None:
     Raises
     ------
     InputError
-        If a file cannot be read. (Whether they fit is for what they are used with to say.)
+        If a file cannot be read. The function that uses the labels checks their values.
     """
     if labels is None:
         return None
@@ -159,12 +159,12 @@ def _labels(labels: LabelsLike, n: int) -> np.ndarray:
 
 
 def to_levels(own: OwnImages, fmt: InputFormat) -> np.ndarray:
-    """Bring images to the pixels of an input format, (N, M) int16, and log how they were read.
+    """Convert images to pixels of an input format, (N, M) int16; log the interpretation.
 
     Raises
     ------
     InputError
-        If their shape is another, or their numbers do not fit.
+        If their shape differs, or their values are out of range.
     """
     values, where = own.values, own.where
     height, width = fmt.shape
@@ -223,7 +223,7 @@ def _require_range(levels: np.ndarray, fmt: InputFormat, where: str, kind: str, 
 
 
 def _range(fmt: InputFormat, kind: str) -> str:
-    """Allowed numbers of a kind."""
+    """Allowed values of a kind, as text."""
     scale = fmt.scale if kind == "f" else 1
     return f"{_number(fmt.minimum * scale)} to {_number(fmt.maximum * scale)}"
 
@@ -238,7 +238,7 @@ def is_coloured(shape: tuple[int, ...]) -> bool:
 
 
 def _advice(values: np.ndarray, fmt: InputFormat) -> str:
-    """What to do about a shape."""
+    """Advice for images of a wrong shape."""
     height, width = fmt.shape
     if values.shape in ((fmt.size,), fmt.shape):
         return "It is one image: put it into an array of images, images[None]."

@@ -1,4 +1,4 @@
-"""Folders of pictures, PNG, JPEG and the like, as grey images; sub-folders are classes."""
+"""Folders of pictures (PNG, JPEG and others) as grey images; sub-folders are classes."""
 
 import logging
 import warnings
@@ -11,42 +11,42 @@ from ipvae.errors import InputError
 from ipvae.files import require_file
 from ipvae.network.io.hdf5_child import shown
 
-logging.getLogger("PIL").addHandler(logging.NullHandler())  # what is wrong is said here
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # errors are reported here
 
 log = logging.getLogger("ipvae")
 
 MOST_NAMED = 10
-"""Sub-folders that a message names."""
+"""Maximum number of sub-folders that a message names."""
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
 MAX_PIXELS = 2**28
-"""Of one picture."""
+"""Largest number of pixels of one picture."""
 WHITE = 255
 DEEP_WHITE = 65535
-"""Of a picture with 16 bits a pixel."""
+"""White level of a picture with 16 bits per pixel."""
 
 
 def is_picture_folder(path: Path) -> bool:
-    """Return whether a path is a folder, which pictures are then looked for in."""
+    """Return whether a path is a folder, which may contain pictures."""
     return path.is_dir()
 
 
 def read_pictures(
     folder: Path, shape: tuple[int, int] | None, first: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Read the pictures of a folder, sorted by name, or of its sub-folders, each in turn.
+    """Read the pictures of a folder, sorted by name, or of its sub-folders in turn.
 
-    Colour becomes grey (ITU-R 601-2 luma, as Pillow has it); transparent pixels lie on black.
-    A line of the log says how many were made grey, and which sub-folder has which label.
+    Colour is converted to grey (ITU-R 601-2 luma, as in Pillow); transparent pixels are blended
+    with black. The log reports the number of converted pictures and the label of each sub-folder.
 
     Parameters
     ----------
     folder : Path
-        Pictures, or sub-folders with the pictures of one class each: a sub-folder's name is the
-        label if all names are whole numbers, else its place in the order of names.
+        Pictures, or sub-folders with the pictures of one class each. The label is the name of the
+        sub-folder if all names are integers, else its index in the sorted names.
     shape : (height, width), optional
-        Size to bring them to: cut in the middle to its proportions, then scaled.
+        Size of pictures after a centre crop to its aspect ratio and scaling.
     first : int, optional
-        How many to read, the first in order; all without it.
+        Number of pictures to read, from the first; all by default.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def read_pictures(
     Raises
     ------
     InputError
-        If there is none, one cannot be read, or sizes differ and no shape was given.
+        If there is no picture, one cannot be read, or sizes differ without `shape`.
     """
     files, labels, classes = _listed(folder)
     if not files:
@@ -90,7 +90,7 @@ def _log_reading(folder: Path, n: int, coloured: int, classes: dict[str, int]) -
 
 
 def _listed(folder: Path) -> tuple[list[Path], list[int], dict[str, int]]:
-    """Files with labels, and labels by sub-folder; of sub-folders one each in turn."""
+    """Files with labels, and labels by sub-folder; sub-folders take turns, one file each."""
     try:
         own = _pictures(folder)
         if own:
@@ -121,7 +121,7 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _grey(file: Path, shape: tuple[int, int] | None) -> tuple[np.ndarray, bool]:
-    """One picture as (height, width) uint8, and whether it had colours."""
+    """One picture as (height, width) uint8, and True if it had colours."""
     try:
         from PIL import Image, ImageOps
     except ImportError as error:
@@ -132,7 +132,7 @@ def _grey(file: Path, shape: tuple[int, int] | None) -> tuple[np.ndarray, bool]:
     require_file(file, InputError)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd tags, and of sizes within MAX_PIXELS
+            warnings.simplefilter("ignore")  # about unusual tags, and sizes below MAX_PIXELS
             with Image.open(file) as picture:
                 if picture.width * picture.height > MAX_PIXELS:
                     raise InputError(f"{file}: must have up to {MAX_PIXELS} pixels")
@@ -141,7 +141,7 @@ def _grey(file: Path, shape: tuple[int, int] | None) -> tuple[np.ndarray, bool]:
                 levels = _luma(upright)
     except InputError:
         raise
-    except Exception as error:  # of decoders of many formats, without a common class
+    except Exception as error:  # decoders have no common class of errors
         raise InputError(f"{file}: not a picture that can be read ({shown(error)})") from error
     if shape is None or levels.size == (shape[1], shape[0]):
         return np.asarray(levels), coloured
@@ -150,10 +150,10 @@ def _grey(file: Path, shape: tuple[int, int] | None) -> tuple[np.ndarray, bool]:
 
 
 def _luma(picture: Any) -> Any:
-    """Return a picture of 8 grey bits a pixel."""
+    """Return a grey picture with 8 bits per pixel."""
     from PIL import Image
 
-    if picture.mode.startswith("I"):  # 16 bits: Pillow would cut what is above 255
+    if picture.mode.startswith("I"):  # 16 bits: Pillow would clip values above 255
         deep = np.asarray(picture).astype(np.float64)
         return Image.fromarray(np.rint(deep.clip(0, DEEP_WHITE) * WHITE / DEEP_WHITE).astype("u1"))
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:

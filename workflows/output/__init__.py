@@ -1,1 +1,1 @@
-"""Outputs of workflows: what they may take the place of, atomic files, printable names."""
+"""Outputs of workflows: rule of overwriting, atomic files, printable names."""

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and are checked before long work."""
+"""Atomic writing of files, and checks before long work."""
 
 import json
 from collections.abc import Mapping
@@ -28,16 +28,16 @@ __all__ = [
 
 
 def json_text(command: str, data: Mapping[str, Any]) -> str:
-    """Return JSON that names the command that wrote it, by which its next result replaces it."""
+    """Return JSON with its command as generator, so that the command may replace it later."""
     return json.dumps({GENERATOR: command, **json_data(dict(data))}, indent=2) + "\n"
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file; on an error what was there is kept.
+    """Write a text file; on an error an existing file is kept.
 
     Raises
     ------
     InputError
-        If it cannot be written.
+        If the file cannot be written.
     """
     atomic_write(path, text.encode())

@@ -1,4 +1,4 @@
-"""Outputs of workflows, each with what it may take the place of."""
+"""Outputs of workflows, each with the files that it may replace."""
 
 import os
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 DEMO_MARK = "demo.json"
-"""File in the folder results/ of a demo, by which its whole folder is known as a demo's."""
+"""File in results/ of a demo, which marks its whole folder as a demo."""
 _DEMO_STAGES = ("train", "evaluate", "export", "check", "verify", "report")
 
 
@@ -49,7 +49,7 @@ def run_outputs(
     *,
     overwrite: bool,
 ) -> list[Output]:
-    """Return the files that a run writes."""
+    """Return the outputs of a run."""
     found = {"trace_file": (trace_output, trace_file), "draws_file": (trace_output, draws_file)}
     found["profile_file"] = (profile_output, profile_file)
     return [
@@ -60,7 +60,7 @@ def run_outputs(
 
 
 def demo_output(folder: str | Path) -> Output:
-    """Return the output that is a demo's folder: an earlier demo's is replaced, nothing else."""
+    """Return the output for the folder of a demo; it may replace only an earlier demo."""
     results = [f"results/{name}" for name in (DEMO_MARK, *(f"{s}.json" for s in _DEMO_STAGES))]
     inside = [*results, "net.h5", *(f"run/{name}" for name in RUN_FILES)]
     inside += ["report/index.html", "report/report.json"]
@@ -71,7 +71,7 @@ def demo_output(folder: str | Path) -> Output:
 
 
 class Written:
-    """Which files of some outputs are written, seen from now on.
+    """Record of the files of some outputs that are written after its construction.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class Written:
         self._before = {file: _state(file) for file in files}
 
     def files(self) -> list[Path]:
-        """Return the files that are there and were not, or are others, when this was made."""
+        """Return the files that were created or changed since construction."""
         found = {file: _state(file) for file in self._before}
         return [file for file, state in found.items() if state not in (None, self._before[file])]
 

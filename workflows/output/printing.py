@@ -1,14 +1,14 @@
-"""Names of files and other text of a user's, printed safely on a terminal."""
+"""Safe printing of file names and other text of a user on a terminal."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 _names: dict[str, str] = {}
-"""Parts of paths with signs that do not print, each with what is printed in its place."""
+"""Parts of paths with unprintable characters, each with its escaped form."""
 
 
 def note_names(values: Iterable[object]) -> None:
-    """Take down the paths of a command, in which even a line break is part of a name."""
+    """Record the paths of a command, in which even a line break is part of a name."""
     _names.clear()
     for value in values:
         if isinstance(value, (list, tuple)):
@@ -20,14 +20,14 @@ def note_names(values: Iterable[object]) -> None:
 
 
 def escaped(text: str) -> str:
-    """Return text in which what does not print is escaped."""
+    """Return text with unprintable characters escaped."""
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
     )
 
 
 def printable(message: object) -> str:
-    """Return a message whose only signs that do not print are its own line breaks."""
+    """Return a message without unprintable characters except its line breaks."""
     text = str(message)
     if text.isprintable():
         return text

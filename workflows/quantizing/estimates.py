@@ -1,4 +1,4 @@
-"""Size of an export, told before it starts, and networks that no chip or file holds."""
+"""Log of the size of an export before it starts, and checks of its limits."""
 
 import logging
 
@@ -7,29 +7,29 @@ from ipvae.errors import InputError
 from ipvae.network.layers import MAX_NEURONS
 
 LARGE = 1024
-"""Neurons from which an export says its size first."""
+"""Number of neurons from which an export logs its size first."""
 WORD_BITS = 64
 
 log = logging.getLogger("ipvae")
 
 
 def announce_export(n_pixels: int, n_neurons: int, layout: str, weight_bits: int) -> None:
-    """Log synapses, file size and operations of a large export, and warn if no chip holds it.
+    """Log synapses, file size and operations of a large export; warn if no chip can hold it.
 
-    Operations do not depend on the machine, as seconds would: rounding solves for K weights of
-    each of K rows (2 K^3).
+    Operations, unlike seconds, do not depend on the machine. Rounding solves for K weights in each
+    of K rows (2 K^3).
 
     Parameters
     ----------
     n_pixels, n_neurons : int
         M and K.
-    layout : "recurrent" (K x K synapses), "error-units" (2 M K) or "feed-forward" (not told)
+    layout : "recurrent" (K x K synapses), "error-units" (2 M K) or "feed-forward" (not logged)
     weight_bits : int
 
     Raises
     ------
     InputError
-        If the file format has no place for so many neurons.
+        If the number of neurons exceeds the limit of the file format.
     """
     if n_neurons > MAX_NEURONS:
         raise InputError(

@@ -1,4 +1,4 @@
-"""A quantized model: the network, what was lost, and the file that was written."""
+"""Result of quantization: the network, its loss, and the file written."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ LAYER_COLUMNS = ["", "weights", "scale", "range", "clipped", "zero", "widest sum
 
 @dataclass(frozen=True, eq=False, repr=False)
 class QuantizationReport(Result):
-    """What a quantization did and what it lost, on the calibration images.
+    """Settings and loss of a quantization, on the calibration images.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class QuantizationReport(Result):
     check : CheckResult
         Limits of Loihi 2 and the proof that no variable overflows.
     checksum : str
-        Of the network's contents.
+        Checksum of the network.
     """
 
     options: ExportOptions
@@ -71,7 +71,7 @@ class QuantizationReport(Result):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Quantized(Result):
-    """An integer network with the report of its making.
+    """An integer network with the report of its quantization.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class Quantized(Result):
         return [("network", repr(self.network)), *self.report.rows()]
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON data: the report's figures with those of the code's weights."""
+        """Return JSON data: figures of the report and of the code's weights."""
         report, layer = self.report, self.network.layer
         of_code = next(facts["grids"] for facts in report.layers if facts["role"] == "code")
         grid = of_code.get("weight_rec") or of_code["weight"]
@@ -110,17 +110,17 @@ class Quantized(Result):
 
     @property
     def synapses(self) -> int:
-        """Synapses between neurons, of all layers."""
+        """Number of synapses between neurons in all layers."""
         grids = (facts["grids"].get("weight_rec") for facts in self.report.layers)
         return sum(grid["weights"] for grid in grids if grid)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> "SavedNetwork":
-        """Write the network file; as `network.save`, with a result that says what was written."""
+        """Write the network file as `network.save` does, and return a result with its path."""
         self.network.save(path, overwrite=overwrite)
         return SavedNetwork(str(path), self)
 
     def shown(self) -> list[Table | str]:
-        """Return tables of the float model against the network, and of the layers."""
+        """Return a table of float model and network, and a table of layers."""
         report = self.report
         rows = [
             [f"{name}, {x['step']} steps", f"{x[key]:{form}}", f"{y[key]:{form}}"]
@@ -156,7 +156,7 @@ class SavedNetwork(Result):
         return {"network": self.path, **self.quantized.to_json()}
 
     def shown(self) -> list[Table | str]:
-        """Return what was written and what it lost."""
+        """Return the path of the file and the loss of quantization."""
         made = self.quantized
         sizes = ", ".join(f"{f['neurons']} {f['role']}" for f in made.report.layers)
         first = (
@@ -167,7 +167,7 @@ class SavedNetwork(Result):
 
 
 def _layer_row(facts: dict) -> list[str]:
-    """One layer; its synapses where it has them, else its drive."""
+    """Row of one layer, with its synapses, or its drive for a layer without synapses."""
     grids = facts["grids"]
     grid = grids.get("weight_rec") or grids.get("weight")
     shown = ["", "", "", "", ""]

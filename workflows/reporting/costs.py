@@ -1,4 +1,4 @@
-"""Keys of a report that say what a run takes: counts, energies and times of an image."""
+"""Keys of a report for the cost of a run: counts, energies and times of an image."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -26,12 +26,12 @@ from ipvae.workflows.reporting.quality import spread
 from ipvae.workflows.reporting.request import ReportRequest
 
 OWN = " This machine's own was measured."
-"""Of a report's first line, where the kernel offers counters."""
+"""Sentence in the first line of a report if the kernel provides energy counters."""
 
 
 @dataclass
 class Costs:
-    """Tables of energy and time, and what is to be said of them."""
+    """Tables of energy and time, with notes on them."""
 
     energy: list[EnergyRow]
     times: list[TimeRow]
@@ -41,7 +41,7 @@ class Costs:
     measured: Measured | None = None
 
     def keys(self) -> dict[str, Any]:
-        """Keys `energy`, `time` and `energy_notes`, and `sanafe` where it was run."""
+        """Keys `energy`, `time` and `energy_notes`, and `sanafe` if it was run."""
         return {
             **({} if self.sanafe is None else {"sanafe": self.sanafe}),
             "energy": [row.as_dict() for row in self.energy],
@@ -50,12 +50,12 @@ class Costs:
         }
 
     def headline(self) -> dict[str, Any]:
-        """Figures of Loihi 2 that are shown first."""
+        """Main figures of Loihi 2."""
         return headline(self.energy, self.times, self.notes)
 
 
 def modelled(network: IntNetwork, activity: Activity) -> Costs:
-    """Every modelled energy and time of one image."""
+    """All modelled energies and times of one image."""
     work = work_of(network, activity)
     energy, times = model_table(network, work)
     return Costs(energy, times, left_out(work))
@@ -64,7 +64,7 @@ def modelled(network: IntNetwork, activity: Activity) -> Costs:
 def costs(
     request: ReportRequest, seen: Seen, activity: Activity, profile: ProfilerLog | None
 ) -> Costs:
-    """All energies and times: modelled, of this machine, of SANA-FE, and of a log."""
+    """All energies and times: modelled, measured on this machine, from SANA-FE, and from a log."""
     found = modelled(request.network, activity)
     machine = seen.machine.row(request.samples, processor_name())
     if machine is None:
@@ -80,7 +80,7 @@ def costs(
 
 
 def _add_simulated(costs: Costs, network: IntNetwork, spikes: Trace) -> None:
-    """Run the first images in SANA-FE, add its rows, and lay its counts beside ours."""
+    """Run the first images in SANA-FE, add its rows, and compare its counts."""
     from ipvae.energy.sanafe import simulate
 
     with stage("simulating in SANA-FE"):
@@ -99,9 +99,10 @@ def _add_simulated(costs: Costs, network: IntNetwork, spikes: Trace) -> None:
 
 
 def _add_log(costs: Costs, measured: Measured) -> None:
-    """Put what a log measured on Loihi 2 in the place of the modelled band.
+    """Replace the modelled Loihi 2 band by measurements in a log.
 
-    Where the log has energies, no modelled energy of Loihi 2 stays; times likewise.
+    If the log has energies, they replace all modelled energies of Loihi 2; the same holds for
+    times.
     """
     costs.status = measured.status + (OWN if costs.status.endswith(OWN) else "")
     costs.measured = measured
@@ -132,7 +133,7 @@ def details(request: ReportRequest, seen: Seen, activity: Activity) -> dict[str,
 
 
 def _by_image(network: IntNetwork, sums: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Mean, least, most and standard deviation (of the run's images, not of others) by count."""
+    """Mean, minimum, maximum and standard deviation over the images of the run, by count."""
     n = len(next(iter(sums.values())))
     every = {**sums, "drive_macs": np.full(n, network_drive_macs(network))}
     return {field.name: spread(every[field.name]) for field in fields(Counts)}

@@ -1,4 +1,4 @@
-"""Matplotlib, where something is to be drawn: absent, broken or misled, it is named before work."""
+"""Check before long work that matplotlib can be imported, if something is to be drawn."""
 
 import logging
 import os
@@ -8,11 +8,11 @@ from ipvae.errors import InputError
 from ipvae.network.io.hdf5_child import shown
 
 BACKEND = "MPLBACKEND"
-logging.getLogger("matplotlib").addHandler(logging.NullHandler())  # of folders for its cache
+logging.getLogger("matplotlib").addHandler(logging.NullHandler())  # about its cache folder
 
 
 def require_matplotlib(asked_by: str = "pictures") -> None:
-    """Raise InputError, which names what asks for it, if pictures cannot be drawn."""
+    """Raise InputError, with the name of the request, if pictures cannot be drawn."""
     try:
         import matplotlib  # noqa: F401  # pyright: ignore[reportUnusedImport]
     except Exception as error:
@@ -24,7 +24,7 @@ def require_matplotlib(asked_by: str = "pictures") -> None:
 
 
 def why(error: Exception, install: str) -> str:
-    """Return why a package that draws cannot be imported, and what to do."""
+    """Return the reason why a package for drawing cannot be imported, and a remedy."""
     backend = os.environ.get(BACKEND)
     if backend and repr(backend) in str(error):
         return f"({BACKEND} is '{shown(backend)}', which it does not know); unset {BACKEND}"

@@ -1,4 +1,4 @@
-"""JSON data of a report, and the arrays behind its pictures."""
+"""JSON data of a report, and data of its figures."""
 
 import os
 import platform
@@ -33,7 +33,7 @@ EPOCH = "SOURCE_DATE_EPOCH"
 def made(
     request: ReportRequest, profile: ProfilerLog | None, commands: Mapping[str, str]
 ) -> tuple[dict[str, Any], FigureData]:
-    """Run a report, once for each seed: its keys, and the arrays behind its pictures."""
+    """Run a report, once for each seed, and return its keys and data of its figures."""
     described = {
         "command": commands["command"],
         "verify": commands["verify"],
@@ -68,13 +68,13 @@ def made(
 
 
 def _over_seeds(request: ReportRequest, first: Totals) -> dict[str, Any]:
-    """Counts, quality, energies and times of every seed: means, and deviations as `<key>_sd`."""
+    """Means over seeds of counts, quality, energies and times; `<key>_sd` are deviations."""
     runs = [first, *(observed(request, [], seed)[0] for seed in request.seeds[1:])]
     return {"seeds": list(request.seeds), **mean_over_seeds([_of_run(request, r) for r in runs])}
 
 
 def _of_run(request: ReportRequest, totals: Totals) -> dict[str, Any]:
-    """What several seeds are compared by."""
+    """Keys that are averaged over seeds."""
     activity = activity_of(request.network, totals)
     cost = modelled(request.network, activity)
     names = ("model", "kind", "part", "chip", "low_j", "high_j", "low_s", "high_s")
@@ -100,13 +100,13 @@ def _versions() -> dict[str, Any]:
 
 
 def _made() -> str:
-    """Date of the report: today's (UTC), or the one in the environment, for the same bytes."""
+    """Date of the report: today (UTC), or from the environment for reproducible bytes."""
     epoch = os.environ.get(EPOCH)
     return datetime.now(timezone.utc).date().isoformat() if epoch is None else _date(epoch)
 
 
 def _date(epoch: str) -> str:
-    """ISO date and time of a number of seconds since 1970."""
+    """ISO date and time from seconds since 1970."""
     try:
         return datetime.fromtimestamp(int(epoch), timezone.utc).isoformat()
     except (ValueError, OverflowError, OSError) as error:

@@ -1,4 +1,4 @@
-"""The one run of a report, and what observers saw of it."""
+"""Single run of a report, with the results of observers."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ from ipvae.workflows.running.backends import run_backend
 from ipvae.workflows.verify import VerifyResult, compared
 
 CURVE_IMAGES = 1024
-"""Images behind the curve, at most: their counts are held in memory at every step of it."""
+"""Maximum number of images of the curve; their counts at all its steps are in memory."""
 RASTER_STEPS = 512
 VERIFIED_IMAGES, VERIFIED_STEPS = 2, 16
 SANAFE_IMAGES = 4
@@ -39,24 +39,24 @@ log = logging.getLogger("ipvae")
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What is known of the run.
+    """Recorded data of the run.
 
     Attributes
     ----------
     totals : Totals
     counts : RunCounts
-        By step, image and core.
+        Counts by step, image and core.
     placement : Placement or LimitCheck
         Cores of `counts`.
     by_step : dict of step -> (n, K) int32
-        What the code of the first images sent at the steps of the curve.
+        Counts of the code for the first images, at the steps of the curve.
     raster : (rows, K) int32
-        What the code sent for the first image, the first steps.
+        Counts of the code for the first image, in the first rows.
     verified : VerifyResult or None
     spikes : Trace or None
-        Of the first images: what every layer sent, for SANA-FE.
+        Output of every layer for the first images, for SANA-FE.
     machine : Meter
-        Energy that this machine took for the run, observers included.
+        Energy that this machine used for the run, including observers.
     """
 
     totals: Totals
@@ -70,7 +70,7 @@ class Seen:
 
 
 def doubled(last: int) -> list[int]:
-    """1, 2, 4, ... and the last step."""
+    """Steps 1, 2, 4, ... and the last step."""
     return sorted({*(2**n for n in range(last.bit_length())), last})
 
 
@@ -80,7 +80,7 @@ def run_once(request: ReportRequest) -> Seen:
     Raises
     ------
     BackendError, HungBackendError
-        If this machine does not have a backend, or it stops answering.
+        If a backend is not available on this machine, or it stops responding.
     """
     others = _run_others(request)
     network, code, steps = request.network, request.network.code, request.steps
@@ -122,11 +122,11 @@ def run_once(request: ReportRequest) -> Seen:
 def observed(
     request: ReportRequest, observers: Sequence[Observer[Any]], seed: int | None = None
 ) -> tuple[Totals, list[Any]]:
-    """Run all images and show every row to observers, here or on a cluster.
+    """Run all images and pass every row to observers, here or on a cluster.
 
     Returns
     -------
-    Totals, and what each observer found
+    Totals, and the result of each observer
     """
     network, pixels, steps = request.network, request.images.pixels, request.steps
     seed = request.seed if seed is None else seed
@@ -145,7 +145,7 @@ def observed(
 
 @dataclass(frozen=True, eq=False)
 class _Observing:
-    """What is done with each shard."""
+    """Function that runs each shard with observers."""
 
     network: IntNetwork
     steps: int
@@ -153,7 +153,7 @@ class _Observing:
     observers: tuple[Observer[Any], ...]
 
     def __call__(self, shard: Shard, progress: Advance | None = None) -> tuple[Totals, list[Any]]:
-        emulator = Emulator(self.network, threads=1)  # a worker for each processor
+        emulator = Emulator(self.network, threads=1)  # each processor has a worker
         return observe(
             emulator,
             shard.pixels,
@@ -167,9 +167,9 @@ class _Observing:
 
 @contextmanager
 def this_machine(scheduler: str | None) -> Iterator[Meter]:
-    """Watch the energy counters of this machine while the emulator runs.
+    """Read the energy counters of this machine while the emulator runs.
 
-    Where the run is on a cluster its energy is not this machine's, and none is given.
+    A run on a remote cluster has no energy, since other machines do the work.
     """
     with metered() as meter:
         yield meter
@@ -178,7 +178,7 @@ def this_machine(scheduler: str | None) -> Iterator[Meter]:
 
 
 def _run_others(request: ReportRequest) -> list[Trace]:
-    """Traces of the first images, of the backends that the emulator is compared with."""
+    """Traces of the first images on the backends to compare with the emulator."""
     pixels, steps = request.images.pixels[:VERIFIED_IMAGES], min(request.steps, VERIFIED_STEPS)
     traces = []
     for name in request.verify:
@@ -193,7 +193,7 @@ def _compared(request: ReportRequest, ours: Trace, others: list[Trace]) -> Verif
 
 
 def _by_step(samples: list[Sample], code: str, steps: list[int]) -> dict[int, np.ndarray]:
-    """What the code of each image sent, by step: (N, K) int32."""
+    """Counts of the code for each image, by step: (N, K) int32."""
     return {
         step: np.stack([sample[code]["z"][i] for sample in samples]) for i, step in enumerate(steps)
     }

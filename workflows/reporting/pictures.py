@@ -1,4 +1,4 @@
-"""Pictures of a model or a network: dictionary, reconstructions, convergence, samples."""
+"""Pictures of a model or network: dictionary, reconstructions, convergence, samples."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,34 +23,34 @@ if TYPE_CHECKING:
     from ipvae.train.datasets.images import Images
 
 IMAGES = 256
-"""Images behind the usage of the dictionary and the curve, at most."""
+"""Maximum number of images for dictionary usage and the curve."""
 COLUMNS = 8
 ROWS = (1, 4, 16, 64)
-"""Steps whose reconstructions are shown, besides the last."""
+"""Steps whose reconstructions are shown, in addition to the last."""
 SAMPLES = 32
 PICTURES = ("dictionary", "reconstructions", "convergence", "samples")
 FILES = (*(f"{name}.png" for name in PICTURES), "training.png")
 LEAST_STEPS = 256
-"""How far pictures of a training go at least, to show what comes after the steps it unrolled."""
+"""Minimum number of steps in pictures of a training, to cover more than the unrolled steps."""
 MOST_BYTES = 2**26
-"""Of RUN/metrics.jsonl."""
+"""Maximum size of RUN/metrics.jsonl."""
 FOLDER = "pictures"
-"""Of a training, in RUN."""
+"""Folder for pictures of a training, in RUN."""
 PICTURES_OF_RUN = tuple(f"{FOLDER}/{name}" for name in FILES)
 
 
 def require_pictures(folder: Path, inputs: Mapping[str, object] | None = None) -> None:
-    """Make sure, before long work, that pictures can be drawn and written to a folder.
+    """Check, before long work, that pictures can be drawn and written to a folder.
 
     Parameters
     ----------
-    folder : it is made when they are drawn
-    inputs : by name, see `ipvae.outputs.require_outputs`
+    folder : created when pictures are drawn
+    inputs : inputs by name, see `ipvae.outputs.require_outputs`
 
     Raises
     ------
     InputError
-        If not, or other files have the names of the pictures.
+        If pictures cannot be drawn or written, or would replace other files.
     """
     require_matplotlib()
     require_outputs([pictures_output(folder, FILES)], inputs)
@@ -62,7 +62,7 @@ def drawn_steps(last: int) -> list[int]:
 
 
 def _row_steps(last: int) -> list[int]:
-    """Steps whose reconstructions are shown."""
+    """Steps of the shown reconstructions."""
     return sorted({*(t for t in ROWS if t < last), last})
 
 
@@ -74,16 +74,16 @@ def draw_pictures(
     seed: int,
     counts: Mapping[int, np.ndarray] | None = None,
 ) -> list[Path]:
-    """Draw dictionary, reconstructions, convergence, samples; and training, where figures are.
+    """Draw dictionary, reconstructions, convergence and samples; training if there are metrics.
 
     Parameters
     ----------
-    folder : made where it is not there
+    folder : created if it does not exist
     of : model or network
-    pixels : (N, M) test images; the first are taken
-    last : number of steps to go to
-    seed : of all draws
-    counts : codes (N, K) of the same images by step, for all of `drawn_steps`, where they are known
+    pixels : (N, M) test images, of which the first are used
+    last : last step
+    seed : of all random draws
+    counts : codes (N, K) of the same images by step, for all of `drawn_steps`, if known
 
     Returns
     -------
@@ -92,7 +92,7 @@ def draw_pictures(
     Raises
     ------
     InputError
-        If the model cannot be drawn or a file not be written.
+        If the model cannot be drawn or a file cannot be written.
     """
     from ipvae.report.pictures.curves import convergence
     from ipvae.report.pictures.reconstructions import reconstructions
@@ -118,9 +118,9 @@ def draw_pictures(
 def draw_run(
     out: Path, images: "Images", config: "TrainConfig", epoch: int, *, tensorboard: bool
 ) -> list[Path]:
-    """Draw a model that was just trained into OUT/pictures/, and show that on TensorBoard too.
+    """Draw pictures of a newly trained model to OUT/pictures/, and optionally to TensorBoard.
 
-    That it can be written was seen to before the training, by `require_pictures`.
+    `require_pictures` checked before the training that the folder can be written.
     """
     from ipvae.report.pictures.canvas import read_rgb
     from ipvae.train.run.metrics_log import add_pictures
@@ -135,12 +135,12 @@ def draw_run(
 
 
 def draw_training(folder: Path, metrics: Path, name: str) -> list[Path]:
-    """Draw training curves from RUN/metrics.jsonl; nothing where it is not there or is empty.
+    """Draw training curves from RUN/metrics.jsonl, unless the file is missing or empty.
 
     Raises
     ------
     InputError
-        If a line of the file is no JSON object.
+        If a line of the file is not a JSON object.
     """
     from ipvae.report.pictures.curves import training
 
@@ -159,7 +159,7 @@ def draw_training(folder: Path, metrics: Path, name: str) -> list[Path]:
 
 
 def spaced(last: int) -> list[int]:
-    """Whole numbers from 1 to `last`, two an octave."""
+    """Integers from 1 to `last`, two per octave."""
     halves = range(int(2 * np.log2(last)) + 1)
     return sorted({*(round(2 ** (n / 2)) for n in halves), last} - {0})
 

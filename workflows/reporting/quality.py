@@ -1,4 +1,4 @@
-"""Keys of a report that say how good the network is, and the arrays behind its pictures."""
+"""Keys of a report for the quality of the network, and data of its figures."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ from ipvae.workflows.reporting.pictures import spaced
 from ipvae.workflows.reporting.request import ReportRequest
 
 SHOWN = 8
-"""Images whose reconstructions are shown."""
+"""Number of images whose reconstructions are shown."""
 
 
 def run_quality(request: ReportRequest, totals: Totals) -> dict[str, float]:
@@ -51,7 +51,7 @@ def quality_keys(request: ReportRequest, seen: Seen) -> dict[str, Any]:
 
 
 def quality_by_image(request: ReportRequest, totals: Totals) -> dict[str, dict[str, float]]:
-    """Mean, least, most and standard deviation of each figure of merit over the images."""
+    """Mean, minimum, maximum and standard deviation of each figure of merit over images."""
     network = request.network
     z = totals.layers[network.code].z
     each = quality_of_each(request.real, z, network.decoder)
@@ -59,7 +59,7 @@ def quality_by_image(request: ReportRequest, totals: Totals) -> dict[str, dict[s
 
 
 def spread(values: np.ndarray) -> dict[str, float]:
-    """Return `mean`, `min`, `max` and `sd` (divided by their number); nan of no value."""
+    """Return `mean`, `min`, `max` and `sd` (divided by n, not n - 1); nan without values."""
     if not len(values):
         return dict.fromkeys(("mean", "min", "max", "sd"), float("nan"))
     total = values.sum()
@@ -81,7 +81,7 @@ def stop_point(points: list[dict]) -> dict | None:
 
 
 def ink(request: ReportRequest, seen: Seen) -> FigureData:
-    """Arrays behind the pictures."""
+    """Data of the figures."""
     network = request.network
     return FigureData(
         shape=network.input.shape,
@@ -95,7 +95,7 @@ def ink(request: ReportRequest, seen: Seen) -> FigureData:
 
 
 def _read_outs(request: ReportRequest, by_step: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
-    """Reconstructions of the images that are shown, after each number of steps that is shown."""
+    """Reconstructions of the shown images at the shown steps."""
     decoder = request.network.decoder.T
     return {
         step: by_step[step][:SHOWN].astype(np.float32) @ decoder for step in doubled(request.steps)
@@ -103,7 +103,7 @@ def _read_outs(request: ReportRequest, by_step: Mapping[int, np.ndarray]) -> dic
 
 
 def _reconstructions(request: ReportRequest, seen: Seen) -> list[dict[str, Any]]:
-    """R2 of each image that is shown, after each number of steps that is shown."""
+    """R2 of each shown image at the shown steps."""
     images = request.real[:SHOWN]
     return [
         {"step": step, "r2": [r2(images[i : i + 1], x[i : i + 1]) for i in range(len(images))]}
@@ -112,6 +112,6 @@ def _reconstructions(request: ReportRequest, seen: Seen) -> list[dict[str, Any]]
 
 
 def _checked(network: IntNetwork) -> dict[str, Any]:
-    """As `ipvae check` says it, with a margin for each limit."""
+    """Result of `ipvae check`, with a margin for each limit."""
     found = check(network)
     return {**found.as_dict(), "limits": [limit(line) for line in found.lines]}

@@ -1,4 +1,4 @@
-"""What a report is asked for."""
+"""Request for a report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,26 +18,26 @@ REFERENCE = "emulator"
 
 @dataclass(frozen=True, eq=False)
 class ReportRequest:
-    """A network, its images and how they are run.
+    """A network, its images and the settings of their run.
 
     Attributes
     ----------
     name : str
-        Of the network: its path, or what stands for one.
+        Path of the network, or a name in place of one.
     network : IntNetwork
     images : LabelledImages
     source : str
-        Where the images come from.
+        Source of the images, as text.
     steps : int
         Updates of each image (T).
     seeds : tuple of int
-        Of all draws; the first is the report's own.
+        Seeds of all random draws; the report covers the first.
     scheduler : str or None
-        Dask cluster, as of `ipvae.workflows.cluster.totals`.
+        Dask cluster, as for `ipvae.workflows.cluster.totals`.
     verify : tuple of str
         Backends to compare with the emulator.
     sanafe : bool
-        Whether SANA-FE simulates the first images.
+        Whether to simulate the first images in SANA-FE.
     """
 
     name: str
@@ -52,7 +52,7 @@ class ReportRequest:
 
     @property
     def seed(self) -> int:
-        """Seed of the report's own run."""
+        """Seed of the run that the report covers."""
         return self.seeds[0]
 
     @property
@@ -67,7 +67,7 @@ class ReportRequest:
 
 
 def source_text(path: str | Path | None, images: ImagesLike, data_dir: str | Path | None) -> str:
-    """Where the images of a report come from."""
+    """Source of the images of a report, as text."""
     if isinstance(images, (str, Path)):
         return f"the images in {images}"
     if images is not None:
@@ -78,12 +78,12 @@ def source_text(path: str | Path | None, images: ImagesLike, data_dir: str | Pat
 
 
 def other_backends(verify: str | Sequence[str]) -> tuple[str, ...]:
-    """Backends to compare the emulator with, each once; none if not asked for.
+    """Return the backends to compare with the emulator, without repetition; empty if none.
 
     Raises
     ------
     InputError
-        If a name is unknown, or there is nothing to compare the emulator with.
+        If a name is unknown, or no backend other than the emulator is named.
     """
     given = verify.split(",") if isinstance(verify, str) else verify
     names = [name.strip() for name in given]
@@ -104,7 +104,7 @@ def chosen_seeds(seed: int, seeds: Sequence[int] | None) -> tuple[int, ...]:
     Raises
     ------
     InputError
-        If there is none, or one appears twice.
+        If there is no seed, or one is repeated.
     """
     if seeds is None:
         return (seed,)

@@ -1,4 +1,4 @@
-"""What a report shows on a terminal: verdicts and tables of its JSON data."""
+"""Text of a report for a terminal: verdicts and tables from its JSON data."""
 
 from collections.abc import Mapping
 from itertools import zip_longest
@@ -18,7 +18,7 @@ LAYER_COLUMNS = {
     "random_words": "random words",
     "drive_macs": "drive MACs",
 }
-"""Columns of the table by layer, and their heads."""
+"""Columns of the table of layers, and their headings."""
 
 MEASURED_COLUMNS = ("found", "modelled", "ratio")
 
@@ -41,7 +41,7 @@ def screen(result: Mapping[str, Any]) -> list[Table | str]:
 
 
 def _over_seeds(found: Mapping[str, Any] | None) -> list[str]:
-    """One line, where a report has several seeds."""
+    """One line for a report with several seeds."""
     if found is None:
         return []
     merit, counts = found["quality"], found["counts"]
@@ -61,7 +61,7 @@ def _over_seeds(found: Mapping[str, Any] | None) -> list[str]:
 
 
 def _details(result: Mapping[str, Any]) -> list[Table | str]:
-    """Show the layers, and one line of the busiest core."""
+    """Table of the layers, and one line on the most loaded core."""
     rows = [
         [f"{layer['layer']} {layer['role']}", *(_number(layer[key]) for key in LAYER_COLUMNS)]
         for layer in result["layers"]
@@ -86,7 +86,7 @@ def _busiest(cores: Mapping[str, Any]) -> str:
 
 
 def _energies(result: Mapping[str, Any]) -> list[Table | str]:
-    """Show energies with their times, and what is to be said of them."""
+    """Table of energies with times, and notes on them."""
     names = ("model", "chip", "kind")
     times = {tuple(row[name] for name in names): _time(row) for row in result["time"]}
     alone = dict(times)
@@ -123,7 +123,7 @@ def _simulated(found: Mapping[str, Any]) -> str:
 
 
 def _measured(found: Mapping[str, Any] | None) -> list[Table | str]:
-    """Show a log beside our figures; nothing where there is no log."""
+    """Comparison of a log with modelled figures; empty without a log."""
     if found is None:
         return []
     rows = [

@@ -1,4 +1,4 @@
-"""Backends by name; each runs images and gives a trace."""
+"""Backends by name; each runs images and returns a trace."""
 
 import logging
 
@@ -12,7 +12,7 @@ from ipvae.network.traces.trace import Trace
 
 BACKENDS = ("emulator", "lava", "lava-stock", "loihi2")
 LAVA = {"lava": "event-driven", "lava-stock": "stock"}
-"""Lava's CPU simulator, by the model of Lava's Dense: ours, or Lava's own."""
+"""Lava's CPU simulator, with the Dense model of ipvae or of Lava."""
 
 __all__ = ["BACKENDS", "TIMEOUT_SECONDS", "require_known", "run_backend"]
 
@@ -20,7 +20,7 @@ log = logging.getLogger("ipvae")
 
 
 def require_known(name: str) -> None:
-    """Raise InputError unless the backend's name is one of ours."""
+    """Raise InputError unless the name is a backend of ipvae."""
     if name not in BACKENDS:
         raise InputError(f"backend: found '{name}', allowed {', '.join(BACKENDS)}")
 
@@ -46,21 +46,21 @@ def run_backend(
     n_steps : int
     seed : int
     draws : (N, n_steps + 1, K) int, optional
-        Counts that are replayed instead of sampled.
+        Counts to replay instead of sampling.
     record : Record
     hold : int, optional
-        Updates that each frame of a stream drives.
+        Updates of each frame of a stream.
     timeout : float, seconds
-        Of Lava's backends: longest time without a sign of life.
+        For Lava's backends: longest time without a response.
 
     Raises
     ------
     InputError
-        If the backend is unknown, or cannot do what is asked.
+        If the backend is unknown, or does not support the request.
     BackendError
-        If this machine does not have it.
+        If the backend is not available on this machine.
     HungBackendError
-        If it stops answering.
+        If the backend stops responding.
     """
     require_known(name)
     if name == "emulator":

@@ -1,4 +1,4 @@
-"""One run of a network: on the emulator or another backend, counted and recorded."""
+"""Run of a network on the emulator or another backend, with counts and recording."""
 
 import logging
 import time
@@ -24,13 +24,13 @@ log = logging.getLogger("ipvae")
 
 @dataclass(frozen=True)
 class Files:
-    """Where a trace, and the code's counts alone, are written; None for nowhere."""
+    """Files for a trace and for the code's counts alone; None for no file."""
 
     trace: Path | None
     draws: Path | None
 
     def write(self, network: IntNetwork, trace: Trace) -> None:
-        """Write what another backend recorded."""
+        """Write the trace of another backend."""
         if self.trace is not None:
             write_trace(self.trace, trace)
         if self.draws is not None:
@@ -39,7 +39,7 @@ class Files:
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """Images (N, M), or streams (N, frames, M) with `frame_steps`, and how they are run."""
+    """Settings of a run, with images (N, M), or streams (N, frames, M) with `frame_steps`."""
 
     network: IntNetwork
     pixels: np.ndarray
@@ -49,13 +49,13 @@ class Job:
     frame_steps: int | None = None
 
     def emulate(self, keep_steps: Sequence[int] = ()) -> tuple[float, Totals]:
-        """Run on the emulator without a trace: seconds of the engine alone, and totals."""
+        """Run on the emulator without a trace; return seconds of the engine alone, and totals."""
         from ipvae.emulator import Emulator
 
         emulator = Emulator(self.network, tell=log.info)
         pixels, n = self.pixels, len(self.pixels)
         with stage(f"running {n} images for {self.steps} steps on emulator", n) as advance:
-            # A first step loads the kernels, or compiles them, outside of what is timed.
+            # The first step loads or compiles the kernels, before timing starts.
             first = pixels[:1] if self.frame_steps is None else pixels[:1, 0]
             emulator.totals(first, 1, self.seed)
             start = time.perf_counter()
@@ -71,7 +71,7 @@ class Job:
             return time.perf_counter() - start, totals
 
     def record_to(self, files: Files, record: Record | None) -> Trace | None:
-        """Run on the emulator again and record: to files as it goes, or into memory."""
+        """Run on the emulator again and record to files during the run, or to memory."""
         if files.trace is not None:
             self.write(files.trace, record or EVERYTHING)
         if files.draws is not None:
@@ -91,7 +91,7 @@ class Job:
             )
 
     def write(self, path: Path, record: Record) -> None:
-        """Run on the emulator and write a trace; memory holds some rows of some images."""
+        """Run on the emulator and write a trace; only some rows of some images are in memory."""
         from ipvae.emulator import run_to_file
 
         with stage(f"writing {path}", len(self.pixels)) as advance:
@@ -108,7 +108,7 @@ class Job:
             )
 
     def simulate(self, backend: str, record: Record, timeout: float) -> tuple[float, Trace]:
-        """Run on another backend: seconds, and the trace."""
+        """Run on another backend; return seconds and the trace."""
         start = time.perf_counter()
         with stage(f"running {len(self.pixels)} images for {self.steps} steps on {backend}"):
             trace = run_backend(
@@ -125,12 +125,12 @@ class Job:
         return time.perf_counter() - start, trace
 
     def totals_of(self, trace: Trace, keep_steps: Sequence[int] = ()) -> Totals:
-        """Totals of a trace of everything that another backend recorded."""
+        """Totals of a complete trace of another backend."""
         drives = stream_drives(self.network, self.pixels, self.steps, self.frame_steps)
         return trace_totals(self.network, trace, drives, keep_steps)
 
     def measure(self, path: Path) -> None:
-        """Measure a board's time and energy on the first image, and write them."""
+        """Measure time and energy of a board on the first image, and write them."""
         from ipvae.lava_procs.board.profile import measure, write_profile
 
         with stage("measuring time and energy"):
@@ -139,5 +139,5 @@ class Job:
 
 
 def draws_alone(network: IntNetwork) -> Record:
-    """Return the record of the code's counts, which can be replayed."""
+    """Return the record of the code's counts, for a later replay."""
     return Record(variables=("z",), layers=(network.code,))

@@ -1,4 +1,4 @@
-"""The part of a run that a trace holds."""
+"""Selection of the recorded part of a run."""
 
 from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
@@ -14,22 +14,22 @@ def record_of(
     layers: str | None = None,
     neurons: str | None = None,
 ) -> Record:
-    """Return the record that lists in text choose, for `ipvae.run(record=)`.
+    """Return the record selected by lists in text form, for `ipvae.run(record=)`.
 
     Parameters
     ----------
     network : IntNetwork
     variables, layers : str, optional
-        Names that commas part: 'u,z', '1,3'; all without.
+        Comma-separated names: 'u,z', '1,3'; all by default.
     every : int
         Steps 0, every, 2 * every, ... are recorded.
     neurons : str, optional
-        Neurons of the code: '0-15,40'; all without.
+        Neurons of the code: '0-15,40'; all by default.
 
     Raises
     ------
     InputError
-        If the network has not what they name.
+        If the network does not have these variables, layers or neurons.
     """
     if variables is None and every == 1 and layers is None and neurons is None:
         return EVERYTHING

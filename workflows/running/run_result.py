@@ -1,4 +1,4 @@
-"""What a run gave."""
+"""Result of a run."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,27 +19,27 @@ COUNTED = ("spikes", "zeros", "saturations", "saturations_by_variable")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RunResult(Result):
-    """What a run gave.
+    """Result of a run.
 
     Attributes
     ----------
     backend : str
     images, steps, frames, seed : int
-        Images or streams, updates of each after step 0 (T), frames of a stream (1 of an image),
-        seed of all draws.
+        Images or streams, updates of each after step 0 (T), frames of a stream (1 for an image),
+        seed of all random draws.
     replayed : bool
         Whether counts were replayed instead of sampled.
     seconds : float
-        Wall time of the run; compiling of kernels is not included.
+        Wall time of the run, without compilation of kernels.
     totals : Totals or None
         Messages, spikes, saturations and last row of each layer, summed over images and steps;
-        None where a backend recorded part of its variables only.
+        None if a backend recorded only some variables.
     trace : Trace or None
-        What was recorded; None with `record="totals"`.
+        Recorded trace; None with `record="totals"`.
     outputs : dict of layer -> (N, n) int32
-        What the code and the read-outs sent in the last row.
+        Output of the code and the read-outs in the last row.
     code : str
-        Number of the layer whose counts stand for the image.
+        Number of the code layer, whose counts represent the image.
     """
 
     backend: str
@@ -56,12 +56,12 @@ class RunResult(Result):
 
     @property
     def image_steps_per_second(self) -> float:
-        """Rows 0..T of all images, for each second."""
+        """Rows 0..T of all images per second."""
         return self.images * (self.steps + 1) / self.seconds
 
     @property
     def activity(self) -> dict[str, Any]:
-        """Spikes, part of zeros and saturations of the run; empty where it was not counted."""
+        """Spikes, fraction of zeros and saturations of the run; empty without totals."""
         if self.totals is None:
             return {}
         code = self.totals.layers[self.code]
@@ -88,7 +88,7 @@ class RunResult(Result):
         return found
 
     def shown(self, network: str = "run") -> list[Table | str]:
-        """Return the run's extent, its speed, and what was counted."""
+        """Return size, speed and counts of the run."""
         rows = [
             ["images x steps", f"{self.images} x {self.steps}"],
             ["time", f"{self.seconds:.2f} s, {self.image_steps_per_second:.0f} image-steps/s"],
@@ -105,7 +105,7 @@ class RunResult(Result):
         return [Table(f"{network} on {self.backend}", ["", ""], rows)]
 
     def plot(self) -> "Figure":
-        """Return a raster of what the code sent for the first image; it needs matplotlib.
+        """Return a raster of the code's counts for the first image; it needs matplotlib.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Images that stop alone, once a figure of theirs has settled."""
+"""Early stopping of each image, once a figure of merit has converged."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from ipvae.emulator import Emulator, Stopped, StopRule
 
 TOLERANCES = {"r2": 0.002, "free-energy": 0.005}
-"""Rules, and the change that counts as none: of R2, and as a share of the free energy."""
+"""Rules, and the tolerated change: absolute for R2, relative for the free energy."""
 
 
 @dataclass(frozen=True)
 class StopChoice:
-    """A rule that a user chose.
+    """Rule of early stopping that the user chose.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class StopChoice:
     tolerance: float
 
     def rule(self, network: IntNetwork, pixels: np.ndarray) -> "StopRule":
-        """Rule for a run of these images."""
+        """Return the rule for a run of these images."""
         from ipvae.emulator import StopRule
 
         if self.figure == "r2":
@@ -48,7 +48,7 @@ class StopChoice:
         first_image: int = 0,
         progress: Advance | None = None,
     ) -> "Stopped":
-        """Run images until each has settled, or for `budget` updates."""
+        """Run images until each has converged, or for `budget` updates."""
         from ipvae.emulator import run_until_settled
 
         rule = self.rule(emulator.network, pixels)
@@ -58,7 +58,7 @@ class StopChoice:
 def stop_choice(
     stop: str | None, tolerance: float | None, others: dict[str, bool]
 ) -> StopChoice | None:
-    """Check a choice; `others` says which arguments that do not go with `stop` were given."""
+    """Check a choice; `others` are given arguments that exclude `stop`."""
     if stop is None:
         if tolerance is not None:
             raise InputError("tolerance: belongs to stop=; give both or neither")
@@ -76,7 +76,7 @@ def stop_choice(
 
 
 def stop_figures(network: IntNetwork, choice: StopChoice, found: "Stopped") -> dict[str, Any]:
-    """Return JSON data: steps that images took, and what they cost."""
+    """Return JSON data: steps of the images, and their cost."""
     steps = found.steps
     rule = choice.rule(network, network.test_images[:0])
     return {

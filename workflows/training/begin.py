@@ -1,4 +1,4 @@
-"""The state that a training begins or goes on with, and its images; refusals before long work."""
+"""Initial or resumed state of a training, and its images; checks before long work."""
 
 import os
 from pathlib import Path
@@ -31,17 +31,17 @@ from ipvae.workflows.training.request import TrainingRequest
 
 
 def fresh(request: TrainingRequest, processes: int, *, first: bool) -> tuple[ResumeState, Images]:
-    """Begin a training, unless that would destroy an unfinished one.
+    """Start a training, unless it would overwrite an unfinished one.
 
     Parameters
     ----------
-    processes : number of those that train together
-    first : whether this is the first of them, which writes
+    processes : number of processes that train together
+    first : whether this is the first process, which writes
 
     Raises
     ------
     InputError, TrainingError
-        If something cannot be as it is asked for; nothing is written.
+        If the request cannot be fulfilled; nothing is written.
     """
     settings = _settings(request)
     _require_data(request, settings)
@@ -66,7 +66,7 @@ def fresh(request: TrainingRequest, processes: int, *, first: bool) -> tuple[Res
 
 
 def _settings(request: TrainingRequest) -> dict[str, Any]:
-    """Settings that were given; data, kind and neurons may come from the weights to begin with."""
+    """Given settings; data, kind and neurons may come from the initial weights."""
     settings = dict(request.settings)
     if settings.get("preset") is None and request.init_from is not None:
         nature = nature_of(request.init_from)
@@ -101,7 +101,7 @@ def _config(settings: dict[str, Any], images: Images | None) -> TrainConfig:
 def _begun_with(
     request: TrainingRequest, config: TrainConfig, images: Images
 ) -> tuple[TrainState, str]:
-    """First state of a training that begins with given weights, and their digest."""
+    """Initial state of a training from given weights, and their digest."""
     source = request.init_from
     assert source is not None
     path = source if isinstance(source, Path) else "the model"
@@ -124,12 +124,12 @@ def _begun_with(
 def continued(
     request: TrainingRequest, processes: int
 ) -> tuple[ResumeState, Images] | tuple[None, None]:
-    """Take up the training in a folder; nothing if it is complete.
+    """Resume the training in a folder; return None if it is complete.
 
     Raises
     ------
     InputError, TrainingError
-        If there is none, or it differs from what is asked for.
+        If there is no training, or it differs from the request.
     """
     out = request.out
     assert out is not None
@@ -151,7 +151,7 @@ def continued(
 
 
 def _require_same_place(request: TrainingRequest, begun: ResumeState, processes: int) -> None:
-    """Refuse another number of processes or another device than the training has."""
+    """Raise an error if the number of processes or the device differs from the training."""
     out, there = request.out, begun.options.get("processes", 1)
     if processes != there:
         raise InputError(
@@ -174,7 +174,7 @@ def _require_same_place(request: TrainingRequest, begun: ResumeState, processes:
 
 
 def _images_again(request: TrainingRequest, begun: ResumeState) -> Images:
-    """Images of a training that was begun: those given, or read again from where they were."""
+    """Images of a resumed training: given ones, or read again from their source."""
     config, options = begun.config, begun.options
     if config.preset != ARRAYS:
         if request.images is not None:

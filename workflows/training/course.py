@@ -1,4 +1,4 @@
-"""The course of a training: steps, what is kept of it, and its end."""
+"""Execution of a training: steps, saved state and result."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -23,13 +23,13 @@ from ipvae.workflows.reporting.pictures import FOLDER, PICTURES_OF_RUN, draw_run
 from ipvae.workflows.training.result import Trained
 
 Stop = AbstractContextManager[Callable[[], bool]]
-"""Entered for the time that a training can be stopped; tells whether it should be."""
+"""Context in which a training can be stopped; it yields a function that returns whether to stop."""
 
 log = logging.getLogger("ipvae")
 
 
 def help_on(begun: ResumeState, images: Images, team: ProcessGroup, stop: Stop) -> Trained:
-    """Take this process's part of each batch; the first process saves and shows."""
+    """Process this worker's part of each batch; the first process saves and reports."""
     with stop:
         model, history = _fit(begun, images, team)
     return Trained(model, None, history, first=False)
@@ -38,14 +38,14 @@ def help_on(begun: ResumeState, images: Images, team: ProcessGroup, stop: Stop) 
 def train_on(
     begun: ResumeState, images: Images, team: ProcessGroup, out: Path | None, stop: Stop
 ) -> Trained:
-    """Train to the end, and save the model where a folder is given.
+    """Train to the end, and save the model if a folder is given.
 
     Raises
     ------
     StoppedError
-        If `stop` asked for it; the state is kept.
+        If `stop` requested it; the state is kept.
     DivergenceError
-        If loss or gradient are not finite; the last state that was saved is kept.
+        If loss or gradient is not finite; the last saved state is kept.
     """
     if out is None:
         _log_begin(begun, images, team)
@@ -81,14 +81,14 @@ def _log_begin(begun: ResumeState, images: Images, team: ProcessGroup) -> None:
 def _kept_fit(
     begun: ResumeState, images: Images, team: ProcessGroup, out: Path, stopping: Callable[[], bool]
 ) -> tuple[Checkpoint, list[dict[str, Any]]]:
-    """Train, with the state kept in a folder."""
+    """Train with checkpoints in a folder."""
     try:
         with closing(CheckpointCallback(out, begun, stopping)) as keep:
             try:
                 return _fit(begun, images, team, keep)
             except KeyboardInterrupt:
                 keep.interrupted()
-                if not stopping():  # who stopped it says so
+                if not stopping():  # the stopping code reports it
                     log.info(
                         f"interrupted; the state is kept in {out / NAME}, go on with resume=True"
                     )
@@ -121,7 +121,7 @@ def _fit(
 
 @contextmanager
 def _reported(begun: ResumeState, images: Images) -> Iterator[Callable[[Progress], None]]:
-    """Report each optimiser step as progress of a stage."""
+    """Yield a function that reports each optimiser step as progress of a stage."""
     config, shown = begun.config, 0
     with stage("training", batches_of(config, images) * config.epochs) as advance:
 
@@ -134,7 +134,7 @@ def _reported(begun: ResumeState, images: Images) -> Iterator[Callable[[Progress
 
 
 def _figures(progress: Progress, epochs: int, before: int) -> str:
-    """Epoch, loss, figures of the last whole epoch, and the time that is left."""
+    """Text with epoch, loss, figures of the last complete epoch, and remaining time."""
     parts = [f"epoch {progress.epoch} of {epochs}", f"loss {progress.loss:.1f}"]
     if progress.record is not None:
         parts += [f"R2 {progress.record['r2']:.3f}", f"zeros {percent(progress.record['zeros'])}"]

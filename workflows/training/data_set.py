@@ -1,4 +1,4 @@
-"""A user's own images as a data set to train on: integer pixels, their range, what is held out."""
+"""Training data set from images of a user: integer pixels, range, held-out images."""
 
 import logging
 import math
@@ -17,15 +17,15 @@ from ipvae.workflows.image_input.image_shape import ShapeLike, read_shape, shape
 from ipvae.workflows.image_input.own_images import IN_COLOUR, is_coloured, read_images
 
 HELD_OUT_PART, MOST_HELD_OUT = 10, 500
-"""One image of so many is held out, and no more than this: figures need no more."""
+"""One in this number of images is held out, and at most this many in total."""
 LEVELS = 4095
-"""Largest integer pixel of real values that lie on no grid."""
+"""Largest integer pixel for real values that are not on a grid."""
 BYTE = 255
 PART = 4096
 LARGEST, SMALLEST = 1e9, 1e-9
-"""Of real values' largest size."""
+"""Bounds of the largest absolute real value."""
 OFF_GRID = 1e-3
-"""Of a step, up to which real values count as lying on a grid: float32's rounding."""
+"""Largest distance of real values from a grid, in steps: the rounding of float32."""
 SHAPES = "(n, pixels), (n, height, width), (n, 1, height, width) or (n, height, width, 1)"
 
 log = logging.getLogger("ipvae")
@@ -33,17 +33,17 @@ log = logging.getLogger("ipvae")
 
 @dataclass(frozen=True)
 class PixelReading:
-    """Integer pixels that stand for a user's images.
+    """Conversion of a user's images to integer pixels.
 
     Attributes
     ----------
     minimum, maximum : int
     scale : float or None
-        Real value of one integer step; None stands for 1 / maximum.
+        Real value of one integer step; None means 1 / maximum.
     unit : float
         Real value that is 1 in training, a power of two.
     real : bool
-        Whether the images are real values, not levels.
+        Whether the images are real values instead of levels.
     """
 
     minimum: int
@@ -61,25 +61,25 @@ class PixelReading:
 
 
 def own_data_set(images: object, test_images: object, image_shape: ShapeLike, seed: int) -> Images:
-    """Return a user's images as a data set, and log what was found.
+    """Return a user's images as a data set, and log their range.
 
     Parameters
     ----------
     images : array, or path of an .npy file, an .npz file or a folder of pictures
-        As `ipvae.workflows.image_input.own_images.read_images` takes them, of shape (n, M),
+        As for `ipvae.workflows.image_input.own_images.read_images`, of shape (n, M),
         (n, height, width), (n, 1, height, width) or (n, height, width, 1). Integers are levels,
         floating-point numbers real values.
     test_images : the same, optional
-        Held-out images; without them one of ten, at most 500, is held out of `images`.
+        Held-out images; by default one in ten of `images`, at most 500, is held out.
     image_shape : (height, width) or 'HEIGHTxWIDTH', optional
-        Of flat images, squares or one row without it; or the size to which pictures are brought.
+        Shape of flat images, by default squares or one row; or size to which pictures are scaled.
     seed : int
-        Chooses the images that are held out.
+        Seed that selects the held-out images.
 
     Raises
     ------
     InputError
-        If they cannot be read, or have another shape or numbers that no pixels stand for.
+        If images cannot be read, have another shape, or values that pixels cannot represent.
     """
     train, shape, labels = _flat(images, "images", image_shape)
     arrays, classes = [train], [labels]
@@ -114,11 +114,11 @@ def own_data_set(images: object, test_images: object, image_shape: ShapeLike, se
 
 
 def pixel_reading(arrays: Sequence[np.ndarray]) -> PixelReading:
-    """Return the integer pixels that stand for images, from the range of their numbers.
+    """Return the conversion of images to integer pixels, from the range of their values.
 
-    Levels keep their numbers; the largest is 255 where one above 127 was found. So do real values
-    that are whole numbers, or multiples of 1/255 up to 1. Other real values get 12 bits, signed
-    ones 13.
+    Levels keep their values; the maximum is 255 if a level above 127 occurs. Real values that are
+    integers, or multiples of 1/255 up to 1, become such levels too. Other real values get 12 bits,
+    or 13 bits if signed.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def pixel_reading(arrays: Sequence[np.ndarray]) -> PixelReading:
     Raises
     ------
     InputError
-        If all are 0, or beyond what pixels can be.
+        If all values are 0, or out of the range of pixels.
     """
     low = float(min(array.min() for array in arrays))
     high = float(max(array.max() for array in arrays))
@@ -157,14 +157,14 @@ def pixel_reading(arrays: Sequence[np.ndarray]) -> PixelReading:
 
 
 def _range(low: float, high: float) -> tuple[int, int]:
-    """Range of levels: what was found, or a byte's where that is meant."""
+    """Range of levels: as found, or 0 to 255 if the values look like bytes."""
     if low >= 0 and BYTE // 2 < high <= BYTE:
         return 0, BYTE
     return min(0, int(low)), max(1, int(high))
 
 
 def _parts(arrays: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
-    """Some images at a time, so that copies of them take little memory."""
+    """Batches of images, so that copies of them take little memory."""
     for array in arrays:
         for begin in range(0, len(array), PART):
             yield array[begin : begin + PART]
@@ -181,12 +181,12 @@ def _rms(arrays: Sequence[np.ndarray]) -> float:
 
 
 def _power(value: float, rounded: Callable[[float], int]) -> float:
-    """Power of two next to a value, by a rounding of its exponent."""
+    """Power of two near a value, with a given rounding of the exponent."""
     return 2.0 ** rounded(math.log2(value))
 
 
 def _split(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of images to train on and of those held out, rising, by the seed."""
+    """Sorted indices of training images and of held-out images, from the seed."""
     if n < 2:
         raise InputError("images: must be 2 or more, one to hold out, got 1. Pass test_images=.")
     held = min(max(1, n // HELD_OUT_PART), MOST_HELD_OUT)
@@ -198,7 +198,7 @@ def _split(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def _flat(
     images: object, name: str, image_shape: ShapeLike
 ) -> tuple[np.ndarray, tuple[int, int], np.ndarray]:
-    """Images as (n, M) integers or floats, with height and width, and their labels (n,)."""
+    """Images as (n, M) integers or floats, with height and width, and labels (n,)."""
     own = read_images(images, None, read_shape(image_shape))
     values, where = own.values, own.where if isinstance(images, (str, Path)) else name
     sides = _sides(values.shape)
@@ -220,7 +220,7 @@ def _flat(
 
 
 def _sides(shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Height and width of grey images, or pixels of flat ones; None where they are neither."""
+    """Height and width of grey images, or pixels of flat ones; None for other shapes."""
     if len(shape) == 4 and 1 in (shape[1], shape[3]):
         shape = shape[:1] + (shape[2:] if shape[1] == 1 else shape[1:3])
     return shape[1:] if len(shape) in (2, 3) else None

@@ -1,4 +1,4 @@
-"""What a training is asked for, and what of it cannot go together."""
+"""Request for a training, with checks of incompatible settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,23 +13,23 @@ from ipvae.workflows.image_input.image_shape import ShapeLike
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """A training to begin or to go on with.
+    """A training to start or to resume.
 
     Attributes
     ----------
     settings : dict
-        Of `ipvae.float_models.config.TrainConfig`, by name; None stands for not given.
+        Settings of `ipvae.float_models.config.TrainConfig` by name; None means not given.
     images, test_images : arrays or paths, optional
-        A user's own images, in the place of a preset's.
-    image_shape : height and width of flat images, or of pictures; optional
+        Images of a user, instead of a preset.
+    image_shape : height and width of flat images or pictures, optional
     data_dir : folder of the preset's data set, optional
     out : folder of the training, optional
-        Without it nothing is written.
-    resume : go on with the training in `out`
-    overwrite : give up an unfinished training in `out`
-    init_from : model, or path of a model or an unfinished training, to begin with; optional
+        Without a folder no files are written.
+    resume : continue the training in `out`
+    overwrite : discard an unfinished training in `out`
+    init_from : initial weights: a model, or path of a model or unfinished training; optional
     device : cpu, cuda or mps, optional
-    tensorboard : write `out`/tensorboard too
+    tensorboard : also write `out`/tensorboard
     pictures : draw `out`/pictures at the end
     """
 
@@ -68,12 +68,12 @@ class TrainingRequest:
         return value is not None and value is not False
 
     def given(self, name: str) -> Any:
-        """Return a setting, None where it was not given."""
+        """Return a setting, or None if it was not given."""
         return self.settings.get(name)
 
     @property
     def options(self) -> dict[str, Any]:
-        """What a resumed training has to know besides its settings."""
+        """Options that a resumed training needs in addition to its settings."""
         found: dict[str, Any] = {
             "device": self.device,
             "data_dir": None if self.data_dir is None else str(Path(self.data_dir).resolve()),
@@ -88,14 +88,14 @@ class TrainingRequest:
 
 
 def settings_from_text(given: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
-    """Add settings that were given as text to others.
+    """Add settings in text form to other settings.
 
     Raises
     ------
     InputError
-        If there is no such setting, or one is given in both ways.
+        If there is no such setting, or one is given in both forms.
     ConfigError
-        If a text is not of the setting's type.
+        If a text does not have the type of the setting.
     """
     for name in texts:
         if given.get(name) is not None:
@@ -105,7 +105,7 @@ def settings_from_text(given: Mapping[str, Any], texts: Mapping[str, str]) -> di
 
 
 def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Known settings, NumPy's numbers as Python's."""
+    """Known settings, with NumPy numbers converted to Python numbers."""
     for name in settings:
         if name not in SETTABLE:
             raise InputError(

@@ -1,4 +1,4 @@
-"""What a training gave."""
+"""Result of a training."""
 
 import shlex
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ from ipvae.workflows.results import Result, Table, json_data
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trained(Result):
-    """A trained model with the course of its training.
+    """A trained model with the history of its training.
 
     Attributes
     ----------
     model : Checkpoint
     saved : Path or None
-        Its .safetensors file; None where nothing was to be written.
+        The .safetensors file; None if no folder was given.
     history : list of dict
-        A record for each epoch, see `ipvae.train.run.fit.fit`; only the last one where the training
-        was complete before.
+        One record for each epoch, see `ipvae.train.run.fit.fit`; only the last one if the training
+        was already complete.
     complete : bool
-        Whether it was complete before, and nothing was done.
+        Whether the training was already complete, so that nothing was done.
     pictures : tuple of Path, optional
-        Those that were drawn.
+        Files of the pictures that were drawn.
     first : bool
-        Whether this process is the first of those that trained together, which writes.
+        Whether this is the first of the processes that trained together, which writes.
     wanted_pictures : bool
-        Whether pictures were asked for.
+        Whether pictures were requested.
     """
 
     model: Checkpoint
@@ -57,7 +57,7 @@ class Trained(Result):
         return json_data(found)
 
     def shown(self) -> list[Table | str]:
-        """Return what a terminal shows: a line."""
+        """Return one line for a terminal."""
         if self.saved is None:
             return super().shown()
         if self.complete:
