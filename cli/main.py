@@ -19,6 +19,7 @@ from ipvae.cli.arguments import with_options
 from ipvae.cli.command_groups import Commands, Group
 from ipvae.cli.options.plan import completed
 from ipvae.cli.output import settings, shown_on_terminal
+from ipvae.environment import reason
 from ipvae.errors import IpvaeError
 from ipvae.signals import Stopped, came, ignore, listen
 from ipvae.streams import discard, open_closed_streams, write_error
@@ -124,7 +125,9 @@ def describe(error: BaseException) -> tuple[object, int]:
         if error.filename is None and error.errno in UNWRITTEN:
             discard(sys.stdout)
             return f"standard output: {unwritable(error)}", 2
-        return f"{error.filename or 'the system'}: {error.strerror or error}", 2
+        if error.errno is None:  # of a package, such as a library that cannot be loaded
+            return reason(error), 2
+        return f"{error.filename or 'the system'}: {error.strerror}", 2
     number = error.number if isinstance(error, Stopped) else signal.SIGINT
     return settings.stopped(signal.Signals(number).name), 128 + number
 

@@ -20,7 +20,7 @@ MOVED = {
     "ipvae.network.file.read_network": (network_file.read_network, "ipvae.load_network"),
     "ipvae.network.file.write_network": (network_file.write_network, "network.save"),
     "ipvae.emulator.run": (recording.run, "ipvae.run"),
-    "ipvae.energy.counting.counts.count": (counts.count_run, "ipvae.count_operations"),
+    "ipvae.energy.counts.count": (counts.count_run, "ipvae.count_operations"),
     "ipvae.network.errors.InputError": (ipvae.errors.InputError, "ipvae.errors.InputError"),
     "ipvae.network.errors.ToolchainError": (ipvae.errors.IpvaeError, "ipvae.IpvaeError"),
     "ipvae.train.errors.ConfigError": (ipvae.errors.ConfigError, "ipvae.errors.ConfigError"),

@@ -107,9 +107,10 @@ def train(
     ] = None,
     test_images: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE.npy|FILE.npz|DIR",
-            help="Held-out images; without it one of ten of --images, at most 500, by the seed.",
+        setting(
+            "FILE.npy|FILE.npz|DIR",
+            "Held-out images of your own.",
+            "one of ten of --images, at most 500, by the seed",
         ),
     ] = None,
     image_shape: Annotated[

@@ -49,9 +49,11 @@ SKIPPED = {
     "torch device",
     "torch.serialization _get_layout",
     "torch._utils _rebuild_sparse_tensor",
-    "pathlib PosixPath",
-    "pathlib PurePosixPath",
-    "pathlib WindowsPath",
+    *(
+        f"{module} {name}"
+        for module in ("pathlib", "pathlib._local")  # the second: Python 3.13
+        for name in ("PosixPath", "PurePosixPath", "WindowsPath")
+    ),
     *(
         f"{module} {name}"
         for module in ("builtins", "__builtin__")

@@ -3,21 +3,23 @@
 from pathlib import Path
 
 ALL = (
-    *("network", "emulator", "energy", "evaluation", "export", "report", "cli", "workflows"),
-    "float_models",
+    *("network", "chip", "emulator", "energy", "evaluation", "export", "report", "cli"),
+    *("workflows", "float_models"),
 )
 """Folders whose lines are followed."""
 
-SHOWN = "plan"
-PAGE = "numbers verdicts page comparison curves earlier thumbnails"
-WORKFLOWS = "compare count place plan_text quantized report run run_result verify"
+PAGE = (
+    "html/verdicts html/page html/earlier pictures/comparison pictures/curves pictures/thumbnails"
+)
+WORKFLOWS = "compare count place describe/plan_text quantizing/quantized report run running/run_result verify"
 
 FILES: dict[str, tuple[str, ...]] = {
     "energy": ("energy",),
-    "network": ("network",),
+    "network": ("network", "chip"),
     "evaluation": ("evaluation",),
     "shown": (
-        *(f"cli/{name}.py" for name in SHOWN.split()),
+        "cli/options/plan.py",
+        "report/numbers.py",
         *(f"report/{name}.py" for name in PAGE.split()),
         "report/figures",
         *(f"workflows/{name}.py" for name in WORKFLOWS.split()),
@@ -29,11 +31,6 @@ FILES: dict[str, tuple[str, ...]] = {
 }
 """Files, or folders of files, of each room. Shown: the figures of report/ and cli/."""
 
-CLI = (
-    "figures details measured report changes plan shown_commands shown_compare shown_report "
-    "shown_values"
-)
-
 TESTS: dict[str, tuple[str, ...]] = {
     "energy": (
         "tests/energy",
@@ -42,6 +39,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "network": (
         "tests/network",
+        "tests/chip",
         *(
             "tests/emulator/exactness/test_vectors.py",
             "tests/emulator/exactness/test_edges.py",
@@ -53,7 +51,11 @@ TESTS: dict[str, tuple[str, ...]] = {
     "shown": (
         "tests/report",
         "tests/workflows",
-        *(f"tests/cli/test_{name}.py" for name in CLI.split()),
+        "tests/cli/shown",
+        *(
+            f"tests/cli/commands/test_{name}.py"
+            for name in ("measured", "report", "changes", "plan")
+        ),
     ),
     "export": ("tests/export", "tests/cli/commands/test_export_kinds.py"),
     "emulator": ("tests/emulator",),
@@ -61,8 +63,8 @@ TESTS: dict[str, tuple[str, ...]] = {
 """Test files, or folders of them, whose reach is measured for a room."""
 
 COMPILED = tuple(
-    f"emulator/{name}.py"
-    for name in ("kernels", "blocks", "drawing", "lanes", "matrix", "messages")
+    f"emulator/simd/{name}.py"
+    for name in ("kernels", "blocks", "drawing", "int32x16", "amx", "messages")
 )
 """Compiled by numba: no line of theirs is seen, and a change needs a cache of its own.
 
@@ -70,8 +72,11 @@ No other module's constants are frozen into the kernels: these six import of our
 """
 
 COMPILED_TESTS = tuple(
-    f"tests/emulator/test_{name}.py"
-    for name in ("kinds", "engine", "vectors", "draws", "totals", "matrix")
+    f"tests/emulator/{name}.py"
+    for name in (
+        *("exactness/test_kinds", "test_engine", "exactness/test_vectors", "simd/test_draws"),
+        *("exactness/test_totals", "simd/test_amx"),
+    )
 )
 UNSEEN = {
     **dict.fromkeys(COMPILED, COMPILED_TESTS),

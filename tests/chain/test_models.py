@@ -27,7 +27,7 @@ def data_words(name):
 
 
 def command(tmp_path, *words):
-    target = tmp_path / "result.json"
+    target = tmp_path / f"{words[0]}.json"
     assert run_command([*map(str, words), "--json", str(target)]) == 0
     return json.loads(target.read_text())
 

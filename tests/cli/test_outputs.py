@@ -188,4 +188,6 @@ def test_names_that_do_not_print_are_escaped(command, here, make_network):
     assert status == 0 and json.loads((here / f"{name}.json").read_text())["ok"]
     refused(command, ("check", name, "--json", name), "a\\nb\\x1b[31m\\udcff.h5, which is")
     status, out, _ = command("diff", name, "net.h5")
-    assert status == 0 and out == "a\\nb\\x1b[31m\\udcff.h5 and net.h5 hold the same network\n"
+    assert (
+        status == 0 and out == "equal: a\\nb\\x1b[31m\\udcff.h5 and net.h5 hold the same network\n"
+    )

@@ -105,6 +105,6 @@ def test_models_of_others_are_imported(tmp_path, rng):
     )
 
 
-def test_the_hook_refuses_torch():
+def test_the_hook_refuses_torch(tmp_path):
     with pytest.raises(AssertionError, match="torch is refused by the test"):
-        without_torch(("train", "--preset", "digits", "--out", os.devnull))
+        without_torch(("train", "--preset", "digits", "--out", tmp_path / "run"))

@@ -56,7 +56,7 @@ def in_a_process():
     """The same with all that the script does by itself."""
 
     def run(name, *words):
-        command = [sys.executable, ROOT / "scripts" / f"{name}.py", *words]
+        command = [sys.executable, ROOT / "scripts" / "figures" / f"{name}.py", *words]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     return run

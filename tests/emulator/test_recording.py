@@ -119,9 +119,10 @@ def test_compiling_is_said_once_and_not_where_it_was_done(make_network, monkeypa
 def test_kernels_are_compiled_anew_when_their_sources_change():
     """Their names, by which numba looks for them, hold a digest of all files they come from."""
     assert kernels.run_poisson.py_func.__qualname__ == f"run_poisson_{kernels._DIGEST}"
-    files = [ROOT / "emulator" / f"{m.__name__.split('.')[-1]}.py" for m in kernels._COMPILED]
-    files.append(ROOT / "emulator" / "simd" / "kernels.py")
-    imported = {ROOT / "emulator" / f"{name}.py" for name in _imported_by(files)}
+    folder = ROOT / "emulator" / "simd"
+    files = [folder / f"{m.__name__.split('.')[-1]}.py" for m in kernels._COMPILED]
+    files.append(folder / "kernels.py")
+    imported = {folder / f"{name}.py" for name in _imported_by(files)}
     assert imported <= set(files)
 
 
@@ -131,9 +132,9 @@ def _imported_by(files):
     found = set()
     for file in files:
         for line in file.read_text().splitlines():
-            if (match := re.match(r"from ipvae\.emulator import (.+)", line)) is not None:
+            if (match := re.match(r"from ipvae\.emulator\.simd import (.+)", line)) is not None:
                 found |= {name.strip() for name in match[1].split(",")}
-            if (match := re.match(r"from ipvae\.emulator\.(\w+) import", line)) is not None:
+            if (match := re.match(r"from ipvae\.emulator\.simd\.(\w+) import", line)) is not None:
                 found.add(match[1])
     return found
 

@@ -29,8 +29,8 @@ def both(run_wide, home):
     def run(*words):
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(home)
-            status, text = run_wide(*words, "--json", "found.json")
-        return status, json.loads((home / "found.json").read_text()), text
+            status, text = run_wide(*words, "--json", f"{words[0]}.json")
+        return status, json.loads((home / f"{words[0]}.json").read_text()), text
 
     return run
 
@@ -247,7 +247,7 @@ def test_info(both, home, shown):
     assert facts == {
         key: str(value)
         for key, value in found.items()
-        if key not in ("layers", "provenance") and not isinstance(value, dict)
+        if key not in ("generator", "layers", "provenance") and not isinstance(value, dict)
     }
     heads, *rows = shown.rows_below(text, "layers")
     assert heads == ["neurons", "number", "hears", "synapses", "sends"]

@@ -215,7 +215,7 @@ def test_export_says_what_was_lost():
     )
     code = SimpleNamespace(weight_rec=np.zeros((40, 40)))
     network: Any = SimpleNamespace(
-        n_pixels=48, layers={"1": code, "2": SimpleNamespace(weight_rec=None)}
+        input=SimpleNamespace(size=48), layers={"1": code, "2": SimpleNamespace(weight_rec=None)}
     )
     said, losses, layers = SavedNetwork("a.h5", Quantized(network, report)).shown()
     assert isinstance(losses, Table) and isinstance(layers, Table)

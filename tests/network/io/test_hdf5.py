@@ -314,4 +314,4 @@ def test_reading_takes_at_most_64_mb_beyond_twice_the_declared_size(tmp_path, ma
     command = [sys.executable, "-c", code, str(tmp_path / "net.h5")]
     taken = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert declared > 110e6
-    assert declared < taken <= 2 * declared + (64 << 20)
+    assert 0.9 * declared < taken <= 2 * declared + (64 << 20)
