@@ -52,7 +52,7 @@ class FloatBaseline:
 
     @property
     def figures(self) -> dict[str, Any]:
-        """R2, MSE and zeros at each step of `codes`, and silent and saturated neurons; JSON data."""
+        """R2, MSE and zeros at each step of `codes`, and silent, saturated neurons; JSON data."""
         return {
             **judged(self.real, self.codes, self.decoder, mean=self.amortized),
             "silent_neurons": self.silent,
