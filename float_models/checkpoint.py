@@ -321,7 +321,7 @@ def _read_weights(path: Path, model: str) -> tuple[dict[str, np.ndarray], dict[s
     try:
         with safe_open(str(path), framework="numpy") as file:
             names = list(file.keys())
-            # # A tensor of an unknown name may have a type that NumPy lacks: do not read it.
+            # A tensor of an unknown name may have a type that NumPy lacks: do not read it.
             allowed = {*MODEL_SPECS[model].tensors, *optional_tensors(MODEL_SPECS[model])}
             params = {name: file.get_tensor(name) for name in names if name in allowed}
             metadata = file.metadata() or {}

@@ -163,7 +163,7 @@ MOST_EPOCHS = 1000
 LATENTS = (64, 512)
 """Minimum and maximum number of neurons chosen for a user's own images."""
 
-# # digits: 6,000 optimiser steps; held-out R2 .87 at 71 % zeros after 64 updates. A second thread
+# digits: 6,000 optimiser steps; held-out R2 .87 at 71 % zeros after 64 updates. A second thread
 # does not accelerate small matrices. patches: see models/patches/README.md. mnist: 7,500 optimiser
 # steps, two shards; models/mnist/README.md has the further training.
 PRESETS: dict[str, dict[str, Any]] = {

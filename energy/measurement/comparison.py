@@ -179,7 +179,7 @@ def _compared(
         if name in COUNTED:
             unit = f"{column.unit} per chip step"
             ours = None if counts is None else getattr(counts, name) / run_steps
-            # # Each core that receives a message counts it once.
+            # Each core that receives a message counts it once.
             total = None if ours is None or (name == "spikes_in" and not by_core) else ours.sum()
             rows.append(Compared(name, unit, "all cores", float(values.sum()) / steps, total))
             if log.cores is not None:

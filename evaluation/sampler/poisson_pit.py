@@ -66,7 +66,7 @@ def place(log_rate: np.ndarray, counts: np.ndarray, count_max: int, seed: int) -
     ----------
     log_rate : int array, Q11.12 octaves in [LOG_RATE_MIN, LOG_RATE_MAX]
     counts : int array of the same shape
-        Any integers; one outside the law is at its end, with probability 0.
+        Any integers; one outside the support is at its end, with probability 0.
     count_max : int
         Limit of a count.
     seed : int

@@ -127,7 +127,7 @@ class _opened:  # noqa: N801
         try:
             self.archive = zipfile.ZipFile(path)
         except (OSError, zipfile.BadZipFile, ValueError, RuntimeError) as error:
-            # # zipfile raises RuntimeError for unsupported archives.
+            # zipfile raises RuntimeError for unsupported archives.
             raise InputError(
                 f"{path}: not a checkpoint of PyTorch 1.6 or newer ({error}). "
                 "Pass a .pt file that torch.save wrote."

@@ -254,7 +254,7 @@ def _default_dict(arguments: tuple) -> dict[Any, Any]:
     return {}
 
 
-# # Containers are shared, not copied: a small program may refer to a large one a million times.
+# Containers are shared, not copied: a small program may refer to a large one a million times.
 def _counter(arguments: tuple) -> dict[Any, Any]:
     match arguments:
         case ():

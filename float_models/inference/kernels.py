@@ -28,7 +28,7 @@ _LOG2_E64 = 1.4426950408889634
 _LN2_HIGH64, _LN2_LOW64 = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _ROUND64 = 1.5 * 2.0**52
 _TAYLOR = tuple(1.0 / math.factorial(n) for n in range(13, 2, -1))
-# # Exact draws count arrivals; above the soft clamp's e^10 they are rounded normal numbers.
+# Exact draws count arrivals; above the soft clamp's e^10 they are rounded normal numbers.
 _MAX_COUNTED_RATE = _F(32768.0)
 PIECE = 16.0  # largest mean of one inversion
 LAST = 127  # P(count > LAST) is below 1e-60 for the largest piece
@@ -152,8 +152,8 @@ def clamped(v, limit) -> Any:
 def _add_rows(typingctx: Any, n: Any, places: Any, values: Any, weights: Any, out: Any) -> Any:  # noqa: ARG001
     """Write the input of a block of neurons from `n` presynaptic neurons into `out` (64,) float32.
 
-    It is the sum of values times weights (64,), which start at `places` (int32) in `weights`, in
-    the order (0 + ((z0 w0 + z1 w1) + (z2 w2 + z3 w3))) + ..., the last up to three one by one.
+    It is the sum of values times weights (64,), which start at `places` (int32) in `weights`. The
+    order is (0 + ((z0 w0 + z1 w1) + (z2 w2 + z3 w3))) + ..., the last up to three one by one.
     """
     return types.void(types.int64, places, values, weights, out), _write_add_rows
 
@@ -256,7 +256,7 @@ def update(before, received, drive, limit, after):
     """
     n_rows, n = before.shape
     for b in range(n_rows):
-        # # Two separate loops: a single one lacks registers for good vectorisation.
+        # Two separate loops: a single one lacks registers for good vectorisation.
         for k in range(n):
             after[b, k] = clamped(drive[b, k] - received[b, k], limit)[0]
         for k in range(n):
@@ -283,7 +283,7 @@ def draw_counts(log_rate, key, first, whole, real, z):
         at = key + (first + np.uint64(b * log_rate.shape[1])) * ELEMENT
         for k in range(log_rate.shape[1]):
             rate = exp32(log_rate[b, k])
-            # # P(no arrival) = exp(-r) >= 1 - r: no arrival if v is above r. NaN passes.
+            # P(no arrival) = exp(-r) >= 1 - r: no arrival if v is above r. NaN passes.
             other[k] = not fraction(at + np.uint64(k) * ELEMENT) >= rate
             z[b, k] = rate if other[k] else ZERO
         m = 0

@@ -44,7 +44,7 @@ def fill_row(rate, how, key, first, hot, where, z, slope):
     stop = how[1]
     n = rate.shape[0]
     for i in range(n):
-        # # P(no arrival) = exp(-r W) >= 1 - r W: no arrival if v is above r W. NaN passes.
+        # P(no arrival) = exp(-r W) >= 1 - r W: no arrival if v is above r W. NaN passes.
         v = fraction(key + (first + np.uint64(i)) * ELEMENT)
         hot[i] = not v >= rate[i] * stop
         z[i] = ZERO
@@ -101,7 +101,7 @@ def forward(before, heard, drive, step_size, limit, how, key, first, after, z, s
     hot = np.empty(n, np.uint8)
     where = np.empty(n, np.int64)
     for b in range(n_rows):
-        # # Three separate loops: a single one lacks registers for good vectorisation.
+        # Three separate loops: a single one lacks registers for good vectorisation.
         for k in range(n):
             after[b, k], _ = clamped(drive[b, k] - step_size * heard[b, k], limit)
         for k in range(n):
@@ -198,7 +198,7 @@ def backward(
             by_u = carry[b, k] + slope[b, k] * by_count + w_kl * by_new
             inner = drive[b, k] - step_size * heard_before[b, k]
             s, t = clamped(inner, limit)
-            # # SC'(v) = sigmoid(C - v) above -8; with its value SC(y) = u it is 1 - exp(u - C).
+            # SC'(v) = sigmoid(C - v) above -8; with its value SC(y) = u it is 1 - exp(u - C).
             gate = ONE - new * least_gate if before[b, k] + s >= FLOOR else ZERO
             by_y = by_u * gate
             gate = (ONE if inner < limit else t) / (ONE + t) if inner >= FLOOR else ZERO

@@ -24,7 +24,7 @@ ENERGIES = (
 )
 """Models and parts in the columns of energies."""
 KEEP_ANYTHING = 1e9
-# # The settings of the last stage of models/mnist's training, with fewer unrolled steps.
+# The settings of the last stage of models/mnist's training, with fewer unrolled steps.
 RECIPE = {
     "batch_size": 100,
     "relaxation": "eat-cubic",

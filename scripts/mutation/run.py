@@ -37,7 +37,7 @@ def copied(root: Path) -> Iterator[Path]:
             if (root / name).exists():
                 (tree / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(root / name, tree / name, follow_symlinks=False)
-        # # By hash, because file and mutant can have the same time stamp.
+        # By hash, because file and mutant can have the same time stamp.
         compiling = ["-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "."]
         subprocess.run([sys.executable, *compiling], cwd=tree, check=True)
         for cache in root.glob("*/__pycache__/*.nb[ci]"):  # numba's caches, from the same sources

@@ -89,7 +89,7 @@ def own_count() -> list[tuple[str, Case]]:
         ("own count whole", {"self_weight": 1, "last_count": largest_draw()}),
         ("own count cut", {"b": L, "a_in": 0, "self_weight": S // 2 + 1, "last_count": 2}),
     ]
-    # # 4854 is the largest self-weight for which the largest draw is not clipped.
+    # 4854 is the largest self-weight for which the largest draw is not clipped.
     for weight, counts in [
         (S, (1, 2, largest_draw())),
         (S // 2, (2, 3)),

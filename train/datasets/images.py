@@ -119,7 +119,7 @@ def _load_digits() -> Images:
     digits: Any = load_digits()
     pixels = digits.data.astype(np.uint8)
     labels = digits.target.astype(np.int64)
-    # # Raw bits of PCG64 are the same in all NumPy versions; Generator.permutation is not.
+    # Raw bits of PCG64 are the same in all NumPy versions; Generator.permutation is not.
     keys = np.random.PCG64(_SPLIT_SEED).random_raw(len(pixels))
     order = np.argsort(keys, kind="stable")
     train, test = order[:-DIGITS_TEST], order[-DIGITS_TEST:]

@@ -28,7 +28,7 @@ def workers(threads: int) -> Iterator[Run]:
         if threads <= 1:
             yield lambda function, items: [function(item) for item in items]
         else:
-            # # The number of torch threads is set per thread, so set it in the new threads too.
+            # The number of torch threads is set per thread, so set it in the new threads too.
             pool = ThreadPoolExecutor(threads, "ipvae", torch.set_num_threads, (1,))
             yield lambda function, items: list(pool.map(function, items))
     finally:

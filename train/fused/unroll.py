@@ -83,7 +83,7 @@ def unrolled_gradient(
     ----------
     arXiv 2410.19315, algorithm and loss; Gram form: docs/training.md.
     """
-    # # Detached, because gradient recording is a setting of each thread.
+    # Detached, because gradient recording is a setting of each thread.
     p = {name: value.detach() for name, value in model.named_parameters()}
     phi, deviation = p["phi"], log_sigma(p["log_sigma_raw"])
     precision = torch.exp(-2.0 * deviation)
@@ -114,7 +114,7 @@ def unrolled_gradient(
         by_step -= float((clipped * gram).sum() / step_size)
         by_change["recurrent_change"] = runs.step / step_size * runs.free * by_heard
 
-    # # P = x D Phi and H = Phi^T D Phi both depend on Phi and D.
+    # P = x D Phi and H = Phi^T D Phi both depend on Phi and D.
     both = by_gram + by_gram.T
     spread = torch.cat(for_each(lambda rows: phi[rows] @ both, split(len(phi), shards)))
     mixed = by_match + spread
@@ -203,7 +203,7 @@ class _Part:
             )
             receive(t)
 
-        # # The B images and T steps have equal weights in the loss.
+        # The B images and T steps have equal weights in the loss.
         scale = np.float32(REFERENCE_PIXELS / x.shape[1] / (how.steps * len(x)))
         weights = (scale, scale * np.float32(how.now.beta))
         carry, feedback, through, by_drive = (torch.zeros_like(match) for _ in range(4))
@@ -239,7 +239,7 @@ class _Part:
         counts = z[1:].sum(dim=0)
         by_match = x[rows].T @ (step_size.item() * by_drive - scale.item() * counts)
         by_bias = -step_size.item() * by_drive.sum(dim=0)
-        # # a also occurs in b = a (P - exp c).
+        # a also occurs in b = a (P - exp c).
         sums[2] += float((by_drive * drive).sum()) / float(step_size)
         u0 = (carry + slope[0] * through).sum(dim=0)
         return cls(by_gram, by_heard, by_match, u0, by_bias, sums)

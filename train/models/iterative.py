@@ -20,7 +20,7 @@ Update = Callable[[Belief, Tensor, Tensor, Mapping[str, Tensor], float], Belief]
 """Function from posterior, z (B, K), pull (B, K), parameters and C of the soft clamp to the next
 posterior.
 
-The pull is minus the gradient by z: code'(z) Phi^T D (x - Phi code(z)).
+The pull is minus the gradient with respect to z: code'(z) Phi^T D (x - Phi code(z)).
 """
 
 
@@ -57,7 +57,7 @@ def gaussian_update(
     def within(v: Tensor, last: float) -> Tensor:
         return bounded(v, 1.0 + share * (last - 1.0))
 
-    # # z - m is e^s n: the noise, without gradient, times the deviation.
+    # z - m is e^s n: the noise, without gradient, times the deviation.
     scale = torch.exp(log_scale)
     noise = ((z - mean) / scale).detach()
     to_mean = torch.exp(params["log_lr_mean"]) * (

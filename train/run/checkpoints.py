@@ -19,8 +19,8 @@ LARGEST_SHARE = 0.01  # of the time, for saves at the end of epochs
 class CheckpointCallback:
     """Callback of `fit` that saves its state and logs its metrics.
 
-    The state is saved at the start, at the end of an epoch unless that would exceed 1 % of the
-    time, at least every 60 seconds, and at a stop request.
+    The state is saved at the start, at a stop request, and at least every 60 seconds. It is also
+    saved at the end of an epoch, unless that would exceed 1 % of the time.
 
     Parameters
     ----------

@@ -128,7 +128,7 @@ def require_tensorboard() -> Any:
 
 
 def _board(folder: Path) -> Any:
-    # # Every epoch is written again: purge_step hides the entries of an earlier process.
+    # Every epoch is written again: purge_step hides the entries of an earlier process.
     return require_tensorboard()(log_dir=str(folder), purge_step=1)
 
 
