@@ -1,14 +1,14 @@
-"""Image-steps per second of the emulator, beside Lava, PyTorch and what the processor allows.
+"""Speed of the emulator in image-steps per second, compared with Lava, PyTorch and the roofline.
 
     python benchmarks/emulator.py [--net NET.h5] [--batch 256] [--settle 1000] [--rounds 15]
                                   [--no-lava] [--scaling OUT.png]
 
-NET.h5 is models/mnist at 8 bits if not given: with the data of IPVAE_DATA where that is set, else
-calibrated with scikit-learn's digits, enlarged. All run `--settle` steps untimed, so that rates
-have settled, and then in turn. The emulator has everything on that `Emulator.totals` has. The last
+By default NET.h5 is models/mnist at 8 bits, with the data of IPVAE_DATA if set, else calibrated on
+enlarged scikit-learn digits. All implementations run `--settle` untimed steps until rates are
+stationary, and then in turn. The emulator records everything that `Emulator.totals` needs. The last
 line is JSON: emulator, lava, torch (image-steps/s), vs_lava, vs_torch, activity, roofline_fraction
-and the roofline's parts, all in docs/performance.md. --scaling draws speed against size, batch,
-activity and threads in place of all this.
+and the roofline's parts; docs/performance.md defines them. --scaling instead draws speed against
+size, batch, activity and threads.
 """
 
 import argparse
@@ -33,11 +33,11 @@ ROOT = Path(__file__).resolve().parents[1]
 SEED = 1
 THREADS = (1, 2)
 ROWS, TORCH_ROWS = 60, 4
-"""Steps of one timing: about as long for both, so that a busy machine disturbs both alike."""
+"""Steps of one timing; both take about the same time, so that other load affects them equally."""
 
 
 def shipped(folder: Path, layout: str = "recurrent") -> Path:
-    """models/mnist as a network file of 8 bits."""
+    """Network file of models/mnist at 8 bits."""
     out = folder / f"{layout}.h5"
     words = ["export", str(ROOT / "models" / "mnist"), "--out", str(out), "--layout", layout]
     data = os.environ.get("IPVAE_DATA")
@@ -69,7 +69,7 @@ def best_rate(image_steps: float, run: Callable[[], None]) -> float:
 
 
 class Ours:
-    """The emulator with a number of threads, settled."""
+    """Emulator with a number of threads, in its stationary state."""
 
     def __init__(self, network: IntNetwork, images: np.ndarray, threads: int, settle: int) -> None:
         self.n = len(images)
@@ -82,17 +82,17 @@ class Ours:
         self.settling = self.n * settle / (time.perf_counter() - start)
 
     def measure(self) -> float:
-        """Image-steps per second, from the state in which the last call left off."""
+        """Image-steps per second, from the state after the last call."""
         return best_rate(self.n * ROWS, lambda: self.emulator.advance(self.tiles, ROWS))
 
     def activity(self, network: IntNetwork) -> float:
-        """Share of neurons of the code that sent something at the last step."""
+        """Fraction of neurons of the code with a message at the last step."""
         z = [tile.z(network.code, network.n_neurons) for tile in self.tiles]
         return float((np.concatenate(z) != 0).mean())
 
 
 class Torch:
-    """What people would use instead: the same network in float32, batched."""
+    """PyTorch baseline: the same network in float32, batched."""
 
     def __init__(self, network: IntNetwork, images: np.ndarray, log_rate: np.ndarray) -> None:
         import torch
@@ -126,7 +126,7 @@ class Torch:
 
 
 def lava_rate(net: Path) -> float | None:
-    """Steps per second of one network of stock lava-dl parts; None where there is no Lava."""
+    """Steps per second of a network of stock lava-dl parts; None without Lava."""
     script = ROOT / "benchmarks" / "lava_steps.py"
     command = [sys.executable, str(script), str(net), "--rounds", "3"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
@@ -137,7 +137,7 @@ def lava_rate(net: Path) -> float | None:
 
 
 def measure(net: Path, batch: int, settle: int, rounds: int, lava: bool) -> dict:
-    """Time everything in turn; the best of each counts."""
+    """Time all implementations in turn, and keep the best of each."""
     network = read_network(net)
     images = np.resize(network.test_images, (batch, network.n_pixels))
     ours = {n: Ours(network, images, n, settle) for n in THREADS}
@@ -182,7 +182,7 @@ def measure(net: Path, batch: int, settle: int, rounds: int, lava: bool) -> dict
 
 
 def roofline(roof: Roofline, best: dict[str, float]) -> dict:
-    """Both sides of the bound in seconds of an image-step in one thread, and the fractions."""
+    """Both terms of the bound in seconds per image-step in one thread, and the fractions."""
     took = 1 / best["emulator 1"]
     adds, draws, sums = (1 / best[name] for name in ("adds", "draws", "sums"))
     products = roof.active * roof.part.layer.n_neurons / best["products"]
@@ -212,7 +212,7 @@ def roofline(roof: Roofline, best: dict[str, float]) -> dict:
 
 
 def main() -> None:
-    """Time and print."""
+    """Run the benchmark and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--net", type=Path)
     parser.add_argument("--batch", type=int, default=256)

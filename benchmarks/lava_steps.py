@@ -1,11 +1,13 @@
-"""Steps per second of our Lava network and of the stock lava-dl recurrent network of its size.
+"""Steps per second of ipvae's Lava network and of a stock lava-dl network of equal size.
 
     python benchmarks/lava_steps.py [NET.h5] [--steps N] [--rounds R]
 
-Ours: the Poisson neurons of NET.h5 and their recurrent Dense, two processes, event-driven,
-every variable of every step recorded; and the same with Lava's own model of Dense. Stock: netx's
-recurrent block with its CUBA neurons, a source and a sink, binary spikes, which fire as
-often as our neurons are active. All run in turn, and the medians are compared.
+Three networks run in turn, and their medians are compared. ipvae: the Poisson neurons of NET.h5 and
+their recurrent Dense, two processes, event-driven, with every variable of every step recorded. The
+second is the same with Lava's own model of Dense. Stock: netx's recurrent block with its CUBA
+neurons, a source and a sink, binary spikes, at a firing rate equal to the activity of the Poisson
+neurons.
+
 The last line is JSON: `ours`, `stock`, `ratio`, and `ours_stock_dense`, `activity`,
 `stock_activity`.
 """
@@ -33,13 +35,13 @@ from ipvae.network.rules import random_source
 from ipvae.network.rules.drive import drives
 
 THRESHOLD = 1000
-"""Of the stock neurons, in units of their bias."""
+"""Threshold of the stock neurons, in units of their bias."""
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark and print the results."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("net", nargs="?", type=Path, help="network file; else models/patches")
     parser.add_argument("--steps", type=int, default=500, help="steps of one measurement")
@@ -51,7 +53,7 @@ def main() -> None:
 
 
 def shipped() -> IntNetwork:
-    """models/patches at 8 bits: needs no data set."""
+    """Network of models/patches at 8 bits, which needs no data set."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "net.h5"
         words = ["ipvae.cli.main", "export", str(ROOT / "models" / "patches"), "--out", str(path)]
@@ -60,14 +62,14 @@ def shipped() -> IntNetwork:
 
 
 def measure(network: IntNetwork, n_steps: int, n_rounds: int) -> dict[str, float]:
-    """Steps per second of all three networks."""
+    """Steps per second of the three networks."""
     with ExitStack() as stack:
         timed: dict[str, Callable[[], float]] = {}
         active = []
         for name, dense in (("ours", EVENT_DRIVEN), ("ours_stock_dense", STOCK)):
             runner = stack.enter_context(LavaRunner(network, n_steps, dense=dense))
             timed[name] = our_round(runner, network, active)
-        timed["ours"]()  # the first image finds the activity
+        timed["ours"]()  # the first image determines the activity
         stock, sink = stock_network(network.n_neurons, active[0], n_steps * (n_rounds + 1))
         stack.callback(stock.stop)
         timed["stock"] = stock_round(stock, n_steps)
@@ -90,7 +92,7 @@ def measure(network: IntNetwork, n_steps: int, n_rounds: int) -> dict[str, float
 
 
 def our_round(runner: LavaRunner, network: IntNetwork, active: list[float]) -> Callable[[], float]:
-    """Seconds of one image; notes how many neurons were active."""
+    """Seconds of one image; appends the number of active neurons."""
     drive = {name: b[0] for name, b in drives(network, network.test_images[:1]).items()}
 
     def run() -> float:
@@ -104,10 +106,10 @@ def our_round(runner: LavaRunner, network: IntNetwork, active: list[float]) -> C
 
 
 def stock_network(k: int, activity: float, n_steps: int) -> tuple[Any, Any]:
-    """Source, netx's recurrent block and sink; each neuron fires at the given share of steps.
+    """Source, netx's recurrent block and sink; each neuron fires at the given fraction of steps.
 
-    The neurons' own bias makes them fire and all weights are zero: the work of a stock Dense
-    depends on how many inputs are active, not on its values.
+    The neurons' bias makes them fire, and all weights are zero: the work of a stock Dense depends
+    on the number of active inputs, not on its values.
     """
     from lava.lib.dl.netx.blocks import models, process
     from lava.magma.core.decorator import implements
@@ -120,9 +122,9 @@ def stock_network(k: int, activity: float, n_steps: int) -> tuple[Any, Any]:
 
     @implements(proc=process.RecurrentDense, protocol=LoihiProtocol)
     class PyRecurrentDense(models.AbstractPyBlockModel):
-        """netx brings no model for its recurrent block, and none can be built without."""
+        """Process model of netx's recurrent block, which lava-dl does not provide."""
 
-    PyRecurrentDense.__module__ = process.__name__  # Lava looks for it there
+    PyRecurrentDense.__module__ = process.__name__  # Lava searches for it there
     process.PyRecurrentDense = PyRecurrentDense  # type: ignore[attr-defined]
 
     rng = np.random.default_rng(0)
@@ -151,7 +153,7 @@ def stock_network(k: int, activity: float, n_steps: int) -> tuple[Any, Any]:
 
 
 def biases(k: int, activity: float) -> np.ndarray:
-    """Biases (K,) with which neurons fire every p-th step, or every (p + 1)-th."""
+    """Biases (K,) that make neurons fire every p-th step, or every (p + 1)-th."""
     period = max(2, int(1 / activity))
     longer = (1 / period - activity) / (1 / period - 1 / (period + 1))
     periods = period + (np.arange(k) < longer * k)
@@ -159,7 +161,7 @@ def biases(k: int, activity: float) -> np.ndarray:
 
 
 def stock_round(block: Any, n_steps: int) -> Callable[[], float]:
-    """Seconds of so many steps."""
+    """Seconds of `n_steps` steps."""
     from lava.magma.core.run_conditions import RunSteps
 
     def run() -> float:

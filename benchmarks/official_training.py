@@ -1,7 +1,7 @@
-"""Drive the authors' trainer, from a checkout that the user has: one epoch for each line on stdin.
+"""Authors' trainer, from a user's checkout: trains one epoch for each line on stdin.
 
-Run by training.py. Needs what their code imports (IPython, pandas, seaborn, ...); of
-scikit-learn-intelex, which speeds up their analyses only, an empty stand-in will do.
+training.py runs this script. It needs the imports of the authors' code (IPython, pandas, seaborn,
+...). For scikit-learn-intelex, which only accelerates their analyses, an empty module suffices.
 """
 
 import importlib
@@ -22,7 +22,7 @@ NAMES = {
 
 
 def main() -> None:
-    """Build their trainer, then answer each line with the seconds of an epoch."""
+    """Build the trainer, then answer each line with the seconds of an epoch."""
     checkout = sys.argv[1]
     threads, epochs, batch, steps, latents = map(int, sys.argv[2:])
     sys.path.insert(0, checkout)
@@ -33,7 +33,7 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(threads)
-    importlib.import_module("base.train_base")  # their modules import each other: this one first
+    importlib.import_module("base.train_base")  # first, because of circular imports
     models = importlib.import_module("main.model")
     configs = importlib.import_module("main.config")
     trainers = importlib.import_module("main.train")

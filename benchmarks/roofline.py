@@ -1,6 +1,6 @@
-"""Parts of the emulator's work by themselves, for benchmarks/emulator.py: docs/performance.md.
+"""Separate parts of the emulator's work, for benchmarks/emulator.py; see docs/performance.md.
 
-Each runs in one thread, on arrays laid out as the emulator lays them out.
+Each runs in one thread, on arrays with the emulator's memory layout.
 """
 
 import time
@@ -19,12 +19,12 @@ from ipvae.emulator.simd.messages import receive
 from ipvae.emulator.tile import Tile
 
 _VECTORS = 16
-"""Accumulators of 16 int32 that one pass over the rows keeps in registers."""
+"""Accumulators of 16 int32 that fit in registers during one pass over the rows."""
 
 
 @kernel(types.void, types.int64, types.int64, *[ADDRESS] * 3)
 def add_rows(c: IrBuilder, n: Any, row_bytes: Any, rows: Any, weights: Any, total: Any) -> None:
-    """Add up `n` rows of int8 weights, 256 receivers at a time: nothing but the additions."""
+    """Add `n` rows of int8 weights, 256 postsynaptic neurons at a time, without other work."""
     sums = [c.variable(c.lanes(0)) for _ in range(_VECTORS)]
     signed = ir.VectorType(ir.IntType(8), LANES)
     with c.loop(n) as i:
@@ -54,7 +54,7 @@ def adds(weights, rows, counts, total, repeats):
 
 @njit(nogil=True)
 def products(weights, offsets, values, total, repeats):
-    """Products of every quad with every block, weights of a block in the nearest cache."""
+    """Products of every quad with every block, with a block's weights in the L1 cache."""
     pairs = len(offsets) >> 1
     size = weights.shape[1] * weights.shape[2]
     for block in range(weights.shape[0]):
@@ -66,14 +66,14 @@ def products(weights, offsets, values, total, repeats):
 
 @njit(nogil=True)
 def sums(weights, heard, a_in, n, repeats):
-    """What a tile's images receive, by the way that the emulator takes; nothing else."""
+    """Synaptic input of a tile's images, computed as in the emulator, without other work."""
     for _ in range(repeats):
         receive(weights, heard, heard.z, a_in, n)
 
 
 @njit(nogil=True)
 def draws(fixed, given, work, u, keys, z, repeats):
-    """Draw counts of log-rates that stay: random source and sampler, nothing else."""
+    """Draw counts for constant log-rates: random source and sampler, without other work."""
     layer, scratch = drawing.neurons_of(fixed), drawing.scratch_of(work)
     n, width = u.shape
     draw = start_of(given.draw)
@@ -101,7 +101,7 @@ def draws(fixed, given, work, u, keys, z, repeats):
 
 
 def _best(run: Callable[[], Any], repeats: int) -> float:
-    """Seconds of the fastest of some runs."""
+    """Seconds of the fastest of `repeats` runs."""
     found = []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -111,7 +111,7 @@ def _best(run: Callable[[], Any], repeats: int) -> float:
 
 
 class Roofline:
-    """What a settled tile's rows need at least, one thread."""
+    """Lower bounds on the time of a stationary tile's rows, in one thread."""
 
     def __init__(self, part: layout.Part, tile: Tile) -> None:
         self.part = part
@@ -138,7 +138,7 @@ class Roofline:
             compiles(1)
 
     def add_seconds(self, repeats: int = 12, rows: int = 20) -> float:
-        """Seconds that the additions of an image-step take at the rate of `adds`."""
+        """Seconds of the additions of an image-step at the rate of `adds`."""
         args = (self.weights, self.rows, self.counts, self.total, rows)
         return _best(lambda: adds(*args), repeats) / (rows * self.n)
 
@@ -147,13 +147,13 @@ class Roofline:
         return self.active * self.part.layer.n_neurons / seconds
 
     def product_rate(self, repeats: int = 12) -> float:
-        """Products of a weight and a count per second, all quads listed."""
+        """Products of a weight and a count per second, with all quads listed."""
         weights = self.part.synapses.weights
         args = (weights, self.offsets, self.values, self.total, 100)
         return 100 * weights.size / _best(lambda: products(*args), repeats)
 
     def sum_seconds(self, repeats: int = 12, rows: int = 20) -> float:
-        """Seconds of an image-step's sums by the emulator's own way."""
+        """Seconds of the sums of an image-step, computed as in the emulator."""
         args = (self.part.synapses.weights, self.heard, self.a_in, self.n, rows)
         return _best(lambda: sums(*args), repeats) / (rows * self.n)
 

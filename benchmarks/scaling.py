@@ -1,7 +1,7 @@
-"""Speed against size, batch, activity and threads: the picture of benchmarks/emulator.py --scaling.
+"""Speed against size, batch, activity and threads, for benchmarks/emulator.py --scaling.
 
-The networks are random and their log-rates do not move, so that activity is what was asked for. One
-more is models/mnist as error units, settled.
+The networks are random with constant log-rates, so that activity is as specified. One further
+network is models/mnist with error units, in its stationary state.
 """
 
 import time
@@ -25,15 +25,16 @@ BATCHES = (1, 4, 16, 64, 256, 1024)
 ACTIVITIES = (0.01, 0.03, 0.1, 0.3, 0.9)
 USUAL = {"k": 512, "batch": 256, "activity": 0.14, "threads": processors()}
 SECONDS = 0.4
-"""Of one timing, about."""
+"""Approximate duration of one timing."""
 RUNS = 5
-"""Timings of a point; the fastest counts."""
+"""Timings per point; the fastest is kept."""
 
 
 def random_network(k: int, activity: float) -> IntNetwork:
-    """Recurrent network in which that share of neurons sends about 4 at each step, others nothing.
+    """Recurrent network in which a given fraction of neurons sends about 4 at each step.
 
-    An update is clipped to 0: all is computed, and nothing changes.
+    The other neurons send nothing. Updates are clipped to 0: all work is done, and no state
+    changes.
     """
     rng = np.random.default_rng(k)
     u = np.full(k, -45000)
@@ -61,7 +62,7 @@ def random_network(k: int, activity: float) -> IntNetwork:
 
 
 def speed(network: IntNetwork, batch: int, threads: int, settle: int = 2) -> dict[str, float]:
-    """Image-steps per second, seconds of a synaptic operation and share of neurons active."""
+    """Image-steps per second, seconds per synaptic operation and fraction of active neurons."""
     images = np.resize(network.test_images, (batch, network.n_pixels))
     emulator = Emulator(network, threads=threads)
     tiles = emulator.tiles(images, 2**19 - 1, SEED)
@@ -81,14 +82,14 @@ def speed(network: IntNetwork, batch: int, threads: int, settle: int = 2) -> dic
 
 
 def timed(emulator: Emulator, tiles: list, rows: int) -> float:
-    """Seconds of some rows."""
+    """Seconds of `rows` rows."""
     start = time.perf_counter()
     emulator.advance(tiles, rows)
     return time.perf_counter() - start
 
 
 def operations(network: IntNetwork, tiles: list) -> int:
-    """Synaptic operations so far."""
+    """Synaptic operations up to now."""
     return sum(
         int(tile.sums[str(stage.layer.source)].messages.sum()) * stage.layer.n_neurons
         for stage in network.wiring.stages
@@ -98,7 +99,7 @@ def operations(network: IntNetwork, tiles: list) -> int:
 
 
 def points(name: str, values: tuple) -> list[dict]:
-    """Speed at values of one property, all others as usual."""
+    """Speed at values of one property, with default values of the others."""
     found = []
     for value in values:
         at = USUAL | {name: value}
@@ -110,7 +111,7 @@ def points(name: str, values: tuple) -> list[dict]:
 
 
 def draw_scaling(path: Path, errors: Path) -> dict:
-    """Measure, draw four panels, and return what was measured."""
+    """Measure, draw four panels, and return the measurements."""
     threads = tuple(range(1, USUAL["threads"] + 1))
     found: dict = {
         "k": points("k", SIZES),

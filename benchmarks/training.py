@@ -1,17 +1,17 @@
-"""Sample-steps per second of our trainer and of the authors', side by side in one run.
+"""Training speed of ipvae and of the authors' code in sample-steps per second, in one run.
 
     python benchmarks/training.py [--official DIR] [--official-python PYTHON] [--data-dir DIR]
                                   [--model RUN] [--warm-up N] [--segments N]
 
-DIR is a checkout of the authors' iterative repository (hadivafaii/IterativeVAE), PYTHON one that
-has what it imports; without them only ours is timed. Both train the same network (T = 16, batch
-100, K = 512) on the same images, segment about segment, each with one and with two threads; the
-best of its medians counts. A sample-step is one update of one image, forward and backward,
-optimiser included. The last line is JSON: ours, official, ratio.
+DIR is a checkout of the authors' iterative repository (hadivafaii/IterativeVAE), and PYTHON has its
+dependencies; without them only ipvae is timed. Both train the same network (T = 16, batch 100, K =
+512) on the same images, in alternating segments, each with one and with two threads. The result is
+the best median. A sample-step is one update of one image, forward and backward, optimiser included.
+The last line is JSON: ours, official, ratio.
 
-Without --model both start from their own beginnings, where rates are low. What a training costs
-for most of its time shows from a trained model, --model RUN; since the authors' code adapts the
-arrivals that it draws to the rates every 200 batches, give it --warm-up 21 segments of 10 then.
+Without --model both start from their own initial weights, where rates are low. A trained model,
+--model RUN, shows the cost of most of a training. The authors' code adapts its number of arrivals
+to the rates every 200 batches, so use --warm-up 21 (segments of 10) in that case.
 """
 
 import argparse
@@ -38,12 +38,12 @@ from ipvae.train.run.schedule import settings_at
 
 BATCH, STEPS, LATENTS = 100, 16, 512
 BATCHES = 10
-"""Optimiser steps of a segment."""
+"""Optimiser steps per segment."""
 THREADS = (1, 2)
 
 
 def images(data_dir: Path | None) -> np.ndarray:
-    """One segment's images, (BATCHES * BATCH, 784) float32 in [0, 1]: MNIST, or digits enlarged."""
+    """Images of a segment, (BATCHES * BATCH, 784) float32 in [0, 1]: MNIST or enlarged digits."""
     if data_dir is not None:
         return load_images("mnist", data_dir).train[: BATCHES * BATCH].astype(np.float32)
     small = load_images("digits", None).train[: BATCHES * BATCH].reshape(-1, 8, 8)
@@ -52,7 +52,7 @@ def images(data_dir: Path | None) -> np.ndarray:
 
 
 class Ours:
-    """Our trainer, one segment at a time."""
+    """Segments of ipvae's trainer."""
 
     def __init__(self, x: np.ndarray, threads: int, segments: int, start: Path | None) -> None:
         self.config: TrainConfig = preset_config(
@@ -73,7 +73,7 @@ class Ours:
         self.optimiser = new_optimiser(self.model, self.config)
 
     def segment(self) -> float:
-        """Train on all batches once; sample-steps per second."""
+        """Train on all batches once, and return sample-steps per second."""
         precision = matrix_precision(self.config.precision)
         with precision, workers(self.config.threads) as for_each:
             means = TrainContext(for_each, workspace=self.workspace)
@@ -94,7 +94,7 @@ class Ours:
 
 
 class Official:
-    """The authors' trainer in a process of its own; it waits between segments."""
+    """Authors' trainer in a separate process, which waits between segments."""
 
     def __init__(
         self, python: str, checkout: Path, home: Path, threads: int, segments: int
@@ -119,7 +119,7 @@ class Official:
         raise SystemExit("the authors' code ended early; see its error above")
 
     def segment(self) -> float:
-        """Train on all batches once; sample-steps per second."""
+        """Train on all batches once, and return sample-steps per second."""
         assert self.process.stdin is not None
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
@@ -132,7 +132,7 @@ class Official:
 
 
 def write_home(home: Path, x: np.ndarray, start: Path | None) -> None:
-    """Lay the images where the authors' loader looks for MNIST, and the start beside them."""
+    """Write the images where the authors' loader searches for MNIST, with the initial weights."""
     if start is not None:
         np.savez(home / "start.npz", **load_checkpoint(start).params)
     folder = home / "Datasets" / "MNIST" / "processed"
@@ -143,7 +143,7 @@ def write_home(home: Path, x: np.ndarray, start: Path | None) -> None:
 
 
 def best(rates: dict[int, list[float]]) -> tuple[float, int]:
-    """Best median over the numbers of threads."""
+    """Best median over the numbers of threads, and its number of threads."""
     medians = {threads: statistics.median(found) for threads, found in rates.items()}
     threads = max(medians, key=lambda n: medians[n])
     return medians[threads], threads
@@ -160,7 +160,7 @@ def main() -> None:
     parser.add_argument("--segments", type=int, default=6)
     given = parser.parse_args()
     x, total = images(given.data_dir), given.warm_up + given.segments
-    torch.set_num_threads(1)  # ours shards its batches over threads of its own
+    torch.set_num_threads(1)  # ipvae divides its batches among its own threads
     rates: dict[str, dict[int, list[float]]] = {"ours": {}, "official": {}}
     for threads in THREADS:
         ours = Ours(x, threads, total, given.model)

@@ -1,1 +1,1 @@
-"""What a run costs: counts from traces, and cost models with cited constants."""
+"""Cost of a run: operation counts from traces, and cost models with cited constants."""

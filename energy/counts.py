@@ -1,4 +1,4 @@
-"""Counting under its old path; deprecated. The public API counts operations."""
+"""Deprecated module path of the counts; use the public API of ipvae to count operations."""
 
 from ipvae.moved import moved
 

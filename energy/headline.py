@@ -1,4 +1,4 @@
-"""Headline of energies and times: Loihi 2, dynamic and static apart, and why the band is wide."""
+"""Headline of energies and times on Loihi 2, dynamic and static energy separate."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,29 +11,29 @@ PARTS = ("dynamic", "static", "total")
 AS_LOGGED = "as logged: of the whole board, idle chips included; its origin is not checked"
 
 Ends = list[float]
-"""Low and high."""
+"""Low and high ends of a band."""
 
 
 def headline(
     energy: Sequence[EnergyRow], times: Sequence[TimeRow], notes: Sequence[str]
 ) -> dict[str, Any]:
-    """Figures of Loihi 2 for one image, measured ones before modelled ones; JSON data.
+    """Return energy and time of one image on Loihi 2 as JSON data; measured rows take precedence.
 
-    Constants of other chips are never the headline.
+    Constants of other chips never enter the headline.
 
     Parameters
     ----------
-    energy, times : rows of the tables
+    energy, times : rows of the energy table and of the time table
     notes : sequence of str
-        Said of the tables: why there is no row of Loihi 2, where there is none.
+        Notes on the tables, for example why they have no Loihi 2 row.
 
     Returns
     -------
     dict
-        `chip`, `kind` and `model` of the energies; `energy_j`, by part (never added) low and high
-        in joules; `reason`, why they differ; `latency_s` and `latency_kind`; `images_per_second`;
-        `energy_delay_js`, by part, where energies and time are of one kind. Where there is none of
-        them: null, or nothing in it.
+        `chip`, `kind` and `model` of the energies; `energy_j`, low and high in joules by part,
+        never added; `reason` for the difference; `latency_s` and `latency_kind`;
+        `images_per_second`; `energy_delay_js` by part, if energies and times are of one kind.
+        Fields without rows are null or empty.
     """
     joules = _chosen(energy)
     seconds = _chosen(times)
@@ -59,7 +59,7 @@ def headline(
 
 
 def _chosen(rows: Sequence[Any]) -> list[Any]:
-    """Rows of Loihi 2: what a log has of them, else what is modelled."""
+    """Rows of Loihi 2: the measured ones if there are any, else the modelled ones."""
     logged = [row for row in rows if row.chip == LOGGED_CHIP]
     return logged or [row for row in rows if row.chip == CHIP]
 
@@ -75,7 +75,7 @@ def _reason(joules: Sequence[EnergyRow], notes: Sequence[str]) -> str:
 
 
 def first_parts(found: Mapping[str, Any]) -> list[tuple[str, Ends]]:
-    """Parts of a headline's energy that are shown first: dynamic and static, else the total."""
+    """Parts of a headline's energy to show first: dynamic and static, else the total."""
     parts: Mapping[str, Ends] = found["energy_j"]
     shown = [(part, parts[part]) for part in ("dynamic", "static") if part in parts]
     return shown or [("total", parts["total"])] if parts else []

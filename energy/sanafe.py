@@ -1,8 +1,8 @@
-"""The same connectivity and spikes in SANA-FE's simulator of Loihi: its counts, its energy.
+"""Simulation of the same connectivity and spikes in SANA-FE, for its counts and energy on Loihi.
 
-SANA-FE (the package `sanafe`, GPL, not installed with us) knows binary spikes and its own neurons.
-What each layer hears is therefore replayed to it by input neurons, a spike for each message
-whatever its size; the layer's neurons receive them and never fire.
+SANA-FE (package `sanafe`, GPL, not a dependency) supports binary spikes and its own neuron models.
+Input neurons therefore replay the messages that each layer receives, one spike for each message of
+any size. The layer's neurons receive the spikes and never fire.
 """
 
 import io
@@ -26,13 +26,13 @@ from ipvae.network.traces.trace import Trace
 
 INSTALL = "pip install 'ipvae-loihi[sanafe]'"
 NEVER = 1e30
-"""A threshold that no potential reaches."""
+"""Threshold above any potential."""
 TILE_CORES = 4
 
 
 @dataclass(frozen=True)
 class Simulated:
-    """What SANA-FE counted, over all images of the trace.
+    """SANA-FE's counts over all images of the trace.
 
     Attributes
     ----------
@@ -40,13 +40,13 @@ class Simulated:
     images : int
     synaptic_events : int
     spikes : int
-        Of the neurons that replay.
+        Spikes of the replaying neurons.
     packets : int
-        Messages, once for each core that receives them.
+        Messages, counted once for each receiving core.
     updates : int
-        Of neurons, those that replay left out.
+        Neuron updates, without the replaying neurons.
     energy_j : dict of str -> float
-        By unit of the core: synapse, dendrite, soma, network; and total.
+        Energy by unit of the core (synapse, dendrite, soma, network), and the total.
     seconds : float
         Simulated time.
     """
@@ -86,7 +86,7 @@ def require_sanafe() -> ModuleType:
     Raises
     ------
     BackendError
-        If it is not installed, or does not start.
+        If it is not installed or cannot start.
     """
     try:
         import sanafe
@@ -98,26 +98,26 @@ def require_sanafe() -> ModuleType:
 
 
 def simulate(network: IntNetwork, trace: Trace) -> Simulated:
-    """Run what a trace sent through SANA-FE's Loihi.
+    """Simulate the messages of a trace on SANA-FE's Loihi.
 
     Parameters
     ----------
     network : IntNetwork
         The network that ran.
     trace : Trace
-        With `z` of every layer that is heard, at every step.
+        Trace with `z` of every presynaptic layer, at every step.
 
     Raises
     ------
     BackendError
         If SANA-FE is not installed.
     InputError
-        If its Loihi is too small for the network.
+        If SANA-FE's Loihi is too small for the network.
     """
     sanafe = require_sanafe()
     arch = sanafe.load_loihi()
     placement = _placed(network, trace, len(arch.cores()))
-    with redirect_stdout(io.StringIO()):  # it shows its progress
+    with redirect_stdout(io.StringIO()):  # SANA-FE prints its progress
         chip = sanafe.SpikingChip(arch)
         try:
             chip.load(_build(sanafe, arch, network, trace, placement))
@@ -158,7 +158,7 @@ def _placed(network: IntNetwork, trace: Trace, cores: int) -> Placement:
 def _build(
     sanafe: ModuleType, arch: Any, network: IntNetwork, trace: Trace, placement: Placement
 ) -> Any:
-    """Network of SANA-FE: a group for each layer, and one for what it hears."""
+    """SANA-FE network: a group for each layer, and one that replays its input."""
     net = sanafe.Network()
     used = [0] * placement.total_cores
     for stage in network.wiring.stages:
@@ -171,7 +171,7 @@ def _build(
 
 
 def _listeners(net: Any, arch: Any, stage: ScheduledLayer, placement: Placement) -> Any:
-    """Neurons of a layer, which are updated at every step and never fire."""
+    """Neurons of a layer, which update at every step and never fire."""
     group = net.create_neuron_group(
         f"layer{stage.name}",
         stage.layer.n_neurons,
@@ -188,10 +188,10 @@ def _listeners(net: Any, arch: Any, stage: ScheduledLayer, placement: Placement)
 def _replay(
     net: Any, arch: Any, stage: ScheduledLayer, trace: Trace, placement: Placement, used: list[int]
 ) -> Any:
-    """Input neurons that send what a layer hears, image after image.
+    """Input neurons that send the messages a layer receives, image after image.
 
-    Time steps are the rows of the layer: over a lag, the first of an image is silent.
-    `used` counts the input neurons of each core.
+    Time steps are the rows of the layer; with an input delay, the first row of an image has no
+    spikes. `used` counts the input neurons of each core.
     """
     source = str(stage.layer.source)
     heard = received_messages(trace, source, stage.lag)
@@ -208,7 +208,7 @@ def _replay(
 
 
 def _homes(placement: Placement, name: str) -> list[int]:
-    """Core of each neuron of a layer, counted through the placement."""
+    """Core of each neuron of a layer, numbered over the whole placement."""
     return [
         i
         for i, core in enumerate(placement.cores)
@@ -218,7 +218,7 @@ def _homes(placement: Placement, name: str) -> list[int]:
 
 
 def _core(arch: Any, core: int, replays: bool) -> Any:
-    """Core of SANA-FE for one of the placement; beside it the one that replays its neurons."""
+    """SANA-FE core for a core of the placement, or the core that replays input to it."""
     tile, first = divmod(2 * core, TILE_CORES)
     return arch.tiles[tile].cores[first + replays]
 

@@ -1,4 +1,4 @@
-"""Figures of merit from counts and reconstructions."""
+"""Quality measures from counts and reconstructions."""
 
 from ipvae.evaluation.metrics import curve, mse, quality, r2, zeros
 

@@ -1,8 +1,7 @@
-"""Images turned, shifted, inverted, noisy or fainter: inputs that a network was not trained on.
+"""Image corruptions that a network was not trained on: rotation, shift, inversion, noise, contrast.
 
-A change works on images (N, H, W), float64 in integer pixel steps; `changed` rounds half to even
-afterwards and clips to the pixels' range. Background is pixel 0: black, or grey where pixels are
-signed.
+Transformations take images (N, H, W), float64 in integer pixel steps. `changed` then rounds half to
+even and clips to the pixel range. Background is pixel 0: black, or grey for signed pixels.
 """
 
 from dataclasses import dataclass
@@ -13,20 +12,20 @@ from ipvae.extras import needs
 from ipvae.network.description import InputFormat
 
 _NOISE, _SALT = 1, 2
-"""Second word of the random keys: both kinds of noise differ with one seed."""
+"""Second word of the random keys, so that the two kinds of noise differ for equal seeds."""
 _BITS = 52
-"""Of a uniform number."""
+"""Random bits of a uniform number."""
 NAMES = ("rotate", "shift", "invert", "noise", "salt", "contrast")
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change.
+    """Image corruption.
 
     Attributes
     ----------
     name : one of NAMES
-    value : degrees, pixels, deviation, fraction or factor; 1 of an inversion
+    value : degrees, pixels, standard deviation, fraction or factor; 1 for an inversion
     """
 
     name: str
@@ -34,14 +33,15 @@ class Change:
 
     @property
     def hides(self) -> bool:
-        """Whether it lays noise over an image, which can be looked for behind it."""
+        """True for noise, which allows a comparison with the original image."""
         return self.name in ("noise", "salt")
 
 
 def rotated(images: np.ndarray, degrees: float) -> np.ndarray:
-    """Turn images counter-clockwise about their centre; linear between the four nearest pixels.
+    """Rotate images counter-clockwise about their centre, with bilinear interpolation.
 
-    Background comes in from outside; what leaves is lost. Quarter turns of square images are exact.
+    Background fills the corners; pixels outside are discarded. Quarter turns of square images are
+    exact.
     """
     with needs("evaluate", "rotate"):
         from scipy.ndimage import rotate
@@ -50,7 +50,7 @@ def rotated(images: np.ndarray, degrees: float) -> np.ndarray:
 
 
 def shifted(images: np.ndarray, right: int) -> np.ndarray:
-    """Move images to the right by whole pixels, to the left if negative; background comes in."""
+    """Move images to the right by whole pixels, or to the left if negative; background fills in."""
     width = images.shape[2]
     moved = np.zeros_like(images)
     if abs(right) < width:
@@ -59,15 +59,15 @@ def shifted(images: np.ndarray, right: int) -> np.ndarray:
 
 
 def inverted(images: np.ndarray, fmt: InputFormat) -> np.ndarray:
-    """Dark for light: minimum + maximum - pixel; of signed pixels the negative."""
+    """Inverted images: minimum + maximum - pixel; for signed pixels, the negative."""
     return (0 if fmt.minimum < 0 else fmt.minimum + fmt.maximum) - images
 
 
 def noisy(images: np.ndarray, deviation: float, seed: int) -> np.ndarray:
-    """Add independent normal noise; its deviation is in pixel steps.
+    """Add independent Gaussian noise; its standard deviation is in pixel steps.
 
-    The first images get the same noise however many follow; another deviation changes its size
-    alone.
+    Noise of an image does not depend on the number of images. Another standard deviation only
+    scales it.
     """
     with needs("evaluate", "noise"):
         from scipy.special import ndtri
@@ -76,9 +76,9 @@ def noisy(images: np.ndarray, deviation: float, seed: int) -> np.ndarray:
 
 
 def salted(images: np.ndarray, fraction: float, fmt: InputFormat, seed: int) -> np.ndarray:
-    """Set each pixel with this probability to the smallest or largest value, one as likely.
+    """Set each pixel with this probability to the minimum or the maximum, both equally likely.
 
-    The pixels of a smaller fraction are among those of a larger one.
+    The changed pixels of a smaller fraction are a subset of the pixels of a larger one.
     """
     uniform = _uniforms(images.shape, seed, _SALT)
     dark, light = uniform < fraction / 2, uniform > 1 - fraction / 2
@@ -91,10 +91,10 @@ def changed(pixels: np.ndarray, fmt: InputFormat, change: Change, seed: int) -> 
     Parameters
     ----------
     pixels : (N, M) integers
-    fmt : their range, scale and shape
-    change : a shift in whole pixels, a rotation in degrees, a deviation in real pixel units, a
-        fraction of pixels, or a factor of contrast
-    seed : of the noise
+    fmt : range, scale and shape of the pixels
+    change : a shift in whole pixels, a rotation in degrees, a standard deviation in real pixel
+        units, a fraction of pixels, or a contrast factor
+    seed : seed of the noise
 
     Returns
     -------
@@ -103,7 +103,7 @@ def changed(pixels: np.ndarray, fmt: InputFormat, change: Change, seed: int) -> 
     Raises
     ------
     ValueError
-        If there is no such change.
+        If the change is unknown.
     """
     images = pixels.astype(np.float64).reshape(-1, *fmt.shape)
     found = _apply(images, fmt, change, seed)
@@ -129,6 +129,6 @@ def _apply(images: np.ndarray, fmt: InputFormat, change: Change, seed: int) -> n
 
 
 def _uniforms(shape: tuple[int, ...], seed: int, kind: int) -> np.ndarray:
-    """Numbers inside (0, 1), from raw bits of PCG64, which NumPy's versions do not change."""
+    """Numbers inside (0, 1), from raw bits of PCG64, which are the same in all NumPy versions."""
     raw = np.random.PCG64([seed, kind]).random_raw(shape)
     return ((raw >> np.uint64(64 - _BITS)).astype(np.float64) + 0.5) * 2.0**-_BITS

@@ -1,30 +1,30 @@
-"""When to stop: the step from which more of them buy next to nothing."""
+"""Early-stopping point: the step after which R2 increases only marginally."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 NEAR = 0.005
-"""What R2 may still gain behind the early-stopping point; the one home of this number."""
+"""Maximum increase of R2 after the early-stopping point; the only definition of this value."""
 
 
 def stopping_step(points: Sequence[Mapping[str, float]]) -> int | None:
-    """Return the early-stopping point: the least step whose R2 is the last R2 less 0.005, or more.
+    """Return the early-stopping point, the first step whose R2 is at least the last R2 minus 0.005.
 
-    Only the steps that were looked at can be found, so the coarser they are, the later it is.
+    Only evaluated steps qualify, so coarser steps give a later point.
 
     Parameters
     ----------
-    points : `step` and `r2` each, rising, as `ipvae.evaluation.metrics.curve` gives them
+    points : `step` and `r2` each, ascending, from `ipvae.evaluation.metrics.curve`
 
     Returns
     -------
-    None where the last R2 is not a number, as of constant images.
+    None if the last R2 is not a number, as for constant images.
 
     Raises
     ------
     ValueError
-        If there is no point.
+        If there are no points.
     """
     if not points:
         raise ValueError("points are empty; needed is one or more. Look at some steps.")

@@ -1,8 +1,8 @@
-"""Tails of the laws of chi-square, Poisson and Pearson's type III, without SciPy.
+"""Tails of the chi-square, Poisson and Pearson type III distributions, without SciPy.
 
-All three are the regularized incomplete gamma function, P(a, x) below x and Q(a, x) = 1 - P above,
-here to 9 digits or more of either tail (tests/evaluation/test_gamma.py). Of Pearson's type III with
-a skew of 1e-4 SciPy 1.15 to 1.18 give 0.41 of the lower tail at 5 deviations.
+All three are regularized incomplete gamma functions, P(a, x) below x and Q(a, x) = 1 - P above.
+Either tail has at least 9 correct digits (tests/evaluation/test_gamma.py). For Pearson type III
+with a skew of 1e-4, SciPy 1.15 to 1.18 give 0.41 of the lower tail at 5 deviations.
 """
 
 import math
@@ -12,19 +12,19 @@ import numpy as np
 _STIRLING_FROM = 20.0
 _TEMME_FROM = 1e5
 _NORMAL_BELOW = 1.6e-5
-"""Skew below which Pearson's type III is the normal law; SciPy's limit."""
+"""Skew below which Pearson type III is treated as normal, as in SciPy."""
 _C0 = (-1 / 3, 1 / 12, -2 / 135, 1 / 864, 1 / 2835, -139 / 777600, 1 / 25515)
 _C1 = (-1 / 540, -1 / 288, 1 / 378, -77 / 77760)
 """Temme's coefficients: powers of eta, for 1 and for 1 / a."""
 
 
 def incomplete(a: np.ndarray | float, x: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-    """Return P(a, x) and Q(a, x), each exact in its own small tail.
+    """Return P(a, x) and Q(a, x), each accurate in its own small tail.
 
     Parameters
     ----------
     a : above 0, below 1e5
-    x : 0 or more, of the same shape or one that broadcasts
+    x : 0 or more, of a shape that broadcasts with `a`
     """
     shape = np.broadcast_shapes(np.shape(a), np.shape(x))
     order, at = (np.broadcast_to(np.asarray(v, np.float64), shape).ravel() for v in (a, x))
@@ -40,7 +40,7 @@ def incomplete(a: np.ndarray | float, x: np.ndarray | float) -> tuple[np.ndarray
 
 
 def chi_square_above(statistic: float, degrees: int) -> float:
-    """Probability that a chi-square of so many degrees of freedom is above a value."""
+    """Probability that a chi-square variable with `degrees` degrees of freedom exceeds a value."""
     return float(incomplete(degrees / 2.0, statistic / 2.0)[1])
 
 
@@ -49,8 +49,8 @@ def poisson_tails(count: np.ndarray, rate: np.ndarray) -> tuple[np.ndarray, np.n
 
     Parameters
     ----------
-    count : int, any; below 0 the first is 0 and the second 1
-    rate : of the same shape, above 0
+    count : int, any value; below 0 the first is 0 and the second 1
+    rate : above 0, of the same shape
     """
     at_most = np.where(count < 0, 0.0, incomplete(np.maximum(count, 0) + 1.0, rate)[1])
     at_least = np.where(count < 1, 1.0, incomplete(np.maximum(count, 1), rate)[0])
@@ -58,7 +58,7 @@ def poisson_tails(count: np.ndarray, rate: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def pearson3_tails(value: float, skew: float) -> tuple[float, float]:
-    """Probabilities below and above a value, of Pearson's type III with mean 0 and deviation 1."""
+    """Probabilities below and above a value, for Pearson type III with mean 0 and deviation 1."""
     if abs(skew) < _NORMAL_BELOW:
         return math.erfc(-value / math.sqrt(2)) / 2, math.erfc(value / math.sqrt(2)) / 2
     a = 4.0 / skew**2
@@ -117,7 +117,7 @@ def _fraction(a: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def _temme(a: float, x: float) -> tuple[float, float]:
-    """P and Q of a large a (Temme, SIAM J. Math. Anal. 10 (1979) 757)."""
+    """P and Q for a large a (Temme, SIAM J. Math. Anal. 10 (1979) 757)."""
     away = (x - a) / a
     half = away - math.log1p(away)  # eta**2 / 2
     if a * half > 740.0:

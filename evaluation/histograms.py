@@ -1,4 +1,4 @@
-"""How a network's potentials, rates and weights are spread between their limits."""
+"""Histograms of a network's potentials, rates and weights between their limits."""
 
 from bisect import bisect_left
 
@@ -14,7 +14,7 @@ from ipvae.network.traces.totals import Totals
 
 BINS = 64
 LEAST_RATE = 2.0**-10
-"""Per step; neurons that send less, but anything, are in the lowest bin."""
+"""Lower end of the rate histogram, per step; the lowest bin includes smaller nonzero rates."""
 
 
 def histograms(network: IntNetwork, totals: Totals) -> dict[str, dict]:
@@ -24,15 +24,15 @@ def histograms(network: IntNetwork, totals: Totals) -> dict[str, dict]:
     ----------
     network : IntNetwork
     totals : Totals
-        Of a run of it.
+        Totals of a run of this network.
 
     Returns
     -------
     dict of dict
         `potentials`, `rates`, and `weights <layer>` of each layer with synapses: `unit`, `edges`
-        (bins + 1), `counts` (bins). Of the first two `clips` (low, high) and `at_clips`, how many
-        stand at them, None for a clip that the layer has not; of rates `silent`, how many neurons
-        sent nothing: they are in no bin.
+        (bins + 1), `counts` (bins). The first two have `clips` (low, high), None for a missing
+        limit, and `at_clips`, the number of values at each. `rates` has `silent`, the number of
+        neurons without messages, which are in no bin.
     """
     code = totals.layers[network.code]
     rows = totals.images * (totals.steps + 1)
@@ -47,7 +47,7 @@ def histograms(network: IntNetwork, totals: Totals) -> dict[str, dict]:
 
 
 def _potentials(layer: AnyLayer, u: np.ndarray) -> dict:
-    """Of all neurons and images, (N, K) int, between the clips that the layer has."""
+    """Histogram of all neurons and images, (N, K) int, between the layer's clipping limits."""
     if isinstance(layer, PoissonLayer):
         unit, scale = "octaves (log2 of the rate)", 2.0**-layer.frac_bits
         low, high = ends = layer.u_min, layer.u_max
@@ -67,7 +67,7 @@ def _potentials(layer: AnyLayer, u: np.ndarray) -> dict:
 
 
 def _graded_clips(layer: GradedLayer) -> tuple[int | None, int | None]:
-    """Potentials nearest 0 at which the least and the largest message are sent, if any are."""
+    """Potentials nearest 0 that give the smallest and the largest message, if they exist."""
     ends = range(STATE_MAX + 1)
     low = high = len(ends)
     if layer.z_max > 0:
@@ -80,7 +80,7 @@ def _graded_clips(layer: GradedLayer) -> tuple[int | None, int | None]:
 
 
 def _rates(layer: AnyLayer, rates: np.ndarray) -> dict:
-    """Of each neuron, (K,) float64: the mean over images and steps; logarithmic bins."""
+    """Logarithmic histogram of each neuron's mean over images and steps, (K,) float64."""
     most = float(
         layer.count_max if isinstance(layer, PoissonLayer) else max(layer.z_max, -layer.z_min)
     )
@@ -96,7 +96,7 @@ def _rates(layer: AnyLayer, rates: np.ndarray) -> dict:
 
 
 def _weights(weights: np.ndarray) -> dict:
-    """Of stored synapses, (K, J) int8; bins of whole numbers, all of the same width."""
+    """Histogram of stored synapses, (K, J) int8; bins of integers, of equal width."""
     low, high = int(weights.min()), int(weights.max())
     width = -(-(high - low + 1) // BINS)
     n = -(-(high - low + 1) // width)

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def mse(images: np.ndarray, reconstructions: np.ndarray) -> float:
-    """Return the squared error per pixel, mean over images.
+    """Return the squared error per pixel, as a mean over images.
 
     Parameters
     ----------
@@ -15,18 +15,18 @@ def mse(images: np.ndarray, reconstructions: np.ndarray) -> float:
     Raises
     ------
     ValueError
-        If the shapes differ or there is no image.
+        If the shapes differ or there are no images.
     """
     _check_pair(images, reconstructions)
     return float(_residual_sums(images, reconstructions).mean() / images.shape[1])
 
 
 def r2(images: np.ndarray, reconstructions: np.ndarray) -> float:
-    """Return the explained variance of each image over its pixels, mean over images.
+    """Return the explained variance of each image over its pixels, as a mean over images.
 
-    1 - sum (x - x^)^2 / sum (x - mean(x))^2, the mean taken over that image's pixels. An image
-    whose pixels are all equal has no variance to explain; it is left out of the mean. If all
-    images are so, the result is nan.
+    1 - sum (x - x^)^2 / sum (x - mean(x))^2, with the mean over that image's pixels. Constant
+    images have no variance and are excluded from the mean. If all images are constant, the result
+    is nan.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def r2(images: np.ndarray, reconstructions: np.ndarray) -> float:
     Raises
     ------
     ValueError
-        If the shapes differ or there is no image.
+        If the shapes differ or there are no images.
 
     References
     ----------
@@ -61,7 +61,7 @@ def zeros(counts: np.ndarray) -> float:
     Raises
     ------
     ValueError
-        If there is no count.
+        If there are no counts.
     """
     if counts.size == 0:
         raise ValueError(f"counts are {counts.shape}; at least one is needed. Pass some images.")
@@ -69,7 +69,7 @@ def zeros(counts: np.ndarray) -> float:
 
 
 def spikes(counts: np.ndarray) -> float:
-    """Return the number of spikes of an image at one step: summed over neurons, mean over images.
+    """Return the number of spikes per image at one step: sum over neurons, mean over images.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def spikes(counts: np.ndarray) -> float:
     Raises
     ------
     ValueError
-        If there is no image.
+        If there are no images.
     """
     if len(counts) == 0:
         raise ValueError(f"counts are {counts.shape}; at least one is needed. Pass some images.")
@@ -86,7 +86,7 @@ def spikes(counts: np.ndarray) -> float:
 
 
 def quality(images: np.ndarray, counts: np.ndarray, phi: np.ndarray) -> dict[str, float]:
-    """Return `mse`, `r2` and `zeros` of counts read out by a linear decoder, x^ = Phi z.
+    """Return `mse`, `r2` and `zeros` for counts with a linear decoder, x^ = Phi z.
 
     Parameters
     ----------
@@ -106,9 +106,9 @@ def quality(images: np.ndarray, counts: np.ndarray, phi: np.ndarray) -> dict[str
 def quality_of_each(
     images: np.ndarray, counts: np.ndarray, phi: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Return `mse`, `r2` and `zeros` of each image, (N,) float64; arguments as of `quality`.
+    """Return `mse`, `r2` and `zeros` of each image, (N,) float64; arguments as in `quality`.
 
-    `r2` is nan where an image's pixels are all equal.
+    `r2` is nan for constant images.
     """
     residual = _residual_sums(images, counts.astype(np.float32) @ phi.T.astype(np.float32))
     x = images.astype(np.float64)
@@ -123,7 +123,7 @@ def quality_of_each(
 def curve(
     images: np.ndarray, counts: Mapping[int, np.ndarray], phi: np.ndarray
 ) -> list[dict[str, float]]:
-    """Return `quality` after each number of steps, in rising order, with its `step`.
+    """Return `quality` after each number of steps, in ascending order, with its `step`.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def curve(
 def judged(
     images: np.ndarray, counts: Mapping[int, np.ndarray], decoder: np.ndarray, *, mean: bool
 ) -> dict:
-    """Return `curve`, a point for each number of steps, and the last one's figures; JSON data.
+    """Return `curve`, with a point for each number of steps, and the values of the last; JSON data.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def judged(
     counts : step -> (N, K)
     decoder : (M, K)
     mean : bool
-        Whether steps are draws that do not build on each other: one point then, their mean.
+        Steps are independent draws; the curve then has one point, their mean.
     """
     points = curve(images, counts, decoder)
     last = dict(points[-1])

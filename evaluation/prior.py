@@ -1,4 +1,4 @@
-"""What a model makes up before it has seen an image."""
+"""Samples from a model's prior, without an image."""
 
 import numpy as np
 
@@ -10,8 +10,8 @@ def prior_samples(u0: np.ndarray, phi: np.ndarray, n: int, seed: int = 0) -> np.
     ----------
     u0 : (K,) log-rates in nats before the first update
     phi : (M, K) decoder, real pixel units
-    n : how many
-    seed : of the draws, by NumPy's generator
+    n : number of images
+    seed : seed of the draws, with NumPy's generator
 
     Returns
     -------
@@ -20,11 +20,11 @@ def prior_samples(u0: np.ndarray, phi: np.ndarray, n: int, seed: int = 0) -> np.
     Raises
     ------
     ValueError
-        If the shapes do not fit or a log-rate is above 40, where no count would be exact.
+        If the shapes do not match, or a log-rate is above 40, where counts would not be exact.
 
     References
     ----------
-    arXiv 2410.19315: the prior of an iterative Poisson VAE is its belief before the first update.
+    arXiv 2410.19315: the prior of an iterative Poisson VAE is its state before the first update.
     """
     if phi.ndim != 2 or u0.shape != phi.shape[1:] or n < 1:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""How good the read-out layers of a network are."""
+"""Quality of the read-out layers of a network."""
 
 import numpy as np
 
@@ -7,11 +7,11 @@ from ipvae.network.description import IntNetwork
 
 DECODER, CLASSES = "decoder", "classes"
 READOUTS = (DECODER, CLASSES)
-"""What a read-out can be; `readouts` of a network's provenance names its own, in order."""
+"""Kinds of read-out; `readouts` in a network's provenance lists its own, in order."""
 
 
 def readout_names(network: IntNetwork) -> dict[str, str]:
-    """Name of each read-out layer, by its number; 'unnamed' where provenance does not tell."""
+    """Name of each read-out layer by its number; 'unnamed' if provenance does not contain it."""
     told = network.provenance.get("readouts")
     numbers = list(network.layers)[len(network.hidden) + 1 :]
     if not isinstance(told, list) or len(told) != len(numbers):
@@ -25,21 +25,22 @@ def readout_names(network: IntNetwork) -> dict[str, str]:
 def judge(
     network: IntNetwork, shown: dict[str, np.ndarray], images: np.ndarray, labels: np.ndarray
 ) -> list[dict]:
-    """Return figures of each read-out; JSON data.
+    """Return the quality of each read-out; JSON data.
 
     Parameters
     ----------
     network : IntNetwork
     shown : number of a layer -> (N, C) int
-        What each read-out sent last.
+        Last messages of each read-out.
     images : (N, M) float64, real pixel values
-    labels : (N,) int, -1 where unknown
+    labels : (N,) int, -1 if unknown
 
     Returns
     -------
     list of dict
-        `layer`, `name`; of a decoder `mse` and `r2` of its reconstruction; of classes `accuracy`,
-        None where no label is known: the class is the neuron that sent most, the first of equals.
+        `layer`, `name`; for a decoder, `mse` and `r2` of its reconstruction; for classes,
+        `accuracy`, None without labels. The class is the neuron with the largest message; ties go
+        to the first.
     """
     found = []
     names = readout_names(network)

@@ -1,4 +1,4 @@
-"""How sparse a code is over images and over neurons, and which latents take part in it."""
+"""Sparsity of a code over images and over neurons, and its active latents."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,11 @@ class Sparsity:
 
     Attributes
     ----------
-    lifetime : mean over active latents of each one's selectivity over images; nan if none is active
-    population : mean over images of each one's selectivity over active latents; nan likewise
+    lifetime : mean over active latents of selectivity over images; nan if none are active
+    population : mean over images of selectivity over active latents; nan if none are active
     active : latents with at least one count in one of the images
-    dead : all others
-    images : how many were looked at; with few, a rare latent passes for dead
+    dead : all other latents
+    images : number of images; with few, a rare latent counts as dead
     """
 
     lifetime: float
@@ -28,8 +28,9 @@ class Sparsity:
 def sparsity(counts: np.ndarray) -> Sparsity:
     """Return lifetime and population sparsity, and the numbers of active and dead latents.
 
-    Dead latents are left out of both means, as in the authors' iterative code, which finds them
-    by the norm of the decoder's columns; here a latent is dead whose count is 0 for every image.
+    Dead latents are excluded from both means, as in the authors' iterative code. That code detects
+    them by the norm of the decoder's columns; here a latent is dead if its count is 0 for every
+    image.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ def sparsity(counts: np.ndarray) -> Sparsity:
     Raises
     ------
     ValueError
-        If there is no count or one is negative.
+        If there are no counts, or one is negative.
 
     References
     ----------
@@ -66,10 +67,10 @@ def sparsity(counts: np.ndarray) -> Sparsity:
 
 
 def selectivity(responses: np.ndarray) -> np.ndarray:
-    """Return 1 where one response carries all, 0 where all are equal, for each row.
+    """Return the selectivity of each row: 1 for a single nonzero response, 0 for equal responses.
 
-    S = (1 - mean(r)^2 / mean(r^2)) / (1 - 1 / n). A row without any response is given 1, as the
-    authors' code does; so is a row of length 1, of which the formula says nothing.
+    S = (1 - mean(r)^2 / mean(r^2)) / (1 - 1 / n). A row without response gets 1, as in the authors'
+    code; so does a row of length 1, for which the formula is undefined.
 
     Parameters
     ----------

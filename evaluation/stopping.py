@@ -1,7 +1,7 @@
-"""Figures of single images at one step, by which a run can tell that an image has settled.
+"""Per-image quality measures at one step, as criteria for early stopping of single images.
 
-Where counts are drawn a figure is its expectation over the draws of that step, given the
-log-rates: it has the same mean as the figure of the counts, and a twentieth of its variance.
+For drawn counts, a measure is its expectation over the draws of that step, given the log-rates. Its
+mean equals the mean of the measure of the counts, and its variance is one twentieth.
 """
 
 from collections.abc import Callable
@@ -17,10 +17,10 @@ from ipvae.network.rules.drive import drive
 
 
 class FitOfEach:
-    """R2 of each image from the code at a step, x^ = Phi z; of drawn counts the expected one.
+    """R2 of each image from the code at a step, x^ = Phi z; for drawn counts, the expected R2.
 
-    E |x - Phi z|^2 = |x - Phi r|^2 + sum_k r_k |phi_k|^2 with rates r = exp(u). An image whose
-    pixels are all equal has nothing to explain: its figure is always 0.
+    E |x - Phi z|^2 = |x - Phi r|^2 + sum_k r_k |phi_k|^2 with rates r = exp(u). A constant image
+    has no variance to explain; its measure is always 0.
 
     Parameters
     ----------
@@ -39,20 +39,20 @@ class FitOfEach:
         ).sum(axis=1)
 
     def __call__(self, images: np.ndarray, u: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Figure (n,) of some images by their indices (n,), from u and z (n, K)."""
+        """Measure (n,) of the images with indices (n,), from u and z (n, K)."""
         if self._rates is None:
             return self.of_codes(images, z)
         rates = self._rates(u)
         return self._explained(images, rates, rates @ self._squares)
 
     def of_codes(self, images: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        """R2 (n,) of some images from codes (n, K)."""
+        """R2 (n,) of the images with indices (n,), from codes (n, K)."""
         return self._explained(images, codes, 0.0)
 
     def _explained(
         self, images: np.ndarray, codes: np.ndarray, of_draws: np.ndarray | float
     ) -> np.ndarray:
-        """R2 from codes, and from the squared error that their draws add."""
+        """R2 from codes, and from the additional squared error of their draws."""
         residual = codes.astype(np.float32) @ self._phi - self._images[images]
         squares = np.square(residual, dtype=np.float64).sum(axis=1) + of_draws
         variation = self._variation[images]
@@ -63,15 +63,15 @@ class FitOfEach:
 class EnergyOfEach:
     """Expected free energy of each image at a step, in nats times the model's step size.
 
-    F(z) = z' G z / 2 - b' z, whose negative gradient is the update of the log-rates, with the
-    self-inhibition as G's diagonal: the squared error, weighed by the pixels' precisions, plus
-    the price of a spike, less what does not depend on z (arXiv 2410.19315, Gram form). Over the
-    draws E F(z) = F(r) + sum_k G_kk r_k / 2 with rates r = exp(u).
+    F(z) = z' G z / 2 - b' z, with the self-inhibition as G's diagonal; its negative gradient is the
+    update of the log-rates. F is the squared error, weighted by pixel precisions, plus the cost of
+    spikes, without the terms independent of z (arXiv 2410.19315, Gram form). Over the draws E F(z)
+    = F(r) + sum_k G_kk r_k / 2 with rates r = exp(u).
 
     Parameters
     ----------
     network : IntNetwork
-        A Poisson code that hears itself.
+        Network with a recurrent Poisson code.
     pixels : (N, M) int
         All images of the run.
 
@@ -97,20 +97,20 @@ class EnergyOfEach:
         self._frac_bits = layer.frac_bits
 
     def __call__(self, images: np.ndarray, u: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Figure (n,) of some images by their indices (n,), from u and z (n, K)."""
+        """Measure (n,) of the images with indices (n,), from u and z (n, K)."""
         del z
         rates = np.exp(to_nats(u, self._frac_bits))
         return self.of_codes(images, rates) + to_nats(rates @ self._own, self._frac_bits)
 
     def of_codes(self, images: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        """Free energy (n,) of some images from codes (n, K)."""
+        """Free energy (n,) of the images with indices (n,), from codes (n, K)."""
         codes = codes.astype(np.float64)
         force = codes @ self._gram.T / 2 - self._drive[images]
         return to_nats((codes * force).sum(axis=1), self._frac_bits)
 
 
 def _rates_of(network: IntNetwork) -> Callable[[np.ndarray], np.ndarray] | None:
-    """Rates of a drawn code from its log-rates; None of a code that is not drawn."""
+    """Function from log-rates to the rates of a drawn code; None for a code that is not drawn."""
     layer = network.layer
     if not isinstance(layer, PoissonLayer):
         return None

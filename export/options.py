@@ -1,4 +1,4 @@
-"""Options of an export, and why some models have no integer network."""
+"""Options of an export, and the reasons why some models have no integer network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ LAYOUTS = ("recurrent", "error-units")
 LCA_THRESHOLD = 0.1
 MOST_BITS = 8
 STEPS = (64, 512)
-"""Steps after which figures are looked at: what users run, and what a run away needs to show."""
+"""Steps of the quality measures: a typical run, and a run long enough to show divergence."""
 
 REFUSED = {
     "conv": (
@@ -31,24 +31,24 @@ REFUSED = {
     ),
     "hybrid": "its iteration starts from an encoder's guess, and a neuron starts from a constant",
 }
-"""Why a kind of model has no integer network."""
+"""Reason why a kind of model has no integer network."""
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What an export makes of a model.
+    """Options that determine the integer network of a model.
 
     Attributes
     ----------
     layout : one of LAYOUTS; 'feed-forward' for an amortized model, 'recurrent' for LCA
     inference : 'model' or 'lca'
-    threshold : of LCA, pixel units
+    threshold : LCA threshold, pixel units
     readouts : some of READOUTS
     weight_bits : int
-    refit_decoder : whether the decoder is fitted anew to what the network sends
-    steps : after which figures are looked at; one where steps do not build on each other
-    seed : of all random draws
-    learned : whether the model was trained for these bits, and knows how each weight is rounded
+    refit_decoder : fit the decoder to the counts of the network
+    steps : steps of the quality measures; one if each step is an independent draw
+    seed : seed of all random draws
+    learned : the model was trained for these bits with learned rounding
     """
 
     layout: str
@@ -75,22 +75,22 @@ class ExportOptions:
         refit_decoder: bool = False,
         seed: int = 0,
     ) -> "ExportOptions":
-        """Check that a model can be exported so.
+        """Validate the options for a model and return them.
 
         Parameters
         ----------
         checkpoint : trained model
-        where : its name in messages
+        where : name of the model in messages
         layout : one of LAYOUTS
         inference : 'model' or 'lca'
-        threshold : of LCA, pixel units; LCA_THRESHOLD if not given
+        threshold : LCA threshold, pixel units; LCA_THRESHOLD if not given
         readouts : some of READOUTS
-        weight_bits, refit_decoder, seed : see the class
+        weight_bits, refit_decoder, seed : see the class attributes
 
         Raises
         ------
         InputError
-            If it cannot, with the reason.
+            If the model does not support an option, with the reason.
         """
         if layout not in LAYOUTS:
             raise InputError(f"layout: found '{layout}', allowed {', '.join(LAYOUTS)}")
@@ -130,18 +130,18 @@ class ExportOptions:
 
     @property
     def errors(self) -> bool:
-        """Whether neurons of prediction errors are asked for."""
+        """Use of prediction-error neurons."""
         return self.layout == LAYOUTS[1]
 
     @property
     def compensated(self) -> bool:
-        """Whether weights are rounded for what is sent on calibration images."""
+        """Use of error-compensated rounding on calibration images."""
         iterated = self.inference == "model" and self.layout in LAYOUTS
         return iterated and not self.learned
 
     @property
     def advice(self) -> str:
-        """What to try where too much is lost."""
+        """Advice for an export with too large a loss."""
         trained = self.layout == LAYOUTS[0] and self.inference == "model"
         ways = ["use more weight_bits="] if self.weight_bits < MOST_BITS else []
         if trained and self.weight_bits < MOST_BITS:
@@ -151,7 +151,7 @@ class ExportOptions:
         return ", ".join(ways or ["look at the model itself (ipvae evaluate MODEL)"])
 
     def as_dict(self) -> dict[str, Any]:
-        """What a network's provenance says of it."""
+        """Options in the network's provenance."""
         return {
             "weight_bits": self.weight_bits,
             "layout": self.layout,
@@ -162,12 +162,12 @@ class ExportOptions:
 
 
 def require_exportable(model: str, member: "ModelSpec", where: str) -> None:
-    """Refuse models that have no integer network.
+    """Raise an error for models that have no integer network.
 
     Parameters
     ----------
-    model : its name, a key of `ipvae.float_models.zoo.MODEL_SPECS`
-    member : its parts
+    model : name of the model, a key of `ipvae.float_models.zoo.MODEL_SPECS`
+    member : its specification
     where : its name in the message
     """
     reason = REFUSED.get(member.encoder or "")

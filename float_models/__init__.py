@@ -1,4 +1,4 @@
-"""Trained float models as arrays: parameters, checkpoints, inference. NumPy only, no torch.
+"""Trained float models as arrays: parameters, checkpoints, inference with NumPy, without torch.
 
-Quantizing, calibrating and evaluating a model need no more than this. `ipvae.train` makes models.
+This suffices to quantize, calibrate and evaluate a model. `ipvae.train` trains models.
 """

@@ -1,4 +1,4 @@
-"""A trained model on disk: RUN/model.safetensors and RUN/model.json. No pickle, no torch."""
+"""Checkpoints of trained models, RUN/model.safetensors and RUN/model.json; no pickle, no torch."""
 
 import hashlib
 import os
@@ -32,15 +32,15 @@ from ipvae.results import Result, json_data
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Checkpoint(Result):
-    """A trained model as arrays, with where it came from.
+    """Trained model as arrays, with its provenance.
 
     Attributes
     ----------
     params : by name, see `ipvae.float_models.zoo.ModelSpec.tensors`; all float32 and finite
-    config : how it was trained, None where it was not trained here
-    data : what it was trained on
-    metrics : last figures of its training, by name
-    start : digest of the weights that its training began with, None where those were random
+    config : settings of its training, None if ipvae did not train it
+    data : description of the training images
+    metrics : last metrics of its training, by name
+    start : digest of the initial weights of its training, None if they were random
     """
 
     params: dict[str, np.ndarray]
@@ -56,7 +56,7 @@ class Checkpoint(Result):
 
     @property
     def member(self) -> ModelSpec:
-        """Parts of the model."""
+        """Specification of the model."""
         return MODEL_SPECS[self.model]
 
     @property
@@ -70,7 +70,7 @@ class Checkpoint(Result):
         return self.params["phi"].shape[1]
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the model into a folder, which is made: model.safetensors and model.json.
+        """Write the model into a folder, created if missing: model.safetensors and model.json.
 
         Returns
         -------
@@ -79,16 +79,16 @@ class Checkpoint(Result):
         Raises
         ------
         InputError
-            If the folder holds a model, or an unfinished training, and `overwrite` is False; if it
-            holds other files of these names; or it cannot be written.
+            If the folder contains a model or an unfinished training, and `overwrite` is False; if
+            it contains other files of these names; or if it cannot be written.
         CheckpointError
-            If a parameter is not a model's.
+            If a parameter does not belong to the model.
         """
         require_outputs([run_output(folder, overwrite=overwrite, name="")])
         return save_checkpoint(folder, self, alone=True)
 
     def rows(self) -> list[tuple[str, str]]:
-        """Return the main figures: pairs of name and text."""
+        """Return the main values as pairs of name and text."""
         height, width = self.data.image_shape
         rows = [
             ("model", self.model),
@@ -118,14 +118,14 @@ class Checkpoint(Result):
 
 
 def model_of(config: TrainConfig | None) -> str:
-    """Return the name of a model; those that were not trained here are iP-VAEs."""
+    """Return the name of a model; iP-VAE if ipvae did not train it."""
     return "ipvae" if config is None else config.model
 
 
 def remove_model(run: Path, pictures: Iterable[Path] = ()) -> None:
-    """Remove a model before another is trained in its folder, so that no part of it is taken.
+    """Remove a model before a new training in its folder, so that no part of it remains in use.
 
-    Without the description, which goes first, the rest is no model.
+    The description is removed first; without it, the other files are not a model.
 
     Raises
     ------
@@ -145,15 +145,15 @@ def remove_model(run: Path, pictures: Iterable[Path] = ()) -> None:
 def save_checkpoint(
     run: str | Path, checkpoint: Checkpoint, *, half: bool = False, alone: bool = False
 ) -> Path:
-    """Write a checkpoint into the folder `run`: both files, or on an error neither.
+    """Write a checkpoint into the folder `run`: both files, or neither after an error.
 
-    Both carry a `pair` mark, the digest of description and tensors, so that a crash between two
-    renames and every later change of a bit are found.
+    Both have a `pair` mark, the digest of description and tensors. It detects a crash between the
+    two renames, and any later change of a bit.
 
     Parameters
     ----------
     run : folder
-    checkpoint : what to write
+    checkpoint : checkpoint to write
     half : round the tensors to float16, for half the size; they are read as float32
     alone : remove the log and the state of an earlier training in the folder
 
@@ -198,7 +198,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     Raises
     ------
     CheckpointError
-        If a file is missing, damaged, of another kind or version, or a tensor does not fit.
+        If a file is missing, damaged, or of another kind or version, or a tensor does not match.
     """
     weights, description = _locate(Path(path))
     content = read_json(description)
@@ -206,7 +206,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     stored, metadata = _read_weights(weights, model_of(config))
     params = {name: _whole(array) for name, array in stored.items()}
     check_params(params, data, str(weights), model_of(config))
-    if "pair" in metadata:  # absent where another program wrote the tensors
+    if "pair" in metadata:  # absent if another program wrote the tensors
         if metadata["pair"] != content["pair"]:
             raise CheckpointError(
                 f"{weights}: does not belong to {description.name} beside it (their marks differ); "
@@ -220,7 +220,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def to_text(checkpoint: Checkpoint) -> str:
-    """Return what model.json says of a checkpoint whose tensors are kept elsewhere, as float32."""
+    """Return model.json text for a checkpoint whose tensors are stored elsewhere, as float32."""
     check_params(checkpoint.params, checkpoint.data, "model", checkpoint.model)
     content = _content(checkpoint)
     names = _in_order(checkpoint.member, checkpoint.params)
@@ -229,12 +229,12 @@ def to_text(checkpoint: Checkpoint) -> str:
 
 
 def from_text(text: bytes, params: dict[str, np.ndarray], where: Path) -> Checkpoint:
-    """Join the text of `to_text` with its tensors.
+    """Combine the text of `to_text` with its tensors.
 
     Raises
     ------
     CheckpointError
-        If either is damaged, or they do not belong together.
+        If either is damaged, or they do not match.
     """
     if len(text) > MAX_BYTES:
         raise unreadable(where, ValueError(f"{len(text)} bytes, allowed are {MAX_BYTES}"))
@@ -249,7 +249,7 @@ def from_text(text: bytes, params: dict[str, np.ndarray], where: Path) -> Checkp
 
 
 def _content(checkpoint: Checkpoint) -> dict[str, Any]:
-    """What model.json holds, without the mark."""
+    """Contents of model.json, without the mark."""
     config = checkpoint.config
     content: dict[str, Any] = {
         "kind": KIND,
@@ -272,11 +272,11 @@ def _in_order(member: ModelSpec, params: dict[str, np.ndarray]) -> list[str]:
 def _require_unchanged(
     content: dict[str, Any], stored: dict[str, np.ndarray], member: ModelSpec, where: Path
 ) -> None:
-    """Refuse a description and tensors that do not give the mark that was stored with them."""
+    """Raise an error if a description and tensors do not match their stored mark."""
     unmarked = {key: value for key, value in content.items() if key != "pair"}
     try:
         mark = _mark(unmarked, {name: stored[name] for name in _in_order(member, stored)})
-    except ValueError as error:  # NaN, which our JSON does not have
+    except ValueError as error:  # NaN, which the project's JSON excludes
         raise unreadable(where, error) from error
     if mark != content["pair"]:
         raise CheckpointError(
@@ -316,12 +316,12 @@ def _locate(path: Path) -> tuple[Path, Path]:
 
 
 def _read_weights(path: Path, model: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Return tensors as they are stored, and the file's metadata."""
+    """Return tensors in their stored type, and the file's metadata."""
     require_file(path, CheckpointError)
     try:
         with safe_open(str(path), framework="numpy") as file:
             names = list(file.keys())
-            # A name that is not ours may be of a type that NumPy lacks: do not read it.
+            # A tensor of an unknown name may have a type that NumPy lacks: do not read it.
             allowed = {*MODEL_SPECS[model].tensors, *optional_tensors(MODEL_SPECS[model])}
             params = {name: file.get_tensor(name) for name in names if name in allowed}
             metadata = file.metadata() or {}
@@ -334,5 +334,5 @@ def _read_weights(path: Path, model: str) -> tuple[dict[str, np.ndarray], dict[s
 
 
 def _whole(array: np.ndarray) -> np.ndarray:
-    """Return half precision as float32, anything else as it is."""
+    """Convert half precision to float32, and return other arrays unchanged."""
     return array.astype(np.float32) if array.dtype == np.float16 else array

@@ -1,4 +1,4 @@
-"""What a training run is told: one frozen record, and a table of presets."""
+"""Settings of a training run, as a frozen record, and a table of presets."""
 
 import dataclasses
 import json
@@ -18,7 +18,7 @@ WEIGHT_BITS = (0, *range(2, 9))
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Settings of one training run; with the images they determine the result.
+    """Settings of one training run; together with the images they determine the result.
 
     Fractions are of the total number of optimiser steps.
 
@@ -29,42 +29,42 @@ class TrainConfig:
     latents : K, number of neurons
     steps : T, unrolled updates for each image; 1 for an amortized model
     first_steps, growth_fraction :
-        training begins with `first_steps` updates, doubled up to T at equal distances over the
-        given first fraction; beta grows with them, beta / T is kept. 0 begins with T
-    beta : weight of the KL term; the authors' useful knob is beta / T
+        training starts with `first_steps` updates, doubled up to T at equal intervals over this
+        first fraction; beta increases in proportion, with beta / T constant. 0 starts with T
+    beta : weight of the KL term; beta / T is the relevant parameter
     epochs : passes over the training images
     batch_size : images for each optimiser step
-    learning_rate : Adamax, reached after warm-up, then a cosine down to zero
-    step_size : of the updates at the start of training, from which it is learned; not used where
-        the training begins with given weights, which bring their own
+    learning_rate : peak rate of Adamax, after warm-up and before a cosine decay to zero
+    step_size : initial step size of the updates, which is then learned; ignored if training starts
+        from given weights, which include it
     dictionary_rate : learning rate of the dictionary, in units of `learning_rate`; its entries are
-        the smaller the more spikes share an image, and noise of their own size stops learning
+        smaller if more spikes share an image, and update noise of their size prevents learning
     weight_decay : Adamax's L2 penalty
-    seed : fixes start values, order of images and every draw
+    seed : determines initial values, order of images and every draw
     temperature_start, temperature_end, temperature_fraction :
         tau of the relaxed draws, linear over the given first fraction
     clamp_start, clamp_end : C of the soft clamp, log-rate units
     ramp_hold, ramp_fraction :
-        clamp and beta stay at their start for `ramp_hold`, then ramp over `ramp_fraction`
+        clamp and beta keep their initial value for `ramp_hold`, then ramp over `ramp_fraction`
     warmup_fraction : linear warm-up of the learning rate
-    kl : 'official' (the authors' code, to which their betas belong) or 'exact'; 'official'
-        is another form for iterated Poisson beliefs only
-    relaxation : of the draws, 'eat' (sigmoid, the authors') or 'eat-cubic' (unbiased mean)
-    draws : counts drawn for each update: 1, shared by update and read-out, or 2, as the authors do
+    kl : 'official' (the authors' code, for their values of beta) or 'exact'; they differ only for
+        iterated Poisson posteriors
+    relaxation : relaxed draws, 'eat' (sigmoid, the authors') or 'eat-cubic' (unbiased mean)
+    draws : counts drawn per update: 1, shared by update and read-out, or 2, as in the authors' code
     precision : of matrix products, 'float32' or 'bfloat16' (8 significant bits, sums in float32;
-        faster where the processor has units for it, such as AMX, and slower elsewhere)
-    grad_clip : largest gradient norm of the loss times 256 / M; three times that in warm-up
-    threads : shards of each batch, one CPU thread each; sums round by their number
-    weight_bits : of the recurrent weights that the updates of training see, rounded as `ipvae
-        export --weight-bits` rounds them; 2 to 8, 0 for none; ipvae only
-    rounding_rate : learning rate of what is added to those weights before they are rounded, in
-        integer steps; its schedule is that of `learning_rate`
-    version : of this record
+        faster on processors with hardware support such as AMX, slower elsewhere)
+    grad_clip : largest gradient norm of the loss times 256 / M; three times as large in warm-up
+    threads : shards of each batch, one CPU thread each; rounding of sums depends on their number
+    weight_bits : width of the recurrent weights in the updates of training, rounded as by `ipvae
+        export --weight-bits`; 2 to 8, 0 for no rounding; ipvae only
+    rounding_rate : learning rate of the change added to those weights before rounding, in integer
+        steps; scheduled like `learning_rate`
+    version : version of this record
 
     Raises
     ------
     ConfigError
-        If a setting is outside its range.
+        If a setting is out of range.
 
     References
     ----------
@@ -127,17 +127,17 @@ class TrainConfig:
         _check_member(self)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings as a dict that `json` can write."""
+        """Return the settings as a dict that `json` can serialize."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, data: Any) -> "TrainConfig":
-        """Build a config from what `to_json` gave; unknown keys are refused by name.
+        """Build a config from the result of `to_json`; unknown keys raise an error.
 
         Raises
         ------
         ConfigError
-            If `data` is not a dict, or a key or value is not allowed.
+            If `data` is not a dict, or a key or value is invalid.
         """
         if not isinstance(data, dict):
             raise ConfigError(f"training settings: found {type(data).__name__}, need an object.")
@@ -156,16 +156,16 @@ class TrainConfig:
 
 
 ARRAYS = "arrays"
-"""Name of the data of a model that was trained on a user's own images, or imported."""
+"""Data name of models trained on a user's own images, or imported."""
 OPTIMISER_STEPS = 6000
-"""Of a training on a user's own images, about as many as the presets have."""
+"""Optimiser steps for a user's own images, approximately the number of the presets."""
 MOST_EPOCHS = 1000
 LATENTS = (64, 512)
-"""Least and most neurons that are chosen for a user's own images."""
+"""Minimum and maximum number of neurons chosen for a user's own images."""
 
-# digits: 6,000 optimiser steps; held-out R2 .87 at 71 % zeros after 64 updates. Small matrices
-# gain nothing from a second thread. patches: see models/patches/README.md. mnist: 7,500 optimiser
-# steps, two shards; models/mnist/README.md says how to go on from there.
+# digits: 6,000 optimiser steps; held-out R2 .87 at 71 % zeros after 64 updates. A second thread
+# does not accelerate small matrices. patches: see models/patches/README.md. mnist: 7,500 optimiser
+# steps, two shards; models/mnist/README.md has the further training.
 PRESETS: dict[str, dict[str, Any]] = {
     "digits": {
         "latents": 64,
@@ -224,40 +224,40 @@ _RANGES = (
 
 
 def preset_config(preset: str, **overrides: Any) -> TrainConfig:
-    """Return the settings of a preset, with `overrides` in their place.
+    """Return the settings of a preset, replaced by `overrides` where given.
 
-    Overrides that are None are ignored, so a command line can pass what it was not given.
-    A model's own settings (`ipvae.float_models.zoo`) take the place of the preset's.
+    Overrides that are None are ignored, so that a command line can pass missing options. A model's
+    own settings (`ipvae.float_models.zoo`) replace the preset's.
 
     Raises
     ------
     ConfigError
-        If the preset or a setting is not known, or a value is outside its range.
+        If the preset or a setting is unknown, or a value is out of range.
     """
     _one_of("preset", preset, tuple(PRESETS))
     return _config({"preset": preset, **PRESETS[preset]}, overrides)
 
 
 def images_config(n_images: int, n_pixels: int, signed: bool, **overrides: Any) -> TrainConfig:
-    """Return settings for a user's own images, with `overrides` in their place.
+    """Return settings for a user's own images, replaced by `overrides` where given.
 
-    Those of the nearest preset: `patches` where pixels are negative too, else `digits` for up to
-    64 neurons and `mnist` for more. The number of neurons is the next power of two from the number
-    of pixels on, 64 to 512; epochs are as many as make about 6,000 optimiser steps, at most 1,000.
-    Beta keeps the preset's beta / T, and is smaller in proportion where optimiser steps are fewer:
-    the KL term silences neurons whose dictionary is not learned yet.
+    The base is the nearest preset: `patches` for signed pixels, else `digits` for up to 64 neurons
+    and `mnist` for more. The number of neurons is the next power of two at or above the number of
+    pixels, from 64 to 512. Epochs give about 6,000 optimiser steps, at most 1,000 epochs. Beta
+    keeps the preset's beta / T, and is reduced in proportion if there are fewer optimiser steps:
+    the KL term silences neurons before their dictionary is learned.
 
     Parameters
     ----------
-    n_images : of the training
+    n_images : number of training images
     n_pixels : M
-    signed : whether pixels are negative too
-    **overrides : settings by name; None stands for not given
+    signed : pixels can be negative
+    **overrides : settings by name; None for settings not given
 
     Raises
     ------
     ConfigError
-        As `preset_config`.
+        See `preset_config`.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     power = 1 << max(0, n_pixels - 1).bit_length()
@@ -267,7 +267,7 @@ def images_config(n_images: int, n_pixels: int, signed: bool, **overrides: Any) 
     chosen = {**nearest, "preset": ARRAYS, "latents": latents, **given}
     numbers = [chosen[name] for name in ("batch_size", "steps")]
     if not all(isinstance(n, int) and n > 0 for n in (*numbers, given.get("epochs", 1))):
-        return _config(chosen, given)  # which refuses them
+        return _config(chosen, given)  # raises the error
     batches = max(1, -(-n_images // chosen["batch_size"]))
     fitting = min(max(1, round(OPTIMISER_STEPS / batches)), MOST_EPOCHS)
     chosen["epochs"] = given.get("epochs", fitting)
@@ -277,12 +277,12 @@ def images_config(n_images: int, n_pixels: int, signed: bool, **overrides: Any) 
 
 
 def _config(base: dict[str, Any], overrides: dict[str, Any]) -> TrainConfig:
-    """Settings of a preset, then a model's own, then those that were given."""
+    """Settings of a preset, then a model's own, then the given ones."""
     given = {name: value for name, value in overrides.items() if value is not None}
     member = MODEL_SPECS.get(given.get("model", "ipvae"))
     own = member.settings if member else {}
     chosen = {**base, **own, **given}
-    if "first_steps" not in given:  # the preset's belongs to the preset's T
+    if "first_steps" not in given:  # the preset's value belongs to the preset's T
         first, steps = chosen.get("first_steps", 0), chosen.get("steps")
         chosen["first_steps"] = min(first, steps) if isinstance(steps, int) and steps > 1 else 0
     return TrainConfig.from_json(chosen)
@@ -291,16 +291,16 @@ def _config(base: dict[str, Any], overrides: dict[str, Any]) -> TrainConfig:
 SETTABLE: dict[str, Any] = {
     field.name: field.type for field in dataclasses.fields(TrainConfig) if field.name != "version"
 }
-"""Types of the settings that a user may give, by name."""
+"""Types of the settings that a user can give, by name."""
 
 
 def setting_from_text(name: str, text: str) -> Any:
-    """Return the value of a setting, a key of `SETTABLE`, that was given as text.
+    """Return the value of a setting, a key of `SETTABLE`, from text.
 
     Raises
     ------
     ConfigError
-        If the text is not of its type.
+        If the text does not represent a value of its type.
     """
     kind: Any = SETTABLE[name]
     try:
@@ -312,7 +312,7 @@ def setting_from_text(name: str, text: str) -> Any:
 
 
 def dumps(data: Any) -> str:
-    """Return `data` as the JSON text that the project writes: sorted, indented, no NaN."""
+    """Return `data` as JSON text in the project's form: sorted, indented, without NaN."""
     return json.dumps(data, indent=2, sort_keys=True, allow_nan=False) + "\n"
 
 

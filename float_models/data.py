@@ -9,16 +9,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DataInfo:
-    """What a checkpoint says about its images.
+    """Description of a checkpoint's images.
 
     Attributes
     ----------
     preset : name of the data set
     pixel_max : largest integer pixel
-    image_shape : (height, width), their product is M
+    image_shape : (height, width), with product M
     n_train : number of training images
     pixel_min : smallest integer pixel
-    pixel_scale : real value of one integer step; None stands for 1 / pixel_max
+    pixel_scale : real value of one integer step; None means 1 / pixel_max
     """
 
     preset: str
@@ -35,7 +35,7 @@ class DataInfo:
 
     @property
     def pixel_format(self) -> "InputFormat":
-        """Integer pixels, as an integer network of the model takes them."""
+        """Input format of an integer network of the model."""
         from ipvae.network.description import InputFormat
 
         height, width = self.image_shape

@@ -1,4 +1,4 @@
-"""What model.json says: read with suspicion, one clear line for whatever is damaged."""
+"""Validated reading of model.json, with a one-line error for any damage."""
 
 import math
 from pathlib import Path
@@ -13,9 +13,9 @@ KIND = "ipvae"
 VERSION = 1
 MAX_BYTES = 1 << 20
 _KEYS = {"kind", "version", "config", "data", "metrics", "pair"}
-_MORE_KEYS = {"start"}  # only where there is something to say
+_MORE_KEYS = {"start"}  # only if there is a value
 _DATA_KEYS = {"preset", "pixel_max", "image_shape", "n_train"}
-_PIXEL_KEYS = {"pixel_min", "pixel_scale"}  # absent in models from before there were signed pixels
+_PIXEL_KEYS = {"pixel_min", "pixel_scale"}  # absent in models without signed pixels
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -24,20 +24,20 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises
     ------
     CheckpointError
-        If it is too large, not readable, or not a model's.
+        If it is too large, unreadable, or not a model description.
     """
     return parse(read_file(path, CheckpointError, MAX_BYTES), path)
 
 
 def unreadable(path: Path, error: Exception) -> CheckpointError:
-    """Return the error of a description that is not JSON."""
+    """Return the error for a description that is not JSON."""
     return CheckpointError(
         f"{path}: not readable as JSON ({error}). Train or copy the model again."
     )
 
 
 def parse(text: bytes, path: Path) -> dict[str, Any]:
-    """Return the content of a description; CheckpointError if it is not a model's."""
+    """Return the content of a description; CheckpointError if it does not describe a model."""
     try:
         content = parse_json(text)
     except ValueError as error:
@@ -63,7 +63,7 @@ def parse(text: bytes, path: Path) -> dict[str, Any]:
 
 
 def read_header(content: dict[str, Any], path: Path) -> tuple[TrainConfig | None, DataInfo]:
-    """Return settings and data of a description; CheckpointError if they are damaged."""
+    """Return settings and data from a description; CheckpointError if they are damaged."""
     try:
         config = content["config"] and TrainConfig.from_json(content["config"])
     except ConfigError as error:

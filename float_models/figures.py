@@ -1,4 +1,4 @@
-"""Figures of a generative model, in nats for each image: ELBO, NLL, KL; and its active latents."""
+"""Measures of a generative model, in nats per image (ELBO, NLL, KL), and its active latents."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -16,16 +16,16 @@ ACTIVE = 0.01
 
 @dataclass(frozen=True)
 class Figures:
-    """Means over images.
+    """Measures of a generative model, means over images.
 
     Attributes
     ----------
-    nll : E_q[-log p(x | z)], nats, the expectation over z exact
-    kl : exact divergence of the belief from the model's own prior, nats
-    elbo : -(nll + kl); the mean of log p(x) is at least that
-    active_latents : latents whose expected z varies over images by more than 0.01; Gaussian: in
-        units of the prior's variance. Burda et al. 2016, arXiv 1509.00519, section 5
-    dead_latents : all others
+    nll : E_q[-log p(x | z)], nats, with the exact expectation over z
+    kl : exact divergence of the posterior from the model's prior, nats
+    elbo : -(nll + kl), a lower bound of the mean log p(x)
+    active_latents : latents whose expected z varies over images by more than 0.01; for a Gaussian,
+        in units of the prior's variance. Burda et al. 2016, arXiv 1509.00519, section 5
+    dead_latents : all other latents
     """
 
     nll: float
@@ -40,18 +40,18 @@ class Figures:
 
 
 def figures(checkpoint: Checkpoint, images: np.ndarray, state: State) -> Figures:
-    """Return the figures of beliefs about images.
+    """Return the measures of posteriors for images.
 
-    The prior is the one that `ipvae.float_models.inference.infer.sample` draws from, whatever the
-    number of updates: with it the ELBO is a bound for every belief. (The loss of iterative models
-    has another KL, from the belief one update before.) A belief that depends on earlier draws gives
-    the bound in expectation over them.
+    The prior is the one of `ipvae.float_models.inference.infer.sample`, for any number of updates,
+    so that the ELBO is a bound for every posterior. (The loss of iterative models has another KL,
+    from the posterior one update before.) If a posterior depends on earlier draws, the bound is in
+    expectation over them.
 
     Parameters
     ----------
     checkpoint : the model
     images : (N, M), real units
-    state : of `ipvae.float_models.inference.infer.infer` with the same images
+    state : result of `ipvae.float_models.inference.infer.infer` for the same images
     """
     latent = checkpoint.member.latent
     params = {name: array.astype(np.float64) for name, array in checkpoint.params.items()}
@@ -65,14 +65,14 @@ def figures(checkpoint: Checkpoint, images: np.ndarray, state: State) -> Figures
     nll = float((0.5 * error + constant).mean())
     divergence = float(kl(latent, belief, prior).sum(axis=1).mean())
     centre = np.exp(belief[0]) if latent == "poisson" else belief[0]
-    unit = 1.0 if latent == "poisson" else np.exp(2.0 * prior[1][0])  # variance of z under it
+    unit = 1.0 if latent == "poisson" else np.exp(2.0 * prior[1][0])  # prior variance of z
     active = int((centre.var(axis=0) / unit > ACTIVE).sum())
     elbo = -(nll + divergence)
     return Figures(nll, divergence, elbo, active, checkpoint.n_latents - active)
 
 
 def kl(latent: str, belief: Belief, prior: Belief) -> np.ndarray:
-    """Return the divergence of a belief from a prior, (B, K) nats.
+    """Return the divergence of a posterior from a prior, (B, K) nats.
 
     Poisson, log-rates u and u': e^u' - e^u + e^u (u - u'). Gaussian, means m, m' and log
     deviations s, s': ((m - m')^2 / e^2s' + e^2(s - s') - 1) / 2 - (s - s').
@@ -91,9 +91,9 @@ def kl(latent: str, belief: Belief, prior: Belief) -> np.ndarray:
 
 
 def moments(latent: str, belief: Belief) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and variance of what the decoder reads, (B, K) float64 each.
+    """Return mean and variance of the decoder's input, (B, K) float64 each.
 
-    Rectified, max(z, 0) for normal z of mean m and deviation s, a = m / s: mean
+    For rectified latents, max(z, 0) with z normal of mean m and deviation s, a = m / s: mean
     s (a P(a) + p(a)), second moment s^2 ((a^2 + 1) P(a) + a p(a)), P and p the standard normal
     distribution function and density.
     """

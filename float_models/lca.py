@@ -1,4 +1,4 @@
-"""Sparse coding of images on a given dictionary by the locally competitive algorithm."""
+"""Sparse coding of images on a given dictionary with the locally competitive algorithm (LCA)."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from ipvae.errors import DataError
 
 @dataclass(frozen=True, eq=False)
 class Lca:
-    """A dictionary, prepared.
+    """Dictionary prepared for LCA.
 
     Attributes
     ----------
-    atoms : (M, K) float64, columns of length 1; a column of zeros stays so
+    atoms : (M, K) float64, columns of unit norm; a zero column stays zero
     threshold : L of the penalty, pixel units
     nonnegative : keep codes at 0 and above
     """
@@ -40,7 +40,7 @@ class Lca:
 
 
 def lca(phi: np.ndarray, threshold: float, *, nonnegative: bool = False) -> Lca:
-    """Prepare a dictionary; its columns are brought to length 1, as the algorithm assumes.
+    """Prepare a dictionary; its columns are scaled to unit norm, as the algorithm requires.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def lca_codes(
     steps: Iterable[int],
     watch: Callable[[int, np.ndarray], None] | None = None,
 ) -> dict[int, np.ndarray]:
-    """Return codes (N, K) float64 after the given numbers of steps, from u = 0 on.
+    """Return codes (N, K) float64 after the given numbers of steps, starting at u = 0.
 
     u' = u + h ( A^T x - u - (A^T A - 1) a ),  a = soft threshold of u
 
@@ -79,7 +79,7 @@ def lca_codes(
     solver : see `lca`
     images : (N, M), real units
     steps : 0 or more each
-    watch : gets the number and the codes of every step from 0 to the last
+    watch : callback with the number and the codes of every step from 0 to the last
 
     Raises
     ------

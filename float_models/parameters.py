@@ -1,4 +1,4 @@
-"""Names, shapes and types that the parameters of a model must have."""
+"""Required names, shapes and types of a model's parameters."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from ipvae.float_models.zoo import MODEL_SPECS, UNIT, ModelSpec, Shape
 
 
 def optional_tensors(member: ModelSpec) -> dict[str, Shape]:
-    """Return symbolic shapes of tensors that a model may have besides, in the file's order."""
+    """Return symbolic shapes of a model's optional tensors, in the file's order."""
     return {**member.rounded, **UNIT}
 
 
@@ -27,7 +27,7 @@ def check_names(names: set[str], where: str, model: str) -> None:
 def check_params(
     params: dict[str, np.ndarray], data: DataInfo, where: str, model: str = "ipvae"
 ) -> None:
-    """Refuse parameters of another name, shape or type, or that are not finite."""
+    """Raise an error for parameters of another name, shape or type, or not finite."""
     check_names(set(params), where, model)
     member = MODEL_SPECS[model]
     m = data.image_shape[0] * data.image_shape[1]

@@ -1,8 +1,8 @@
-"""Parameters in the units of the images, from a training on images in other units.
+"""Conversion of parameters to the units of the images, after training in other units.
 
-Training wants pixels of about 1. Images whose real values are far from that are divided by their
-unit before, a power of two, and the model is brought to their own values afterwards: counts and
-beliefs stay as they are, the reconstruction is multiplied by the unit.
+Training needs pixels of about 1. Images with real values far from 1 are first divided by their
+unit, a power of two. Afterwards the model is converted to real values: counts and posteriors are
+unchanged, and the reconstruction is multiplied by the unit.
 
     Phi' = s Phi,  log sigma' = log sigma + log s,  encoder: W' x' = W x for x' = s x
 """
@@ -25,18 +25,18 @@ _POWERS: dict[str | None, dict[str, int]] = {
     },
     "conv": {"conv1_weight": -1},
 }
-"""By encoder: power of the unit that multiplies a tensor."""
+"""By encoder: exponent of the unit in the factor of a tensor."""
 
 
 def in_real_units(
     params: Mapping[str, np.ndarray], member: ModelSpec, unit: float
 ) -> dict[str, np.ndarray]:
-    """Return the parameters for images that were divided by `unit` in training.
+    """Return the parameters for real images, after training on images divided by `unit`.
 
     Parameters
     ----------
-    params : by name, of the training
-    member : whose parameters they are
+    params : parameters by name, from training
+    member : specification of the model
     unit : real pixel value that was 1 in training; a power of two, so that nothing is rounded
     """
     if unit == 1.0:
@@ -48,14 +48,14 @@ def in_real_units(
 def in_training_units(
     params: Mapping[str, np.ndarray], member: ModelSpec
 ) -> tuple[dict[str, np.ndarray], float]:
-    """Return the parameters as training had them, and the unit: the inverse of `in_real_units`."""
+    """Return the parameters in training units, and the unit; the inverse of `in_real_units`."""
     unit = unit_of(params)
     kept = {name: array for name, array in params.items() if name != "log_unit"}
     return (kept if unit == 1.0 else _scaled(kept, member, 1.0 / unit)), unit
 
 
 def unit_of(params: Mapping[str, np.ndarray]) -> float:
-    """Return the real pixel value that was 1 in the training of a model."""
+    """Return the real pixel value that was 1 in a model's training."""
     if "log_unit" not in params:
         return 1.0
     return 2.0 ** round(float(params["log_unit"]) / math.log(2.0))

@@ -1,8 +1,8 @@
-"""Every model that can be trained, as a choice of parts.
+"""All trainable models, as combinations of parts.
 
-A new member is one entry of `MODEL_SPECS`: its latent, how it infers and its encoder
-(`ipvae.float_models.inference.steps`; to train it, `ipvae.train.models.vae`). All have the linear
-decoder x ~ N(Phi z, sigma^2), one deviation for each pixel.
+A new model is one entry of `MODEL_SPECS`: its latent, its inference and its encoder
+(`ipvae.float_models.inference.steps`; for training, `ipvae.train.models.vae`). All models have the
+linear decoder x ~ N(Phi z, sigma^2), with one standard deviation for each pixel.
 """
 
 import math
@@ -23,20 +23,20 @@ Shape = tuple[str | int, ...]
 _DECODER: dict[str, Shape] = {"phi": ("M", "K")}
 _NOISE: dict[str, Shape] = {"log_sigma_raw": ("M",)}
 UNIT: dict[str, Shape] = {"log_unit": ()}
-"""Tensor of a model that was trained on pixels in units other than 1: the unit's natural logarithm,
-which belongs to log sigma (`ipvae.float_models.units`)."""
+"""Tensor of a model trained with a pixel unit other than 1: the natural logarithm of the unit,
+added to log sigma (`ipvae.float_models.units`)."""
 PRIORS: dict[str, tuple[str, ...]] = {
     "poisson": ("u0",),
     "gaussian": ("mean0", "log_scale0"),
     "rectified": ("mean0", "log_scale0"),
 }
-"""Names of a latent's belief before an image is seen; each (K,), learned."""
+"""Names of the prior's parameters for each latent; each (K,), learned."""
 STEP_SIZES: dict[str, tuple[str, ...]] = {
     "poisson": ("log_lr",),
     "gaussian": ("log_lr_mean", "log_lr_scale"),
     "rectified": ("log_lr_mean", "log_lr_scale"),
 }
-"""Names of the iterative updates' step sizes: scalars, logarithms."""
+"""Names of the step sizes of iterative updates: scalars, logarithms."""
 _HEAD: dict[str, Shape] = {"encoder_weight": ("O", "F"), "encoder_bias": ("O",)}
 ENCODERS: dict[str, dict[str, Shape]] = {
     "linear": _HEAD,
@@ -58,21 +58,21 @@ ENCODERS: dict[str, dict[str, Shape]] = {
 
 
 HALVINGS = {"conv1_weight": 2, "conv2_weight": 4}
-"""By how much the layers of a convolutional encoder divide height and width."""
+"""Total factor by which convolutional layers divide height and width."""
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One model.
+    """Specification of one model.
 
     Attributes
     ----------
     latent : 'poisson', 'gaussian' or 'rectified', a key of `PRIORS`
     inference : 'iterative' (from the prior), 'amortized' (one pass of the encoder) or 'hybrid'
-        (iterative, from the encoder's belief)
-    encoder : key of `ENCODERS`, None where there is none
-    settings : those of `TrainConfig` whose defaults differ from the preset's
-    rounded : symbolic shapes of what a model trained for few bits (`weight_bits`) has besides
+        (iterative, from the encoder's posterior)
+    encoder : key of `ENCODERS`, None without an encoder
+    settings : settings of `TrainConfig` with defaults other than the preset's
+    rounded : symbolic shapes of the additional tensors of a model trained with `weight_bits`
     """
 
     latent: str
@@ -98,9 +98,9 @@ class ModelSpec:
 
         Parameters
         ----------
-        image_shape : (height, width), their product is M
+        image_shape : (height, width), with product M
         latents : K
-        rounded : with those that a model trained for few bits has
+        rounded : include the tensors of a model trained with `weight_bits`
         """
         height, width = image_shape
         features = height * width
@@ -109,7 +109,7 @@ class ModelSpec:
         size = {
             "M": height * width,
             "K": latents,
-            "O": latents * len(PRIORS[self.latent]),  # the encoder gives one change for each
+            "O": latents * len(PRIORS[self.latent]),  # one change per parameter of the prior
             "F": features,
             "H": HIDDEN,
             "C": CHANNELS,
@@ -122,7 +122,7 @@ class ModelSpec:
 
     @property
     def belief_name(self) -> str:
-        """Tensor whose length is K."""
+        """Name of a tensor of length K."""
         return PRIORS[self.latent][0]
 
 
@@ -143,15 +143,15 @@ MODEL_SPECS: dict[str, ModelSpec] = {
 
 
 def input_macs(member: ModelSpec, image_shape: tuple[int, int], latents: int) -> int:
-    """Return multiply-accumulates, for one image, of the encoder and of the drive.
+    """Return the multiply-accumulates of the encoder and of the drive for one image.
 
-    The encoder takes each weight once, or once for every place of a convolution's output, padding
-    included; biases and nonlinearities are not counted. Iterated updates need the drive, M K.
+    A dense weight counts once, a convolution weight once per output position, including padding.
+    Biases and nonlinearities are not counted. Iterative updates need the drive, M K.
 
     Parameters
     ----------
     member : see `ipvae.float_models.zoo.MODEL_SPECS`
-    image_shape : (height, width), their product is M
+    image_shape : (height, width), with product M
     latents : K
     """
     height, width = image_shape

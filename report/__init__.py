@@ -1,1 +1,1 @@
-"""What a person looks at: pictures of a trained model."""
+"""Reports, figures and pictures of trained models and runs."""

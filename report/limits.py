@@ -1,4 +1,4 @@
-"""A target's limits in words: what a larger network would meet first comes first."""
+"""Limits of a target as text, most restrictive first."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from ipvae.report.html.counted_nouns import number_of
 from ipvae.report.numbers import whole
 
 BY_DESIGN = frozenset({"weight_magnitude", "payload_bits"})
-"""Rules whose range an export fills for any network: near their limit they mean nothing."""
+"""Rules whose range every export uses fully, so that a small margin has no meaning."""
 
 
 def ranked(limits: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -16,12 +16,12 @@ def ranked(limits: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def tightest(limits: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """Return the limit that comes first in `ranked`; None if there is no limit."""
+    """Return the first limit of `ranked`; None if there is no limit."""
     return next(iter(ranked(limits)), None)
 
 
 def fits_text(check: Mapping[str, Any]) -> str:
-    """Write on what a network fits, and the tightest limit; JSON data of `ipvae check`."""
+    """Return the fitting target and the tightest limit as text, from `ipvae check` data."""
     low, high = check["cores_range"]
     cores = number_of(high, "core")
     if low != high:
@@ -34,7 +34,7 @@ def fits_text(check: Mapping[str, Any]) -> str:
 
 
 def limit_text(line: Mapping[str, Any]) -> str:
-    """Write a limit and how much of it is used."""
+    """Return a limit and its used fraction, as text."""
     rule = line["rule"].replace("_", " ")
     return f"{rule}, {whole(line['found'])} of {whole(line['allowed'])}"
 

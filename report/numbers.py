@@ -1,7 +1,7 @@
-"""Numbers as people read them: the one place where a quantity becomes text, or is scaled for it.
+"""Formatting of numbers: the only module that scales quantities or converts them to text.
 
-Values come in SI units, as JSON has them (joules, seconds, bytes), and as parts of 1. The unit is
-written by whoever writes the sentence or the head of the column, beside the function that scales.
+Input values are in SI units, as in JSON (joules, seconds, bytes), or fractions of 1. Callers write
+the unit, in the sentence or in the column header.
 """
 
 from collections.abc import Callable
@@ -12,78 +12,78 @@ MICRO = 1e6
 NANO = 1e9
 """Nanojoule-seconds in a joule-second."""
 _WHOLE_FROM = 999.95
-"""What one digit after the point would round to 1,000.0."""
+"""Smallest value that one decimal place would round to 1,000.0."""
 _PLAIN_FROM = 999.5
-"""What three digits would round to 1e+03."""
+"""Smallest value that three significant digits would format as 1e+03."""
 
 
 def micro(value: float) -> str:
-    """Write joules as microjoules, or seconds as microseconds, to three digits.
+    """Format joules as microjoules, or seconds as microseconds, to three significant digits.
 
-    From 1,000 on all digits before the point are written; below 0.0001 an exponent.
+    From 1,000 on, all digits before the decimal point are written; below 0.0001, an exponent.
     """
     return three(value * MICRO)
 
 
 def nano(value: float) -> str:
-    """Write joule-seconds as nanojoule-seconds; as `micro`."""
+    """Format joule-seconds as nanojoule-seconds, as `micro` does."""
     return three(value * NANO)
 
 
 def three(value: float) -> str:
-    """Write a number to three digits, from 1,000 on with all digits before the point."""
+    """Format a number to three significant digits, or as an integer from 1,000 on."""
     return f"{value:,.0f}" if abs(value) >= _PLAIN_FROM else f"{value:.3g}"
 
 
 def band(low: float, high: float, form: Callable[[float], str] = micro) -> str:
-    """Write a range, of joules in microjoules, or of seconds in microseconds; one value once."""
+    """Format a range of joules in microjoules or of seconds in microseconds; equal ends once."""
     return form(low) if low == high else f"{form(low)} to {form(high)}"
 
 
 def whole(value: float) -> str:
-    """Write a count without a fraction; an integer of any size with all its digits."""
+    """Format a count without decimals; an integer of any size keeps all its digits."""
     return f"{value:,}" if isinstance(value, Integral) else f"{value:,.0f}"
 
 
 def count(value: float) -> str:
-    """Write a mean count: below 1,000 with one digit after the point, unless it is an integer."""
+    """Format a mean count: below 1,000 with one decimal place, unless it is an integer."""
     if abs(value) >= _WHOLE_FROM or float(value).is_integer():
         return whole(value)
     return f"{value:,.1f}"
 
 
 def percent(value: float, digits: int = 1) -> str:
-    """Write a part of 1 as a percentage, with some digits after the point."""
+    """Format a fraction as a percentage, with `digits` decimal places."""
     return f"{value:.{digits}%}"
 
 
 def fit(value: float) -> str:
-    """Write an R2."""
+    """Format an R2."""
     return f"{value:.4f}"
 
 
 def error(value: float) -> str:
-    """Write a squared error."""
+    """Format a squared error."""
     return f"{value:.3e}"
 
 
 def plain(value: float) -> str:
-    """Write a number of any size to four digits."""
+    """Format a number of any size to four significant digits."""
     return f"{value:.4g}"
 
 
 def thousands(value: float) -> str:
-    """Write operations in thousands, with the letter k; 0 without."""
+    """Format operations in thousands with the suffix k; 0 without it."""
     return f"{value / 1e3:,.0f} k" if value else "0"
 
 
 def kibibytes(value: float) -> str:
-    """Write bytes in KiB, with the unit."""
+    """Format bytes in KiB, with the unit."""
     return f"{value / 2**10:.0f} KiB"
 
 
 def tick(value: float) -> str:
-    """Write a power of ten beside an axis: 0.01, 1, 100, 10k, 1M."""
+    """Format a power of ten as an axis label: 0.01, 1, 100, 10k, 1M."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:g}{letter}"
@@ -91,7 +91,7 @@ def tick(value: float) -> str:
 
 
 def percent_tick(value: float) -> str:
-    """Write a part of 1 as a percentage beside an axis, to four digits."""
+    """Format a fraction as a percentage for an axis label, to four significant digits."""
     return f"{100 * value:.4g}%"
 
 
@@ -107,4 +107,4 @@ FORMS: dict[str, Callable[[float], str]] = {
     "nano": nano,
     "three": three,
 }
-"""Forms of the page's templates, by name."""
+"""Formatting functions of the page's templates, by name."""

@@ -13,7 +13,7 @@ FOOTER = f"ipvae-loihi {ipvae.__version__}"
 
 
 def modules() -> list[str]:
-    """All modules, by name; a package's __all__ alone would hide those below it."""
+    """Names of all modules; a package's __all__ would hide its submodules."""
     below = pkgutil.walk_packages(ipvae.__path__, "ipvae.")
     return ["ipvae", *sorted(module.name for module in below)]
 

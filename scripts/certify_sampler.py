@@ -1,4 +1,4 @@
-"""Print the certificate of docs/sampler.md: every log-rate that a file can hold, none sampled."""
+"""Print the certificate of docs/sampler.md, exact over every log-rate that a file can have."""
 
 import numpy as np
 
@@ -13,11 +13,11 @@ from ipvae.network.rules.poisson import (
 
 OCTAVE, BATCH = 4096, 4096
 RANGES = [(-12, -10), (-10, -6), (-6, 0), (0, 3), (3, 4), (4, 5), (5, 6), (6, 7), (7, 8)]
-"""Exponents of the rates, ends included at the top."""
+"""Exponents of the ranges of rates; upper ends are included."""
 
 
 def figures() -> dict[str, np.ndarray]:
-    """Distance, error of the mean and work of every log-rate: (81921,) arrays."""
+    """Distance, error of the mean and work for every log-rate: (81921,) arrays."""
     log_rate = np.arange(LOG_RATE_MIN, LOG_RATE_MAX + 1)
     parts = [distance_to_poisson(batch) for batch in np.split(log_rate, _ends(log_rate))]
     uniforms = 1 << octaves_above(log_rate)
@@ -35,7 +35,7 @@ def _ends(log_rate: np.ndarray) -> np.ndarray:
 
 
 def _thresholds_looked_at(log_rate: np.ndarray) -> np.ndarray:
-    """Mean number of thresholds that a scan of one sub-draw looks at."""
+    """Mean number of thresholds that a scan of one sub-draw compares."""
     last = thresholds().shape[1]
     work = np.minimum(np.arange(last + 1) + 1, last)
     batches = np.split(log_rate, _ends(log_rate))
@@ -43,7 +43,7 @@ def _thresholds_looked_at(log_rate: np.ndarray) -> np.ndarray:
 
 
 def core_table() -> list[list[int]]:
-    """Rows of 2**24 - A as a core keeps them: as long as the next row, and one row more."""
+    """Rows of 2**24 - A in a core's memory: as long as the next row, and one extra row."""
     rows = [[UNIFORM_VALUES - int(a) for a in row] for row in thresholds()]
     rows.append(rows[-1])
     lengths = [len(row) - row.count(0) for row in rows]
@@ -51,18 +51,18 @@ def core_table() -> list[list[int]]:
 
 
 def table_bytes() -> tuple[int, int]:
-    """Words of the table, and bytes: 24 bits each, and 16 bits for where each row starts."""
+    """Words of the table, and bytes: 24 bits for each word, and 16 bits for each row's start."""
     words = sum(len(row) for row in core_table())
     return words, 3 * words + 2 * len(core_table())
 
 
 def rate(exponent: int) -> str:
-    """Rate as in the table: 256, 1/16."""
+    """Rate in the form of the table, such as 256 or 1/16."""
     return str(2**exponent) if exponent >= 0 else f"1/{2**-exponent}"
 
 
 def certificate() -> str:
-    """Markdown table."""
+    """Certificate as a Markdown table."""
     found = figures()
     lines = [
         "| rates | log-rates | distance, at most | mean off by, at most | uniforms "

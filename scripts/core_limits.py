@@ -1,4 +1,4 @@
-"""Print how large a network each target holds, as the table of docs/hardware.md.
+"""Print the largest network of each target, as the table of docs/hardware.md.
 
 `--pixels` sets M of the error-unit layout.
 """
@@ -18,13 +18,13 @@ from ipvae.chip.placement import Placement, place
 
 PIXELS = 784
 MOST = 2**16
-"""Largest layer of a network file."""
+"""Maximum size of a layer in a network file."""
 
 Shapes = Callable[[int], tuple[LayerShape, ...]]
 
 
 def placed(shapes: Shapes, k: int, target: Target, reading: MemoryModel) -> Placement | LimitCheck:
-    """Place a network of K latents on as few cores as hold it."""
+    """Place a network of K latents on the fewest cores that hold it."""
     built = shapes(k)
     return place(built, target, reading, {shape.name: shape.fan_in for shape in built})
 
@@ -32,7 +32,7 @@ def placed(shapes: Shapes, k: int, target: Target, reading: MemoryModel) -> Plac
 def largest(
     shapes: Shapes, target: Target, reading: MemoryModel
 ) -> tuple[Placement, LimitCheck | None]:
-    """Largest K that fits, and the limit that K + 1 exceeds; None where the file's ends first."""
+    """Largest K that fits, and the limit that K + 1 exceeds; None if the file's limit is lower."""
     low, high = 1, MOST
     while low < high:
         k = (low + high + 1) // 2
@@ -41,14 +41,14 @@ def largest(
         else:
             high = k - 1
     best = placed(shapes, low, target, reading)
-    assert isinstance(best, Placement)  # one neuron fits anywhere
+    assert isinstance(best, Placement)  # one neuron fits on any target
     broken = None if low == MOST else placed(shapes, low + 1, target, reading)
     assert not isinstance(broken, Placement)
     return best, broken
 
 
 def table(pixels: int = PIXELS) -> list[str]:
-    """Lines of the table, in Markdown."""
+    """Lines of the Markdown table."""
     layouts: dict[str, Shapes] = {
         "recurrent, K x K": recurrent_shape,
         f"error units, 2 x {pixels} x K": lambda k: error_unit_shapes(k, pixels),
@@ -68,7 +68,7 @@ def table(pixels: int = PIXELS) -> list[str]:
 
 
 def _range(values) -> str:
-    """Conservative to optimistic."""
+    """Range from conservative to optimistic."""
     return " .. ".join(f"{value:,}" for value in values)
 
 

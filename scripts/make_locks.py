@@ -1,10 +1,10 @@
-"""Resolve requirements/*.in anew: lock.txt and torch-cuda.txt. Needs the network, and uv.
+"""Resolve requirements/*.in into lock.txt and torch-cuda.txt; needs the network and uv.
 
     python scripts/make_locks.py
 
-One resolution for Python 3.10 to 3.13 on every platform, then divided: what belongs to a build of
-PyTorch goes to requirements/torch-cuda.txt, everything else to requirements/lock.txt. The hashes
-of torch-cpu.txt come from PyTorch's own index and are entered by hand; requirements/README.md.
+One resolution for Python 3.10 to 3.13 on every platform is divided into two files. Packages of a
+PyTorch build go to requirements/torch-cuda.txt, all others to requirements/lock.txt. The hashes of
+torch-cpu.txt come from PyTorch's own index and are entered manually; see requirements/README.md.
 """
 
 import re
@@ -15,11 +15,11 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent.parent / "requirements"
 OLDEST = "3.10"
 OF_TORCH = re.compile(r"(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)==")
-"""Packages of a build of PyTorch: itself, its compiler and its CUDA libraries."""
+"""Packages of a PyTorch build: torch, its compiler and its CUDA libraries."""
 
 
 def resolved() -> str:
-    """Return everything that the two lists of requirements need, with hashes and no address."""
+    """Return all resolved requirements of the two lists, with hashes and without addresses."""
     uv = Path(sys.executable).with_name("uv")
     options = ["--universal", "--generate-hashes", "--no-emit-index-url", "--no-header"]
     words = [str(uv), "pip", "compile", "--quiet", *options, "--python-version", OLDEST]
@@ -34,7 +34,7 @@ def resolved() -> str:
 
 
 def divided(text: str) -> tuple[str, str]:
-    """Divide requirements into what belongs to PyTorch and what does not."""
+    """Divide requirements into PyTorch packages and others."""
     blocks = re.findall(r"^[^\s#].*\n(?:[ \t].*\n)*", text, re.M)
     of_torch = [block for block in blocks if OF_TORCH.match(block)]
     others = [block for block in blocks if not OF_TORCH.match(block)]
@@ -42,7 +42,7 @@ def divided(text: str) -> tuple[str, str]:
 
 
 def main() -> None:
-    """Write the locks, or say what is wrong."""
+    """Write the lock files, or report an error."""
     of_torch, others = divided(resolved())
     if "://" in of_torch + others:
         sys.exit("make_locks: an address was about to be written")

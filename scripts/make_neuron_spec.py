@@ -1,4 +1,4 @@
-"""Write docs/loihi2/: the neurons as programs with vectors, and the tables that they read."""
+"""Write docs/loihi2/: neuron programs with test vectors, and their lookup tables."""
 
 import hashlib
 from pathlib import Path
@@ -23,7 +23,7 @@ def table_text(table: np.ndarray) -> str:
 
 
 def specification(name: str) -> dict[str, Any]:
-    """Return all that a member needs to know of a neuron."""
+    """Return the complete specification of a neuron."""
     neuron, cases, process = NEURONS[name]
     program = neuron.program()
     usual = poisson_cases.USUAL if neuron is poisson else graded_cases.USUAL
@@ -48,19 +48,19 @@ def specification(name: str) -> dict[str, Any]:
 
 
 def sent(neuron: ModuleType) -> dict[str, Any]:
-    """Return the output: what the neuron sends, and 0 where it rests."""
+    """Return the output: the neuron's message, and 0 in rest steps."""
     z = next(state for state in neuron.states() if state["name"] == "z")
     return parts.word("s_out", z["low"], z["high"])
 
 
 def described(name: str, table: np.ndarray) -> dict[str, Any]:
-    """Return where a table lies, and the SHA-256 of its int32 values, little-endian."""
+    """Return the file of a table, and the SHA-256 of its int32 values, little-endian."""
     digest = hashlib.sha256(table.astype("<i4").tobytes()).hexdigest()
     return {"name": name, "file": f"{name}.csv", "shape": list(table.shape), "sha256": digest}
 
 
 def files() -> dict[str, str]:
-    """All files as text, by name."""
+    """Contents of all files by name."""
     found = {f"{name}.json": parts.laid_out(specification(name)) + "\n" for name in NEURONS}
     for neuron, _, _ in NEURONS.values():
         found |= {f"{n}.csv": table_text(t) for n, t in neuron.tables().items()}

@@ -1,4 +1,4 @@
-"""Write docs/vectors/: tables and whole runs to check an implementation against."""
+"""Write docs/vectors/: tables and whole runs for the verification of implementations."""
 
 import csv
 import hashlib
@@ -31,7 +31,7 @@ TABLES = {
 
 
 def tables() -> dict[str, str]:
-    """All tables as text, by file name."""
+    """Text of all tables by file name."""
     found = {}
     for name, table in TABLES.items():
         text = io.StringIO()
@@ -43,7 +43,7 @@ def tables() -> dict[str, str]:
 
 
 def main() -> None:
-    """Write all vectors; print the rows of the two tables of section 8 of docs/arithmetic.md."""
+    """Write all vectors; print the rows of the two tables of docs/arithmetic.md, section 8."""
     (FOLDER / "runs").mkdir(parents=True, exist_ok=True)
     for name, text in tables().items():
         (FOLDER / name).write_text(text, newline="\n")
@@ -55,10 +55,10 @@ def main() -> None:
 
 
 def document_rows(name: str, network: IntNetwork, trace: Trace) -> list[str]:
-    """Rows of section 8 of docs/arithmetic.md, one for each layer.
+    """Rows of docs/arithmetic.md, section 8, one for each layer.
 
-    Each has the digests of `a_in`, `u`, `z`, and the saturations. With several layers the number
-    of the layer stands behind the run's name.
+    Each has the digests of `a_in`, `u`, `z`, and the saturations. With several layers, the layer
+    number follows the name of the run.
     """
     rows = []
     drive = drives(network, network.test_images)

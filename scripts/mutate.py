@@ -1,4 +1,4 @@
-"""Change one line at a time in a copy of the tree, and list the changes that no test notices.
+"""Mutation testing: change one line at a time in a copy of the tree, and list surviving mutants.
 
 .venv/bin/python scripts/mutate.py --room energy --sample 30 --seed 1
 .venv/bin/python scripts/mutate.py --files energy/counting/cores.py
@@ -19,7 +19,7 @@ KEPT = ROOT / "build" / "mutation" / "reach.json"
 
 
 def tried(found: list[Mutant], tests: list[str], jobs: int, kept: Path = KEPT) -> list[dict]:
-    """Outcome of each mutant: `mutant`, `outcome`, `by`, number of `tests`, `reason`."""
+    """Results of each mutant: `mutant`, `outcome`, `by`, number of `tests`, `reason`."""
     accepted = survivors.justified(ACCEPTED)
     results = []
     with run.workers(ROOT, jobs) as ask:
@@ -37,7 +37,7 @@ def tried(found: list[Mutant], tests: list[str], jobs: int, kept: Path = KEPT) -
 
 
 def shown(result: dict) -> str:
-    """One line of a result; of a survivor the change as well."""
+    """Format a result on one line, with the change for a survivor."""
     mutant = result["mutant"]
     line = f"{result['outcome']:10}{mutant.id}  {result['by']}"
     if result["outcome"] not in ("survived", "no test"):
@@ -47,13 +47,13 @@ def shown(result: dict) -> str:
 
 
 def killed_fraction(results: list[dict]) -> float:
-    """Of the mutants that are not justified: noticed by a test, time-outs included."""
+    """Fraction of mutants without justification that are killed by a test, time-outs included."""
     counted = [r for r in results if r["outcome"] != "justified"]
     return sum(r["outcome"] in ("killed", "timed out") for r in counted) / max(len(counted), 1)
 
 
 def main() -> int:
-    """Run what the options say; 1 if less than 90 % were killed."""
+    """Run with the given options; return 1 if less than 90 % are killed."""
     options = argparse.ArgumentParser(description="Which one-line changes no test notices.")
     options.add_argument("--room", choices=rooms.FILES, action="append", help="default: all")
     options.add_argument("--files", nargs="+", default=[], help="instead of a room's files")

@@ -1,7 +1,7 @@
 """Run docs/tutorial.ipynb into build/tutorial.ipynb: python scripts/run_tutorial.py [--keep].
 
-With --keep the notebook in docs/ itself gets the new outputs. Figures differ a little from one
-processor to the next (float calibration), so that is for whoever changes what the tutorial shows.
+With --keep, the notebook in docs/ itself gets the new outputs. Values differ slightly between
+processors (float calibration), so use it only after changes of the tutorial.
 """
 
 import argparse
@@ -17,7 +17,7 @@ OUT = ROOT / "build" / "tutorial.ipynb"
 
 
 def executed(folder: Path) -> NotebookNode:
-    """Return the notebook with new outputs, run in a folder; a cell that fails raises."""
+    """Return the notebook with new outputs, run in a folder; a failing cell raises."""
     notebook = nbformat.read(TUTORIAL, as_version=4)
     where = {"metadata": {"path": str(folder)}}
     client = NotebookClient(
@@ -25,14 +25,14 @@ def executed(folder: Path) -> NotebookNode:
     )
     client.execute()
     for cell in notebook.cells:
-        cell.metadata = NotebookNode()  # when each cell ran
+        cell.metadata = NotebookNode()  # time stamps of the execution
         if cell.cell_type == "code":
             cell.outputs = [one for one in cell.outputs if not _is_progress(one)]
     return notebook
 
 
 def _is_progress(output: NotebookNode) -> bool:
-    """Whether an output is what stderr got, which has seconds in it: no two runs give the same."""
+    """Return True for output to stderr, which contains durations and differs between runs."""
     return output.output_type == "stream" and output.name == "stderr"
 
 

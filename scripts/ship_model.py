@@ -1,11 +1,11 @@
-"""Put a trained model into models/NAME in half precision, with its figures.
+"""Write a trained model into models/NAME in half precision, with its evaluation.
 
     python scripts/ship_model.py RUN NAME [--data-dir DIR] [--steps 16,100,500,1000] [FLAGS]
 
-Writes model.safetensors, model.json and evaluation.json: what `ipvae.evaluate` finds for all test
-images with FLAGS (such as --probe), and for the first ones, which the tests evaluate again
-(`check`); the latter for the model in single precision too, to show what rounding costs. `words`
-are the options of `ipvae evaluate` that give the same figures.
+Writes model.safetensors, model.json and evaluation.json. The last has the result of
+`ipvae.evaluate` for all test images with FLAGS (such as --probe), and for the first ones, which the
+tests evaluate again (`check`). `check` also has the single-precision model, to show the effect of
+rounding. `words` are the options of `ipvae evaluate` that give the same values.
 """
 
 import argparse
@@ -30,8 +30,8 @@ def evaluation(
     Parameters
     ----------
     model, shipped : folders of the model in single and in half precision
-    steps : numbers of updates to look at
-    data_dir : folder of the model's data set, if it needs one
+    steps : numbers of updates to evaluate
+    data_dir : folder of the model's data set, if required
     flags : some of FLAGS
     """
 
@@ -53,7 +53,7 @@ def evaluation(
 
 
 def main() -> None:
-    """Round, evaluate, write."""
+    """Round the model, evaluate it, and write the files."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("name")

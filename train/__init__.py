@@ -1,7 +1,7 @@
-"""Train float models in PyTorch; `ipvae.float_models` holds what was trained, without PyTorch.
+"""Training of float models in PyTorch; `ipvae.float_models` uses the results without PyTorch.
 
-Nothing is imported here but names that need no torch: those of `ipvae.float_models`, and
-`ipvae.train.datasets.images`. `.errors` is kept for old imports.
+This package imports only names that need no torch, from `ipvae.float_models` and
+`ipvae.train.datasets.images`. `.errors` remains for old imports.
 """
 
 from ipvae.errors import (

@@ -1,4 +1,4 @@
-"""Random numbers that a model asks for, each keyed so that nothing depends on shards or order."""
+"""Random numbers of a model, with keys that make them independent of shards and order."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from ipvae.train.fused.relaxed_poisson import generator_of, relaxed_poisson
 
 
 class Draws(NamedTuple):
-    """What a latent may draw from.
+    """Sources of random numbers for a latent.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class Draws(NamedTuple):
 
 
 def exact_draws(seed: int, first_image: int = 0) -> Draws:
-    """Return whole Poisson counts and normal numbers keyed by (seed, step, image, latent).
+    """Return integer Poisson counts and normal numbers keyed by (seed, step, image, latent).
 
     Parameters
     ----------
@@ -45,8 +45,7 @@ def exact_draws(seed: int, first_image: int = 0) -> Draws:
 def keyed_normal(like: Tensor, key: int, *, first: int = 0) -> Tensor:
     """Draw standard normal numbers of the shape, type and device of `like`; no gradient.
 
-    On the CPU they are those of `ipvae.float_models.inference.draws.normal`, whatever the batch or
-    thread.
+    On the CPU they equal `ipvae.float_models.inference.draws.normal`, for any batch or thread.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Errors of training under their old path; deprecated: `ipvae.errors` has them."""
+"""Deprecated module path of the errors of training; use `ipvae.errors`."""
 
 from ipvae.moved import moved
 

@@ -1,4 +1,4 @@
-"""Float inference in PyTorch, on a CPU or a GPU; `ipvae.float_models.inference` needs none."""
+"""Float inference in PyTorch, on a CPU or a GPU; `ipvae.float_models.inference` needs no torch."""
 
 from collections.abc import Iterable
 
@@ -34,34 +34,33 @@ def infer(
     image_shape: tuple[int, int] | None = None,
     watch: Watch | None = None,
 ) -> dict[int, State]:
-    """Run the float model and keep its state after the given numbers of updates.
+    """Run the float model and return its state after the given numbers of updates.
 
-    iP-VAE: `ipvae.train.models.dynamics.step_gram` with C = 10; others:
-    `ipvae.train.models.vae.VAE`. On the CPU the draws of image n depend on (seed, n) and nothing
-    else.
+    iP-VAE uses `ipvae.train.models.dynamics.step_gram` with C = 10, other models
+    `ipvae.train.models.vae.VAE`. On the CPU the draws of image n depend only on (seed, n).
 
     Parameters
     ----------
-    params : of a checkpoint, see `ipvae.float_models.zoo.ModelSpec.tensors`
+    params : parameters of a checkpoint, see `ipvae.float_models.zoo.ModelSpec.tensors`
     images : (N, M) float32, real values
-    steps : numbers of updates, 0 or more each; at most 1 of an amortized model
-    seed : of the draws
-    batch_size : images at a time
-    threads : batches at once on a CPU, None for all CPUs; the result does not depend on it
+    steps : numbers of updates, 0 or more each; at most 1 for an amortized model
+    seed : seed of the draws
+    batch_size : images per batch
+    threads : concurrent batches on a CPU, None for all CPUs; the result does not depend on it
     device : a torch device
     model : key of `ipvae.float_models.zoo.MODEL_SPECS`
-    image_shape : (height, width), needed by convolutional encoders
-    watch : called at every step from 0 to the last, kept or not, of each batch
+    image_shape : (height, width), required by convolutional encoders
+    watch : called at every step from 0 to the last for each batch, stored or not
 
     Returns
     -------
-    state after each of `steps`, in rising order
+    state after each of `steps`, in ascending order
 
     Raises
     ------
     DataError
-        If the images do not have the model's M pixels, or a step is negative or beyond 1 where
-        the model infers in one pass.
+        If the images do not have the model's M pixels, a step is negative, or a step is above 1 for
+        a model of single-pass inference.
     """
     wanted = checked_steps(params, images, steps, model, image_shape)
     states = empty_states(params, len(images), wanted, model)

@@ -1,6 +1,6 @@
-"""MNIST and the data sets in its layout: FashionMNIST, KMNIST, EMNIST, as torchvision keeps them.
+"""MNIST and data sets in its layout (FashionMNIST, KMNIST, EMNIST), as stored by torchvision.
 
-A set is four IDX files, gzipped or not: images and labels, to train on and to test on.
+A set has four IDX files, gzipped or not: training and test images, and their labels.
 """
 
 import logging
@@ -16,7 +16,7 @@ SIDE = 28
 SETS = ("MNIST", "FashionMNIST", "KMNIST", "EMNIST")
 """Folders of torchvision's layout."""
 EMNIST, EMNIST_FIRST = "EMNIST", "balanced"
-"""The one with several splits, and the split that is taken where no other is named."""
+"""The set with several splits, and its default split."""
 EMNIST_CLASSES = {
     "balanced": 47,
     "byclass": 62,
@@ -25,7 +25,7 @@ EMNIST_CLASSES = {
     "digits": 10,
     "mnist": 10,
 }
-"""Labels of each split are below this; those of letters are 1 to 26."""
+"""Upper bound, exclusive, of the labels of each split; labels of letters are 1 to 26."""
 PARTS = ("train", "t10k")
 FILES = (("images-idx3", 3), ("labels-idx1", 1))
 
@@ -39,14 +39,14 @@ class IdxSet:
     Attributes
     ----------
     name : str
-        For messages.
+        Name in messages.
     folder : Path
     prefixes : tuple of str
-        Begin of the names of the files to train on, and of those to test on.
+        Prefixes of the names of the training files and of the test files.
     classes : int
-        Labels are below this.
+        Upper bound of labels, exclusive.
     transposed : bool
-        Whether rows and columns are exchanged in the files, as in all of EMNIST's.
+        Rows and columns are exchanged in the files, as in all EMNIST files.
     """
 
     name: str
@@ -56,14 +56,14 @@ class IdxSet:
     transposed: bool = False
 
     def path(self, prefix: str, kind: str) -> Path | None:
-        """File of one part and kind, gzipped or not; None if there is none."""
+        """File of one part and kind, gzipped or not; None for a missing file."""
         name = f"{prefix}-{kind}-ubyte"
         found = (self.folder / name, self.folder / f"{name}.gz")
         return next((path for path in found if path.is_file()), None)
 
     @property
     def is_there(self) -> bool:
-        """Whether any of its files is there."""
+        """True if any of its files exists."""
         return any(self.path(prefix, kind) for prefix in self.prefixes for kind, _ in FILES)
 
 
@@ -73,22 +73,22 @@ def load_mnist_like(data_dir: str | Path | None, download: bool = False) -> list
     Returns
     -------
     list
-        Images (N, 784) uint8 and labels (N,) int64 to train on, then those to test on.
+        Training images (N, 784) uint8 and labels (N,) int64, then test images and labels.
 
     Parameters
     ----------
     data_dir : path
-        DIR with MNIST/raw/*-ubyte in it; without that folder the one of FashionMNIST/raw,
-        KMNIST/raw and EMNIST/raw that is there. The folder of a set itself, DIR/FashionMNIST or
-        DIR/FashionMNIST/raw, names that set. Of EMNIST's splits 'balanced' is taken, or the only
-        one that is there; DIR/EMNIST/letters names another. EMNIST's pictures, which are stored
-        with rows and columns exchanged, are turned upright.
-    download : let torchvision fetch MNIST
+        DIR that contains MNIST/raw/*-ubyte; without it, the existing one of FashionMNIST/raw,
+        KMNIST/raw and EMNIST/raw. The folder of a set, DIR/FashionMNIST or DIR/FashionMNIST/raw,
+        selects that set. For EMNIST the split is 'balanced', or the only existing one;
+        DIR/EMNIST/letters selects another. EMNIST's images, stored with rows and columns exchanged,
+        are transposed.
+    download : let torchvision download MNIST
 
     Raises
     ------
     DataError
-        If there is none, several could be meant, or files are missing or damaged.
+        If there are no files, the choice is ambiguous, or files are missing or damaged.
     """
     if data_dir is None:
         raise DataError(
@@ -106,7 +106,7 @@ def load_mnist_like(data_dir: str | Path | None, download: bool = False) -> list
 
 
 def _chosen(root: Path) -> IdxSet:
-    """Set that a folder means."""
+    """Set selected by a folder."""
     if root.parent.name == EMNIST and root.name in EMNIST_CLASSES:
         return _emnist(root.parent, root.name)
     own = _of_folder(root.parent if root.name == "raw" else root)
@@ -120,11 +120,11 @@ def _chosen(root: Path) -> IdxSet:
         raise DataError(
             f"{root}: holds several data sets and no MNIST. Pass data_dir= with one of {names}."
         )
-    return IdxSet(SETS[0], root / SETS[0] / "raw")  # whose files are then missed by name
+    return IdxSet(SETS[0], root / SETS[0] / "raw")  # the missing files are reported by name
 
 
 def _of_folder(home: Path) -> IdxSet | None:
-    """Set whose files are in a folder or its folder raw, None if there is none."""
+    """Set whose files are in a folder or its subfolder raw, None without files."""
     if home.name == EMNIST:
         there = [split for split in EMNIST_CLASSES if _emnist(home, split).is_there]
         if not there:
@@ -169,7 +169,7 @@ def _read(of: IdxSet, prefix: str, kind: str, n_dims: int) -> np.ndarray:
 
 
 def _require_fit(of: IdxSet, part: str, images: np.ndarray, labels: np.ndarray) -> None:
-    """Raise DataError unless images and labels of a part go together."""
+    """Raise DataError if images and labels of a part are inconsistent."""
     if images.shape[1:] != (SIDE, SIDE) or labels.shape != images.shape[:1] or not len(images):
         raise DataError(
             f"{of.folder}: {part} holds images {images.shape} and labels {labels.shape}; needed "

@@ -1,4 +1,4 @@
-"""Training through a rounded recurrent matrix: updates run on integers, gradients pass through."""
+"""Training with a rounded recurrent matrix and straight-through gradients."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,18 +8,18 @@ import torch
 from torch import Tensor
 
 Rounding = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, float, np.ndarray]]
-"""From G = a Phi^T D Phi, (K, K) float64 in nats per count, and what was learned to add to it,
-(K, K) float64 in integer steps, to `StraightThroughRounding` in float64."""
+"""Function from G = a Phi^T D Phi, (K, K) float64 in nats per count, and its learned change, (K, K)
+float64 in integer steps, to `StraightThroughRounding` in float64."""
 
 
 class StraightThroughRounding(NamedTuple):
-    """A recurrent matrix as it will run, of the dtype and device of G.
+    """Rounded recurrent matrix, of the dtype and device of G.
 
     Attributes
     ----------
     matrix : (K, K) nats per count
-    step : what an integer stands for, nats per count
-    free : (K, K) 1 where an entry is not clipped, 0 where it is and has no gradient
+    step : value of one integer step, nats per count
+    free : (K, K), 1 for an unclipped entry, 0 for a clipped entry, which has no gradient
     """
 
     matrix: Tensor
@@ -28,9 +28,9 @@ class StraightThroughRounding(NamedTuple):
 
 
 def as_it_runs(recurrent: Tensor, change: Tensor, rounding: Rounding) -> StraightThroughRounding:
-    """Return what will run in place of `recurrent` with `change`, both (K, K).
+    """Return the rounded form of `recurrent` with `change`, both (K, K).
 
-    A matrix that is not finite is left alone, so that training says where it diverged.
+    A non-finite matrix is returned unchanged, so that training reports the divergence.
     """
     if not (torch.isfinite(recurrent).all() and torch.isfinite(change).all()):
         return StraightThroughRounding(recurrent, 1.0, torch.ones_like(recurrent))
@@ -44,7 +44,7 @@ def as_it_runs(recurrent: Tensor, change: Tensor, rounding: Rounding) -> Straigh
 def straight_through(recurrent: Tensor, change: Tensor, rounding: Rounding) -> Tensor:
     """Return the matrix of `as_it_runs`, with the gradient of recurrent + step change.
 
-    Clipped entries have none.
+    Clipped entries have no gradient.
 
     References
     ----------

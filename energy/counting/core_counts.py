@@ -1,4 +1,4 @@
-"""Counts of a run per core of a placement, under the names of the profiler's columns."""
+"""Operation counts of a run for each core, under the column names of Lava's profiler."""
 
 from dataclasses import dataclass
 
@@ -21,15 +21,15 @@ class CoreCounts:
     ----------
     cores : list of (chip, core)
     syn_ops : (cores,) int64
-        Messages that arrive times the core's neurons.
+        Messages received by the core times its neurons.
     dendrite_updates : (cores,) int64
-        Its neurons at each of their rows.
+        Neurons of the core times their rows.
     axon_out : (cores,) int64
-        Nonzero outputs of its neurons at rows 0..T, whoever hears them.
+        Nonzero outputs of its neurons at rows 0..T, received by a layer or not.
     spikes_in : (cores,) int64
-        Messages that arrive.
+        Messages received.
     total_mpds : (cores,) float64
-        Part of the shared pool of words that the memory model fills.
+        Fraction of the shared memory words that are in use, by the memory model.
     """
 
     cores: list[tuple[int, int]]
@@ -43,7 +43,7 @@ class CoreCounts:
 def core_counts(
     network: IntNetwork, run: Activity | Totals | Trace, placement: Placement
 ) -> CoreCounts:
-    """Count what each core of a placement does in a run on any backend.
+    """Count the operations of each core of a placement in a run on any backend.
 
     Parameters
     ----------
@@ -51,12 +51,12 @@ def core_counts(
         The network that ran.
     run : Activity, Totals or Trace
     placement : Placement
-        Of the network.
+        Placement of this network.
 
     Raises
     ------
     InputError
-        As `ipvae.network.traces.activity.activity_of`.
+        See `ipvae.network.traces.activity.activity_of`.
     """
     activity = activity_of(network, run)
     layers, cores, rows = activity.layers, placement.cores, int(activity.rows.sum())

@@ -1,4 +1,4 @@
-"""What each core of a plan does for an image, as a report lists it."""
+"""Load of each core of a placement for one image, as reports list it."""
 
 import numpy as np
 
@@ -13,13 +13,13 @@ from ipvae.network.traces.activity import Activity
 
 
 def fewest_cores(network: IntNetwork) -> Placement | LimitCheck:
-    """Place a network on as few cores as hold it, on the smallest board that does.
+    """Place a network on the fewest cores of the smallest board that holds it.
 
-    By the conservative reading of the memory model (`ipvae.chip.core_memory`).
+    The conservative memory model applies (`ipvae.chip.core_memory`).
 
     Returns
     -------
-    Placement, or the Line of the limit that does not hold on the largest board
+    Placement, or the limit that the network exceeds on the largest board
     """
     shapes = layer_shapes(network)
     found: Placement | LimitCheck | None = None
@@ -34,17 +34,17 @@ def fewest_cores(network: IntNetwork) -> Placement | LimitCheck:
 def cores_as_dict(
     network: IntNetwork, placement: Placement | LimitCheck, activity: Activity, run: RunCounts
 ) -> dict:
-    """JSON data: every core, the busiest, and the busiest at a step of the chip, on average.
+    """Return the mean load of every core and the largest loads as JSON data.
 
     Parameters
     ----------
     network : IntNetwork
     placement : Placement or LimitCheck
-        As `fewest_cores`.
+        From `fewest_cores`.
     activity : Activity
-        Of a run of at least one image.
+        Activity of a run of at least one image.
     run : RunCounts
-        Of the same run, with this placement.
+        Counts of the same run, with this placement.
     """
     if isinstance(placement, LimitCheck):
         plan = (
@@ -89,7 +89,7 @@ def _list(placement: Placement, counts: CoreCounts, n_images: int) -> list[dict]
 
 
 def _busiest(listed: list[dict], name: str) -> dict:
-    """Most of one load, the mean over cores, and the first core that has most."""
+    """Maximum of one load, its mean over cores, and the first core at the maximum."""
     most = max(listed, key=lambda core: core[name])
     return {
         "max": most[name],

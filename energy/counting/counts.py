@@ -1,4 +1,4 @@
-"""Operations of a run, counted from its activity; each is defined in docs/energy.md."""
+"""Operations of a run, counted from its activity; docs/energy.md defines each count."""
 
 from dataclasses import asdict, dataclass
 
@@ -18,29 +18,29 @@ class Counts:
     Attributes
     ----------
     synaptic_ops : float
-        Stored synapses of every nonzero output that is received: as many per message as the
-        receiving layer has neurons.
+        Stored synapses of every received nonzero output: for each message, the number of neurons in
+        the receiving layer.
     count_weighted_ops : float
-        The same with each message weighted by its size: what a chip of binary spikes would do.
+        As `synaptic_ops`, each message weighted by its size: operations of a binary-spike chip.
     effective_macs : float
         Nonzero weights of every nonzero output that is received (NeuroBench's Effective_MACs).
     messages : float
-        Nonzero outputs that are received, once for each layer that receives them; a code that
-        hears itself sends those of step T to nobody.
+        Nonzero outputs that are received, once for each receiving layer. A code with
+        recurrent weights does not receive its own messages of step T.
     spikes : float
         Sum of the code's counts (sizes) of steps 0..T-1.
     neuron_updates : float
-        Neuron programs run: all neurons at each of the steps 0..T.
+        Neuron updates: all neurons at each of the rows 0..T.
     drive_macs : float
-        Products of the drive on the host: M K, or M where each neuron sees one pixel.
+        Products of the drive on the host: M K, or M if each neuron is connected to one pixel.
     readout_ops : float
-        Products of one reconstruction from the counts of step T: M per nonzero count, on the host.
+        Products of one reconstruction on the host: M for each nonzero count of step T.
     updates_active, updates_idle : float
-        Those of the neuron updates in which the neuron sends something, and nothing.
+        Neuron updates with a nonzero output, and without.
     draws : float
-        Counts drawn from Poisson's law, one for each neuron with a sampler at each of its rows.
+        Poisson counts drawn: one for each neuron with a sampler at each of its rows.
     random_words : float
-        Uniforms of 24 bits that these take: 1 each up to rate 8, twice as many for each doubling.
+        24-bit uniforms of these draws: 1 each up to rate 8, twice as many for each doubling.
     """
 
     synaptic_ops: float
@@ -64,14 +64,14 @@ class Counts:
 def count_run(network: IntNetwork, run: Activity | Totals | Trace) -> Counts:
     """Count the operations of a run on any backend.
 
-    Where images stopped alone, each counts up to its own last step.
+    With early stopping, each image is counted up to its own last step.
 
     Parameters
     ----------
     network : IntNetwork
         The network that ran.
     run : Activity, Totals or Trace
-        Of at least one image.
+        Run of at least one image.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def count_run(network: IntNetwork, run: Activity | Totals | Trace) -> Counts:
 
 
 def image_sums(network: IntNetwork, activity: Activity) -> dict[str, np.ndarray]:
-    """Operations of the network by group, as `Counts` has them: (G,) int64; but for the drive."""
+    """Operations of the network by group, named as in `Counts`, without the drive: (G,) int64."""
     layers = layer_sums(network, activity)
 
     def over_layers(name: str) -> np.ndarray:
@@ -114,5 +114,5 @@ def image_sums(network: IntNetwork, activity: Activity) -> dict[str, np.ndarray]
 
 
 def network_drive_macs(network: IntNetwork) -> int:
-    """Products of the drive for one image, all layers."""
+    """Products of the drive for one image, summed over layers."""
     return sum(drive_macs(layer) for layer in network.layers.values())

@@ -1,4 +1,4 @@
-"""Operations of a plain lava-dl network, layer by layer, as docs/energy.md defines them."""
+"""Operations of each layer of a lava-dl network; docs/energy.md defines each count."""
 
 from dataclasses import asdict, dataclass, fields
 
@@ -15,26 +15,26 @@ class LayerCounts:
     Attributes
     ----------
     layer : str
-        Its number in the file; the input is '0'.
+        Layer number in the file; the input is '0'.
     kind : 'input', 'dense' or 'conv'
     neurons : int
     synapses : int
-        Connections, each counted for itself though a convolution's share their weights.
+        Connections; a convolution counts each one, although weights are shared.
     messages : float
-        Nonzero messages that its neurons sent.
+        Nonzero messages that its neurons send.
     spikes : float
-        Their sizes.
+        Sum of the message sizes.
     synaptic_ops : float
-        Synapses of every nonzero message that it received from the layer before: a neuron's dense
-        synapses are as many as this layer has neurons, its convolution's as many as it reaches.
+        Synapses of every nonzero message from the previous layer. A dense layer has one synapse per
+        message for each of its neurons; a convolution has one for each neuron in reach.
     count_weighted_ops : float
-        The same with each message weighted by its size.
+        As `synaptic_ops`, each message weighted by its size.
     effective_macs : float
-        Those of the synapses whose weight is not zero.
+        As `synaptic_ops`, nonzero weights only.
     neuron_updates : float
-        Neuron programs run; none by an input without neurons.
+        Neuron updates; 0 for an input without neurons.
     updates_active : float
-        Those of them that sent something.
+        Neuron updates with a nonzero output.
     """
 
     layer: str
@@ -58,7 +58,7 @@ _COUNTED = tuple(field.name for field in fields(LayerCounts) if field.type is fl
 
 
 class PlainCounter:
-    """Adds up the operations of samples.
+    """Accumulator of the operations of samples.
 
     Parameters
     ----------
@@ -75,14 +75,14 @@ class PlainCounter:
         self.n_samples = 0
 
     def add(self, of_input: np.ndarray, record: dict[str, np.ndarray]) -> None:
-        """Count one sample.
+        """Add the counts of one sample.
 
         Parameters
         ----------
         of_input : (n_steps, n_inputs) int
-            Messages of the input.
+            Input messages.
         record : dict of layer's name -> (rows, n) int
-            Messages of every layer, from whichever backend.
+            Messages of every layer, from any backend.
         """
         self.n_samples += 1
         sent = np.abs(of_input.astype(np.int64))
@@ -107,11 +107,11 @@ class PlainCounter:
 
     @property
     def zeros(self) -> float:
-        """Fraction of zeros in all that layers heard."""
+        """Fraction of zeros in all values that layers receive."""
         return self._silent / self._values
 
     def layers(self) -> list[LayerCounts]:
-        """Counts per sample of the input and of each layer, in order."""
+        """Counts per sample of the input and of each layer, in layer order."""
         network = self._network
         kinds = ["input"] + [
             "conv" if isinstance(layer.synapses, ConvSynapses) else "dense"
@@ -133,7 +133,7 @@ class PlainCounter:
     def total(self, host_products: float = 0.0) -> Counts:
         """Counts per sample of the whole network.
 
-        Messages and spikes are those that are received: the last layer's are not among them.
+        Only received messages and spikes count, so the last layer's outputs are excluded.
 
         Parameters
         ----------
@@ -158,16 +158,16 @@ class PlainCounter:
 
 
 def fan_out(synapses: Synapses, nonzero: bool = False) -> np.ndarray:
-    """Synapses behind each neuron of the layer before.
+    """Synapses from each neuron of the previous layer.
 
-    Of a convolution: outputs whose kernel, at its stride, padding and dilation, covers the neuron
-    in a channel of its group; at the borders fewer than elsewhere.
+    For a convolution: the outputs whose kernel covers the neuron in a channel of its group, given
+    stride, padding and dilation. Neurons at the borders have fewer.
 
     Parameters
     ----------
     synapses : DenseSynapses or ConvSynapses
     nonzero : bool
-        Only those whose weight is not zero.
+        Count only nonzero weights.
 
     Returns
     -------
@@ -186,7 +186,7 @@ def fan_out(synapses: Synapses, nonzero: bool = False) -> np.ndarray:
 
 
 def _reached(synapses: ConvSynapses, axis: int, n_in: int, n_out: int) -> np.ndarray:
-    """Whether an input is some output's k-th along one axis: (n_in, kernel) of 0 and 1."""
+    """Input and kernel positions along one axis that meet in an output: (n_in, kernel), 0 or 1."""
     inputs = np.arange(n_in)[:, None] + synapses.padding[axis]
     offsets = np.arange(synapses.weight.shape[2 + axis]) * synapses.dilation[axis]
     outputs, between = np.divmod(inputs - offsets, synapses.stride[axis])

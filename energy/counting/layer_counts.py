@@ -1,4 +1,4 @@
-"""Operations of each layer of a run, from its activity; defined in docs/energy.md."""
+"""Operations of each layer of a run, from its activity; docs/energy.md defines each count."""
 
 from dataclasses import asdict, dataclass
 
@@ -19,25 +19,25 @@ class LayerCounts:
     Attributes
     ----------
     layer : str
-        Its number.
+        Layer number.
     role : 'hidden', 'code' or 'readout'
     neurons : int
     synapses : int
-        Stored, zeros included.
+        Stored synapses, zeros included.
     spikes : float
-        Sizes of what its neurons sent in the rows 0..T-1.
+        Sum of the message sizes that its neurons send in rows 0..T-1.
     messages : float
-        Nonzero outputs of its neurons in the rows 0..T, whoever hears them.
+        Nonzero outputs of its neurons in rows 0..T, received by a layer or not.
     messages_received : float
-        Nonzero outputs that it hears.
+        Nonzero outputs that the layer receives.
     synaptic_ops, count_weighted_ops, effective_macs : float
-        As `ipvae.energy.counting.counts.Counts`, of what it hears.
+        Defined as in `ipvae.energy.counting.counts.Counts`, over the messages that it receives.
     updates_active, updates_idle : float
-        Rows of neurons that send something, and that send nothing.
+        Neuron updates with a nonzero output, and without.
     draws : float
-        Counts that its neurons draw, one in each row; 0 without a sampler.
+        Counts drawn by its neurons, one per neuron and row; 0 without a sampler.
     random_words : float
-        Uniforms that these take.
+        24-bit uniforms of these draws.
     drive_macs : float
         Products of its drive, on the host.
     """
@@ -69,7 +69,7 @@ def layer_counts(network: IntNetwork, run: Activity | Totals | Trace) -> list[La
     Raises
     ------
     InputError
-        As `ipvae.network.traces.activity.activity_of`.
+        See `ipvae.network.traces.activity.activity_of`.
     """
     activity = activity_of(network, run)
     roles = {stage.name: stage.role for stage in network.wiring.stages}
@@ -87,7 +87,7 @@ def layer_counts(network: IntNetwork, run: Activity | Totals | Trace) -> list[La
 
 
 def layer_sums(network: IntNetwork, activity: Activity) -> dict[str, dict[str, np.ndarray]]:
-    """Operations of each layer, as `LayerCounts` has them, by group: (G,) int64."""
+    """Operations of each layer by group, named as in `LayerCounts`: (G,) int64."""
     return {
         name: _sums(network.layers[name], of, activity.rows) for name, of in activity.layers.items()
     }
@@ -114,5 +114,5 @@ def _sums(layer: AnyLayer, of: LayerActivity, rows: np.ndarray) -> dict[str, np.
 
 
 def drive_macs(layer: AnyLayer) -> int:
-    """Products of a layer's drive for one image: K M, or K where each neuron sees one pixel."""
+    """Products of a layer's drive for one image: K M, or K with one pixel per neuron."""
     return 0 if layer.weight is None else layer.weight.size

@@ -1,4 +1,4 @@
-"""Load of the busiest core at each step of the chip: every other core waits for it."""
+"""Load of the busiest core at each chip step, for which every other core waits."""
 
 from collections.abc import Mapping
 
@@ -8,13 +8,13 @@ from ipvae.chip.placement import Placement
 from ipvae.network.description import IntNetwork
 
 NAMES = ("spikes_in", "synaptic_ops", "neuron_updates", "messages_out")
-"""Loads of a core, in docs/energy.md."""
+"""Loads of a core, defined in docs/energy.md."""
 
 
 def core_columns(network: IntNetwork, placement: Placement | None) -> dict[str, np.ndarray]:
     """Matrix (K, cores) float32 of each layer, 1 where a core holds a neuron.
 
-    Without a placement every layer is on one core.
+    Without a placement, one core holds every layer.
     """
     found = {}
     for name, layer in network.layers.items():
@@ -28,16 +28,16 @@ def core_columns(network: IntNetwork, placement: Placement | None) -> dict[str, 
 
 
 class MaxCoreLoad:
-    """Adds up, over images and steps of the chip, the load of the core that has most.
+    """Sum over images and chip steps of the largest core load.
 
-    Layers act at different steps of the chip (`ipvae.network.schedule`): only those that act at the
-    same step are compared.
+    Layers update at different chip steps (`ipvae.network.schedule`), so only layers that update at
+    the same step are compared.
 
     Parameters
     ----------
     network : IntNetwork
     placement : Placement
-        Of the network.
+        Placement of this network.
     n_images : int
     """
 
@@ -50,7 +50,7 @@ class MaxCoreLoad:
         self._sums = np.zeros(len(NAMES), np.int64)
 
     def add(self, row: int, leaving: Mapping[str, np.ndarray]) -> None:
-        """Take a row: messages that leave each core of every layer, (N, cores) int64 each."""
+        """Add a row of messages leaving each core, by layer: (N, cores) int64 each."""
         for stage in self._wiring.stages:
             name, source = stage.name, str(stage.layer.source)
             received = np.zeros(len(leaving[name]), np.int64)
@@ -67,12 +67,12 @@ class MaxCoreLoad:
         self._close((row + 1) * self._wiring.period)
 
     def _close(self, step: int) -> None:
-        """Add up the steps before this one, at which no further layer acts."""
+        """Add up the earlier steps, at which no further layer updates."""
         for done in [s for s in self._open if s < step]:
             self._sums += self._open.pop(done).sum(axis=1)
 
     def sums(self) -> dict[str, int]:
-        """Sums of all rows that were taken."""
+        """Sums over all rows so far."""
         for done in list(self._open):
             self._sums += self._open.pop(done).sum(axis=1)
         return dict(zip(NAMES, map(int, self._sums), strict=True))

@@ -1,6 +1,6 @@
-"""Operations of a run by step, by image and on the busiest core, row by row as it goes.
+"""Operations of a run by step, by image and on the busiest core, counted during the run.
 
-Memory holds what a row of some images needs and sums: it does not grow with images times steps.
+Memory holds one row of some images and the sums; it does not grow with images times steps.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from ipvae.network.traces.observers import Row, observe_trace
 from ipvae.network.traces.trace import Trace
 
 _ROWS = 255
-"""Rows whose messages a byte counts."""
+"""Maximum number of rows for which a byte can count the messages of a neuron."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +30,12 @@ class RunCounts:
     Attributes
     ----------
     images : dict of name -> (N,) int64
-        Of each image, as `ipvae.energy.counting.counts.image_sums` names them.
+        Sums per image, named as in `ipvae.energy.counting.counts.image_sums`.
     steps : dict of name -> (T + 1,) int64
-        Over the images, at the rows 0..T: `messages` received, `spikes` of the code,
-        `synaptic_ops`, `count_weighted_ops`, and `active`: neurons that send something.
+        Sums over images at rows 0..T: `messages` received, `spikes` of the code, `synaptic_ops`,
+        `count_weighted_ops`, and `active`, the number of neurons with a nonzero output.
     busiest : dict of name -> int
-        Of the core that has most of it at a step of the chip, over these steps and the images
+        Largest core load at each chip step, summed over steps and images
         (`ipvae.energy.counting.max_core_load.NAMES`); empty without a placement.
     """
 
@@ -51,9 +51,9 @@ class RowCounter:
     Attributes
     ----------
     network : IntNetwork
-        The network that runs.
+        Network to run.
     placement : Placement, optional
-        Of the network: cores of which the busiest is looked for.
+        Placement of this network; its cores are compared for the largest load.
     """
 
     network: IntNetwork
@@ -64,7 +64,7 @@ class RowCounter:
         return _Counting(self.network, self.placement, n_images, n_steps)
 
     def joined(self, parts: Sequence[RunCounts]) -> RunCounts:
-        """Sums of a run from those of its ranges of images, one or more."""
+        """Join the sums of one or more ranges of images into the sums of the run."""
         first = parts[0]
         return RunCounts(
             {name: np.concatenate([part.images[name] for part in parts]) for name in first.images},
@@ -74,12 +74,12 @@ class RowCounter:
 
 
 def count_trace(network: IntNetwork, trace: Trace, placement: Placement | None = None) -> RunCounts:
-    """Count a trace of any backend as `RowCounter` counts the run.
+    """Count a trace of any backend, with the results of `RowCounter`.
 
     Raises
     ------
     InputError
-        If the trace lacks what is counted (`ipvae.network.traces.activity.require_counted`).
+        If the trace lacks a required variable (`ipvae.network.traces.activity.require_counted`).
     """
     require_counted(network, trace)
     (found,) = observe_trace(trace, [RowCounter(network, placement)])
@@ -87,7 +87,7 @@ def count_trace(network: IntNetwork, trace: Trace, placement: Placement | None =
 
 
 class _Counting:
-    """Counts of a range of images so far."""
+    """Running counts of a range of images."""
 
     def __init__(
         self, network: IntNetwork, placement: Placement | None, n_images: int, n_steps: int
@@ -101,7 +101,7 @@ class _Counting:
         }
 
     def see(self, step: int, row: Row) -> None:
-        """Take one row."""
+        """Add one row."""
         leaving = {}
         for name, layer in self._layers.items():
             leaving[name] = layer.see(step, row.z(name))
@@ -144,16 +144,17 @@ class _Counting:
 
 
 class _Layer:
-    """What a layer has sent so far.
+    """Running sums of a layer's messages.
 
-    Sums over neurons are products with float32 matrices: they are whole numbers below 2**24.
+    Sums over neurons are products with float32 matrices, exact because they are integers below
+    2**24.
     """
 
     def __init__(self, layer: AnyLayer, columns: np.ndarray, n_images: int, n_steps: int) -> None:
         shape = (n_images, layer.n_neurons)
         self.draws = isinstance(layer, PoissonLayer)
         self.by_row = np.zeros((2, n_steps + 1), np.int64)
-        """Messages and sizes of each row, over the images."""
+        """Messages, and their sizes, at each row, summed over images."""
         self._columns, self._ones = columns, np.ones(layer.n_neurons, np.float32)
         self._single = SPLIT_ABOVE << layer.finer_bits if isinstance(layer, PoissonLayer) else 0
         self._finer = layer.finer_bits if isinstance(layer, PoissonLayer) else 0
@@ -166,7 +167,7 @@ class _Layer:
         self._floats = np.zeros(shape, np.float32)
 
     def see(self, step: int, z: np.ndarray) -> np.ndarray:
-        """Take what is sent at a row; messages that leave each core: (N, cores) int64."""
+        """Add the messages of a row, and return how many leave each core: (N, cores) int64."""
         np.not_equal(z, 0, out=self._sends.view(bool))
         if self._n_few == _ROWS:
             self._flush()
@@ -185,7 +186,7 @@ class _Layer:
         return leaving
 
     def see_log_rates(self, u: np.ndarray) -> None:
-        """Count the random words of the draws at a row: one each, more at high rates."""
+        """Count the random words of the draws at a row: one per draw, more at high rates."""
         self._words += u.shape[1]
         found = np.flatnonzero(u > self._single)
         if len(found):
@@ -194,7 +195,7 @@ class _Layer:
             np.add.at(self._words, images, more)
 
     def sent(self) -> SentMessages:
-        """Return all of it, by image."""
+        """Messages of all rows, by image."""
         self._flush()
         last = self._sends.astype(np.int64)
         return SentMessages(self._messages, last, self._sizes, self._last_sizes, self._words)

@@ -1,4 +1,4 @@
-"""What a run asks of a chip, per image, layer by layer: what cost models start from."""
+"""Workload of a chip for one image, layer by layer: the input of cost models."""
 
 from dataclasses import dataclass
 
@@ -15,21 +15,21 @@ from ipvae.network.traces.totals import Totals
 
 @dataclass(frozen=True)
 class LayerWorkload:
-    """One layer and one image, means over the images of a run.
+    """Workload of one layer for one image, means over the images of a run.
 
     Attributes
     ----------
     shape : LayerShape
     slot : int
-        Chip step, of the period of an update, at which it acts.
+        Chip step at which it updates, within the period of an update.
     rows : int
-        Times that it acts: T + 1.
+        Updates of the layer: T + 1.
     heard_rows : int
-        Rows at which it hears its source; 0 if it hears nothing.
+        Rows at which it receives its source; 0 without a source.
     received : float
-        Messages that arrive.
+        Messages received.
     sent : float
-        Nonzero outputs of its neurons, whoever hears them.
+        Nonzero outputs of its neurons, received by a layer or not.
     """
 
     shape: LayerShape
@@ -42,18 +42,18 @@ class LayerWorkload:
 
 @dataclass(frozen=True, eq=False)
 class Workload:
-    """A run.
+    """Workload of one image, means over the images of a run.
 
     Attributes
     ----------
     counts : Counts
     layers : tuple of LayerWorkload
-        In rising order.
+        Layers in ascending order.
     period, chip_steps : int
-        Chip steps of an update, and of an image.
+        Chip steps per update, and per image.
     packed, loose : Placement or LimitCheck
-        On the fewest cores, by the optimistic and by the conservative reading of the memory
-        model; the limit that does not hold where no board is large enough.
+        Placement on the fewest cores by the optimistic and by the conservative memory model, or the
+        exceeded limit if no board is large enough.
     """
 
     counts: Counts
@@ -65,22 +65,22 @@ class Workload:
 
     @property
     def rows(self) -> int:
-        """Rows of every layer: T + 1."""
+        """Rows of each layer: T + 1."""
         return self.layers[0].rows
 
     @property
     def received(self) -> dict[str, float]:
-        """Messages that each layer receives in one update, on average."""
+        """Mean messages that each layer receives in one update."""
         return {layer.shape.name: layer.received / layer.rows for layer in self.layers}
 
     @property
     def shapes(self) -> tuple[LayerShape, ...]:
-        """All layers."""
+        """Shapes of all layers."""
         return tuple(layer.shape for layer in self.layers)
 
     @property
     def spread(self) -> Placement | LimitCheck:
-        """Placement with the least busy busiest core on the chips of `packed`."""
+        """Placement with the smallest maximum core load on the chips of `packed`."""
         if isinstance(self.packed, LimitCheck):
             return self.packed
         cores = self.packed.chips * USABLE_CORES
@@ -88,14 +88,14 @@ class Workload:
 
 
 def work_of(network: IntNetwork, run: Activity | Totals) -> Workload:
-    """Work of one image of a run.
+    """Workload of one image of a run.
 
     Parameters
     ----------
     network : IntNetwork
         The network that ran.
     run : Activity or Totals
-        Of at least one image.
+        Run of at least one image.
     """
     activity, steps = activity_of(network, run), run.steps
     shapes = {shape.name: shape for shape in layer_shapes(network)}

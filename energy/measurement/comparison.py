@@ -1,4 +1,4 @@
-"""A measured log beside the counts of a run: found, modelled, and their ratio."""
+"""Comparison of a measured log with the counts of a run: measured, modelled, and their ratio."""
 
 from dataclasses import asdict, dataclass
 
@@ -15,14 +15,14 @@ from ipvae.network.traces.totals import Totals
 from ipvae.network.traces.trace import Trace
 
 COUNTED = ("syn_ops", "dendrite_updates", "axon_out", "spikes_in")
-"""Columns that have a count of ours beside them."""
+"""Columns of the log that have a modelled count."""
 
 ENERGY = {
     "total": ("energy", ("total_power", "power")),
     "static": ("static_energy", ("static_total_power", "static_power")),
     "dynamic": ("dynamic_energy", ("dynamic_power",)),
 }
-"""For each part of the energy: the column that holds it, and those of the power."""
+"""For each part of the energy: its energy column, and its power columns."""
 
 LOGGED_CHIP = "Loihi 2 (as logged)"
 
@@ -40,18 +40,18 @@ NEGATIVE = (
 
 @dataclass(frozen=True)
 class Compared:
-    """One figure of the log, and ours where there is one.
+    """One value of the log, with the modelled value if there is one.
 
     Attributes
     ----------
     name : str
-        Column.
+        Column name.
     unit : str
     over : str
-        What it is taken over.
+        Scope of the value, such as a step or the run.
     found : float
     modelled, ratio : float or None
-        Ours, and found / modelled; None where there is nothing to compare with, or it is zero.
+        Modelled value, and found / modelled; None without a modelled value or if it is zero.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Compared:
 
     @property
     def ratio(self) -> float | None:
-        """Found over modelled."""
+        """Measured value divided by the modelled value."""
         return self.found / self.modelled if self.modelled else None
 
     def as_dict(self) -> dict:
@@ -72,7 +72,7 @@ class Compared:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What a log says beside a run."""
+    """Comparison of a log with a run."""
 
     log: ProfilerLog
     rows: list[Compared]
@@ -83,7 +83,7 @@ class Measured:
 
     @property
     def status(self) -> str:
-        """Line that a report begins with."""
+        """Status line, the first line of a report."""
         return (
             f"Measured figures were read from {self.log.path}; this tool did not measure them and "
             "did not check where they come from. Counts come from the emulator; rows marked "
@@ -105,19 +105,19 @@ class Measured:
 
 
 def lay_beside(log: ProfilerLog, network: IntNetwork, run: Activity | Totals | Trace) -> Measured:
-    """Lay a log beside the counts of a run.
+    """Compare a log with the counts of a run.
 
     Parameters
     ----------
     log : ProfilerLog
     network : IntNetwork
     run : Activity, Totals or Trace
-        The run that the log should be of: what the log does not say of its steps is taken from it.
+        Run that the log should describe; its step count applies if the log has none.
 
     Returns
     -------
     Measured
-        Counts are per chip step on both sides, so that a longer log can be compared.
+        Counts per chip step on both sides, so that a log of another length is comparable.
     """
     activity = activity_of(network, run)
     per_image = network.wiring.chip_steps(activity.steps)
@@ -150,7 +150,7 @@ def lay_beside(log: ProfilerLog, network: IntNetwork, run: Activity | Totals | T
 def _counts(
     log: ProfilerLog, network: IntNetwork, activity: Activity
 ) -> tuple[CoreCounts | None, list[str]]:
-    """Our counts on as many cores as the log has, or else on the fewest; None if on none."""
+    """Modelled counts on the log's number of cores, else on the fewest; None if on none."""
     shapes, board = layer_shapes(network), TARGETS["hala-point"]
     received = activity.received
     wanted = None if log.cores is None else len(log.cores)
@@ -179,7 +179,7 @@ def _compared(
         if name in COUNTED:
             unit = f"{column.unit} per chip step"
             ours = None if counts is None else getattr(counts, name) / run_steps
-            # As many messages arrive as there are cores to receive them.
+            # Each core that receives a message counts it once.
             total = None if ours is None or (name == "spikes_in" and not by_core) else ours.sum()
             rows.append(Compared(name, unit, "all cores", float(values.sum()) / steps, total))
             if log.cores is not None:
@@ -199,7 +199,7 @@ def _compared(
 def _core_by_core(
     log: ProfilerLog, counts: CoreCounts | None, steps: float, run_steps: int
 ) -> list[dict]:
-    """Each core, where the log's cores are those of our plan; else nothing."""
+    """Loads of each core if the log's cores equal the planned ones; else an empty list."""
     if counts is None or log.cores is None or set(log.cores) != set(counts.cores):
         return []
     place_of = {core: i for i, core in enumerate(log.cores)}
@@ -224,7 +224,7 @@ def _core_by_core(
 
 
 def _times(log: ProfilerLog, per_image: int) -> list[TimeRow]:
-    """Time of an image, where the log has the time of a step."""
+    """Time of an image, if the log has the time of a step."""
     if log.step_time_us is None:
         return []
     seconds = log.step_time_us * 1e-6 * per_image
@@ -233,7 +233,7 @@ def _times(log: ProfilerLog, per_image: int) -> list[TimeRow]:
 
 
 def _energy(log: ProfilerLog, per_image: int, steps: float) -> tuple[list[EnergyRow], list[str]]:
-    """Energy of an image, total, static and dynamic, as far as the log has them; and how."""
+    """Total, static and dynamic energy of an image, as far as logged, with the method."""
     found: dict[str, tuple[float, str]] = {}
     for part, (energy, powers) in ENERGY.items():
         joules = log.figure(energy)

@@ -1,7 +1,7 @@
-"""Logs of Lava's profiler for Loihi 2, as CSV: read with care, nothing is guessed.
+"""Loihi 2 profiler logs of Lava as CSV; ambiguous or incomplete input is an error.
 
-A log has a header line of column names (network/traces/profiler_columns.py) and any number of rows;
-a cell may be empty, so that figures of the run, of its steps and of its cores share one file.
+A log has a header line of column names (network/traces/profiler_columns.py) and any number of rows.
+Cells may be empty, so that one file holds values of the run, its steps and its cores.
 """
 
 import csv
@@ -33,19 +33,19 @@ LONGEST_LINE = 2**16
 
 @dataclass(frozen=True, eq=False)
 class ProfilerLog:
-    """What a log holds.
+    """Contents of a log.
 
     Attributes
     ----------
     path : str
     sha256 : str
-        Of the file.
+        Digest of the file.
     columns : dict of name -> (n,) float64
-        Known columns with values; one value for those of the run.
+        Known columns with values; run columns have one value.
     left_out : tuple of str
-        Columns of other names: not read.
+        Unknown columns, which are ignored.
     empty : tuple of str
-        Known columns without a value.
+        Known columns without values.
     """
 
     path: str
@@ -55,18 +55,18 @@ class ProfilerLog:
     empty: tuple[str, ...]
 
     def figure(self, name: str) -> float | None:
-        """Value of the run, or mean over the column's entries; None where there is none."""
+        """Value of the run, or mean over the column's entries; None for an empty column."""
         return float(self.columns[name].mean()) if name in self.columns else None
 
     @property
     def step_time_us(self) -> float | None:
-        """Mean time of a chip step."""
+        """Mean time of a chip step, in microseconds."""
         found = self.figure(TIME)
         return self.figure(TIMES) if found is None else found
 
     @property
     def cores(self) -> list[tuple[int, int]] | None:
-        """Chip and core of each entry of the columns of cores; None where they are not named."""
+        """Chip and core of each entry of the core columns; None if the log names no cores."""
         if CORE not in self.columns:
             return None
         core = self.columns[CORE].astype(int)
@@ -80,8 +80,8 @@ def read_log(path: str | Path) -> ProfilerLog:
     Raises
     ------
     FormatError
-        If the file cannot be read, or is not a table of numbers with at least one known column;
-        the message names line and column.
+        If the file cannot be read, or is not a numeric table with at least one known column. The
+        message contains line and column.
     """
     path = Path(path)
     data = read_file(path, FormatError, MOST_BYTES)
@@ -111,7 +111,7 @@ def read_log(path: str | Path) -> ProfilerLog:
 
 
 def _table(path: Path, text: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Header, and rows with their line numbers; all of one length."""
+    """Header, and rows with their line numbers; every row has the header's length."""
     if max(map(len, text.splitlines()), default=0) > LONGEST_LINE:
         raise FormatError(
             f"{path}: has a line of more than {LONGEST_LINE} characters; it is no log"
@@ -136,7 +136,7 @@ def _table(path: Path, text: str) -> tuple[list[str], list[tuple[int, list[str]]
 
 
 def _column(path: Path, name: str, place: int, rows: list[tuple[int, list[str]]]) -> np.ndarray:
-    """Values of a column, (n,) float64; empty cells are passed over."""
+    """Values of a column, (n,) float64; empty cells are skipped."""
     cells = [(line, row[place]) for line, row in rows if row[place]]
     values = np.array([_number(path, name, line, cell) for line, cell in cells], dtype=np.float64)
     if COLUMNS[name].of == ONE and len(values):
@@ -150,7 +150,7 @@ def _column(path: Path, name: str, place: int, rows: list[tuple[int, list[str]]]
 
 
 def _number(path: Path, name: str, line: int, cell: str) -> float:
-    """Read a cell."""
+    """Parse a cell."""
     column = COLUMNS[name]
     try:
         value = float(cell)
@@ -169,7 +169,7 @@ def _number(path: Path, name: str, line: int, cell: str) -> float:
 
 
 def _require_cores(path: Path, columns: dict[str, np.ndarray]) -> None:
-    """Check that the columns of cores belong together."""
+    """Check that the core columns are consistent."""
     if CORE not in columns:
         return
     n = len(columns[CORE])
@@ -190,6 +190,6 @@ def _require_cores(path: Path, columns: dict[str, np.ndarray]) -> None:
 
 
 def _named(words: list[str]) -> str:
-    """Words of a file as a message shows them: no control characters, not too long."""
+    """Words of a file for a message: no control characters, limited length."""
     text = ", ".join(repr(word[:40]) for word in words[:8])
     return text + (", ..." if len(words) > 8 else "")

@@ -1,4 +1,4 @@
-"""Energy that this machine's processor packages took, where the kernel has counters (RAPL)."""
+"""Energy of this machine's processor packages, from the kernel's RAPL counters if available."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,16 +21,16 @@ ASSUMPTIONS = (
 
 @dataclass(frozen=True)
 class Counter:
-    """One package's counter.
+    """Energy counter of one package.
 
     Attributes
     ----------
     name : str
-        As the kernel calls it: package-0.
+        Kernel name, such as package-0.
     microjoules : int
-        Counted so far.
+        Current value.
     wraps_at : int
-        Value after which it starts again at 0.
+        Maximum value, after which the counter restarts at 0.
     """
 
     name: str
@@ -38,22 +38,22 @@ class Counter:
     wraps_at: int
 
     def since(self, earlier: "Counter") -> float:
-        """Joules between two readings."""
+        """Energy in joules between two readings."""
         difference = self.microjoules - earlier.microjoules
         return (difference if difference >= 0 else difference + self.wraps_at) * 1e-6
 
 
 class Meter:
-    """What packages took while something ran.
+    """Energy of the packages during a block of code.
 
     Attributes
     ----------
     root : Path
-        Where the counters lie.
+        Folder of the counters.
     joules : dict of package -> float
-        Empty where there are no counters, or none that may be read.
+        Energy by package; empty without readable counters.
     missing : str
-        Why there are none; empty where there are.
+        Reason for missing counters; empty if there are counters.
     """
 
     def __init__(self, root: Path) -> None:
@@ -62,7 +62,7 @@ class Meter:
         self.missing = ""
 
     def row(self, images: int, chip: str) -> EnergyRow | None:
-        """Energy per image of all packages, if it was measured."""
+        """Energy per image, summed over packages, if measured."""
         source = f"{self.root}, counters of {', '.join(self.joules)}"
         rows = [
             EnergyRow(MODEL, "measured", "total", chip, each, each, source, ASSUMPTIONS)
@@ -73,7 +73,7 @@ class Meter:
 
 @contextmanager
 def metered(root: Path = POWERCAP) -> Iterator[Meter]:
-    """Read the counters before and after the body.
+    """Read the counters before and after the body of a `with` statement.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def _why(error: OSError | ValueError, root: Path) -> str:
 
 
 def processor_name(cpuinfo: Path = CPUINFO) -> str:
-    """Name of the processor as the kernel gives it."""
+    """Processor name from the kernel."""
     try:
         lines = cpuinfo.read_text().splitlines()
     except OSError:

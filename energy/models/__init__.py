@@ -1,4 +1,4 @@
-"""Cost models: from what was counted to joules, each with its source and what it assumes."""
+"""Cost models from operation counts to joules, each with its source and its assumptions."""
 
 from ipvae.energy.models.loihi1 import (
     LOIHI1_SOURCE,
@@ -10,7 +10,7 @@ from ipvae.energy.models.loihi1 import (
 from ipvae.energy.models.row import EnergyRow, TimeRow, summed
 
 MODELS = (loihi1,)
-"""Models of the counts alone, for any network; `energy.models.table` has those of our networks."""
+"""Models that need only counts, for any network; `energy.models.table` adds the other models."""
 
 __all__ = [
     "LOIHI1_SOURCE",

@@ -1,4 +1,4 @@
-"""The same inference done densely, in int8 and float32, on a CPU and on GPUs."""
+"""Dense inference of the same network, in int8 and float32, on a CPU and on GPUs."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,11 @@ from ipvae.energy.models.row import PICO, EnergyRow, TimeRow
 
 DRAWN_UPDATE = (9, 51)
 GRADED_UPDATE = (1, 11)
-"""Multiplications and other operations of a neuron's update: docs/arithmetic.md, section 7; a
-Poisson neuron draws, at a rate below 1."""
+"""Multiplications and other operations of a neuron update (docs/arithmetic.md, section 7); a
+Poisson neuron also draws, at a rate below 1."""
 INSTRUCTION_PJ = 70.0
 DRAM_PJ_PER_BYTE = 2600.0 / 8
-"""Upper end of 1.3 to 2.6 nJ for 64 bits."""
+"""Upper end of the published 1.3 to 2.6 nJ for 64 bits."""
 HOROWITZ = (
     "Horowitz, Computing's energy problem, ISSCC 2014, figure 1.1.9: rough costs at 45 nm and 0.9 V"
 )
@@ -22,7 +22,7 @@ A100 = (
     "and 19.5e12 float32 operations per second (a product and its sum are two)"
 )
 JETSON_W = (7.0, 15.0)
-"""Power modes of the module, the smallest and the largest."""
+"""Smallest and largest power mode of the module."""
 JETSON_BYTES_PER_S = 68e9
 JETSON = (
     "NVIDIA Jetson Orin Nano Series Modules data sheet, DS-11105-001, module of 8 GB: power modes "
@@ -44,11 +44,11 @@ class Precision:
     ----------
     name : str
     n_bytes : int
-        Of a weight.
+        Bytes of a weight.
     mac_pj : float
-        A product and its sum (HOROWITZ): int8 0.2 + int32 0.1; float32 3.7 + 0.9.
+        Energy of a multiply-accumulate (HOROWITZ): int8 0.2 + int32 0.1; float32 3.7 + 0.9.
     multiply_pj, add_pj : float
-        Of a neuron's state: 32 bits of the same kind (HOROWITZ).
+        Energies of 32-bit operations on the neuron state, in the same number kind (HOROWITZ).
     a100_ops, jetson_ops : float
         Operations per second (A100, JETSON).
     """
@@ -67,20 +67,20 @@ FLOAT32 = Precision("float32", 4, 3.7 + 0.9, 3.7, 0.9, 19.5e12, 2 * 1024 * 625e6
 PRECISIONS = (INT8, FLOAT32)
 
 MAC_NJ = {"Intel i7-4960X": 8.6, "NVIDIA GTX Titan Black": 0.3}
-"""Per product and its sum, float32 (DEGNAN)."""
+"""Energy of a float32 multiply-accumulate (DEGNAN)."""
 
 
 @dataclass(frozen=True)
 class Dense:
-    """Dense work of one image.
+    """Dense operations of one image.
 
     Attributes
     ----------
     drive, loop, readout : float
-        Products and sums: M K of the drive; every weight at every row at which a layer hears
-        another; M K of one reconstruction.
+        Multiply-accumulates: M K of the drive; every weight at every row at which its layer
+        receives input; M K of one reconstruction.
     multiplications, others : float
-        Operations of all neuron updates.
+        Multiplications and other operations of all neuron updates.
     """
 
     drive: float
@@ -91,12 +91,12 @@ class Dense:
 
     @property
     def macs(self) -> float:
-        """Products and sums of drive, loop and read-out."""
+        """Multiply-accumulates of drive, loop and read-out."""
         return self.drive + self.loop + self.readout
 
     @property
     def said(self) -> str:
-        """What it is made of."""
+        """Breakdown of the operations, as text."""
         return (
             f"{self.drive:,.0f} products of the drive, {self.loop:,.0f} of the loop (every weight "
             f"at every step), {self.readout:,.0f} of the reconstruction; "
@@ -106,15 +106,15 @@ class Dense:
 
 
 def dense_work(work: Workload, code: str, pixels: int) -> Dense:
-    """Work of the same inference where nothing is skipped.
+    """Operations of the same inference without skipping zeros.
 
     Parameters
     ----------
     work : Workload
     code : str
-        Name of the layer that is decoded.
+        Name of the decoded layer.
     pixels : int
-        M.
+        Number of pixels, M.
     """
     updates = [
         (layer.shape.neurons * layer.rows, DRAWN_UPDATE if layer.shape.draws else GRADED_UPDATE)
@@ -132,7 +132,7 @@ def dense_work(work: Workload, code: str, pixels: int) -> Dense:
 
 
 def dense_baselines(dense: Dense) -> tuple[list[EnergyRow], list[TimeRow]]:
-    """Energy and time of one image by each published figure.
+    """Energy and time of one image, for each published constant.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def dense_baselines(dense: Dense) -> tuple[list[EnergyRow], list[TimeRow]]:
     Returns
     -------
     list of EnergyRow, list of TimeRow
-        A CPU's arithmetic, dynamic; whole GPUs and a whole CPU, total.
+        Dynamic energy of a CPU's arithmetic; total energy of whole GPUs and of a whole CPU.
     """
     gpu = [gpu(dense, precision) for gpu in (_jetson, _a100) for precision in PRECISIONS]
     rows = [
@@ -200,7 +200,7 @@ def _a100(dense: Dense, precision: Precision) -> tuple[EnergyRow, TimeRow]:
 
 
 def _jetson(dense: Dense, precision: Precision) -> tuple[EnergyRow, TimeRow]:
-    """Edge baseline at batch 1."""
+    """Edge baseline (Jetson) at batch size 1."""
     updates_s = (dense.multiplications + dense.others) / FLOAT32.jetson_ops
     low_s = 2 * dense.macs / precision.jetson_ops + updates_s
     high_s = max(low_s, dense.macs * precision.n_bytes / JETSON_BYTES_PER_S)

@@ -1,4 +1,4 @@
-"""Loihi 1 by the constants that Intel published."""
+"""Dynamic energy model of Loihi 1 with Intel's published constants."""
 
 from ipvae.energy.counting.counts import Counts
 from ipvae.energy.models.row import PICO, EnergyRow
@@ -21,7 +21,7 @@ LOIHI1_ASSUMPTIONS = (
 def loihi1(counts: Counts) -> EnergyRow:
     """Dynamic energy of one image with Loihi 1's published constants.
 
-    The band comes from the neuron updates: all inactive (low) or all active (high).
+    The ends of the band assume that all neuron updates are inactive (low) or active (high).
     """
     synapses = counts.synaptic_ops * LOIHI1_SYNAPTIC_OP_PJ
     low = synapses + counts.neuron_updates * LOIHI1_UPDATE_INACTIVE_PJ

@@ -1,6 +1,6 @@
-"""A band for Loihi 2: powers of published runs times a modelled time.
+"""Energy band of Loihi 2: power of published runs times a modelled time.
 
-No energy per operation of Loihi 2 has been published, so no such constant stands here.
+No energy per operation of Loihi 2 has been published, so this model has no such constant.
 """
 
 from ipvae.chip.limits import LimitCheck
@@ -12,22 +12,22 @@ MODEL = "Loihi 2 band"
 CHIP = "Loihi 2"
 
 FLOOR_S = 1.164e-6
-"""A step of a chip with 2 neurons and 1 synapse (NECOTIS)."""
+"""Minimum time of a chip step, with 2 neurons and 1 synapse (NECOTIS)."""
 STATIC_W = (0.213, 0.232)
-"""Of one chip: NECOTIS; PilotNet."""
+"""Static power of one chip: NECOTIS; PilotNet."""
 EMPTY_DYNAMIC_W = (0.023, 0.038)
-"""Of a chip with 2 neurons and 1 synapse; +-0.02, so as much noise (NECOTIS)."""
+"""Dynamic power of a chip with 2 neurons and 1 synapse; the uncertainty is +-0.02 (NECOTIS)."""
 CORE_DYNAMIC_W = 0.447 / 74
-"""Of one busy core (PilotNet: 0.447 W on 74 cores)."""
+"""Dynamic power of one busy core (PilotNet: 0.447 W on 74 cores)."""
 SYNAPTIC_OP_S = 0.66e-9
 NEURON_PASS_S = 4e-9
-"""One pass of one neuron's microcode."""
+"""Time of one pass of a neuron's microcode."""
 CHIPS_BARRIER_S = 10e-6
-"""Barrier of a step over several chips."""
+"""Barrier time of a step over several chips."""
 PASSES_LOW = 1
 PASSES_DRAWN, PASSES_GRADED = 60, 2
-"""High reading: docs/arithmetic.md, section 7, a pass for each operation at rates below 1; a
-sigma-delta ReLU takes 2 (script)."""
+"""Passes of the high estimate: one for each operation at rates below 1 (docs/arithmetic.md, section
+7); a sigma-delta ReLU takes 2 (script)."""
 
 NECOTIS = (
     "floor and static power: NECOTIS, TemporalLearningInRSNNs, loihi_experiment/res.json "
@@ -46,7 +46,7 @@ WIDTH = (
     "no energy per operation is published; few passes of microcode on all cores to many on the "
     "fewest"
 )
-"""Why the band is as wide as it is."""
+"""Reason for the width of the band."""
 
 _TIMES = (
     "a step lasts as long as the busiest core takes for its mean load (steps vary: the mean of the "
@@ -68,7 +68,7 @@ _DYNAMIC = (
 
 
 def loihi2_band(work: Workload) -> tuple[list[EnergyRow], list[TimeRow]]:
-    """Static energy, dynamic energy and time of one image; static and dynamic never added.
+    """Static energy, dynamic energy and time of one image; static and dynamic are never added.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def loihi2_band(work: Workload) -> tuple[list[EnergyRow], list[TimeRow]]:
     Returns
     -------
     list of EnergyRow, list of TimeRow
-        Empty where the network fits no board by one reading of the memory model.
+        Empty if the network fits no board under one of the memory models.
     """
     packed, loose, spread = work.packed, work.loose, work.spread
     if (
@@ -107,7 +107,7 @@ def loihi2_band(work: Workload) -> tuple[list[EnergyRow], list[TimeRow]]:
 
 
 def _busy_w(placement: Placement) -> float:
-    """Dynamic power, high reading, in watts."""
+    """Dynamic power in watts, high estimate."""
     return max(CORE_DYNAMIC_W * placement.total_cores, EMPTY_DYNAMIC_W[1] * placement.chips)
 
 
@@ -116,12 +116,12 @@ def _row(part: str, low_j: float, high_j: float, assumed: tuple[str, ...]) -> En
 
 
 def busiest_load(layer: LayerWorkload, neurons: int) -> float:
-    """Synaptic operations of a core with so many neurons of a layer, in one row, on average."""
+    """Mean synaptic operations per row of a core that holds `neurons` neurons of a layer."""
     return layer.received / layer.rows * neurons
 
 
 def _quickest(work: Workload, placement: Placement) -> float:
-    """Seconds of an image where everything overlaps that can."""
+    """Seconds of an image with all possible overlap."""
     steps = _steps(work, placement, PASSES_LOW, PASSES_LOW)
     slots = [max(FLOOR_S, *(max(pair) for pair in slot)) for slot in steps]
     idle = work.chip_steps - work.rows * len(slots)
@@ -129,7 +129,7 @@ def _quickest(work: Workload, placement: Placement) -> float:
 
 
 def _slowest(work: Workload, placement: Placement) -> float:
-    """Seconds of an image where nothing overlaps."""
+    """Seconds of an image without overlap."""
     steps = _steps(work, placement, PASSES_DRAWN, PASSES_GRADED)
     slots = [FLOOR_S + max(sum(pair) for pair in slot) for slot in steps]
     idle = work.chip_steps - work.rows * len(slots)
@@ -139,7 +139,7 @@ def _slowest(work: Workload, placement: Placement) -> float:
 def _steps(
     work: Workload, placement: Placement, drawn: int, graded: int
 ) -> list[list[tuple[float, float]]]:
-    """Of each chip step in which layers act: seconds of synapses and of neurons, by layer."""
+    """Seconds of synapses and of neurons by layer, for each chip step at which layers update."""
     slots: dict[int, list[tuple[float, float]]] = {}
     for i, layer in enumerate(work.layers):
         neurons = placement.largest(i)

@@ -1,4 +1,4 @@
-"""Lines of the tables of energy and time, and the rule for adding them."""
+"""Rows of the energy and time tables, and the rule for adding them."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -10,7 +10,7 @@ PARTS = ("dynamic", "static", "total")
 
 @dataclass(frozen=True)
 class EnergyRow:
-    """One line of the energy table, per image, in joules.
+    """Row of the energy table, per image, in joules.
 
     Attributes
     ----------
@@ -19,10 +19,10 @@ class EnergyRow:
     part : 'dynamic', 'static' or 'total'
     chip : str
     low_j, high_j : float
-        A band; equal where the model gives one figure.
+        Ends of the band; equal for a single value.
     source : str
     assumptions : tuple of str
-        What must hold for the figure, and what it leaves out.
+        Conditions of validity, and omitted costs.
     """
 
     model: str
@@ -46,7 +46,7 @@ class EnergyRow:
 
 @dataclass(frozen=True)
 class TimeRow:
-    """One line of the table of times, per image, in seconds; fields as of `EnergyRow`."""
+    """Row of the time table, per image, in seconds; fields as in `EnergyRow`."""
 
     model: str
     kind: str
@@ -66,7 +66,7 @@ class TimeRow:
 
 
 def summed(rows: Sequence[EnergyRow]) -> EnergyRow:
-    """Add rows of one model, kind, part and chip; what differs in these is never added.
+    """Add rows of equal model, kind, part and chip; other rows are never added.
 
     Parameters
     ----------
@@ -75,13 +75,12 @@ def summed(rows: Sequence[EnergyRow]) -> EnergyRow:
     Returns
     -------
     EnergyRow
-        The first with the sums; all sources and assumptions, each once.
+        First row with the summed band; all sources and assumptions, each once.
 
     Raises
     ------
     ValueError
-        If the rows are not alike: static with dynamic, measured with modelled, one chip's with
-        another's.
+        If the rows differ in kind, part or chip, such as static and dynamic.
     """
     first = rows[0]
     for name in ("model", "kind", "part", "chip"):

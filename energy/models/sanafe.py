@@ -1,4 +1,4 @@
-"""Loihi 1 by the constants that SANA-FE's authors fitted to measured boards."""
+"""Energy model of Loihi 1 with SANA-FE's constants, fitted to measured boards."""
 
 import math
 
@@ -7,13 +7,13 @@ from ipvae.energy.counting.workload import Workload
 from ipvae.energy.models.row import PICO, EnergyRow
 
 DENSE_SYNAPSE_PJ = 35.5
-"""One event of a dense synapse."""
+"""Energy of one dense synaptic event."""
 SOMA_ACCESS_PJ = 51.2
 SOMA_UPDATE_PJ = 21.6
 SPIKE_OUT_PJ = 69.3
-"""One spike of a soma."""
+"""Energy of one soma spike."""
 AXON_OUT_PJ = 111.0
-"""One message to one core."""
+"""Energy of one message to one core."""
 HOP_EAST_WEST_PJ = 3.0
 HOP_NORTH_SOUTH_PJ = 4.2
 TILE_CORES, MESH_HEIGHT = 4, 4
@@ -41,7 +41,7 @@ def sanafe_constants(work: Workload) -> EnergyRow | None:
     Returns
     -------
     EnergyRow or None
-        None where the network fits no board: how many cores a message goes to is unknown.
+        None if the network fits no board, because the cores per message are then unknown.
     """
     if not (isinstance(work.packed, Placement) and isinstance(work.loose, Placement)):
         return None
@@ -68,9 +68,9 @@ def sanafe_constants(work: Workload) -> EnergyRow | None:
 
 
 def farthest_pj(cores: int) -> float:
-    """Energy of the hops between the farthest tiles that so many cores fill, in pJ.
+    """Energy of the hops between the farthest two tiles that `cores` cores fill, in pJ.
 
-    Tiles fill columns of the mesh, as SANA-FE numbers them; a mesh is as wide as it takes.
+    Tiles fill the mesh by columns, in SANA-FE's numbering; the mesh is as wide as needed.
     """
     tiles = math.ceil(cores / TILE_CORES)
     columns, rows = math.ceil(tiles / MESH_HEIGHT), min(tiles, MESH_HEIGHT)
@@ -78,7 +78,7 @@ def farthest_pj(cores: int) -> float:
 
 
 def _deliveries(work: Workload, placement: Placement) -> float:
-    """Messages of one image, once for each core that receives them."""
+    """Messages of one image, counted once for each receiving core."""
     return sum(
         layer.received * cores for layer, cores in zip(work.layers, placement.n_cores, strict=True)
     )

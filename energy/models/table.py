@@ -1,4 +1,4 @@
-"""All models that need a network: the tables of energy and time of a report."""
+"""Energy and time tables of a report, from all models that need a network."""
 
 from ipvae.chip.limits import LimitCheck
 from ipvae.energy.counting.workload import Workload
@@ -11,13 +11,13 @@ from ipvae.network.description import IntNetwork
 
 
 def model_table(network: IntNetwork, work: Workload) -> tuple[list[EnergyRow], list[TimeRow]]:
-    """Every modelled row of one image, those of Loihi 2 first.
+    """Every modelled row of one image, Loihi 2 first.
 
     Parameters
     ----------
     network : IntNetwork
     work : Workload
-        Of a run of it.
+        Workload of a run of this network.
     """
     constants = sanafe_constants(work)
     band, band_times = loihi2_band(work)
@@ -27,7 +27,7 @@ def model_table(network: IntNetwork, work: Workload) -> tuple[list[EnergyRow], l
 
 
 def left_out(work: Workload) -> list[str]:
-    """Say which models could not be applied, and why."""
+    """Models that do not apply, with the reasons."""
     return [
         f"no Loihi 2 band and no row of SANA-FE's constants: the memory model does not fit the "
         f"network ({found.rule} {found.found:,} of {found.allowed:,}, {found.where})"

@@ -1,1 +1,1 @@
-"""Figures of merit fitted on labelled codes."""
+"""Quality measures fitted on labelled codes."""

@@ -1,4 +1,4 @@
-"""How many directions a code uses, and how many ways to split the classes it can read out."""
+"""Dimensionality of a code, and linear separability of class dichotomies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ipvae.evaluation.classes.labelled import require_labels
 from ipvae.extras import needs
 
 DICHOTOMIES = 126
-"""All of ten classes."""
+"""Number of balanced dichotomies of ten classes."""
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,11 @@ class Shattering:
 
     Attributes
     ----------
-    accuracy : mean over dichotomies of the fraction of test images classified right
-    deviation : over dichotomies, with n - 1 in the denominator; nan for one dichotomy
-    lowest : of the dichotomy that is read worst
-    dichotomies, possible : how many were fitted, of how many that exist
-    train_images, test_images : how many were used
+    accuracy : mean over dichotomies of the fraction of test images classified correctly
+    deviation : standard deviation over dichotomies, denominator n - 1; nan for one dichotomy
+    lowest : accuracy of the worst dichotomy
+    dichotomies, possible : number of fitted and of existing dichotomies
+    train_images, test_images : number of images
     """
 
     accuracy: float
@@ -38,8 +38,8 @@ class Shattering:
 def participation_ratio(features: np.ndarray) -> float:
     """Return (sum of l)^2 / sum of l^2, l the eigenvalues of the features' covariance.
 
-    1 if all variance lies along one direction, K if it is equal along K. Features without variance
-    give nan.
+    The value is 1 if all variance is along one direction, K if it is equal along K directions, and
+    nan for features without variance.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def participation_ratio(features: np.ndarray) -> float:
     Raises
     ------
     ValueError
-        If there are fewer than two images or no feature.
+        If there are fewer than two images, or no features.
 
     References
     ----------
@@ -66,11 +66,11 @@ def participation_ratio(features: np.ndarray) -> float:
 
 
 def dichotomies(classes: Sequence[int], most: int, seed: int = 0) -> list[tuple[int, ...]]:
-    """Return halves of the classes, each a balanced dichotomy with the rest; no two are the same.
+    """Return class halves, each with the rest a balanced dichotomy, without duplicates.
 
-    Of n classes, n // 2 are in the half. A half and its complement are one dichotomy: of an even
-    number of classes only halves with the first class are taken. Where there are more than
-    `most`, a seeded choice without replacement.
+    Each half has n // 2 of n classes. A half and its complement are one dichotomy, so for even n
+    only halves with the first class are used. If there are more than `most`, they are sampled with
+    a seed, without replacement.
 
     Examples
     --------
@@ -98,27 +98,27 @@ def shattering(
     most: int = DICHOTOMIES,
     seed: int = 0,
 ) -> Shattering:
-    """Return how well logistic regressions tell one half of the classes from the other.
+    """Return the accuracy of logistic regressions on balanced dichotomies of the classes.
 
     The mean accuracy over balanced dichotomies is called shattering dimensionality. The authors'
     code (hadivafaii/PoissonVAE, `clf_analysis`) fits all 252 ordered halves of ten digits, which
-    are 126 dichotomies twice, on the log-rates u - u_0 of an amortized model, with scikit-learn's
-    defaults: 100 iterations at most. Of an iterative model take the rates exp(u): log-rates wander
-    far below 0 where no spike tells them apart. Here each feature is centred and scaled by its
-    deviation first, which makes the fits converge.
+    are 126 dichotomies twice. It uses the log-rates u - u_0 of an amortized model, and
+    scikit-learn's defaults, with at most 100 iterations. For an iterative model use the rates
+    exp(u), because log-rates drift far below 0 where spikes do not constrain them. Here each
+    feature is first centred and divided by its standard deviation, so that the fits converge.
 
     Parameters
     ----------
     train, test : (N, K) features, such as rates exp(u)
-    train_labels, test_labels : (N,) integers; two classes or more
-    most : dichotomies at most
-    seed : of their choice
+    train_labels, test_labels : (N,) integers; at least two classes
+    most : maximum number of dichotomies
+    seed : seed of their sampling
 
     Raises
     ------
     ValueError
-        If labels and features differ in number, or the training labels have one class only, or
-        `most` is below 1.
+        If labels and features differ in number, the training labels have only one class, or `most`
+        is below 1.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Checks that every figure fitted on labelled codes begins with."""
+"""Common checks of quality measures that are fitted on labelled codes."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ import numpy as np
 def require_labels(
     train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray
 ) -> None:
-    """Make sure that there is one label for each image, and two classes at least to learn.
+    """Check that there is one label for each image, and at least two training classes.
 
     Parameters
     ----------
@@ -16,7 +16,7 @@ def require_labels(
     Raises
     ------
     ValueError
-        If not.
+        If a check fails.
     """
     for name, features, labels in (("training", train, train_labels), ("test", test, test_labels)):
         if features.ndim != 2 or labels.shape != features.shape[:1] or labels.size == 0:

@@ -1,4 +1,4 @@
-"""How well few labels classify all images, by nearest neighbours in the code."""
+"""Accuracy of nearest-neighbour classification of codes with few labels."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ LABELS = (200, 1000, 5000)
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Accuracy with some number of labels.
+    """Accuracy for one number of labels.
 
     Attributes
     ----------
-    accuracy : mean over repeats of the fraction of test images classified right
-    deviation : over repeats, with n - 1 in the denominator; nan for one repeat
-    labels, repeats : how many labelled images, drawn anew how often
+    accuracy : mean over repeats of the fraction of test images classified correctly
+    deviation : standard deviation over repeats, denominator n - 1; nan for one repeat
+    labels, repeats : number of labelled images, and of independent draws of them
     """
 
     accuracy: float
@@ -41,29 +41,29 @@ def neighbour_accuracy(
     repeats: int = REPEATS,
     seed: int = 0,
 ) -> dict[int, Neighbours]:
-    """Classify by the majority of the nearest labelled images, Euclidean, uniform weights.
+    """Classify by majority of the nearest labelled images, Euclidean, with equal weights.
 
     For each number of labels, that many training images are drawn without replacement, `repeats`
-    times. Among classes with equally many neighbours the lowest label wins.
+    times. Ties between classes go to the lowest label.
 
-    The authors' code (hadivafaii/PoissonVAE, `knn_analysis`) has 5 neighbours too and takes the
-    log-rates u - u_0 of an amortized model. Of an iterative model take the rates exp(u): log-rates
-    wander far below 0 where no spike tells them apart. Its labelled images are drawn from the first
-    half of the validation set and tested on the second half; here they are drawn from training
-    images and tested on all test images.
+    The authors' code (hadivafaii/PoissonVAE, `knn_analysis`) also has 5 neighbours, and uses the
+    log-rates u - u_0 of an amortized model. For an iterative model use the rates exp(u), because
+    log-rates drift far below 0 where spikes do not constrain them. The authors draw labelled images
+    from the first half of the validation set and test on the second half. Here labelled images are
+    training images, and all test images are classified.
 
     Parameters
     ----------
     train, test : (N, K) features, such as rates exp(u)
     train_labels, test_labels : (N,) integers
-    labels : numbers of labelled images; one above the number of training images is left out
-    neighbours : how many vote
+    labels : numbers of labelled images; numbers above the number of training images are skipped
+    neighbours : number of neighbours in the vote
     repeats : 1 or more
-    seed : of the draws; a number of labels has the same draws whatever the others are
+    seed : seed of the draws; the draws for a number of labels do not depend on the other numbers
 
     Returns
     -------
-    by number of labels, in rising order
+    by number of labels, in ascending order
 
     Raises
     ------

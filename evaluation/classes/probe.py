@@ -1,4 +1,4 @@
-"""How much of the class a linear reader finds in the rates."""
+"""Linear probe: accuracy of a linear classifier on the rates."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,8 +18,8 @@ class Probe:
 
     Attributes
     ----------
-    accuracy : fraction of test images classified right
-    train_images, test_images : how many were used
+    accuracy : fraction of test images classified correctly
+    train_images, test_images : number of images
     """
 
     accuracy: float
@@ -44,13 +44,13 @@ def linear_probe(
     test_features: np.ndarray,
     test_labels: np.ndarray,
 ) -> Probe:
-    """Fit a logistic regression on features, each scaled by its deviation; score it.
+    """Fit a logistic regression on features divided by their standard deviation, and score it.
 
-    The authors' code (hadivafaii/IterativeVAE, `clf_score`) fits on all training images and does
-    not scale; scikit-learn then stops at its 100th iteration, short of the optimum. Here the fit
-    is on as many as are passed, and goes on until it converges: the same optimum on any machine.
-    On 60,000 x 512 rates of an MNIST model that took 12 seconds of one core and found 0.9639, their
-    way 0.9661.
+    The authors' code (hadivafaii/IterativeVAE, `clf_score`) fits on all training images without
+    scaling; scikit-learn then stops at its 100th iteration, before the optimum. Here the fit uses
+    the images passed and runs until it converges, to the same optimum on any machine. For 60,000 x
+    512 rates of an MNIST model, it took 12 seconds on one core, with accuracy 0.9639; the authors'
+    method gives 0.9661.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def linear_probe(
     Raises
     ------
     ValueError
-        If labels and features differ in number, or the training labels have one class only.
+        If labels and features differ in number, or the training labels have only one class.
 
     References
     ----------

@@ -1,29 +1,29 @@
-"""Do counts follow the sampler's law? For hardware whose random source is another one.
+"""Statistical tests of counts against the sampler's law, for another random source.
 
-Given the log-rates, the counts of a good random source are independent and each follows
-the sampler's exact law (`network.distribution`, from the table alone). No bit can be
-compared, so the law is tested, in four ways:
+Given the log-rates, the counts of a good random source are independent, and each follows
+the sampler's exact law (`network.distribution`, from the table alone). Bits cannot be
+compared, so four kinds of tests check the law:
 
-- *uniform*: a count z is placed at v = F(z - 1) + w (F(z) - F(z - 1)), w uniform from NumPy's
-  generator with a fixed seed. Under the law v is uniform in [0, 1], whatever the log-rates,
+- *uniform*: a count z is mapped to v = F(z - 1) + w (F(z) - F(z - 1)), with w uniform from
+  NumPy's generator with a fixed seed. Under the law v is uniform in [0, 1] for any log-rates,
   and independent of all others. Chi-square in 64 bins, over all draws and in groups of rate.
 - *pairs*: chi-square of (v, next v) in 16 x 16 cells, for neighbours along steps, neurons and
   images. Pairs do not overlap, so they are independent.
-- *total*, *spread*, *product*: at low rates w hides most of v, so three sums go without it:
-  z - mean; ((z - mean)**2 - variance) / (1 + 2 variance), which is the best weight against
-  a spread that is wrong by a factor; and the product of neighbours' (z - mean) / sqrt(1 +
-  variance). Their exact mean, variance and third moment are known, and the p-value, two-sided,
-  is that of the Pearson III distribution with these three, normal for many draws.
+- *total*, *spread*, *product*: at low rates w dominates v, so three sums do not use it:
+  z - mean; ((z - mean)**2 - variance) / (1 + 2 variance), the weight of most power against
+  a variance wrong by a factor; and the product of neighbours' (z - mean) / sqrt(1 +
+  variance). Their exact mean, variance and third moment are known. The two-sided p-value is
+  from the Pearson III distribution with these moments, which is normal for many draws.
 - *rarest*: the smallest tail, P(count <= z) or P(count >= z), times twice the number of draws.
-  A count that neither the law nor Poisson's can give has p-value 0. (The table ends where
-  Poisson's tail falls below 2**-25; exact Poisson draws reach beyond, up to 3 in 10**8.)
+  A count that is impossible under both the law and Poisson's has p-value 0. (The table ends
+  where Poisson's tail is below 2**-25; exact Poisson draws exceed it, up to 3 in 10**8.)
 
 **Rule.** With n tests made, the draws fail if any p-value is below ALPHA / n. By Bonferroni's
-inequality a source that follows the law fails with probability ALPHA = 1e-6, as far as the
-p-values, which are asymptotic, hold so far out.
+inequality, a source that follows the law fails with probability ALPHA = 1e-6, if the asymptotic
+p-values are accurate that far out.
 
-What it cannot see: dependence between draws that are not neighbours along one axis (such as
-a short period), and faults too small for the number of draws (docs/hardware.md).
+The tests cannot detect dependence between draws that are not neighbours along one axis (such as
+a short period), or faults too small for the number of draws (docs/hardware.md).
 """
 
 from collections.abc import Iterator
@@ -38,10 +38,10 @@ from ipvae.network.rules.arithmetic import FRAC_BITS
 from ipvae.network.rules.poisson import LOG_RATE_MAX, LOG_RATE_MIN, SPLIT_ABOVE
 
 ALPHA = 1e-6
-"""Probability that good draws are called bad."""
+"""Probability that the tests reject correct draws."""
 UNIFORM_BINS, PAIR_BINS = 64, 16
 EXPECTED = 10
-"""Draws or pairs that a bin must expect; with fewer a test is left out."""
+"""Minimum expected draws or pairs per bin; a test with fewer is omitted."""
 SEED = 20261121
 GROUPS = {
     "rate up to 1/16": (LOG_RATE_MIN, -4 << FRAC_BITS),
@@ -56,7 +56,7 @@ AXES = ("images", "steps", "neurons")
 
 @dataclass(frozen=True)
 class Outcome:
-    """One test; `degrees` is None where the statistic is no chi-square."""
+    """Result of one test; `degrees` is given only for chi-square statistics."""
 
     name: str
     statistic: float
@@ -66,14 +66,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What all tests say.
+    """Results of all tests.
 
     Attributes
     ----------
     draws : int
     tests : tuple of Outcome
     left_out : tuple of str
-        Tests for which there were too few draws.
+        Tests omitted for lack of draws.
     """
 
     draws: int
@@ -82,7 +82,7 @@ class Verdict:
 
     @property
     def bound(self) -> float:
-        """A smaller p-value of any test fails."""
+        """Threshold: a test with a smaller p-value fails."""
         return ALPHA / len(self.tests)
 
     @property
@@ -92,7 +92,7 @@ class Verdict:
 
     @property
     def follows_poisson(self) -> bool:
-        """Whether no test fails."""
+        """True if no test fails."""
         return self.worst.p_value >= self.bound
 
     def as_dict(self) -> dict:
@@ -117,12 +117,12 @@ def judge(log_rate: np.ndarray, counts: np.ndarray, count_max: int, seed: int = 
     count_max : int
         Limit of a count: 2**payload_bits - 1.
     seed : int
-        Of the uniforms w.
+        Seed of the uniforms w.
 
     Raises
     ------
     ValueError
-        If the shapes differ, there is no draw, or a log-rate is outside the sampler's range.
+        If the shapes differ, there are no draws, or a log-rate is outside the sampler's range.
     """
     if counts.ndim != 3 or counts.size == 0:
         raise ValueError(f"counts are {counts.shape}; needed are images, steps + 1 and neurons")
@@ -137,7 +137,7 @@ def judge(log_rate: np.ndarray, counts: np.ndarray, count_max: int, seed: int = 
 def _tests(
     log_rate: np.ndarray, counts: np.ndarray, placed: Placed
 ) -> Iterator[tuple[str, Outcome | None]]:
-    """Each test by its name; None where there are too few draws."""
+    """Results of all tests by name; no result for a test with too few draws."""
     index, moments = placed.index, placed.moments
     away = counts - moments.mean[index]
     yield (
@@ -158,7 +158,7 @@ def _tests(
 def _of_group(
     group: str, chosen: np.ndarray, away: np.ndarray, placed: Placed
 ) -> Iterator[tuple[str, Outcome | None]]:
-    """Tests of the draws of one group."""
+    """Results of the tests on the draws of one group."""
     name = f"uniform, {group}"
     bins = placed.place[chosen] // (BINS // UNIFORM_BINS)
     yield name, _chi_square(name, bins, UNIFORM_BINS)
@@ -170,7 +170,7 @@ def _of_group(
 
 
 def _pairs(place_of: np.ndarray, axis: int) -> np.ndarray:
-    """Cells of the pairs (0, 1), (2, 3), ... along an axis; one after the other in no order."""
+    """Cells of the non-overlapping pairs (0, 1), (2, 3), ... along an axis, as a flat array."""
     coarse = np.moveaxis(place_of, axis, 0) // (BINS // PAIR_BINS)
     n_pairs = len(coarse) // 2
     first, second = coarse[: 2 * n_pairs : 2], coarse[1 : 2 * n_pairs : 2]
@@ -178,7 +178,7 @@ def _pairs(place_of: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _chi_square(name: str, cells: np.ndarray, n_cells: int) -> Outcome | None:
-    """Chi-square of equally likely cells."""
+    """Chi-square test of equally likely cells."""
     if cells.size < EXPECTED * n_cells:
         return None
     expected = cells.size / n_cells

@@ -1,4 +1,4 @@
-"""Sums over draws whose first three moments under the sampler's law are known exactly."""
+"""Tests of sums over draws whose first three moments under the sampler's law are exact."""
 
 import numpy as np
 
@@ -7,14 +7,14 @@ from ipvae.evaluation.sampler.poisson_pit import Moments
 
 
 def total(away: np.ndarray, index: np.ndarray, moments: Moments) -> tuple[float, float]:
-    """Sum of z - mean, for a mean that is wrong.
+    """Sum of z - mean, a test of the mean.
 
     Parameters
     ----------
     away : (n,) float64
         z - mean.
     index : (n,) int
-        Into `moments`.
+        Index into `moments`.
 
     Returns
     -------
@@ -27,10 +27,10 @@ def total(away: np.ndarray, index: np.ndarray, moments: Moments) -> tuple[float,
 
 
 def spread(away: np.ndarray, index: np.ndarray, moments: Moments) -> tuple[float, float]:
-    """Sum of ((z - mean)**2 - variance) / (1 + 2 variance), for a variance that is wrong.
+    """Sum of ((z - mean)**2 - variance) / (1 + 2 variance), a test of the variance.
 
-    For Poisson counts this weight is the best against a variance wrong by one factor at
-    all rates. Arguments and results as of `total`.
+    For Poisson counts this weight has the most power against a variance wrong by one factor at all
+    rates. Arguments and results as for `total`.
     """
     weight = 1.0 / (1.0 + 2.0 * moments.variance)
     by_rate = np.bincount(index, minlength=weight.size)
@@ -45,25 +45,24 @@ def spread(away: np.ndarray, index: np.ndarray, moments: Moments) -> tuple[float
 def product(
     away: np.ndarray, index: np.ndarray, moments: Moments, axis: int
 ) -> tuple[float, float] | None:
-    """Sum of the products of neighbours' (z - mean) / sqrt(1 + variance), for dependence.
+    """Sum of the products of neighbours' (z - mean) / sqrt(1 + variance), a test of dependence.
 
-    Moments are taken given the earlier of two neighbours, since the log-rate of the later
-    one may depend on it.
+    Moments are conditional on the earlier of two neighbours, since the later log-rate may depend on
+    it.
 
     Parameters
     ----------
     away : float64 array
         z - mean.
     index : int array of the same shape
-        Into `moments`.
+        Index into `moments`.
     axis : int
-        Along which neighbours are taken; every element is the earlier and the later of two,
-        but for the ends.
+        Axis of the neighbours; pairs overlap, so each element except at the ends is in two pairs.
 
     Returns
     -------
     statistic, p_value : float
-        As of `total`; None where nothing has a neighbour.
+        As for `total`; None if there are no neighbours.
     """
     if away.shape[axis] < 2:
         return None
@@ -81,10 +80,10 @@ def product(
 def _judged(value: float, variance: float, third: float) -> tuple[float, float]:
     """Standardize a sum of mean 0; its two-sided p-value by Pearson's type III distribution.
 
-    That distribution has the sum's own three moments, and is the normal one where the third
-    vanishes. Of a Poisson count it is the gamma approximation.
+    This distribution has the three moments of the sum, and is normal if the third is 0. For a
+    Poisson count it is the gamma approximation.
     """
-    if variance <= 0.0:  # nothing is random
+    if variance <= 0.0:  # the sum is not random
         return 0.0, 1.0 if abs(value) < 1e-6 else 0.0
     standard = float(value / np.sqrt(variance))
     return standard, min(1.0, 2.0 * min(pearson3_tails(standard, float(third / variance**1.5))))

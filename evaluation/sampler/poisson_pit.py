@@ -1,4 +1,4 @@
-"""Draws against the sampler's exact law: where each count lies in it, and the law's moments."""
+"""Probability integral transform of draws by the sampler's exact law, and the law's moments."""
 
 from dataclasses import dataclass
 
@@ -10,23 +10,23 @@ from ipvae.network.rules.distribution import probabilities
 from ipvae.network.rules.poisson import LOG_RATE_MAX, LOG_RATE_MIN
 
 BINS = 256
-"""Places of a draw in its distribution are kept to one of so many bins."""
+"""Number of bins for the transformed draws."""
 CUT = 2.0**-20
-"""Below this the table's rounding may matter: it is 1/16 of it."""
+"""Tail probability below which the table's rounding, 1/16 of it, may matter."""
 ROWS = 512
-"""Log-rates whose laws are in memory at a time: 3.5 MB for each table of them."""
+"""Number of log-rates whose laws are in memory at a time: 3.5 MB for each table of them."""
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Moments of the count's law, by log-rate; 0 where no draw has that log-rate.
+    """Moments of the count's law, by log-rate; 0 for log-rates without draws.
 
     Attributes
     ----------
     mean, variance, third : (82 k,) float64
-        Of the count; variance and third moment about the mean.
+        Moments of the count; variance and third moment are about the mean.
     spread_variance, spread_third : (82 k,) float64
-        Of (count - mean)**2 about its mean, which is `variance`.
+        Moments of (count - mean)**2 about its mean, which is `variance`.
     """
 
     mean: np.ndarray
@@ -38,7 +38,7 @@ class Moments:
 
 @dataclass(frozen=True)
 class Placed:
-    """Draws placed in their law.
+    """Draws transformed by their law.
 
     Attributes
     ----------
@@ -46,11 +46,11 @@ class Placed:
         Index into `moments`.
     moments : Moments
     place : uint8, the shape of the draws
-        Bin in 0..BINS - 1 of F(z - 1) + w * (F(z) - F(z - 1)), w uniform: uniform and
-        independent if the counts follow the law, whatever the log-rates are.
+        Bin in 0..BINS - 1 of F(z - 1) + w * (F(z) - F(z - 1)), w uniform. Bins are uniform and
+        independent if the counts follow the law, for any log-rates.
     rarest : float
-        Smallest of P(count <= z) and P(count >= z) among all draws. A tail that the table's
-        rounding to 2**-24 has cut is taken from Poisson's law, so that exact draws are not blamed.
+        Smallest of P(count <= z) and P(count >= z) among all draws. Poisson's law replaces a tail
+        that the table's rounding to 2**-24 cuts off, so that exact draws pass.
     """
 
     index: np.ndarray
@@ -60,17 +60,17 @@ class Placed:
 
 
 def place(log_rate: np.ndarray, counts: np.ndarray, count_max: int, seed: int) -> Placed:
-    """Place draws in the law of `network.distribution.probabilities`.
+    """Transform draws by the law of `network.distribution.probabilities`.
 
     Parameters
     ----------
     log_rate : int array, Q11.12 octaves in [LOG_RATE_MIN, LOG_RATE_MAX]
     counts : int array of the same shape
-        Any integers; one outside the law lies at its end and is as rare as can be.
+        Any integers; one outside the support is at its end, with probability 0.
     count_max : int
         Limit of a count.
     seed : int
-        Of w.
+        Seed of w.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def place(log_rate: np.ndarray, counts: np.ndarray, count_max: int, seed: int) -
 def _places(
     law: np.ndarray, row: np.ndarray, z: np.ndarray, w: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Place of each count in its law, in [0, 1], and its smaller tail."""
+    """Transformed value of each count, in [0, 1], and its smaller tail."""
     width = law.shape[1]
     edged = np.pad(law, ((0, 0), (1, 1)))  # a count beyond either end has probability 0
     at_most = np.cumsum(edged, axis=1)
@@ -118,14 +118,14 @@ def _places(
 
 
 def _poisson_tail(log_rate: np.ndarray, z: np.ndarray, count_max: int) -> np.ndarray:
-    """Smaller tail of counts in Poisson's law; 0 where they exceed their limit."""
+    """Smaller tail of counts in Poisson's law; 0 for counts above their limit."""
     rate = 2.0 ** (log_rate / 2**FRAC_BITS)
     tail = np.minimum(*poisson_tails(z, rate))
     return np.where(z > count_max, 0.0, tail)
 
 
 def _moments(law: np.ndarray) -> np.ndarray:
-    """The five rows of `Moments` for some laws: (5, n) float64."""
+    """The five rows of `Moments` for the given laws: (5, n) float64."""
     count = np.arange(law.shape[1], dtype=np.float64)
     mean = law @ count
     away = count - mean[:, None]

@@ -1,1 +1,1 @@
-"""What calibration images say: ranges, float baseline, losses."""
+"""Calibration on training images: ranges, float baseline, losses."""

@@ -1,4 +1,4 @@
-"""The float model on calibration images, run once, as the integer network will be run."""
+"""Float baseline: one run of the float model on calibration images, with the export's options."""
 
 import threading
 from collections.abc import Mapping
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class FloatBaseline:
-    """What the float model did with the calibration images.
+    """Results of the float model on calibration images.
 
     Attributes
     ----------
-    real : (N, M) float64, images on which the model is judged
-    codes : step -> (N, K), what the decoder reads after it
+    real : (N, M) float64, images of the quality measures
+    codes : step -> (N, K), input of the decoder after that step
     decoder : (M, K) float64
-    silent, saturated : neurons that never sent anything; that reached the highest rate
-    largest_error : (M,) largest |x - Phi z| over images and steps; None where nothing needs it
+    silent, saturated : neurons that never sent a message; that reached the highest rate
+    largest_error : (M,) largest |x - Phi z| over images and steps; None if not needed
     largest_code : largest of all codes
-    amortized : whether steps are draws that do not build on each other
-    activity : what is sent on all images, over the logarithm of time; None where nothing needs it
+    amortized : each step is an independent draw
+    activity : messages on all images, at logarithmically spaced steps; None if not needed
     """
 
     real: np.ndarray
@@ -52,7 +52,7 @@ class FloatBaseline:
 
     @property
     def figures(self) -> dict[str, Any]:
-        """R2, MSE and zeros at each step of `codes`, and neurons out of work; JSON data."""
+        """R2, MSE and zeros at each step of `codes`, and silent, saturated neurons; JSON data."""
         return {
             **judged(self.real, self.codes, self.decoder, mean=self.amortized),
             "silent_neurons": self.silent,
@@ -60,7 +60,7 @@ class FloatBaseline:
         }
 
 
-@np.errstate(over="ignore", invalid="ignore")  # what diverges is named by require_convergence
+@np.errstate(over="ignore", invalid="ignore")  # require_convergence reports divergence
 def float_baseline(
     checkpoint: "Checkpoint",
     options: ExportOptions,
@@ -68,17 +68,17 @@ def float_baseline(
     fmt: InputFormat,
     n_judged: int | None = None,
 ) -> FloatBaseline:
-    """Run the float model once on images, as the integer network will be run.
+    """Run the float model once on images, with the options of the integer network.
 
     Parameters
     ----------
     checkpoint : trained model
     options : ExportOptions
     pixels : (N, M) int
-    fmt : their format
+    fmt : format of the pixels
     n_judged : int, optional
-        The model is judged on the first so many images, on all if not given. The activity for
-        which weights are rounded is that on all.
+        Images for the quality measures, from the first; all if not given. The activity for the
+        rounding of weights always covers all images.
     """
     images = to_real(pixels if options.compensated else pixels[:n_judged], fmt)
     if options.inference == "lca":
@@ -119,13 +119,13 @@ def _iterated(
 
 
 def require_convergence(baseline: FloatBaseline, options: ExportOptions, where: str) -> None:
-    """Refuse a float model that runs away: no rounding can save it.
+    """Raise an error if the float model diverges, since no rounding can correct that.
 
     Raises
     ------
     QuantizationError
-        If a code is no finite number, or if at the last step the mean count of a neuron is beyond
-        the widest payload. The highest rate, 256, stays far below that.
+        If a code is not finite, or if the mean count of a neuron at the last step exceeds the
+        largest payload. The highest rate, 256, is far below that.
     """
     step = max(baseline.codes)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -142,7 +142,7 @@ def require_convergence(baseline: FloatBaseline, options: ExportOptions, where: 
 
 
 class _Seen:
-    """What is noted of all steps of all images, batch by batch, from several threads."""
+    """Running record of all steps and images, in batches from several threads."""
 
     def __init__(
         self, options: ExportOptions, n_images: int, n_judged: int, n_neurons: int
@@ -160,11 +160,11 @@ class _Seen:
 
     @property
     def rows(self) -> np.ndarray:
-        """All that was noted for the rounding of weights: (steps x images, K) float32."""
+        """Recorded codes for the rounding of weights: (steps x images, K) float32."""
         return self.sample.reshape(-1, self.sample.shape[-1])
 
     def visit(self, t: int, first: int, codes: np.ndarray, belief: "Belief") -> None:
-        """Note a step of some images."""
+        """Record a step of some images."""
         place = self._places.get(t)
         if place is not None:
             self.sample[place, first : first + len(codes)] = codes
@@ -184,7 +184,7 @@ class _Seen:
 def _largest_error(
     real: np.ndarray, codes: Mapping[int, np.ndarray], decoder: np.ndarray, options: ExportOptions
 ) -> np.ndarray | None:
-    """Largest |x - Phi z| of each pixel until the first of the steps, for error units."""
+    """Largest |x - Phi z| of each pixel up to the first of the steps, for error units."""
     if not options.errors:
         return None
     errors = [np.abs(real - codes[t] @ decoder.T).max(axis=0) for t in range(options.steps[0] + 1)]
@@ -194,7 +194,7 @@ def _largest_error(
 def _drawn_again(
     checkpoint: "Checkpoint", options: ExportOptions, images: np.ndarray
 ) -> FloatBaseline:
-    """Infer once; each step of the network is a draw of its own."""
+    """Baseline of an amortized model: one inference, and an independent draw at each step."""
     from ipvae.float_models.inference.infer import draw_again, infer
 
     state = infer(
@@ -221,7 +221,7 @@ def _drawn_again(
 
 
 def _sparse(checkpoint: "Checkpoint", options: ExportOptions, images: np.ndarray) -> FloatBaseline:
-    """Sparse coding on the model's dictionary."""
+    """Baseline of sparse coding on the model's dictionary."""
     from ipvae.float_models.lca import lca, lca_codes
 
     solver = lca(

@@ -1,4 +1,4 @@
-"""What an export lost: layer by layer, from the weights' grid to the widest sum there can be."""
+"""Losses of an export for each layer, from weight rounding to the largest possible sum."""
 
 from collections.abc import Iterable
 
@@ -11,15 +11,15 @@ from ipvae.network.schedule import ScheduledLayer
 
 
 def grid_facts(values: np.ndarray, integers: np.ndarray, exponent: int, bits: int) -> dict:
-    """Say what became of real weights on their grid; JSON data.
+    """Return the rounding and clipping errors of real weights on their integer grid; JSON data.
 
     Parameters
     ----------
-    values : float64, the layer's unit
+    values : float64, in the layer's unit
     integers : int, the same shape; values ~ integers * 2**exponent
     exponent : int
     bits : int
-        Of an integer; values beyond the largest are clipped.
+        Width of an integer; larger values are clipped.
     """
     step = 2.0**exponent
     largest = (2 ** (bits - 1) - 0.5) * step
@@ -38,16 +38,16 @@ def grid_facts(values: np.ndarray, integers: np.ndarray, exponent: int, bits: in
 def layer_facts(
     stages: Iterable[ScheduledLayer], grids: dict, proofs: Iterable[Bound], calibration: dict
 ) -> list[dict]:
-    """Facts of each layer, in the order of their numbers; JSON data.
+    """Return the losses of each layer in ascending order; JSON data.
 
     Parameters
     ----------
-    stages : all layers, of `ipvae.network.schedule`
+    stages : all layers, from `ipvae.network.schedule`
     grids : dict of layer -> name of the weights -> `grid_facts`
-        As the network's provenance holds it.
-    proofs : of `ipvae.network.proof.bounds.bounds`
+        From the network's provenance.
+    proofs : from `ipvae.network.proof.bounds.bounds`
     calibration : dict
-        Of `ipvae.export.calibration.ranges.calibrate`.
+        From `ipvae.export.calibration.ranges.calibrate`.
     """
     facts = []
     for stage in sorted(stages, key=lambda s: int(s.name)):
@@ -84,13 +84,13 @@ def require_small_loss(
     Parameters
     ----------
     before, after : dict
-        With a `curve` of float model and integer network on the same images: `step` and `r2` at
-        the same steps. What is undefined before, nan, passes: R2 of constant images. A float
-        model that diverges is refused by
-        `ipvae.export.calibration.float_baseline.require_convergence`.
+        Each with a `curve` of the float model or the integer network on the same images: `step` and
+        `r2` at the same steps. An undefined R2 before (nan, for constant images) passes.
+        `ipvae.export.calibration.float_baseline.require_convergence` handles float models that
+        diverge.
     most : allowed loss
-    where : for the message
-    advice : what else to do than to allow more
+    where : name in the message
+    advice : alternative to a larger allowed loss
     """
     pairs = [
         (x["r2"], y["r2"], x["step"])

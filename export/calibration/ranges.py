@@ -1,4 +1,4 @@
-"""Run an integer network on training images and record what its variables reach."""
+"""Calibration of an integer network: ranges of its variables on training images."""
 
 from collections.abc import Sequence
 
@@ -29,19 +29,19 @@ def calibrate(
     ----------
     network : IntNetwork
     images : (N, M) int
-    steps : rising numbers of updates after which to judge; the last ends the run
+    steps : ascending numbers of updates with quality measures; the run ends at the last
     seed : int
     tell : callable, optional
-        As `ipvae.emulator.Emulator`.
+        See `ipvae.emulator.Emulator`.
 
     Returns
     -------
     dict
-        JSON data: `images`, `steps`, `seed`; of the code `reach` (largest magnitude of each
-        variable), `saturations` (over all images and steps), `silent_neurons` (never sent
-        anything) and `saturated_neurons` (stood at the largest rate once, or sent a limit), both
-        until the first of `steps`; `curve`, `steps`, `mse`, `r2`, `zeros` of `judged`; and
-        `layers`, the first four of every layer.
+        JSON data. `images`, `steps` and `seed` are the arguments. For the code, `reach` is the
+        largest magnitude of each variable and `saturations` are counted over all images and steps.
+        `silent_neurons` never sent a message; `saturated_neurons` reached the highest rate or sent
+        a limit, both up to the first of `steps`. `curve`, `steps`, `mse`, `r2` and `zeros` are from
+        `judged`. `layers` has the first four fields for every layer.
     """
     wanted = range(1, steps[-1] + 1) if not network.layer.memory else steps
     totals, (layers,) = observe(
@@ -76,7 +76,7 @@ def _largest(values: np.ndarray) -> int:
 
 
 class _Reach:
-    """What one layer has reached so far."""
+    """Running ranges of one layer."""
 
     def __init__(self, layer: AnyLayer) -> None:
         self._layer = layer
@@ -85,7 +85,7 @@ class _Reach:
         self.at_limit = np.zeros(layer.n_neurons, dtype=bool)
 
     def see(self, values: dict[str, np.ndarray], *, judged: bool) -> None:
-        """Take one row in."""
+        """Add one row."""
         for name, found in values.items():
             self.reach[name] = max(self.reach[name], _largest(found))
         if not judged:
@@ -97,7 +97,7 @@ class _Reach:
             self.at_limit |= (np.abs(values["z"]) >= self._layer.z_max).any(axis=0)
 
     def add(self, other: "_Reach") -> None:
-        """Take in what other images reached."""
+        """Add the ranges of other images."""
         self.reach = {name: max(most, other.reach[name]) for name, most in self.reach.items()}
         self.sent |= other.sent
         self.at_limit |= other.at_limit
@@ -113,17 +113,17 @@ class _Reach:
 
 
 class _Reaches:
-    """Observer of a run: what each layer reaches, and what it sends until a step."""
+    """Observer of a run: ranges of each layer, and its messages up to a step."""
 
     def __init__(self, layers: dict[str, AnyLayer], judged: int) -> None:
         self._layers, self._judged = layers, judged
 
     def watch(self, first: int, n_images: int, n_steps: int) -> "_Watched":  # noqa: ARG002
-        """Begin with some images."""
+        """Start a range of images."""
         return _Watched(self._layers, self._judged)
 
     def joined(self, parts: Sequence[dict[str, _Reach]]) -> dict[str, _Reach]:
-        """Join what was found in ranges of images."""
+        """Join the ranges of several ranges of images."""
         whole = {name: _Reach(layer) for name, layer in self._layers.items()}
         for part in parts:
             for name, reach in part.items():
@@ -132,18 +132,18 @@ class _Reaches:
 
 
 class _Watched:
-    """What the layers reach in some images."""
+    """Running ranges of all layers over some images."""
 
     def __init__(self, layers: dict[str, AnyLayer], judged: int) -> None:
         self._reaches = {name: _Reach(layer) for name, layer in layers.items()}
         self._judged = judged
 
     def see(self, step: int, row: Row) -> None:
-        """Take one row."""
+        """Add one row."""
         for name, reach in self._reaches.items():
             values = {v: getattr(row, v)(name) for v in VARIABLES}
             reach.see(values, judged=step <= self._judged)
 
     def result(self) -> dict[str, _Reach]:
-        """Return what was found."""
+        """Return the ranges."""
         return self._reaches

@@ -1,7 +1,7 @@
-"""Fit the decoder anew to what a quantized network sends: the cheapest retraining there is.
+"""Refit of the decoder to the counts of a quantized network, a cheap form of retraining.
 
-Few bits distort the counts more or less alike in all images, and a decoder can take that back. It
-is used for figures of merit, and by a decoder read-out, but by nothing that runs before it.
+Low precision distorts the counts similarly in all images, and a decoder can compensate. Only
+quality measures and a decoder read-out use the result; the inference does not.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ from ipvae.network.description import IntNetwork
 from ipvae.network.pixels import to_real
 
 STEPS = (16, 32, 64, 128, 256, 512)
-"""Steps whose counts it is fitted to, with equal weight."""
+"""Steps whose counts enter the fit, with equal weight."""
 
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 HELD_OUT = 0.2
@@ -25,26 +25,25 @@ LEAST_IMAGES = 10
 def refit_decoder(
     network: IntNetwork, images: np.ndarray, seed: int, tell: Tell | None = None
 ) -> IntNetwork:
-    """Return the network with a decoder of least squared error on training images.
+    """Return the network with a least-squares decoder fitted on training images.
 
-    Ridge regression towards the decoder that is there, its strength chosen on images that were
-    held out.
+    Ridge regression towards the current decoder, with a penalty selected on held-out images.
 
     Parameters
     ----------
     network : IntNetwork
-        Without read-outs.
+        Network without read-outs.
     images : (N, M) int
         Training images.
     seed : int
-        Of the network's draws.
+        Seed of the network's draws.
     tell : callable, optional
-        As `ipvae.emulator.Emulator`.
+        See `ipvae.emulator.Emulator`.
 
     Raises
     ------
     QuantizationError
-        If there are too few images to hold some out.
+        If there are too few images for a held-out set.
 
     References
     ----------
@@ -71,7 +70,7 @@ def refit_decoder(
 
 
 def _codes(network: IntNetwork, images: np.ndarray, seed: int, tell: Tell | None) -> np.ndarray:
-    """What is sent at each of STEPS: (steps, N, K) float64."""
+    """Counts of the code at each of STEPS: (steps, N, K) float64."""
     totals = Emulator(network, tell=tell).totals(images, STEPS[-1], seed, at=STEPS)
     return np.stack([totals.kept[step][network.code][1] for step in STEPS]).astype(np.float64)
 

@@ -1,4 +1,4 @@
-"""Build the integer network of a trained model, with its read-outs."""
+"""Construction of the integer network of a trained model, with its read-outs."""
 
 from typing import TYPE_CHECKING
 
@@ -31,17 +31,17 @@ def build_network(
     pixels: InputFormat,
     tell: Tell | None = None,
 ) -> IntNetwork:
-    """Build the network with its read-outs; what is fitted is fitted on the training images.
+    """Build the network with its read-outs; all fits use the training images.
 
     Parameters
     ----------
     checkpoint : trained model
     options : ExportOptions
-    before : the float model on the calibration images
-    train, test : images to fit on, and images that travel with the network
-    pixels : their format
+    before : results of the float model on the calibration images
+    train, test : images for fits, and images to store in the network file
+    pixels : format of the images
     tell : callable, optional
-        As `ipvae.emulator.Emulator`.
+        See `ipvae.emulator.Emulator`.
     """
     network = _without_readouts(checkpoint, options, before, test, pixels)
     if options.refit_decoder:

@@ -1,11 +1,11 @@
-"""iP-VAE with prediction-error neurons: M errors, Phi down to them, Phi^T up from them.
+"""iP-VAE with M prediction-error neurons: Phi is the path to them, Phi^T the path back.
 
-Down and up go the same integers Q, and the recurrent matrix that they stand for, Q^T Q, is
-symmetric and has no negative eigenvalue whatever the rounding. With W = a octaves per nat,
+Both paths use the same integers Q, so the effective recurrent matrix Q^T Q is symmetric and
+positive semidefinite for any rounding. With W = a octaves per nat,
 
     Q = c D^(1/2) Phi,   c^2 2^E = W     so that     2^E Q^T Q = W Phi^T D Phi = G
 
-and errors are e = c D^(1/2) x - Q z, precision included; the update adds 2^E Q^T e.
+and errors are e = c D^(1/2) x - Q z, precision included. The update adds 2^E Q^T e.
 """
 
 import numpy as np
@@ -37,10 +37,10 @@ from ipvae.network.rules.arithmetic import STATE_MAX, TERM_MAX
 from ipvae.network.rules.payload import with_safe_payload
 
 FINE = 6
-"""Fraction bits with which an error is computed, before it is rounded to be sent."""
+"""Fraction bits of a computed error, before rounding for transmission."""
 
 MARGIN = 1.25
-"""Errors may be so much larger than those of the calibration."""
+"""Allowed ratio of errors to the largest errors of the calibration."""
 
 
 def error_units(
@@ -52,10 +52,10 @@ def error_units(
     weight_bits: int = 8,
     frac_bits: int | None = None,
 ) -> IntNetwork:
-    """Turn a float network into integers: error neurons and Poisson neurons.
+    """Build an integer network of error neurons and Poisson neurons from a float network.
 
-    Errors are sent with the most fraction bits with which the input of every Poisson neuron is
-    proved to stay in 24 bits.
+    Errors have the most fraction bits for which the input of every Poisson neuron provably stays
+    within 24 bits.
 
     Parameters
     ----------
@@ -69,17 +69,17 @@ def error_units(
         Counts of the float network on calibration images.
     weight_bits : int in 2..8
     frac_bits : int in 12..16, optional
-        Fraction bits of the log-rate; the most that the numbers allow if not given.
+        Fraction bits of the log-rate; the maximum that the values allow if not given.
 
     Returns
     -------
     IntNetwork
-        Proved free of overflow.
+        Network proved free of overflow.
 
     Raises
     ------
     QuantizationError
-        If the numbers fit no grid, or no payload is provably safe.
+        If the values fit no grid, or no payload is provably safe.
     """
     require_weight_bits(weight_bits)
     if frac_bits is None:
@@ -145,7 +145,7 @@ def error_units(
 def _shared_grid(
     values: np.ndarray, units: float, bits: int, activity: CalibrationMoments
 ) -> tuple[np.ndarray, float, int]:
-    """Round c * values to integers with c^2 2^E = units, E whole.
+    """Round c * values to integers with c^2 2^E = units, E an integer.
 
     Returns
     -------
@@ -156,7 +156,7 @@ def _shared_grid(
     if not values.any():
         raise QuantizationError("phi: all entries are 0; train the model")
     found = []
-    for odd in (0, 1):  # a factor of 2 in c is one of 4 in 2^E
+    for odd in (0, 1):  # a factor of 2 in c is a factor of 4 in 2^E
         factor = float(np.sqrt(units * 2.0**odd))
         runs, step = compensated(values * factor, activity.covariance, bits, (-60, 60), "phi")
         change = runs / factor - values

@@ -1,8 +1,8 @@
-"""Amortized P-VAE (arXiv 2405.14473) as a feed-forward network of integers.
+"""Amortized P-VAE (arXiv 2405.14473) as a feed-forward integer network.
 
-u = ceiling(prior + encoder(x)), z ~ Poisson(exp u), drawn anew at every step. A linear encoder is
-the drive of the Poisson neurons. An MLP encoder, A (x + V swish(U x + c) + d) + e, is that drive
-A x, and a hidden layer of swish neurons whose synapses are A V.
+u = ceiling(prior + encoder(x)), and z ~ Poisson(exp u) is drawn independently at each step. A
+linear encoder is the drive of the Poisson neurons. An MLP encoder, A (x + V swish(U x + c) + d) +
+e, has the drive A x and a hidden layer of swish neurons with synapses A V.
 """
 
 from collections.abc import Mapping
@@ -36,13 +36,13 @@ from ipvae.network.rules.payload import with_safe_payload
 from ipvae.network.rules.poisson import LOG_RATE_MIN
 
 CEILING = 5.0
-"""Soft ceiling of a log-rate in nats, as in training: `LOG_RATE_MAX` of the float models."""
+"""Soft upper limit of a log-rate in nats, as in training: `LOG_RATE_MAX` of the float models."""
 
 MARGIN = 1.5
-"""Activations may be so much larger than those of the calibration."""
+"""Allowed ratio of activations to the largest activations of the calibration."""
 
 MOST_SENT = 2**12 - 1
-"""Activations are sent with at most 12 bits."""
+"""Maximum activation: messages have at most 12 bits."""
 
 
 def amortized(
@@ -52,30 +52,30 @@ def amortized(
     test: Images,
     weight_bits: int = 8,
 ) -> IntNetwork:
-    """Turn an amortized P-VAE with a linear or an MLP encoder into integers.
+    """Build an integer network from an amortized P-VAE with a linear or an MLP encoder.
 
     Parameters
     ----------
-    params : of a checkpoint
+    params : parameters of a checkpoint
         `phi` (M, K), `u0` (K), `encoder_weight` (K, M), `encoder_bias` (K); MLP: `hidden_weight`
         (H, M), `hidden_bias` (H), `residual_weight` (M, H), `residual_bias` (M).
     images : (N, M) float64, real pixel values
-        To calibrate the hidden layer on.
+        Images for the calibration of the hidden layer.
     pixels : InputFormat
     test : Images
         Stored in the file.
     weight_bits : int in 2..8
-        Of the synapses from the hidden layer; a linear encoder has none.
+        Width of the synapses from the hidden layer; a linear encoder has none.
 
     Returns
     -------
     IntNetwork
-        Proved free of overflow.
+        Network proved free of overflow.
 
     Raises
     ------
     QuantizationError
-        If the numbers fit no grid.
+        If the values fit no grid.
     """
     require_weight_bits(weight_bits)
     p = {name: np.asarray(value, dtype=np.float64) for name, value in params.items()}
@@ -122,7 +122,7 @@ def _hidden(
     weight_bits: int,
     unit: float,
 ) -> tuple[GradedLayer, dict[str, Any], dict[str, dict]]:
-    """Return the layer of swish neurons, what the code must know to hear it, and grids."""
+    """Return the layer of swish neurons, the code's arguments for its input, and weight grids."""
     fine = 2.0**SWISH_BITS
     potential = images @ p["hidden_weight"].T + p["hidden_bias"]
     largest = MARGIN * float((potential / (1.0 + np.exp(-potential))).max(initial=1.0))

@@ -1,7 +1,7 @@
-"""Sparse coding on a trained dictionary by the locally competitive algorithm, in integers.
+"""Integer network for sparse coding with the locally competitive algorithm (LCA).
 
-LCA is the one network of this family with a precedent on Loihi 2 (lava-optimization's LCA
-processes); here it runs on the dictionary of any of our models, in one layer of graded neurons.
+LCA has a precedent on Loihi 2: the LCA processes of lava-optimization. Here it runs on the
+dictionary of any trained model, in one layer of graded neurons.
 """
 
 import math
@@ -17,13 +17,13 @@ from ipvae.network.layers import DRIVE_EXP_RANGE, WEIGHT_EXP_RANGE, GradedLayer
 from ipvae.network.rules.arithmetic import STATE_MAX, TERM_MAX
 
 FRACTION = 16
-"""Fraction bits of a potential, pixel units."""
+"""Fraction bits of a potential, in pixel units."""
 
 MOST_SENT = 2**15 - 1
-"""Messages are 16 bits wide, with sign."""
+"""Maximum message: 16 bits with sign."""
 
 MARGIN = 1.5
-"""Codes may be so much larger than those of the calibration."""
+"""Allowed ratio of codes to the largest codes of the calibration."""
 
 
 def lca_network(
@@ -36,33 +36,34 @@ def lca_network(
     nonnegative: bool,
     weight_bits: int = 8,
 ) -> IntNetwork:
-    """Turn LCA on a dictionary into integers.
+    """Build an integer network for LCA on a dictionary.
 
     u' = u + (b - u - (A^T A - 1) a) / 2^leak,   a = soft threshold of u
 
     Parameters
     ----------
     atoms : (M, K) float64
-        Dictionary with columns of length 1.
+        Dictionary with columns of unit norm.
     threshold : float, pixel units
     largest_code : float, pixel units
-        Of calibration images.
+        Largest code of calibration images.
     pixels : InputFormat
     test : Images
         Stored in the file.
     nonnegative : bool
-        Whether codes stay at 0 and above.
+        Restrict codes to 0 and above.
     weight_bits : int in 2..8
 
     Returns
     -------
     IntNetwork
-        Proved free of overflow. `leak` is the smallest with which the iteration is a contraction.
+        Network proved free of overflow. `leak` is the smallest value that makes the iteration a
+        contraction.
 
     Raises
     ------
     QuantizationError
-        If the numbers fit no grid.
+        If the values fit no grid.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Read-out layers: the decoder on the chip, and a linear classifier of what the code sends."""
+"""Read-out layers: the decoder on the chip, and a linear classifier of the code's counts."""
 
 import math
 from dataclasses import replace
@@ -15,31 +15,32 @@ from ipvae.network.layers import ADDED, GradedLayer
 from ipvae.network.rules.arithmetic import STATE_MAX, TERM_MAX
 
 AVERAGING = 5
-"""The classifier hears a running mean over about 2**AVERAGING steps."""
+"""Logarithm to base 2 of the window, in steps, of the classifier's input, a running mean."""
 
 INVERSE_PENALTY = 1.0
-"""Of codes divided by one number for all neurons. With a number for each, the weights of rare
-neurons grow so large that the others round to 0: on models/mnist 93 % right become 54 % or less."""
+"""Inverse penalty for codes divided by one scale for all neurons. With a scale for each neuron, the
+weights of rare neurons become so large that the others round to 0: on models/mnist, accuracy falls
+from 93 % to 54 % or less."""
 
 MOST_SENT = 2**15 - 1
 FINE = 6
-"""Fraction bits of the running mean, or what the range leaves of them."""
+"""Fraction bits of the running mean, or fewer if the range requires it."""
 
 MARGIN = 2.0
-"""Outputs may be so much larger than those of the images that were fitted."""
+"""Allowed ratio of outputs to the largest outputs on the images of the fit."""
 
 
 def with_decoder(network: IntNetwork, weight_bits: int = 8) -> IntNetwork:
     """Add the reconstruction Phi z as a layer of M neurons, a step after the code.
 
-    It is sent in steps so coarse that twice the largest pixel, or all that can occur, fits into a
-    message.
+    The quantization step of its messages is large enough for twice the largest pixel, or for the
+    largest possible value if that is smaller.
 
     Parameters
     ----------
     network : IntNetwork
     weight_bits : int in 2..8
-        Of the entries of Phi; the scale is a power of two.
+        Width of the entries of Phi; the scale is a power of two.
     """
     real = network.decoder.astype(np.float64)
     integers, exponent = _synapses(network, real, weight_bits, "phi")
@@ -65,7 +66,7 @@ def with_decoder(network: IntNetwork, weight_bits: int = 8) -> IntNetwork:
 def averaged_code(
     network: IntNetwork, images: np.ndarray, n_steps: int, seed: int, tell: Tell | None = None
 ) -> np.ndarray:
-    """Return the running mean of the code that the classifier hears after n_steps: (N, K)."""
+    """Return the classifier's input after n_steps, the running mean of the code: (N, K)."""
     emulator = Emulator(network, tell=tell)
     parts = []
     for first in range(0, len(images), 256):
@@ -81,7 +82,7 @@ def averaged_code(
 def with_classes(
     network: IntNetwork, codes: np.ndarray, labels: np.ndarray, weight_bits: int = 8
 ) -> IntNetwork:
-    """Add a layer with one neuron for each class: a logistic regression on the averaged code.
+    """Add a layer with one neuron for each class: logistic regression on the averaged code.
 
     Parameters
     ----------
@@ -89,18 +90,19 @@ def with_classes(
     codes : (N, K)
         `averaged_code` of training images.
     labels : (N,) int
-        Their classes 0 .. C - 1; two or more of them.
+        Classes 0 .. C - 1 of the images, at least two different ones.
     weight_bits : int in 2..8
 
     Returns
     -------
     IntNetwork
-        The class is the number of the neuron with the largest output, of equal ones the first.
+        The predicted class is the index of the neuron with the largest output; ties go to the
+        first.
 
     Raises
     ------
     QuantizationError
-        If there are fewer than two classes, or the numbers fit no grid.
+        If there are fewer than two classes, or the values fit no grid.
     """
     with needs("evaluate", "readouts=classes"):
         from sklearn.linear_model import LogisticRegression
@@ -114,7 +116,7 @@ def with_classes(
     scale = float(codes.std(axis=0).max()) or 1.0
     fit = LogisticRegression(C=INVERSE_PENALTY, max_iter=500).fit(codes / scale, labels)
     coefficients, intercept = fit.coef_, fit.intercept_
-    if len(coefficients) == 1:  # of two classes scikit-learn keeps the second alone
+    if len(coefficients) == 1:  # scikit-learn keeps only the second of two classes
         coefficients, intercept = (np.concatenate([-v, v]) for v in (coefficients, intercept))
     real = np.zeros((int(there[-1]) + 1, codes.shape[1]))
     real[there] = coefficients / scale
@@ -122,7 +124,7 @@ def with_classes(
     offset = np.zeros(len(real))
     offset[there] = intercept / 2.0**exponent
     most = max(1.0, MARGIN * float(np.abs(codes @ integers.T + offset).max()))
-    offset[np.setdiff1d(np.arange(len(real)), there)] = -most  # classes that no image has
+    offset[np.setdiff1d(np.arange(len(real)), there)] = -most  # classes without images
     fine = min(FINE, math.floor(math.log2(TERM_MAX / most)))
     shift = max(0, fine + _halvings(most, MOST_SENT))
     layer = GradedLayer(
@@ -143,7 +145,7 @@ def with_classes(
 def _synapses(
     network: IntNetwork, real: np.ndarray, bits: int, where: str
 ) -> tuple[np.ndarray, int]:
-    """Round weights of what the code sends, at a scale with which no sum of theirs overflows."""
+    """Round weights of the code's counts, at a scale at which none of their sums overflows."""
     integers, exponent = to_grid(real, bits, (-40, 40), where)
     while _reach(network, integers) > STATE_MAX:
         exponent += 1
@@ -153,13 +155,13 @@ def _synapses(
 
 
 def _reach(network: IntNetwork, integers: np.ndarray) -> int:
-    """Largest sum that weights of what the code sends can come to."""
+    """Largest possible sum of the code's weighted counts."""
     most = max(map(abs, network.layer.sent))
     return most * int(np.abs(integers.astype(np.int64)).sum(axis=1).max())
 
 
 def _halvings(value: float, limit: int) -> int:
-    """How often a value must be halved to be at most `limit`."""
+    """Number of halvings that bring a value to at most `limit`."""
     return max(0, math.ceil(math.log2(value / limit)))
 
 

@@ -1,1 +1,1 @@
-"""Models from elsewhere: PyTorch checkpoints, arrays, NIR."""
+"""Importers of external models: PyTorch checkpoints, arrays, NIR."""

@@ -13,7 +13,7 @@ ARRAYS = ("phi", "sigma", "step_size", "bias", "u0")
 """Names in ARRAYS.npz: phi (M, K), sigma (M,), step_size scalar, bias (K,) and u0 (K,) in nats."""
 
 LOG_SIGMA_LIMIT = 3.45
-"""The authors' code keeps log sigma within this by a scaled tanh (main/layers.py)."""
+"""Bound of log sigma in the authors' code, by a scaled tanh (main/layers.py)."""
 
 
 def from_parameters(params: dict[str, np.ndarray]) -> FloatNetwork:
@@ -23,7 +23,7 @@ def from_parameters(params: dict[str, np.ndarray]) -> FloatNetwork:
     ----------
     params : dict
         `phi` (M, K), `u0` (K), `log_bias` (K), `log_lr` (), `log_sigma_raw` (M); `log_unit` ()
-        where pixels were in other units than 1 in training.
+        if the pixel unit in training was not 1.
     """
     raw = params["log_sigma_raw"].astype(np.float64)
     unit = float(params["log_unit"]) if "log_unit" in params else 0.0
@@ -42,7 +42,7 @@ def to_parameters(network: FloatNetwork) -> dict[str, np.ndarray]:
     Raises
     ------
     InputError
-        If sigma or bias lie outside what the model can express.
+        If sigma or bias are outside the range of the model.
     """
     log_sigma = np.log(network.sigma)
     if np.abs(log_sigma).max() >= LOG_SIGMA_LIMIT:
@@ -64,7 +64,7 @@ def to_parameters(network: FloatNetwork) -> dict[str, np.ndarray]:
 
 
 def _required(path: str | Path, names: list[str]) -> tuple[str, ...]:
-    """Return the names of all arrays, if they are those that are found."""
+    """Return the names of all arrays if they match the required ones."""
     missing, unknown = set(ARRAYS) - set(names), set(names) - set(ARRAYS)
     if missing or unknown:
         others = shown(sorted(unknown)) if unknown else "none"
@@ -81,9 +81,9 @@ def from_arrays(path: str | Path) -> FloatNetwork:
     Raises
     ------
     FormatError
-        If the file is missing, a folder, a device or a pipe.
+        If the file is missing, or is a folder, a device or a pipe.
     InputError
-        If the file cannot be read or an array is missing, unknown or of a wrong shape.
+        If the file cannot be read, or an array is missing, unknown or of a wrong shape.
     """
     arrays = read_npz(path, lambda names: _required(path, names))
     if arrays["step_size"].size != 1:

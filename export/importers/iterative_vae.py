@@ -1,9 +1,9 @@
-"""Checkpoints of the authors' iterative repository (hadivafaii/IterativeVAE) as our parameters.
+"""Checkpoints of the authors' repository (hadivafaii/IterativeVAE), converted to ipvae parameters.
 
-The names differ, the equations do not: their phi is (M, K) like ours, unnormalised, their images
-are taken as they are, and `ipvae.float_models.inference.steps.poisson_step` is their update. Their
-code draws counts twice a step, for the update and for the read-out, where ours draws once: the law
-of each step is the same.
+Names differ, equations do not. Their phi is also (M, K) and unnormalised, they do not rescale
+images, and their update is `ipvae.float_models.inference.steps.poisson_step`. Their code draws
+counts twice a step, for the update and for the read-out; ipvae draws once. The distribution of each
+step is the same.
 """
 
 import re
@@ -25,19 +25,19 @@ TENSORS = {
     "layer.log_lr.0": "log_lr",
     "layer.dec_log_sigma": "log_sigma_raw",
 }
-"""Their names with ours."""
+"""Map from their parameter names to ipvae's."""
 
 RAMP = "layer.eps"
-"""How far the soft clamp has come on its way from 2 (0) to its final limit (1)."""
+"""Buffer with the progress of the soft clamp from 2 (value 0) to its final limit (value 1)."""
 
 UNUSED = ("layer.temp", "layer.beta_inner", "layer.n_exp")
-"""Of training, or of inner iterations that we refuse."""
+"""Tensors for training, or for inner iterations, which ipvae does not support."""
 
 MODEL_KEYS = ("model", "state_dict", "model_state_dict")
-"""Entries of a checkpoint that hold the tensors; they may also stand in it by themselves."""
+"""Entries of a checkpoint that contain the tensors; the tensors can also be at the top level."""
 
 _WRAPPERS = re.compile(r"(?:(?<=\.)|^)(?:_orig_mod|module)\.")
-"""Parts of names that torch.compile and DataParallel add."""
+"""Name prefixes from torch.compile and DataParallel."""
 
 CLAMP = 10.0
 MAX_JSON_BYTES = 1 << 20
@@ -45,16 +45,16 @@ MAX_JSON_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Settings:
-    """What their configuration says that the tensors do not.
+    """Settings in their configuration that the tensors do not contain.
 
     Attributes
     ----------
     steps : T, updates of one training image
     clamp : limit C of the soft clamp, log-rate units
     inner_iterations : updates in one step
-    dataset : their name of the images, None where not known
-    beta : weight of the KL term, None where not known
-    neurons : K, None where not known
+    dataset : their name of the images, None if unknown
+    beta : weight of the KL term, None if unknown
+    neurons : K, None if unknown
     """
 
     steps: int
@@ -67,7 +67,7 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class Imported:
-    """Parameters by our names (`ipvae.float_models.zoo.ModelSpec.tensors`), and their settings."""
+    """Parameters by name (`ipvae.float_models.zoo.ModelSpec.tensors`), and their settings."""
 
     params: dict[str, np.ndarray]
     settings: Settings
@@ -80,20 +80,21 @@ MEANT = "t_train, clamp_u, n_iters_inner"
 def from_iterative_vae(
     path: str | Path, config: str | Path | None = None, **options: float | None
 ) -> Imported:
-    """Read a checkpoint of the authors' trainer without running anything in it.
+    """Read a checkpoint of the authors' trainer without executing any code in it.
 
     Parameters
     ----------
     path : their .pt file
-    config : their ConfigPoisVAE.json; sought beside the .pt and one folder above if not given
-    **options : `steps`, `clamp`, `inner_iterations`, where that file does not say them
+    config : their ConfigPoisVAE.json; by default, searched beside the .pt file and in the parent
+        folder
+    **options : `steps`, `clamp`, `inner_iterations`, if that file does not contain them
 
     Raises
     ------
     FormatError
-        If a file is missing, a folder, a device or a pipe.
+        If a file is missing, or is a folder, a device or a pipe.
     InputError
-        If a file is damaged, or the model is one that we cannot run.
+        If a file is damaged, or the model is not supported.
     """
     path = Path(path)
     archive = read_archive(path)
@@ -135,7 +136,7 @@ def _model_tensors(archive: Archive) -> dict[str, Tensor]:
 
 
 def _model(archive: Archive) -> dict[str, Any]:
-    """The checkpoint's model by the names that it has uncompiled and on one device."""
+    """Tensors of the checkpoint's model, by names without wrapper prefixes."""
     content = archive.content if isinstance(archive.content, dict) else {}
     named = [content[key] for key in MODEL_KEYS if isinstance(content.get(key), dict)]
     model = {}
@@ -170,7 +171,7 @@ def _parameters(archive: Archive, tensors: dict[str, Tensor]) -> dict[str, np.nd
     }
     arrays = {}
     for name, target in wanted.items():
-        if name not in tensors:  # RAMP, in a checkpoint that keeps no buffers
+        if name not in tensors:  # RAMP, in a checkpoint without buffers
             continue
         found = tensors[name].shape
         if tuple(n for n in found if n != 1) != tuple(n for n in target if n != 1):
@@ -193,7 +194,7 @@ def _parameters(archive: Archive, tensors: dict[str, Tensor]) -> dict[str, np.nd
 
 
 def _config_beside(path: Path) -> Path | None:
-    """Their configuration of a model: in the folder of its fit, or in that one's parent."""
+    """Their configuration file of a model, in the folder of its fit or in the parent folder."""
     for folder in (path.parent, path.resolve().parent.parent):
         files = [f for f in sorted(folder.glob("Config*.json")) if f.name != "ConfigTrain.json"]
         if len(files) > 1:
@@ -207,7 +208,7 @@ def _config_beside(path: Path) -> Path | None:
 
 
 def _settings(path: Path, config: Path | None, options: dict[str, float]) -> Settings:
-    """Join what the configuration says with the options that say the rest."""
+    """Merge the configuration with the options for settings that it lacks."""
     content = {} if config is None else _read_json(config)
     where = config or path
     said = _said(content, where)
@@ -236,7 +237,7 @@ def _settings(path: Path, config: Path | None, options: dict[str, float]) -> Set
 
 
 def _said(content: dict[str, Any], where: Path) -> dict[str, float]:
-    """Options by name, as far as a configuration has them."""
+    """Options by name, if the configuration contains them."""
     said: dict[str, float] = {}
     if "clamp_u" in content:
         said["clamp"] = _number(content, "clamp_u", where)

@@ -1,7 +1,7 @@
-"""Files of NIR: written for other tools, with all that we need to read our model back.
+"""NIR files for other tools, from which ipvae can restore the exact model.
 
-What NIR's nodes cannot say stands in the graph's metadata: the trained parameters bit for bit,
-what describes them, and in words what another tool loses (docs/nir.md).
+The graph's metadata contain what NIR's nodes cannot represent: the exact trained parameters, their
+description, and a text on what other tools lose (docs/nir.md).
 """
 
 from pathlib import Path
@@ -22,10 +22,10 @@ FORMAT, VERSION = "ipvae-loihi float model", 1
 
 MOST_DATASETS = 512
 MOST_BYTES = 2**28
-"""Of all arrays together, as the float64 that they are computed in."""
+"""Limit of all arrays together, as the float64 of the computation."""
 MOST_EDGES = 64
 TOLERANCE = 1e-5
-"""Of a node's weights, relative to the largest: they are computed anew when read."""
+"""Tolerance of a node's weights relative to the largest; reading recomputes them."""
 
 _META = "node/metadata/"
 _PARAMETERS = _META + "parameters/"
@@ -34,25 +34,25 @@ _FEEDBACK = _NODES + "feedback/weight"
 
 Fields = dict[str, np.ndarray]
 Kinds = dict[str, tuple[np.dtype, tuple]]
-"""Types and shapes of arrays that are not read yet."""
+"""Types and shapes of arrays before they are read."""
 
 
 def write_nir(
     path: str | Path, checkpoint: Checkpoint, threshold: float | None = None, writer: str = ""
 ) -> Graph:
-    """Write a model as NIR, or LCA on its dictionary where a threshold is given.
+    """Write a model as NIR, or LCA on its dictionary if a threshold is given.
 
     Parameters
     ----------
     path : str or Path
     checkpoint : Checkpoint
-    threshold : above 0, pixel units; LCA's
-    writer : what the file says wrote it
+    threshold : LCA threshold, above 0, pixel units
+    writer : name of the writing program for the file
 
     Returns
     -------
     Graph
-        What was written; its `lost` stands in the file too.
+        The graph written; the file also contains its `lost`.
 
     Raises
     ------
@@ -81,16 +81,16 @@ def write_nir(
 
 
 def read_nir(path: str | Path) -> tuple[Checkpoint, float | None]:
-    """Read a model back, in a child process with limits on time and memory.
+    """Read a model in a child process with limits on time and memory.
 
     Returns
     -------
-    the checkpoint as it was exported, and LCA's threshold where it was exported for that
+    the checkpoint as exported, and the LCA threshold if the file is an LCA export
 
     Raises
     ------
     FormatError
-        If the file is damaged, foreign, newer, or its nodes are not those of its parameters.
+        If the file is damaged, foreign or newer, or its nodes do not match its parameters.
     """
     path = Path(path)
     fields = read_datasets(
@@ -116,7 +116,7 @@ def read_nir(path: str | Path) -> tuple[Checkpoint, float | None]:
 
 
 def _approve(path: Path, datasets: Kinds) -> None:
-    """Refuse what is not ours, and what is too much, before any content is read."""
+    """Raise an error for foreign or too large files before any content is read."""
     if "version" not in datasets or "node/type" not in datasets:
         raise FormatError(
             f"{path}: no file of NIR (it has no /version and /node/type); pass one that "
@@ -134,7 +134,7 @@ def _approve(path: Path, datasets: Kinds) -> None:
 
 
 def _excess(arrays: Kinds) -> str:
-    """What is too much in a file, in words, or nothing."""
+    """Description of a limit that the arrays exceed; empty if they exceed no limit."""
     total = sum(
         declared_bytes(np.result_type(dtype, float) if dtype.kind in "iuf" else dtype, shape)
         for dtype, shape in arrays.values()
@@ -145,9 +145,9 @@ def _excess(arrays: Kinds) -> str:
 
 
 def _require_shapes(path: Path, datasets: Kinds) -> None:
-    """Refuse weights that do not fit the dictionary, before anything is computed from it."""
+    """Raise an error, before any computation, for weights that do not fit the dictionary."""
     _, shape = datasets.get(_PARAMETERS + "phi", (None, ()))
-    if len(shape) != 2:  # `from_text` says what is wrong with it
+    if len(shape) != 2:  # `from_text` reports the error
         return
     m, k = shape
     for node, wanted in (("drive", (k, m)), ("decoder", (m, k)), ("feedback", (k, k))):
@@ -180,7 +180,7 @@ def _text(path: Path, fields: Fields) -> bytes:
 
 
 def _parameters(fields: Fields) -> Fields:
-    """Trained parameters by name; a single number has no axes."""
+    """Trained parameters by name; scalars have no axes."""
     found = {
         name.removeprefix(_PARAMETERS): np.array(array)
         for name, array in fields.items()
@@ -205,7 +205,7 @@ def _threshold(path: Path, fields: Fields) -> float | None:
 def _require_loop(
     path: Path, fields: Fields, checkpoint: Checkpoint, threshold: float | None
 ) -> None:
-    """Refuse a graph without its K x K weights, before they are computed: K might be made up."""
+    """Raise an error for a graph without its K x K weights before computing them."""
     if threshold is None and checkpoint.member.inference != "iterative":
         return
     if _FEEDBACK not in fields:
@@ -213,7 +213,7 @@ def _require_loop(
 
 
 def _require_same(path: Path, fields: Fields, graph: Graph) -> None:
-    """Refuse a graph that another tool has changed: its changes would be lost in silence."""
+    """Raise an error for a graph that another tool has changed, since the changes would be lost."""
     expected = _arrays(graph)
     found = {name: array for name, array in fields.items() if name.startswith(_NODES)}
     both = found.keys() & expected.keys()
@@ -231,7 +231,7 @@ def _require_same(path: Path, fields: Fields, graph: Graph) -> None:
 
 
 def _arrays(graph: Graph) -> Fields:
-    """What a graph's nodes and their metadata hold, by its place in the file."""
+    """Arrays of a graph's nodes and metadata, by their path in the file."""
     found = {}
     for name, node in graph.nodes.items():
         values = {key: value for key, value in node.to_dict().items() if key != "metadata"}

@@ -1,8 +1,8 @@
-"""A float model as a graph of NIR, the Neuromorphic Intermediate Representation.
+"""Conversion of a float model to a graph of NIR, the Neuromorphic Intermediate Representation.
 
-NIR's nodes are equations in continuous time. Euler's method with a time step of 1 makes steps of
-ours of them. It has no neuron that draws counts, and none with a graded threshold: its Threshold,
-which sends 0 or 1, stands in that place, and its metadata say what belongs there.
+NIR's nodes are equations in continuous time. Euler's method with a time step of 1 gives the model's
+updates. NIR has no neuron that draws counts, and none with a graded threshold. Its Threshold node,
+which sends 0 or 1, replaces them, and its metadata describe the original.
 
 References
 ----------
@@ -26,10 +26,11 @@ from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.float_models.lca import Lca, lca
 
 EVEN_ODDS = math.log(math.log(2.0))
-"""Log-rate in nats at which a count above 0 is as likely as 0: 1 - exp(-exp(u)) = 1/2."""
+"""Log-rate in nats at which counts 0 and above 0 are equally likely: 1 - exp(-exp(u)) = 1/2."""
 
 CLAMP = (-8.0, 10.0)
-"""Hard floor and soft ceiling of a log-rate and of its change, in nats, as in the float models."""
+"""Hard lower and soft upper limit of a log-rate and of its change, in nats, as in the float
+models."""
 
 _STEP = "time: a step is one unit of time; other time steps than 1 give another network"
 _REAL = "pixels: their integer range, and every rule of integers; NIR holds real numbers"
@@ -43,13 +44,13 @@ Edges = list[tuple[str, str]]
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """What NIR can say of a model, and what it cannot.
+    """Model as NIR nodes and edges, with a description of what NIR cannot represent.
 
     Attributes
     ----------
     nodes : by name; weights float32
     edges : (from, to)
-    lost : what another tool does not get from the nodes, in words
+    lost : description of what the nodes lack
     """
 
     nodes: dict[str, nir.NIRNode]
@@ -58,7 +59,7 @@ class Graph:
 
 
 def graph_of(checkpoint: Checkpoint, threshold: float | None = None) -> Graph:
-    """Graph of a trained model, or of LCA on its dictionary where a threshold is given.
+    """Graph of a trained model, or of LCA on its dictionary if a threshold is given.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def graph_of(checkpoint: Checkpoint, threshold: float | None = None) -> Graph:
 
 
 def _why(checkpoint: Checkpoint) -> str:
-    """What of a model is missing in NIR."""
+    """Part of a model that NIR lacks, for a message."""
     member = checkpoint.member
     if member.latent != "poisson":
         return "its latents are real numbers with noise"
@@ -95,7 +96,7 @@ def iterative_graph(params: Mapping[str, np.ndarray]) -> Graph:
 
     Parameters
     ----------
-    params : of a checkpoint
+    params : parameters of a checkpoint
         `phi` (M, K), `u0` (K), `log_bias` (K), `log_lr` (), `log_sigma_raw` (M).
     """
     network = from_parameters(dict(params))
@@ -128,7 +129,7 @@ def amortized_graph(params: Mapping[str, np.ndarray]) -> Graph:
 
     Parameters
     ----------
-    params : of a checkpoint
+    params : parameters of a checkpoint
         `phi` (M, K), `u0` (K), `encoder_weight` (K, M), `encoder_bias` (K), ...
     """
     offset = params["encoder_bias"].astype(np.float64) + params["u0"].astype(np.float64)
@@ -168,7 +169,7 @@ def lca_graph(solver: Lca) -> Graph:
 
 
 def _poisson(k: int) -> nir.Threshold:
-    """Stand-in of Poisson neurons."""
+    """Replacement for Poisson neurons."""
     return nir.Threshold(
         np.full(k, EVEN_ODDS, np.float32),
         metadata={"neuron": "poisson", "link": "exp", "unit": "nats"},
@@ -182,10 +183,10 @@ def _graph(
     decoder: np.ndarray,
     lost: tuple[str, ...],
 ) -> Graph:
-    """Wire image -> drive [-> u <- feedback] -> code -> decoder -> reconstruction.
+    """Connect image -> drive [-> u <- feedback] -> code -> decoder -> reconstruction.
 
-    One output only, and no node named `code`: NIRTorch 2.6 finds no end in a loop with two outputs,
-    and the modules that it builds have a `code` of their own.
+    The graph has only one output and no node named `code`: NIRTorch 2.6 cannot find the end of a
+    loop with two outputs, and its modules have an attribute `code`.
     """
     size: Any = np.array([len(decoder)])
     nodes = {"image": nir.Input(size), "drive": drive, **looped, **code}
@@ -198,5 +199,5 @@ def _graph(
 
 
 def _real(array: np.ndarray) -> np.ndarray:
-    """Weights as NIR's readers use them."""
+    """Weights in the number type of NIR's readers."""
     return np.ascontiguousarray(array, dtype=np.float32)

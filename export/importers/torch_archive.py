@@ -1,7 +1,7 @@
-"""Read a PyTorch checkpoint as plain data. Nothing in it is run, and PyTorch is not needed.
+"""Read a PyTorch checkpoint as plain data, without executing its code and without PyTorch.
 
 A .pt file is a zip archive of one pickle, `data.pkl`, and one member of raw numbers for each
-storage. The pickle is read by `ipvae.export.importers.torch_pickle`.
+storage. `ipvae.export.importers.torch_pickle` reads the pickle.
 """
 
 import zipfile
@@ -17,29 +17,29 @@ from ipvae.files import require_file
 from ipvae.network.io.hdf5_child import shown
 
 MAX_PICKLE_BYTES = 1 << 27
-"""Some 9 million statistics of 14 bytes; 2.4 million were seen."""
+"""Limit for about 9 million statistics of 14 bytes; the largest known file has 2.4 million."""
 
 MAX_TENSOR_BYTES = 1 << 30
-"""A decoder of 16384 pixels and as many neurons in float32."""
+"""Limit for a decoder of 16384 pixels and 16384 neurons in float32."""
 
 _BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A checkpoint: `content` as `ipvae.export.importers.torch_pickle.unpickled` has it."""
+    """Checkpoint; `content` is the result of `ipvae.export.importers.torch_pickle.unpickled`."""
 
     path: Path
     root: str
     content: Any
 
     def array(self, tensor: Tensor, name: str) -> np.ndarray:
-        """Return a tensor's numbers; those of bfloat16 as float32.
+        """Return the values of a tensor, bfloat16 as float32.
 
         Raises
         ------
         InputError
-            If they are no floating-point numbers, or not all there.
+            If they are not floating-point numbers, or are incomplete.
         """
         where = f"{self.path}: {name}"
         if tensor.dtype not in ("<f2", "<f4", "<f8", BFLOAT16):
@@ -55,7 +55,7 @@ class Archive:
         return self._numbers(tensor, size, where).reshape(tensor.shape)
 
     def _numbers(self, tensor: Tensor, size: int, where: str) -> np.ndarray:
-        """Read no more of a storage than a tensor of `size` numbers needs."""
+        """Read only the part of a storage that a tensor of `size` numbers needs."""
         dtype = "<u2" if tensor.dtype == BFLOAT16 else tensor.dtype
         item, end = int(dtype[-1]), tensor.offset + size
         name = f"{self.root}data/{tensor.storage}"
@@ -79,15 +79,15 @@ class Archive:
 
 
 def read_archive(path: str | Path) -> Archive:
-    """Read a checkpoint that `torch.save` wrote.
+    """Read a checkpoint written by `torch.save`.
 
     Raises
     ------
     FormatError
-        If it is missing, a folder, a device or a pipe.
+        If it is missing, or is a folder, a device or a pipe.
     InputError
-        If it is no such file, is damaged, or its pickle asks for anything but tensors, ordered
-        dicts and NumPy scalars, or for more than a checkpoint needs.
+        If the file has another format or is damaged. Also if its pickle requests objects other than
+        tensors, ordered dicts and NumPy scalars, or more than a checkpoint needs.
     """
     path = Path(path)
     with _opened(path) as archive:
@@ -120,14 +120,14 @@ def read_archive(path: str | Path) -> Archive:
 
 
 class _opened:  # noqa: N801
-    """A zip archive whose members are stored as they are, so that none can blow up."""
+    """Zip archive with uncompressed members only, as protection against zip bombs."""
 
     def __init__(self, path: Path) -> None:
         require_file(path)
         try:
             self.archive = zipfile.ZipFile(path)
         except (OSError, zipfile.BadZipFile, ValueError, RuntimeError) as error:
-            # RuntimeError: zipfile's word for an archive of a kind that it cannot read.
+            # zipfile raises RuntimeError for unsupported archives.
             raise InputError(
                 f"{path}: not a checkpoint of PyTorch 1.6 or newer ({error}). "
                 "Pass a .pt file that torch.save wrote."
@@ -141,7 +141,7 @@ class _opened:  # noqa: N801
 
 
 def _member_size(archive: zipfile.ZipFile, name: str) -> int:
-    """Bytes of a member, which are as many in the file."""
+    """Size of a member in bytes, equal to its size in the archive."""
     try:
         info = archive.getinfo(name)
     except KeyError as error:
@@ -155,15 +155,15 @@ def _member_size(archive: zipfile.ZipFile, name: str) -> int:
 
 
 def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
-    """Return the first `most` bytes of a member; unless it is huge, compare its checksum."""
+    """Return the first `most` bytes of a member; check its checksum unless it is huge."""
     size = _member_size(archive, name)
     try:
         with archive.open(name) as file:
             contents = file.read(most)
             while size <= MAX_TENSOR_BYTES and file.read(_BLOCK_BYTES):
-                pass  # zipfile compares at the end
+                pass  # zipfile checks at the end
             return contents
-    except Exception as error:  # zipfile and what it reads have no common class
+    except Exception as error:  # zipfile's exceptions have no common base class
         raise _unreadable(archive, name, error) from error
 
 

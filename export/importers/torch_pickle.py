@@ -1,8 +1,8 @@
-"""The pickle of a PyTorch checkpoint as plain data, by a machine that can neither import nor call.
+"""Safe reader of PyTorch pickles as plain data, without imports and without calls.
 
-A pickle is a program for a small stack machine. The one here knows the instructions of protocols 2
-to 5 that build dicts, lists, sets, text and tensors; a name that the program asks for stays a name,
-and the few that plain data need are answered by functions of this file.
+A pickle is a program for a stack machine. This one supports the instructions of protocols 2 to 5
+that build dicts, lists, sets, text and tensors. Global names are never imported; functions of this
+file replace the few that plain data need.
 """
 
 import pickletools
@@ -14,10 +14,10 @@ from ipvae.errors import InputError
 from ipvae.network.io.hdf5_child import shown
 
 MAX_INSTRUCTIONS = 1 << 24
-"""Of a pickle; a statistic takes two, its step and its value. They bound the time."""
+"""Limit of a pickle's instructions, and so of time; a statistic takes two, for step and value."""
 
 MAX_OBJECTS = 1 << 22
-"""Strings, containers and calls in a pickle, and entries of its memo. They bound the memory."""
+"""Limit of strings, containers, calls and memo entries in a pickle, and so of memory."""
 
 BFLOAT16 = "bfloat16"
 STORAGES = {
@@ -34,7 +34,7 @@ STORAGES = {
     "torch ComplexFloatStorage": "<c8",
     "torch ComplexDoubleStorage": "<c16",
 }
-"""Kinds of storage by their global name, with NumPy's name for their numbers if it has one."""
+"""Storage types by their global name, with the NumPy type name if there is one."""
 
 SKIPPED = {
     "numpy dtype",
@@ -60,14 +60,14 @@ SKIPPED = {
         for name in ("bytearray", "complex", "slice", "range", "xrange")
     ),
 }
-"""Calls whose values a model does not need: they become None."""
+"""Calls whose values a model does not need; they return None."""
 
 FACTORIES = {
     f"{module} {name}"
     for module in ("builtins", "__builtin__")
     for name in ("list", "dict", "int", "float", "bool", "str", "tuple")
 }
-"""Names that only stand as arguments, of a defaultdict."""
+"""Names that occur only as arguments of a defaultdict."""
 
 DTYPES = {
     f"torch {name}"
@@ -76,15 +76,15 @@ DTYPES = {
         *("uint8", "int8", "int16", "int32", "int64", "strided"),
     )
 }
-"""Names that are values by themselves; they become None."""
+"""Names that are values themselves; they become None."""
 
 RECORDS = {"argparse Namespace", "types SimpleNamespace"}
-"""Objects that are nothing but named values, which a model does not need; they become None."""
+"""Objects with only named values, which a model does not need; they become None."""
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor as the pickle describes it; `Archive.array` fetches its numbers."""
+    """Description of a tensor in the pickle; `Archive.array` reads its values."""
 
     storage: str
     dtype: str
@@ -95,7 +95,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class _Global:
-    """A name that the pickle asks for; it stays a name."""
+    """Global name in the pickle, never imported."""
 
     name: str
 
@@ -107,27 +107,27 @@ class _Storage:
 
 
 class DamagedError(ValueError):
-    """The pickle breaks the rules of its own machine."""
+    """Invalid pickle program."""
 
 
 def unpickled(program: bytes) -> Any:
-    """Return what a pickle builds: dicts, lists, tuples, text, bytes, numbers, None and `Tensor`.
+    """Return the data of a pickle: dicts, lists, tuples, text, bytes, numbers, None and `Tensor`.
 
-    Sets become lists. Entries of a dict under a number (statistics by step, an optimizer's states)
-    are dropped: they may be millions.
+    Sets become lists. Dict entries with a numeric key (statistics by step, optimizer states) are
+    dropped, since there may be millions.
 
     Raises
     ------
     InputError
-        If it asks for anything but plain data and tensors, or for more than a checkpoint needs.
+        If it requests objects other than plain data and tensors, or more than a checkpoint needs.
     ValueError, LookupError, TypeError
-        If it is damaged.
+        If the pickle is damaged.
     """
     return _Machine().run(program)
 
 
 class _Machine:
-    """The stack machine of pickles, without the power to import or to call."""
+    """Stack machine for pickles that can neither import nor call."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -136,7 +136,7 @@ class _Machine:
         self.objects = 0
 
     def run(self, program: bytes) -> Any:
-        """Return what the program builds."""
+        """Run the program and return its result."""
         for count, (opcode, argument, _) in enumerate(pickletools.genops(program)):
             if opcode.name == "STOP":
                 return self.stack.pop()
@@ -223,7 +223,7 @@ class _Machine:
         self.stack.append(None)
 
     def build(self, _: None) -> None:
-        """Drop an object's state: ordered dicts, records and NumPy's types have one."""
+        """Drop an object's state: ordered dicts, records and NumPy types have one."""
         self.stack.pop()
         if self.stack[-1] is not None and type(self.stack[-1]) is not dict:
             raise DamagedError("a state for what has none")
@@ -256,7 +256,7 @@ def _default_dict(arguments: tuple) -> dict[Any, Any]:
     return {}
 
 
-# Containers are handed on, not copied: a small program may name a large one a million times.
+# Containers are shared, not copied: a small program may refer to a large one a million times.
 def _counter(arguments: tuple) -> dict[Any, Any]:
     match arguments:
         case ():
@@ -267,7 +267,7 @@ def _counter(arguments: tuple) -> dict[Any, Any]:
 
 
 def _items(arguments: tuple) -> list[Any] | tuple:
-    """Items of a set or a queue; a queue's second argument is its length."""
+    """Items of a set or a deque; the second argument of a deque is its maximum length."""
     match arguments:
         case () | ((), int() | None):
             return []
@@ -361,4 +361,4 @@ _STEPS: dict[str, Callable[[_Machine, Any], None]] = {
 _NUMBERS = {"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "NONE", "NEWTRUE", "NEWFALSE"}
 _MEMO = {"BINPUT", "LONG_BINPUT", "MEMOIZE", "BINGET", "LONG_BINGET", "FRAME"}
 _SMALL = _NUMBERS | _MEMO | {"APPEND", "APPENDS", "SETITEM", "SETITEMS", "EMPTY_TUPLE"}
-"""Instructions that make nothing, or numbers."""
+"""Instructions that create no objects, or only numbers."""

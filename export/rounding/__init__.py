@@ -1,1 +1,1 @@
-"""Real numbers to integers: scales, rounding with error compensation, bias correction."""
+"""Rounding of real values to integers: scales, error compensation, bias correction."""

@@ -1,14 +1,14 @@
-"""What rounding takes from a neuron's mean input, given back as a bias."""
+"""Bias correction for the mean error that rounding adds to a neuron's input."""
 
 import numpy as np
 
 LOG_STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
-"""Steps whose mean counts stand for an inference: it begins with a burst and then thins out for
-hundreds of steps; equal distances in the logarithm of time let a bias fit both ends."""
+"""Steps whose mean counts represent an inference. It begins with a burst and becomes sparser for
+hundreds of steps; logarithmic spacing lets a bias fit both phases."""
 
 
 def mean_correction(exact: np.ndarray, runs: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Return what to add to the drive, (K,), so that the mean received input is the exact one.
+    """Return the change of the drive, (K,), that restores the exact mean of the synaptic input.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The recurrent matrix as the chip will have it, in real units, for training to run on."""
+"""Fake quantization: the recurrent matrix of the chip in real units, for training."""
 
 import functools
 import math
@@ -13,27 +13,28 @@ from ipvae.network.description import FloatNetwork
 
 _OCTAVES_PER_NAT = 1.0 / math.log(2.0)
 _EXPONENTS = (-64, 64)
-"""Any: what the file allows is for export to check."""
+"""Arbitrary limits; the export checks the limits of the file."""
 
 FEW_BITS, FEW_BITS_COMPENSATED, SELF_STEPS = 4, 3, 2.0
-"""Up to so many bits, self-inhibition is raised by so many integer steps of the other weights.
+"""Bits up to which self-inhibition is raised, with and without compensation, and the raise in
+steps.
 
-Rounding leaves combinations of neurons that excite themselves, and counts can run away after
-hundreds of steps. Measured on models/mnist alone. Each weight at its nearest integer, 4 bits, 150
-images: they did with nothing; with 1, 2 and 4 steps R2 at step 1000 was .016, .013 and .014 below
-that of exact weights; at 5 bits and more they did not. Learned rounding can take the raise back.
-Compensated (`ipvae.export.rounding.optq`), 3 bits, 256 images: R2 at step 1000 was -.84, .87 and
-.90 with 0, 1 and 2 steps; at 4 bits and more it needs none.
+Rounding leaves combinations of neurons that excite themselves, and counts can diverge after
+hundreds of steps. All values are from models/mnist. With nearest rounding, 4 bits, 150 images,
+counts diverged without a raise; with 1, 2 and 4 steps, R2 at step 1000 was .016, .013 and .014
+below exact weights. At 5 bits and more, counts did not diverge. Learned rounding can undo the
+raise. With compensation (`ipvae.export.rounding.optq`), 3 bits, 256 images, R2 at step 1000 was
+-.84, .87 and .90 with 0, 1 and 2 steps; at 4 bits and more it needs no raise.
 """
 
 
 class Rounded(NamedTuple):
-    """A recurrent matrix as it will run.
+    """Rounded recurrent matrix.
 
     Attributes
     ----------
     matrix : (K, K) float64, nats per count
-    step : what an integer stands for, nats per count
+    step : value of one integer step, nats per count
     free : (K, K) bool, entries that are not clipped
     """
 
@@ -43,15 +44,15 @@ class Rounded(NamedTuple):
 
 
 def rounding_to(weight_bits: int) -> Callable[[np.ndarray, np.ndarray], Rounded] | None:
-    """Return the function that `ipvae.train.run.fit.fit` takes, None for 0 bits."""
+    """Return the rounding function for `ipvae.train.run.fit.fit`; None for 0 bits."""
     return functools.partial(fake_quantize, bits=weight_bits) if weight_bits else None
 
 
 def fake_quantize(recurrent: np.ndarray, change: np.ndarray, bits: int) -> Rounded:
-    """Round a recurrent matrix to integers, with a change that was learned, and back.
+    """Round a recurrent matrix plus a learned change to integers, and convert back to real values.
 
-    The integers are round(G / step + change) within +-(2**(bits - 1) - 1); the step is the one
-    that suits G alone (`ipvae.export.rounding.power_of_two_scale`), so no change moves it.
+    The integers are round(G / step + change) within +-(2**(bits - 1) - 1). The step depends on G
+    alone (`ipvae.export.rounding.power_of_two_scale`), not on the change.
 
     Parameters
     ----------
@@ -62,8 +63,8 @@ def fake_quantize(recurrent: np.ndarray, change: np.ndarray, bits: int) -> Round
     Returns
     -------
     Rounded
-        Its diagonal, which the neuron keeps, is not rounded, and for few bits raised by
-        `self_steps`.
+        Rounded matrix. The diagonal, self-inhibition in the neuron, is not rounded; for few bits it
+        is raised by `self_steps`.
     """
     own = np.diag(recurrent)
     off_diagonal = recurrent - np.diag(own)
@@ -79,15 +80,15 @@ def fake_quantize(recurrent: np.ndarray, change: np.ndarray, bits: int) -> Round
 
 
 def with_learned_rounding(network: FloatNetwork, change: np.ndarray, bits: int) -> FloatNetwork:
-    """Return a network whose recurrent matrix is on the grid that training chose.
+    """Return a network whose recurrent matrix is on the integer grid of training.
 
-    `ipvae.export.rounding.quantize` finds these integers again, and raises self-inhibition itself.
+    `ipvae.export.rounding.quantize` restores these integers, and raises self-inhibition itself.
 
     Parameters
     ----------
     network : FloatNetwork
     change : (K, K), learned, integer steps
-    bits : those it was trained for
+    bits : width of the weights in training
     """
     runs = fake_quantize(network.gram(), change.astype(np.float64), bits)
     raised = self_steps(bits) * runs.step * np.eye(len(runs.matrix))
@@ -95,5 +96,5 @@ def with_learned_rounding(network: FloatNetwork, change: np.ndarray, bits: int) 
 
 
 def self_steps(bits: int, *, compensated: bool = False) -> float:
-    """Return by how many steps of the other weights self-inhibition is raised."""
+    """Return the raise of self-inhibition, in steps of the other weights."""
     return SELF_STEPS if bits <= (FEW_BITS_COMPENSATED if compensated else FEW_BITS) else 0.0

@@ -1,4 +1,4 @@
-"""Rounding in which later weights make good what earlier ones lost, on what the layer hears."""
+"""Error-compensated rounding (OPTQ) on calibration activity."""
 
 from dataclasses import dataclass
 
@@ -7,33 +7,34 @@ import numpy as np
 from ipvae.export.rounding.power_of_two_scale import smallest_exponent
 
 DAMPING = 0.1
-"""Part of the mean variance that is added to each: what the calibration images never show must
-not be left to chance either. On models/mnist, 256 images at 4 bits and 1000 steps, R2 is .927,
-.931, .932, .932 and .932 with .01, .03, .1, .3 and 1."""
+"""Fraction of the mean variance added to each variance, as regularization for activity that the
+calibration images lack. On models/mnist, 256 images at 4 bits and 1000 steps, R2 is .927, .931,
+.932, .932 and .932 with .01, .03, .1, .3 and 1."""
 
 FINER = 1.75
-"""A finer step may cost so many times the least error. Its error is that of clipping, which weakens
-few weights; that of a coarser one is noise on all of them, with which counts run away. On
-models/mnist this chooses, at 2 to 8 bits, the best of the steps that were measured."""
+"""Maximum ratio of the error of a finer step to the least error. A finer step clips, which weakens
+few weights; a coarser step adds noise to all weights, which makes counts diverge. On models/mnist,
+at 2 to 8 bits, this selects the best of the measured steps."""
 
 SWEEPS = 4
-"""On models/mnist they take 25 % of the squared error of 6 bits away, 20 % of that of 4 bits."""
+"""Number of sweeps; on models/mnist they reduce the squared error by 25 % at 6 bits, 20 % at 4
+bits."""
 
 
 SENDERS = 64
-"""Senders that are rounded between two products of matrices; the result does not depend on it."""
+"""Presynaptic neurons rounded between two matrix products; the result does not depend on it."""
 
 
 WHOLE_FLOAT32 = 2**24
-"""Up to here float32 holds every whole number."""
+"""Largest range of integers that float32 represents exactly."""
 
 LEAST_ROWS = 256
-"""A product of fewer rows in float32 is no faster than one of all in float64."""
+"""Minimum rows for which a product in float32 is faster than one of all rows in float64."""
 
 
 @dataclass(frozen=True, eq=False)
 class CalibrationMoments:
-    """What is sent on calibration images.
+    """Mean and covariance of the counts on calibration images.
 
     Attributes
     ----------
@@ -46,7 +47,7 @@ class CalibrationMoments:
 
     @classmethod
     def of(cls, counts: np.ndarray) -> "CalibrationMoments":
-        """Return that of counts (n, J)."""
+        """Return the moments of counts (n, J)."""
         mean = counts.mean(axis=0, dtype=np.float64)
         return cls(mean, _moment(counts) / len(counts) - np.outer(mean, mean))
 
@@ -54,7 +55,7 @@ class CalibrationMoments:
 def _moment(counts: np.ndarray) -> np.ndarray:
     """Sum over rows of products of counts, (J, J) float64.
 
-    Whole numbers are multiplied in float32, so many rows at a time that every sum stays whole.
+    Integers are multiplied in float32, in blocks of rows small enough for exact sums.
     """
     largest = max(1.0, float(np.abs(counts).max(initial=0)))
     rows = int(WHOLE_FLOAT32 / largest**2)
@@ -77,29 +78,29 @@ def compensated(
     *,
     own: bool = False,
 ) -> tuple[np.ndarray, int]:
-    """Round weights so that what they bring, not each of them, is near to the exact.
+    """Round weights to minimize the error of the synaptic input, not of each weight.
 
-    Senders are taken one after the other, the most active first; what rounding one changes in the
-    input is taken back, as far as they go with it, by those that follow. Then each weight in turn
-    moves to the integer that is best beside all others, SWEEPS times.
+    Presynaptic neurons are processed in order, most active first. The following ones compensate the
+    input error of each, as far as their activity is correlated. Then each weight in turn moves to
+    the best integer given all others, SWEEPS times.
 
     Parameters
     ----------
     values : (K, J) float64
-        Weights, receiver first.
+        Weights, postsynaptic neuron first.
     covariance : (J, J) float64
-        Of what the senders send.
+        Covariance of the presynaptic counts.
     bits : int in 2..8
-    exponents : least and largest that the file allows
+    exponents : smallest and largest exponent that the file allows
     where : name of the values, for the message
     own : bool
-        The diagonal, a neuron's effect on itself, is kept elsewhere: it is not rounded, takes its
+        The diagonal, a neuron's effect on itself, is stored elsewhere: it is not rounded, takes
         part in the compensation and stays at 0 or above.
 
     Returns
     -------
     runs : (K, J) float64
-        Weights as they run: integers within +-(2**(bits - 1) - 1) times 2**exponent.
+        Weights after rounding: integers within +-(2**(bits - 1) - 1) times 2**exponent.
     exponent : int
 
     Raises
@@ -112,7 +113,7 @@ def compensated(
     OPTQ (GPTQ): arXiv 2210.17323, section 3. Greedy updates after it: QuIP, arXiv 2307.13304.
     """
     if not covariance.any():
-        covariance = np.eye(len(covariance))  # nothing was ever sent: all are alike
+        covariance = np.eye(len(covariance))  # without any activity, all inputs count equally
     limit = 2 ** (bits - 1) - 1
     apart = values - np.diag(np.diag(values)) if own else values
     widest = smallest_exponent(apart, limit, exponents, where)
@@ -138,14 +139,14 @@ def compensated(
 
 @dataclass(frozen=True, eq=False)
 class _Grid:
-    """Where weights may lie: integers within +-limit times the step.
+    """Allowed weights: integers within +-limit times the step.
 
     Attributes
     ----------
     step : float
     limit : int
     own : (J,) int, optional
-        Of each sender, the receiver that is the same neuron.
+        For each presynaptic neuron, the index of the same postsynaptic neuron.
     """
 
     step: float
@@ -153,7 +154,7 @@ class _Grid:
     own: np.ndarray | None
 
     def nearest(self, wanted: np.ndarray, sender: int) -> np.ndarray:
-        """Weights (K,) of a sender that are nearest to those wanted."""
+        """Allowed weights (K,) of a presynaptic neuron nearest to the wanted ones."""
         found = np.rint(wanted / self.step)
         np.clip(found, -self.limit, self.limit, out=found)
         found *= self.step
@@ -163,17 +164,17 @@ class _Grid:
 
 
 def _by_receiver(weights: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Weights (K, J), receiver first, of (J, K) whose senders are in `order`."""
+    """Transpose weights (J, K), presynaptic neurons in `order`, to (K, J) in index order."""
     found = np.empty_like(weights)
     found[order] = weights
     return found.T
 
 
 def _rounded(weights: np.ndarray, factor: np.ndarray, grid: _Grid) -> np.ndarray:
-    """Round senders (J, K) one after the other.
+    """Round presynaptic neurons (J, K) one after the other.
 
-    What earlier blocks of senders lost is taken back in one product, what others of the same block
-    did, sender by sender.
+    One matrix product compensates the errors of earlier blocks; within a block, compensation is
+    neuron by neuron.
     """
     rounded, lost = np.empty_like(weights), np.empty_like(weights)
     for first in range(0, len(weights), SENDERS):
@@ -187,7 +188,7 @@ def _rounded(weights: np.ndarray, factor: np.ndarray, grid: _Grid) -> np.ndarray
 
 
 def _settled(rounded: np.ndarray, exact: np.ndarray, damped: np.ndarray, grid: _Grid) -> np.ndarray:
-    """Move weights (J, K) one by one to where the error is least."""
+    """Move weights (J, K) one by one to the integer of least error."""
     rounded = rounded.copy()
     change = rounded - exact
     for _ in range(SWEEPS):

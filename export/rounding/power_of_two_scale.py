@@ -1,4 +1,4 @@
-"""Real numbers to integers: power-of-two scales, and how many values to clip for a finer step."""
+"""Power-of-two scales from real values to integers, with a compromise of clipping and step size."""
 
 import math
 
@@ -7,11 +7,11 @@ import numpy as np
 from ipvae.errors import QuantizationError
 
 ROUNDING_WEIGHT = 5.0
-"""What a squared error by rounding counts against one by clipping.
+"""Weight of a squared rounding error relative to a squared clipping error.
 
-Rounding adds noise to every weight, among them combinations that hardly inhibit themselves;
-counts there run away. Clipping touches few weights, and those only weaken. Chosen on models/mnist
-alone: with 1, counts of 6 and 5 bits are worse or run away.
+Rounding adds noise to every weight, including combinations with little self-inhibition, whose
+counts then diverge. Clipping affects few weights and only weakens them. The value was selected on
+models/mnist alone: with 1, counts at 6 and 5 bits are worse or diverge.
 """
 
 
@@ -20,13 +20,13 @@ def recurrent_grid(
 ) -> tuple[np.ndarray, int]:
     """Round to `bits`-bit integers, half to even, at the scale with the least weighted error.
 
-    From the smallest scale that clips nothing downwards, as long as the error falls.
+    The search goes down from the smallest scale without clipping while the error falls.
 
     Parameters
     ----------
-    values : float64, any shape; without the diagonal, which is kept elsewhere
+    values : float64, any shape; without the diagonal, which is stored elsewhere
     bits : 2 to 8
-    exponents : least and largest that the file allows
+    exponents : smallest and largest exponent that the file allows
     where : name of the values, for the message
 
     Returns
@@ -51,7 +51,7 @@ def recurrent_grid(
 
 
 def require_finite(values: np.ndarray, where: str) -> None:
-    """Raise QuantizationError if values hold NaN or infinity, which pass every comparison."""
+    """Raise QuantizationError for NaN or infinity, for which comparisons detect no error."""
     wrong = int(np.size(values) - np.isfinite(values).sum())
     if wrong:
         raise QuantizationError(
@@ -63,12 +63,12 @@ def require_finite(values: np.ndarray, where: str) -> None:
 def smallest_exponent(
     values: np.ndarray, limit: int, exponents: tuple[int, int], where: str
 ) -> int:
-    """Return the exponent of the smallest scale that clips nothing.
+    """Return the exponent of the smallest scale without clipping.
 
     Raises
     ------
     QuantizationError
-        If it is larger than allowed.
+        If it exceeds the largest allowed exponent.
     """
     require_finite(values, where)
     low, high = exponents
@@ -87,7 +87,7 @@ def to_grid(
 ) -> tuple[np.ndarray, int]:
     """Round to `bits`-bit integers at the power-of-two scale with the least squared error.
 
-    Candidates are the smallest scale that clips nothing and the two below it.
+    Candidates are the smallest scale without clipping and the two below it.
 
     Returns
     -------

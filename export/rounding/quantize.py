@@ -1,8 +1,8 @@
-"""Float network to integer layer, on the grid that runs.
+"""Conversion of a float network to an integer layer on the grid of the hardware.
 
-Every rounding is half to even. Weights may be clipped where a finer scale is worth it,
-and are counted (`ipvae.export.calibration.losses`); nothing else is clipped but the log-rate at
-reset.
+Rounding is half to even. Weights may be clipped for a finer scale, and
+`ipvae.export.calibration.losses` counts the clipped ones. The log-rate at reset is the only other
+clipped value.
 """
 
 import math
@@ -25,16 +25,16 @@ from ipvae.network.rules.payload import with_safe_payload
 from ipvae.network.rules.poisson import LOG_RATE_MAX
 
 LOG_RATE_LOW, LOG_RATE_HIGH = -8.0, 10.0
-"""Limits of an update and of the log-rate in nats: the soft clamp of arXiv 2410.19315's code
-(main/layers.py), made hard."""
+"""Limits of an update and of the log-rate in nats: the soft clamp in the code of arXiv 2410.19315
+(main/layers.py), as a hard one."""
 
 CLAMP_PULL = math.exp(-LOG_RATE_HIGH)
-"""What the soft clamp C - softplus(C - v) takes away far below C = 10 is exp(v - C) nats: of an
-update near 0 this constant, and of a log-rate u this constant times the rate exp(u), which the
-neuron's own count stands for."""
+"""Effect of the soft clamp C - softplus(C - v) far below C = 10: it subtracts exp(v - C) nats. Near
+0 this is a constant of the update. For a log-rate u it is this constant times the rate exp(u),
+which the neuron's own count estimates."""
 
 WIDEST_PAYLOAD = 9
-"""Bits of a count. At the highest rate, 256, one above 511 has a probability of 4e-45."""
+"""Maximum bits of a count. At the highest rate, 256, P(count > 511) is 4e-45."""
 
 WEIGHT_BITS = range(2, 9)
 
@@ -42,7 +42,7 @@ DRIVE_BITS = 16
 REC = "weight_rec"
 
 FINEST = 16
-"""Fraction bits of the log-rate, unless values ask for fewer."""
+"""Maximum fraction bits of the log-rate; large values need fewer."""
 
 
 def per_nat(frac_bits: int) -> float:
@@ -52,7 +52,7 @@ def per_nat(frac_bits: int) -> float:
 
 @dataclass(frozen=True)
 class Images:
-    """Images that travel with the network: (n, M) int16 pixels, (n,) int16 labels."""
+    """Images for the network file: (n, M) int16 pixels, (n,) int16 labels."""
 
     pixels: np.ndarray
     labels: np.ndarray
@@ -67,16 +67,16 @@ def quantize(
     frac_bits: int | None = None,
     activity: CalibrationMoments | None = None,
 ) -> IntNetwork:
-    """Turn a float network into integers: one recurrent layer.
+    """Build an integer network with one recurrent layer from a float network.
 
     The self-inhibition (diagonal of G) stays in the neuron at the log-rate's precision; for few
-    bits it is raised. Recurrent weights are rounded by `ipvae.export.rounding.optq`, and what that
-    adds to the input on average goes into the bias (`ipvae.export.rounding.bias_correction`);
-    without `activity` each is rounded by itself (`ipvae.export.rounding.power_of_two_scale`). The
-    feed-forward weights, which only the host uses, always have 16 bits: their range is wide, since
-    pixels differ in precision. Counts get the widest payload, up to nine bits, for which overflow
-    is impossible. The soft clamp becomes a hard one; what it takes away far from its limit goes
-    into bias and self-inhibition (`CLAMP_PULL`).
+    bits it is raised. `ipvae.export.rounding.optq` rounds recurrent weights, and
+    `ipvae.export.rounding.bias_correction` corrects the mean error of the input. Without
+    `activity`, each weight is rounded independently (`ipvae.export.rounding.power_of_two_scale`).
+    The feed-forward weights, used only on the host, always have 16 bits, because pixel precisions
+    differ widely. Counts get the largest payload, up to nine bits, for which overflow is
+    impossible. The soft clamp becomes a hard one; bias and self-inhibition include its effect far
+    from its limit (`CLAMP_PULL`).
 
     Parameters
     ----------
@@ -86,22 +86,22 @@ def quantize(
         Stored in the file.
     weight_bits : int in 2..8
     provenance : dict, optional
-        JSON data, stored as it is.
+        JSON data, stored unchanged.
     frac_bits : int in 12..16, optional
-        Fraction bits of the log-rate; the most that the numbers allow if not given.
+        Fraction bits of the log-rate; the maximum that the values allow if not given.
     activity : CalibrationMoments, optional
-        Counts of the float network on calibration images; not given for a model that was trained
-        for these bits, which knows how each weight is rounded.
+        Counts of the float network on calibration images; None for a model trained for these bits,
+        whose rounding was learned.
 
     Returns
     -------
     IntNetwork
-        Proved free of overflow.
+        Network proved free of overflow.
 
     Raises
     ------
     QuantizationError
-        If the numbers fit no grid, or no payload is provably safe.
+        If the values fit no grid, or no payload is provably safe.
     """
     require_weight_bits(weight_bits)
     if frac_bits is None:
@@ -152,12 +152,12 @@ def quantize(
 
 
 def finest(make: Callable[[int], IntNetwork]) -> IntNetwork:
-    """Make a network with the most fraction bits, 16 to 12, with which its numbers fit the grid.
+    """Build a network with the most fraction bits, 16 to 12, for which its values fit the grid.
 
     Raises
     ------
     QuantizationError
-        If they fit with none.
+        If no number of bits fits.
     """
     for bits in range(FINEST, FRAC_BITS, -1):
         try:
@@ -168,20 +168,20 @@ def finest(make: Callable[[int], IntNetwork]) -> IntNetwork:
 
 
 def require_weight_bits(weight_bits: int) -> None:
-    """Raise QuantizationError unless weights of so many bits can be had."""
+    """Raise QuantizationError for an unsupported number of weight bits."""
     if weight_bits not in WEIGHT_BITS:
         raise QuantizationError(f"weight_bits: found {weight_bits}, allowed 2 to 8")
 
 
 def log_rates(u0: np.ndarray, frac_bits: int, high: float = LOG_RATE_HIGH) -> dict[str, Any]:
-    """Arguments of a Poisson layer that say where its log-rates start and end.
+    """Arguments of a Poisson layer for its initial log-rates and their limits.
 
     Parameters
     ----------
     u0 : (K,) nats
     frac_bits : int
     high : nats
-        Upper limit; the sampler's own if that is lower.
+        Upper limit; the sampler's limit if that is lower.
     """
     low = to_octaves(LOG_RATE_LOW, frac_bits)
     most = min(to_octaves(high, frac_bits), LOG_RATE_MAX << (frac_bits - FRAC_BITS))

@@ -1,1 +1,1 @@
-"""Float inference: steps, draws and compiled kernels, without torch."""
+"""Float inference without torch: steps, draws and compiled kernels."""

@@ -1,4 +1,4 @@
-"""How functions of this room are compiled: numba, without the interpreter lock, kept on disk."""
+"""Compilation of this package's kernels: numba, without the GIL, cached on disk."""
 
 import hashlib
 from collections.abc import Callable
@@ -10,15 +10,15 @@ from numba import njit
 from ipvae.compiled import compiled
 
 COMPILED = ("kernels", "relaxed_kernels")
-"""Files whose functions are compiled; they call only one another's."""
+"""Modules whose functions are compiled; they call only functions of each other."""
 
 _OPTIONS: Any = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 FUSED = frozenset({"contract"})
-"""A product and the sum it goes into may be one instruction."""
+"""Allow fused multiply-add instructions."""
 
 
 def digest(folder: Path) -> str:
-    """Digest of all that is compiled: numba looks at one file before it takes its cache."""
+    """Digest of all compiled sources; numba's own cache check covers only one file."""
     files = [folder / f"{name}.py" for name in COMPILED]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
@@ -27,7 +27,7 @@ _DIGEST = digest(Path(__file__).parent)
 
 
 def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Compile a function that Python calls, cached where there is a folder for it."""
+    """Compile a function that Python calls, with a cache if there is a folder for it."""
 
     def named(function: Callable[..., Any]) -> Any:
         function.__qualname__ = f"{function.__name__}_{_DIGEST}"
@@ -37,6 +37,6 @@ def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 def inner(fastmath: frozenset[str] = FUSED) -> Callable[[Callable[..., Any]], Any]:
-    """Compile a function that compiled ones call: it has no way in from Python."""
+    """Compile a function that only compiled functions call; Python cannot call it."""
     options = _OPTIONS | {"fastmath": set(fastmath), "no_cpython_wrapper": True}
     return njit(**options)

@@ -1,10 +1,10 @@
-"""Random draws on the CPU, no torch. Each element has its own random numbers.
+"""Random draws on the CPU without torch; each element has its own random numbers.
 
-A Poisson process of rate r on [0, W] has N ~ Poisson(r W) arrivals, and these lie there
-independently and uniformly. So one number tells most elements that they have no arrival at all;
-the others count theirs by inversion and place them. Law of counts and derivatives: that of
-cumulated waiting times, which need a logarithm each and all arrivals in order. What `eat` leaves
-out after W = 1 + 8 tau lowers its mean by tau log(1 + e^-8) = 3.4e-4 tau of the rate.
+A Poisson process of rate r on [0, W] has N ~ Poisson(r W) arrivals at independent uniform times.
+For most elements, one random number shows that there is no arrival; for the others, inversion gives
+the number of arrivals, which are then placed. Counts and derivatives have the same distribution as
+with cumulative waiting times, which need a logarithm each and all arrivals in order. `eat` omits
+arrivals after W = 1 + 8 tau, which lowers its mean by tau log(1 + e^-8) = 3.4e-4 tau of the rate.
 """
 
 import math
@@ -19,7 +19,7 @@ _TAIL = 8.0  # sigmoid: arrivals later than 1 + 8 tau add less than sigmoid(-8) 
 
 
 def stream_key(*words: int) -> int:
-    """Hash integers (seed, iteration, step, ...) to one 64-bit key of a stream of draws."""
+    """Hash integers (seed, iteration, step, ...) to a 64-bit key of a stream of draws."""
     key = 0x243F6A8885A308D3
     for word in words:
         key = _mix((key ^ (word & _MASK)) + 0x9E3779B97F4A7C15 & _MASK)
@@ -27,7 +27,7 @@ def stream_key(*words: int) -> int:
 
 
 def stop_time(temperature: float, relaxation: str = "eat") -> float:
-    """Return the time W after which arrivals are left out: 1 + 8 tau, cubic 1 + tau."""
+    """Return the time W after which arrivals are omitted: 1 + 8 tau, cubic 1 + tau."""
     return 1.0 + (_TAIL if relaxation == "eat" else 1.0) * temperature
 
 
@@ -35,7 +35,7 @@ def normal_moments(temperature: float, relaxation: str = "eat") -> tuple[float, 
     """Return mean and variance of a relaxed count, both divided by the rate.
 
     Campbell's theorem: the integrals of h((1 - t) / tau) and of its square over t > 0, h the
-    sigmoid or the smoothstep 3 w^2 - 2 w^3, w = (v + 1) / 2 cut to [0, 1].
+    sigmoid or the smoothstep 3 w^2 - 2 w^3, w = (v + 1) / 2 clipped to [0, 1].
     """
     if temperature == 0:
         return 1.0, 1.0
@@ -43,14 +43,14 @@ def normal_moments(temperature: float, relaxation: str = "eat") -> tuple[float, 
         x = 1.0 / temperature
         mean = temperature * (x + math.log1p(math.exp(-x)))
         return mean, mean - temperature / (1.0 + math.exp(-x))
-    full = max(0.0, 1.0 - temperature)  # arrivals so early that they count 1
+    full = max(0.0, 1.0 - temperature)  # arrivals before this time count 1
     w = min(1.0, 0.5 + 0.5 / temperature)
     mean = full + 2.0 * temperature * (w**3 - w**4 / 2.0)
     return mean, full + 2.0 * temperature * (1.8 * w**5 - 2.0 * w**6 + 4.0 / 7.0 * w**7)
 
 
 def draw_constants(temperature: float, relaxation: str) -> tuple:
-    """Return what `fill_row` wants to know of a relaxation: tau, W, cubic, mean, variance."""
+    """Return the constants of a relaxation for `fill_row`: tau, W, cubic, mean, variance."""
     mean, variance = normal_moments(temperature, relaxation)
     return (
         np.float32(temperature),
@@ -71,14 +71,14 @@ def fill_draws(
     slope: np.ndarray,
     relaxation: str = "eat",
 ) -> None:
-    """Write relaxed counts into `z` and their derivative by the log-rate into `slope`.
+    """Write relaxed counts into `z` and their derivative with respect to log-rate into `slope`.
 
-    Runs on the calling thread without the interpreter lock.
+    The function runs in the calling thread without the GIL.
 
     Parameters
     ----------
     rate : (n,) float32, expected counts
-    temperature : tau >= 0; 0 gives exact whole counts and slope 0
+    temperature : tau >= 0; 0 gives exact integer counts and slope 0
     key : 64-bit stream; element i uses the numbers (key, first + i)
     first : index of the first element
     z, slope : (n,) float32, written
@@ -98,7 +98,7 @@ def fractions(key: int, first: int, n_elements: int, n: int) -> np.ndarray:
 
 
 def poisson(log_rate: np.ndarray, key: int, *, first: int = 0) -> np.ndarray:
-    """Draw whole Poisson counts; element i depends on (key, first + i) alone.
+    """Draw integer Poisson counts; element i depends only on (key, first + i).
 
     Parameters
     ----------
@@ -119,13 +119,13 @@ def poisson(log_rate: np.ndarray, key: int, *, first: int = 0) -> np.ndarray:
 
 
 def normal(shape: tuple[int, ...], key: int, *, first: int = 0) -> np.ndarray:
-    """Draw standard normal numbers, float32; element i depends on (key, first + i) alone.
+    """Draw standard normal numbers, float32; element i depends only on (key, first + i).
 
-    By Box and Muller's transform of 24-bit numbers, so that none is beyond 5.8 deviations.
+    The Box-Muller transform of 24-bit numbers limits them to 5.8 deviations.
 
     Parameters
     ----------
-    shape : of the result
+    shape : shape of the result
     key : 64-bit stream, see `stream_key`
     first : index of the first element within the stream
     """
@@ -135,7 +135,7 @@ def normal(shape: tuple[int, ...], key: int, *, first: int = 0) -> np.ndarray:
 
 
 def _mix(word: int) -> int:
-    """Finalise a word as splitmix64 does."""
+    """Apply the finalizer of splitmix64."""
     word = (word ^ (word >> 30)) * 0xBF58476D1CE4E5B9 & _MASK
     word = (word ^ (word >> 27)) * 0x94D049BB133111EB & _MASK
     return word ^ (word >> 31)

@@ -1,4 +1,4 @@
-"""Float inference with exact draws, in NumPy and compiled passes."""
+"""Float inference with exact draws, in NumPy and compiled kernels."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,20 +13,20 @@ from ipvae.float_models.inference.draws import stream_key
 from ipvae.float_models.zoo import MODEL_SPECS, PRIORS, ModelSpec
 
 Watch = Callable[[int, np.ndarray], None]
-"""Gets each step's number and the codes (n, K) of some images, from any thread."""
+"""Callback with the number of a step and the codes (n, K) of some images, from any thread."""
 
 Visit = Callable[[int, int, np.ndarray, step.Belief], None]
-"""Gets a step's number, the number of its first image, codes (n, K) and belief of some images, from
-any thread."""
+"""Callback with the number of a step, the number of its first image, and codes (n, K) and posterior
+of some images, from any thread."""
 
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """A batch after some number of updates.
+    """Batch of images after some number of updates.
 
     Attributes
     ----------
-    counts : (N, K) float32, what the decoder reads, drawn from the belief; Poisson: whole numbers
+    counts : (N, K) float32, input of the decoder, drawn from the posterior; integers for Poisson
     belief : one or two (N, K) float32, see `ipvae.float_models.inference.steps.Belief`
     """
 
@@ -41,7 +41,7 @@ class State:
 
 
 def available_cpus() -> int:
-    """Return how many CPUs this process may use."""
+    """Return the number of CPUs that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -59,33 +59,33 @@ def infer(
     image_shape: tuple[int, int] | None = None,
     watch: Watch | None = None,
 ) -> dict[int, State]:
-    """Run the float model and keep its state after the given numbers of updates.
+    """Run the float model and return its state after the given numbers of updates.
 
-    Image n's state depends on the parameters, the image and (seed, n), bit for bit: not on
-    `batch_size` or `threads`. `ipvae.train.infer.infer` does the same in PyTorch, with other
-    orders of summation.
+    The state of image n depends only on the parameters, the image and (seed, n), bit for bit, and
+    not on `batch_size` or `threads`. `ipvae.train.infer.infer` is the PyTorch version, with another
+    order of summation.
 
     Parameters
     ----------
-    params : of a checkpoint, see `ipvae.float_models.zoo.ModelSpec.tensors`
+    params : parameters of a checkpoint, see `ipvae.float_models.zoo.ModelSpec.tensors`
     images : (N, M) float32, real values
-    steps : numbers of updates, 0 or more each; at most 1 of an amortized model
-    seed : of the draws
-    batch_size : images at a time
-    threads : batches at once, None for all CPUs
+    steps : numbers of updates, 0 or more each; at most 1 for an amortized model
+    seed : seed of the draws
+    batch_size : images per batch
+    threads : concurrent batches, None for all CPUs
     model : key of `ipvae.float_models.zoo.MODEL_SPECS`
-    image_shape : (height, width), needed by convolutional encoders
-    watch : called at every step from 0 to the last, kept or not, of each batch
+    image_shape : (height, width), required by convolutional encoders
+    watch : called at every step from 0 to the last for each batch, stored or not
 
     Returns
     -------
-    state after each of `steps`, in rising order
+    state after each of `steps`, in ascending order
 
     Raises
     ------
     DataError
-        If the images do not have the model's M pixels, or a step is negative or beyond 1 where
-        the model infers in one pass.
+        If the images do not have the model's M pixels, a step is negative, or a step is above 1 for
+        a model of single-pass inference.
     """
     wanted = checked_steps(params, images, steps, model, image_shape)
     states = empty_states(params, len(images), wanted, model)
@@ -116,9 +116,9 @@ def visit_steps(
     batch_size: int = 250,
     threads: int | None = None,
 ) -> None:
-    """Run the float model to step `last` and show every step of each batch, kept nowhere.
+    """Run the float model to step `last` and pass every step of each batch to a callback.
 
-    Arguments, and the bits of what is shown, are those of `infer`.
+    No step is stored. Arguments and exact results are the same as for `infer`.
     """
     with _quiet():
         prepared = _Prepared.of(model, params, image_shape or (1, images.shape[1]))
@@ -140,14 +140,14 @@ def visit_steps(
 
 
 def _quiet() -> np.errstate:
-    """Let a model that diverges end in infinity or NaN, without NumPy's warnings."""
+    """Suppress NumPy's warnings for a model that diverges to infinity or NaN."""
     return np.errstate(over="ignore", invalid="ignore")
 
 
 def draw_again(model: str, state: State, t: int, seed: int) -> np.ndarray:
-    """Return codes (N, K) that `infer` would find at step t with this seed, the belief the same.
+    """Return the codes (N, K) of `infer` at step t with this seed, for the same posterior.
 
-    An amortized model's belief does not depend on draws; this spares its encoder.
+    The posterior of an amortized model does not depend on draws, so the encoder need not run again.
     """
     latent = MODEL_SPECS[model].latent
     return step.code(latent, step.draw(latent, state.belief, key=stream_key(seed, t)))
@@ -167,7 +167,7 @@ def checked_steps(
     model: str,
     image_shape: tuple[int, int] | None,
 ) -> list[int]:
-    """Return the steps without repetitions, in rising order; see `infer` for what is refused."""
+    """Return the steps in ascending order without repetitions; see `infer` for the errors."""
     wanted = sorted(set(steps))
     n_pixels = len(params["phi"])
     if images.ndim != 2 or images.shape[1] != n_pixels:
@@ -195,7 +195,7 @@ def checked_steps(
 def empty_states(
     params: Mapping[str, np.ndarray], n_images: int, steps: list[int], model: str
 ) -> dict[int, State]:
-    """Return a state of any content for each step."""
+    """Return an uninitialized state for each step."""
     shape, n_parts = (n_images, params["phi"].shape[1]), len(PRIORS[MODEL_SPECS[model].latent])
 
     def empty() -> np.ndarray:
@@ -205,17 +205,17 @@ def empty_states(
 
 
 Found = Iterator[tuple[int, np.ndarray, step.Belief]]
-"""Number of each step, its codes (B, K) and its belief."""
+"""Number of each step, its codes (B, K) and its posterior."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Prepared:
-    """A model with what its images share.
+    """Model with the constants that its images share.
 
     Attributes
     ----------
-    member, params, image_shape : of the model
-    weighted : (M, K) float32, D Phi; Poisson: times the step size a. Empty where amortized
+    member, params, image_shape : specification, parameters and image shape of the model
+    weighted : (M, K) float32, D Phi; for Poisson times the step size a. Empty if amortized
     gram : Phi^T times `weighted`, (K, K) float32
     """
 
@@ -229,7 +229,7 @@ class _Prepared:
     def of(
         cls, model: str, params: Mapping[str, np.ndarray], image_shape: tuple[int, int]
     ) -> "_Prepared":
-        """Prepare a model."""
+        """Prepare the constants of a model."""
         member = MODEL_SPECS[model]
         if member.inference == "amortized":
             nothing = np.empty((0, 0), dtype=np.float32)
@@ -241,7 +241,7 @@ class _Prepared:
         return cls(member, params, image_shape, weighted, gram)
 
     def trajectory(self, x: np.ndarray, last: int, seed: int, start: int) -> Found:
-        """Infer images (B, M), the first of which has the number `start`, step by step."""
+        """Infer images (B, M), numbered from `start`, step by step."""
         if self.member.inference == "amortized":
             return self._one_pass(x, last, seed, start)
         if self.member.latent == "poisson":
@@ -249,7 +249,7 @@ class _Prepared:
         return self._gaussian(x, last, seed, start)
 
     def _first(self, x: np.ndarray) -> step.Belief:
-        """Belief at step 0 of an iterative model."""
+        """Posterior at step 0 of an iterative model."""
         if self.member.inference == "hybrid":
             return step.encode(self.member, self.params, x, self.image_shape)
         return step.prior(self.member, self.params, len(x))

@@ -1,8 +1,8 @@
 """Compiled functions of inference: products of counts, updates of log-rates, exact draws.
 
 Equations: `ipvae.float_models.inference.steps`; draws: `ipvae.float_models.inference.draws`.
-Exponentials and logarithms are a few multiplications in line, which the compiler vectorises; the C
-library's are called once for each element. A row is an image's K neurons.
+Exponentials and logarithms are inline polynomials, which the compiler vectorises; C library
+functions would run once per element. A row is an image's K neurons.
 """
 
 import math
@@ -16,23 +16,23 @@ from numba.extending import intrinsic
 from ipvae.float_models.inference.compiling import inner, kernel
 
 COLUMNS = 64
-"""Receivers of a block of weights: four vectors of 16."""
+"""Postsynaptic neurons in a block of weights: four vectors of 16."""
 _LANES = 16
 
 _F = np.float32
 _LOG2_E = _F(1.4426950408889634)
 _LN2_HIGH, _LN2_LOW = _F(0.693359375), _F(-2.12194440e-4)
-_ROUND = _F(1.5 * 2**23)  # added and taken away, it leaves the nearest integer
+_ROUND = _F(1.5 * 2**23)  # adding and subtracting it rounds to the nearest integer
 _LEAST, _LARGEST = _F(-87.0), _F(88.0)
 _LOG2_E64 = 1.4426950408889634
 _LN2_HIGH64, _LN2_LOW64 = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _ROUND64 = 1.5 * 2.0**52
 _TAYLOR = tuple(1.0 / math.factorial(n) for n in range(13, 2, -1))
-# Exact draws count arrivals; beyond the soft clamp's e^10 they are normal, rounded.
+# Exact draws count arrivals; above the soft clamp's e^10 they are rounded normal numbers.
 _MAX_COUNTED_RATE = _F(32768.0)
-PIECE = 16.0  # largest mean that is drawn by one inversion
-LAST = 127  # P(more than that) is below 1e-60 for the largest piece
-_AT_ONCE = 4  # counts that are compared before those that are done leave
+PIECE = 16.0  # largest mean of one inversion
+LAST = 127  # P(count > LAST) is below 1e-60 for the largest piece
+_AT_ONCE = 4  # counts compared before finished ones are removed
 RECIPROCALS = 1.0 / np.maximum(np.arange(LAST + _AT_ONCE + 1), 1)
 ELEMENT = np.uint64(0xD1342543DE82EF95)
 NEXT = np.uint64(0x9E3779B97F4A7C15)
@@ -41,11 +41,11 @@ _M2 = np.uint64(0x94D049BB133111EB)
 _S11, _S27, _S30, _S31, _S40 = (np.uint64(n) for n in (11, 27, 30, 31, 40))
 _UNIT24, _UNIT53 = _F(2.0**-24), 2.0**-53
 ZERO, HALF, ONE = (_F(v) for v in (0.0, 0.5, 1.0))
-FLOOR = _F(-8.0)  # of log-rates
+FLOOR = _F(-8.0)  # lower limit of log-rates
 
 
 def _bits_of(integer: types.Type, real: types.Type, kind: ir.Type) -> Any:
-    """Make a function that reads the bits of an integer as a floating-point number."""
+    """Return a function that reinterprets the bits of an integer as a floating-point number."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ARG001
         return builder.bitcast(args[0], kind)
@@ -62,7 +62,7 @@ _double_of_bits = _bits_of(types.int64, types.float64, ir.DoubleType())
 
 @inner()
 def exp32(x):
-    """Return exp(x) of a float32, x cut to [-87, 88]; relative error below 1e-7.
+    """Return exp(x) of a float32, x clipped to [-87, 88]; relative error below 1e-7.
 
     exp(x) = 2^n exp(f), |f| <= ln(2) / 2; polynomial of Cephes' expf (Moshier, public domain).
     """
@@ -101,7 +101,7 @@ def log1p32(t):
 def exp64(x):
     """Return exp(x) of a float64 in [-700, 0]; relative error below 4e-16.
 
-    As `exp32`, by Taylor's series to f^13.
+    See `exp32`, with Taylor's series to f^13.
     """
     n = (x * _LOG2_E64 + _ROUND64) - _ROUND64
     f = (x - n * _LN2_HIGH64) - n * _LN2_LOW64
@@ -131,13 +131,13 @@ def word(state):
 
 @inner()
 def fraction(state):
-    """Return a float32 in [0, 1) of 24 bits."""
+    """Return a float32 in [0, 1) with 24 random bits."""
     return np.float32(np.int64(word(state) >> _S40)) * _UNIT24
 
 
 @inner()
 def fraction53(state):
-    """Return a float64 in [0, 1) of 53 bits."""
+    """Return a float64 in [0, 1) with 53 random bits."""
     return np.float64(np.int64(word(state) >> _S11)) * _UNIT53
 
 
@@ -150,10 +150,10 @@ def clamped(v, limit) -> Any:
 
 
 def _add_rows(typingctx: Any, n: Any, places: Any, values: Any, weights: Any, out: Any) -> Any:  # noqa: ARG001
-    """Write what `n` senders bring to a block of receivers into `out` (64,) float32.
+    """Write the input of a block of neurons from `n` presynaptic neurons into `out` (64,) float32.
 
-    Their values times their weights (64,), which begin at `places` (int32) of `weights`, summed as
-    (0 + ((z0 w0 + z1 w1) + (z2 w2 + z3 w3))) + ..., the last up to three one by one.
+    It is the sum of values times weights (64,), which start at `places` (int32) in `weights`. The
+    order is (0 + ((z0 w0 + z1 w1) + (z2 w2 + z3 w3))) + ..., the last up to three one by one.
     """
     return types.void(types.int64, places, values, weights, out), _write_add_rows
 
@@ -161,11 +161,11 @@ def _add_rows(typingctx: Any, n: Any, places: Any, values: Any, weights: Any, ou
 add_rows: Any = intrinsic(_add_rows)
 _VECTOR = ir.VectorType(ir.FloatType(), _LANES)
 _INDEX = ir.IntType(64)
-_FUSED = ("contract",)  # a product and the sum it goes into may be one instruction
+_FUSED = ("contract",)  # allow fused multiply-add instructions
 
 
 def _write_add_rows(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-    """Write the instructions of `add_rows`: the sums of four vectors stay in registers."""
+    """Emit the instructions of `add_rows`; the sums of four vectors stay in registers."""
     places, values, weights, out = (
         context.make_array(signature.args[i])(context, builder, given[i]).data for i in range(1, 5)
     )
@@ -175,13 +175,13 @@ def _write_add_rows(context: Any, builder: Any, signature: Any, given: Any) -> A
         builder.store(ir.Constant(_VECTOR, [0.0] * _LANES), total)
 
     def sender(at: Any) -> tuple[Any, Any]:
-        """Value of a sender in all lanes, and where its weights are."""
+        """Value of a presynaptic neuron in all lanes, and the address of its weights."""
         place = builder.sext(builder.load(builder.gep(places, [at])), _INDEX)
         row = builder.bitcast(builder.gep(weights, [place]), _VECTOR.as_pointer())
         return _everywhere(builder, builder.load(builder.gep(values, [at]))), row
 
     def add(first: Any, number: int) -> None:
-        """Add what some senders bring, in pairs."""
+        """Add the input from some presynaptic neurons, in pairs."""
         found = [sender(builder.add(first, ir.Constant(_INDEX, i))) for i in range(number)]
         for part, total in zip(parts, sums, strict=True):
             terms = [
@@ -207,7 +207,7 @@ def _write_add_rows(context: Any, builder: Any, signature: Any, given: Any) -> A
 
 
 def _everywhere(builder: Any, value: Any) -> Any:
-    """Put a number into all lanes."""
+    """Broadcast a number to all lanes."""
     blank, lane = ir.Constant(_VECTOR, ir.Undefined), ir.IntType(32)
     first = builder.insert_element(blank, value, ir.Constant(lane, 0))
     mask = ir.Constant(ir.VectorType(lane, _LANES), [0] * _LANES)
@@ -216,16 +216,16 @@ def _everywhere(builder: Any, value: Any) -> Any:
 
 @kernel()
 def product(codes, blocks, places, values, out):
-    """Write codes @ matrix, skipping zeros; each row is summed in an order of its own.
+    """Write codes @ matrix, skipping zeros, with a fixed order of summation for each row.
 
-    So a row of the result depends on its codes alone, not on the batch, the threads or a BLAS.
+    A row of the result depends only on its codes, not on the batch, the threads or a BLAS.
 
     Parameters
     ----------
     codes : (B, N) float32
     blocks : (ceil(K / 64), N, 64) float32
-        The matrix (N, K), 64 columns to a block, which stays in a cache for all rows of codes.
-    places, values : (B, N + 1) int32 and float32, memory to work in
+        Matrix (N, K), 64 columns per block, which stays in a cache for all rows of codes.
+    places, values : (B, N + 1) int32 and float32, scratch memory
     out : (B, ceil(K / 64) * 64) float32, written
     """
     n_rows, n_codes = codes.shape
@@ -256,7 +256,7 @@ def update(before, received, drive, limit, after):
     """
     n_rows, n = before.shape
     for b in range(n_rows):
-        # Two loops: in one, too few registers are left to vectorise well.
+        # Two separate loops: a single one lacks registers for good vectorisation.
         for k in range(n):
             after[b, k] = clamped(drive[b, k] - received[b, k], limit)[0]
         for k in range(n):
@@ -265,16 +265,16 @@ def update(before, received, drive, limit, after):
 
 @kernel(fastmath={"contract"})
 def draw_counts(log_rate, key, first, whole, real, z):
-    """Draw counts of log-rates.
+    """Draw counts for log-rates.
 
-    By a pass that finds the neurons with an arrival, and one that counts theirs, many neurons at
-    a time: the count is how many n have v < P(more than n).
+    One pass finds the neurons with an arrival, another counts their arrivals, many neurons at a
+    time. The count is the number of n with v < P(more than n).
 
     Parameters
     ----------
     log_rate : (B, K) float32
     key, first : uint64, stream of the draws and the index of the first element in it
-    whole, real : (2, K) int32 and (4, K) float64, memory to work in
+    whole, real : (2, K) int32 and (4, K) float64, scratch memory
     z : (B, K) float32, written
     """
     who, other = whole[0], whole[1]
@@ -283,7 +283,7 @@ def draw_counts(log_rate, key, first, whole, real, z):
         at = key + (first + np.uint64(b * log_rate.shape[1])) * ELEMENT
         for k in range(log_rate.shape[1]):
             rate = exp32(log_rate[b, k])
-            # P(no arrival) = exp(-r) >= 1 - r: with v beyond r there is none. NaN goes on.
+            # P(no arrival) = exp(-r) >= 1 - r: no arrival if v is above r. NaN passes.
             other[k] = not fraction(at + np.uint64(k) * ELEMENT) >= rate
             z[b, k] = rate if other[k] else ZERO
         m = 0
@@ -321,7 +321,7 @@ def draw_counts(log_rate, key, first, whole, real, z):
 
 @inner()
 def large_count(state, rate):
-    """Return a Poisson count of a large rate, or the rounded normal number of a huge one."""
+    """Return a Poisson count for a large rate, or a rounded normal number for a very large one."""
     if rate <= _MAX_COUNTED_RATE:
         return np.float32(counted(state, np.float64(rate))[0])
     return np.floor(normal(state, rate, ONE, ONE)[0] + HALF)
@@ -329,7 +329,7 @@ def large_count(state, rate):
 
 @inner()
 def counted(state, mean):
-    """Return a Poisson count and the state that it came to; means above 16 in equal pieces."""
+    """Return a Poisson count and the next random state; means above 16 are split evenly."""
     pieces = math.ceil(mean / PIECE) if mean > PIECE else 1
     piece = mean / pieces
     none = math.exp(-piece)
@@ -349,7 +349,7 @@ def counted(state, mean):
 
 @inner()
 def normal(state, r, mean, variance):
-    """Return a normal number of mean r * mean, at 0 or above, and its derivative by log r."""
+    """Return max(0, normal number) of mean r * mean, and its derivative with respect to log r."""
     radius = math.sqrt(-2.0 * math.log(1.0 - np.float64(fraction(state))))
     angle = 2.0 * math.pi * np.float64(fraction(state + NEXT))
     noise = np.float32(math.sqrt(r * variance) * radius * math.cos(angle))

@@ -23,7 +23,7 @@ from ipvae.float_models.inference.kernels import (
 )
 
 MAX_RELAXED_RATE = 256.0
-"""Above this rate a relaxed draw is a normal one of the same mean and variance (error of its
+"""Rate above which a relaxed draw is a normal one of the same mean and variance (error of its
 distribution function below 0.4 / sqrt(256) by Berry-Esseen); trained rates stay near 100."""
 
 _THREE = np.float32(3.0)
@@ -31,20 +31,20 @@ _THREE = np.float32(3.0)
 
 @kernel(fastmath={"contract"})
 def fill_row(rate, how, key, first, hot, where, z, slope):
-    """Draw one row: a vectorised pass that finds who has an arrival, then one over those.
+    """Draw one row: a vectorised pass finds elements with an arrival, a second pass processes them.
 
     Parameters
     ----------
     rate : (n,) float32, expected counts
-    how : of `ipvae.float_models.inference.draws.draw_constants`
+    how : from `ipvae.float_models.inference.draws.draw_constants`
     key, first : uint64, stream of the draws and the index of the first element in it
-    hot, where : (n,) uint8 and int64, memory to work in
-    z, slope : (n,) float32, written: counts and their derivative by the log-rate
+    hot, where : (n,) uint8 and int64, scratch memory
+    z, slope : (n,) float32, written: counts and their derivative with respect to the log-rate
     """
     stop = how[1]
     n = rate.shape[0]
     for i in range(n):
-        # P(no arrival) = exp(-r W) >= 1 - r W: with v beyond r W there is none. NaN goes on.
+        # P(no arrival) = exp(-r W) >= 1 - r W: no arrival if v is above r W. NaN passes.
         v = fraction(key + (first + np.uint64(i)) * ELEMENT)
         hot[i] = not v >= rate[i] * stop
         z[i] = ZERO
@@ -63,7 +63,7 @@ def _draw(state, r, how):
     tau, stop, cubic, mean, variance = how
     if tau == 0:
         return large_count(state, r), ZERO
-    if not r <= np.float32(MAX_RELAXED_RATE):  # NaN comes here too, and stays NaN
+    if not r <= np.float32(MAX_RELAXED_RATE):  # NaN enters too, and remains NaN
         return normal(state, r, mean, variance)
     n, state = counted(state, np.float64(r) * np.float64(stop))
     sharp = ONE / tau
@@ -89,10 +89,10 @@ def forward(before, heard, drive, step_size, limit, how, key, first, after, z, s
     Parameters
     ----------
     before : (B, K) float32, u
-    heard : (B, K) float32, R = z H of the counts before, H = Phi^T D Phi, or H as it is rounded
+    heard : (B, K) float32, R = z H of the counts before, H = Phi^T D Phi, or the rounded H
     drive : (B, K) float32, b
     step_size, limit : float32, a and C
-    how : of `ipvae.float_models.inference.draws.draw_constants`
+    how : from `ipvae.float_models.inference.draws.draw_constants`
     key, first : uint64, stream of the draws and the index of the first element in it
     after, z, slope : (B, K) float32, written: u', z' and dz'/du'
     """
@@ -101,7 +101,7 @@ def forward(before, heard, drive, step_size, limit, how, key, first, after, z, s
     hot = np.empty(n, np.uint8)
     where = np.empty(n, np.int64)
     for b in range(n_rows):
-        # Three loops: in one, too few registers are left to vectorise well.
+        # Three separate loops: a single one lacks registers for good vectorisation.
         for k in range(n):
             after[b, k], _ = clamped(drive[b, k] - step_size * heard[b, k], limit)
         for k in range(n):
@@ -113,7 +113,7 @@ def forward(before, heard, drive, step_size, limit, how, key, first, after, z, s
 
 @kernel(fastmath={"contract"})
 def draw(log_rate, how, key, first, z, slope):
-    """Draw counts of given log-rates (B, K); as in `forward`."""
+    """Draw counts for given log-rates (B, K), as in `forward`."""
     n_rows, n = log_rate.shape
     rate = np.empty(n, np.float32)
     hot = np.empty(n, np.uint8)
@@ -145,29 +145,29 @@ def backward(
     drive_gradient,
     sums,
 ):
-    """Go back through one update and the loss of its counts.
+    """Backpropagate through one update and the loss of its counts.
 
-    Rounding of H is passed straight through: the gradient by R is taken as the one by V. On the
-    way, `overlap` becomes A = (gradient by V) + w z / 2, so that the gradient by H is the
-    sum over steps of A^T z.
+    Rounding of H has a straight-through gradient: the gradient by R equals the gradient by V. Also,
+    `overlap` becomes A = (gradient by V) + w z / 2, so that the gradient by H is the sum over steps
+    of A^T z.
 
     Parameters
     ----------
     u, before : (B, K) float32, log-rates after and before the update
     overlap, overlap_before : (B, K) float32, V of the counts after and before; the first is
         overwritten
-    heard_before : (B, K) float32, R of the counts before; V where nothing is rounded
+    heard_before : (B, K) float32, R of the counts before; V without rounding
     z, slope : (B, K) float32, counts after the update and their derivative
     drive, match : (B, K) float32, b and P = x D Phi
-    from_feedback : (B, K) float32, gradient by z that came through the next update
-    weights : two float32, of an image's squared error and of its divergence in the loss
-    official : form of the divergence
+    from_feedback : (B, K) float32, gradient by z from the next update
+    weights : two float32, weights of an image's squared error and divergence in the loss
+    official : use the official form of the divergence
     step_size, limit : float32, a and C
-    carry : (B, K) float32, gradient by u from the next update; becomes the one by `before`
-    feedback : (B, K) float32, gradient by V from the next update; becomes the one by
+    carry : (B, K) float32, gradient by u from the next update; becomes the gradient by `before`
+    feedback : (B, K) float32, gradient by V from the next update; becomes the gradient by
         `overlap_before`
-    drive_gradient : (B, K) float32, added to
-    sums : (3,) float64, added to: squared errors without x^T D x, divergences, and the gradient
+    drive_gradient : (B, K) float32, accumulated
+    sums : (3,) float64, accumulated: squared errors without x^T D x, divergences, and the gradient
         by a
     """
     n_rows, n = u.shape
@@ -198,7 +198,7 @@ def backward(
             by_u = carry[b, k] + slope[b, k] * by_count + w_kl * by_new
             inner = drive[b, k] - step_size * heard_before[b, k]
             s, t = clamped(inner, limit)
-            # SC'(v) = sigmoid(C - v) above -8; by its value SC(y) = u it is 1 - exp(u - C).
+            # SC'(v) = sigmoid(C - v) above -8; with its value SC(y) = u it is 1 - exp(u - C).
             gate = ONE - new * least_gate if before[b, k] + s >= FLOOR else ZERO
             by_y = by_u * gate
             gate = (ONE if inner < limit else t) / (ONE + t) if inner >= FLOOR else ZERO

@@ -1,8 +1,9 @@
 """One step of each float model, as pure functions of float32 arrays.
 
 An iterative model repeats `poisson_step` or `gaussian_step` from its prior or from an encoder's
-belief; an amortized one is done after `encode`. The same equations in PyTorch, with gradients:
-`ipvae.train.models.dynamics`, `.iterative`, `.latents` and `.encoders`. Sparse coding: `.lca`.
+posterior; an amortized model needs only `encode`. `ipvae.train.models.dynamics`, `.iterative`,
+`.latents` and `.encoders` have the same equations in PyTorch, with gradients. Sparse coding is in
+`.lca`.
 """
 
 from collections.abc import Mapping
@@ -15,27 +16,28 @@ from ipvae.float_models.inference.draws import normal, poisson
 from ipvae.float_models.zoo import PRIORS, ModelSpec
 
 LOG_RATE_MIN = -8.0
-"""Hard floor of iterated log-rates and of their changes, nats."""
+"""Hard lower limit of iterated log-rates and of their changes, nats."""
 LIMIT = 10.0
-"""C of a trained model's soft clamp: ceiling of iterated log-rates and of their changes, nats."""
+"""C of a trained model's soft clamp: upper limit of iterated log-rates and their changes, nats."""
 LOG_RATE_MAX = 5.0
-"""Soft ceiling of an amortized log-rate, as in the authors' P-VAE, nats."""
+"""Soft upper limit of an amortized log-rate, as in the authors' P-VAE, nats."""
 LOG_SCALE_MAX = 5.3
-"""Soft bound of an amortized log deviation, both ways."""
+"""Soft bound of the magnitude of an amortized log standard deviation."""
 MEAN_MAX, MEAN_STEP_MAX = 7.0, 7.0
-"""Soft bounds of an iterated mean and of its change, both ways."""
+"""Soft bounds of the magnitude of an iterated mean and of its change."""
 SCALE_MAX, SCALE_STEP_MAX = 2.0, 3.0
-"""Soft bounds of an iterated log deviation and of its change, both ways."""
+"""Soft bounds of the magnitude of an iterated log standard deviation and of its change."""
 
 Belief = tuple[np.ndarray, ...]
-"""Poisson: log-rate. Gaussian: mean and logarithm of the deviation. Each (B, K) float32."""
+"""Posterior or prior parameters, (B, K) float32 each. Poisson: log-rate. Gaussian: mean and log
+deviation."""
 Params = Mapping[str, np.ndarray]
 """Parameters by name, see `ipvae.float_models.zoo.ModelSpec.tensors`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """A matrix (N, K) as `kernels.product` takes it: made once, it serves any number of products.
+    """Matrix (N, K) arranged for `kernels.product`, reusable for any number of products.
 
     Attributes
     ----------
@@ -58,7 +60,7 @@ class Blocks:
 
 
 def product(codes: np.ndarray, matrix: np.ndarray | Blocks) -> np.ndarray:
-    """Return codes (B, N) @ matrix (N, K), float32, each row by itself; zeros cost nothing."""
+    """Return codes (B, N) @ matrix (N, K), float32, rows independent; zeros are skipped."""
     arranged = matrix if isinstance(matrix, Blocks) else Blocks.of(matrix)
     codes = np.require(codes, np.float32, ["C", "W"])
     n, columns = len(codes), len(arranged.blocks) * kernels.COLUMNS
@@ -71,7 +73,7 @@ def product(codes: np.ndarray, matrix: np.ndarray | Blocks) -> np.ndarray:
 def log_sigma(params: Params) -> np.ndarray:
     """Return log sigma = 3.45 tanh(raw / 3.45) of each pixel, natural logarithm, (M,).
 
-    A model that was trained on pixels in other units than 1 adds their `log_unit`.
+    `log_unit` is added for a model trained with a pixel unit other than 1.
     """
     found = 3.45 * np.tanh(params["log_sigma_raw"] / 3.45)
     return found + params["log_unit"] if "log_unit" in params else found
@@ -83,13 +85,13 @@ def precision(params: Params) -> np.ndarray:
 
 
 def ceiling(v: np.ndarray, limit: float) -> np.ndarray:
-    """Keep values below a limit, smoothly: C - softplus(C - v)."""
+    """Limit values smoothly from above: C - softplus(C - v)."""
     below = limit - v
     return limit - (np.maximum(below, 0.0) + np.log1p(np.exp(-np.abs(below))))
 
 
 def soft_clamp(v: np.ndarray, limit: float = LIMIT) -> np.ndarray:
-    """Keep log-rates in [-8, limit], smoothly from above: SC(v) = C - softplus(C - max(v, -8)).
+    """Limit log-rates to [-8, limit], smoothly from above: SC(v) = C - softplus(C - max(v, -8)).
 
     References
     ----------
@@ -99,7 +101,7 @@ def soft_clamp(v: np.ndarray, limit: float = LIMIT) -> np.ndarray:
 
 
 def bounded(v: np.ndarray, limit: float) -> np.ndarray:
-    """Keep values within +-C, smoothly: B(v) = C tanh(v / C)."""
+    """Limit values smoothly to +-C: B(v) = C tanh(v / C)."""
     return limit * np.tanh(v / limit)
 
 
@@ -119,8 +121,8 @@ def poisson_step(
     Parameters
     ----------
     u, z : (B, K) float32, log-rates in nats and counts before the update
-    drive : (B, K) float32, b = a (Phi^T D x - exp(c)), once for each image
-    gram : (K, K) float32, G = a Phi^T D Phi, once for each network
+    drive : (B, K) float32, b = a (Phi^T D x - exp(c)), computed once for each image
+    gram : (K, K) float32, G = a Phi^T D Phi, computed once for each network
     key, first : stream of the draws and index of the first element, see `draws.poisson`
 
     Returns
@@ -137,14 +139,14 @@ def poisson_step(
 
 
 def gaussian_step(belief: Belief, z: np.ndarray, pull: np.ndarray, params: Params) -> Belief:
-    """Update mean m and log deviation s of a normal belief with the draw z = m + e^s n.
+    """Update mean m and log deviation s of a normal posterior with the draw z = m + e^s n.
 
     m' = B( m + B( a_m (e^2s pull - e^c) ) ),  s' = B( s + B( a_s n e^s pull / 2 ) )
 
     Parameters
     ----------
     belief : m and s, (B, K) float32 each
-    z : (B, K) float32, drawn from the belief
+    z : (B, K) float32, drawn from the posterior
     pull : (B, K) float32, code'(z) Phi^T D (x - Phi code(z))
     params : log_bias c and the logarithms of a_m and a_s
 
@@ -164,7 +166,7 @@ def gaussian_step(belief: Belief, z: np.ndarray, pull: np.ndarray, params: Param
 
 
 def draw(latent: str, belief: Belief, *, key: int, first: int = 0) -> np.ndarray:
-    """Draw z (B, K) from a belief: z ~ Poisson(e^u), or z = m + e^s n with n ~ N(0, 1)."""
+    """Draw z (B, K) from a posterior: z ~ Poisson(e^u), or z = m + e^s n with n ~ N(0, 1)."""
     if latent == "poisson":
         return poisson(belief[0], key, first=first)
     mean, log_scale = belief
@@ -172,34 +174,34 @@ def draw(latent: str, belief: Belief, *, key: int, first: int = 0) -> np.ndarray
 
 
 def code(latent: str, z: np.ndarray) -> np.ndarray:
-    """Return what the decoder reads, (B, K): z, rectified max(z, 0)."""
+    """Return the decoder's input, (B, K): z, or max(z, 0) for rectified latents."""
     return np.maximum(z, 0.0) if latent == "rectified" else z
 
 
 def slope(latent: str, z: np.ndarray) -> np.ndarray:
-    """Return the derivative of `code` by z, (B, K) float32."""
+    """Return the derivative of `code` with respect to z, (B, K) float32."""
     return (z > 0).astype(np.float32) if latent == "rectified" else np.ones_like(z)
 
 
 def prior(member: ModelSpec, params: Params, n: int) -> Belief:
-    """Return the belief before an image is seen, n times."""
+    """Return n copies of the prior."""
     return tuple(np.tile(params[name], (n, 1)) for name in PRIORS[member.latent])
 
 
 def encode(
     member: ModelSpec, params: Params, x: np.ndarray, image_shape: tuple[int, int]
 ) -> Belief:
-    """Return an encoder's belief about images: the prior, shifted by the encoder's output.
+    """Return an encoder's posterior for images: the prior, shifted by the encoder's output.
 
     Poisson: u = C - softplus(C - (u_0 + e)), C = 5. Gaussian: m = m_0 + e_m,
     s = B(s_0 + e_s), bound 5.3.
 
     Parameters
     ----------
-    member : of the zoo, with an encoder
-    params : the model's
+    member : model of the zoo with an encoder
+    params : parameters of the model
     x : (B, M) float32 images
-    image_shape : (height, width), used by convolutional encoders
+    image_shape : (height, width), required by convolutional encoders
 
     References
     ----------
@@ -215,7 +217,7 @@ def encode(
 
 
 def _linear(params: Params, layer: str, x: np.ndarray) -> np.ndarray:
-    """Return W x + b of each row, for weights (outputs, ...) of any further shape."""
+    """Return W x + b of each row, for weights (outputs, ...) of any further dimensions."""
     weight = params[f"{layer}_weight"]
     return product(x, weight.reshape(len(weight), -1).T) + params[f"{layer}_bias"]
 
@@ -235,7 +237,7 @@ def _residual(params: Params, x: np.ndarray, _: tuple[int, int]) -> np.ndarray:
 
 
 def _convolved(params: Params, x: np.ndarray, image_shape: tuple[int, int]) -> np.ndarray:
-    """Return two 3x3 convolutions with swish, each halving height and width, flat."""
+    """Return two 3x3 convolutions with swish, each halving height and width, flattened."""
     h = x.reshape(-1, *image_shape, 1)
     for layer in ("conv1", "conv2"):
         _, height, width, channels = h.shape

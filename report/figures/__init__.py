@@ -1,1 +1,1 @@
-"""Figures of the report's page, one a file."""
+"""Figures of the HTML report, one per file."""

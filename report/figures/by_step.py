@@ -1,4 +1,4 @@
-"""What each step costs."""
+"""Operations of each step."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +16,7 @@ PANELS = (
 )
 MOST_POINTS = 33
 MOST_VALUES = 1024
-"""Of a line; of a longer run each is the mean of a block of steps."""
+"""Maximum values of a line; in a longer run, each value is the mean of a block of steps."""
 
 
 def by_step(found: Mapping[str, Sequence[float]]) -> Drawn:

@@ -1,4 +1,4 @@
-"""Quality against steps, with the stop point."""
+"""Quality against steps, with the early-stopping point."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,12 +17,12 @@ PANELS = (
 
 
 def convergence(points: Sequence[Mapping[str, float]], stop: Mapping[str, float] | None) -> Drawn:
-    """Draw R2, MSE and zeros against the number of steps; what is None everywhere has no panel.
+    """Draw R2, MSE and zeros against the number of steps; a quantity without values has no panel.
 
     Parameters
     ----------
-    points : `step`, `r2`, `mse` and `zeros` each; what is None leaves a gap
-    stop : `step` and `within`, marked by a line
+    points : `step`, `r2`, `mse` and `zeros` each; None leaves a gap
+    stop : `step` and `within` of the early-stopping point, marked by a line
     """
     steps = [point["step"] for point in points]
     places: list[Point] = []

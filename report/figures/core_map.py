@@ -1,4 +1,4 @@
-"""Cores of a chip and how busy each is."""
+"""Map of a chip's cores with the load of each."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,17 +13,17 @@ from ipvae.report.numbers import percent
 from ipvae.report.pictures.canvas import DARK, GAP, GREY, LIGHT, PAPER, WIDE, drawing
 
 ACROSS, DOWN = 12, 10
-"""Cells of a chip; where its cores lie on the die is not public."""
+"""Cells of a chip; the physical positions of cores are not public."""
 MOST_CHIPS = 4
 
 
 def core_map(cores: Sequence[Mapping[str, Any]], load: str = "synaptic_ops") -> Drawn:
-    """Draw the cores of the first chips as cells, coloured and marked by load.
+    """Draw the cores of the first chips as cells, with colour and label by load.
 
     Parameters
     ----------
     cores : `chip`, `core`, `layer` and the load each
-    load : key
+    load : key of the load
     """
     every = sorted({core["chip"] for core in cores})
     chips = every[:MOST_CHIPS]
@@ -46,7 +46,7 @@ def core_map(cores: Sequence[Mapping[str, Any]], load: str = "synaptic_ops") -> 
 
 
 def _cell(axes: Any, place: int, core: Mapping[str, Any] | None, load: str, most: float) -> None:
-    """One core: its layer's number and its part of the busiest core's load."""
+    """One core: its layer number and its load relative to the largest."""
     row, column = divmod(place, ACROSS)
     if core is None:
         fill, words, ink = PAPER, "", GREY

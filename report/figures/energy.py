@@ -1,4 +1,4 @@
-"""Energies beside one another."""
+"""Comparison of energy bands."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ PARTS = {"dynamic": "-", "static": ":", "total": "--"}
 
 
 def energy(rows: Sequence[Mapping[str, Any]]) -> Drawn | None:
-    """Draw each band on a logarithmic axis; None if not two rows are above 0.
+    """Draw each band on a logarithmic axis; None if fewer than two rows are above 0.
 
     Parameters
     ----------
-    rows : of the energy table, joules
+    rows : rows of the energy table, in joules
     """
     rows = [row for row in rows if row["low_j"] > 0 and row["high_j"] > 0]
     if len(rows) < 2:
@@ -48,7 +48,7 @@ def energy(rows: Sequence[Mapping[str, Any]]) -> Drawn | None:
 
 
 def _decades(rows: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
-    """Powers of ten around all bands."""
+    """Powers of ten that enclose all bands."""
     low, high = (
         math.log10(f(row[k] for row in rows)) for f, k in ((min, "low_j"), (max, "high_j"))
     )

@@ -1,4 +1,4 @@
-"""How something is spread between its clips."""
+"""Histograms of values between their clipping limits."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,23 +12,23 @@ from ipvae.report.pictures.canvas import BLUE, INK, ORANGE, WIDE, drawing
 
 
 def histogram(name: str, what: str, found: Mapping[str, Any], *, ratio: bool = False) -> Drawn:
-    """Draw a histogram; clips are dashed lines, where they lie within it.
+    """Draw a histogram, with dashed lines at clipping limits inside its range.
 
     Parameters
     ----------
     name : str
-        Of the figure.
+        Name of the figure.
     what : str
-        What is counted: of the vertical axis, which is logarithmic.
+        Label of the vertical axis, which is logarithmic.
     found : mapping
-        As `ipvae.evaluation.histograms` gives them.
+        Histogram from `ipvae.evaluation.histograms`.
     ratio : bool
-        Whether the horizontal axis is logarithmic.
+        Use a logarithmic horizontal axis.
     """
     edges, counts = np.array(found["edges"]), np.array(found["counts"])
     with drawing(WIDE, 340) as figure:
         axes = figure.add_axes((0.13, 0.16, 0.84, 0.75))
-        if counts.any():  # without a count a logarithmic axis has nothing to show
+        if counts.any():  # a logarithmic axis needs at least one count
             axes.stairs(counts, edges, fill=True, color=BLUE)
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(EngFormatter(sep=""))

@@ -1,4 +1,4 @@
-"""Operations of an image beside one another."""
+"""Comparison of the operation counts of an image."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ def operations_figure(counts: Mapping[str, float]) -> Figure:
 
     Parameters
     ----------
-    counts : by name, per image
+    counts : mean operations per image, by name
     """
     found = {name.replace("_", " "): value for name, value in counts.items() if value > 0}
     height = 90 + 26 * max(1, len(found))

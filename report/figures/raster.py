@@ -1,4 +1,4 @@
-"""What the code sends for one image, step by step."""
+"""Messages of the code for one image at each step."""
 
 import matplotlib as mpl
 import numpy as np
@@ -18,7 +18,7 @@ def raster(sent: np.ndarray) -> Drawn:
     Parameters
     ----------
     sent : (rows, K) int
-        At steps 0, 1, ...; the neurons are sorted by what they sent, the most on top.
+        Counts at steps 0, 1, ...; neurons are sorted by total count, the largest on top.
     """
     sizes = np.abs(sent)
     order = np.argsort(-sizes.sum(axis=0), kind="stable")[:MOST_NEURONS]

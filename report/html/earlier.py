@@ -1,4 +1,4 @@
-"""What an earlier report left in a folder that a new one does not replace."""
+"""Files of an earlier report that a new report in the same folder does not replace."""
 
 import re
 from collections.abc import Collection
@@ -9,14 +9,14 @@ from ipvae.outputs import Output, is_json_of
 
 GENERATOR = "ipvae-loihi report"
 COMMAND = "ipvae report"
-"""Generator that report.json names where no page stands beside it."""
+"""Generator named in report.json if there is no page."""
 PAGE = "index.html"
 USUAL = (
     PAGE,
     "report.json",
     *(f"figures/{name}.svg" for name in ("convergence", "raster", "rates", "potentials", "energy")),
 )
-"""Files of every report, more or less."""
+"""Files of every report; some reports have more or fewer."""
 _TAG = f'<meta name="generator" content="{GENERATOR}">'.encode()
 _HEAD_BYTES = 4096
 _FIGURE = re.compile(
@@ -27,15 +27,15 @@ _FIGURE = re.compile(
 def report_output(
     folder: str | Path, names: Collection[str] = USUAL, *, name: str = "folder"
 ) -> Output:
-    """Return the output that is a report's folder; figures are ours where the page is.
+    """Return the output for a report's folder; figures count as generated if the page does.
 
     Parameters
     ----------
     folder : str or Path
     names : paths below the folder
-        What the report writes, as far as it is known.
+        Files that the report writes, as far as known.
     name : str
-        Argument that names the folder.
+        Argument that gives the folder.
     """
     page, files = Path(folder, PAGE), tuple(Path(folder, one) for one in names)
     is_report = is_json_of(COMMAND)
@@ -47,16 +47,17 @@ def report_output(
 
 
 def leftovers(folder: str | Path, new: Collection[str]) -> list[Path]:
-    """Page and figures of an earlier report that are not among the new files.
+    """Return the page and figures of an earlier report that are not among the new files.
 
-    Look before the new files are written: what stands beside a page that is not ours is not ours.
+    Call before writing the new files. Files beside a page that ipvae did not write are never
+    included.
 
     Parameters
     ----------
     folder : str or Path
-        Of the report.
+        Folder of the report.
     new : paths below the folder
-        What the new report writes.
+        Files that the new report writes.
     """
     page = Path(folder, PAGE)
     if not _ours(page):
@@ -67,12 +68,12 @@ def leftovers(folder: str | Path, new: Collection[str]) -> list[Path]:
 
 
 def remove(paths: Collection[Path]) -> None:
-    """Remove what an earlier report left, and the folder of figures if nothing else is in it.
+    """Remove files of an earlier report, and the folder of figures if it is then empty.
 
     Raises
     ------
     InputError
-        If that cannot be done.
+        If a file cannot be removed.
     """
     for path in paths:
         try:
@@ -87,8 +88,8 @@ def remove(paths: Collection[Path]) -> None:
 
 
 def _ours(page: Path) -> bool:
-    """Whether `ipvae report` wrote a page."""
-    if not page.is_file():  # a pipe would wait for a writer
+    """Return True if `ipvae report` wrote the page."""
+    if not page.is_file():  # opening a named pipe would block
         return False
     try:
         with page.open("rb") as file:

@@ -1,4 +1,4 @@
-"""The report's page: one HTML file that loads nothing, and its figures as files beside it."""
+"""HTML page of a report: one self-contained file, with its figures also as separate files."""
 
 import base64
 import functools
@@ -32,10 +32,10 @@ from ipvae.report.pictures.thumbnails import dictionary_tiles, shrunk, thumbnail
 
 HERE = Path(__file__).parent
 PROVENANCE_SHOWN = 20_000
-"""Characters of provenance in the page; the whole is in report.json."""
+"""Maximum characters of provenance on the page; report.json has all of it."""
 LOAD = "synaptic_ops"
 STRIP, STRIP_PHONE, TILE, TILE_PHONE = 96, 72, 40, 32
-"""Pixels of the longer side of an image beside others, and of a tile of the dictionary."""
+"""Pixels of the longer side of an image in a strip, and of a tile of the dictionary."""
 
 
 def files(result: Mapping[str, Any], ink: FigureData) -> dict[str, bytes]:
@@ -43,12 +43,12 @@ def files(result: Mapping[str, Any], ink: FigureData) -> dict[str, bytes]:
 
     Parameters
     ----------
-    result : JSON data of `ipvae report`: every figure of the page's tables is one of it
+    result : JSON data of `ipvae report`, which contains every value of the page's tables
     ink : arrays behind the pictures
 
     Returns
     -------
-    dict of path below the report's folder -> contents; the same for the same input
+    dict of path below the report's folder -> contents; equal for equal input
     """
     figures = drawn(result, ink)
     found = {"index.html": page(result, ink, figures).encode(errors="replace")}
@@ -59,7 +59,7 @@ def files(result: Mapping[str, Any], ink: FigureData) -> dict[str, bytes]:
 
 
 def page(result: Mapping[str, Any], ink: FigureData, figures: Mapping[str, Drawn]) -> str:
-    """Write the page as HTML text."""
+    """Render the page as HTML text."""
     style, script = ((HERE / "static" / name).read_text() for name in ("page.css", "page.js"))
     steps = sorted(ink.read_out)
     inputs, rows = thumbnails(
@@ -93,7 +93,7 @@ def page(result: Mapping[str, Any], ink: FigureData, figures: Mapping[str, Drawn
 
 
 def drawn(result: Mapping[str, Any], ink: FigureData) -> dict[str, Drawn]:
-    """Draw all figures for which the result has something to draw; by name."""
+    """Draw all figures for which the result has data, by name."""
     return {figure.name: figure for figure in _figures(result, ink)}
 
 
@@ -115,21 +115,21 @@ def _figures(result: Mapping[str, Any], ink: FigureData) -> Iterator[Drawn]:
 
 
 def _stop(result: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Stop point, where it is before the last step."""
+    """Early-stopping point, if it is before the last step."""
     stop = result.get("stop")
     return stop if stop and stop["step"] < result["steps"] else None
 
 
 class _KeptTemplates(jinja2.FileSystemBytecodeCache):
-    """Compiled templates, kept where Python keeps compiled modules; nowhere if that cannot be."""
+    """Bytecode cache of templates in Python's cache folder, if that is writable."""
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        """Read a compiled template, if there is one that can be read."""
+        """Load a compiled template if a readable one exists."""
         with suppress(OSError):
             super().load_bytecode(bucket)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        """Write a compiled template, if Python writes compiled modules and that can be done."""
+        """Write a compiled template if Python writes bytecode and the folder is writable."""
         if sys.dont_write_bytecode:
             return
         with suppress(OSError):
@@ -159,26 +159,26 @@ def _templates() -> jinja2.Environment:
 
 
 def shown(value: Any, form: str) -> str:
-    """Write a number for people; a dash where there is none."""
+    """Format a number for display; a missing value becomes a dash."""
     if not isinstance(value, (int, float)):
         return "–"
     try:
         if math.isnan(value):
             return "–"
         return FORMS[form](value)
-    except OverflowError:  # an integer of hundreds of digits, in somebody's provenance
+    except OverflowError:  # an integer of hundreds of digits in provenance
         return "–"
 
 
 def words(name: str) -> str:
-    """Words of a JSON key."""
+    """Convert a JSON key to words."""
     return name.replace("_", " ")
 
 
 def sources(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Sources of rows with what they assume, each pair once, and the numbers of the rows.
+    """Return sources with their assumptions, each pair once, and the numbers of their rows.
 
-    `same` is the number, from 1, of an earlier one with the same source.
+    `same` is the number, from 1, of an earlier entry with the same source.
     """
     found: dict[tuple, dict[str, Any]] = {}
     for i, row in enumerate(rows):
@@ -194,12 +194,12 @@ def sources(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _digest(script: str) -> str:
-    """What the page's own policy calls its script: no other may run in it."""
+    """Hash of the page's script for its content security policy, which blocks any other script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def _provenance(found: Any) -> str:
-    """Provenance as text, cut where it is long."""
+    """Provenance as text, truncated if long."""
     text = json.dumps(found, indent=2, sort_keys=True)
     if len(text) <= PROVENANCE_SHOWN:
         return text

@@ -1,4 +1,4 @@
-"""A figure as SVG, inside a page and as a file, and as PNG: the same bytes for the same figure."""
+"""Figures as SVG, inline and as a file, and as PNG; output is deterministic."""
 
 import io
 import re
@@ -21,7 +21,7 @@ NOTHING = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 @dataclass(frozen=True)
 class Point:
-    """A place in a figure that says its values when it is pointed at: data coordinates."""
+    """Interactive point of a figure in data coordinates, with the text of its values."""
 
     axes: Axes
     x: float
@@ -31,16 +31,16 @@ class Point:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure, drawn.
+    """Rendered figure.
 
     Attributes
     ----------
-    name : of its files, and of its place in the page
-    alt : what it shows, for those who do not see it
-    svg : a file's text
-    inline : the same to stand in a page
-    png : a file's bytes
-    figure : Matplotlib's, as it was drawn
+    name : base name of its files, and its element id in the page
+    alt : text alternative
+    svg : contents of the SVG file
+    inline : the SVG element for the page
+    png : contents of the PNG file
+    figure : the Matplotlib figure
     """
 
     name: str
@@ -52,16 +52,16 @@ class Drawn:
 
 
 def drawn(figure: Figure, name: str, alt: str, points: Sequence[Point] = ()) -> Drawn:
-    """Draw a figure that `ipvae.report.pictures.canvas.drawing` has made, inside its context.
+    """Render a figure of `ipvae.report.pictures.canvas.drawing`, inside its context.
 
     Parameters
     ----------
     figure : Figure
     name : str
-        Letters, digits and hyphens; no other figure of the page has it.
+        Letters, digits and hyphens; unique on the page.
     alt : str
     points : sequence of Point
-        In groups by their axes, each from left to right.
+        Grouped by axes, each group from left to right.
     """
     for axes in figure.axes:
         _pin(axes)
@@ -75,9 +75,9 @@ def drawn(figure: Figure, name: str, alt: str, points: Sequence[Point] = ()) -> 
 
 
 def _pin(axes: Axes) -> None:
-    """Put the title, and labels without text, where they are anyhow.
+    """Fix the positions of the title and of labels without text at their default places.
 
-    Matplotlib then does not lay out all ticks again, at each drawing, to find places for them.
+    Matplotlib then does not lay out all ticks again at each drawing.
     """
     axes.set_title(axes.get_title(loc="left"), loc="left", y=1.0)
     for axis in (axes.xaxis, axes.yaxis):
@@ -86,14 +86,14 @@ def _pin(axes: Axes) -> None:
 
 
 def _own_ids(svg: str, name: str) -> str:
-    """Prefix every id, so that figures can stand in one page."""
+    """Prefix every id, so that ids are unique on a page."""
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
     svg = re.sub(r'((?:xlink:)?href=")#', rf"\1#{name}-", svg)
     return re.sub(r"url\(#", f"url(#{name}-", svg)
 
 
 def _inline(svg: str, figure: Figure, alt: str, points: Sequence[Point]) -> str:
-    """SVG element without a size of its own, with a label and the points."""
+    """SVG element without fixed size, with a label and the interactive points."""
     body = svg[svg.index("<svg") :].rstrip()
     head, rest = body.split(">", 1)
     head = re.sub(r'\s(?:width|height|id)="[^"]*"', "", head)
@@ -103,7 +103,7 @@ def _inline(svg: str, figure: Figure, alt: str, points: Sequence[Point]) -> str:
 
 
 def _themed(svg: str) -> str:
-    """Put the page's own colours in the place of the figure's: dark ones on a dark screen."""
+    """Replace the figure's colours by CSS variables of the page, for its light and dark themes."""
     return re.sub(r"\b(fill|stroke): (#[0-9a-fA-F]{6})\b", _variable, svg)
 
 
@@ -113,7 +113,7 @@ def _variable(found: re.Match[str]) -> str:
 
 
 def _groups(figure: Figure, points: Sequence[Point]) -> str:
-    """Circles to point at; one of each axes is reached by Tab, the others by arrow keys."""
+    """Interactive circles: Tab reaches one for each axes, arrow keys reach the others."""
     found = []
     for axes in dict.fromkeys(point.axes for point in points):
         own = [point for point in points if point.axes is axes]

@@ -1,4 +1,4 @@
-"""What a report says at a glance, on its page and on the terminal."""
+"""Summary verdicts of a report, for its page and the terminal."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ MARKS = {HOLDS: "✓", FAILS: "✗", OPEN: "?", FIGURE: "·"}
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is judged, how it came out, and the figures behind it: one line, ASCII."""
+    """Verdict on one aspect: subject, outcome and supporting values; one line of ASCII."""
 
     kind: str
     title: str
@@ -23,12 +23,12 @@ class Verdict:
 
     @property
     def mark(self) -> str:
-        """Sign that says the kind without colour."""
+        """Symbol of the outcome, for readers without colour."""
         return MARKS[self.kind]
 
 
 def verdicts(result: Mapping[str, Any]) -> list[Verdict]:
-    """Judge a report's result, what is asked first in front; what it does not hold is left out."""
+    """Return the verdicts of a result, most important first; aspects without data are omitted."""
     fits, *proofs = [*_limits(result)] or [None]
     spent, *rest = [*_energy(result)] or [None]
     merit, *later = _quality(result)
@@ -108,7 +108,7 @@ def _quality(result: Mapping[str, Any]) -> Iterator[Verdict]:
 
 
 def _spread(result: Mapping[str, Any]) -> str:
-    """Spread of R2 over images, and over seeds, where they are known."""
+    """Standard deviation of R2 over images, and over seeds, if known."""
     found = result.get("quality_by_image", {}).get("r2")
     if found is None or found["sd"] is None:
         return ""
@@ -137,7 +137,7 @@ def _energy(result: Mapping[str, Any]) -> Iterator[Verdict]:
 
 
 def headline_verdicts(found: Mapping[str, Any]) -> Iterator[Verdict]:
-    """Energy of an image on Loihi 2 with its reason, dynamic and static apart; its time."""
+    """Energy of an image on Loihi 2, dynamic and static separate, with the reason; its time."""
     parts = first_parts(found)
     if not parts:
         yield Verdict(FIGURE, "Energy of an image", found["reason"])

@@ -1,7 +1,7 @@
-"""One style for all pictures, and PNG files that are whole and the same for the same figures.
+"""Common style of all pictures, and deterministic PNG files that are written atomically.
 
-Matplotlib is used through its objects and the Agg backend: nothing here touches pyplot, a display
-or settings of the process that remain.
+The code uses Matplotlib objects and the Agg backend: no pyplot, no display, and no permanent change
+of global settings.
 """
 
 import gc
@@ -24,17 +24,17 @@ from ipvae.outputs import PICTURE_MARK
 
 DPI = 120
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#007A5A", "#6B6B6B"
-"""Of Okabe and Ito's palette, which colour-blind readers tell apart; the green is darker."""
+"""Okabe and Ito's palette, suitable for colour-blind readers; the green is darker."""
 INK = "#1a1a1a"
 WIDE = 540
-"""Pixels of a figure of the page: its words can be read on a phone."""
+"""Width in pixels of a figure on the page; its text is readable on a phone."""
 SIGNED, UNSIGNED = "RdBu_r", "gray"
 METADATA = {"Software": None, "Source": PICTURE_MARK}
-"""Of PNG files: the mark by which a later picture may take their place."""
+"""Metadata of PNG files: the mark by which a later picture may replace the file."""
 PAPER = "#ffffff"
 GAP = "#e6e6e6"
 DARK, LIGHT = "#101010", "#fdfdfd"
-"""Of words on a coloured ground: the same on any page."""
+"""Text colours on coloured cells, the same on any page."""
 THEMED = {
     "#000000": "ink",
     INK: "ink",
@@ -45,7 +45,7 @@ THEMED = {
     ORANGE: "orange",
     GREEN: "green",
 }
-"""Colours for which a page has its own, light and dark, by the name of its variable."""
+"""Colours with light and dark versions on a page, by the name of the CSS variable."""
 STYLE = {
     "font.family": ["DejaVu Sans"],
     "font.size": 9.0,
@@ -62,7 +62,7 @@ STYLE = {
     "figure.facecolor": PAPER,
     "lines.linewidth": 1.6,
     "lines.markersize": 4.0,
-    "text.parse_math": False,  # a model's name may hold any sign
+    "text.parse_math": False,  # a model's name may contain any character
     "svg.fonttype": "none",
     "svg.hashsalt": "ipvae",
 }
@@ -71,10 +71,10 @@ _KEPT = ("backend", "backend_fallback", "interactive", "toolbar", "timezone")
 
 @contextmanager
 def drawing(width: float, height: float) -> Iterator[Figure]:
-    """Yield an empty figure of `width` x `height` pixels; draw and save it inside.
+    """Yield an empty figure of `width` x `height` pixels; draw and save it inside the context.
 
-    Matplotlib's defaults and STYLE hold meanwhile, whatever the user's own settings are. The
-    garbage collector pauses: a figure is thousands of objects, which all live to its end.
+    Matplotlib's defaults and STYLE apply inside, regardless of the user's settings. Garbage
+    collection pauses, because a figure has thousands of objects with the same lifetime.
     """
     defaults = {k: v for k, v in mpl.rcParamsDefault.items() if k not in _KEPT}
     with _collector_paused(), mpl.rc_context({**defaults, **STYLE}):
@@ -85,7 +85,7 @@ def drawing(width: float, height: float) -> Iterator[Figure]:
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """Pause the garbage collector, if it runs."""
+    """Pause the garbage collector, if enabled."""
     runs = gc.isenabled()
     gc.disable()
     try:
@@ -96,12 +96,12 @@ def _collector_paused() -> Iterator[None]:
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Write a PNG file, whole or not at all; it names no time and no version.
+    """Write a PNG file atomically, without time and version in its metadata.
 
     Raises
     ------
     InputError
-        If it cannot be written.
+        If the file cannot be written.
     """
     picture = io.BytesIO()
     with warnings.catch_warnings():
@@ -112,7 +112,7 @@ def save(figure: Figure, path: str | Path) -> None:
 
 
 def title(figure: Figure, text: str, below: str) -> None:
-    """Say on top what is shown, and of what."""
+    """Write the title of a figure and the line below it."""
     height = figure.get_figheight() * DPI
     left = 16 / (figure.get_figwidth() * DPI)
     figure.text(left, 1 - 12 / height, text, fontsize=12, fontweight="bold", va="top")
@@ -120,19 +120,19 @@ def title(figure: Figure, text: str, below: str) -> None:
 
 
 def colours(values: np.ndarray, *, signed: bool) -> dict[str, Any]:
-    """Colour map and its ends for images: blue to red around 0, or grey from 0.
+    """Colour map and its limits for images: blue to red around 0, or grey from 0.
 
     Parameters
     ----------
-    values : any shape, finite real pixel values; the largest of them is an end
-    signed : whether values below 0 have a meaning; else they are drawn as 0
+    values : any shape, finite real pixel values; the largest of them sets the limit
+    signed : values below 0 have a meaning; otherwise they are drawn as 0
     """
     most = float(np.abs(values).max(initial=0.0)) or 1.0
     return {"cmap": SIGNED if signed else UNSIGNED, "vmin": -most if signed else 0.0, "vmax": most}
 
 
 def place(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
-    """Axes at a place given in pixels."""
+    """Axes at a position given in pixels."""
     across, up = figure.get_figwidth() * DPI, figure.get_figheight() * DPI
     return figure.add_axes((left / across, bottom / up, width / across, height / up))
 

@@ -1,4 +1,4 @@
-"""Curves of several subjects in one picture: what they buy against what it takes."""
+"""Comparison picture of several models: quality against steps, operations and energy."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -15,22 +15,22 @@ from ipvae.report.numbers import MICRO, tick
 from ipvae.report.pictures.canvas import DPI, GREY, PAPER, drawing, title
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's palette without its yellow, which is pale on paper."""
+"""Okabe and Ito's palette without yellow, which has low contrast on white."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "h")
-"""Their number and that of the colours have no common divisor: 77 pairs before one comes again."""
+"""Marker shapes; their number and the number of colours are coprime, for 77 distinct pairs."""
 ROWS = {"r2": "R²: explained variance of an image", "zeros": "zeros", "accuracy": "accuracy"}
 WIDE, TALL, HEAD, AXIS, LINE = 1260, 260, 92, 70, 22
-"""Pixels: width; heights of a row, of what is above it and below it, of a line of the legend."""
+"""Pixels: width, row height, heights above and below the rows, height of a legend line."""
 LEGEND_COLUMNS = 3
 EXACT = "integers"
 PART = "dynamic"
-"""Part of the energy that is drawn; static energy is not added to it."""
+"""Part of the energy to draw; static energy is not added."""
 TICKS_LEAST = 3
 NO_TOOL = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 Point = Mapping[str, Any]
 Place = Callable[[Point], tuple[float, float] | None]
-"""Where a point stands on an axis: the ends of a band; None where it has no place there."""
+"""Function from a point to the ends of its band on an axis; None for a point without a position."""
 
 
 def comparison(
@@ -38,20 +38,20 @@ def comparison(
 ) -> None:
     """Draw R2, zeros and accuracy against steps, operations and modelled energy.
 
-    Integers have filled marks and whole lines, float numbers hollow marks and dashes; what has one
-    pass is a point. A ring is a curve's early-stopping point. Each subject has a mark of its own,
-    so that no colour is needed.
+    Integer models have filled markers and solid lines; float models have hollow markers and dashes.
+    A single-pass model is a point. A ring marks an early-stopping point. Each model has its own
+    marker, so that colour is not needed.
 
     Parameters
     ----------
-    png, svg : files to write, as they are named
+    png, svg : files to write
     subjects, of, energy
-        As `comparison_figure`.
+        See `comparison_figure`.
 
     Raises
     ------
     ValueError
-        If there is no subject.
+        If there are no models.
     OSError
         If a file cannot be written.
     """
@@ -62,19 +62,19 @@ def comparison(
 
 
 def comparison_figure(subjects: Sequence[Mapping[str, Any]], of: str, energy: str) -> Figure:
-    """Return the figure that `comparison` writes.
+    """Return the comparison figure.
 
     Parameters
     ----------
     subjects : `name`, `kind`, `stop` and `curve` each, as `ipvae compare --json` has them
-    of : which images, for the title
-    energy : which model's dynamic energies are drawn: a line at the upper end, the band down to
-        the lower
+    of : description of the images, for the title
+    energy : name of the model whose dynamic energies are drawn: a line at the upper end, with the
+        band down to the lower end
 
     Raises
     ------
     ValueError
-        If there is no subject.
+        If there are no models.
     """
     with drawing(WIDE, _height(subjects)) as figure:
         _draw_all(figure, subjects, of, energy)
@@ -82,7 +82,7 @@ def comparison_figure(subjects: Sequence[Mapping[str, Any]], of: str, energy: st
 
 
 def _rows(subjects: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Figures that any point has."""
+    """Quantities that at least one point has."""
     if not subjects:
         raise ValueError("subjects are empty; needed is one or more. Compare something.")
     return [key for key in ROWS if any(key in point for s in subjects for point in s["curve"])]
@@ -130,7 +130,7 @@ def _microjoules(point: Point, model: str) -> tuple[float, float] | None:
 
 
 def _look(number: int, subject: Mapping[str, Any]) -> dict[str, Any]:
-    """Colour, mark and line of a subject."""
+    """Colour, marker and line style of a model."""
     colour, exact = COLOURS[number % len(COLOURS)], subject["kind"] == EXACT
     alone = len(subject["curve"]) == 1
     return {
@@ -139,14 +139,14 @@ def _look(number: int, subject: Mapping[str, Any]) -> dict[str, Any]:
         "linestyle": "none" if alone else "-" if exact else "--",
         "markerfacecolor": colour if exact else PAPER,
         "markersize": 8 if alone else 5,
-        "zorder": 3 - exact / 2 - number / 1000,  # hollow marks on filled ones, the first on top
+        "zorder": 3 - exact / 2 - number / 1000,  # hollow markers above filled, the first on top
     }
 
 
 def _draw(
     axes: Axes, subject: Mapping[str, Any], key: str, place: Place, look: dict[str, Any]
 ) -> None:
-    """One subject in one panel; nothing where its points have no place there."""
+    """Draw one model in one panel, if its points have positions there."""
     points = [point for point in subject["curve"] if key in point and place(point) is not None]
     if not points:
         return
@@ -171,7 +171,7 @@ RING = {
 
 
 def _set_heights(axes: Axes, key: str, subjects: Sequence[Mapping[str, Any]]) -> None:
-    """From a little below the least value of all, or 0, to 1; far below -1 on a scale of powers."""
+    """Set limits from just below the smallest value, or 0, to 1; far below -1 use powers of ten."""
     values = [point.get(key, 1.0) for subject in subjects for point in subject["curve"]]
     least = min((value for value in values if np.isfinite(value)), default=0.0)
     if least < -1:
@@ -179,14 +179,14 @@ def _set_heights(axes: Axes, key: str, subjects: Sequence[Mapping[str, Any]]) ->
         return
     bottom = 0.0 if key == "zeros" else math.floor(10 * (least - 0.05)) / 10
     bottom = bottom if key == "r2" else max(0.0, bottom)
-    edge = 0.06 * (1.0 - bottom)  # for marks at the ends
+    edge = 0.06 * (1.0 - bottom)  # for markers at the ends
     axes.set_ylim(bottom - edge, 1.0 + edge)
     if key != "r2":
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
 
 
 def _set_powers(axes: Axes, least: float) -> None:
-    """Heights from -1 to 1 as they are, below -1 by powers of ten."""
+    """Set a vertical scale that is linear from -1 to 1 and logarithmic below -1."""
     decades = math.ceil(math.log10(-1.1 * least))
     axes.set_yscale("symlog", linthresh=1, linscale=max(1.0, 0.7 * decades))
     axes.set_ylim(-(10.0**decades), 1.2)
@@ -199,7 +199,7 @@ def _set_powers(axes: Axes, least: float) -> None:
 
 
 def _set_logarithmic(axes: Axes, *, powers_of_two: bool) -> None:
-    """Set a logarithmic axis with at least three ticks, each with its number."""
+    """Set a logarithmic axis with at least three labelled ticks."""
     axes.set_xscale("log")
     low, high = axes.get_xlim()
     ticks = octaves(low, high) if powers_of_two else []
@@ -210,14 +210,14 @@ def _set_logarithmic(axes: Axes, *, powers_of_two: bool) -> None:
 
 
 def octaves(low: float, high: float) -> list[float]:
-    """Return powers of two between the ends, at most nine; none where there is but one."""
+    """Return at most nine powers of two between the ends; an empty list if there is only one."""
     first, last = math.ceil(math.log2(low)), math.floor(math.log2(high))
     every = max(1, -(-(last - first + 1) // 9))
     return [2.0**n for n in range(first, last + 1, every)] if last > first else []
 
 
 def decades(low: float, high: float) -> list[float]:
-    """Return powers of ten between the ends, with 3 or 2 and 5 times these where they are few."""
+    """Return powers of ten between the ends, with multiples by 3, or 2 and 5, if there are few."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     every = max(1, -(-(last - first) // 8))
     found: list[float] = []
@@ -233,7 +233,7 @@ def decades(low: float, high: float) -> list[float]:
 def _legend(
     figure: Figure, subjects: Sequence[Mapping[str, Any]], looks: Sequence[dict[str, Any]]
 ) -> None:
-    """Names below the panels, row by row; the ring is last."""
+    """Draw the legend below the panels, row by row; the ring is last."""
     handles = [Line2D([], [], **look) for look in looks] + [Line2D([], [], **RING)]
     names = [f"{subject['name']} ({subject['kind']})" for subject in subjects]
     legend = figure.legend(

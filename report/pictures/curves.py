@@ -1,4 +1,4 @@
-"""Figures against steps, and against epochs."""
+"""Curves of quality against steps, and of training against epochs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from ipvae.report.pictures.canvas import BLUE, GREY, ORANGE, drawing, save, titl
 
 NEAR = 0.99
 CONVERGENCE = (760, 620)
-"""Pixels of that figure."""
+"""Size in pixels of the convergence figure."""
 EPOCH_PANELS = (
     ("loss", "loss", "nats × 256 / pixels"),
     ("nll", "NLL", "nats per image"),
@@ -40,12 +40,12 @@ def convergence(
     ----------
     path : PNG file
     points, of, images, trained
-        As `convergence_figure`.
+        See `convergence_figure`.
 
     Raises
     ------
     ValueError
-        As `convergence_figure`.
+        See `convergence_figure`.
     InputError
         If the file cannot be written.
     """
@@ -61,10 +61,10 @@ def convergence_figure(
 
     Parameters
     ----------
-    points : `step`, `r2` and `zeros` each, as `evaluation.metrics.curve` gives them; with `r2_sd`
-        and `zeros_sd` a band of one deviation is drawn
-    of : which model, for the title
-    images : over how many they are means
+    points : `step`, `r2` and `zeros` each, from `evaluation.metrics.curve`; with `r2_sd` and
+        `zeros_sd`, the figure has a band of one standard deviation
+    of : name of the model, for the title
+    images : number of images of the means
     trained : steps unrolled in training, marked by a line
 
     Raises
@@ -121,14 +121,13 @@ def _draw_convergence(
 
 
 def training(path: str | Path, history: Sequence[Mapping[str, Any]], of: str) -> None:
-    """Draw loss, its parts, R2, zeros and error against the epoch.
+    """Draw loss, its parts, R2, zeros and error against epochs.
 
     Parameters
     ----------
     path : PNG file
-    history : a record for each epoch, as RUN/metrics.jsonl has them; what is null or missing
-        leaves a gap
-    of : which model, for the title
+    history : a record for each epoch, as in RUN/metrics.jsonl; a null or missing value leaves a gap
+    of : name of the model, for the title
 
     Raises
     ------
@@ -165,7 +164,7 @@ def training(path: str | Path, history: Sequence[Mapping[str, Any]], of: str) ->
 
 
 def _near(steps: np.ndarray, fit: np.ndarray) -> str:
-    """Say when R2 has come near its last value; nothing where that has no meaning."""
+    """Text of the step at which R2 is near its last value; empty if that has no meaning."""
     last = fit[-1]
     if not np.isfinite(last) or last <= 0:
         return ""
@@ -178,7 +177,7 @@ def _number(value: Any) -> float:
 
 
 def _ticks(last: float) -> list[int]:
-    """Powers of 2, or of 4 where those would be many."""
+    """Powers of 2, or powers of 4 if these are too many."""
     octaves = math.floor(math.log2(max(last, 2)))
     return [2**n for n in range(0, octaves + 1, 1 if octaves <= 8 else 2)]
 

@@ -1,4 +1,4 @@
-"""Arrays behind the pictures of a report."""
+"""Array data of a report's pictures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class FigureData:
-    """What pictures show that JSON need not hold.
+    """Array data of pictures that the JSON result does not contain.
 
     Attributes
     ----------
     shape : height and width of an image, M pixels
-    signed : whether pixels of the data are below 0 too
+    signed : pixels of the data can be below 0
     images : (n, M) real pixel values
-    read_out : by number of steps, (n, M) reconstructions of them
-    phi : (M, K) what one count adds to each pixel
-    counts : (N, K) counts at the last step, whose mean sorts the dictionary
-    raster : (rows, K) int, what the code sends for the first image at steps 0, 1, ...
+    read_out : (n, M) reconstructions by number of steps
+    phi : (M, K), contribution of one count to each pixel
+    counts : (N, K) counts at the last step; their mean sorts the dictionary
+    raster : (rows, K) int, counts of the code for the first image at steps 0, 1, ...
     """
 
     shape: tuple[int, int]

@@ -1,4 +1,4 @@
-"""Images beside what is read out of their counts as steps go by."""
+"""Images and their reconstructions at increasing numbers of steps."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,24 +21,24 @@ def reconstructions(
     *,
     signed: bool,
 ) -> None:
-    """Draw images in a row, and below them their reconstructions, a row for each number of steps.
+    """Draw images in a row, and their reconstructions below, one row for each number of steps.
 
-    R2 of each reconstruction stands under it. One colour scale, that of the images, holds for all;
-    what exceeds it is cut.
+    The R2 of each reconstruction is below it. All share the images' colour scale; values beyond it
+    are clipped.
 
     Parameters
     ----------
     path : PNG file
-    images : (N, M) real pixel values, a column each
-    read_out : by number of steps, (N, M) reconstructions
-    shape : height and width, their product is M
-    of : which model, for the title
-    signed : whether pixels of the data are below 0 too
+    images : (N, M) real pixel values, one column each
+    read_out : (N, M) reconstructions by number of steps
+    shape : height and width, with product M
+    of : name of the model, for the title
+    signed : pixels of the data can be below 0
 
     Raises
     ------
     ValueError
-        If the shapes do not fit.
+        If the shapes are inconsistent.
     InputError
         If the file cannot be written.
     """

@@ -1,6 +1,7 @@
-"""Images as addresses that hold their own bytes, small enough for a page.
+"""Small images as data URIs for a page.
 
-All are grey, signed ones too (0 is the middle): paper and eyes without colours lose no sign.
+All are grey, including signed ones, where 0 is the middle, so that signs remain visible in print
+and to colour-blind readers.
 """
 
 import base64
@@ -15,25 +16,25 @@ from ipvae.report.pictures.canvas import colours
 from ipvae.report.pictures.tiles import mosaic
 
 SIDE = 64
-"""Pixels of an image's longer side, at most; a larger one is averaged block by block."""
+"""Maximum pixels of an image's longer side; block averages reduce a larger image."""
 TILE_PIXELS = 500_000
-"""Of all tiles of a dictionary."""
+"""Maximum pixels of all tiles of a dictionary."""
 COLUMNS = 32
 LEVELS = 256
-"""Of grey."""
+"""Number of grey levels."""
 
 
 def thumbnails(
     images: np.ndarray, others: list[np.ndarray], shape: tuple[int, int], *, signed: bool
 ) -> tuple[list[str], list[list[str]]]:
-    """Give addresses of images and of others like them, on the images' scale.
+    """Return data URIs of images and of other images on the same scale.
 
     Parameters
     ----------
     images : (n, M) real pixel values
-    others : (n, M) each; what exceeds the scale is cut
+    others : (n, M) each; values beyond the scale are clipped
     shape : height and width
-    signed : whether pixels of the data are below 0 too
+    signed : pixels of the data can be below 0
     """
     scale = colours(images, signed=signed)
     rows = [
@@ -46,13 +47,13 @@ def thumbnails(
 def dictionary_tiles(
     phi: np.ndarray, shape: tuple[int, int], counts: np.ndarray
 ) -> tuple[str, dict[str, Any]]:
-    """Give the address of a dictionary's tiles, the most used first, and what it shows.
+    """Return the data URI of a dictionary's tiles, most used first, and their description.
 
     Parameters
     ----------
-    phi : (M, K) what one count adds to each pixel
+    phi : (M, K), contribution of one count to each pixel
     shape : height and width
-    counts : (N, K) counts of some images, whose mean sorts the tiles
+    counts : (N, K) counts of some images; their mean sorts the tiles
     """
     tiles, small = shrunk(phi.T, shape)
     usage = np.abs(counts).mean(axis=0)
@@ -70,12 +71,12 @@ def dictionary_tiles(
 
 
 def zoomed(shape: tuple[int, int], large: int, small: int) -> str:
-    """Size of an image and its enlargement, as CSS: pixels become whole numbers of pixels.
+    """CSS size of an image and its magnification: each pixel becomes a whole number of pixels.
 
     Parameters
     ----------
     shape : height and width of an image
-    large, small : pixels of the longer side, at most, on a screen and on a phone or on paper
+    large, small : maximum pixels of the longer side, on a screen and on a phone or on paper
     """
     height, width = shape
     zooms = (max(1, wide // max(shape)) for wide in (large, small))
@@ -84,7 +85,7 @@ def zoomed(shape: tuple[int, int], large: int, small: int) -> str:
 
 
 def shrunk(images: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int]]:
-    """Average blocks of pixels, so that no side is over SIDE; what fills no block is cut."""
+    """Average blocks of pixels so that no side exceeds SIDE; incomplete blocks are discarded."""
     height, width = shape
     f = -(-max(shape) // SIDE)
     small = max(1, height // f), max(1, width // f)
@@ -97,12 +98,12 @@ def shrunk(images: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, tupl
 
 
 def data_uri(pixels: np.ndarray, low: float, high: float) -> str:
-    """Address of a grey image (height, width); NaN is white; of the same bytes for the same.
+    """Data URI of a grey image (height, width); NaN is white; equal images have equal URIs.
 
     Parameters
     ----------
     pixels : (height, width) real
-    low, high : values that are black and white; what lies beyond is cut
+    low, high : values of black and white; values beyond are clipped
     """
     levels = np.clip((pixels - low) / (high - low) * LEVELS, 0, LEVELS - 1)
     shown = np.where(np.isnan(levels), LEVELS - 1, levels).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Many small images side by side: a dictionary, samples."""
+"""Mosaics of small images: a dictionary, or samples."""
 
 import math
 from pathlib import Path
@@ -11,7 +11,7 @@ from ipvae.report.pictures.canvas import GAP, SIGNED, colours, drawing, place, s
 
 MOST_TILES = 512
 SIDE, HEAD, FOOT, BAR = 16, 66, 16, 120
-"""Margins in pixels; BAR holds the colour scale."""
+"""Margins in pixels; BAR is the width for the colour scale."""
 WIDEST = 2100
 NARROWEST = 480
 
@@ -19,23 +19,23 @@ NARROWEST = 480
 def dictionary(
     path: str | Path, phi: np.ndarray, shape: tuple[int, int], counts: np.ndarray, of: str
 ) -> None:
-    """Draw the dictionary, one tile for each latent, from the most used to the least.
+    """Draw the dictionary, one tile for each latent, most used first.
 
-    All tiles share one scale, blue below 0 and red above. Its ends are the 99.9th percentile of
-    the absolute weights of the tiles shown.
+    All tiles share one scale, blue below 0 and red above. Its ends are the 99.9th percentile of the
+    absolute weights of the tiles shown.
 
     Parameters
     ----------
     path : PNG file
-    phi : (M, K) what one spike adds to each pixel, real pixel units
-    shape : height and width, their product is M
-    counts : (N, K) spike counts of some images: their mean sorts the tiles
-    of : which model, for the title
+    phi : (M, K), contribution of one spike to each pixel, real pixel units
+    shape : height and width, with product M
+    counts : (N, K) spike counts of some images; their mean sorts the tiles
+    of : name of the model, for the title
 
     Raises
     ------
     ValueError
-        If the shapes do not fit.
+        If the shapes are inconsistent.
     InputError
         If the file cannot be written.
     """
@@ -68,20 +68,20 @@ def dictionary(
 def samples(
     path: str | Path, images: np.ndarray, shape: tuple[int, int], of: str, *, signed: bool
 ) -> None:
-    """Draw images that a model makes up.
+    """Draw images sampled from a model.
 
     Parameters
     ----------
     path : PNG file
     images : (N, M) real pixel values
-    shape : height and width, their product is M
-    of : which model, for the title
-    signed : whether pixels of the data are below 0 too; else such samples are drawn as 0
+    shape : height and width, with product M
+    of : name of the model, for the title
+    signed : pixels of the data can be below 0; otherwise such samples are drawn as 0
 
     Raises
     ------
     ValueError
-        If the shapes do not fit.
+        If the shapes are inconsistent.
     InputError
         If the file cannot be written.
     """
@@ -100,12 +100,12 @@ def samples(
 
 
 def mosaic(tiles: np.ndarray, shape: tuple[int, int], columns: int) -> np.ndarray:
-    """Lay tiles out row by row with one pixel between them; NaN where there is none.
+    """Arrange tiles in rows with one pixel between them; NaN marks empty pixels.
 
     Parameters
     ----------
     tiles : (N, M)
-    shape : height and width of a tile, their product is M
+    shape : height and width of a tile, with product M
     columns : tiles in a row
 
     Returns
@@ -115,7 +115,7 @@ def mosaic(tiles: np.ndarray, shape: tuple[int, int], columns: int) -> np.ndarra
     Raises
     ------
     ValueError
-        If the tiles are not of that shape, or there is none.
+        If the tiles have another shape, or there are none.
     """
     height, width = shape
     if tiles.ndim != 2 or len(tiles) == 0 or tiles.shape[1] != height * width:
@@ -139,7 +139,7 @@ def _draw(
     words: tuple[str, str, str],
     unit: str,
 ) -> None:
-    """Draw a mosaic at a whole number of screen pixels for each image pixel."""
+    """Draw a mosaic at an integer number of screen pixels for each image pixel."""
     columns = max(1, min(len(tiles), round(math.sqrt(2 * len(tiles) * shape[0] / shape[1]))))
     laid = mosaic(tiles, shape, columns)
     zoom = max(1, (WIDEST - 2 * SIDE - BAR) // laid.shape[1])

@@ -1,6 +1,7 @@
-"""The energy dial: train at several betas, print the table of docs/training.md, draw its figure.
+"""Trade-off of energy and quality by beta: train models, print the table, draw the figure.
 
-A training whose model is in RUNS already is not run again. The same models give the same bytes.
+The results are in docs/training.md. Models that exist in RUNS are not trained again. Equal models
+give identical bytes.
 """
 
 import argparse
@@ -25,15 +26,15 @@ Row = dict[str, Any]
 
 
 def measured(model: str, beta: float, runs: Path, seed: int, epochs: int | None) -> Row:
-    """Train a model, unless that was done before, and evaluate it after its default last step.
+    """Train a model unless it exists, and evaluate it after its default last step.
 
     Parameters
     ----------
     model : key of `ipvae.float_models.zoo.MODEL_SPECS`
-    beta : weight of the KL term; the other settings are the preset's
+    beta : weight of the KL term; other settings are the preset's
     runs : folder of the models
-    seed : of the training
-    epochs : of the training, None for the preset's
+    seed : seed of the training
+    epochs : epochs of the training, None for the preset's
 
     Returns
     -------
@@ -48,7 +49,7 @@ def measured(model: str, beta: float, runs: Path, seed: int, epochs: int | None)
 
 
 def table(found: Mapping[str, Sequence[Row]]) -> str:
-    """Rows of a table in Markdown."""
+    """Rows of a Markdown table."""
     lines = [
         "| model | beta | R2 | zeros | spikes an image | dead latents |",
         "|---|---|---|---|---|---|",
@@ -63,7 +64,7 @@ def table(found: Mapping[str, Sequence[Row]]) -> str:
 
 
 def draw(path: Path, found: Mapping[str, Sequence[Row]], of: str) -> None:
-    """Draw R2 against zeros and against spikes, a point for each beta, as a PNG file."""
+    """Draw R2 against zeros and against spikes, one point per beta, as a PNG file."""
     with drawing(1000, 520) as figure:
         panels = figure.subplots(1, 2, sharey=True)
         figure.subplots_adjust(left=0.065, right=0.975, top=0.84, bottom=0.11, wspace=0.08)
@@ -96,7 +97,7 @@ def draw(path: Path, found: Mapping[str, Sequence[Row]], of: str) -> None:
 
 
 def main() -> None:
-    """Train what is not there, print the table, draw the figure."""
+    """Train missing models, print the table, draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=Path, default=Path("build/beta_dial"))
     parser.add_argument("--figure", type=Path, default=Path("docs/pictures/beta_dial.png"))

@@ -1,8 +1,8 @@
-"""What bits cost: export a model at 8 to 2 bits, print the table of docs/quantization.md, draw it.
+"""Quality against weight bits, for docs/quantization.md: export at 8 to 2 bits, print, draw.
 
-A measurement that is in OUT already is not made again. R2, zeros and spikes are those of
-`ipvae.evaluate` on test images, by the emulator for integers; float and integers draw with the same
-seeds, but not the same numbers.
+Measurements that exist in OUT are not repeated. R2, zeros and spikes are from `ipvae.evaluate` on
+test images, with the emulator for integers. Float and integer runs use the same seeds, but not the
+same random numbers.
 """
 
 import argparse
@@ -26,14 +26,14 @@ KEEP_ANYTHING = 1e9
 
 @dataclass(frozen=True)
 class Export:
-    """One way to export, and how many of the seeds to measure it with.
+    """Export configuration, and the number of seeds for its measurement.
 
     Attributes
     ----------
-    bits : of a weight; 0 for the float model
-    layout : of `ipvae.quantize`
-    refit : whether the decoder is fitted anew
-    all_seeds : else the first alone
+    bits : width of a weight; 0 for the float model
+    layout : layout for `ipvae.quantize`
+    refit : refit the decoder
+    all_seeds : use all seeds; otherwise only the first
     """
 
     bits: int
@@ -43,7 +43,7 @@ class Export:
 
     @property
     def name(self) -> str:
-        """What the table calls it."""
+        """Name in the table."""
         if not self.bits:
             return "float"
         other = "" if self.layout == "recurrent" else f", {self.layout}"
@@ -70,11 +70,11 @@ Row = dict[str, Any]
 
 
 def measured(export: Export, chosen: argparse.Namespace) -> Row:
-    """Export, unless that was done, and evaluate with each seed.
+    """Export, unless it exists, and evaluate with each seed.
 
     Returns
     -------
-    `name`; `r2` and `zeros`, (seeds, steps); `spikes`, (seeds,), of the last step; of integers
+    `name`; `r2` and `zeros`, (seeds, steps); `spikes`, (seeds,), at the last step; for integers,
     `synapses`
     """
     stem = export.name.replace(", ", "-").replace(" ", "-")
@@ -105,7 +105,7 @@ def measured(export: Export, chosen: argparse.Namespace) -> Row:
 
 
 def made(export: Export, chosen: argparse.Namespace, path: Path) -> Path:
-    """Network file of an export, written unless it is there."""
+    """Network file of an export, written unless it exists."""
     if not path.exists():
         made = ipvae.quantize(
             chosen.model,
@@ -120,13 +120,13 @@ def made(export: Export, chosen: argparse.Namespace, path: Path) -> Path:
 
 
 def synapses(path: Path) -> int:
-    """Stored synapses of a network, all layers."""
+    """Stored synapses of all layers of a network."""
     layers = ipvae.load_network(path).layers.values()
     return sum(layer.weight_rec.size for layer in layers if layer.weight_rec is not None)
 
 
 def table(rows: Sequence[Row], steps: Sequence[int]) -> str:
-    """Rows of a table in Markdown; what several seeds gave as their mean and half their range."""
+    """Rows of a Markdown table; values from several seeds are the mean and half the range."""
     heads = [f"{name}, {step} steps | Δ" for step in steps for name in ("R2", "zeros")]
     lines = [
         f"| weights | {' | '.join(heads)} | spikes | memory |",
@@ -151,7 +151,7 @@ def _spread(values: np.ndarray, form: str) -> str:
 
 
 def draw(path: Path, rows: Sequence[Row], steps: Sequence[int], of: str) -> None:
-    """Draw R2 and zeros against bits, a line for each number of steps, float as dashes."""
+    """Draw R2 and zeros against bits, a line for each number of steps, dashed for float."""
     plain = [row for row in rows if row["bits"] and row["name"] == f"{row['bits']} bits"]
     fitted = [row for row in rows if row["name"].endswith("bits, decoder refitted")]
     with drawing(1000, 460) as figure:
@@ -182,7 +182,7 @@ def _mean(row: Row, key: str, i: int) -> float:
 
 
 def require_same_settings(chosen: argparse.Namespace) -> None:
-    """End if OUT holds figures of another model, other steps or other images."""
+    """Exit if OUT contains results of another model, other steps or other images."""
     settings = {
         "model": str(chosen.model.resolve()),
         "steps": chosen.steps,
@@ -195,12 +195,12 @@ def require_same_settings(chosen: argparse.Namespace) -> None:
 
 
 def numbers(text: str) -> list[int]:
-    """Whole numbers with commas between them."""
+    """Parse comma-separated integers."""
     return [int(part) for part in text.split(",")]
 
 
 def main() -> None:
-    """Measure what is not there, print the table, draw the figure, write both figures as JSON."""
+    """Run missing measurements, print the table, draw the figure, and write its data as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path, help="trained iterative model")
     parser.add_argument("--data-dir", type=Path)

@@ -1,6 +1,6 @@
-"""What docs/compare.md shows: train and export what is compared, compare it, print its tables.
+"""Results of docs/compare.md: train, export and compare models, and print the tables.
 
-What is in OUT already is not made again. The same models give the same bytes.
+Files that exist in OUT are not created again. Equal models give identical bytes.
 """
 
 import argparse
@@ -15,16 +15,16 @@ from ipvae.report.numbers import band, fit, percent, thousands
 BITS = (8, 6, 4, 3)
 THRESHOLDS = (0.1, 0.4)
 BETAS = (0.25, 1, 4, 8)
-"""In units of the steps unrolled in training, which is what matters of beta."""
+"""Values of beta, in units of the unrolled training steps; this ratio determines the result."""
 ONE_SHOT = ("pvae-linear", "gvae-linear")
 ENERGIES = (
     ("Loihi 2 band", "dynamic"),
     ("Loihi 2 band", "static"),
     ("Loihi 1 constants", "dynamic"),
 )
-"""Models and parts of the columns of energies."""
+"""Models and parts in the columns of energies."""
 KEEP_ANYTHING = 1e9
-# As the last part of models/mnist was trained, with fewer steps unrolled.
+# The settings of the last stage of models/mnist's training, with fewer unrolled steps.
 RECIPE = {
     "batch_size": 100,
     "relaxation": "eat-cubic",
@@ -40,7 +40,7 @@ RECIPE = {
 
 
 class Made:
-    """Files in OUT, made when they are asked for first."""
+    """Files in OUT, created on first use."""
 
     def __init__(self, chosen: argparse.Namespace) -> None:
         self.chosen = chosen
@@ -57,7 +57,7 @@ class Made:
         return path
 
     def model(self, name: str, epochs: int, **options: Any) -> Path:
-        """Model, trained with seed 0 on one thread."""
+        """Model trained with seed 0 on one thread."""
         path = self.chosen.out / name
         if not (path / "model.json").exists():
             ipvae.train_model(
@@ -71,18 +71,18 @@ class Made:
         return path
 
     def one_shot(self, kind: str) -> Path:
-        """Amortized model, of the preset's settings but for its epochs."""
+        """Amortized model with the preset's settings except epochs."""
         return self.model(kind, 5, preset=self.preset, model=kind)
 
     def of_beta(self, ratio: float) -> Path:
-        """Network at 8 bits of the model, trained on with another beta."""
+        """Network at 8 bits of the model after further training with another beta."""
         steps = self.chosen.train_steps
         beta = ratio * steps
         options = {"init_from": self.chosen.model, "steps": steps, "beta": beta, **RECIPE}
         return self.network(f"beta-{beta:g}", self.model(f"beta-{beta:g}", 3, **options))
 
     def compared(self, name: str, *subjects: Path, **options: Any) -> dict[str, Any]:
-        """JSON data of `ipvae.compare`; its picture is copied."""
+        """JSON data of `ipvae.compare`; its picture is copied to OUT."""
         chosen = self.chosen
         folder = chosen.out / f"compare_{name}"
         if not (folder / "compare.json").exists():
@@ -98,7 +98,7 @@ class Made:
 
 
 def table(found: dict[str, Any]) -> str:
-    """Rows of a table in Markdown: each subject where it stops, and its last R2 and zeros."""
+    """Rows of a Markdown table: each model at its stopping point, and its last R2 and zeros."""
     lines = [
         "| | kind | stop | R2 | zeros | accuracy, % | synaptic ops | products | Loihi 2 band, "
         "dynamic, µJ | static, µJ | Loihi 1, µJ | last step: R2 | zeros | synaptic ops |",
@@ -132,12 +132,12 @@ def _row(subject: dict[str, Any]) -> str:
 
 
 def numbers(text: str) -> list[int]:
-    """Whole numbers with commas between them."""
+    """Parse comma-separated integers."""
     return [int(part) for part in text.split(",")]
 
 
 def main() -> None:
-    """Make what is not there, print three tables, copy three pictures."""
+    """Create missing files, print three tables, copy three pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path, help="trained iP-VAE")
     parser.add_argument("--data-dir", type=Path)

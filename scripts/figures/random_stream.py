@@ -1,6 +1,6 @@
-"""Write the random source's words to stdout, 3 bytes each, for a public battery to read.
+"""Write the random source's words to stdout, 3 bytes each, for a public test battery.
 
-The order names the index that runs fastest: neighbours in the stream differ in it alone.
+The order names the fastest index: neighbours in the stream differ only in it.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from ipvae.network.rules import random_source
 ORDERS = ("neuron", "step", "sub-draw", "image", "seed")
 NEURONS, STEPS = 512, 1024
 KEYS = 2**16
-"""Images, or seeds, that take turns where they run fastest."""
+"""Number of images, or seeds, that alternate if they are the fastest index."""
 BLOCK = 2**16
 
 
@@ -24,16 +24,16 @@ def words(
     steps: int = STEPS,
     uniforms: Callable[..., np.ndarray] = random_source.uniforms,
 ) -> Iterator[np.ndarray]:
-    """Yield the words of an order, in blocks, until the keys run out.
+    """Yield the words of an order, in blocks, until the keys are exhausted.
 
     Parameters
     ----------
     order : one of ORDERS
-    seed : int in [0, 2**48); the first one, where the seed runs fastest
+    seed : int in [0, 2**48); the first one if the seed is the fastest index
     steps : int
         Steps of a neuron before the next neuron or image.
     uniforms : callable
-        The source; another one in its place gives the stream of a control.
+        Random source; a replacement gives the stream of a control.
 
     Yields
     ------
@@ -55,7 +55,7 @@ def words(
 
 
 def _keys_slowest(order: str, seed: int, steps: int) -> Iterator[tuple]:
-    """Image words, neuron words and counters of one image after another, as (rows, columns)."""
+    """Image words, neuron words and counters, one image after another, as (rows, columns)."""
     neuron = random_source.neuron_keys(1, NEURONS)
     per_step = random_source.DRAWS_PER_STEP
     if order == "sub-draw":
@@ -71,7 +71,7 @@ def _keys_slowest(order: str, seed: int, steps: int) -> Iterator[tuple]:
 
 
 def _keys_fastest(order: str, seed: int, steps: int) -> Iterator[tuple]:
-    """The same with images or seeds as columns, neurons and then steps as rows."""
+    """As `_keys_slowest`, with images or seeds as columns, neurons and then steps as rows."""
     neuron = tuple(np.tile(w, steps)[:, None] for w in random_source.neuron_keys(1, NEURONS))
     counter = np.repeat(np.arange(steps, dtype=np.int64) * random_source.DRAWS_PER_STEP, NEURONS)
     for first in range(0, random_source.IMAGE_LIMIT, KEYS):
@@ -85,7 +85,7 @@ def _keys_fastest(order: str, seed: int, steps: int) -> Iterator[tuple]:
 
 
 def packed(word: np.ndarray) -> bytes:
-    """Low three bytes of each word, lowest first."""
+    """Low three bytes of each word, least significant first."""
     a, b, c, d = np.pad(word, (0, -word.size % 4)).reshape(-1, 4).T
     out = np.empty((a.size, 3), dtype="<u4")
     out[:, 0] = a | b << np.uint32(24)
@@ -95,7 +95,7 @@ def packed(word: np.ndarray) -> bytes:
 
 
 def main() -> None:
-    """Write until `--draws` are out or the reader has had enough."""
+    """Write until `--draws` are written or the reader closes the pipe."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("order", choices=ORDERS)
     parser.add_argument("--seed", type=int, default=1)

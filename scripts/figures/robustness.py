@@ -1,7 +1,7 @@
-"""Robustness, float and integers side by side: the tables of docs/robustness.md and their figure.
+"""Robustness of float model and integer network: tables and figure of docs/robustness.md.
 
-Every number is one of `ipvae.evaluate`. A measurement that is in OUT already is not made again.
-Float and integers see the same images; their draws have the same seeds but are not the same.
+Every number is from `ipvae.evaluate`. Measurements that exist in OUT are not repeated. Float and
+integers use the same images, and the same seeds but not the same draws.
 """
 
 import argparse
@@ -37,7 +37,7 @@ Figures = dict[str, Any]
 
 
 def exported(chosen: argparse.Namespace, name: str) -> Path:
-    """Network file of the model, exported unless it is there."""
+    """Network file of the model, exported unless it exists."""
     file = chosen.out / f"{name.replace(' ', '-')}.h5"
     if not file.exists():
         made = ipvae.quantize(chosen.model, data_dir=chosen.data_dir, most_loss=1, **EXPORTS[name])
@@ -46,7 +46,7 @@ def exported(chosen: argparse.Namespace, name: str) -> Path:
 
 
 def ablated(network: Path, name: str) -> Path:
-    """The same network without synapses between neurons; `drive`: without self-inhibition too."""
+    """Network without synapses between neurons; `drive` also removes self-inhibition."""
     file = network.with_name(f"{name}.h5")
     if not file.exists():
         whole = ipvae.load_network(network)
@@ -58,17 +58,17 @@ def ablated(network: Path, name: str) -> Path:
 
 
 def evaluated(chosen: argparse.Namespace, name: str, subject: Path, **given: Any) -> Figures:
-    """What `ipvae.evaluate` finds, unless it was found before."""
+    """Result of `ipvae.evaluate`, from OUT if it exists."""
     file = chosen.out / f"{name.replace(' ', '-')}.json"
     return kept(file, lambda: ipvae.evaluate(subject, **given))
 
 
 def measured(chosen: argparse.Namespace) -> Figures:
-    """All of it.
+    """Return all measurements.
 
     Returns
     -------
-    by key `changes` (subject -> one evaluation a seed), `longer` (subject -> evaluation), `sets`
+    by key `changes` (subject -> one evaluation per seed), `longer` (subject -> evaluation), `sets`
     (set -> subject -> evaluation), `response` (network -> evaluation), `steps`
     """
     subjects = {"float": chosen.model} | {name: exported(chosen, name) for name in EXPORTS}
@@ -124,18 +124,18 @@ def measured(chosen: argparse.Namespace) -> Figures:
 
 
 def changes(name: str, values: str) -> list[tuple[str, float]]:
-    """Changes of images, from values with commas between them."""
+    """Parse comma-separated values into changes of images."""
     return [(name, float(value)) for value in values.split(",")]
 
 
 def _spread(values: Sequence[float], form: str) -> str:
-    """Mean, and half the range where there are several."""
+    """Mean, and half the range if there are several values."""
     shown = f"{np.mean(values):{form}}"
     return shown if len(values) == 1 else f"{shown} ± {np.ptp(values) / 2:{form}}"
 
 
 def changes_table(found: Figures) -> str:
-    """Rows of Markdown: a change each; R2, zeros and accuracy of every subject."""
+    """Markdown rows with one change each: R2, zeros and accuracy of every subject."""
     subjects = found["changes"]
     heads = [f"{key}, {name}" for key in ("R2", "zeros", "accuracy") for name in subjects]
     lines = [f"| images | {' | '.join(heads)} |", "|" + "---|" * (len(heads) + 1)]
@@ -151,7 +151,7 @@ def changes_table(found: Figures) -> str:
 
 
 def noise_table(found: Figures) -> str:
-    """Rows of Markdown: R2 against the images behind the noise, and that of the noisy images."""
+    """Markdown rows: R2 against the images without noise, and R2 against the noisy images."""
     subjects = found["changes"]
     heads = [*subjects, "the noisy image itself"]
     lines = [f"| noise | {' | '.join(heads)} |", "|" + "---|" * (len(heads) + 1)]
@@ -167,7 +167,7 @@ def noise_table(found: Figures) -> str:
 
 
 def rising_table(rows: Sequence[tuple[str, dict[str, Figures]]]) -> str:
-    """Rows of Markdown: R2 and zeros of each subject as steps rise, and its accuracy at the end."""
+    """Markdown rows: R2 and zeros of each subject at ascending steps, and its final accuracy."""
     steps = [point["step"] for point in next(iter(rows[0][1].values()))["curve"]]
     heads = [f"R2 at {step:g}" for step in steps] + [f"zeros at {steps[-1]:g}", "accuracy"]
     lines = [f"| images | | {' | '.join(heads)} |", "|" + "---|" * (len(heads) + 2)]
@@ -181,7 +181,7 @@ def rising_table(rows: Sequence[tuple[str, dict[str, Figures]]]) -> str:
 
 
 def longer_rows(found: Figures) -> list[tuple[str, dict[str, Figures]]]:
-    """Unchanged images and changes that were run longer; contrasts have a table of their own."""
+    """Unchanged images and changes with longer runs; contrasts have a separate table."""
     subjects = found["longer"]
     rows = [("unchanged", subjects)]
     for i, change in enumerate(subjects["float"]["changes"]):
@@ -193,7 +193,7 @@ def longer_rows(found: Figures) -> list[tuple[str, dict[str, Figures]]]:
 
 
 def response_table(found: Figures) -> str:
-    """Rows of Markdown: spikes and R2 of every network at every contrast."""
+    """Markdown rows: spikes and R2 of every network at every contrast."""
     networks = found["longer"] | found["response"]
     columns = [
         [row for row in one["changes"] if row["change"] == "contrast"] for one in networks.values()
@@ -208,7 +208,7 @@ def response_table(found: Figures) -> str:
 
 
 def require_same_settings(chosen: argparse.Namespace) -> None:
-    """End if OUT holds figures of another model, other images or other changes."""
+    """Exit if OUT contains results of another model, other images or other changes."""
     settings = {"model": str(chosen.model.resolve())}
     settings |= {
         name: getattr(chosen, name) for name in ("samples", "fewer", "steps", "sets", *LISTS)
@@ -220,7 +220,7 @@ def require_same_settings(chosen: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Measure what is not there, print the tables, draw the figure, write all figures as JSON."""
+    """Run missing measurements, print the tables, draw the figure, and write all data as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path, help="trained iterative model of black and white")
     parser.add_argument("--data-dir", type=Path)

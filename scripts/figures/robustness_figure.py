@@ -1,4 +1,4 @@
-"""The figure of docs/robustness.md, from what scripts/figures/robustness.py measured."""
+"""Figure of docs/robustness.md, from the measurements of scripts/figures/robustness.py."""
 
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,12 @@ from matplotlib.ticker import FuncFormatter
 from ipvae.report.pictures.canvas import BLUE, GREY, ORANGE, drawing, save, title
 
 GREEN, PURPLE = "#009E73", "#CC79A7"
-"""Of Okabe and Ito's palette, as are the canvas' colours."""
+"""Colours from Okabe and Ito's palette, like the canvas' colours."""
 COLOURS = {"float": BLUE, "8 bits": BLUE, "4 bits": ORANGE}
 MARKS = {"float": "", "8 bits": "o", "4 bits": "D"}
 LINES = {"float": "-", "8 bits": "none", "4 bits": "none"}
 LEAST = -0.3
-"""R2 below it is drawn on the edge, with its value beside it."""
+"""Lower limit of the axis; a smaller R2 is drawn at the edge, with its value as text."""
 
 Figures = dict[str, Any]
 
@@ -38,14 +38,14 @@ def draw(path: Path, found: Figures, below: str) -> None:
 
 
 def _rows(found: Figures, name: str, change: str) -> list[list[dict]]:
-    """Of each seed, the rows of one change."""
+    """Rows of one change, for each seed."""
     return [
         [row for row in one["changes"] if row["change"] == change] for one in found["changes"][name]
     ]
 
 
 def _line(found: Figures, name: str, change: str, key: str) -> tuple[np.ndarray, np.ndarray]:
-    """Values of a change and the mean over seeds of a figure."""
+    """Values of a change, and the mean of a measure over seeds."""
     seeds = _rows(found, name, change)
     return (
         np.array([row["value"] for row in seeds[0]]),
@@ -71,7 +71,7 @@ def _against(axes: Axes, found: Figures, change: str, key: str, head: str, unit:
 
 
 def _noise(axes: Axes, found: Figures) -> None:
-    """R2 against the image behind the noise, beside that of the noisy image itself."""
+    """R2 against the image without noise, and against the noisy image."""
     for name in found["changes"]:
         axes.plot(*_line(found, name, "noise", "clean_r2"), label=name, **_style(name))
     noisy = _line(found, "float", "noise", "clean_r2_of_input")
@@ -101,7 +101,7 @@ def _accuracy(axes: Axes, found: Figures) -> None:
 
 
 def _sets(axes: Axes, found: Figures) -> None:
-    """R2 of other images: small after few steps, larger as trained, largest after many."""
+    """R2 of other images: small markers after few steps, medium as trained, large after many."""
     for place, subjects in enumerate(found["sets"].values()):
         for offset, name in enumerate(COLOURS):
             r2 = [point["r2"] for point in subjects[name]["curve"]]

@@ -1,1 +1,1 @@
-"""Mutation run: change one line of a copy of the tree, and see whether a test notices."""
+"""Mutation testing: change one line of a copy of the tree, and check that a test fails."""

@@ -1,4 +1,4 @@
-"""One-line changes of a Python file: what may be changed, and how."""
+"""Mutation operators: one-line changes of a Python file."""
 
 import ast
 import copy
@@ -34,22 +34,22 @@ ARITHMETIC = {
 }
 SWAPPED = {"min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum"}
 BOUNDING = ("clip", "minimum", "maximum", "saturat")
-"""Calls that only hold their first argument within bounds have one of these in their name."""
+"""Name parts of calls that only restrict their first argument to bounds."""
 TELLING = ("log", "logger", "warn", "warnings", "tell", "print", "note", "debug", "info")
-"""Calls of these names carry messages."""
+"""Names of calls that carry messages."""
 LAYOUT = (
     *("add_axes", "subplots_adjust", "subplots", "text", "Rectangle", "MaxNLocator", "place"),
     *("drawing", "fontsize", "alpha", "linewidth", "zorder", "pad", "width", "figsize"),
 )
-"""Calls and keywords that only say how a picture looks."""
+"""Calls and keywords that only affect the appearance of a picture."""
 
 Change = tuple[str, ast.AST, ast.AST]
-"""Operator, node of the tree, what takes its place."""
+"""Operator, node of the tree, and its replacement."""
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A change of one place of one file; `before` and `after` are its lines, joined."""
+    """Mutant: a change of one place of one file; `before` and `after` are its lines, joined."""
 
     path: str
     line: int
@@ -63,12 +63,12 @@ class Mutant:
 
     @property
     def id(self) -> str:
-        """Stable as long as the file is."""
+        """Identifier, stable while the file is unchanged."""
         return f"{self.path}:{self.line}:{self.operator}:{self.ordinal}"
 
 
 def mutants(path: str, source: str) -> list[Mutant]:
-    """All mutants of a file, in the order of its lines."""
+    """All mutants of a file, in line order."""
     found: list[Mutant] = []
     seen: Counter[tuple[int, str]] = Counter()
     data = source.encode()
@@ -83,7 +83,7 @@ def mutants(path: str, source: str) -> list[Mutant]:
             text = (data[:begin] + piece + data[end:]).decode()
             if isinstance(old, ast.JoinedStr):
                 ast.parse(text)
-        except (SyntaxError, ValueError):  # an f-string that Python 3.10 cannot write again
+        except (SyntaxError, ValueError):  # an f-string that Python 3.10 cannot unparse
             continue
         first, last = starts[old.lineno - 1], starts[old.end_lineno]  # type: ignore[attr-defined]
         before = " ".join(data[first:last].decode().split())
@@ -105,7 +105,7 @@ def _written(node: ast.AST) -> str:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where the walk is: the function around it, and its lines (none at the file's own level)."""
+    """Position of the walk: enclosing function, and its lines (empty at module level)."""
 
     name: str = "the module"
     body: tuple[int, int] | None = None
@@ -113,7 +113,7 @@ class _Place:
     statement: int = 0
 
     def lines(self, node: ast.AST) -> tuple[int, ...]:
-        """Lines that a test must reach; none says: whoever uses the module."""
+        """Lines that a test must reach; if empty, any test that uses the module qualifies."""
         if self.default_of:
             return tuple(range(self.default_of[0] + 1, self.default_of[1] + 1))
         if self.body is None:
@@ -123,7 +123,7 @@ class _Place:
 
 
 def _walk(node: ast.AST, place: _Place) -> Iterator[tuple[Change, _Place]]:
-    """Changes of a node and of all below, without what carries no behaviour."""
+    """Changes of a node and of its descendants, except those without effect on behaviour."""
     if _is_talk(node):
         return
     if isinstance(node, ast.JoinedStr):
@@ -159,7 +159,7 @@ def _in_function(node, place: _Place) -> Iterator[tuple[Change, _Place]]:
 
 
 def _in_text(node: ast.JoinedStr, place: _Place) -> Iterator[tuple[Change, _Place]]:
-    """Changes inside an f-string take its place as a whole: its parts have no position."""
+    """Changes inside an f-string, which replace it as a whole, since its parts have no position."""
     for part in node.values:
         if isinstance(part, ast.FormattedValue):
             for (operator, old, new), inner in _walk(part.value, place):
@@ -167,7 +167,7 @@ def _in_text(node: ast.JoinedStr, place: _Place) -> Iterator[tuple[Change, _Plac
 
 
 def _replaced(whole: ast.AST, old: ast.AST, new: ast.AST) -> ast.AST:
-    """A copy of a tree with one node exchanged."""
+    """Copy of a tree with one node replaced."""
     number = [id(n) for n in ast.walk(whole)].index(id(old))
     result = copy.deepcopy(whole)
     target = list(ast.walk(result))[number]
@@ -181,7 +181,7 @@ def _replaced(whole: ast.AST, old: ast.AST, new: ast.AST) -> ast.AST:
 
 
 def _is_talk(node: ast.AST) -> bool:
-    """Messages, logging, looks, `__all__` and what only a type checker reads."""
+    """True for messages, logging, appearance, `__all__` and code only for type checkers."""
     if isinstance(node, (ast.Raise, ast.Assert, ast.Import, ast.ImportFrom)):
         return True
     if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("__all__", "__slots__"):
@@ -229,7 +229,7 @@ def _with_op(node, op: type[ast.AST]):
 
 
 def _negated(test: ast.expr) -> Iterator[Change]:
-    """The opposite condition, where no change of a comparison is the same."""
+    """Negated condition, unless a change of a comparison is equivalent."""
     order = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         yield "negate", test, test.operand
@@ -258,7 +258,7 @@ def _call_changes(node: ast.Call) -> Iterator[Change]:
 
 
 def _slice_changes(node: ast.Slice) -> Iterator[Change]:
-    """Off by one at a bound that is no number (numbers have their own operator)."""
+    """Off-by-one changes of a bound, except number literals, which have their own operator."""
     for side, op in (("lower", ast.Add), ("upper", ast.Sub)):
         bound = getattr(node, side)
         if bound is not None and not isinstance(bound, ast.Constant):
@@ -266,14 +266,14 @@ def _slice_changes(node: ast.Slice) -> Iterator[Change]:
 
 
 def _is_text(node: ast.AST) -> bool:
-    """Texts, lists and tuples, of which a wrong sum is an error at once; types joined by |."""
+    """True for texts, lists, tuples, for which a wrong sum fails at once, and for type unions."""
     if isinstance(node, (ast.JoinedStr, ast.List, ast.Tuple, ast.ListComp)):
         return True
     return isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes, type(None)))
 
 
 def _next(value: float) -> float:
-    """N + 1; a factor of 1000 nearer to one: floats beyond that, and whole powers of ten."""
+    """Return N + 1; large or small floats and powers of ten become 1000 times nearer to one."""
     if value != 0 and (isinstance(value, float) or str(value).strip("0") == "1"):
         exponent = int(f"{value:e}".split("e")[1])
         if abs(exponent) >= 3:

@@ -1,7 +1,7 @@
-"""Pytest plugin: which lines of the project each test reaches, and its time of processor.
+"""Pytest plugin that records the lines reached by each test, and its CPU time.
 
-What a fixture of a wider scope reaches counts for every test that uses it. Children are not
-followed, and numba's compiled functions have no lines (only their builders, when compiled).
+Lines reached by a fixture of a wider scope count for every test that uses it. Child processes are
+not traced, and functions compiled by numba have no lines (only their builders, during compilation).
 """
 
 import os
@@ -16,10 +16,10 @@ from _pytest.fixtures import pytest_fixture_setup
 from _pytest.runner import runtestprotocol
 
 ENOUGH = 300
-"""Calls of one function in one test after which its lines are no longer followed."""
+"""Calls of one function in one test after which its lines are no longer traced."""
 
 SLOW_S = 6.0
-"""Of processor, followed: a test that takes longer is stopped at twice that, and not asked."""
+"""CPU seconds under tracing: a slower test is excluded, and stopped at twice this time."""
 
 Lines = set[tuple[str, int]]
 
@@ -33,7 +33,7 @@ def _stop(*_: object) -> None:
 
 
 class Reach:
-    """Follows the lines of the files below a tree's rooms."""
+    """Tracer of the lines of all files in a tree's rooms."""
 
     def __init__(self, tree: str, rooms: tuple[str, ...]) -> None:
         self.tests: dict[str, dict] = {}
@@ -77,7 +77,7 @@ class Reach:
         return self._lines
 
     def pytest_fixture_setup(self, fixturedef, request):
-        """Keep apart what a fixture that outlives a test reaches."""
+        """Record separately the lines reached by fixtures that outlive a test."""
         if fixturedef.scope == "function":
             return None
         outer, self._lines = self._lines, set()
@@ -88,7 +88,7 @@ class Reach:
             self._lines = outer
 
     def pytest_runtest_protocol(self, item, nextitem):
-        """Run as usual, between two readings of the clock."""
+        """Run the test as usual, and measure its CPU time."""
         own, start = self._fresh(), time.process_time()
         signal.setitimer(signal.ITIMER_PROF, 2 * SLOW_S)
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
@@ -109,5 +109,5 @@ class Reach:
 
 
 def tree_of(root: Path) -> str:
-    """The tree's folder as the names of its files have it."""
+    """Path of the tree as in the file names of code objects."""
     return os.path.realpath(root)

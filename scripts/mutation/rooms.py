@@ -1,4 +1,4 @@
-"""What is changed, by room, and which tests are asked about it."""
+"""Mutated files and their tests, by room."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ ALL = (
     *("network", "chip", "emulator", "energy", "evaluation", "export", "report", "cli"),
     *("workflows", "float_models"),
 )
-"""Folders whose lines are followed."""
+"""Folders whose lines are traced."""
 
 PAGE = (
     "html/verdicts html/page html/earlier pictures/comparison pictures/curves pictures/thumbnails"
@@ -29,7 +29,8 @@ FILES: dict[str, tuple[str, ...]] = {
     "export": ("export",),
     "emulator": ("emulator",),
 }
-"""Files, or folders of files, of each room. Shown: the figures of report/ and cli/."""
+"""Files, or folders of files, of each room. The room `shown` has the figures of report/ and
+cli/."""
 
 TESTS: dict[str, tuple[str, ...]] = {
     "energy": (
@@ -60,15 +61,15 @@ TESTS: dict[str, tuple[str, ...]] = {
     "export": ("tests/export", "tests/cli/commands/test_export_kinds.py"),
     "emulator": ("tests/emulator",),
 }
-"""Test files, or folders of them, whose reach is measured for a room."""
+"""Test files, or folders of them, whose reached lines are recorded for a room."""
 
 COMPILED = tuple(
     f"emulator/simd/{name}.py"
     for name in ("kernels", "blocks", "drawing", "int32x16", "amx", "messages")
 )
-"""Compiled by numba: no line of theirs is seen, and a change needs a cache of its own.
+"""Files compiled by numba: their lines cannot be traced, and a change needs a separate cache.
 
-No other module's constants are frozen into the kernels: these six import of ours only one another.
+No other module's constants are compiled into the kernels; these six import only one another.
 """
 
 COMPILED_TESTS = tuple(
@@ -85,11 +86,11 @@ UNSEEN = {
         "tests/network/io/test_network_file.py",
     ),
 }
-"""Files that run compiled or in a child, where no line is seen: tests asked about them."""
+"""Tests of files that run compiled or in a child process, where lines cannot be traced."""
 
 
 def files(tree: Path, names: tuple[str, ...], glob: str = "*.py") -> list[str]:
-    """Python files of some files and folders, as paths below the tree."""
+    """Python files among some files and folders, as paths below the tree."""
     found: list[str] = []
     for name in names:
         path = tree / name

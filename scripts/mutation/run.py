@@ -1,4 +1,4 @@
-"""Choose mutants by seed, try them on two workers, say who survived."""
+"""Select mutants by seed, run them on two workers, and report survivors."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ from mutation.mutants import Mutant, mutants
 
 HERE = Path(__file__).resolve().parent
 MOST_CPU_S = 20.0
-"""Of tests tried on one mutant; what comes later in their order is left out."""
+"""Maximum CPU seconds of tests for one mutant; later tests in the order are omitted."""
 
 Reached = dict[str, dict[str, Any]]
 """By test: `passed`, `seconds`, and `lines` by file (`mutation.reach`)."""
@@ -28,7 +28,7 @@ Reached = dict[str, dict[str, Any]]
 
 @contextmanager
 def copied(root: Path) -> Iterator[Path]:
-    """A copy of what git follows or could follow, compiled."""
+    """Compiled copy of the files that git tracks or does not ignore."""
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     found = subprocess.run(listed, cwd=root, check=True, capture_output=True, text=True)
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
@@ -37,17 +37,17 @@ def copied(root: Path) -> Iterator[Path]:
             if (root / name).exists():
                 (tree / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(root / name, tree / name, follow_symlinks=False)
-        # By hash: a date can be the same for a file and its mutant.
+        # By hash, because file and mutant can have the same time stamp.
         compiling = ["-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "."]
         subprocess.run([sys.executable, *compiling], cwd=tree, check=True)
-        for cache in root.glob("*/__pycache__/*.nb[ci]"):  # numba's, of the same sources
+        for cache in root.glob("*/__pycache__/*.nb[ci]"):  # numba's caches, from the same sources
             if (tree / cache.parent.relative_to(root)).exists():
                 shutil.copy2(cache, tree / cache.relative_to(root))
         yield tree
 
 
 class Worker:
-    """A process that tries mutants in a tree."""
+    """Process that runs mutants in a tree."""
 
     def __init__(self, tree: Path) -> None:
         paths = os.pathsep.join([str(tree), str(HERE.parent)])
@@ -59,7 +59,7 @@ class Worker:
         )
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        """The answer to one request."""
+        """Send one request and return the answer."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(json.dumps(request), file=self._process.stdin, flush=True)
@@ -72,7 +72,7 @@ class Worker:
 
 @contextmanager
 def workers(root: Path, jobs: int) -> Iterator[Callable[[list[dict]], Iterator[dict]]]:
-    """Function that has some requests answered, in their order, by `jobs` workers."""
+    """Function that distributes requests to `jobs` workers and returns the answers in order."""
     queue: Queue[Worker] = Queue()
 
     def one(request: dict) -> dict:
@@ -99,7 +99,7 @@ def workers(root: Path, jobs: int) -> Iterator[Callable[[list[dict]], Iterator[d
 
 
 def reached(root: Path, tests: list[str], keep: Path, ask) -> Reached:
-    """What each test reaches; kept in a file, by digests of our sources and of the test file."""
+    """Lines reached by each test, cached in a file by digests of sources and of the test file."""
     sources = [(root / f).read_bytes() for f in rooms.files(root, rooms.ALL)]
     digest = hashlib.sha256(b"".join(sources)).hexdigest()
     kept = json.loads(keep.read_text()) if keep.exists() else {}
@@ -118,14 +118,14 @@ def reached(root: Path, tests: list[str], keep: Path, ask) -> Reached:
 
 
 def chosen(root: Path, names: tuple[str, ...], sample: int, seed: int) -> list[Mutant]:
-    """A sample of the mutants of some files, in the order of their ids."""
+    """Sample of the mutants of some files, in the order of their ids."""
     found = [m for f in rooms.files(root, names) for m in mutants(f, (root / f).read_text())]
     kept = random.Random(seed).sample(range(len(found)), min(sample, len(found)))
     return [found[i] for i in sorted(kept)]
 
 
 def tests_of(mutant: Mutant, found: Reached) -> list[str]:
-    """Tests that reach a mutant's lines: those of its own file first, then the quickest."""
+    """Tests that reach a mutant's lines: tests of the file's module first, then the fastest."""
     own = "/test_" + Path(mutant.path).name
     wanted = set(mutant.lines)
 
@@ -148,7 +148,7 @@ def tests_of(mutant: Mutant, found: Reached) -> list[str]:
 
 
 def request(mutant: Mutant, tests: list[str], found: Reached) -> dict[str, Any]:
-    """What a worker is asked about a mutant."""
+    """Request to a worker for a mutant."""
     fresh = mutant.path in rooms.COMPILED
     cpu_s = (120 if fresh else 15) + 3 * sum(found[test]["seconds"] for test in tests)
     return {

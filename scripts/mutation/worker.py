@@ -1,7 +1,7 @@
-"""A process that tries mutants in a copy of the tree, each in a fork of itself.
+"""Worker process that runs mutants in a copy of the tree, each in a fork of itself.
 
-Started in the copy; reads requests and writes answers, one JSON object a line. Packages of others
-are imported once, ours and the tests anew in every fork.
+It starts in the copy, reads requests and writes answers, one JSON object per line. Third-party
+packages are imported once; project modules and tests are imported in every fork.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ EXIT_NOTHING = 5  # pytest collected no test
 
 
 class _First:
-    """Pytest plugin: note the first test that fails."""
+    """Pytest plugin that records the first failing test."""
 
     def __init__(self) -> None:
         self.failed = ""
@@ -46,9 +46,9 @@ class _First:
 
 
 def in_fork(task: Callable[[], str], cpu_s: float, idle_s: float) -> str:
-    """What a task answers in a fork; "late" if it computes or waits too long, "" if it dies.
+    """Result of a task in a fork; "late" if it computes or waits too long, "" if it crashes.
 
-    On a busy machine a run takes long by the clock; only sleep without any progress is a hang.
+    On a busy machine a run takes longer by the clock; only sleep without any progress is a hang.
     """
     read, write = os.pipe()
     child = os.fork()
@@ -70,13 +70,13 @@ def in_fork(task: Callable[[], str], cpu_s: float, idle_s: float) -> str:
     seen, since = "", time.monotonic()
     while (ended := os.waitpid(child, os.WNOHANG))[0] == 0:
         fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
-        state, used = fields[0], " ".join(fields[11:15])  # time of its own and of its children
+        state, used = fields[0], " ".join(fields[11:15])  # CPU times, own and children's
         if state == "R" or used != seen:
             seen, since = used, time.monotonic()
         elif time.monotonic() - since > idle_s:
             os.kill(child, signal.SIGKILL)
         time.sleep(0.02)
-    with contextlib.suppress(ProcessLookupError):  # children of the tests
+    with contextlib.suppress(ProcessLookupError):  # child processes of the tests
         os.killpg(child, signal.SIGKILL)
     with os.fdopen(read) as pipe:
         late = os.WIFSIGNALED(ended[1]) and os.WTERMSIG(ended[1]) in LIMITS
@@ -84,7 +84,7 @@ def in_fork(task: Callable[[], str], cpu_s: float, idle_s: float) -> str:
 
 
 def trial(request: dict) -> dict:
-    """Run tests on the tree with one file changed; killed, survived or timed out, and by which."""
+    """Run tests with one file changed; return the outcome, and the test that failed."""
     path = Path(request["path"])
     kept = path.read_bytes(), path.stat()
     cache = tempfile.mkdtemp() if request["fresh_cache"] else None
@@ -133,7 +133,7 @@ def reach(request: dict) -> dict:
 
 
 def main() -> None:
-    """Answer until the input ends."""
+    """Answer requests until the end of input."""
     for name in OTHERS:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)

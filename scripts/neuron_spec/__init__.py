@@ -1,1 +1,1 @@
-"""What docs/loihi2/ holds: neurons as programs; scripts/make_neuron_spec.py writes it."""
+"""Contents of docs/loihi2/: neurons as programs; scripts/make_neuron_spec.py writes it."""

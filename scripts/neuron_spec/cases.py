@@ -1,4 +1,4 @@
-"""Vectors: one step of one neuron each, computed by network/ and never by the program."""
+"""Test vectors, one step of one neuron each, computed by network/ and never by the program."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from ipvae.network.rules.arithmetic import SELF_MAX, STATE_MAX, TERM_MAX
 
 Values = dict[str, int]
 Case = tuple[str, str, Values]
-"""Branch, what it is about, and what differs from the usual values."""
+"""Branch, description, and the values that differ from the default values."""
 
 COMMON: Values = {
     "a_in": 37,
@@ -44,11 +44,11 @@ RECEIVING: list[Case] = [
     ("added.yes", "input is added", {"sign": 1}),
     ("added.no", "input is subtracted", {"sign": -1}),
 ]
-"""Branches that both kinds of neuron have: rounds, and what is received."""
+"""Branches common to both kinds of neuron: rounding and synaptic input."""
 
 
 def with_derived(values: Values) -> Values:
-    """Add the constants that follow from others."""
+    """Add the constants that are derived from others."""
     e = values["weight_exp"]
     high = TERM_MAX >> max(e, 0)
     found = {
@@ -68,7 +68,7 @@ def with_derived(values: Values) -> Values:
 
 
 def received_parts(v: Values) -> dict[str, Any]:
-    """Arguments of a layer that all kinds have; its one neuron hears itself."""
+    """Arguments common to all kinds of layer; its single neuron is connected to itself."""
     return {
         "bias": np.zeros(1, np.int32),
         "weight_rec": np.zeros((1, 1), np.int8),
@@ -79,7 +79,7 @@ def received_parts(v: Values) -> dict[str, Any]:
 
 
 def stepped(v: Values, update: Any, emit: Any) -> Values:
-    """One step of the chip: what `NeuronBase` does, for one neuron.
+    """One chip step of one neuron, as in `NeuronBase`.
 
     Parameters
     ----------
@@ -115,11 +115,11 @@ def vectors(cases: list[Case], usual: Values, step: Any, states: list[str]) -> l
 
 
 def size(rng: np.random.Generator, largest: int) -> int:
-    """Return a number of 0..largest, of a size drawn first."""
+    """Return a random number in 0..largest whose magnitude is drawn first."""
     reach = int(rng.integers(1, largest.bit_length() + 1))
     return min(int(rng.integers(2**reach)), largest)
 
 
 def signed(rng: np.random.Generator, largest: int) -> int:
-    """Return the same with either sign."""
+    """Return a random number as `size` does, with either sign."""
     return size(rng, largest) * int(rng.choice([-1, 1]))

@@ -1,4 +1,4 @@
-"""The graded neuron as a program (docs/arithmetic.md, section 9)."""
+"""Program of the graded neuron (docs/arithmetic.md, section 9)."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ from neuron_spec.poisson import ROWS_MAX, STEPS_MAX
 
 
 def tables() -> dict[str, np.ndarray]:
-    """Tables that the program reads, by name."""
+    """Lookup tables of the program, by name."""
     return {"swish": activations.swish_table()}
 
 
 def states() -> list[dict[str, Any]]:
-    """What a neuron keeps from one step of the chip to the next."""
+    """State variables of a neuron between chip steps."""
     host, start = "host, before an image's first step", "every row; by the host 0 before an image"
     return [
         word("u", -2 * TERM_MAX, 2 * TERM_MAX, var="u", written=start),
@@ -32,7 +32,7 @@ def states() -> list[dict[str, Any]]:
 
 
 def constants() -> list[dict[str, Any]]:
-    """What all neurons of a layer share."""
+    """Constants shared by all neurons of a layer."""
     neuron = "layer/LAYER/neuron"
     return [
         *parts.layer_constants("layer/LAYER"),
@@ -48,12 +48,12 @@ def constants() -> list[dict[str, Any]]:
 
 
 def neuron_constants() -> list[dict[str, Any]]:
-    """Nothing: what neurons of a layer have of their own is their drive."""
+    """Constants of each neuron: an empty list, because neurons differ only in their drive."""
     return []
 
 
 def program() -> list[Statement]:
-    """The whole neuron."""
+    """Complete program of the neuron."""
     leaky = [
         op("way", "sub", "total", "u"),
         op("way", "shr", "way", "leak"),
@@ -74,7 +74,7 @@ def program() -> list[Statement]:
 
 
 def output() -> list[Statement]:
-    """`ipvae.network.rules.neuron_step.graded_output`."""
+    """Statements of `ipvae.network.rules.neuron_step.graded_output`."""
     n = len(activations.swish_table())
     return [
         op("y", "copy", "u"),

@@ -1,4 +1,4 @@
-"""Vectors of the graded neuron: every branch, both ends of every range, and some at random."""
+"""Test vectors of the graded neuron: every branch, both ends of every range, and random cases."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ USUAL: Values = {
 }
 
 ALONE: Values = {"a_in": 0}
-"""Nothing but the drive acts."""
+"""Values with the drive as the only input."""
 
 BUMPY: Values = {**ALONE, "swish_on": 1, "shift": 0, "z_min": -STATE_MAX, "z_max": STATE_MAX}
 

@@ -1,4 +1,4 @@
-"""Pieces of a neuron's program: statements, operands, and how they are laid out as JSON."""
+"""Parts of a neuron's program: statements, operands, and their JSON layout."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ Statement = dict[str, Any]
 Operand = str | int
 
 WORD = STATE_MAX.bit_length() + 1
-"""Width of a word, sign included."""
+"""Width of a word, including the sign."""
 
 OPERATORS = {
     "copy": "a",
@@ -47,14 +47,14 @@ READING = {
 
 
 def op(out: str, name: str, *operands: Operand, width: int = WORD, **more: bool) -> Statement:
-    """Return one operation; `more` is unsigned=True or wraps=True."""
+    """Return one operation; `more` can be unsigned=True or wraps=True."""
     if name == "shr":
         more["rounds_down"] = True
     return {"out": out, "op": name, "in": list(operands), "width": width, **more}
 
 
 def bits(out: str, name: str, *operands: Operand) -> Statement:
-    """Return one operation on unsigned words, modulo 2**24 where it can leave them."""
+    """Return one operation on unsigned words, modulo 2**24 if it can overflow."""
     more = {"wraps": True} if name in ("add", "mul", "shl") else {}
     return op(out, name, *operands, unsigned=True, **more)
 
@@ -82,7 +82,7 @@ LEAVE: Statement = {"leave": True}
 
 
 def acting(act: list[Statement]) -> list[Statement]:
-    """Return a program: the start of an image, a row where one is due, else rest."""
+    """Return a program: the start of an image, an update in its step, otherwise rest."""
     return [
         branch(
             "begin",
@@ -138,9 +138,9 @@ def total_input() -> list[Statement]:
 
 
 def bump(table: str, entries: int, shift: int) -> list[Statement]:
-    """Return what `bump` of docs/arithmetic.md, section 9, does with `distance`.
+    """Return the statements of `bump` (docs/arithmetic.md, section 9), applied to `distance`.
 
-    An entry of the table, of `entries`, stands for 2**shift of the distance.
+    The table has `entries` entries, each for 2**shift units of the distance.
     """
     return [
         branch(
@@ -184,7 +184,7 @@ def word(name: str, low: int, high: int, **more: Any) -> dict[str, Any]:
 
 
 def layer_constants(sent: str) -> list[dict[str, Any]]:
-    """Constants that layers of both kinds have; `sent` says where the layer's group lies."""
+    """Constants common to both kinds of layer; `sent` gives the location of the layer's group."""
     low, high = WEIGHT_EXP_RANGE
     return [
         word("weight_exp", low, high, source=f"{sent}/neuron/weight_exp"),
@@ -200,7 +200,7 @@ def layer_constants(sent: str) -> list[dict[str, Any]]:
 
 
 def laid_out(value: Any, indent: int = 0, width: int = 110) -> str:
-    """JSON with everything short on one line: what reads well and changes line by line."""
+    """Format JSON with short values on one line, for readability and line-based diffs."""
     flat = json.dumps(value)
     if len(flat) + indent <= width or not isinstance(value, (dict, list)):
         return flat

@@ -1,4 +1,4 @@
-"""The Poisson neuron as a program (docs/arithmetic.md, sections 3 to 5 and 9)."""
+"""Program of the Poisson neuron (docs/arithmetic.md, sections 3 to 5 and 9)."""
 
 from typing import Any
 
@@ -24,12 +24,12 @@ def tail() -> np.ndarray:
 
 
 def tables() -> dict[str, np.ndarray]:
-    """Tables that the program reads, by name."""
+    """Lookup tables of the program, by name."""
     return {"tail": tail(), "ceiling": activations.ceiling_table()}
 
 
 def states() -> list[dict[str, Any]]:
-    """What a neuron keeps from one step of the chip to the next."""
+    """State variables of a neuron between chip steps."""
     host, start = "host, before an image's first step", "every row; by the host {} before an image"
     most = poisson.largest_draw()
     return [
@@ -47,7 +47,7 @@ def states() -> list[dict[str, Any]]:
 
 
 def constants() -> list[dict[str, Any]]:
-    """What all neurons of a layer share."""
+    """Constants shared by all neurons of a layer."""
     neuron = "layer/LAYER/neuron"
     return [
         *parts.layer_constants("layer/LAYER"),
@@ -64,7 +64,7 @@ def constants() -> list[dict[str, Any]]:
 
 
 def neuron_constants() -> list[dict[str, Any]]:
-    """What each neuron has of its own."""
+    """Constants of each neuron."""
     neuron = "layer/LAYER/neuron"
     key = "docs/arithmetic.md, section 4"
     return [
@@ -77,7 +77,7 @@ def neuron_constants() -> list[dict[str, Any]]:
 
 
 def program() -> list[Statement]:
-    """The whole neuron."""
+    """Complete program of the neuron."""
     going_on = branch("update", ["gt", "row", 0], with_memory())
     act = [
         *parts.total_input(),
@@ -88,7 +88,7 @@ def program() -> list[Statement]:
 
 
 def with_memory() -> list[Statement]:
-    """`ipvae.network.rules.neuron_step.next_log_rate` of an iterative model."""
+    """Statements of `ipvae.network.rules.neuron_step.next_log_rate` for an iterative model."""
     return [
         op("count", "min", "z", "own_limit"),
         op("own", "mul", "self_weight", "count"),
@@ -100,7 +100,7 @@ def with_memory() -> list[Statement]:
 
 
 def without_memory() -> list[Statement]:
-    """The same where every row starts from `u_init`."""
+    """Statements of the same rule if every row starts from `u_init`."""
     n = len(activations.ceiling_table())
     return [
         op("d0", "clip", "total", "du_min", "du_max"),
@@ -123,7 +123,7 @@ def without_memory() -> list[Statement]:
 
 
 def draw() -> list[Statement]:
-    """`ipvae.network.rules.poisson.draw`, and the limit of what is sent."""
+    """Statements of `ipvae.network.rules.poisson.draw`, and of the count limit."""
     above = (1 << FRAC_BITS) - 1 - poisson.SPLIT_ABOVE
     return [
         op("w", "shr", "u", "finer"),
@@ -148,7 +148,7 @@ def draw() -> list[Statement]:
 
 
 def uniform() -> list[Statement]:
-    """`ipvae.network.rules.random_source.uniforms`, of sub-draw i."""
+    """Statements of `ipvae.network.rules.random_source.uniforms`, for sub-draw i."""
     a, b = random_source._WEYL_A, random_source._WEYL_B
     m = [int(number) for number in random_source._MULTIPLIERS]
 
@@ -182,7 +182,7 @@ def uniform() -> list[Statement]:
 
 
 def scan() -> list[Statement]:
-    """Count the thresholds that the uniform reaches, by their distance from 2**24."""
+    """Count the thresholds that the uniform reaches, as distances from 2**24."""
     return [
         bits("left_over", "xor", "h", UNSIGNED_MAX),
         parts.repeat(

@@ -1,4 +1,4 @@
-"""Vectors of the Poisson neuron: every branch, the steps of docs/vectors, and some at random."""
+"""Test vectors of the Poisson neuron: every branch, steps of docs/vectors, and random cases."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ USUAL: Values = {
 """Neuron 5 of the layer, at row 5 of image 3 of seed 7."""
 
 FREE: Values = {"a_in": 0, "self_weight": 0, "z": 0}
-"""Nothing but the drive acts: the change is `drive`."""
+"""Values with the drive as the only input: the change is `drive`."""
 
 PLAIN: Values = {**FREE, "memory": 0, "u_init": 0}
 BENT: Values = {
@@ -118,10 +118,10 @@ def of_counts() -> list[Case]:
 
 
 def at_thresholds(n: int) -> list[Case]:
-    """Return uniforms that equal a threshold, or lie one below, so that every bit counts.
+    """Return uniforms equal to a threshold, or one below, so that every bit matters.
 
-    Rows are gone through; for each, a log-rate is looked for that has such a threshold. Half of the
-    cases lie one step of the log-rate above a row of the table, where interpolation begins.
+    For each row, a log-rate with such a threshold is searched. Half of the cases are one step of
+    the log-rate above a row of the table, where interpolation starts.
     """
     image, neuron = _words(USUAL, "image"), _words(USUAL, "neuron")
     every = np.arange(poisson.LOG_RATE_MIN, poisson.SPLIT_ABOVE + 1)

@@ -1,1 +1,1 @@
-"""What docs/vectors/ holds, one file a table; scripts/make_vectors.py writes them."""
+"""Contents of docs/vectors/, one module per table; scripts/make_vectors.py writes them."""

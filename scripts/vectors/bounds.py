@@ -1,4 +1,4 @@
-"""Rows of bounds.csv: rows of G that run and rows that do not (docs/arithmetic.md, 6)."""
+"""Rows of bounds.csv: valid and invalid rows of G (docs/arithmetic.md, 6)."""
 
 from ipvae.network.rules.arithmetic import STATE_MAX
 from ipvae.network.rules.poisson import largest_draw
@@ -7,7 +7,7 @@ COLUMNS = ["branch", "weights", "message_bits", "low", "high", "runs"]
 
 
 def weights(total: int) -> list[int]:
-    """As few weights of one sign as add up to a total."""
+    """Shortest list of weights of one sign with the given sum."""
     end = 127 if total > 0 else -128
     whole, rest = divmod(abs(total), abs(end))
     return [end] * whole + ([rest if total > 0 else -rest] if rest else [])
@@ -23,7 +23,7 @@ def row(branch: str, values: list[int], message_bits: int) -> list[int | str]:
 
 
 def rows() -> list[list[int | str]]:
-    """The last row that runs and the first that does not, by width and sign."""
+    """Last valid row and first invalid row, by width and sign."""
     found = []
     for message_bits in (8, 10, 16, 23):
         last = STATE_MAX // min(2**message_bits - 1, largest_draw())

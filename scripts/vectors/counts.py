@@ -1,4 +1,4 @@
-"""Rows of counts.csv: whole counts, uniforms and limit included (docs/arithmetic.md, 4 and 5)."""
+"""Rows of counts.csv: complete counts, with uniforms and limit (docs/arithmetic.md, 4 and 5)."""
 
 import numpy as np
 
@@ -17,15 +17,15 @@ DIRECTED = {
     2**24 - 4097: (15, 0, 41, 132175),
     0: (15, 0, 1, 85145),
 }
-"""Keys, found by trying, of which the first sub-draw's uniform is at an end of the sampler.
+"""Keys, found by search, whose first uniform is at an end of the sampler's range.
 
-At the lowest log-rate the 4096 largest uniforms send something, all others do not.
+At the lowest log-rate, only the 4096 largest uniforms give a nonzero count.
 """
 ENDS = (-49152, -49151, 12288, 12289, 32768)
 
 
 def count(key: tuple[int, int, int, int], u: int, message_bits: int) -> int:
-    """Count of a neuron at one step, as it is sent."""
+    """Message of a neuron at one step."""
     seed, image, neuron, step = key
     ia, ib = random_source.image_key(seed, image)
     image_words = np.array([ia], dtype=np.uint32), np.array([ib], dtype=np.uint32)
@@ -39,7 +39,7 @@ def count(key: tuple[int, int, int, int], u: int, message_bits: int) -> int:
 
 
 def rows() -> list[list[int]]:
-    """Every log-rate at every width, keys at random; then the ends of the sampler."""
+    """Every log-rate at every width with random keys, then the ends of the sampler's range."""
     rng = np.random.default_rng(6)
     found = []
     for u in LOG_RATES:

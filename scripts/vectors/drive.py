@@ -11,7 +11,7 @@ from ipvae.network.rules.drive import drive
 COLUMNS = ["branch", "weights", "pixels", "drive_exp", "bias", "p", "q", "b"]
 
 LOW, HIGH = -PIXEL_LIMIT, PIXEL_LIMIT - 1
-"""Ends of the range of weights, and of pixels."""
+"""Limits of the range of weights, and of pixels."""
 
 CASES: list[tuple[str, list[int], list[int], int, int]] = [
     # branch, weights, pixels, drive_exp, bias
@@ -79,7 +79,7 @@ def row(branch: str, weights: list[int], pixels: list[int], exponent: int, bias:
 
 
 def rows() -> list[list]:
-    """All cases, and some at random."""
+    """All cases, and some random ones."""
     rng = np.random.default_rng(2)
     some = [
         (

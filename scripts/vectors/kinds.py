@@ -1,4 +1,4 @@
-"""Small random networks of every kind of section 9 of the arithmetic; also the tests' fixture."""
+"""Small random networks of every kind of docs/arithmetic.md, section 9; also a test fixture."""
 
 from typing import Any
 
@@ -8,33 +8,33 @@ from ipvae.network.description import InputFormat, IntNetwork
 from ipvae.network.layers import GradedLayer, PoissonLayer
 
 M = 5
-"""Pixels."""
+"""Number of pixels."""
 
 
 class Maker:
-    """Random parts of one network."""
+    """Generator of random parts of one network."""
 
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
 
     def whole(self, low: int, high: int) -> int:
-        """A whole number within low..high."""
+        """Random integer within low..high."""
         return int(self.rng.integers(low, high + 1))
 
     def array(self, reach: int, shape: Any, dtype: Any = np.int32) -> np.ndarray:
-        """Whole numbers within -reach..reach."""
+        """Random integers within -reach..reach."""
         return self.rng.integers(-reach, reach + 1, shape).astype(dtype)
 
     def synapses(self, k: int, j: int) -> np.ndarray:
-        """8-bit weights of every value."""
+        """Random 8-bit weights over the whole range."""
         return self.rng.integers(-128, 128, (k, j)).astype(np.int8)
 
     def drive(self, k: int, reach: int = 3000) -> np.ndarray:
-        """Weights of all pixels."""
+        """Random weights of all pixels."""
         return self.array(reach, (k, M), np.int16)
 
     def poisson(self, k: int, bits: int, **parts: Any) -> PoissonLayer:
-        """Poisson layer with `bits` fraction bits; `parts` replace what is drawn."""
+        """Poisson layer with `bits` fraction bits; `parts` replace random values."""
         unit = 1 << (bits - 12)
         memory = parts.get("memory", True)
         self_weight = self.rng.integers(0, 4000 * unit, k).astype(np.int32)
@@ -54,7 +54,7 @@ class Maker:
         return PoissonLayer(**{**made, **parts})
 
     def graded(self, k: int, **parts: Any) -> GradedLayer:
-        """Graded layer; `parts` replace what is drawn."""
+        """Graded layer; `parts` replace random values."""
         made = {
             "bias": self.array(400, k),
             "z_min": -self.whole(100, 1000),
@@ -88,12 +88,12 @@ class Maker:
 
 
 def recurrent(make: Maker, bits: int) -> tuple[PoissonLayer, list[GradedLayer]]:
-    """One layer that hears itself and the image."""
+    """One layer with input from itself and from the image."""
     return make.poisson(6, bits, weight=make.drive(6), weight_rec=make.synapses(6, 6)), []
 
 
 def errors(make: Maker, n_hidden: int) -> tuple[PoissonLayer, list[GradedLayer]]:
-    """Error units (a diagonal drive, less what the code predicts), and a code that adds them up."""
+    """Error units (a diagonal drive minus the code's prediction), and a code that adds them."""
     code = n_hidden + 1
     hidden = [
         make.graded(
@@ -110,7 +110,7 @@ def errors(make: Maker, n_hidden: int) -> tuple[PoissonLayer, list[GradedLayer]]
 
 
 def amortized(make: Maker, n_hidden: int, ceiling: bool) -> tuple[PoissonLayer, list[GradedLayer]]:
-    """Feed-forward; the last hidden layer is of swish neurons, the code hears the image too."""
+    """Feed-forward network; the last hidden layer has swish neurons, the code also has a drive."""
     hidden = []
     for i in range(n_hidden):
         last = i == n_hidden - 1
@@ -127,7 +127,7 @@ def amortized(make: Maker, n_hidden: int, ceiling: bool) -> tuple[PoissonLayer, 
 
 
 def sparse(make: Maker) -> tuple[GradedLayer, list[GradedLayer]]:
-    """Graded code that hears itself: soft threshold and leak, signed (LCA)."""
+    """Graded code with recurrent weights: soft threshold and leak, signed (LCA)."""
     code = make.graded(
         6,
         weight=make.drive(6),
@@ -153,7 +153,7 @@ KINDS: dict[str, Any] = {
 
 
 def networks(seed: int) -> dict[str, IntNetwork]:
-    """A network of every kind with 0, 1 and 2 read-outs, by names such as `errors/1`."""
+    """Network of every kind with 0, 1 and 2 read-outs, by names such as `errors/1`."""
     found = {}
     for i, (kind, make_layers) in enumerate(KINDS.items()):
         for n_readouts in range(3):

@@ -20,7 +20,7 @@ EXAMPLES = [(7, 3, 5, 2, 0), (7, 3, 5, 2, 1)]
 
 
 def rows() -> list[list[int]]:
-    """Every corner, the document's examples, and some at random."""
+    """Every corner case, the document's examples, and some random keys."""
     rng = np.random.default_rng(4)
     largest = (SEEDS[-1], IMAGES[-1], NEURONS[-1], STEPS[-1], SUB_DRAWS[-1])
     some = [tuple(int(rng.integers(n + 1)) for n in largest) for _ in range(12)]

@@ -1,4 +1,4 @@
-"""Rows of ranges.csv: values at the ends of docs/format.md's ranges, and one past them."""
+"""Rows of ranges.csv: values at the ends of docs/format.md's ranges, and one beyond them."""
 
 COLUMNS = ["dataset", "value", "accepted"]
 
@@ -38,7 +38,7 @@ ALONE = [
 
 
 def rows() -> list[list[int | str]]:
-    """Both ends and one past each."""
+    """Both ends of each range, and one beyond each."""
     found: list[list[int | str]] = []
     for dataset, (low, high) in RANGES.items():
         for value in sorted({low - 1, low, high, high + 1}):

@@ -1,4 +1,4 @@
-"""Networks of docs/vectors/runs/: small, random, and between them at every branch."""
+"""Networks of docs/vectors/runs/: small and random, together covering every branch."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ def network(name: str, k: int, m: int, n_images: int = 3, **parts: object) -> In
 def random_network(
     k: int, m: int, *, seed: int, n_images: int, made: str, **parts: object
 ) -> IntNetwork:
-    """Random valid network of K neurons and M pixels; also the tests' fixture."""
+    """Random valid network of K neurons and M pixels; also a test fixture."""
     rng = np.random.default_rng(seed)
     layer = {
         "weight": rng.integers(-3000, 3000, (k, m)).astype(np.int16),
@@ -47,7 +47,7 @@ def random_network(
 
 
 def edges() -> IntNetwork:
-    """Signed pixels, labels, an unshifted drive, and limits that do not hide what they limit."""
+    """Signed pixels, labels, an unshifted drive, and limits that do not mask other limits."""
     rng = np.random.default_rng(7)
     made = network(
         "edges",

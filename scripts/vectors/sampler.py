@@ -31,7 +31,7 @@ def _draw(log_rate: int, uniforms: list[int]) -> int:
 
 
 def marks(log_rate: int) -> list[int]:
-    """Uniforms that tell implementations apart: both ends, and around some thresholds."""
+    """Uniforms that distinguish implementations: both ends, and values near some thresholds."""
     base = log_rate - 4096 * int(poisson.octaves_above(np.array(log_rate)))
     (limits,) = poisson.interpolated_thresholds(np.array([base]))
     around = [int(limits[n]) + shift for n in (0, 1, 8, 26) for shift in (-1, 0, 1)]
@@ -39,7 +39,7 @@ def marks(log_rate: int) -> list[int]:
 
 
 def rows() -> list[list[int | str]]:
-    """The document's examples, every mark of every log-rate, and the ends of a whole count."""
+    """The document's examples, every mark of every log-rate, and the ends of a complete count."""
     rng = np.random.default_rng(5)
     found = [row(log_rate, uniforms) for log_rate, uniforms in EXAMPLES]
     for log_rate in (*ONE_DRAW, *SEVERAL):

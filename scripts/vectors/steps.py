@@ -25,17 +25,17 @@ USUAL: Case = {
     "du_min": -CHANGE_MAX,
     "du_max": CHANGE_MAX,
 }
-"""The document's example; a case replaces some of it."""
+"""The document's example; a case replaces some of its values."""
 
 ALONE: Case = {"a_in": 0, "self_weight": 0}
-"""Nothing but the drive acts, so that the change is `b`."""
+"""Values with the drive as the only input, so that the change is `b`."""
 
 PUSHED: Case = {"b": L, "a_in": -L, "weight_exp": 0, "u": -30_000}
-"""Drive and input against a large self-inhibition: the log-rate shows every bit of it."""
+"""Drive and input opposite a large self-inhibition: the log-rate shows every bit of it."""
 
 
 def received() -> list[tuple[str, Case]]:
-    """Shift and clip of the received input."""
+    """Shift and clipping of the synaptic input."""
     cases: list[tuple[str, Case]] = [
         ("e>0 inside", {}),
         ("e>0 inside", {"a_in": -37}),
@@ -77,19 +77,19 @@ def received() -> list[tuple[str, Case]]:
 
 
 def opposed(exponent: int, a_in: int) -> Case:
-    """Large input against the largest drive: the log-rate stays inside and shows every bit."""
+    """Large input opposite the largest drive: the log-rate stays in range and shows every bit."""
     return {"weight_exp": exponent, "a_in": a_in, "b": L if a_in > 0 else -L}
 
 
 def own_count() -> list[tuple[str, Case]]:
-    """Self-inhibition and the limit of the own count."""
+    """Self-inhibition and the limit of the neuron's own count."""
     cases: list[tuple[str, Case]] = [
         ("no self-inhibition", {"self_weight": 0}),
         ("own count 0", {"last_count": 0}),
         ("own count whole", {"self_weight": 1, "last_count": largest_draw()}),
         ("own count cut", {"b": L, "a_in": 0, "self_weight": S // 2 + 1, "last_count": 2}),
     ]
-    # 4854 is the largest self-weight that takes the largest draw whole.
+    # 4854 is the largest self-weight for which the largest draw is not clipped.
     for weight, counts in [
         (S, (1, 2, largest_draw())),
         (S // 2, (2, 3)),
@@ -144,7 +144,7 @@ def limits() -> list[tuple[str, Case]]:
 
 
 def at_random() -> list[tuple[str, Case]]:
-    """Valid values, each of a size drawn first."""
+    """Random valid values, each with its magnitude drawn first."""
     rng = np.random.default_rng(3)
 
     def about(largest: int) -> int:
@@ -174,7 +174,7 @@ def at_random() -> list[tuple[str, Case]]:
 
 
 def row(branch: str, case: Case) -> list[int | str]:
-    """One table row: what is given, the terms, and the new log-rate."""
+    """One table row: given values, terms, and the new log-rate."""
     v = {**USUAL, **case}
     g = scale_input(np.array(v["a_in"]), v["weight_exp"])
     own = self_inhibition(np.array(v["self_weight"]), np.array(v["last_count"]))
@@ -184,5 +184,5 @@ def row(branch: str, case: Case) -> list[int | str]:
 
 
 def rows() -> list[list[int | str]]:
-    """All cases, and some at random."""
+    """All cases, and some random ones."""
     return [row(*case) for case in [*received(), *own_count(), *limits(), *at_random()]]

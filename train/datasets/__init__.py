@@ -1,1 +1,1 @@
-"""Images to train and test on."""
+"""Training and test images."""

@@ -1,4 +1,4 @@
-"""IDX files, the format of MNIST and of the data sets in its layout, gzipped or not."""
+"""IDX files, the format of MNIST and of data sets with its layout, gzipped or not."""
 
 import gzip
 import math
@@ -14,10 +14,10 @@ from ipvae.errors import DataError
 from ipvae.files import open_file
 
 MAX_BYTES = 2**31
-"""Largest array that is read."""
+"""Maximum size of an array."""
 _UINT8 = 8
 _GZIP_RATIO = 1032
-"""Deflate cannot shrink data further than this (RFC 1951)."""
+"""Maximum compression ratio of deflate (RFC 1951)."""
 
 
 def read_idx(path: Path, n_dims: int) -> np.ndarray:
@@ -26,9 +26,9 @@ def read_idx(path: Path, n_dims: int) -> np.ndarray:
     Parameters
     ----------
     path : Path
-        Gzipped if its name ends with .gz.
+        Gzipped if its name ends in .gz.
     n_dims : int
-        Number of dimensions that the array must have.
+        Required number of dimensions of the array.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def read_idx(path: Path, n_dims: int) -> np.ndarray:
     Raises
     ------
     DataError
-        If the file is missing, damaged, empty, or holds another array than it declares.
+        If the file is missing, damaged, empty, or has another array than it declares.
     """
     with open_file(path, DataError) as file:
         stored = os.fstat(file.fileno()).st_size
@@ -51,7 +51,7 @@ def read_idx(path: Path, n_dims: int) -> np.ndarray:
 
 
 def _array(stream: BinaryIO, n_dims: int, most: int) -> np.ndarray:
-    """Read the array of a stream of up to `most` bytes; ValueError unless it is all there."""
+    """Read the array of a stream of at most `most` bytes; ValueError if it is incomplete."""
     zero, kind, found_dims = struct.unpack(">HBB", stream.read(4))
     if zero != 0 or kind != _UINT8 or found_dims != n_dims:
         raise ValueError(

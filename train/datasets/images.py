@@ -1,4 +1,4 @@
-"""Images to train and test on, as integers and as the real values that they stand for."""
+"""Training and test images, as integers and as real values."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,15 +19,15 @@ _SPLIT_SEED = 20241025
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """One data set, split.
+    """Data set with its split.
 
     Attributes
     ----------
-    preset : its name
+    preset : name of the data set
     train_pixels, test_pixels : (N, M) uint8 or int16, integer pixels up to `pixel_max`
-    train_labels, test_labels : (N,) int64, -1 where there are none
+    train_labels, test_labels : (N,) int64, -1 if unknown
     shape : (height, width)
-    pixel_max : largest integer pixel; where `pixel_scale` is None, it stands for 1.0
+    pixel_max : largest integer pixel; it represents 1.0 if `pixel_scale` is not given
     pixel_min : smallest integer pixel
     pixel_scale : real value of one integer step
     unit : real value that is 1 in training, a power of two
@@ -61,7 +61,7 @@ class Images:
 
     @property
     def info(self) -> DataInfo:
-        """What a checkpoint keeps of this data set."""
+        """Description of this data set for a checkpoint."""
         return DataInfo(
             self.preset,
             self.pixel_max,
@@ -90,11 +90,11 @@ def load_images(
     ----------
     preset : 'digits' (scikit-learn's 8x8 digits, 1437 + 360), 'patches' (whitened 16x16 patches of
         photographs, see `ipvae.train.datasets.patches`) or 'mnist' (60,000 + 10,000)
-    data_dir : of preset mnist, a folder in torchvision's layout, such as DIR with
-        MNIST/raw/*-ubyte, gzipped or not; FashionMNIST, KMNIST and EMNIST are found in the same
-        way (see `ipvae.train.mnist_like`); the others need none
-    download : let torchvision fetch what is missing
-    first : so many training and test images are enough, the first of each: there may be more
+    data_dir : for preset mnist, a folder in torchvision's layout, such as DIR with
+        MNIST/raw/*-ubyte, gzipped or not; FashionMNIST, KMNIST and EMNIST are found in the same way
+        (see `ipvae.train.mnist_like`); other presets do not use it
+    download : let torchvision download missing files
+    first : sufficient number of training and of test images, from the start; more may be returned
 
     Raises
     ------
@@ -119,7 +119,7 @@ def _load_digits() -> Images:
     digits: Any = load_digits()
     pixels = digits.data.astype(np.uint8)
     labels = digits.target.astype(np.int64)
-    # Raw bits of PCG64 are frozen across NumPy versions; Generator.permutation is not.
+    # Raw bits of PCG64 are the same in all NumPy versions; Generator.permutation is not.
     keys = np.random.PCG64(_SPLIT_SEED).random_raw(len(pixels))
     order = np.argsort(keys, kind="stable")
     train, test = order[:-DIGITS_TEST], order[-DIGITS_TEST:]

@@ -1,4 +1,4 @@
-"""Images that no preset trains on: faces, photographs, other handwriting; nothing is downloaded."""
+"""Images of other data sets: faces, photographs, other handwriting; without downloads."""
 
 from typing import Any
 
@@ -12,37 +12,38 @@ SETS = ("faces", "photographs", "digits")
 FRAMED = "-framed"
 NAMES = (*SETS, *(name + FRAMED for name in SETS))
 CROPS, SHRINK = 1000, 4
-"""Of photographs; SHRINK pixels of a photograph are one of a crop, along either side."""
+"""Number of crops of photographs, and photograph pixels per crop pixel along each side."""
 LEAST_DEVIATION = 0.05
-"""Of an image's pixels, black 0 and white 1: R2 divides by its square, and tells of nothing else
-where it is small. 24 of the 200 faces and other crops have less."""
+"""Minimum standard deviation of an image's pixels, with black 0 and white 1. R2 divides by its
+square, so images with small deviations would dominate. 24 of the 200 faces and other crops have
+less."""
 _SEED = 20261121
 
 
 def other_images(name: str, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Grey images, brought to a size, with labels.
+    """Return grey images of a given size, with labels.
 
     - `faces`: 100 faces (label 1) and 76 crops without a face (0) of Labeled Faces in the Wild,
-      25x25, from scikit-image's `lfw_subset`; 24 crops of nearly one grey are left out.
-    - `photographs`: 1000 crops at random places of those seven that preset `patches` uses.
+      25x25, from scikit-image's `lfw_subset`; 24 crops of almost uniform grey are excluded.
+    - `photographs`: 1000 crops at random places of the seven photographs of preset `patches`.
     - `digits`: the 1797 digits of scikit-learn, 8x8, labels 0 to 9.
 
-    With `-framed` behind the name an image is made smaller, with a seventh of the sides black
-    around it, as MNIST's digits, 20x20 in 28x28, have it.
+    With the suffix `-framed`, an image is reduced and surrounded by black of one seventh of its
+    sides, like MNIST's digits, 20x20 in 28x28.
 
     Parameters
     ----------
     name : one of NAMES
-    height, width : of an image, in pixels
+    height, width : size of an image in pixels
 
     Returns
     -------
-    images, labels : (N, height, width) float64 in [0, 1], (N,) int64, -1 where there are none
+    images, labels : (N, height, width) float64 in [0, 1], (N,) int64, -1 if unknown
 
     Raises
     ------
     DataError
-        If there is no such set, scikit-image is missing, or photographs are too small.
+        If the set is unknown, scikit-image is missing, or photographs are too small.
     """
     if name not in NAMES:
         raise DataError(f"images are {name!r}; allowed are {', '.join(NAMES)}. Choose one of them.")
@@ -63,7 +64,7 @@ def _chosen(name: str, height: int, width: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def _faces() -> tuple[np.ndarray, np.ndarray]:
-    """Of both kinds in turn, as long as there are both."""
+    """Alternate images with and without a face, while both remain."""
     images: Any = _skimage("skimage.data").lfw_subset()
     half = len(images) // 2
     kept = images.std(axis=(1, 2)) >= LEAST_DEVIATION
@@ -81,13 +82,13 @@ def _digits() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _resized(images: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Linear between pixels; blurred first where the size falls."""
+    """Resize with linear interpolation, and blur first if the size decreases."""
     resize = _skimage("skimage.transform").resize
     return np.stack([resize(i, (height, width), order=1, anti_aliasing=True) for i in images])
 
 
 def _crops(height: int, width: int) -> np.ndarray:
-    """Crops of each photograph in turn; those of little contrast are drawn again."""
+    """Crops of each photograph in turn; crops of low contrast are drawn again."""
     sources = [_shrunk(photograph) for photograph in photographs()]
     most = np.min([source.shape for source in sources], axis=0)
     if height > most[0] or width > most[1]:

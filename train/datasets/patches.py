@@ -1,4 +1,4 @@
-"""Preset `patches`: whitened patches of the photographs that scikit-image and scikit-learn ship."""
+"""Preset `patches`: whitened patches of the photographs in scikit-image and scikit-learn."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,14 +12,14 @@ from ipvae.extras import needs
 SIZE = 16
 TRAIN, TEST = 20_000, 4_000
 PIXEL_LIMIT, STEPS_PER_DEVIATION = 128, 24
-"""Integer pixels -128..127; a patch's standard deviation is 24 of them."""
+"""Integer pixels are -128..127; the standard deviation of a patch is 24."""
 CUTOFF = 0.4
-"""Of the low-pass part of the whitening filter, in cycles per pixel."""
+"""Cut-off of the low-pass part of the whitening filter, in cycles per pixel."""
 LEAST_CONTRAST = 0.5
-"""Standard deviation of a patch in units of its photograph's: there is nothing to see in less,
-and a figure that divides by its variance, as R2 does, would tell of nothing else."""
+"""Minimum standard deviation of a patch relative to its photograph's. Patches below it show almost
+nothing, and would dominate measures that divide by the variance, such as R2."""
 STRIPS, HELD_OUT = 10, (3, 8)
-"""Every photograph is cut into so many upright strips; test patches come from these two."""
+"""Number of vertical strips of each photograph, and the two strips of test patches."""
 
 PHOTOGRAPHS = {
     "skimage": (
@@ -29,20 +29,20 @@ PHOTOGRAPHS = {
     ),
     "sklearn": ("scikit-learn", "datasets/images", ("china.jpg", "flower.jpg")),
 }
-"""Packages, what they are installed as, and where in them the photographs are."""
+"""Packages, their distribution names, and the paths of their photographs."""
 _SEED = 20241026
 AT_ONCE = 2048
-"""Patches that are cut and looked at together; the result does not depend on it."""
+"""Patches that are cut and checked together; the result does not depend on it."""
 
 
 def patches(n_train: int = TRAIN, n_test: int = TEST) -> tuple[np.ndarray, np.ndarray]:
     """Training and test patches, or the first of each.
 
-    Photographs are made grey and whitened by the filter f exp(-(f / f0)**4) of Olshausen and
-    Field (Vision Research 37, 1997, equation 4); patches are cut at random places, test patches
-    from two of ten strips of each photograph, which training patches do not touch; patches of
-    less than half the photograph's contrast are left out. All are brought to mean 0 and the
-    same contrast: the updates' stability goes with rates, and rates with contrast.
+    Photographs are converted to grey and whitened by the filter f exp(-(f / f0)**4) of Olshausen
+    and Field (Vision Research 37, 1997, equation 4). Patches are cut at random places, test patches
+    from two of ten strips of each photograph, which training patches do not overlap. Patches of
+    less than half the photograph's contrast are excluded. All are scaled to mean 0 and the same
+    contrast: stability of the updates depends on rates, and rates depend on contrast.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def patches(n_train: int = TRAIN, n_test: int = TEST) -> tuple[np.ndarray, np.nd
 
 
 def to_pixels(found: np.ndarray) -> np.ndarray:
-    """Bring patches (N, SIZE**2) to mean 0 and one contrast, as int16; beyond the limits cut."""
+    """Scale patches (N, SIZE**2) to mean 0 and fixed contrast, as int16, clipped to the limits."""
     centred = found - found.mean(axis=1, keepdims=True)
     scaled = STEPS_PER_DEVIATION * centred / centred.std(axis=1, keepdims=True)
     return np.clip(np.rint(scaled), -PIXEL_LIMIT, PIXEL_LIMIT - 1).astype(np.int16)
@@ -78,12 +78,12 @@ def photographs() -> list[np.ndarray]:
 
 
 def _shipped(package: str, installed: str, folder: str, name: str) -> np.ndarray:
-    """Read a photograph that ships with a package, without importing that: it takes a second."""
+    """Read a photograph of a package without importing the package, which takes a second."""
     with needs("patches", "preset patches"):
         from PIL import Image
     try:
         spec = find_spec(package)
-    except ValueError:  # it was told to be missing
+    except ValueError:  # sys.modules has None for the package
         spec = None
     for place in [] if spec is None else spec.submodule_search_locations or []:
         path = Path(place) / folder / name
@@ -97,7 +97,7 @@ def _shipped(package: str, installed: str, folder: str, name: str) -> np.ndarray
 
 
 def whiten(image: np.ndarray) -> np.ndarray:
-    """Flatten the spectrum of a photograph up to the cut-off, mean 0."""
+    """Flatten the spectrum of a photograph up to the cut-off, with mean 0."""
     rows, columns = (np.fft.fftfreq(n) for n in image.shape)
     frequency = np.hypot(rows[:, None], columns[None, :])
     response = frequency * np.exp(-((frequency / CUTOFF) ** 4))
@@ -106,7 +106,7 @@ def whiten(image: np.ndarray) -> np.ndarray:
 
 
 def cut(images: list[np.ndarray], count: int, seed: int) -> np.ndarray:
-    """Cut patches at random places of each image in turn; those of little contrast are dropped.
+    """Cut patches at random places of each image in turn; patches of low contrast are dropped.
 
     Returns
     -------
@@ -124,7 +124,7 @@ def cut(images: list[np.ndarray], count: int, seed: int) -> np.ndarray:
 
 
 def _candidates(images: list[np.ndarray], first: int, numbers: np.ndarray) -> np.ndarray:
-    """Cut one patch for each pair of random numbers, from the image `first` on, all in turn."""
+    """Cut one patch per pair of random numbers, from images in turn, starting at `first`."""
     found = np.empty((len(numbers), SIZE, SIZE))
     turns = np.arange(first, first + len(numbers)) % len(images)
     for turn in np.unique(turns):
@@ -136,7 +136,7 @@ def _candidates(images: list[np.ndarray], first: int, numbers: np.ndarray) -> np
 
 
 def _enough_contrast(patches: np.ndarray) -> np.ndarray:
-    """Whether patches (n, SIZE, SIZE) vary enough: (n,) bool, the same in any company."""
+    """Mask (n,) bool of patches (n, SIZE, SIZE) of sufficient contrast, each independent."""
     contrast = patches.std(axis=(1, 2))
     for i in np.flatnonzero(np.abs(contrast - LEAST_CONTRAST) < 1e-9):
         contrast[i] = patches[i].std()

@@ -1,1 +1,1 @@
-"""Loss and gradient in hand-written passes on the CPU."""
+"""Loss and gradient by hand-written passes on the CPU."""

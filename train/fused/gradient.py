@@ -1,4 +1,4 @@
-"""Loss and gradient of a batch, by the fastest way that there is for the model and the device."""
+"""Loss and gradient of a batch, by the fastest method for the model and the device."""
 
 import functools
 from dataclasses import dataclass, field
@@ -24,14 +24,14 @@ from ipvae.train.run.schedule import Settings
 
 @dataclass(frozen=True, eq=False)
 class TrainContext:
-    """What works on a batch.
+    """Resources for processing a batch.
 
     Attributes
     ----------
-    for_each : maps in threads, see `ipvae.train.fused.parallel.workers`
+    for_each : parallel map over threads, see `ipvae.train.fused.parallel.workers`
     team : processes that share a batch
     workspace : memory, reused from batch to batch
-    rounding : of the recurrent matrix that iP-VAE's updates see, None for none
+    rounding : of the recurrent matrix in iP-VAE's updates, None for no rounding
     """
 
     for_each: Run
@@ -49,7 +49,7 @@ def team_gradient(
     stream: tuple[int, ...],
     means: TrainContext,
 ) -> tuple[Loss, dict[str, Tensor]]:
-    """Return `loss_gradient` of a batch of which each process of the team takes a part."""
+    """Return `loss_gradient` of a batch that is divided among the processes of the team."""
     rows = means.team.rows(len(x))
     share = (rows.stop - rows.start) / len(x)
     names = [name for name, _ in model.named_parameters()]
@@ -86,20 +86,20 @@ def loss_gradient(
     means: TrainContext,
     first_image: int = 0,
 ) -> tuple[Loss, dict[str, Tensor]]:
-    """Return the loss of a batch and its gradient by each parameter.
+    """Return the loss of a batch and its gradient for each parameter.
 
-    iP-VAE in float32 on the CPU is fused (`ipvae.train.fused.unroll`); all else goes through
-    autograd, on the CPU in shards. Draws are keyed by (stream, update, image, latent), so shards
-    only change how sums round.
+    iP-VAE in float32 on the CPU uses `ipvae.train.fused.unroll`; other cases use autograd, on the
+    CPU in shards. Draws are keyed by (stream, update, image, latent), so shards only affect
+    rounding of sums.
 
     Parameters
     ----------
     model : on the device of `x`
     x : (B, M) images
-    config, now : settings, those of the run and those of this optimiser step
-    stream : words that key the draws of this batch
+    config, now : settings of the run and of this optimiser step
+    stream : integers that key the draws of this batch
     means : threads and memory
-    first_image : number of the first image of `x` in the whole batch, for its draws
+    first_image : index of the first image of `x` in the whole batch, for its draws
     """
     shards = config.threads if x.device.type == "cpu" else 1
     plain = x.device.type == "cpu" and x.dtype == torch.float32 and config.draws == 1
@@ -118,7 +118,7 @@ def loss_gradient(
     def shard(rows: slice) -> tuple[tuple[Tensor, ...], np.ndarray]:
         draws = keyed_draws(config, now, stream, first_image + rows.start)
         how: dict[str, Any] = {"config": config, "now": now, "draws": draws}
-        if means.rounding is not None:  # of IPVAE alone, see `TrainConfig`
+        if means.rounding is not None:  # only for IPVAE, see `TrainConfig`
             how["rounding"] = means.rounding
         loss = model.batch_loss(x[rows], **how)
         share = (rows.stop - rows.start) / len(x)

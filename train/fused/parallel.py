@@ -1,7 +1,7 @@
 """Python threads that share a batch, each with one torch thread.
 
-torch's own threads wait for each other at every operation: on a machine that also does other
-work a step of training was seen to take 80 times as long. Shards meet once for each batch.
+torch's own threads synchronize at every operation. On a busy machine, a training step was observed
+to take 80 times as long. Shards synchronize once for each batch.
 """
 
 import itertools
@@ -17,9 +17,9 @@ Run = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
 
 @contextmanager
 def workers(threads: int) -> Iterator[Run]:
-    """Give a function that maps items in up to `threads` threads, results in order.
+    """Yield a function that maps items in up to `threads` threads, with results in order.
 
-    Within, torch runs single-threaded; its number of threads is put back at the end.
+    Inside the context, torch is single-threaded; its number of threads is restored at the end.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -28,7 +28,7 @@ def workers(threads: int) -> Iterator[Run]:
         if threads <= 1:
             yield lambda function, items: [function(item) for item in items]
         else:
-            # The number of threads is a setting of each thread: make it one in the new ones too.
+            # The number of torch threads is set per thread, so set it in the new threads too.
             pool = ThreadPoolExecutor(threads, "ipvae", torch.set_num_threads, (1,))
             yield lambda function, items: list(pool.map(function, items))
     finally:
@@ -39,7 +39,7 @@ def workers(threads: int) -> Iterator[Run]:
 
 @contextmanager
 def matrix_precision(name: str) -> Iterator[None]:
-    """Let float32 matrix products be 'float32', or 'bfloat16' with sums in float32."""
+    """Set the precision of matrix products: 'float32', or 'bfloat16' with float32 sums."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("medium" if name == "bfloat16" else "highest")
     try:
@@ -49,7 +49,7 @@ def matrix_precision(name: str) -> Iterator[None]:
 
 
 def split(n: int, parts: int) -> list[slice]:
-    """Cut range(n) into at most `parts` slices of nearly the same length, none empty."""
+    """Divide range(n) into at most `parts` nonempty slices of almost equal length."""
     parts = max(1, min(parts, n))
     edges = [n * i // parts for i in range(parts + 1)]
     return [slice(a, b) for a, b in itertools.pairwise(edges)]

@@ -1,9 +1,9 @@
 """Relaxed Poisson draws by arrival times, with a gradient: plain torch and fused on the CPU.
 
-z = sum_i h((1 - S_i) / tau), S_i the arrival times of a process of the given rate.
-eat: h the sigmoid, arXiv 2405.14473, algorithm 1. eat-cubic: h(v) = 3 w^2 - 2 w^3 with
-w = (v + 1) / 2 cut to [0, 1], whose mean is the rate for tau <= 1: arXiv 2602.03896.
-tau = 0 counts the arrivals before 1, an exact Poisson draw.
+z = sum_i h((1 - S_i) / tau), with S_i the arrival times of a process of the given rate. eat: h is
+the sigmoid, arXiv 2405.14473, algorithm 1. eat-cubic: h(v) = 3 w^2 - 2 w^3 with w = (v + 1) / 2
+clipped to [0, 1], whose mean is the rate for tau <= 1: arXiv 2602.03896. tau = 0 counts the
+arrivals before 1, an exact Poisson draw.
 """
 
 import math
@@ -16,10 +16,10 @@ from ipvae.float_models.inference.relaxed_kernels import MAX_RELAXED_RATE
 
 
 def generator_of(device: torch.device, key: int, first: int) -> torch.Generator:
-    """Return torch's generator for the part of a stream that begins at element `first`.
+    """Return torch's generator for the part of a stream that starts at element `first`.
 
-    Parts differ, as those of the processes of a team must; unlike on the CPU, an element's number
-    depends on where its part begins.
+    Parts differ, as required for the processes of a team. Unlike on the CPU, the numbers of an
+    element depend on where its part starts.
     """
     return torch.Generator(device).manual_seed(stream_key(key, first) & ((1 << 63) - 1))
 
@@ -29,14 +29,14 @@ def relaxed_poisson(
 ) -> Tensor:
     """Draw relaxed Poisson counts; gradients flow to `log_rate`.
 
-    float32 on the CPU runs fused: element i depends on (key, first + i) alone, whatever the batch
-    or the thread. Elsewhere plain torch draws others of the same law, keyed by (key, first).
-    Rates above `MAX_RELAXED_RATE` are drawn from the normal law with the same mean and variance.
+    float32 on the CPU uses a fused kernel: element i depends only on (key, first + i), for any
+    batch or thread. Other cases use plain torch with other draws of the same distribution, keyed by
+    (key, first). Rates above `MAX_RELAXED_RATE` give normal draws of the same mean and variance.
 
     Parameters
     ----------
     log_rate : any shape, float; natural logarithm of the expected count
-    temperature : tau >= 0; 0 gives exact whole counts and no gradient
+    temperature : tau >= 0; 0 gives exact integer counts and no gradient
     key : stream of random numbers, see `stream_key`
     first : index of the first element within the stream
     relaxation : 'eat' or 'eat-cubic'
@@ -60,12 +60,12 @@ def relaxed_poisson(
 def relaxed_count(
     log_rate: Tensor, exponentials: Tensor, temperature: float, relaxation: str = "eat"
 ) -> Tensor:
-    """Return the relaxed count for given exponential waiting times: the reference.
+    """Return the relaxed count for given exponential waiting times; reference implementation.
 
     Parameters
     ----------
     log_rate : any shape
-    exponentials : (n, *shape) draws of Exp(1); arrivals beyond the n-th are left out
+    exponentials : (n, *shape) draws of Exp(1); arrivals after the n-th are omitted
     temperature : tau > 0
     relaxation : 'eat' or 'eat-cubic'
     """
@@ -95,7 +95,7 @@ def _torch_draw(
 
 
 class _FusedDraw(torch.autograd.Function):
-    """One pass gives z and dz/du; the way back is one product."""
+    """Autograd function: one pass computes z and dz/du; the backward pass is one product."""
 
     @staticmethod
     def forward(ctx, log_rate, temperature, key, first, relaxation):  # pyright: ignore

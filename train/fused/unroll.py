@@ -1,9 +1,9 @@
-"""Loss and gradient of the iterative Poisson VAE on the CPU, fused.
+"""Fused loss and gradient of the iterative Poisson VAE on the CPU.
 
-The same as `batch_loss` of `IPVAE.forward` under autograd, with one shared draw a step: T + 1
-matrix products forward, T back and one for the gradient by H = Phi^T D Phi; all between them is
-one pass over each row. Where updates run on a rounded H, there are T products more. Shards of the
-batch meet only where H and the gradients are summed.
+The result equals `batch_loss` of `IPVAE.forward` under autograd, with one shared draw per step. It
+takes T + 1 matrix products forward, T backward, and one for the gradient by H = Phi^T D Phi; one
+pass over each row does the rest. With a rounded H in the updates, there are T more products. Shards
+of the batch synchronize only for H and for the sums of gradients.
 """
 
 import functools
@@ -25,16 +25,16 @@ from ipvae.train.run.schedule import Settings
 
 @dataclass(frozen=True)
 class Unroll:
-    """How to unroll.
+    """Settings of an unrolled batch.
 
     Attributes
     ----------
     kl : 'official' or 'exact'
     relaxation : one of `ipvae.float_models.zoo.RELAXATIONS`
     now : steps, temperature, beta and limit
-    stream : words that key the draws; step and element are added
-    first_image : number of the first image; image n has the draws of elements n K on
-    rounding : of the recurrent matrix that the updates see, None for none
+    stream : integers that key the draws; step and element are added
+    first_image : index of the first image; image n uses the draws of elements n K onwards
+    rounding : of the recurrent matrix in the updates, None for no rounding
     """
 
     kl: str
@@ -51,13 +51,13 @@ class Unroll:
 
 
 class Workspace:
-    """Memory of each shard, kept from batch to batch: fresh pages cost more than the sums."""
+    """Memory of each shard, reused because page allocation takes longer than the sums."""
 
     def __init__(self) -> None:
         self._held: dict[int, Tensor] = {}
 
     def take(self, shard: int, shape: tuple[int, int, int], arrays: int = 4) -> Tensor:
-        """Return (arrays, T + 1, B, K) float32 of any content: u, z, slope, V and maybe R."""
+        """Return (arrays, T + 1, B, K) float32, uninitialized: u, z, slope, V and optionally R."""
         steps, rows, n = shape
         size = arrays * steps * rows * n
         if shard not in self._held or self._held[shard].numel() < size:
@@ -68,22 +68,22 @@ class Workspace:
 def unrolled_gradient(
     model: IPVAE, x: Tensor, how: Unroll, *, shards: int, for_each: Run, workspace: Workspace
 ) -> tuple[Loss, dict[str, Tensor]]:
-    """Return the loss of a batch and its gradient by each parameter of the model.
+    """Return the loss of a batch and its gradient for each parameter of the model.
 
     Parameters
     ----------
     model : float32, on the CPU
     x : (B, M) float32 images
-    how : what to unroll
-    shards : parts of the batch, each one thread's
-    for_each : maps in threads, see `ipvae.train.fused.parallel.workers`
-    workspace : reused from call to call
+    how : settings of the unrolling
+    shards : parts of the batch, one thread each
+    for_each : parallel map over threads, see `ipvae.train.fused.parallel.workers`
+    workspace : memory, reused from call to call
 
     References
     ----------
-    arXiv 2410.19315, algorithm and loss; Gram form: design of this project, docs/training.md.
+    arXiv 2410.19315, algorithm and loss; Gram form: docs/training.md.
     """
-    # Detached: whether gradients are recorded is a setting of each thread.
+    # Detached, because gradient recording is a setting of each thread.
     p = {name: value.detach() for name, value in model.named_parameters()}
     phi, deviation = p["phi"], log_sigma(p["log_sigma_raw"])
     precision = torch.exp(-2.0 * deviation)
@@ -114,7 +114,7 @@ def unrolled_gradient(
         by_step -= float((clipped * gram).sum() / step_size)
         by_change["recurrent_change"] = runs.step / step_size * runs.free * by_heard
 
-    # P = x D Phi and H = Phi^T D Phi: both reach Phi and D.
+    # P = x D Phi and H = Phi^T D Phi both depend on Phi and D.
     both = by_gram + by_gram.T
     spread = torch.cat(for_each(lambda rows: phi[rows] @ both, split(len(phi), shards)))
     mixed = by_match + spread
@@ -138,9 +138,9 @@ def unrolled_gradient(
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """What one shard adds: gradients by H (K, K), by Phi through P, by u_0 and by the bias.
+    """Contribution of one shard: gradients by H (K, K), by Phi through P, by u_0 and by the bias.
 
-    `by_heard` is the part of `by_gram` that came through the updates; 0 where nothing is rounded.
+    `by_heard` is the part of `by_gram` that came through the updates; 0 without rounding.
     """
 
     by_gram: Tensor
@@ -170,7 +170,7 @@ class _Part:
         rounded = how.rounding is not None
         arrays = held.take(index, (how.steps + 1, len(match), n), 4 + rounded)
         u, z, slope, overlap = arrays[:4]
-        heard = arrays[4] if rounded else overlap  # R and V are one
+        heard = arrays[4] if rounded else overlap  # R and V are the same array
         limit = np.float32(how.now.limit)
         constants = draw_constants(how.now.temperature, how.relaxation)
         first = np.uint64((how.first_image + rows.start) * n)
@@ -203,7 +203,7 @@ class _Part:
             )
             receive(t)
 
-        # Each of the B images and T steps has the same weight in the loss.
+        # The B images and T steps have equal weights in the loss.
         scale = np.float32(REFERENCE_PIXELS / x.shape[1] / (how.steps * len(x)))
         weights = (scale, scale * np.float32(how.now.beta))
         carry, feedback, through, by_drive = (torch.zeros_like(match) for _ in range(4))
@@ -233,13 +233,13 @@ class _Part:
         overlap[0] = feedback
         by_gram = overlap.view(-1, n).T @ z.view(-1, n)
         by_heard = torch.zeros(())
-        if rounded:  # the rest is by the squared errors, w z^T H z / 2 each
+        if rounded:  # the rest is from the squared errors, w z^T H z / 2 each
             shown = z[1:].reshape(-1, n)
             by_heard = by_gram - 0.5 * scale.item() * (shown.T @ shown)
         counts = z[1:].sum(dim=0)
         by_match = x[rows].T @ (step_size.item() * by_drive - scale.item() * counts)
         by_bias = -step_size.item() * by_drive.sum(dim=0)
-        # a stands in b = a (P - exp c) too.
+        # a also occurs in b = a (P - exp c).
         sums[2] += float((by_drive * drive).sum()) / float(step_size)
         u0 = (carry + slope[0] * through).sum(dim=0)
         return cls(by_gram, by_heard, by_match, u0, by_bias, sums)

@@ -1,4 +1,4 @@
-"""The iterative Poisson VAE's update as pure functions, in its two equal forms."""
+"""Update of the iterative Poisson VAE as pure functions, in its two equivalent forms."""
 
 import functools
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from ipvae.float_models.inference.steps import LOG_RATE_MIN
 
 
 def soft_clamp(v: Tensor, limit: float) -> Tensor:
-    """Keep log-rates in [-8, limit], smoothly from above.
+    """Limit log-rates to [-8, limit], smoothly from above.
 
     SC(v) = C - softplus(C - max(v, -8))
 
@@ -79,15 +79,15 @@ def step_direct(
 
 
 def step_gram(u: Tensor, drive: Tensor, feedback: Tensor, limit: float) -> Tensor:
-    """Update log-rates by a fixed drive and recurrent inhibition: `step_direct`, regrouped.
+    """Update log-rates by a fixed drive and recurrent inhibition; equivalent to `step_direct`.
 
     u' = SC( u + SC( b - G z ) )
 
     Parameters
     ----------
     u : (B, K) log-rates before the update
-    drive : (B, K) b = a (Phi^T D x - exp(c)), once for each image
-    feedback : (B, K) G z of the counts before the update, G = a Phi^T D Phi
+    drive : (B, K) b = a (Phi^T D x - exp(c)), computed once for each image
+    feedback : (B, K) G z for the counts before the update, G = a Phi^T D Phi
     limit : C of the soft clamp
     """
     return soft_clamp(u + soft_clamp(drive - feedback, limit), limit)
@@ -95,8 +95,8 @@ def step_gram(u: Tensor, drive: Tensor, feedback: Tensor, limit: float) -> Tenso
 
 @functools.cache
 def step_on(device_type: str) -> Callable[[Tensor, Tensor, Tensor, float], Tensor]:
-    """Return `step_gram` for a kind of device: fused by torch.compile on cuda, plain elsewhere.
+    """Return `step_gram` for a device type: fused by torch.compile on cuda, plain otherwise.
 
-    On the CPU iP-VAE does not come here in training, see `ipvae.train.fused.unroll`.
+    On the CPU, training of iP-VAE uses `ipvae.train.fused.unroll` instead.
     """
     return torch.compile(step_gram, fullgraph=True) if device_type == "cuda" else step_gram

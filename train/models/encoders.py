@@ -1,4 +1,4 @@
-"""Encoders: one pass from an image to a change of every belief, as pure functions."""
+"""Encoders from an image to changes of the prior's parameters, as pure functions."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,7 +6,8 @@ from torch import Tensor
 from torch.nn import functional
 
 Encoder = Callable[[Mapping[str, Tensor], Tensor, tuple[int, int]], Tensor]
-"""Parameters (`ipvae.float_models.zoo.ENCODERS`), images (B, M), (height, width) -> (B, O)."""
+"""Function from parameters (`ipvae.float_models.zoo.ENCODERS`), images (B, M) and (height, width)
+to (B, O)."""
 
 
 def linear(params: Mapping[str, Tensor], x: Tensor, _: tuple[int, int]) -> Tensor:

@@ -1,8 +1,8 @@
-"""Iterative inference: one natural-gradient step of a belief, as pure functions.
+"""Iterative inference: one natural-gradient step of a posterior, as pure functions.
 
-Each step descends the free energy with the belief before it as prior, so its KL term has no
-gradient there: u' = u - a F^-1 grad_u [|x - Phi code(z)|^2_D / 2], F the Fisher information of
-the belief and z a draw from it. A constant inhibition exp(c) is subtracted in both families.
+Each step descends the free energy with the previous posterior as prior, so its KL term has no
+gradient there: u' = u - a F^-1 grad_u [|x - Phi code(z)|^2_D / 2]. F is the Fisher information of
+the posterior and z a draw from it. Both families also subtract a constant inhibition exp(c).
 """
 
 from collections.abc import Callable, Mapping
@@ -17,9 +17,10 @@ from ipvae.train.models.latents import Belief, bounded
 _LIMIT_START, _LIMIT_END = 2.0, 10.0
 
 Update = Callable[[Belief, Tensor, Tensor, Mapping[str, Tensor], float], Belief]
-"""Belief, z (B, K), pull (B, K), parameters, C of the soft clamp -> the next belief.
+"""Function from posterior, z (B, K), pull (B, K), parameters and C of the soft clamp to the next
+posterior.
 
-The pull is minus the gradient by z: code'(z) Phi^T D (x - Phi code(z)).
+The pull is minus the gradient with respect to z: code'(z) Phi^T D (x - Phi code(z)).
 """
 
 
@@ -39,7 +40,7 @@ def poisson_update(
 def gaussian_update(
     belief: Belief, z: Tensor, pull: Tensor, params: Mapping[str, Tensor], limit: float
 ) -> Belief:
-    """Update mean m and log deviation s of a normal belief with z = m + e^s n.
+    """Update mean m and log deviation s of a normal posterior with z = m + e^s n.
 
     m' = B( m + B( a_m (e^2s pull - e^c) ) ),  s' = B( s + B( a_s n e^s pull / 2 ) )
 
@@ -56,7 +57,7 @@ def gaussian_update(
     def within(v: Tensor, last: float) -> Tensor:
         return bounded(v, 1.0 + share * (last - 1.0))
 
-    # z - m is e^s n: the noise, which has no gradient, times the deviation.
+    # z - m is e^s n: the noise, without gradient, times the deviation.
     scale = torch.exp(log_scale)
     noise = ((z - mean) / scale).detach()
     to_mean = torch.exp(params["log_lr_mean"]) * (

@@ -1,4 +1,4 @@
-"""Latent distributions: how a belief is drawn from, read out and compared with another."""
+"""Latent distributions: draws, read-out and divergences of posteriors."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,20 +10,21 @@ from ipvae.float_models.inference.steps import LOG_RATE_MAX, LOG_SCALE_MAX
 from ipvae.train.draws import Draws
 
 Belief = tuple[Tensor, ...]
-"""Poisson: log-rate. Gaussian: mean and logarithm of the deviation. Each (B, K)."""
+"""Posterior or prior parameters, (B, K) each. Poisson: log-rate. Gaussian: mean and log
+deviation."""
 
 
 @dataclass(frozen=True)
 class Latent:
-    """One family of latents; all functions are pure and act on each latent by itself.
+    """Family of latents; all functions are pure and act on each latent independently.
 
     Attributes
     ----------
     draw : (belief, draws, step) -> z (B, K), with a gradient to the belief
-    code : z -> what the decoder reads (B, K)
+    code : z -> input of the decoder (B, K)
     slope : z -> derivative of `code` (B, K)
     kl : (belief, prior) -> divergence in nats (B, K), exact
-    shift : (prior, change) -> the belief that an encoder's output stands for
+    shift : (prior, change) -> posterior from an encoder's output
     """
 
     draw: Callable[[Belief, Draws, int], Tensor]
@@ -34,12 +35,12 @@ class Latent:
 
 
 def ceiling(v: Tensor, limit: float) -> Tensor:
-    """Keep values below a limit, smoothly: C - softplus(C - v)."""
+    """Limit values smoothly from above: C - softplus(C - v)."""
     return limit - torch.nn.functional.softplus(limit - v)
 
 
 def bounded(v: Tensor, limit: float) -> Tensor:
-    """Keep values within +-C, smoothly: C tanh(v / C)."""
+    """Limit values smoothly to +-C: C tanh(v / C)."""
     return limit * torch.tanh(v / limit)
 
 
@@ -55,7 +56,7 @@ def poisson_kl(belief: Belief, prior: Belief) -> Tensor:
 
 
 def gaussian_kl(belief: Belief, prior: Belief) -> Tensor:
-    """Return KL between normal laws of means m, m' and log deviations s, s', (B, K) nats.
+    """Return KL between normal distributions, means m, m' and log deviations s, s', (B, K) nats.
 
     ((m - m')^2 / e^2s' + e^2(s - s') - 1) / 2 - (s - s')
     """

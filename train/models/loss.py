@@ -1,4 +1,4 @@
-"""The loss of an unrolled iterative Poisson VAE."""
+"""Loss of an unrolled iterative Poisson VAE."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ class Loss(NamedTuple):
 
     Attributes
     ----------
-    total : scalar, (nll + beta * kl) * 256 / M; what is minimised
+    total : scalar, (nll + beta * kl) * 256 / M, the minimised loss
     nll, kl : scalars in nats, mean over images and steps
     """
 
@@ -27,7 +27,7 @@ class Loss(NamedTuple):
 
 
 def poisson_kl(u: Tensor, previous: Tensor, form: str = "exact") -> Tensor:
-    """Return the divergence between Poisson beliefs, summed over neurons, in nats.
+    """Return the divergence between Poisson posteriors, summed over neurons, in nats.
 
     exact:    sum_k e^{u'} (1 + e^d (d - 1)),  d = u - u',  u' the previous log-rate
     official: the same with e^u in place of the first e^{u'}, as in the authors' code
@@ -48,7 +48,7 @@ def poisson_kl(u: Tensor, previous: Tensor, form: str = "exact") -> Tensor:
 
     References
     ----------
-    exact: arXiv 2405.14473, KL of two Poisson laws; official: code of arXiv 2410.19315.
+    exact: arXiv 2405.14473, KL of two Poisson distributions; official: code of arXiv 2410.19315.
     """
     if form not in KL_FORMS:
         raise ConfigError(f"KL form is {form!r}; allowed are {', '.join(KL_FORMS)}. Choose one.")
@@ -63,9 +63,9 @@ def batch_loss(unrolled: Unrolled, beta: float, form: str = "official") -> Loss:
 
     Parameters
     ----------
-    unrolled : of T updates
-    beta : weight of the divergence from the previous step's belief
-    form : of the divergence, see `poisson_kl`
+    unrolled : result of T updates
+    beta : weight of the divergence from the previous step's posterior
+    form : form of the divergence, see `poisson_kl`
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""The trainable iterative Poisson VAE: owns the parameters, unrolls the updates."""
+"""Trainable iterative Poisson VAE, with its parameters and the unrolled updates."""
 
 import math
 from collections.abc import Callable
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from ipvae.train.run.schedule import Settings
 
 Draw = Callable[[Tensor, int], Tensor]
-"""Counts (B, K) from log-rates (B, K) and the step's number."""
+"""Function from log-rates (B, K) and the step index to counts (B, K)."""
 
 
 class Unrolled(NamedTuple):
-    """What T updates leave behind for the loss.
+    """Results of T updates for the loss.
 
     Attributes
     ----------
     log_rates : T + 1 tensors (B, K), u_0 .. u_T
-    counts : T + 1 tensors (B, K), z_0 .. z_T, those of the read-out
+    counts : T + 1 tensors (B, K), z_0 .. z_T, of the read-out
     squared_error : T tensors (B,), |x - Phi z_t|^2 weighted by 1 / sigma^2, t = 1 .. T
-    log_sigma : (M,) logarithm of each pixel's deviation
+    log_sigma : (M,) logarithm of each pixel's standard deviation
     """
 
     log_rates: list[Tensor]
@@ -45,8 +45,8 @@ class IPVAE(nn.Module):
     ----------
     n_pixels : M
     n_latents : K
-    seed : of the start values
-    rounded : whether it learns a change of the recurrent matrix
+    seed : seed of the initial values
+    rounded : learn a change of the recurrent matrix
 
     Attributes
     ----------
@@ -55,8 +55,8 @@ class IPVAE(nn.Module):
     log_bias : (K,) c, starts at -3
     log_lr : scalar, logarithm of the step size, starts at 0
     log_sigma_raw : (M,) l with log sigma = 3.45 tanh(l / 3.45), starts at 0
-    recurrent_change : (K, K) only where `rounded`; what is added to a Phi^T D Phi before it is
-        rounded, in integer steps; starts at 0
+    recurrent_change : (K, K) only if `rounded`; added to a Phi^T D Phi before rounding, in integer
+        steps; starts at 0
     """
 
     def __init__(
@@ -89,10 +89,10 @@ class IPVAE(nn.Module):
         x : (B, M) images
         steps : T
         limit : C of the soft clamp
-        draw : gives counts for log-rates and a step's number, 0 .. T
-        draws : 1 to share each draw between update and read-out; 2 to draw again for the read-out,
-            numbered T + t at step t
-        rounding : of the recurrent matrix that the updates see; the read-out's error sees none
+        draw : function from log-rates and a step index, 0 .. T, to counts
+        draws : 1 to share each draw between update and read-out; 2 for a separate read-out draw,
+            with index T + t at step t
+        rounding : of the recurrent matrix in the updates; the read-out's error is not affected
         """
         deviation = log_sigma(self.log_sigma_raw)
         weighted = torch.exp(-2.0 * deviation)[:, None] * self.phi
@@ -133,7 +133,7 @@ class IPVAE(nn.Module):
         rounding: Rounding | None = None,
     ) -> "Loss":
         """Return `ipvae.train.models.loss.batch_loss` of images (B, M)."""
-        from ipvae.train.models.loss import batch_loss  # it needs this file
+        from ipvae.train.models.loss import batch_loss  # circular import
 
         unrolled = self(
             x, now.steps, now.limit, draws.poisson, draws=config.draws, rounding=rounding
@@ -142,7 +142,7 @@ class IPVAE(nn.Module):
 
     def sample(self, n: int, seed: int = 0, *, noise: bool = False) -> np.ndarray:
         """Draw images (n, M) from the prior, see `ipvae.train.models.vae.VAE.sample`."""
-        from ipvae.train.models.vae import VAE  # it needs this file
+        from ipvae.train.models.vae import VAE  # circular import
 
         general = VAE.from_arrays("ipvae", (1, self.phi.shape[0]), self.arrays())
         return general.sample(n, seed, noise=noise)
@@ -152,7 +152,7 @@ class IPVAE(nn.Module):
         return [float(self.log_lr.detach().exp())]
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return the parameters as float32 arrays by name, as a checkpoint keeps them."""
+        """Return the parameters as float32 arrays by name, as in a checkpoint."""
         return {
             name: value.detach().cpu().numpy().astype(np.float32, copy=True)
             for name, value in self.named_parameters()
@@ -160,14 +160,14 @@ class IPVAE(nn.Module):
 
     @classmethod
     def from_arrays(cls, params: dict[str, np.ndarray]) -> "IPVAE":
-        """Build a model from what `arrays` gave."""
+        """Build a model from the result of `arrays`."""
         model = cls(*params["phi"].shape, rounded="recurrent_change" in params)
         model.load_state_dict({name: torch.from_numpy(a.copy()) for name, a in params.items()})
         return model
 
 
 def gaussian_nll(squared_error: Tensor, deviation: Tensor) -> Tensor:
-    """Return -log N(x; x^, sigma) of each image in nats.
+    """Return -log N(x; x^, sigma) of each image, in nats.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Any member of the zoo as one trainable module, put together from its parts."""
+"""Any model of the zoo as one trainable module, composed of its parts."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -23,13 +23,13 @@ _PHI_SCALE = {"iterative": 1e-4, "hybrid": 1e-4, "amortized": 0.05}
 
 
 class InferenceStep(NamedTuple):
-    """A batch after one step of inference.
+    """Batch after one step of inference.
 
     Attributes
     ----------
-    step : 0 is the prior, for the hybrid the encoder's belief
-    belief, prior : see `ipvae.train.models.latents.Belief`; prior is the belief before
-    code : (B, K) what the decoder reads
+    step : 0 is the prior, or the encoder's posterior for the hybrid
+    belief, prior : see `ipvae.train.models.latents.Belief`; prior is the previous posterior
+    code : (B, K) input of the decoder
     squared_error : (B,) |x - Phi code|^2, weighted by 1 / sigma^2
     """
 
@@ -41,14 +41,14 @@ class InferenceStep(NamedTuple):
 
 
 class VAE(nn.Module):
-    """One model of `ipvae.float_models.zoo.MODEL_SPECS`.
+    """Model of `ipvae.float_models.zoo.MODEL_SPECS`.
 
     Parameters
     ----------
     name : key of MODEL_SPECS
-    image_shape : (height, width), their product is M
+    image_shape : (height, width), with product M
     n_latents : K
-    seed : of the start values
+    seed : seed of the initial values
 
     Attributes
     ----------
@@ -86,11 +86,11 @@ class VAE(nn.Module):
         return dict(self.named_parameters())
 
     def prior(self, n: int) -> Belief:
-        """Return the belief before an image is seen, n times."""
+        """Return n copies of the prior."""
         return tuple(getattr(self, name).expand(n, -1) for name in PRIORS[self.member.latent])
 
     def guess(self, x: Tensor) -> Belief:
-        """Return the encoder's belief about images (B, M)."""
+        """Return the encoder's posterior for images (B, M)."""
         assert self.member.encoder is not None
         change = ENCODE[self.member.encoder](self.params, x, self.image_shape)
         parts = change.chunk(len(PRIORS[self.member.latent]), dim=1)
@@ -104,10 +104,10 @@ class VAE(nn.Module):
         Parameters
         ----------
         x : (B, M) images
-        steps : T; an amortized model is done after one and then only draws anew
+        steps : T; an amortized model needs one, and only draws again at later steps
         limit : C of the soft clamp of iterative updates
-        draws : random numbers
-        first : step to begin with, for amortized models 0 or 1
+        draws : sources of random numbers
+        first : first step, 0 or 1 for amortized models
         """
         if self.member.inference == "amortized":
             yield from self._amortized(x, steps, draws, first)
@@ -149,8 +149,9 @@ class VAE(nn.Module):
     def batch_loss(self, x: Tensor, *, config: TrainConfig, now: Settings, draws: Draws) -> Loss:
         """Return the mean over steps and images of [NLL + beta KL], times 256 / M.
 
-        Steps are 1 .. T; the hybrid's begin with 0, where its encoder is compared with the prior.
-        The divergence is from the belief before; `config.kl` chooses its form for counts.
+        Steps are 1 .. T; for the hybrid they start at 0, where its encoder is compared with the
+        prior. The divergence is from the previous posterior; `config.kl` selects its form for
+        counts.
         """
         hybrid = self.member.inference == "hybrid"
         errors, divergences = [], []
@@ -174,8 +175,8 @@ class VAE(nn.Module):
 
         Parameters
         ----------
-        n : images
-        seed : of the draws
+        n : number of images
+        seed : seed of the draws
         noise : add the decoder's normal noise of deviation sigma, so that images follow p(x)
 
         Returns
@@ -191,14 +192,14 @@ class VAE(nn.Module):
         return images.cpu().numpy().astype(np.float32)
 
     def step_sizes(self) -> list[float]:
-        """Return the learned step sizes of iterative updates, none for an amortized model."""
+        """Return the learned step sizes of iterative updates; empty for an amortized model."""
         if self.member.inference == "amortized":
             return []
         names = STEP_SIZES[self.member.latent]
         return [float(self.params[name].detach().exp()) for name in names]
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return the parameters as float32 arrays by name, as a checkpoint keeps them."""
+        """Return the parameters as float32 arrays by name, as in a checkpoint."""
         return {
             name: value.detach().cpu().numpy().astype(np.float32, copy=True)
             for name, value in self.named_parameters()
@@ -208,7 +209,7 @@ class VAE(nn.Module):
     def from_arrays(
         cls, name: str, image_shape: tuple[int, int], arrays: Mapping[str, np.ndarray]
     ) -> "VAE":
-        """Build a model from what `arrays` gave; what only its rounded form has is left out."""
+        """Build a model from the result of `arrays`, without tensors of its rounded form."""
         model = cls(name, image_shape, arrays["phi"].shape[1])
         kept = {key: a for key, a in arrays.items() if key not in MODEL_SPECS[name].rounded}
         model.load_state_dict({key: torch.from_numpy(a.copy()) for key, a in kept.items()})
@@ -221,7 +222,7 @@ Model = IPVAE | VAE
 def start_model(
     name: str, image_shape: tuple[int, int], n_latents: int, seed: int, *, rounded: bool = False
 ) -> Model:
-    """Return a model to train: iP-VAE in its fast form, all others put together from parts."""
+    """Return a model to train: iP-VAE in its fast form, other models composed of parts."""
     if name == "ipvae":
         return IPVAE(image_shape[0] * image_shape[1], n_latents, seed, rounded=rounded)
     return VAE(name, image_shape, n_latents, seed)

@@ -1,1 +1,1 @@
-"""The course of a training: loop, schedule, checkpoints, resume, processes."""
+"""Training runs: loop, schedule, checkpoints, resume, processes."""

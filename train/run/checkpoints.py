@@ -1,4 +1,4 @@
-"""Keeps the folder of a training up to date while it runs, so that a kill costs little."""
+"""Periodic checkpointing, so that an interrupted training can resume."""
 
 import contextlib
 import dataclasses
@@ -13,20 +13,20 @@ from ipvae.train.run.resume import NAME, ResumeState, write_unfinished
 from ipvae.train.run.state import TornStateError, TrainState
 
 LONGEST_SECONDS = 60.0  # between two saves
-LARGEST_SHARE = 0.01  # of the time, spent on saves at the end of epochs
+LARGEST_SHARE = 0.01  # of the time, for saves at the end of epochs
 
 
 class CheckpointCallback:
-    """Callback of `fit` that saves its state and writes down its figures.
+    """Callback of `fit` that saves its state and logs its metrics.
 
-    The state is saved at the beginning, at the end of an epoch unless that would take more than
-    1 % of the time, after 60 seconds in any case, and when asked to stop.
+    The state is saved at the start, at a stop request, and at least every 60 seconds. It is also
+    saved at the end of an epoch, unless that would exceed 1 % of the time.
 
     Parameters
     ----------
     run : folder
-    begun : the training as it stands; its option `tensorboard` asks for RUN/tensorboard/ too
-    stop : says whether training should stop after this step
+    begun : the current training; its option `tensorboard` enables RUN/tensorboard/
+    stop : function that returns True if training should stop after this step
     """
 
     def __init__(self, run: Path, begun: ResumeState, stop: Callable[[], bool]) -> None:
@@ -39,12 +39,12 @@ class CheckpointCallback:
         self._log = MetricsLog(run, begun.state.history, self._epochs, board)
 
     def __call__(self, progress: Progress, state: Callable[[], TrainState]) -> None:
-        """Do what is due after an optimiser step.
+        """Save and log as required after an optimiser step.
 
         Raises
         ------
         StoppedError
-            If training was asked to stop; its state is saved.
+            If a stop was requested; the state is saved.
         """
         record = progress.record
         ended = record is not None and record["epoch"] == progress.epoch
@@ -62,9 +62,9 @@ class CheckpointCallback:
             )
 
     def interrupted(self) -> None:
-        """Save the state at an interruption, unless it came while a step changed the parameters.
+        """Save the state at an interruption, unless a step was changing the parameters.
 
-        Then the last state that was saved is kept.
+        In that case the last saved state is kept.
         """
         if self._state is None:
             return

@@ -1,4 +1,4 @@
-"""The training loop."""
+"""Training loop."""
 
 import functools
 import math
@@ -28,22 +28,22 @@ from ipvae.train.run.process_group import ProcessGroup
 from ipvae.train.run.schedule import Settings, settings_at
 from ipvae.train.run.state import TrainState, put_state, take_state
 
-_ORDER, _DRAWS, _HELD_OUT = 1, 2, 3  # words that keep streams of random numbers apart
+_ORDER, _DRAWS, _HELD_OUT = 1, 2, 3  # separate the streams of random numbers
 _MONITOR_IMAGES = 500
 _DEVICES = ("cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a progress bar is told after each optimiser step.
+    """Progress of a training after an optimiser step.
 
     Attributes
     ----------
     done, total : optimiser steps
     epoch : counted from 1
     loss : of the last batch
-    record : the history entry of the last finished epoch, if any
-    seconds : since this process began to train
+    record : history entry of the last finished epoch, if any
+    seconds : time since the start of training in this process
     """
 
     done: int
@@ -55,7 +55,7 @@ class Progress:
 
 
 Keep = Callable[[Progress, Callable[[], TrainState]], None]
-"""Told of each optimiser step; its second argument copies the state, if it is wanted."""
+"""Callback after each optimiser step; its second argument is a function that copies the state."""
 
 
 def fit(
@@ -71,8 +71,8 @@ def fit(
 ) -> tuple[Model, list[dict[str, Any]]]:
     """Train a model.
 
-    The same config, images, device, team and number of threads give the same model, in one go or
-    from any state on the way.
+    Equal config, images, device, team and number of threads give the same model, in one run or
+    resumed from any intermediate state.
 
     Parameters
     ----------
@@ -80,22 +80,22 @@ def fit(
     images : (N, M) real values
     progress : called after each optimiser step
     keep : called after each optimiser step, before `progress`
-    start : state to go on from, None to begin
-    device : cpu, cuda or mps, with an index or without
-    team : processes that share each batch, all calling this with the same arguments
-    rounding : to `config.weight_bits`, of the recurrent matrix that the updates see
+    start : state to resume from, None for a new training
+    device : cpu, cuda or mps, with or without an index
+    team : processes that share each batch, all with the same arguments
+    rounding : to `config.weight_bits`, of the recurrent matrix in the updates
 
     Returns
     -------
     model : on `device`
-    history : one dict for each epoch: epoch, loss, nll, kl (means over its batches), beta,
-        steps, temperature, learning_rate, and r2, mse, zeros of up to 500 held-out images after
-        T updates with exact draws. loss and nll are of pixels divided by `images.unit`
+    history : one dict for each epoch: epoch, loss, nll, kl (means over its batches), beta, steps,
+        temperature, learning_rate, and r2, mse, zeros of up to 500 held-out images after T updates
+        with exact draws. loss and nll refer to pixels divided by `images.unit`
 
     Raises
     ------
     ConfigError
-        If the device is not there or of another kind, or `weight_bits` has no `rounding`.
+        If the device is not available or not supported, or `weight_bits` has no `rounding`.
     DivergenceError
         If the loss or its gradient is not finite.
 
@@ -123,7 +123,7 @@ def batches_of(config: TrainConfig, images: Images) -> int:
 
 
 def new_model(config: TrainConfig, images: Images) -> Model:
-    """Return the model that training begins with."""
+    """Return the initial model of a training."""
     rounded = config.weight_bits > 0
     model = start_model(config.model, images.shape, config.latents, config.seed, rounded=rounded)
     with torch.no_grad():
@@ -140,7 +140,7 @@ def to_checkpoint(
     history: list[dict[str, Any]],
     start: str | None = None,
 ) -> Checkpoint:
-    """Return what is stored of a trained model; metrics are the last entry of its history."""
+    """Return the checkpoint of a trained model; metrics are the last entry of its history."""
     last = history[-1] if history else {}
     metrics = {name: value for name, value in last.items() if math.isfinite(value)}
     params = in_real_units(model.arrays(), MODEL_SPECS[config.model], images.unit)
@@ -200,7 +200,7 @@ def _train(
 
 
 def new_optimiser(model: Model, config: TrainConfig) -> torch.optim.Adamax:
-    """Return the optimiser of a model; dictionary and rounding have learning rates of their own."""
+    """Return the optimiser of a model; dictionary and rounding have separate learning rates."""
     own = ("phi", "recurrent_change")
     others = [value for name, value in model.named_parameters() if name not in own]
     groups: list[dict[str, Any]] = [
@@ -226,10 +226,10 @@ def optimise(
 ) -> tuple[float, float, float]:
     """Take one optimiser step on the images `x` (B, M); return its loss, NLL and KL.
 
-    Where loss or gradient is not finite, the model is left as it was and DivergenceError raised.
+    If loss or gradient is not finite, the model is unchanged and DivergenceError is raised.
 
-    On the CPU the batch is cut into `config.threads` shards. Draws are keyed by (seed, iteration,
-    update, image in the batch, neuron), so shards only change how sums round.
+    On the CPU the batch is divided into `config.threads` shards. Draws are keyed by (seed,
+    iteration, update, image in the batch, neuron), so shards only affect rounding of sums.
     """
     terms, gradient = team_gradient(
         model,
@@ -312,12 +312,12 @@ def _diverged(
 
 
 def require_device(name: str, advice: str = "Use device=cpu.") -> torch.device:
-    """Return a device that can train.
+    """Return a device that supports training.
 
     Raises
     ------
     ConfigError
-        If it is not there or of another kind; it ends with `advice`.
+        If the device is not available or not supported; the message ends with `advice`.
     """
     try:
         device = torch.device(name)

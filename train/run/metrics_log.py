@@ -1,4 +1,4 @@
-"""Figures of each epoch as they come: RUN/metrics.jsonl, and TensorBoard where asked for."""
+"""Metrics of each epoch during training: RUN/metrics.jsonl, and optionally TensorBoard."""
 
 import json
 import math
@@ -16,20 +16,20 @@ NAME = "metrics.jsonl"
 
 
 class MetricsLog:
-    """Appends a line for each epoch; begins by rewriting the file with the epochs known.
+    """Log with one line for each epoch; it first rewrites the file with the known epochs.
 
     Parameters
     ----------
     run : folder
-    history, seconds : records of the epochs so far, and training time at the end of each
-    tensorboard : write RUN/tensorboard/ too
+    history, seconds : records of past epochs, and training time at the end of each
+    tensorboard : also write RUN/tensorboard/
 
     Raises
     ------
     ConfigError
-        If TensorBoard is asked for and not installed.
+        If TensorBoard is requested and not installed.
     CheckpointError
-        If the folder cannot be written; from `add` and `close` too.
+        If the folder cannot be written; also from `add` and `close`.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class MetricsLog:
             self._show(record)
 
     def add(self, record: dict[str, Any], seconds: float) -> None:
-        """Write down one epoch."""
+        """Log one epoch."""
         try:
             _append(self._path, _line(record, seconds).encode())
         except OSError as error:
@@ -57,7 +57,7 @@ class MetricsLog:
         self._show(record)
 
     def close(self) -> None:
-        """Write out what TensorBoard's writer still holds."""
+        """Flush TensorBoard's writer."""
         if self._board is not None:
             with self._written():
                 self._board.close()
@@ -72,7 +72,7 @@ class MetricsLog:
 
     @contextmanager
     def _written(self) -> Iterator[None]:
-        """Turn an error of TensorBoard's writer, which is then given up, into a line."""
+        """Convert an error of TensorBoard's writer, which is then disabled, to a one-line error."""
         try:
             yield
         except OSError as error:
@@ -81,13 +81,13 @@ class MetricsLog:
 
 
 def add_pictures(run: Path, pictures: dict[str, np.ndarray], epoch: int) -> None:
-    """Show pictures in RUN/tensorboard/ after training.
+    """Write pictures to RUN/tensorboard/ after training.
 
     Parameters
     ----------
     run : folder
     pictures : by name, (height, width, 3) uint8
-    epoch : the last one
+    epoch : last epoch
 
     Raises
     ------
@@ -128,7 +128,7 @@ def require_tensorboard() -> Any:
 
 
 def _board(folder: Path) -> Any:
-    # Every epoch is written again: purge_step hides what an earlier process left there.
+    # Every epoch is written again: purge_step hides the entries of an earlier process.
     return require_tensorboard()(log_dir=str(folder), purge_step=1)
 
 
@@ -139,7 +139,7 @@ def _line(record: dict[str, Any], seconds: float) -> str:
 
 
 def _append(path: Path, line: bytes) -> None:
-    """Append a whole line or, on an error, nothing."""
+    """Append a complete line or, on an error, nothing."""
     with path.open("ab", buffering=0) as file:
         before, rest = file.tell(), line
         try:

@@ -1,10 +1,10 @@
-"""Processes that train one model together, under torchrun: each takes a part of every batch.
+"""Processes that train one model together under torchrun, with a part of every batch each.
 
     torchrun --nproc-per-node 2 $(which ipvae) train --preset mnist --data-dir DIR --out RUN
 
-Draws are keyed by the image's number in the whole batch, so the parts are those that one process
-takes in turn, and only sums round apart. Processes hold the same weights: all of them add the same
-gradients, in the same order, and step alike.
+Draws are keyed by the image's index in the whole batch, so the results differ from a single process
+only by rounding of sums. Processes have equal weights: all add the same gradients, in the same
+order, and take the same steps.
 """
 
 import os
@@ -21,16 +21,16 @@ from ipvae.errors import ConfigError, TeamError
 from ipvae.train.fused.parallel import split
 
 RENDEZVOUS_TIMEOUT = timedelta(minutes=10)
-"""How long a process waits for the others, at the start and in every batch."""
+"""Maximum wait for other processes, at the start and in every batch."""
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """A process and how many there are.
+    """Rank of a process, and the number of processes.
 
     Attributes
     ----------
-    rank : 0 .. size - 1; 0 alone writes files and shows progress
+    rank : 0 .. size - 1; only 0 writes files and shows progress
     size : number of processes
     """
 
@@ -39,25 +39,25 @@ class ProcessGroup:
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes for all."""
+        """True for the process that writes files."""
         return self.rank == 0
 
     def rows(self, n: int) -> slice:
-        """Return this process's part of a batch of n images; it may be empty."""
+        """Return this process's part of a batch of n images, possibly empty."""
         parts = split(n, self.size)
         return parts[self.rank] if self.rank < len(parts) else slice(n, n)
 
     def add_up(self, tensors: list[Tensor]) -> list[Tensor]:
-        """Return the sum of each tensor over all processes, the same bits in each of them.
+        """Return the sum of each tensor over all processes, bit-exact in each of them.
 
         Parameters
         ----------
-        tensors : of any shapes, of one type and device, the same list in every process
+        tensors : of any shapes, of one type and device, listed in the same order in every process
 
         Raises
         ------
         TeamError
-            If another process has ended, or does not answer for `RENDEZVOUS_TIMEOUT`.
+            If another process has ended, or does not respond within `RENDEZVOUS_TIMEOUT`.
         """
         if self.size == 1:
             return tensors
@@ -77,12 +77,12 @@ class ProcessGroup:
 
 @contextmanager
 def joined() -> Iterator[ProcessGroup]:
-    """Join the processes that torchrun started; a team of one without it.
+    """Join the processes started by torchrun; a group of one without torchrun.
 
     Raises
     ------
     ConfigError
-        If the variables that torchrun sets do not fit, or the others do not answer.
+        If the variables set by torchrun are inconsistent, or other processes do not respond.
     """
     size = os.environ.get("WORLD_SIZE", "1")
     if size == "1":
@@ -102,10 +102,10 @@ def joined() -> Iterator[ProcessGroup]:
         ) from error
     yield ProcessGroup(dist.get_rank(), dist.get_world_size())
     if torch.cuda.is_available():
-        dist.destroy_process_group()  # gloo's may hang (PyTorch 2.3, once in some tens of runs)
+        dist.destroy_process_group()  # gloo's may hang (PyTorch 2.3, once in tens of runs)
 
 
 def own_device(device: str) -> str:
-    """Return this process's device: cuda without an index is LOCAL_RANK's."""
+    """Return this process's device: for cuda without an index, index LOCAL_RANK."""
     index = os.environ.get("LOCAL_RANK")
     return f"cuda:{index}" if device == "cuda" and index is not None else device

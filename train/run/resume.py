@@ -1,4 +1,4 @@
-"""RUN/resume.safetensors: an unfinished training on disk, whole at any moment. No pickle."""
+"""State of an unfinished training, RUN/resume.safetensors, written atomically; no pickle."""
 
 import hashlib
 import json
@@ -26,17 +26,17 @@ _GROUPS = ("params", "mean", "peak")
 
 @dataclass(frozen=True, eq=False)
 class ResumeState:
-    """A training that was cut off.
+    """Interrupted training.
 
     Attributes
     ----------
-    config : its settings
+    config : settings of the training
     images : fingerprint of its images, see `fingerprint`
-    state : where it stands
-    seconds : training time up to the end of each finished epoch, and, last, up to now
-    options : what else it was asked for: device, data_dir, images, test_images (files of a user's
-        own), tensorboard, pictures, processes; start, the digest of the weights it began with;
-        unit, the real pixel value that is 1 in training, where it is not 1
+    state : current state
+    seconds : training time at the end of each finished epoch, and the current time last
+    options : other options: device, data_dir, images, test_images (files of a user's own),
+        tensorboard, pictures, processes; start, the digest of the initial weights; unit, the real
+        pixel value that is 1 in training, if not 1
     """
 
     config: TrainConfig
@@ -47,7 +47,7 @@ class ResumeState:
 
 
 def fingerprint(images: Images) -> str:
-    """Return a hash of all that training reads of its images."""
+    """Return a hash of all image data that training reads."""
     digest = hashlib.sha256(repr((images.info, images.test_pixels.shape)).encode())
     digest.update(images.train_pixels.tobytes())
     digest.update(images.test_pixels.tobytes())
@@ -55,12 +55,12 @@ def fingerprint(images: Images) -> str:
 
 
 def write_unfinished(run: Path, unfinished: ResumeState) -> None:
-    """Write the state of a training into its folder, in place of the one before.
+    """Write the state of a training into its folder, replacing the previous one.
 
     Raises
     ------
     CheckpointError
-        If the folder cannot be written; the state before is kept.
+        If the folder cannot be written; the previous state is kept.
     """
     state = unfinished.state
     arrays = {
@@ -90,12 +90,12 @@ def write_unfinished(run: Path, unfinished: ResumeState) -> None:
 
 
 def is_unfinished(run: Path) -> bool:
-    """Say whether a folder holds the state of a training."""
-    return os.path.exists(run / NAME)  # Path.exists raises where a folder cannot be searched
+    """Return True if a folder contains the state of a training."""
+    return os.path.exists(run / NAME)  # Path.exists raises for unsearchable folders
 
 
 def read_unfinished(run: Path) -> ResumeState | None:
-    """Read what `write_unfinished` wrote, None where there is no such file.
+    """Read the result of `write_unfinished`, None without a file.
 
     Raises
     ------
@@ -140,12 +140,12 @@ def discard_unfinished(run: Path) -> None:
 
 
 def require_same_settings(config: TrainConfig, given: dict[str, Any], where: Path) -> None:
-    """Refuse settings that are not those a training began with; None is not given.
+    """Raise an error for settings that differ from the training's; None means not given.
 
     Raises
     ------
     ConfigError
-        If one differs; the first one is named.
+        If one differs; the message names the first.
     """
     for name, value in given.items():
         begun = getattr(config, name)
@@ -158,7 +158,7 @@ def require_same_settings(config: TrainConfig, given: dict[str, Any], where: Pat
 
 
 def require_same_images(unfinished: ResumeState, images: Images, run: Path) -> None:
-    """Refuse to go on with other images than those the training began with.
+    """Raise an error for images that differ from the training's.
 
     Raises
     ------

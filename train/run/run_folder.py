@@ -1,4 +1,4 @@
-"""The folder of a run: one process writes in it."""
+"""Exclusive access to the folder of a run."""
 
 import fcntl
 import os
@@ -11,14 +11,14 @@ from ipvae.errors import TrainingError
 
 @contextmanager
 def sole_writer(run: Path) -> Iterator[None]:
-    """Hold the folder `run` for this process, and clear what a killed one left half written.
+    """Lock the folder `run` for this process, and remove incomplete files of a killed process.
 
-    The hold ends with the process, however that ends.
+    The lock ends with the process, however it ends.
 
     Raises
     ------
     TrainingError
-        If another process holds the folder, or it cannot be read.
+        If another process has locked the folder, or it cannot be read.
     """
     try:
         folder = os.open(run, os.O_RDONLY)

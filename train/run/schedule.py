@@ -1,4 +1,4 @@
-"""What changes in the course of training, as pure functions of the progress made."""
+"""Schedules of training settings, as pure functions of progress."""
 
 import math
 from dataclasses import dataclass
@@ -32,8 +32,8 @@ def settings_at(config: TrainConfig, progress: float) -> Settings:
     """Return the settings at `progress`, the fraction of optimiser steps done, 0 to 1.
 
     Learning rate: linear warm-up, then half a cosine to zero. Temperature: linear over its
-    fraction. Beta (from zero) and clamp: held, then linear. Clip: three times as wide in warm-up.
-    Steps: doubled at equal distances, and beta in proportion to them.
+    fraction. Beta (from zero) and clamp: constant, then linear. Clipping: three times as large in
+    warm-up. Steps: doubled at equal intervals, with beta in proportion.
     """
     warming = progress < config.warmup_fraction
     if warming:

@@ -1,6 +1,6 @@
-"""The state of a training between two optimiser steps: all that the steps to come depend on.
+"""State of a training between two optimiser steps, which determines all later steps.
 
-Order of images and draws are keyed by (seed, iteration), so no generator has a state to keep.
+Order of images and draws are keyed by (seed, iteration), so no generator state is stored.
 """
 
 from dataclasses import dataclass, field
@@ -13,17 +13,17 @@ from ipvae.train.models.vae import Model
 
 
 class TornStateError(RuntimeError):
-    """The parameters are no longer those after the step that was asked for."""
+    """The parameters no longer match the requested step."""
 
 
 @dataclass(frozen=True, eq=False)
 class TrainState:
-    """Where a training stands.
+    """State of a training between two optimiser steps.
 
     Attributes
     ----------
     done : optimiser steps taken
-    params : the model's, float32 by name
+    params : parameters of the model, float32 by name
     mean, peak : Adamax's running mean and running maximum, for each parameter
     sums : loss, NLL and KL summed over the finished batches of the epoch
     history : one record for each finished epoch, see `ipvae.train.run.fit.fit`
@@ -52,12 +52,12 @@ def take_state(
     sums: np.ndarray,
     history: list[dict[str, Any]],
 ) -> TrainState:
-    """Copy the state out of a model and its optimiser.
+    """Copy the state from a model and its optimiser.
 
     Raises
     ------
     TornStateError
-        If a later step has begun to change them.
+        If a later step has started to change them.
     """
     if any(int(state["step"]) != done for state in optimiser.state.values()):
         raise TornStateError(f"the state after optimiser step {done} is there no more")

@@ -1,4 +1,4 @@
-"""Where a training begins: at random, or at the weights of an earlier one."""
+"""Initial weights of a training: random, or from an earlier training."""
 
 import hashlib
 from pathlib import Path
@@ -18,19 +18,19 @@ from ipvae.train.run.state import TrainState
 def weights_of(
     source: Path | Checkpoint, weight_bits: int = 0
 ) -> tuple[str, dict[str, np.ndarray], float]:
-    """Return kind, parameters and unit of a model, or of an unfinished training as it stands.
+    """Return kind, parameters and unit of a model, or of an unfinished training.
 
-    The parameters are for real pixel values divided by the unit.
+    The parameters apply to real pixel values divided by the unit.
 
     Parameters
     ----------
-    source : model, or path of either
-    weight_bits : to train for; rounding that was learned for another number is left out
+    source : model, or path of a model or of an unfinished training
+    weight_bits : bits of the new training; rounding learned for other bits is omitted
 
     Raises
     ------
     CheckpointError
-        If neither can be read there.
+        If the source cannot be read as either.
     """
     unfinished = _unfinished(source)
     if unfinished is not None:
@@ -42,12 +42,12 @@ def weights_of(
 
 
 def nature_of(source: Path | Checkpoint) -> dict[str, str | int]:
-    """Return `preset`, `model` and `latents` of a model that was trained here, else nothing.
+    """Return `preset`, `model` and `latents` of a model trained by ipvae, else an empty dict.
 
     Raises
     ------
     CheckpointError
-        If none can be read there.
+        If the source cannot be read.
     """
     begun = _unfinished(source)
     if begun is not None:
@@ -59,7 +59,7 @@ def nature_of(source: Path | Checkpoint) -> dict[str, str | int]:
 
 
 def _unfinished(source: Path | Checkpoint) -> ResumeState | None:
-    """Read the unfinished training that a path names, if it does."""
+    """Read the unfinished training at a path, if there is one."""
     if isinstance(source, Path) and source.is_dir() and is_unfinished(source):
         return read_unfinished(source)
     return None
@@ -82,9 +82,9 @@ def digest(params: dict[str, np.ndarray]) -> str:
 
 
 def state_from(model: Model, params: dict[str, np.ndarray], where: Path | str) -> TrainState:
-    """Return the first state of a training of `model` that begins with `params`.
+    """Return the first state of a training of `model` that starts with `params`.
 
-    Rounding that nothing was learned of begins as the model has it.
+    A missing learned rounding keeps the model's initial value.
 
     Raises
     ------
