@@ -122,14 +122,18 @@ def describe(error: BaseException) -> tuple[object, int]:
     if isinstance(error, MemoryError):
         return "out of memory; use fewer --samples or --steps", 2
     if isinstance(error, OSError):
-        if error.filename is None and error.errno in UNWRITTEN:
-            discard(sys.stdout)
-            return f"standard output: {unwritable(error)}", 2
-        if error.errno is None:  # of a package, such as a library that cannot be loaded
-            return reason(error), 2
-        return f"{error.filename or 'the system'}: {error.strerror}", 2
+        return _describe_system(error), 2
     number = error.number if isinstance(error, Stopped) else signal.SIGINT
     return settings.stopped(signal.Signals(number).name), 128 + number
+
+
+def _describe_system(error: OSError) -> str:
+    if error.filename is None and error.errno in UNWRITTEN:
+        discard(sys.stdout)
+        return f"standard output: {unwritable(error)}"
+    if error.errno is None:  # of a package, such as a library that cannot be loaded
+        return reason(error)
+    return f"{error.filename or 'the system'}: {error.strerror}"
 
 
 def main() -> None:

@@ -66,7 +66,7 @@ def certificate() -> str:
     found = figures()
     lines = [
         "| rates | log-rates | distance, at most | mean off by, at most | uniforms "
-        "| thresholds looked at, mean |",
+        "| thresholds compared, mean |",
         "|---|---|---|---|---|---|",
     ]
     for low, high in RANGES:

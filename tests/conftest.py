@@ -242,9 +242,9 @@ def shop(documents, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def script():
-    """Function of a name: the module of that name in scripts/."""
-    sys.path.insert(0, str(ROOT / "scripts"))
-    return lambda name: module_from(ROOT / "scripts" / f"{name}.py")
+    """Function of a name: the module of that name in scripts/figures/."""
+    sys.path.insert(0, str(ROOT / "scripts" / "figures"))
+    return lambda name: module_from(ROOT / "scripts" / "figures" / f"{name}.py")
 
 
 @pytest.fixture(scope="session")

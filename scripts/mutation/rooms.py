@@ -11,7 +11,10 @@ ALL = (
 PAGE = (
     "html/verdicts html/page html/earlier pictures/comparison pictures/curves pictures/thumbnails"
 )
-WORKFLOWS = "compare count place describe/plan_text quantizing/quantized report run running/run_result verify"
+WORKFLOWS = (
+    "compare count place describe/plan_text quantizing/quantized report run running/run_result "
+    "verify"
+)
 
 FILES: dict[str, tuple[str, ...]] = {
     "energy": ("energy",),

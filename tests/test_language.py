@@ -1,0 +1,95 @@
+"""Prose uses the field's words and plain English; docs/glossary.md has the terms."""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = (
+    *("benchmarks", "chip", "cli", "emulator", "energy", "evaluation", "export", "float_models"),
+    *("hw_tests", "lava_procs", "network", "report", "scripts", "train", "workflows"),
+)
+PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "hw_tests", "docs", "models")
+PHRASES = (
+    *("leaves? away", "left away", "mend(s|ed|ing)?", "go(es)? on", "going on", "anew", "so many"),
+    *("all the same", "at work there", "as one that", "is none", "are none", "has not", "have not"),
+    *("hears?", "heard", "hearing", "listeners?", "deaf", "nobody", "likewise", "for ever"),
+    *("those of", "that of", "of ours", "of its own", "of one's own", "of their own"),
+    *("(is|are|was|be) told", "tells? apart", "stands? (for|in|at|on|there|beside|alone)"),
+    *("lay(s|ing)? beside", "side by side", "makes? good", "brings? along", "as it goes"),
+    *("has its say", "looked? at", "seen to", "taken down", "takes? down", "the dice"),
+)
+"""Calques, people in machines, chains of pronouns: phrases that need a second reading."""
+BANNED = re.compile(rf"\b({'|'.join(PHRASES)})\b", re.IGNORECASE)
+BEGINNING = re.compile(r"(What|Whether|How|Say|Tell|Why|Who|Where|Which|See to)\b")
+
+
+def prose(file: Path) -> Iterator[tuple[int, str]]:
+    """Comments and docstrings of a module, or lines of a page, with their line numbers."""
+    text = file.read_text()
+    if file.suffix == ".md":
+        yield from enumerate(text.splitlines(), 1)
+        return
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+    for line, docstring in docstrings(file):
+        yield from enumerate(docstring.splitlines(), line)
+
+
+def docstrings(file: Path) -> Iterator[tuple[int, str]]:
+    """Strings that are statements: of modules, classes, functions and constants."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            if isinstance(node.value.value, str):
+                yield node.lineno, node.value.value
+
+
+def modules(room: str) -> list[Path]:
+    """Files of a room."""
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+def pages(name: str) -> list[Path]:
+    """Page, or the pages of a folder."""
+    place = ROOT / name
+    return [place] if place.is_file() else sorted(place.rglob("*.md"))
+
+
+def found_in(files: list[Path]) -> list[str]:
+    """Banned phrases with their places."""
+    return [
+        f"{file.relative_to(ROOT)}:{line}: {phrase[0]}"
+        for file in files
+        for line, text in prose(file)
+        for phrase in BANNED.finditer(re.sub(r"`[^`]*`|^    .*", "", text))
+    ]
+
+
+@pytest.mark.parametrize("room", [*ROOMS, "ipvae"])
+def test_prose_of_a_room_has_no_banned_phrase(room):
+    files = sorted((ROOT / "ipvae").glob("*.py")) if room == "ipvae" else modules(room)
+    assert files
+    assert found_in(files) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_prose_of_a_page_has_no_banned_phrase(name):
+    assert pages(name)
+    assert found_in(pages(name)) == []
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_docstrings_begin_with_a_noun_or_an_imperative(room):
+    wrong = [
+        f"{file.relative_to(ROOT)}:{line}: {text.splitlines()[0]}"
+        for file in modules(room)
+        for line, text in docstrings(file)
+        if text and BEGINNING.match(text)
+    ]
+    assert wrong == []
