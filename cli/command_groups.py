@@ -74,7 +74,7 @@ GROUPS: dict[str, dict[str, Entry]] = {
         ),
         "diff": Entry(
             "diff:diff",
-            "Say what differs between two networks; exit 1 if anything does.",
+            "List the differences between two networks; exit 1 if there are any.",
             ("diff before.h5 after.h5",),
         ),
     },
@@ -104,7 +104,7 @@ GROUPS: dict[str, dict[str, Entry]] = {
         ),
         "doctor": Entry(
             "doctor:doctor",
-            "Say what of the toolchain works on this machine, what is missing and what to do.",
+            "Report which parts of the toolchain work on this machine, and how to get the others.",
             ("doctor",),
         ),
         "demo": Entry(

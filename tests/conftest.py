@@ -242,9 +242,14 @@ def shop(documents, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def script():
-    """Function of a name: the module of that name in scripts/figures/."""
-    sys.path.insert(0, str(ROOT / "scripts" / "figures"))
-    return lambda name: module_from(ROOT / "scripts" / "figures" / f"{name}.py")
+    """Function of a name: the module of that name in scripts/ or scripts/figures/."""
+    folders = (ROOT / "scripts", ROOT / "scripts" / "figures")
+    sys.path[:0] = map(str, folders)
+
+    def found(name):
+        return module_from(next(f for f in (d / f"{name}.py" for d in folders) if f.is_file()))
+
+    return found
 
 
 @pytest.fixture(scope="session")

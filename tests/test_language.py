@@ -45,9 +45,9 @@ def prose(file: Path) -> Iterator[tuple[int, str]]:
 def docstrings(file: Path) -> Iterator[tuple[int, str]]:
     """Strings that are statements: of modules, classes, functions and constants."""
     for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            if isinstance(node.value.value, str):
-                yield node.lineno, node.value.value
+        value = node.value if isinstance(node, ast.Expr) else None
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            yield value.lineno, value.value
 
 
 def modules(room: str) -> list[Path]:

@@ -14,7 +14,7 @@ def diff(
     second: Annotated[Path, typer.Argument(metavar="B.h5", help="Network file.")],
     json: JsonOption = None,
 ) -> None:
-    """Say what differs between two networks; exit 1 if anything does."""
+    """List the differences between two networks; exit 1 if there are any."""
     found = ipvae.diff(first, second)
     show(found, json, first=str(first), second=str(second))
     raise typer.Exit(0 if found.same else 1)

@@ -15,7 +15,7 @@ def doctor(
     ] = False,
     json: JsonOption = None,
 ) -> None:
-    """Say what of the toolchain works on this machine, what is missing and what to do.
+    """Report which parts of the toolchain work on this machine, and how to get the others.
 
     Exit 1 if the core chain lacks something, or something that is installed is broken.
     """
