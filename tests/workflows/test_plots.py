@@ -38,7 +38,8 @@ def test_operations_have_a_bar_each(net, run):
     counts = ipvae.count_operations(net, run)
     (axes,) = counts.plot().axes
     values = {name: value for name, value in counts.total.as_dict().items() if value > 0}
-    assert [bar.get_bbox().width for bar in axes.patches] == list(values.values())
+    widths = [bar.get_width() for bar in axes.patches]  # type: ignore[attr-defined]
+    assert widths == list(values.values())
     assert [text.get_text() for text in axes.get_yticklabels()] == [
         name.replace("_", " ") for name in values
     ]
