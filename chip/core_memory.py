@@ -14,8 +14,8 @@ from ipvae.chip import limits
 from ipvae.chip.limits import LimitCheck
 from ipvae.network.description import IntNetwork
 from ipvae.network.layers import PoissonLayer
-from ipvae.network.once import once
 from ipvae.network.traces.activity import Activity, received_activity
+from ipvae.once import once
 
 MODEL = "model fitted to public compiler logs, not an Intel figure"
 

@@ -28,7 +28,8 @@ ALLOWED = {
     "hw_tests": {"network", "lava_procs"},
 }
 EVERYBODYS = {
-    *("compiled", "environment", "errors", "extras", "files", "moved", "outputs", "results"),
+    *("compiled", "environment", "errors", "extras", "files", "moved", "once", "outputs"),
+    "results",
     "__version__",
 }
 THIRD_PARTY = {

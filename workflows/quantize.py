@@ -126,6 +126,7 @@ def quantize(
             after = calibrate(network, judged, options.steps, options.seed, log.info)
     real = before.figures
     require_small_loss(real, after, most_loss, where, options.advice)
+    checked = check(network)
     grids = network.provenance["grids"]
     layers = layer_facts(network.wiring.stages, grids, bounds(network), after)
     network = network.with_provenance(
@@ -135,7 +136,7 @@ def quantize(
         **options.as_dict(),
         calibration=json_data({"integer": after, "float": real}),
     )
-    report = QuantizationReport(options, after, real, layers, check(network), checksum(network))
+    report = QuantizationReport(options, after, real, layers, checked, checksum(network))
     return Quantized(network, report)
 
 

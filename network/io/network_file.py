@@ -26,8 +26,8 @@ from ipvae.network.io.fields import (
 from ipvae.network.io.hdf5 import read_datasets
 from ipvae.network.io.hdf5_child import shown
 from ipvae.network.io.seal import SIZE, check_seal, write_seal
-from ipvae.network.once import once
 from ipvae.network.provenance import PROVENANCE_BYTES, json_text
+from ipvae.once import once
 
 MOST_DATASETS = 640
 """Upper limit for groups and datasets of any valid file."""

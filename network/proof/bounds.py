@@ -12,7 +12,6 @@ import numpy as np
 from ipvae.errors import UnprovedOverflowError
 from ipvae.network.description import IntNetwork
 from ipvae.network.layers import GradedLayer, PoissonLayer
-from ipvae.network.once import once
 from ipvae.network.proof.interval import Interval, between, weighted_sums
 from ipvae.network.rules.activations import SWISH, ceiling_table, swish_table
 from ipvae.network.rules.arithmetic import (
@@ -35,6 +34,7 @@ from ipvae.network.rules.poisson import (
     thresholds,
 )
 from ipvae.network.schedule import AnyLayer
+from ipvae.once import once
 
 STATE = (-STATE_MAX, STATE_MAX)
 """A 24-bit signed variable without -2**23."""
