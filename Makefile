@@ -13,7 +13,7 @@ export VENV
 BIN := $(VENV)/bin
 STAMP := $(VENV)/stamp
 DEMO_OUT := build/demo
-PACKAGES := network evaluation float_models train emulator export lava_procs energy report workflows cli
+PACKAGES := network chip evaluation float_models train emulator export lava_procs energy report workflows cli
 WORKERS := 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 CODE := $(PACKAGES) hw_tests tests scripts benchmarks ipvae/__init__.py

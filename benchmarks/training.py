@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -134,7 +135,8 @@ class Official:
 def write_home(home: Path, x: np.ndarray, start: Path | None) -> None:
     """Write the images where the authors' loader searches for MNIST, with the initial weights."""
     if start is not None:
-        np.savez(home / "start.npz", **load_checkpoint(start).params)
+        arrays: dict[str, Any] = dict(load_checkpoint(start).params)
+        np.savez(home / "start.npz", **arrays)
     folder = home / "Datasets" / "MNIST" / "processed"
     folder.mkdir(parents=True)
     for name, part in (("trn", x), ("vld", x[:BATCH])):

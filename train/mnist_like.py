@@ -184,7 +184,7 @@ def _require_fit(of: IdxSet, part: str, images: np.ndarray, labels: np.ndarray) 
 
 def _download_mnist(root: Path) -> None:
     try:
-        from torchvision.datasets import MNIST
+        from torchvision.datasets import MNIST  # pyright: ignore[reportMissingImports]
 
         MNIST(str(root), download=True)
     except Exception as error:

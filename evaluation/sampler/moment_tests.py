@@ -36,9 +36,9 @@ def spread(away: np.ndarray, index: np.ndarray, moments: Moments) -> tuple[float
     by_rate = np.bincount(index, minlength=weight.size)
     sum_of_squares = (away * away * weight[index]).sum()
     return _judged(
-        sum_of_squares - by_rate @ (moments.variance * weight),
-        by_rate @ (moments.spread_variance * weight**2),
-        by_rate @ (moments.spread_third * weight**3),
+        float(sum_of_squares - by_rate @ (moments.variance * weight)),
+        float(by_rate @ (moments.spread_variance * weight**2)),
+        float(by_rate @ (moments.spread_third * weight**3)),
     )
 
 

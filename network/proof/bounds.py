@@ -221,7 +221,7 @@ def _count(layer: PoissonLayer) -> dict[str, Interval]:
         "A[r+1] - A[r]": difference,
         "(A[r+1] - A[r]) * f": product,
         "product >> 7": product.through(lambda n: shift(n, -7)),
-        "threshold": between(rows.min(), rows.max()),
+        "threshold": between(int(rows.min()), int(rows.max())),
         "c": between(*WORD),
         "U": between(*WORD),
         "total": between(0, largest_draw()),

@@ -44,9 +44,10 @@ def raster(sent: np.ndarray) -> Drawn:
         figure.colorbar(image, cax=bar, label="size of the message", ticks=ends, format="{x:g}")
         bar.yaxis.set_minor_locator(NullLocator())
         bar.grid(False)
+        messages = int(np.count_nonzero(shown))
         alt = (
             f"Messages of the first image at steps 0 to {len(sent) - 1}: "
-            f"{number_of(len(order), 'neuron')}, {number_of(np.count_nonzero(shown), 'message')} "
+            f"{number_of(len(order), 'neuron')}, {number_of(messages, 'message')} "
             f"of sizes up to {most}."
         )
         return drawn(figure, "raster", alt)

@@ -77,7 +77,8 @@ def drawing(width: float, height: float) -> Iterator[Figure]:
     collection pauses, because a figure has thousands of objects with the same lifetime.
     """
     defaults = {k: v for k, v in mpl.rcParamsDefault.items() if k not in _KEPT}
-    with _collector_paused(), mpl.rc_context({**defaults, **STYLE}):
+    settings: Any = {**defaults, **STYLE}
+    with _collector_paused(), mpl.rc_context(settings):
         figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
         FigureCanvasAgg(figure)
         yield figure

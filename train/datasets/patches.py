@@ -101,7 +101,7 @@ def whiten(image: np.ndarray) -> np.ndarray:
     rows, columns = (np.fft.fftfreq(n) for n in image.shape)
     frequency = np.hypot(rows[:, None], columns[None, :])
     response = frequency * np.exp(-((frequency / CUTOFF) ** 4))
-    whitened = np.fft.ifft2(np.fft.fft2(image - image.mean()) * response).real
+    whitened = np.real(np.fft.ifft2(np.fft.fft2(image - image.mean()) * response))
     return whitened / whitened.std()
 
 

@@ -158,7 +158,7 @@ def _train(
     keep, progress = told
     optimiser = new_optimiser(model, config)
     put_state(model, optimiser, start)
-    train = torch.from_numpy(images.train).to(model.phi.device)
+    train = torch.from_numpy(images.train).to(next(model.parameters()).device)
     batches = batches_of(config, images)
     total, begin = batches * config.epochs, time.monotonic()
     history, sums, order = [*start.history], np.array(start.sums), None

@@ -266,7 +266,7 @@ def tensor_program(offset, shape, stride):
     sink = io.BytesIO()
     pickler = WithStorage(sink, protocol=2)
     arguments = "STORAGE", offset, shape, stride, False, OrderedDict()
-    pickler.dump(Reduce(torch._utils._rebuild_tensor_v2, *arguments))
+    pickler.dump(Reduce(torch._utils._rebuild_tensor_v2, *arguments))  # pyright: ignore
     return sink.getvalue()
 
 

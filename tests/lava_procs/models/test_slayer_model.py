@@ -59,7 +59,7 @@ def model(make_network):
             with h5py.File(path, "w") as f:
                 layers = f.create_group("layer")
                 for number, block in enumerate(self.blocks, start=1):
-                    block.export_hdf5(layers.create_group(str(number)))
+                    block.export_hdf5(layers.create_group(str(number)))  # pyright: ignore
 
     torch.manual_seed(0)
     torch.set_num_threads(1)
