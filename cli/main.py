@@ -118,7 +118,7 @@ def describe(error: BaseException) -> tuple[object, int]:
         return with_options(str(error)), error.exit_status
     if isinstance(error, ClickException):
         message = error.format_message()  # pyright: ignore[reportAttributeAccessIssue]
-        return f"{message} See 'ipvae --help'.", 2
+        return f"{message.rstrip('.')}. See 'ipvae --help'.", 2
     if isinstance(error, MemoryError):
         return "out of memory; use fewer --samples or --steps", 2
     if isinstance(error, OSError):

@@ -12,6 +12,7 @@ from ipvae.files import atomic_path, require_writable_file
 from ipvae.outputs import Output, is_json_of, require_outputs
 from ipvae.report.html.counted_nouns import STATUS
 from ipvae.report.numbers import fit, whole
+from ipvae.workflows.boundary import public
 from ipvae.workflows.comparison.choosing import Choice, Subjects, one_set
 from ipvae.workflows.comparison.compared import (
     ENERGIES,
@@ -186,6 +187,7 @@ def comparison_output(folder: str | Path, *, name: str = "folder") -> Output:
     return Output(name, Path(folder), files, what, lambda _: is_comparison(files[0]), True, True)
 
 
+@public
 def compare(
     subjects: Subjects,
     images: ImagesLike = None,

@@ -20,6 +20,7 @@ from ipvae.network.traces.totals import Totals
 from ipvae.network.traces.trace import Trace
 from ipvae.report.html.verdicts import headline_verdicts
 from ipvae.report.numbers import band, count
+from ipvae.workflows.boundary import public
 from ipvae.workflows.lava_dl import LavaDlRun, modelled
 from ipvae.workflows.networks import require_own
 from ipvae.workflows.results import Result
@@ -149,6 +150,7 @@ class EnergyEstimate(Result):
         }
 
 
+@public
 def count_operations(
     network: IntNetwork | PlainNetwork, result: RunResult | Trace | Totals | str | Path
 ) -> OperationCounts:
@@ -174,6 +176,7 @@ def count_operations(
     return OperationCounts(count_run(network, activity), layers, activity.images)
 
 
+@public
 def estimate_energy(
     network: IntNetwork | PlainNetwork, result: RunResult | Trace | Totals | str | Path
 ) -> EnergyEstimate:

@@ -1,6 +1,6 @@
 """Evaluation of a model or network: error, fit and sparsity by step, and further figures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ipvae.errors import InputError
+from ipvae.workflows.boundary import public
 from ipvae.workflows.evaluables.base import Evaluable
 from ipvae.workflows.evaluables.opening import (
     THRESHOLD,
@@ -139,6 +140,7 @@ class Evaluation(Result):
         return convergence_figure(self.curve, self.name, self.images)
 
 
+@public
 def evaluate(
     model_or_net: ModelOrNetwork,
     images: ImagesLike = None,
@@ -274,7 +276,7 @@ def evaluate(
 
 def as_steps(steps: int | Sequence[int]) -> list[int]:
     """Return numbers of steps in increasing order; raise InputError for invalid ones."""
-    given = [steps] if isinstance(steps, (int, np.integer)) else list(steps)
+    given = list(steps) if isinstance(steps, Iterable) else [steps]
     if not given or not all(isinstance(step, (int, np.integer)) and step > 0 for step in given):
         raise InputError(f"steps: must be one or more numbers of 1 and above, got {steps}.")
     return sorted({int(step) for step in given})
@@ -282,8 +284,9 @@ def as_steps(steps: int | Sequence[int]) -> list[int]:
 
 def as_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
     """Return seeds in given order; raise InputError for no seed or a repeated one."""
-    given = tuple(int(seed) for seed in seeds)
-    if not given or min(given) < 0 or len(set(given)) < len(given):
+    given = tuple(seeds) if isinstance(seeds, Iterable) else (seeds,)
+    whole = all(isinstance(seed, (int, np.integer)) for seed in given)
+    if not given or not whole or min(given) < 0 or len(set(given)) < len(given):
         raise InputError(
             f"seeds: must be one or more different numbers of 0 and above, got {seeds}."
         )

@@ -26,6 +26,7 @@ from ipvae.workflows.output.files import json_text
 from ipvae.workflows.progress import stage
 from ipvae.workflows.results import Result, Table
 from ipvae.workflows.running.backends import require_known
+from ipvae.workflows.running.number import AtMost
 from ipvae.workflows.running.run_result import RunResult
 
 STATUS = "No Loihi 2 was measured: counts come from Lava's CPU simulator, energies are modelled."
@@ -322,7 +323,7 @@ def _frames(
         )
     given = images.pixels if isinstance(images, LabelledImages) else images
     frames = load_frames(given, network, steps, integers, samples)
-    if samples is not None and samples > len(frames):
+    if samples is not None and samples > len(frames) and not isinstance(samples, AtMost):
         where = given if isinstance(given, (str, Path)) else "images"
         raise InputError(f"samples: found {samples}, allowed up to {len(frames)} ({where})")
     log.info(frames.reading)

@@ -20,6 +20,7 @@ from ipvae.network.traces.totals import Totals
 from ipvae.network.traces.trace import Trace, read_trace
 from ipvae.report.html.counted_nouns import number_of
 from ipvae.report.limits import fits_text, limit_text, tightest
+from ipvae.workflows.boundary import public
 from ipvae.workflows.describe.plan_text import plan_text
 from ipvae.workflows.networks import require_own
 from ipvae.workflows.progress import Listener, listening, stage
@@ -201,6 +202,7 @@ class PlacementPlan(Result):
         return plan_text(self.plan)
 
 
+@public
 def check(network: IntNetwork, *, target: str = "loihi2") -> Check:
     """Check weight grid, ranges, payload, neurons and memory against a target's limits.
 
@@ -218,6 +220,7 @@ def check(network: IntNetwork, *, target: str = "loihi2") -> Check:
     return Check(check_network(network, target))
 
 
+@public
 def place(
     network: IntNetwork,
     *,

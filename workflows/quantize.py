@@ -18,6 +18,7 @@ from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.network.description import InputFormat
 from ipvae.network.io.network_file import checksum
 from ipvae.network.proof.bounds import bounds
+from ipvae.workflows.boundary import public
 from ipvae.workflows.image_input.images import (
     ImagesLike,
     given_images,
@@ -43,6 +44,7 @@ UNLABELLED = ("arrays", "patches")
 log = logging.getLogger("ipvae")
 
 
+@public
 def quantize(
     model: Checkpoint | str | Path,
     images: ImagesLike = None,

@@ -14,6 +14,7 @@ from ipvae.network.description import IntNetwork
 from ipvae.outputs import require_outputs
 from ipvae.report.html.earlier import leftovers, remove, report_output
 from ipvae.report.html.verdicts import verdicts
+from ipvae.workflows.boundary import public
 from ipvae.workflows.image_input.images import ImagesLike, network_images
 from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.networks import load_network
@@ -124,6 +125,7 @@ class Report(Result):
         return out / "index.html"
 
 
+@public
 def make_report(
     network: IntNetwork | str | Path,
     images: ImagesLike = None,

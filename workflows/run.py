@@ -16,6 +16,7 @@ from ipvae.network.traces.replay import read_draws
 from ipvae.network.traces.selection import EVERYTHING, Record
 from ipvae.network.traces.totals import Totals
 from ipvae.outputs import require_outputs
+from ipvae.workflows.boundary import public
 from ipvae.workflows.image_input.images import ImagesLike, given_images, network_images
 from ipvae.workflows.output.outputs import run_outputs
 from ipvae.workflows.progress import Listener, listening
@@ -28,6 +29,7 @@ __all__ = ["RunResult", "run"]
 log = logging.getLogger("ipvae")
 
 
+@public
 def run(
     network: IntNetwork | PlainNetwork,
     images: ImagesLike = None,

@@ -12,6 +12,7 @@ from ipvae.errors import InputError
 from ipvae.files import probe_folder
 from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint
 from ipvae.outputs import UNFINISHED, Output, require_outputs, run_output
+from ipvae.workflows.boundary import public
 from ipvae.workflows.image_input.image_shape import ShapeLike
 from ipvae.workflows.progress import Listener, listening
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ipvae.workflows.training.result import Trained
 
 
+@public
 def train_model(
     images: np.ndarray | str | Path | None = None,
     *,

@@ -15,6 +15,7 @@ from ipvae.network.layers import PoissonLayer
 from ipvae.network.rules.stream import frames
 from ipvae.network.traces.replay import draws_of, integers_of
 from ipvae.network.traces.trace import VARIABLES, Trace, compare, read_trace
+from ipvae.workflows.boundary import public
 from ipvae.workflows.image_input.images import ImagesLike, network_images
 from ipvae.workflows.networks import require_own
 from ipvae.workflows.progress import Listener, listening, stage
@@ -135,6 +136,7 @@ def _draws_verdict(law: dict[str, Any]) -> str:
     )
 
 
+@public
 def verify(
     network: IntNetwork,
     images: ImagesLike = None,
@@ -231,6 +233,7 @@ def compared(
     )
 
 
+@public
 def verify_trace(
     network: IntNetwork,
     path: str | Path,

@@ -17,19 +17,15 @@ MODEL_HELP = (
     "Kind of model: ipvae, igvae, igrelu, iavae (iterative); pvae, gvae, grelu with -linear, -mlp "
     "or -conv (amortized)."
 )
+FILES = "FILE.npy|FILE.npz|DIR"
 PRESETS_OWN = "the preset's"
 """Text shown as the default of a setting that depends on the preset."""
 SET = (
     *("batch_size", "clamp_end", "clamp_start", "dictionary_rate", "draws"),
     *("first_steps", "grad_clip", "growth_fraction", "kl", "precision"),
     *("ramp_fraction", "ramp_hold", "relaxation", "rounding_rate", "step_size"),
-    *(
-        "temperature_end",
-        "temperature_fraction",
-        "temperature_start",
-        "warmup_fraction",
-        "weight_decay",
-    ),
+    *("temperature_end", "temperature_fraction", "temperature_start", "warmup_fraction"),
+    "weight_decay",
 )
 """Settings that have no separate option."""
 NAMES = {**OPTIONS, **{name: f"--set {name}=" for name in SET}, "model": "--model"}
@@ -99,16 +95,12 @@ def train(
     data_dir: DataDirOption = None,
     images: Annotated[
         Path | None,
-        setting(
-            "FILE.npy|FILE.npz|DIR",
-            "Images of your own, not a preset's: an array, or a folder of pictures.",
-            "the preset's",
-        ),
+        setting(FILES, "Images of your own, not a preset's: an array, or a folder of pictures."),
     ] = None,
     test_images: Annotated[
         Path | None,
         setting(
-            "FILE.npy|FILE.npz|DIR",
+            FILES,
             "Held-out images of your own.",
             "one of ten of --images, at most 500, by the seed",
         ),

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ipvae.errors import InputError
+from ipvae.workflows.running.number import AtMost
 
 TIMEOUT_SECONDS = 120.0
 NIR = ".nir"
@@ -68,8 +69,16 @@ ThresholdOption = Annotated[
     float | None,
     typer.Option(metavar="X", help="Of --inference lca, pixel units.", show_default="0.1"),
 ]
+
+
+def _at_most(context: typer.Context, parameter: typer.CallbackParam, value: int) -> int:
+    source = context.get_parameter_source(str(parameter.name))
+    return AtMost(value) if source is not None and source.name == "DEFAULT" else value
+
+
 SamplesOption = Annotated[
-    int, typer.Option(min=1, metavar="N", help="Images, the first ones in order.")
+    int,
+    typer.Option(min=1, metavar="N", help="Images, the first in order.", callback=_at_most),
 ]
 StepsOption = Annotated[int, typer.Option(min=1, metavar="T", help="Updates of each image.")]
 SeedOption = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of all random draws.")]

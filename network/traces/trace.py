@@ -88,8 +88,21 @@ class Trace:
         return f"Trace({self.backend}, {len(self.samples)} images, {names})"
 
     def stacked(self, layer: str, variable: str) -> np.ndarray:
-        """One variable of all images: (N, T + 1, K) int32."""
-        return np.stack([sample[layer][variable] for sample in self.samples])
+        """One variable of all images: (N, T + 1, K) int32.
+
+        Raises
+        ------
+        InputError
+            If the trace does not hold it.
+        """
+        try:
+            return np.stack([sample[layer][variable] for sample in self.samples])
+        except KeyError:
+            held = {name: sorted(found) for name, found in self.samples[0].items()}
+            raise InputError(
+                f"trace: has no variable '{variable}' of layer '{layer}'; it has {held}. Record it "
+                "with record=."
+            ) from None
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,8 @@ def model_summary(facts: Mapping[str, Any], name: str) -> tuple[str, ...]:
     )
     quality = _quality(facts["metrics"], "on held-out images at the end of training")
     quality = quality or f"quality: not stored (ipvae evaluate {name})"
-    return size, quality, f"next: ipvae export {name} --out NET.h5"
+    own = "; it needs images= to calibrate on" if facts["data"] == "arrays" else ""
+    return size, quality, f"next: ipvae export {name} --out NET.h5{own}"
 
 
 def lava_dl_summary(facts: Mapping[str, Any], name: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from ipvae.workflows.image_input.images import (
 )
 from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.progress import Advance
+from ipvae.workflows.running.number import AtMost
 
 if TYPE_CHECKING:
     from ipvae.float_models.inference.infer import State
@@ -111,7 +112,7 @@ class EvaluableModel(Evaluable):
         else:
             data = preset_images(require_preset(self.preset), data_dir)
             found = LabelledImages(data.test_pixels.astype(np.int16), data.test_labels)
-        if samples is not None and samples > len(found.pixels):
+        if samples is not None and samples > len(found.pixels) and not isinstance(samples, AtMost):
             raise InputError(f"samples: found {samples}, allowed up to {len(found.pixels)}")
         return found.first(samples)
 

@@ -15,6 +15,7 @@ from ipvae.network.description import InputFormat, IntNetwork
 from ipvae.network.io.hdf5_child import shown
 from ipvae.workflows.image_input.own_images import LabelsLike, OwnImages, read_images, to_levels
 from ipvae.workflows.image_input.picture_files import WHITE
+from ipvae.workflows.running.number import AtMost
 
 if TYPE_CHECKING:
     from ipvae.train.datasets.images import Images
@@ -134,8 +135,8 @@ def _require_there(path: Path) -> None:
 
     if not path.suffix and not path.exists():
         raise InputError(
-            f"images: found {path}, allowed an .npy or .npz file, a folder of pictures, or one of "
-            f"{', '.join(NAMES)}"
+            f"images: {path} does not exist. Allowed are an .npy or .npz file, a folder of "
+            f"pictures, or one of {', '.join(NAMES)}."
         )
 
 
@@ -212,7 +213,7 @@ def network_images(
         where = "test images inside the network file"
     if len(found.pixels) == 0:
         raise InputError(f"{where}: none there; give some with images= or data_dir=")
-    if samples is not None and samples > len(found.pixels):
+    if samples is not None and samples > len(found.pixels) and not isinstance(samples, AtMost):
         raise InputError(
             f"{asked_by}: found {samples}, allowed up to {len(found.pixels)} ({where}); "
             "ask for fewer, or give more, such as a data set with data_dir="

@@ -186,7 +186,10 @@ def test_the_bound_tells_another_network_apart(run, net, tmp_path):
         (["--noise", "-0.1"], "--noise: found '-0.1', allowed deviations from 0 on"),
         (["--salt", "2"], "--salt: found '2', allowed fractions from 0 to 1"),
         (["--contrast", "nan"], "--contrast: found 'nan', allowed factors from 0 on"),
-        (["--images", "cars"], "--images: found cars, allowed an .npy or .npz file, a folder"),
+        (
+            ["--images", "cars"],
+            "--images: cars does not exist. Allowed are an .npy or .npz file",
+        ),
         (
             ["--images", "photographs", "--probe"],
             "--probe: the images of photographs have no labels",

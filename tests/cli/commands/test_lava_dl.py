@@ -141,7 +141,7 @@ def test_what_makes_no_sense_is_one_clear_line(command, small, tmp_path):
         assert_error(command(*lava, *good, option, 2), f"{option}: found 2", "leave it out")
     assert_error(command(*lava, *good, "--seed", 3), "--seed: found 3", "nothing is drawn")
     assert_error(command(*lava), "holds no images", "--images FILE.npy, (n, 2, 5, 4)")
-    assert_error(command(*lava, *good[:2]), "--samples: found 16, allowed up to 3")
+    assert_error(command(*lava, *good[:2], "--samples", 4), "--samples: found 4, allowed up to 3")
     whole = command(*lava, *good, "--integers", "whole")
     assert_error(whole, "--integers: found 'whole', allowed input and real")
     for timeout in (0, -1, "nan"):

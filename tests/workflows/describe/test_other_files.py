@@ -14,7 +14,7 @@ from ipvae.network.io.network_file import write_network
 from ipvae.workflows.describe.other_files import known_file
 
 M, K = 12, 5
-CHECKPOINT = next((Path(__file__).parents[1] / "export" / "iterative_vae").glob("*.pt"))
+CHECKPOINT = next((Path(__file__).parents[2] / "export" / "iterative_vae").glob("*.pt"))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,59 @@
+"""Arguments of public functions are checked where they enter the library."""
+
+import numpy as np
+import pytest
+
+import ipvae
+from ipvae.network.io.network_file import write_network
+from ipvae.workflows.boundary import public
+
+
+@pytest.fixture
+def net(make_network):
+    return make_network(k=5, m=6)
+
+
+@pytest.mark.parametrize("wrong", [2.5, True, "8", np.float32(2), [2]])
+def test_numbers_that_are_not_whole_are_refused_by_name(net, wrong):
+    for function in (ipvae.run, ipvae.verify, ipvae.make_report):
+        with pytest.raises(ipvae.IpvaeError, match="steps: must be a whole number, got"):
+            function(net, steps=wrong)
+    with pytest.raises(ipvae.IpvaeError, match="seed: must be a whole number"):
+        ipvae.run(net, steps=2, seed=1.5)  # type: ignore[arg-type]
+    with pytest.raises(ipvae.IpvaeError, match="steps: must be one or more numbers"):
+        ipvae.compare(net, steps=2.5)  # type: ignore[arg-type]
+
+
+def test_whole_numbers_of_numpy_are_taken(net):
+    steps, seed = np.int64(3), np.uint8(1)
+    found = ipvae.run(net, steps=steps, seed=seed, samples=np.int16(2))  # type: ignore[arg-type]
+    assert found.steps == 3 and found.totals.images == 2
+
+
+def test_a_network_may_be_a_path_wherever_one_is_taken(net, tmp_path):
+    path = tmp_path / "net.h5"
+    write_network(path, net)
+    run = ipvae.run(path, steps=2, samples=1)  # type: ignore[arg-type]
+    assert ipvae.check(path).ok  # type: ignore[arg-type]
+    assert ipvae.place(str(path)) is not None  # type: ignore[arg-type]
+    assert ipvae.count_operations(path, run) is not None  # type: ignore[arg-type]
+    for function in (ipvae.run, ipvae.verify, ipvae.check, ipvae.place):
+        with pytest.raises(ipvae.IpvaeError, match="network: must be an integer network or"):
+            function(3)  # type: ignore[arg-type]
+
+
+def test_the_signature_stays():
+    def f(network, *, steps: int = 4, other: int | None = None):
+        """Doc."""
+        return steps, other
+
+    found = public(f)
+    assert found.__doc__ == "Doc." and found.__wrapped__ is f  # type: ignore[attr-defined]
+
+
+def test_a_trace_names_what_it_holds(net):
+    run = ipvae.run(net, steps=2, samples=1, record=("z",))
+    assert run.trace is not None
+    for layer, variable in (("2", "z"), ("1", "u")):
+        with pytest.raises(ipvae.IpvaeError, match=rf"no variable '{variable}' of layer '{layer}'"):
+            run.trace.stacked(layer, variable)

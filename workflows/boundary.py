@@ -1,0 +1,70 @@
+"""Arguments of public functions, checked where they enter the library."""
+
+import inspect
+import operator
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from ipvae.errors import InputError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+WHOLE = (int, int | None)
+"""Annotations of arguments that are whole numbers."""
+
+
+def public(function: F) -> F:
+    """Check the arguments of a public function before it runs.
+
+    An argument annotated `int` must be a whole number; NumPy's are converted, Booleans and
+    fractions are refused. An argument named `network` may be the path of a network file.
+
+    Raises
+    ------
+    InputError
+        From the returned function, with the name and the value of the argument.
+    """
+    signature = inspect.signature(function)
+    whole = {name for name, p in signature.parameters.items() if p.annotation in WHOLE}
+    network = signature.parameters.get("network")
+    read = network is not None and str not in get_args(network.annotation)
+
+    @wraps(function)
+    def checked(*arguments: Any, **named: Any) -> Any:
+        bound = signature.bind(*arguments, **named)
+        for name in whole & bound.arguments.keys():
+            bound.arguments[name] = whole_number(name, bound.arguments[name], signature)
+        if read:
+            bound.arguments["network"] = network_of(bound.arguments["network"])
+        return function(*bound.args, **bound.kwargs)
+
+    return checked  # type: ignore[return-value]
+
+
+def whole_number(name: str, value: Any, signature: inspect.Signature) -> int | None:
+    """Return an argument as int; raise InputError for any other value."""
+    if value is None and signature.parameters[name].annotation is not int:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if hasattr(value, "__index__") and not isinstance(value, bool):
+        return operator.index(value)
+    raise InputError(f"{name}: must be a whole number, got {value!r}.")
+
+
+def network_of(value: Any) -> Any:
+    """Return a network as it is, or read it from its file."""
+    from ipvae.network.description import IntNetwork
+    from ipvae.network.lava_dl_network import PlainNetwork
+    from ipvae.workflows.networks import load_network
+
+    if isinstance(value, (str, Path)):
+        return load_network(value)
+    if isinstance(value, (IntNetwork, PlainNetwork)):
+        return value
+    raise InputError(
+        f"network: must be an integer network or the path of its file, got {type(value).__name__}. "
+        "Make one of a trained model with ipvae.quantize(model).network."
+    )
