@@ -5,7 +5,7 @@ import operator
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, SupportsIndex, TypeVar, get_args
 
 from ipvae.errors import InputError
 
@@ -49,7 +49,7 @@ def whole_number(name: str, value: Any, signature: inspect.Signature) -> int | N
         return None
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if hasattr(value, "__index__") and not isinstance(value, bool):
+    if isinstance(value, SupportsIndex) and not isinstance(value, bool):
         return operator.index(value)
     raise InputError(f"{name}: must be a whole number, got {value!r}.")
 

@@ -27,7 +27,8 @@ def test_numbers_that_are_not_whole_are_refused_by_name(net, wrong):
 def test_whole_numbers_of_numpy_are_taken(net):
     steps, seed = np.int64(3), np.uint8(1)
     found = ipvae.run(net, steps=steps, seed=seed, samples=np.int16(2))  # type: ignore[arg-type]
-    assert found.steps == 3 and found.totals.images == 2
+    assert found.totals is not None
+    assert (found.steps, found.totals.images) == (3, 2)
 
 
 def test_a_network_may_be_a_path_wherever_one_is_taken(net, tmp_path):
