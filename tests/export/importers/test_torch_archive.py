@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 import re
+import tracemalloc
 import zipfile
 from collections import OrderedDict
 from contextlib import suppress
@@ -247,8 +248,12 @@ def test_statistics_are_no_objects(tmp_path, monkeypatch):
 
 def test_a_storage_is_read_as_far_as_its_tensor_goes(tmp_path, monkeypatch):
     path = zipped(tmp_path / "a.pt", tensor_program(1, (2,), (1,)), **{"data/0": bytes(1 << 24)})
+    tracemalloc.start()
     archive = read_archive(path)
     assert archive.array(archive.content, "t").tolist() == [0, 0]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 << 20  # of a storage of 16 MiB
     monkeypatch.setattr(torch_archive, "MAX_TENSOR_BYTES", 11)
     with pytest.raises(InputError, match=r"t ends at byte 12 of its storage, allowed are 11\."):
         archive.array(archive.content, "t")

@@ -294,7 +294,7 @@ def test_a_users_own_lower_limits_do_not_hinder_reading(path, own):
     assert done.stdout == "[1]\n", done.stderr
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="ru_maxrss in Linux's unit")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="VmHWM and ru_maxrss of Linux")
 def test_reading_takes_at_most_64_mb_beyond_twice_the_declared_size(tmp_path, make_network):
     """Peak of a fresh process and of its child over 120 MB, imports of the first not counted."""
     zeros = np.zeros((3000, 3000), np.int8)
@@ -306,12 +306,15 @@ def test_reading_takes_at_most_64_mb_beyond_twice_the_declared_size(tmp_path, ma
         "from ipvae.network.io.network_file import read_network\n"
         "from ipvae.network.rules import poisson\n"
         "poisson.thresholds()\n"
-        "peak = lambda who: resource.getrusage(who).ru_maxrss * 1024\n"
-        "before = peak(resource.RUSAGE_SELF)\n"
+        "def peak():\n"  # ru_maxrss would begin at that of the process that started this one
+        "    lines = open('/proc/self/status').read().splitlines()\n"
+        "    return next(int(l.split()[1]) * 1024 for l in lines if l.startswith('VmHWM'))\n"
+        "before = peak()\n"
         "read_network(sys.argv[1])\n"
-        "print(peak(resource.RUSAGE_SELF) - before + peak(resource.RUSAGE_CHILDREN))\n"
+        "child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024\n"
+        "print(peak() - before + child)\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "net.h5")]
     taken = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert declared > 110e6
-    assert 0.9 * declared < taken <= 2 * declared + (64 << 20)
+    assert declared < taken <= 2 * declared + (64 << 20)
