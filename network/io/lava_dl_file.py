@@ -6,6 +6,7 @@ network runs exactly as the file describes it.
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,16 @@ from ipvae.errors import DescriptionError, FormatError
 from ipvae.files import require_file
 from ipvae.network.io.hdf5 import read_datasets
 from ipvae.network.io.hdf5_child import shown
-from ipvae.network.lava_dl_network import (
+from ipvae.network.connections import Connection, Convolution, Dense, Weights
+from ipvae.network.kinds import (
     ACCUMULATOR,
-    ConvSynapses,
     CubaNeuron,
-    DenseSynapses,
-    Neuron,
-    PlainInput,
-    PlainLayer,
-    PlainNetwork,
+    DeltaNeuron,
+    NeuronKind,
     SigmaDeltaNeuron,
-    Synapses,
+    SigmaNeuron,
 )
+from ipvae.network.network import INPUT, Input, Layer, Network
 
 SUFFIX = ".net"
 MOST_DATASETS = 8192
@@ -39,6 +38,7 @@ _LAYER_KEYS = {
     "input": {"weight", "bias"},
     "flatten": set(),
     "dense": {"inFeatures", "outFeatures", "weight", "bias", "delay"},
+    "dense_rec": {"inFeatures", "outFeatures", "weight", "weight_rec", "bias", "delay"},
     "conv": {
         *("inChannels", "outChannels", "kernelSize", "stride", "padding", "dilation", "groups"),
         *("weight", "bias", "delay"),
@@ -66,13 +66,13 @@ def is_plain(path: str | Path) -> bool:
     return head == _HDF5_MAGIC or (path.suffix == SUFFIX and not head.startswith(_OURS))
 
 
-def read_plain(path: str | Path) -> PlainNetwork:
+def read_plain(path: str | Path) -> Network:
     """Read a plain lava-dl network, in a child process with limits on time and memory.
 
     Raises
     ------
-    If the file is missing, damaged or foreign, or contains a layer, a neuron or a value that
-    lava-dl's netx cannot run exactly.
+    FormatError
+        If the file is missing, damaged or foreign, or contains a layer, a neuron or a value that
         lava-dl's netx cannot run exactly.
     """
     path = Path(path)
@@ -177,7 +177,7 @@ def _layers(fields: dict[str, np.ndarray]) -> Iterator[_Layer]:
         if layer.type not in _LAYER_KEYS:
             raise layer.fail(
                 f"type '{shown(layer.type)}', allowed are {', '.join(_LAYER_KEYS)}; netx does not "
-                "build pooling and averages, and recurrent and complex layers are not supported"
+                "build pooling and averages, and complex layers are not supported"
             )
         allowed = {"type", "shape", *_LAYER_KEYS[layer.type]}
         for key in sorted(layer.names() - allowed):
@@ -186,11 +186,12 @@ def _layers(fields: dict[str, np.ndarray]) -> Iterator[_Layer]:
         yield layer
 
 
-def _network(parts: Iterator[_Layer]) -> PlainNetwork:
+def _network(parts: Iterator[_Layer]) -> Network:
     """Build the chain; each layer's shape follows from the previous layer."""
-    entry: PlainInput | None = None
-    layers: list[PlainLayer] = []
+    entry: Input | None = None
+    layers: list[Layer] = []
     flat = False  # whether a flatten comes before the layer
+    shift = 0  # layers of a file without input are numbered from 0, ids from 1
     for part in parts:
         if part.type == "input":
             if entry is not None:
@@ -202,64 +203,99 @@ def _network(parts: Iterator[_Layer]) -> PlainNetwork:
             flat = True
         else:
             if entry is None:
-                entry = _implied_input(part)
+                entry, shift = _implied_input(part), 1
             before = layers[-1].shape if layers else entry.shape
-            if len(before) == 3 and layers and part.type == "dense" and not flat:
+            if len(before) == 3 and layers and part.type != "conv" and not flat:
                 raise part.fail("dense behind a convolution without a layer 'flatten' between")
-            layers.append(_layer(part, before, flat))
+            source = layers[-1].id if layers else INPUT
+            layers.append(_layer(part, str(int(part.name) + shift), source, before, flat))
             flat = False
     if entry is None:
         raise DescriptionError("holds no layer")
-    return PlainNetwork(entry, tuple(layers))
+    for layer in layers[:-1]:
+        if isinstance(layer.neuron, SigmaNeuron):
+            raise DescriptionError(
+                f"layer {layer.id}: sigma_output, allowed in the last layer only"
+            )
+    if layers and entry.neuron is None and not isinstance(layers[0].neuron, CubaNeuron):
+        entry = replace(entry, graded=True)
+    return Network(entry, tuple(layers))
 
 
-def _input(part: _Layer) -> PlainInput:
+def _input(part: _Layer) -> Input:
     shape = tuple(int(n) for n in part.integers("shape").reshape(-1))
-    neuron = _neuron(part) if part.has("neuron") else None
+    neuron = _neuron(part, of_input=True) if part.has("neuron") else None
     with_name = {"weight": part.real("weight", 64.0), "bias": part.real("bias", 0.0)}
-    return _named(part, lambda: PlainInput(shape, neuron, **with_name))
+    return _named(part, lambda: Input(shape, neuron, **with_name))
 
 
-def _implied_input(part: _Layer) -> PlainInput:
+def _implied_input(part: _Layer) -> Input:
     """Input of a file that begins with a dense layer, with the size of its weights."""
-    if part.type != "dense":
+    if part.type not in ("dense", "dense_rec"):
         raise part.fail(f"type '{part.type}' behind no layer 'input', which gives its shape")
-    return PlainInput((_dense(part).n_in,))
+    return Input((_dense(part).n_in,))
 
 
-def _layer(part: _Layer, before: tuple[int, ...], flat: bool) -> PlainLayer:
-    if part.has("delay") and part.integers("delay").any():
-        raise part.fail("has delays (dataset delay), allowed are none; train it without them")
-    synapses: Synapses
-    if part.type == "dense":
-        synapses = _dense(part)
-    else:
+def _layer(
+    part: _Layer, name: str, source: str, before: tuple[int, ...], flat: bool
+) -> Layer:
+    weights: Weights
+    if part.type == "conv":
         if len(before) != 3 or flat:
             raise part.fail("type 'conv' behind a flat layer, allowed behind (C, H, W) only")
-        synapses = _named(part, lambda: _conv(part, before))
+        weights = _named(part, lambda: _conv(part, before))
+    else:
+        weights = _dense(part)
     declared = tuple(int(n) for n in part.integers("shape").reshape(-1))
-    same = np.prod(declared) == np.prod(synapses.shape) and len(synapses.shape) == 1
-    if declared != synapses.shape and not same:
-        raise part.fail(f"shape {declared}, its weights make {synapses.shape}")
+    same = np.prod(declared) == np.prod(weights.shape) and len(weights.shape) == 1
+    if declared != weights.shape and not same:
+        raise part.fail(f"shape {declared}, its weights make {weights.shape}")
     if part.has("neuron"):
         neuron = _neuron(part)
-    elif part.type == "dense":
-        neuron = ACCUMULATOR
-    else:
+    elif part.type == "conv":
         raise part.fail("type 'conv' without a neuron, which netx cannot build")
+    else:
+        neuron = ACCUMULATOR
     bias = part.integers("bias").reshape(-1) if part.has("bias") else None
-    return _named(part, lambda: PlainLayer(part.name, synapses, neuron, bias))
+    if bias is not None and isinstance(neuron, SigmaNeuron):
+        raise part.fail("sigma_output with a bias, which netx cannot give it")
+    delay = _delay(part, weights)
+    connections = [_named(part, lambda: Connection(source, weights, delay=delay))]
+    if part.type == "dense_rec":
+        recurrent = _dense(part, "weight_rec")
+        connections.append(_named(part, lambda: Connection(name, recurrent, delay=1)))
+    return _named(part, lambda: Layer(name, neuron, tuple(connections), bias))
 
 
-def _dense(part: _Layer) -> DenseSynapses:
-    weight = part.integers("weight")
+def _delay(part: _Layer, weights: Weights) -> int | np.ndarray:
+    """Delay of a layer's synapses as netx reads it, in rows."""
+    if not part.has("delay"):
+        return 0
+    delays = part.integers("delay")
+    if not delays.any():
+        return 0
+    if part.type != "dense":
+        raise part.fail(f"has delays (dataset delay), which netx ignores in type '{part.type}'")
+    if delays.size == 1:
+        return int(delays.reshape(-1)[0])
+    if delays.shape != (weights.n_out,):
+        raise part.fail(
+            f"delay has shape {delays.shape}, allowed one number or ({weights.n_out},), one for "
+            "each neuron"
+        )
+    return delays
+
+
+def _dense(part: _Layer, key: str = "weight") -> Dense:
+    weight = part.integers(key)
     n_out = int(np.prod(part.integers("shape")))
     if weight.ndim == 1 and n_out > 0 and not weight.size % n_out:
         weight = weight.reshape(n_out, -1)
     if weight.ndim != 2 or 0 in weight.shape:
-        raise part.fail(f"weight has shape {weight.shape}, allowed (neurons, inputs)")
-    _require_declared(part, inFeatures=(weight.shape[1],), outFeatures=(weight.shape[0],))
-    return _named(part, lambda: DenseSynapses(weight))
+        raise part.fail(f"{key} has shape {weight.shape}, allowed (neurons, inputs)")
+    if key == "weight":
+        _require_declared(part, inFeatures=(weight.shape[1],), outFeatures=(weight.shape[0],))
+    return _named(part, lambda: Dense(weight))
 
 
 def _require_declared(part: _Layer, **sizes: tuple[int, ...]) -> None:
@@ -284,14 +320,14 @@ def _one(sizes: tuple[int, ...]) -> int | tuple[int, ...]:
     return sizes[0] if len(sizes) == 1 else sizes
 
 
-def _conv(part: _Layer, before: tuple[int, ...]) -> ConvSynapses:
+def _conv(part: _Layer, before: tuple[int, ...]) -> Convolution:
     weight = part.integers("weight")
     if weight.ndim == 5 and weight.shape[4] == 1:  # lava-dl's kernels have a depth axis
         weight = weight[..., 0]
     if weight.ndim != 4 or 0 in weight.shape:
         raise DescriptionError(f"weight has shape {weight.shape}, allowed (C_out, C_in, H, W)")
     channels, height, width = before
-    synapses = ConvSynapses(
+    weights = Convolution(
         weight,
         (channels, height, width),
         stride=part.pair("stride"),
@@ -307,16 +343,16 @@ def _conv(part: _Layer, before: tuple[int, ...]) -> ConvSynapses:
         outChannels=(weight.shape[0],),
         kernelSize=kernel[:1] if square and kernel[0] == kernel[1] else kernel,
     )
-    return synapses
+    return weights
 
 
-def _neuron(part: _Layer) -> Neuron:
+def _neuron(part: _Layer, *, of_input: bool = False) -> Any:
     kind = part.text("neuron/type")
     keys = {key.removeprefix("neuron/") for key in part.names() if key.startswith("neuron/")}
     if kind in ("CUBA", "LOIHI"):
         return _cuba(part, keys - {"type"})
     if kind == "SDNN":
-        return _sigma_delta(part, keys - {"type"})
+        return _sigma_delta(part, keys - {"type"}, of_input)
     raise part.fail(f"neuron of type '{shown(kind)}', allowed are CUBA, LOIHI and SDNN")
 
 
@@ -332,15 +368,19 @@ def _cuba(part: _Layer, keys: set[str]) -> CubaNeuron:
     )
 
 
-def _sigma_delta(part: _Layer, keys: set[str]) -> SigmaDeltaNeuron:
+def _sigma_delta(part: _Layer, keys: set[str], of_input: bool) -> NeuronKind:
     _refuse_unknown(part, keys - {"vThMant", "activation", "sigma_output"})
     activation = part.text("neuron/activation") if "activation" in keys else "relu"
     if activation != "relu":
         raise part.fail(
             f"activation '{shown(activation)}', allowed is relu: netx would run relu in its place"
         )
-    sums = "sigma_output" in keys and part.integer("neuron/sigma_output") != 0
-    return _named(part, lambda: SigmaDeltaNeuron(part.integer("neuron/vThMant"), sums))
+    threshold = part.integer("neuron/vThMant")
+    if of_input:
+        return _named(part, lambda: DeltaNeuron(threshold))
+    if "sigma_output" in keys and part.integer("neuron/sigma_output") != 0:
+        return SigmaNeuron()
+    return _named(part, lambda: SigmaDeltaNeuron(threshold))
 
 
 def _refuse_unknown(part: _Layer, keys: set[str]) -> None:

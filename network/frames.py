@@ -1,8 +1,4 @@
-"""Messages that the input of a plain lava-dl network sends for a user's images.
-
-lava-dl's networks begin with an input layer whose neurons turn a pixel into messages. The host
-computes its dynamics here, bit for bit as Lava's LIF and Delta processes do.
-"""
+"""Images as a network's input receives them: one for all rows of a sample, or one for each row."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,23 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from ipvae.errors import InputError
-from ipvae.network.lava_dl_network import (
-    BIAS_MAX,
-    BIAS_MIN,
-    DECAY_UNITY,
-    SIGMA_END,
-    SIGMA_SHIFT,
-    SPIKE_EXP,
-    STATE_LIMIT,
-    STATE_SHIFT,
-    CubaNeuron,
-    PlainInput,
-    PlainNetwork,
-    SigmaDeltaNeuron,
-)
+from ipvae.network.kinds import CubaNeuron
+from ipvae.network.kinds.cuba import BIAS_MAX, BIAS_MIN
+from ipvae.network.kinds.sigma_delta import VALUE_END
+from ipvae.network.network import Input, Network
 from ipvae.network.pixels import load_array, require_finite, require_numbers
 
-_DECAY_BITS = 12
 MESSAGE_END = 2**15
 """Messages from outside the network's neurons have 16 bits, sign included."""
 
@@ -63,7 +48,7 @@ class Frames:
 
 def load_frames(
     images: str | Path | np.ndarray,
-    network: PlainNetwork,
+    network: Network,
     n_steps: int,
     integers: str = "input",
     first: int | None = None,
@@ -76,7 +61,7 @@ def load_frames(
         (N, C, H, W) with the network's C, H and W, or flat (N, n); with one channel also (N, H, W)
         and (N, H, W, 1). With one image for each step: (N, steps, C, H, W), (N, steps, n), or
         lava-dl's order with the steps last: (N, C, H, W, steps), (N, n, steps).
-    network : PlainNetwork
+    network : Network
     n_steps : int
     integers : 'input' or 'real'
         'input': integers are values that an input neuron takes (Lava's bias of a CUBA neuron, the
@@ -103,7 +88,7 @@ def load_frames(
     return _frames(found, network, where, str(array.dtype))
 
 
-def _in_steps(images: np.ndarray, entry: PlainInput, n_steps: int, where: str) -> np.ndarray:
+def _in_steps(images: np.ndarray, entry: Input, n_steps: int, where: str) -> np.ndarray:
     """Images as (N, 1 or n_steps, n_inputs)."""
     n, size, given = len(images), entry.size, images.shape[1:]
     shapes = _shapes(entry)
@@ -127,7 +112,7 @@ def _in_steps(images: np.ndarray, entry: PlainInput, n_steps: int, where: str) -
     return by_step[:, :n_steps]
 
 
-def _shapes(entry: PlainInput) -> list[tuple[int, ...]]:
+def _shapes(entry: Input) -> list[tuple[int, ...]]:
     """Shapes that one image may have; no other order of the axes is allowed."""
     found = [entry.shape] if len(entry.shape) == 1 else [entry.shape, (entry.size,)]
     if len(entry.shape) == 3 and entry.shape[0] == 1:
@@ -136,7 +121,7 @@ def _shapes(entry: PlainInput) -> list[tuple[int, ...]]:
     return list(dict.fromkeys(found))
 
 
-def _frames(images: np.ndarray, network: PlainNetwork, where: str, dtype: str) -> Frames:
+def _frames(images: np.ndarray, network: Network, where: str, dtype: str) -> Frames:
     neuron, real = network.input.neuron, images.dtype.kind == "f"
     found = f"{images.min():g} to {images.max():g}"
     if neuron is None:
@@ -144,7 +129,7 @@ def _frames(images: np.ndarray, network: PlainNetwork, where: str, dtype: str) -
             raise InputError(
                 f"{where}: holds fractions; without input neurons allowed are messages"
             )
-        low, high = (-MESSAGE_END, MESSAGE_END - 1) if network.sigma_delta else (0, 1)
+        low, high = (-MESSAGE_END, MESSAGE_END - 1) if network.input.graded else (0, 1)
         real, reading = False, "messages"
     else:
         reading = "real numbers" if real else "what input neurons take"
@@ -153,7 +138,7 @@ def _frames(images: np.ndarray, network: PlainNetwork, where: str, dtype: str) -
             images = np.trunc(weight * images.astype(np.float64) + bias)
             reading += f" ({weight:g} x + {bias:g} of the input layer)"
         cuba = isinstance(neuron, CubaNeuron)
-        low, high = (BIAS_MIN, BIAS_MAX) if cuba else (-SIGMA_END, SIGMA_END - 1)
+        low, high = (BIAS_MIN, BIAS_MAX) if cuba else (-VALUE_END, VALUE_END - 1)
     if images.min() < low or images.max() > high:
         raise InputError(
             f"{where}: holds {images.min():g}..{images.max():g} for the input neurons, allowed "
@@ -164,57 +149,3 @@ def _frames(images: np.ndarray, network: PlainNetwork, where: str, dtype: str) -
         f"{images.min():g} to {images.max():g} ({low} to {high} allowed)"
     )
     return Frames(images.astype(np.int32), real, said)
-
-
-def messages(entry: PlainInput, frames: np.ndarray, n_steps: int) -> np.ndarray:
-    """Messages of one sample.
-
-    Parameters
-    ----------
-    entry : PlainInput
-    frames : (1 or n_steps, n_inputs) int
-    n_steps : int
-
-    Returns
-    -------
-    (n_steps, n_inputs) int32
-    """
-    if isinstance(entry.neuron, CubaNeuron):
-        return _cuba(entry.neuron, frames, n_steps)
-    if isinstance(entry.neuron, SigmaDeltaNeuron):
-        return _delta(entry.neuron, frames, n_steps)
-    return np.broadcast_to(frames, (n_steps, frames.shape[1])).astype(np.int32)
-
-
-def _cuba(neuron: CubaNeuron, frames: np.ndarray, n_steps: int) -> np.ndarray:
-    """Spikes of Lava's LIF (`PyLifModelBitAcc`) whose bias is the image and whose a_in is 0.
-
-    v = clip(toward zero(v (4096 - vDecay) / 4096) + 64 image); spike and v = 0 if v > 64 vThMant.
-    """
-    sent = np.empty((n_steps, frames.shape[1]), dtype=np.int32)
-    v = np.zeros(frames.shape[1], dtype=np.int64)
-    for t in range(n_steps):
-        decayed = v * (DECAY_UNITY - neuron.voltage_decay)
-        decayed = np.sign(decayed) * (np.abs(decayed) >> _DECAY_BITS)
-        bias = frames[t % len(frames)].astype(np.int64) << STATE_SHIFT
-        v = np.clip(decayed + bias, 1 - STATE_LIMIT, STATE_LIMIT - 1)
-        sent[t] = v > (neuron.threshold << STATE_SHIFT)
-        v[sent[t] != 0] = 0
-    return sent
-
-
-def _delta(neuron: SigmaDeltaNeuron, frames: np.ndarray, n_steps: int) -> np.ndarray:
-    """Changes of the image that Lava's Delta (`PyDeltaModelFixed`) sends.
-
-    With image and vThMant shifted left by 12: delta = image - previous image + residue. The neuron
-    sends delta >> 6 if |delta| >= vThMant, else nothing, and delta becomes the residue.
-    """
-    sent = np.zeros((n_steps, frames.shape[1]), dtype=np.int32)
-    before, residue = np.zeros((2, frames.shape[1]), dtype=np.int64)
-    for t in range(n_steps):
-        image = frames[t % len(frames)].astype(np.int64) << SIGMA_SHIFT
-        delta = image - before + residue
-        passes = np.abs(delta) >= neuron.threshold << SIGMA_SHIFT
-        sent[t] = np.where(passes, delta, 0) >> (SIGMA_SHIFT - SPIKE_EXP)
-        residue, before = np.where(passes, 0, delta), image
-    return sent

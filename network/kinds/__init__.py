@@ -1,0 +1,14 @@
+"""Kinds of neurons: parameters, variables and limits of each; one file a kind."""
+
+from ipvae.network.kinds.base import NeuronKind
+from ipvae.network.kinds.cuba import ACCUMULATOR, CubaNeuron
+from ipvae.network.kinds.sigma_delta import DeltaNeuron, SigmaDeltaNeuron, SigmaNeuron
+
+__all__ = [
+    "ACCUMULATOR",
+    "CubaNeuron",
+    "DeltaNeuron",
+    "NeuronKind",
+    "SigmaDeltaNeuron",
+    "SigmaNeuron",
+]

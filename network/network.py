@@ -1,0 +1,202 @@
+"""A network of layers of any kind of neuron, joined by connections: frozen and checked at birth.
+
+It holds integers only and knows neither files nor backends. lava-dl's networks are read into it
+(`ipvae.network.io.lava_dl_file`).
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ipvae.errors import DescriptionError
+from ipvae.network.connections import Connection
+from ipvae.network.kinds import CubaNeuron, DeltaNeuron, NeuronKind
+from ipvae.network.kinds.base import require_within
+from ipvae.network.layers import frozen
+from ipvae.network.row_schedule import RowSchedule, row_schedule
+
+INPUT = "0"
+"""Id of the input in connections, traces and files."""
+MAX_NEURONS = 2**24
+"""Largest layer that can be run; lava-dl's largest public network has 76,032 neurons."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """Input stage of a network.
+
+    Attributes
+    ----------
+    shape : (n,) or (C, H, W)
+    neuron : CubaNeuron, DeltaNeuron or None
+        Input neurons: the image is the bias of CUBA neurons and the signal of delta neurons. None:
+        images are the messages themselves.
+    weight, bias : float
+        Transform of a real pixel x: weight * x + bias, rounded toward zero.
+    graded : bool
+        Whether messages may be other integers than 0 and 1.
+    """
+
+    shape: tuple[int, ...]
+    neuron: CubaNeuron | DeltaNeuron | None = None
+    weight: float = 64.0
+    bias: float = 0.0
+    graded: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.shape) not in (1, 3) or min(self.shape) < 1:
+            raise DescriptionError(f"shape must be (n,) or (C, H, W), got {self.shape}.")
+        require_within("its number of pixels", self.size, 1, MAX_NEURONS)
+
+    @property
+    def size(self) -> int:
+        """Pixels of one image."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """Neurons of one kind, and all connections that they receive.
+
+    Attributes
+    ----------
+    id : str
+        '1', '2', ..., as in files and traces.
+    neuron : NeuronKind
+    connections : tuple of Connection
+    bias : int32 array or None
+        One for each neuron, or of a layer (C, H, W) one for each channel.
+    """
+
+    id: str
+    neuron: NeuronKind
+    connections: tuple[Connection, ...]
+    bias: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if not self.connections:
+            raise DescriptionError(f"layer {self.id}: must receive at least one connection.")
+        sizes = {connection.weights.n_out for connection in self.connections}
+        if len(sizes) > 1:
+            raise DescriptionError(
+                f"layer {self.id}: its connections have {sorted(sizes)} receivers; all must have "
+                "as many as the layer has neurons."
+            )
+        try:
+            require_within("its number of neurons", self.n_neurons, 1, MAX_NEURONS)
+            self._check_bias()
+        except DescriptionError as error:
+            raise DescriptionError(f"layer {self.id}: {error}") from None
+
+    def _check_bias(self) -> None:
+        if self.bias is None:
+            return
+        if self.bias.shape not in (self.shape[:1], (self.n_neurons,)):
+            raise DescriptionError(
+                f"bias has shape {self.bias.shape}, allowed {self.shape[:1]}, one for each "
+                f"{'neuron' if len(self.shape) == 1 else 'channel'}"
+            )
+        self.neuron.require_bias(self.bias)
+        object.__setattr__(self, "bias", frozen(self.bias, np.int32))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n,) or (C, H, W)."""
+        shapes = [connection.weights.shape for connection in self.connections]
+        return max(shapes, key=len)
+
+    @property
+    def n_neurons(self) -> int:
+        """Neurons of the layer."""
+        return math.prod(self.shape)
+
+    @property
+    def biases(self) -> np.ndarray:
+        """Bias of each neuron: (n_neurons,) int32, in (C, H, W) order."""
+        if self.bias is None:
+            return np.zeros(self.n_neurons, np.int32)
+        return np.repeat(self.bias, self.n_neurons // len(self.bias))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Network:
+    """Layers in the order of their ids, and the input.
+
+    Attributes
+    ----------
+    input : Input
+    layers : tuple of Layer
+        The last one is the read-out.
+    """
+
+    input: Input
+    layers: tuple[Layer, ...]
+
+    def __post_init__(self) -> None:
+        if not self.layers:
+            raise DescriptionError("holds no dense or convolutional layer")
+        names = [layer.id for layer in self.layers]
+        for name in names:
+            if not name.isascii() or not name.isdigit() or name.startswith("0"):
+                raise DescriptionError(f"layer '{name}': ids must be '1', '2', ...")
+        if len(set(names)) < len(names):
+            raise DescriptionError("layers: two of them have the same id.")
+        for layer in self.layers:
+            for connection in layer.connections:
+                self._check_connection(layer, connection)
+        _ = self.schedule
+
+    def _check_connection(self, layer: Layer, connection: Connection) -> None:
+        if connection.source != INPUT and connection.source not in self.by_id:
+            raise DescriptionError(
+                f"layer {layer.id}: receives layer {connection.source}, which does not exist; "
+                f"layers are {', '.join(['0', *self.by_id])}."
+            )
+        sends = self.size_of(connection.source)
+        if connection.weights.n_in != sends:
+            raise DescriptionError(
+                f"layer {layer.id}: its weights receive {connection.weights.n_in} neurons, layer "
+                f"{connection.source} has {sends}."
+            )
+
+    @cached_property
+    def by_id(self) -> dict[str, Layer]:
+        """Layers by id."""
+        return {layer.id: layer for layer in self.layers}
+
+    @cached_property
+    def schedule(self) -> RowSchedule:
+        """Order and phases of the layers."""
+        return row_schedule(self)
+
+    @cached_property
+    def kinds(self) -> dict[str, NeuronKind]:
+        """Kinds of neurons by layer; the input is there if it has neurons."""
+        of_input = {} if self.input.neuron is None else {INPUT: self.input.neuron}
+        return {**of_input, **{layer.id: layer.neuron for layer in self.layers}}
+
+    @property
+    def readout(self) -> Layer:
+        """Last layer."""
+        return self.layers[-1]
+
+    @property
+    def n_neurons(self) -> int:
+        """Neurons of all layers, input neurons included."""
+        return sum(self.size_of(name) for name in self.kinds)
+
+    def size_of(self, source: str) -> int:
+        """Number of values that a layer, or the input, sends in a row."""
+        return self.input.size if source == INPUT else self.by_id[source].n_neurons
+
+    def message_bits(self, source: str) -> int:
+        """Width of the messages of a layer or of the input; 0 for spikes."""
+        if source in self.kinds:
+            return self.kinds[source].message_bits
+        return 16 if self.input.graded else 0
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{layer.id}: {layer.n_neurons}" for layer in self.layers)
+        return f"Network({self.input.size} inputs, neurons by layer {{{sizes}}})"
