@@ -1,0 +1,348 @@
+"""A tile: images that advance together, some rows at a time, layer by layer."""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ipvae.emulator.event_driven import neurons, synapses
+from ipvae.emulator.event_driven.packing import Places
+from ipvae.emulator.event_driven.plan import SUM_VALUES, PackedConnection, PackedLayer, Plan
+from ipvae.emulator.event_driven.synapses import Rows
+from ipvae.network.connections import Convolution, Dense
+from ipvae.network.kinds import CubaNeuron, DeltaNeuron, NeuronKind, SigmaDeltaNeuron, SigmaNeuron
+from ipvae.network.network import INPUT
+from ipvae.network.traces.network_totals import LayerSums, NetworkTotals
+
+LIMITS = {CubaNeuron: ("current", "voltage"), SigmaDeltaNeuron: ("sigma",), SigmaNeuron: ("sigma",)}
+"""Variables of each kind that the kernels count at their limits."""
+
+Record = dict[str, dict[str, np.ndarray]]
+"""Recorded variables of one image: layer -> variable -> (rows, n) int32, lead-in rows first."""
+
+
+class Halted(Exception):
+    """The run was stopped."""
+
+
+class Messages:
+    """Rows of messages of a layer, with the rows before them that delayed connections need."""
+
+    def __init__(self, images: int, rows: int, history: int, places: Places, graded: bool) -> None:
+        self.history, self.graded = history, graded
+        kind = np.int32 if graded else np.uint8
+        self.z = np.zeros((images, history + rows, places.width), kind)
+
+    def address(self, row: int) -> int:
+        """Address of a row of the first image; rows of the past are below 0."""
+        return self.z.ctypes.data + (self.history + row) * self.z.strides[1]
+
+    def advance(self, rows: int) -> None:
+        """Keep the last rows as the past of the next ones."""
+        if self.history:
+            self.z[:, : self.history] = self.z[:, rows : rows + self.history].copy()
+
+    def last(self, places: Places) -> tuple[np.ndarray, np.ndarray]:
+        """Messages and sizes of each neuron in the last rows: (D, n) int64 each."""
+        past = np.abs(places.unpacked(self.z[:, : self.history]).astype(np.int64))
+        return (past > 0).sum(axis=0), past.sum(axis=0)
+
+
+class Neurons:
+    """State and sums of a layer's neurons in a tile."""
+
+    def __init__(
+        self, name: str, neuron: NeuronKind, places: Places, numbers: np.ndarray, images: int
+    ) -> None:
+        self.name, self.neuron, self.places, self.numbers = name, neuron, places, numbers
+        width = places.width
+        self.states = np.zeros((images, 3, width), np.int32)
+        self.messages, self.sizes = np.zeros(width, np.int64), np.zeros(width, np.int64)
+        self.scratch, self.limits = np.zeros(width, np.int32), np.zeros(2, np.int64)
+        self.peak = self.rows = 0
+
+    def update(
+        self, sums: np.ndarray, sent: Messages, row: int, bias: np.ndarray, recorded: bool
+    ) -> np.ndarray | None:
+        """Update rows with the sums (images, rows, width); return their states if recorded."""
+        images, rows, width = sums.shape
+        by_row = np.zeros((images, rows), np.int64)
+        states = np.zeros((images, 3, rows, width), np.int32) if recorded else None
+        of = neurons.Update(
+            images=images,
+            rows=rows,
+            width=width,
+            numbers=self.numbers.ctypes.data,
+            a=sums.ctypes.data,
+            a_image=sums.strides[0],
+            bias=bias.ctypes.data,
+            bias_image=bias.strides[0] if bias.ndim > 1 else 0,
+            states=self.states.ctypes.data,
+            state_image=self.states.strides[0],
+            z=sent.address(row),
+            z_image=sent.z.strides[0],
+            messages=self.messages.ctypes.data,
+            sizes=self.sizes.ctypes.data,
+            scratch=self.scratch.ctypes.data,
+            by_row=by_row.ctypes.data,
+            limits=self.limits.ctypes.data,
+            recorded=0 if states is None else states.ctypes.data,
+            recorded_image=0 if states is None else states.strides[0],
+            recorded_state=0 if states is None else states.strides[1],
+        )
+        if isinstance(self.neuron, CubaNeuron):
+            neurons.update_cuba(of)
+        elif isinstance(self.neuron, DeltaNeuron):
+            neurons.update_changes(of, False, False)
+        elif isinstance(self.neuron, SigmaDeltaNeuron):
+            neurons.update_changes(of, True, self.neuron.activation == "relu")
+        else:
+            neurons.update_sums(of)
+        self.peak = max(self.peak, int(by_row.max(initial=0)))
+        self.rows += rows
+        return states
+
+    def summed(self, sent: Messages) -> LayerSums:
+        """Sums of all rows so far."""
+        messages = self.places.unpacked(self.messages)
+        sizes = messages if not sent.graded else self.places.unpacked(self.sizes)
+        names = LIMITS.get(type(self.neuron), ())
+        limits = {name: int(n) for name, n in zip(names, self.limits, strict=False)}
+        return LayerSums(messages, sizes, self.rows, self.peak, limits, *sent.last(self.places))
+
+
+class Tile:
+    """Images of a run, from a network at rest.
+
+    Parameters
+    ----------
+    plan : Plan
+    frames : (images, 1 or rows, n_inputs) int32
+    steps : int
+    record : variables to record, of any kind
+    """
+
+    def __init__(
+        self, plan: Plan, frames: np.ndarray, steps: int, record: Sequence[str] = ()
+    ) -> None:
+        self._plan, self._steps, self._record = plan, steps, frozenset(record)
+        n, rows, entry = len(frames), plan.rows, plan.entry
+        self._frames = entry.places.packed(frames)
+        self._sent = {INPUT: Messages(n, rows, entry.history, entry.places, entry.graded)}
+        self._neurons: dict[str, Neurons] = {}
+        if entry.neuron is not None:
+            self._neurons[INPUT] = Neurons(INPUT, entry.neuron, entry.places, entry.numbers, n)
+        for layer in plan.layers:
+            graded = layer.neuron.message_bits > 0
+            self._sent[layer.name] = Messages(n, rows, layer.history, layer.places, graded)
+            self._neurons[layer.name] = Neurons(
+                layer.name, layer.neuron, layer.places, layer.numbers, n
+            )
+        self._packed = {
+            layer.name: [connection.numbers() for connection in layer.connections]
+            for layer in plan.layers
+        }
+        self._pending = {
+            (layer.name, i): np.zeros(
+                (n, rows + connection.connection.longest_delay, layer.places.width), np.int32
+            )
+            for layer in plan.layers
+            for i, connection in enumerate(layer.connections)
+            if isinstance(connection.connection.delay, np.ndarray)
+        }
+        readout = plan.network.readout
+        self._outputs = np.zeros((n, readout.n_neurons), np.int64)
+        self._input_sums = _InputSums(entry.places.width)
+        self.records: list[Record] = [{} for _ in range(n)] if self._record else []
+
+    def run(self, halt: threading.Event) -> NetworkTotals:
+        """Compute all rows; return the totals. An event stops the run between some rows."""
+        first = -max((layer.lead_in for layer in self._plan.layers), default=0)
+        for row in range(first, self._steps, self._plan.rows):
+            if halt.is_set():
+                raise Halted
+            self._advance(row, min(self._plan.rows, self._steps - row))
+        return self._totals()
+
+    def _advance(self, first: int, rows: int) -> None:
+        """Compute rows first .. first + rows - 1 of every layer."""
+        self._input(first, rows)
+        for layer in self._plan.layers:
+            begin = max(0, -layer.lead_in - first)
+            sent = self._sent[layer.name]
+            sent.z[:, sent.history : sent.history + min(begin, rows)] = 0
+            self._layer(layer, begin, rows)
+        for sent in self._sent.values():
+            sent.advance(rows)
+
+    def _input(self, first: int, rows: int) -> None:
+        """Compute what the input sends; it is silent before row 0."""
+        entry, sent = self._plan.entry, self._sent[INPUT]
+        begin = min(max(0, -first), rows)
+        z = sent.z[:, sent.history :]
+        z[:, :begin] = 0
+        if entry.neuron is None:
+            for r in range(begin, rows):
+                z[:, r] = self._frame(first + r)
+            self._input_sums.add(z[:, begin:rows])
+            self._keep(INPUT, {"z": z[:, begin:rows]})
+            return
+        constant = self._frames.shape[1] == 1
+        together = self._together(entry.places.width) if constant else 1
+        for r in range(begin, rows, together):
+            m = min(together, rows - r)
+            frame = np.ascontiguousarray(self._frame(first + r))
+            sums = np.zeros((len(z), m, entry.places.width), np.int32)
+            if isinstance(entry.neuron, DeltaNeuron):
+                sums[:] = frame[:, None]
+            self._update(INPUT, sums, r, frame)
+
+    def _frame(self, row: int) -> np.ndarray:
+        """Values of a row: (images, width)."""
+        return self._frames[:, row % self._frames.shape[1]]
+
+    def _together(self, width: int) -> int:
+        """Rows whose sums stay in the cache."""
+        return max(1, SUM_VALUES // (width * len(self._frames)))
+
+    def _layer(self, layer: PackedLayer, begin: int, rows: int) -> None:
+        width = layer.places.width
+        together = min(self._together(width), rows)
+        buffer = np.empty((len(self._frames), together, width), np.int32)
+        for r in range(begin, rows, together):
+            m = min(together, rows - r)
+            sums = buffer if m == together else np.empty((len(buffer), m, width), np.int32)
+            sums.fill(0)
+            for i, connection in enumerate(layer.connections):
+                self._receive(layer, i, connection, sums, r)
+            self._update(layer.name, sums, r, layer.bias)
+
+    def _receive(
+        self, layer: PackedLayer, i: int, of: PackedConnection, sums: np.ndarray, row: int
+    ) -> None:
+        """Add what a connection delivers in some rows to the sums."""
+        connection = of.connection
+        if of.direct:
+            self._products(layer, i, of, sums, row - connection.longest_delay)
+            return
+        scratch = np.zeros_like(sums)
+        constant = not isinstance(connection.delay, np.ndarray)
+        self._products(layer, i, of, scratch, row - (connection.longest_delay if constant else 0))
+        e = connection.exponent
+        rule = (max(e, 0), max(-e, 0), int(of.wrapped))
+        if constant:
+            synapses.fold(sums.ctypes.data, scratch.ctypes.data, sums.size, *rule)
+            return
+        delivered = np.zeros_like(sums)
+        synapses.fold(delivered.ctypes.data, scratch.ctypes.data, sums.size, *rule)
+        self._delayed(layer, i, connection.delay, delivered, sums)
+
+    def _delayed(
+        self, layer: PackedLayer, i: int, delay: Any, delivered: np.ndarray, sums: np.ndarray
+    ) -> None:
+        """Hold back the sums of each receiver for its own delay."""
+        pending, rows = self._pending[layer.name, i], sums.shape[1]
+        delays = layer.places.packed(delay)
+        columns = np.arange(len(delays))
+        for r in range(rows):
+            pending[:, r + delays, columns] += delivered[:, r]
+        sums += pending[:, :rows]
+        pending[:, :-rows] = pending[:, rows:].copy()
+        pending[:, -rows:] = 0
+
+    def _products(
+        self, layer: PackedLayer, i: int, of: PackedConnection, sums: np.ndarray, row: int
+    ) -> None:
+        """Add weights times the messages of rows from `row` on."""
+        sent, packed = self._sent[of.connection.source], self._packed[layer.name][i]
+        rows = Rows(
+            images=len(sums),
+            rows=sums.shape[1],
+            z=sent.address(row),
+            z_image=sent.z.strides[0],
+            z_row=sent.z.strides[1],
+            a=sums.ctypes.data,
+            a_image=sums.strides[0],
+            a_row=sums.strides[1],
+            graded=int(of.graded),
+        )
+        weights = of.connection.weights
+        if isinstance(weights, Convolution):
+            synapses.add_conv(rows, packed.numbers)
+        elif isinstance(weights, Dense):
+            synapses.add_dense(rows, packed.numbers)
+        else:
+            synapses.add_diagonal(rows, sums.shape[2], packed.arrays[0].ctypes.data)
+
+    def _update(self, name: str, sums: np.ndarray, row: int, bias: np.ndarray) -> None:
+        """Update neurons and keep what is recorded."""
+        neuron, sent = self._neurons[name], self._sent[name]
+        states = neuron.update(sums, sent, row, bias, bool(self._record))
+        z = sent.z[:, sent.history + row : sent.history + row + sums.shape[1]]
+        if name == self._plan.network.readout.id:
+            self._outputs += neuron.places.unpacked(z).sum(axis=1, dtype=np.int64)
+            self._last = neuron.places.unpacked(z[:, -1]).astype(np.int32)
+        if states is not None:
+            kind = neuron.neuron
+            held = {"a_in": sums, "z": z}
+            held |= {name: states[:, _place(kind, name)] for name in kind.states}
+            self._keep(name, held)
+
+    def _keep(self, name: str, values: dict[str, np.ndarray]) -> None:
+        """Append rows of recorded variables, (images, rows, width) each."""
+        if not self._record:
+            return
+        places = self._plan.entry.places if name == INPUT else self._neurons[name].places
+        for variable in values.keys() & self._record:
+            rows = places.unpacked(values[variable]).astype(np.int32)
+            for record, of_image in zip(self.records, rows, strict=True):
+                of_layer = record.setdefault(name, {})
+                old = of_layer.get(variable)
+                of_layer[variable] = of_image if old is None else np.concatenate([old, of_image])
+
+    def _totals(self) -> NetworkTotals:
+        layers = {}
+        if self._plan.entry.neuron is None:
+            layers[INPUT] = self._input_sums.summed(self._plan.entry.places, self._sent[INPUT])
+        layers |= {
+            name: neuron.summed(self._sent[name]) for name, neuron in self._neurons.items()
+        }
+        order = [INPUT, *self._plan.network.by_id]
+        readout = self._neurons[self._plan.network.readout.id]
+        place = 0 if isinstance(readout.neuron, (SigmaNeuron, SigmaDeltaNeuron)) else 1
+        return NetworkTotals(
+            len(self._frames),
+            self._steps,
+            {name: layers[name] for name in order},
+            self._outputs,
+            self._last,
+            readout.places.unpacked(readout.states[:, place]),
+        )
+
+
+def _place(kind: NeuronKind, state: str) -> int:
+    """Index of a state variable in a kernel's state."""
+    if isinstance(kind, DeltaNeuron):
+        return {"residue": 1, "reference": 2}[state]
+    return kind.states.index(state)
+
+
+class _InputSums:
+    """Messages of an input without neurons."""
+
+    def __init__(self, width: int) -> None:
+        self.messages, self.sizes = np.zeros(width, np.int64), np.zeros(width, np.int64)
+        self.rows = self.peak = 0
+
+    def add(self, z: np.ndarray) -> None:
+        """Add rows (images, rows, width)."""
+        size = np.abs(z.astype(np.int64))
+        self.messages += (size > 0).sum(axis=(0, 1))
+        self.sizes += size.sum(axis=(0, 1))
+        self.rows += z.shape[1]
+        self.peak = max(self.peak, int((size > 0).sum(axis=2).max(initial=0)))
+
+    def summed(self, places: Places, sent: Messages) -> LayerSums:
+        messages, sizes = places.unpacked(self.messages), places.unpacked(self.sizes)
+        return LayerSums(messages, sizes, self.rows, self.peak, {}, *sent.last(places))
