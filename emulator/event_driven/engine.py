@@ -77,12 +77,15 @@ class NetworkEmulator:
         progress: Callable[[int], None] | None,
     ) -> Iterator[tuple[NetworkTotals, list[Record]]]:
         size = max(1, min(self._plan.images, -(-len(frames) // self.threads)))
-        halt = threading.Event()
+        halt, own = threading.Event(), threading.local()
 
         def run(first: int) -> tuple[NetworkTotals, list[Record]]:
             part = frames[first : first + size]
-            tile = Tile(self._plan, part, n_steps, record)
-            totals = tile.run(halt)
+            tile = own.__dict__.get("tile")
+            if tile is None or len(part) < size:
+                tile = Tile(self._plan, len(part), record)
+                own.tile = tile
+            totals = tile.run(part, n_steps, halt)
             if progress is not None:
                 progress(len(part))
             return totals, tile.records

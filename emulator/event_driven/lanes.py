@@ -30,33 +30,49 @@ def _store_bytes(c: IrBuilder, vector: Int32x16, address: Any) -> None:
     c.builder.store(c.builder.trunc(vector.value, _CHARS), pointer, align=1)
 
 
-def _long(c: IrBuilder, address: Any, index: Any) -> Any:
-    pointer = c.builder.inttoptr(c.offset(address, index, 8), _I64.as_pointer())
-    return c.builder.load(pointer)
+def _window_adder(vectors: int, *, graded: bool) -> Any:
+    """Intrinsic that adds the weights of all messages in the window of an output place.
 
+    `ys` and `xs` contain pairs: the first place of an input row and the offset of a kernel row's
+    weights in bytes; an input column, and the offset of a kernel column's weights. The messages of
+    input place p are listed at `starts[p]` .. `starts[p + 1]`, with the offsets of their weights.
+    Sums begin with the values at `before`.
+    """
 
-def _row_adder(vectors: int, *, graded: bool) -> Any:
-    """Intrinsic that adds rows of weights to `vectors` vectors of sums."""
-
-    def write(c: IrBuilder, n: Any, offsets: Any, values: Any, weights: Any, sums: Any) -> None:
-        totals = [c.variable(c.load(c.offset(sums, v, BYTES))) for v in range(vectors)]
-        with c.loop(n) as i:
-            row = c.builder.add(weights, _long(c, offsets, i))
-            size = c.lanes(c.number(c.offset(values, i))) if graded else None
-            for v, total in enumerate(totals):
-                found = _weights(c, c.offset(row, v, 2 * LANES))
-                total.add(found if size is None else found * size)
+    def write(c, ny, ys, nx, xs, starts, offsets, values, weights, before, sums):
+        totals = [c.variable(c.load(c.offset(before, v, BYTES))) for v in range(vectors)]
+        with c.loop(ny) as i:
+            y = c.offset(ys, i, 8)
+            with c.loop(nx) as j:
+                x = c.offset(xs, j, 8)
+                place = c.builder.add(_wide_number(c, y, 0), _wide_number(c, x, 0))
+                row = c.builder.add(_wide_number(c, y, 1), _wide_number(c, x, 1))
+                first = c.offset(starts, place)
+                begin, end = _wide_number(c, first, 0), _wide_number(c, first, 1)
+                own = c.builder.add(weights, row)
+                with c.loop(c.builder.sub(end, begin)) as k:
+                    at = c.builder.add(begin, k)
+                    taken = c.builder.add(own, _wide_number(c, c.offset(offsets, at), 0))
+                    size = c.lanes(c.number(c.offset(values, at))) if graded else None
+                    for v, total in enumerate(totals):
+                        found = _weights(c, c.offset(taken, v, 2 * LANES))
+                        total.add(found if size is None else found * size)
         for v, total in enumerate(totals):
             c.store(total.get(), c.offset(sums, v, BYTES))
 
-    return kernel(_nothing, _count, *[ADDRESS] * 4)(write)
+    return kernel(_nothing, _count, ADDRESS, _count, *[ADDRESS] * 7)(write)
+
+
+def _wide_number(c: IrBuilder, address: Any, index: int) -> Any:
+    """Load an int32 as int64."""
+    return c.builder.sext(c.number(address, index), _I64)
 
 
 add_spikes_1, add_spikes_2, add_spikes_3, add_spikes_4 = (
-    _row_adder(v, graded=False) for v in (1, 2, 3, 4)
+    _window_adder(v, graded=False) for v in (1, 2, 3, 4)
 )
 add_values_1, add_values_2, add_values_3, add_values_4 = (
-    _row_adder(v, graded=True) for v in (1, 2, 3, 4)
+    _window_adder(v, graded=True) for v in (1, 2, 3, 4)
 )
 
 

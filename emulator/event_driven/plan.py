@@ -1,5 +1,6 @@
 """What all tiles of a run share: packed weights, parameters, and the sizes of memory."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,12 +8,11 @@ import numpy as np
 from ipvae.emulator.event_driven.packing import (
     Packed,
     Places,
-    conv_numbers,
-    dense_numbers,
     packed_conv,
     packed_dense,
+    window_numbers,
 )
-from ipvae.network.connections import Connection, Convolution, Dense
+from ipvae.network.connections import Connection, Convolution, Dense, Diagonal
 from ipvae.network.kinds import CubaNeuron, DeltaNeuron, NeuronKind, SigmaDeltaNeuron
 from ipvae.network.kinds.cuba import DECAY_UNITY, STATE_SHIFT
 from ipvae.network.kinds.sigma_delta import STATE_FRACTION
@@ -24,6 +24,7 @@ TILE_VALUES = 2**21
 SUM_VALUES = 2**17
 """Sums that are computed together; they stay in a level-2 cache."""
 MOST_ROWS, MOST_IMAGES = 64, 32
+INPUT_UNIT = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,14 +47,13 @@ class PackedConnection:
         """True if sums are reduced to 24 bits, as Lava's Conv does; of spikes none is as large."""
         return self.graded and isinstance(self.connection.weights, Convolution)
 
-    def numbers(self) -> Packed:
-        """Arguments of the kernel, for one thread."""
+    def numbers(self) -> Packed | None:
+        """Arguments of `synapses.add_windows`, for one thread; None for diagonal weights."""
         weights = self.connection.weights
-        if isinstance(weights, Convolution):
-            return conv_numbers(list(self.arrays))
-        if isinstance(weights, Dense):
-            return dense_numbers(self.arrays[0], self.arrays[0].shape[1] // 16)
-        return Packed(dense_numbers(self.arrays[0][None], 1).numbers, self.arrays)
+        if isinstance(weights, Diagonal):
+            return None
+        places = 1 if isinstance(weights, Dense) else math.prod(weights.in_shape[1:])
+        return window_numbers(self.arrays, places)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +124,7 @@ class PackedInput:
 def plan_of(network: Network) -> Plan:
     """Pack a network."""
     entry = network.input
-    places = {INPUT: Places(entry.shape)}
+    places = {INPUT: Places(entry.shape, INPUT_UNIT)}
     places |= {layer.id: Places(layer.shape) for layer in network.layers}
     packed_input = PackedInput(
         entry.neuron,
@@ -170,9 +170,9 @@ def _connection(
 ) -> PackedConnection:
     weights = connection.weights
     if isinstance(weights, Convolution):
-        arrays = tuple(packed_conv(weights, target))
+        arrays = packed_conv(weights, source, target)
     elif isinstance(weights, Dense):
-        arrays = (packed_dense(weights, source, target)[0],)
+        arrays = packed_dense(weights, source, target)
     else:
         arrays = (target.packed(weights.weight.astype(np.int32)),)
     return PackedConnection(connection, arrays, network.message_bits(connection.source) > 0)

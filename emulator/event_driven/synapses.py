@@ -1,7 +1,7 @@
 """Compiled sums of the messages that connections carry: only nonzero messages cost time.
 
-Rows of messages and sums are in the order of `packing`. A row's active senders are listed once;
-then rows of weights are added to vectors of sums that stay in registers.
+Rows of messages and sums are in the order of `packing`. The messages of a row are listed once, by
+place; then every output place adds the weights of the messages in its window, in registers.
 """
 
 from typing import NamedTuple
@@ -20,6 +20,7 @@ class Rows(NamedTuple):
     z, z_image, z_row : address of the first message, bytes from one image and row to the next
     a, a_image, a_row : the same of the sums, int32
     graded : 1 for int32 messages, 0 for spikes (uint8)
+    zeros : address of 64 zeros if the sums are set, 0 if products are added to them
     """
 
     images: int
@@ -31,136 +32,143 @@ class Rows(NamedTuple):
     a_image: int
     a_row: int
     graded: int
+    zeros: int
 
 
-class DenseWeights(NamedTuple):
-    """Weights (n_in, 16 vectors) int16, and memory for a list of n_in senders."""
+class WindowWeights(NamedTuple):
+    """Weights of a convolution, or of a dense layer as one place with a window of one place.
 
-    n_in: int
-    vectors: int
-    weights: int
-    offsets: int
-    values: int
-
-
-class ConvWeights(NamedTuple):
-    """Weights (kernel rows, kernel columns, channels in, channels out) int16, padded channels.
-
-    `ys` has for each row of the input the number of outputs that it reaches, then pairs of offsets
-    in elements: of the sums, and of the weights. `xs` has the same for columns.
+    Attributes
+    ----------
+    places, channels : places of the input, and neurons of each, padded to 16
+    height, width : rows and columns of the output
+    vectors : 16 channels each, of an output place
+    weights : address, (kernel rows, kernel columns, channels in, channels out) int16
+    ys, y_length : for each output row the number of input rows in its window, then pairs: first
+        place of the row, and offset of its weights in bytes; and the length of this list
+    xs, x_length : the same of columns
+    starts, offsets, values : memory for lists of messages
     """
 
+    places: int
+    channels: int
     height: int
     width: int
-    channels: int
     vectors: int
     weights: int
     ys: int
     y_length: int
     xs: int
     x_length: int
+    starts: int
     offsets: int
     values: int
 
 
 @compiled(nogil=True)
-def add_dense(rows, weights):
-    """Add a dense layer's products: sums += weights of each message's sender."""
+def add_windows(rows, of):
+    """Add the products of all messages to the sums."""
     for b in range(rows.images):
         for r in range(rows.rows):
-            z = rows.z + b * rows.z_image + r * rows.z_row
-            a = rows.a + b * rows.a_image + r * rows.a_row
-            n = listed(z, weights.n_in, rows.graded, weights.vectors * 32, weights)
-            if n:
-                for v in range(0, weights.vectors, 4):
-                    more = min(4, weights.vectors - v)
-                    add_rows(more, n, rows.graded, weights, weights.weights + 32 * v, a + 64 * v)
-
-
-@compiled(nogil=True)
-def add_conv(rows, weights):
-    """Add a convolution's products, input place by input place."""
-    size = weights.channels * (4 if rows.graded else 1)
-    for b in range(rows.images):
-        for r in range(rows.rows):
-            z = rows.z + b * rows.z_image + r * rows.z_row
-            a = rows.a + b * rows.a_image + r * rows.a_row
-            for y in range(weights.height):
-                ys = int32_at(weights.ys + 4 * y * weights.y_length)
-                if ys[0] == 0:
-                    continue
-                for x in range(weights.width):
-                    xs = int32_at(weights.xs + 4 * x * weights.x_length)
-                    if xs[0] == 0:
-                        continue
-                    place = z + (y * weights.width + x) * size
-                    n = listed(place, weights.channels, rows.graded, weights.vectors * 32, weights)
-                    if n:
-                        spread(ys, xs, n, rows.graded, weights, a)
+            to = rows.a + b * rows.a_image + r * rows.a_row
+            if list_messages(rows.z + b * rows.z_image + r * rows.z_row, rows.graded, of) == 0:
+                if rows.zeros:
+                    clear(to, of.height * of.width * of.vectors)
+                continue
+            for y in range(of.height):
+                ys = of.ys + 4 * y * of.y_length
+                for x in range(of.width):
+                    xs = of.xs + 4 * x * of.x_length
+                    for v in range(0, of.vectors, 4):
+                        more = min(4, of.vectors - v)
+                        at = to + 64 * v
+                        before = rows.zeros if rows.zeros else at
+                        add_window(
+                            more, ys, xs, rows.graded, of, of.weights + 32 * v, before, at
+                        )
+                    to += 64 * of.vectors
 
 
 @inner
-def spread(ys, xs, n, graded, weights, a):
-    """Add the listed senders of one place to all outputs that it reaches."""
-    for i in range(ys[0]):
-        for j in range(xs[0]):
-            w = weights.weights + 2 * (ys[2 * i + 2] + xs[2 * j + 2])
-            to = a + 4 * (ys[2 * i + 1] + xs[2 * j + 1])
-            for v in range(0, weights.vectors, 4):
-                add_rows(min(4, weights.vectors - v), n, graded, weights, w + 32 * v, to + 64 * v)
+def clear(sums, vectors):
+    """Set vectors to zero."""
+    a = int32_at(sums)
+    for k in range(16 * vectors):
+        a[k] = 0
 
 
 @inner
-def listed(z, n, graded, stride, weights):
-    """List the nonzero of n messages: offset of their weights in bytes, and size; return how many.
+def list_messages(z, graded, of):
+    """List the nonzero messages of all places: offset of their weights, and size.
 
-    n is a multiple of 16: messages are read eight bytes at a time.
+    Channels are a multiple of 4: messages are read four or eight bytes at a time.
     """
-    words, offsets, found = int64_at(z), int64_at(weights.offsets), 0
+    starts, offsets, found = int32_at(of.starts), int32_at(of.offsets), 0
+    stride, n = of.vectors * 32, of.channels
     if graded:
-        values = int32_at(weights.values)
-        messages = int32_at(z)
-        for w in range(n >> 1):
-            if words[w]:
-                for k in range(2 * w, 2 * w + 2):
-                    offsets[found] = k * stride
-                    values[found] = messages[k]
-                    found += messages[k] != 0
+        values, messages, words = int32_at(of.values), int32_at(z), int64_at(z)
+        for place in range(of.places):
+            starts[place] = found
+            first = place * (n >> 1)
+            for w in range(first, first + (n >> 1)):
+                if words[w]:
+                    for k in range(2 * w, 2 * w + 2):
+                        offsets[found] = (k - place * n) * stride
+                        values[found] = messages[k]
+                        found += messages[k] != 0
+    elif n & 7:
+        spikes, fours = uint8_at(z), int32_at(z)
+        for place in range(of.places):
+            starts[place] = found
+            first = place * (n >> 2)
+            for w in range(first, first + (n >> 2)):
+                if fours[w]:
+                    for k in range(4 * w, 4 * w + 4):
+                        offsets[found] = (k - place * n) * stride
+                        found += spikes[k] != 0
     else:
-        spikes = uint8_at(z)
-        for w in range(n >> 3):
-            if words[w]:
-                for k in range(8 * w, 8 * w + 8):
-                    offsets[found] = k * stride
-                    found += spikes[k] != 0
+        spikes, words = uint8_at(z), int64_at(z)
+        for place in range(of.places):
+            starts[place] = found
+            first = place * (n >> 3)
+            for w in range(first, first + (n >> 3)):
+                if words[w]:
+                    for k in range(8 * w, 8 * w + 8):
+                        offsets[found] = (k - place * n) * stride
+                        found += spikes[k] != 0
+    starts[of.places] = found
     return found
 
 
 @inner
-def add_rows(vectors, n, graded, weights, rows, sums):
-    """Add n rows of weights to up to four vectors of sums."""
+def add_window(vectors, ys, xs, graded, of, weights, before, sums):
+    """Add the messages in a window to up to four vectors of an output place."""
+    ny, nx = int32_at(ys)[0], int32_at(xs)[0]
+    ys += 4
+    xs += 4
+    starts, offsets, values = of.starts, of.offsets, of.values
     if graded:
         if vectors == 4:
-            lanes.add_values_4(n, weights.offsets, weights.values, rows, sums)
+            lanes.add_values_4(ny, ys, nx, xs, starts, offsets, values, weights, before, sums)
         elif vectors == 3:
-            lanes.add_values_3(n, weights.offsets, weights.values, rows, sums)
+            lanes.add_values_3(ny, ys, nx, xs, starts, offsets, values, weights, before, sums)
         elif vectors == 2:
-            lanes.add_values_2(n, weights.offsets, weights.values, rows, sums)
+            lanes.add_values_2(ny, ys, nx, xs, starts, offsets, values, weights, before, sums)
         else:
-            lanes.add_values_1(n, weights.offsets, weights.values, rows, sums)
+            lanes.add_values_1(ny, ys, nx, xs, starts, offsets, values, weights, before, sums)
     elif vectors == 4:
-        lanes.add_spikes_4(n, weights.offsets, weights.values, rows, sums)
+        lanes.add_spikes_4(ny, ys, nx, xs, starts, offsets, values, weights, before, sums)
     elif vectors == 3:
-        lanes.add_spikes_3(n, weights.offsets, weights.values, rows, sums)
+        lanes.add_spikes_3(ny, ys, nx, xs, starts, offsets, values, weights, before, sums)
     elif vectors == 2:
-        lanes.add_spikes_2(n, weights.offsets, weights.values, rows, sums)
+        lanes.add_spikes_2(ny, ys, nx, xs, starts, offsets, values, weights, before, sums)
     else:
-        lanes.add_spikes_1(n, weights.offsets, weights.values, rows, sums)
+        lanes.add_spikes_1(ny, ys, nx, xs, starts, offsets, values, weights, before, sums)
 
 
 @compiled(nogil=True)
 def fold(sums, scratch, count, left, right, wrapped):
-    """Add scratch << left >> right to the sums, both int32, and clear scratch.
+    """Add scratch << left >> right to the sums, both int32.
 
     With `wrapped` the result is first reduced to 24 bits with a sign, as Lava's Conv does.
     """
@@ -170,7 +178,6 @@ def fold(sums, scratch, count, left, right, wrapped):
         if wrapped:
             value = ((value + 0x800000) & 0xFFFFFF) - 0x800000
         a[i] += value
-        s[i] = 0
 
 
 @compiled(nogil=True)
@@ -189,5 +196,3 @@ def add_diagonal(rows, n, weights):
                 spikes = uint8_at(z)
                 for k in range(n):
                     a[k] += w[k] * spikes[k]
-
-

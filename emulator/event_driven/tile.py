@@ -8,9 +8,8 @@ import numpy as np
 
 from ipvae.emulator.event_driven import neurons, synapses
 from ipvae.emulator.event_driven.packing import Places
-from ipvae.emulator.event_driven.plan import SUM_VALUES, PackedConnection, PackedLayer, Plan
+from ipvae.emulator.event_driven.plan import SUM_VALUES, PackedLayer, Plan
 from ipvae.emulator.event_driven.synapses import Rows
-from ipvae.network.connections import Convolution, Dense
 from ipvae.network.kinds import CubaNeuron, DeltaNeuron, NeuronKind, SigmaDeltaNeuron, SigmaNeuron
 from ipvae.network.network import INPUT
 from ipvae.network.traces.network_totals import LayerSums, NetworkTotals
@@ -53,19 +52,28 @@ class Neurons:
     """State and sums of a layer's neurons in a tile."""
 
     def __init__(
-        self, name: str, neuron: NeuronKind, places: Places, numbers: np.ndarray, images: int
+        self, neuron: NeuronKind, places: Places, numbers: np.ndarray, images: int
     ) -> None:
-        self.name, self.neuron, self.places, self.numbers = name, neuron, places, numbers
+        self.neuron, self.places, self.numbers = neuron, places, numbers
         width = places.width
         self.states = np.zeros((images, 3, width), np.int32)
         self.messages, self.sizes = np.zeros(width, np.int64), np.zeros(width, np.int64)
         self.scratch, self.limits = np.zeros(width, np.int32), np.zeros(2, np.int64)
         self.peak = self.rows = 0
 
+    def begin(self) -> None:
+        """Reset states and sums."""
+        for array in (self.states, self.messages, self.sizes, self.limits):
+            array.fill(0)
+        self.peak = self.rows = 0
+
     def update(
         self, sums: np.ndarray, sent: Messages, row: int, bias: np.ndarray, recorded: bool
     ) -> np.ndarray | None:
-        """Update rows with the sums (images, rows, width); return their states if recorded."""
+        """Update rows with the sums (images, rows, width); return their states if recorded.
+
+        Rows of the sums follow one another in memory, images need not.
+        """
         images, rows, width = sums.shape
         by_row = np.zeros((images, rows), np.int64)
         states = np.zeros((images, 3, rows, width), np.int32) if recorded else None
@@ -113,31 +121,27 @@ class Neurons:
 
 
 class Tile:
-    """Images of a run, from a network at rest.
+    """Memory for some images of a run; it is used for one group of images after another.
 
     Parameters
     ----------
     plan : Plan
-    frames : (images, 1 or rows, n_inputs) int32
-    steps : int
+    images : int
     record : variables to record, of any kind
     """
 
-    def __init__(
-        self, plan: Plan, frames: np.ndarray, steps: int, record: Sequence[str] = ()
-    ) -> None:
-        self._plan, self._steps, self._record = plan, steps, frozenset(record)
-        n, rows, entry = len(frames), plan.rows, plan.entry
-        self._frames = entry.places.packed(frames)
-        self._sent = {INPUT: Messages(n, rows, entry.history, entry.places, entry.graded)}
+    def __init__(self, plan: Plan, images: int, record: Sequence[str] = ()) -> None:
+        self._plan, self._n, self._record = plan, images, frozenset(record)
+        rows, entry = plan.rows, plan.entry
+        self._sent = {INPUT: Messages(images, rows, entry.history, entry.places, entry.graded)}
         self._neurons: dict[str, Neurons] = {}
         if entry.neuron is not None:
-            self._neurons[INPUT] = Neurons(INPUT, entry.neuron, entry.places, entry.numbers, n)
+            self._neurons[INPUT] = Neurons(entry.neuron, entry.places, entry.numbers, images)
         for layer in plan.layers:
             graded = layer.neuron.message_bits > 0
-            self._sent[layer.name] = Messages(n, rows, layer.history, layer.places, graded)
+            self._sent[layer.name] = Messages(images, rows, layer.history, layer.places, graded)
             self._neurons[layer.name] = Neurons(
-                layer.name, layer.neuron, layer.places, layer.numbers, n
+                layer.neuron, layer.places, layer.numbers, images
             )
         self._packed = {
             layer.name: [connection.numbers() for connection in layer.connections]
@@ -145,25 +149,49 @@ class Tile:
         }
         self._pending = {
             (layer.name, i): np.zeros(
-                (n, rows + connection.connection.longest_delay, layer.places.width), np.int32
+                (images, rows + connection.connection.longest_delay, layer.places.width), np.int32
             )
             for layer in plan.layers
             for i, connection in enumerate(layer.connections)
             if isinstance(connection.connection.delay, np.ndarray)
         }
-        readout = plan.network.readout
-        self._outputs = np.zeros((n, readout.n_neurons), np.int64)
-        self._input_sums = _InputSums(entry.places.width)
-        self.records: list[Record] = [{} for _ in range(n)] if self._record else []
+        self._zeros = np.zeros(64, np.int32)
+        self._sums = {
+            name: np.zeros((images, self._together(of.places.width), of.places.width), np.int32)
+            for name, of in self._neurons.items()
+        }
+        self.records: list[Record] = []
 
-    def run(self, halt: threading.Event) -> NetworkTotals:
-        """Compute all rows; return the totals. An event stops the run between some rows."""
+    def run(self, frames: np.ndarray, steps: int, halt: threading.Event) -> NetworkTotals:
+        """Compute all rows of images from a network at rest; return the totals.
+
+        Parameters
+        ----------
+        frames : (images, 1 or steps, n_inputs) int32
+        steps : int
+        halt : threading.Event
+            Stops the run between some rows.
+        """
+        self._begin(frames)
         first = -max((layer.lead_in for layer in self._plan.layers), default=0)
-        for row in range(first, self._steps, self._plan.rows):
+        for row in range(first, steps, self._plan.rows):
             if halt.is_set():
                 raise Halted
-            self._advance(row, min(self._plan.rows, self._steps - row))
-        return self._totals()
+            self._advance(row, min(self._plan.rows, steps - row))
+        return self._totals(steps)
+
+    def _begin(self, frames: np.ndarray) -> None:
+        """Reset everything."""
+        self._frames = self._plan.entry.places.packed(frames)
+        for neurons_ in self._neurons.values():
+            neurons_.begin()
+        for sent in self._sent.values():
+            sent.z[:, : sent.history] = 0
+        for pending in self._pending.values():
+            pending.fill(0)
+        self._outputs = np.zeros((self._n, self._plan.network.readout.n_neurons), np.int64)
+        self._input_sums = _InputSums(self._plan.entry.places.width)
+        self.records = [{} for _ in range(self._n)] if self._record else []
 
     def _advance(self, first: int, rows: int) -> None:
         """Compute rows first .. first + rows - 1 of every layer."""
@@ -189,11 +217,11 @@ class Tile:
             self._keep(INPUT, {"z": z[:, begin:rows]})
             return
         constant = self._frames.shape[1] == 1
-        together = self._together(entry.places.width) if constant else 1
+        buffer = self._sums[INPUT]
+        together = buffer.shape[1] if constant else 1
         for r in range(begin, rows, together):
-            m = min(together, rows - r)
             frame = np.ascontiguousarray(self._frame(first + r))
-            sums = np.zeros((len(z), m, entry.places.width), np.int32)
+            sums = buffer[:, : min(together, rows - r)]
             if isinstance(entry.neuron, DeltaNeuron):
                 sums[:] = frame[:, None]
             self._update(INPUT, sums, r, frame)
@@ -204,39 +232,42 @@ class Tile:
 
     def _together(self, width: int) -> int:
         """Rows whose sums stay in the cache."""
-        return max(1, SUM_VALUES // (width * len(self._frames)))
+        return min(self._plan.rows, max(1, SUM_VALUES // (width * self._n)))
 
     def _layer(self, layer: PackedLayer, begin: int, rows: int) -> None:
-        width = layer.places.width
-        together = min(self._together(width), rows)
-        buffer = np.empty((len(self._frames), together, width), np.int32)
+        buffer = self._sums[layer.name]
+        together = buffer.shape[1]
         for r in range(begin, rows, together):
-            m = min(together, rows - r)
-            sums = buffer if m == together else np.empty((len(buffer), m, width), np.int32)
-            sums.fill(0)
-            for i, connection in enumerate(layer.connections):
-                self._receive(layer, i, connection, sums, r)
+            sums = buffer[:, : min(together, rows - r)]
+            first, *others = range(len(layer.connections))
+            self._receive(layer, first, sums, r, fresh=True)
+            for i in others:
+                self._receive(layer, i, sums, r)
             self._update(layer.name, sums, r, layer.bias)
 
     def _receive(
-        self, layer: PackedLayer, i: int, of: PackedConnection, sums: np.ndarray, row: int
+        self, layer: PackedLayer, i: int, sums: np.ndarray, row: int, fresh: bool = False
     ) -> None:
-        """Add what a connection delivers in some rows to the sums."""
+        """Add what a connection delivers in some rows to the sums; with `fresh` set them to it."""
+        of = layer.connections[i]
         connection = of.connection
         if of.direct:
-            self._products(layer, i, of, sums, row - connection.longest_delay)
+            self._products(layer, i, sums, row - connection.longest_delay, fresh)
             return
-        scratch = np.zeros_like(sums)
+        if fresh:
+            sums.fill(0)
+        scratch = np.empty(sums.shape, np.int32)
         constant = not isinstance(connection.delay, np.ndarray)
-        self._products(layer, i, of, scratch, row - (connection.longest_delay if constant else 0))
+        behind = connection.longest_delay if constant else 0
+        self._products(layer, i, scratch, row - behind, fresh=True)
         e = connection.exponent
         rule = (max(e, 0), max(-e, 0), int(of.wrapped))
-        if constant:
-            synapses.fold(sums.ctypes.data, scratch.ctypes.data, sums.size, *rule)
-            return
-        delivered = np.zeros_like(sums)
+        delivered = np.zeros(sums.shape, np.int32)
         synapses.fold(delivered.ctypes.data, scratch.ctypes.data, sums.size, *rule)
-        self._delayed(layer, i, connection.delay, delivered, sums)
+        if constant:
+            sums += delivered
+        else:
+            self._delayed(layer, i, connection.delay, delivered, sums)
 
     def _delayed(
         self, layer: PackedLayer, i: int, delay: Any, delivered: np.ndarray, sums: np.ndarray
@@ -252,10 +283,11 @@ class Tile:
         pending[:, -rows:] = 0
 
     def _products(
-        self, layer: PackedLayer, i: int, of: PackedConnection, sums: np.ndarray, row: int
+        self, layer: PackedLayer, i: int, sums: np.ndarray, row: int, fresh: bool
     ) -> None:
-        """Add weights times the messages of rows from `row` on."""
-        sent, packed = self._sent[of.connection.source], self._packed[layer.name][i]
+        """Add weights times the messages of rows from `row` on; with `fresh` set sums to them."""
+        of, packed = layer.connections[i], self._packed[layer.name][i]
+        sent = self._sent[of.connection.source]
         rows = Rows(
             images=len(sums),
             rows=sums.shape[1],
@@ -266,14 +298,14 @@ class Tile:
             a_image=sums.strides[0],
             a_row=sums.strides[1],
             graded=int(of.graded),
+            zeros=self._zeros.ctypes.data if fresh else 0,
         )
-        weights = of.connection.weights
-        if isinstance(weights, Convolution):
-            synapses.add_conv(rows, packed.numbers)
-        elif isinstance(weights, Dense):
-            synapses.add_dense(rows, packed.numbers)
+        if packed is None:
+            if fresh:
+                sums.fill(0)
+            synapses.add_diagonal(rows, sums.shape[2], of.arrays[0].ctypes.data)
         else:
-            synapses.add_diagonal(rows, sums.shape[2], packed.arrays[0].ctypes.data)
+            synapses.add_windows(rows, packed.numbers)
 
     def _update(self, name: str, sums: np.ndarray, row: int, bias: np.ndarray) -> None:
         """Update neurons and keep what is recorded."""
@@ -301,7 +333,7 @@ class Tile:
                 old = of_layer.get(variable)
                 of_layer[variable] = of_image if old is None else np.concatenate([old, of_image])
 
-    def _totals(self) -> NetworkTotals:
+    def _totals(self, steps: int) -> NetworkTotals:
         layers = {}
         if self._plan.entry.neuron is None:
             layers[INPUT] = self._input_sums.summed(self._plan.entry.places, self._sent[INPUT])
@@ -312,8 +344,8 @@ class Tile:
         readout = self._neurons[self._plan.network.readout.id]
         place = 0 if isinstance(readout.neuron, (SigmaNeuron, SigmaDeltaNeuron)) else 1
         return NetworkTotals(
-            len(self._frames),
-            self._steps,
+            self._n,
+            steps,
             {name: layers[name] for name in order},
             self._outputs,
             self._last,
