@@ -8,9 +8,11 @@ import numpy as np
 
 from ipvae.emulator.engine import processors
 from ipvae.emulator.event_driven.plan import plan_of
-from ipvae.emulator.event_driven.tile import Record, Tile
+from ipvae.emulator.event_driven.tile import Record, Tile, TileResult
 from ipvae.network.network import Network
-from ipvae.network.traces.network_totals import NetworkTotals, joined_totals
+from ipvae.network.traces.network_totals import NetworkTotals, joined_sums
+
+OF_IMAGES = ("outputs", "last", "potentials")
 
 
 class NetworkEmulator:
@@ -29,7 +31,7 @@ class NetworkEmulator:
     def __init__(self, network: Network, threads: int | None = None) -> None:
         self.network = network
         self.threads = threads or processors()
-        self._plan = plan_of(network)
+        self.plan = plan_of(network)
 
     def totals(
         self,
@@ -48,8 +50,14 @@ class NetworkEmulator:
         progress : callable, optional
             Receives the number of images in each finished tile, from several threads.
         """
-        found = [totals for totals, _ in self._tiles(frames, n_steps, (), progress)]
-        return joined_totals(found)
+        run = _Run(self, frames, n_steps, (), progress)
+        found = list(run.results())
+        return NetworkTotals(
+            len(frames),
+            n_steps,
+            joined_sums([tile.sums() for tile in run.tiles]),
+            *(np.concatenate([getattr(last, name) for last in found]) for name in OF_IMAGES),
+        )
 
     def records(
         self,
@@ -57,8 +65,8 @@ class NetworkEmulator:
         n_steps: int,
         record: Sequence[str],
         progress: Callable[[int], None] | None = None,
-    ) -> Iterator[tuple[NetworkTotals, list[Record]]]:
-        """Yield totals and recorded variables of each tile of images, in their order.
+    ) -> Iterator[Record]:
+        """Yield recorded variables of each image, in order.
 
         Parameters
         ----------
@@ -67,42 +75,58 @@ class NetworkEmulator:
         record : names of variables
             'a_in', 'z' and states of any kind; a layer records those that its kind has.
         """
-        return self._tiles(frames, n_steps, record, progress)
+        for found in _Run(self, frames, n_steps, record, progress).results():
+            yield from found.records
 
-    def _tiles(
+
+class _Run:
+    """One run: tiles of images in threads."""
+
+    def __init__(
         self,
+        emulator: NetworkEmulator,
         frames: np.ndarray,
         n_steps: int,
         record: Sequence[str],
         progress: Callable[[int], None] | None,
-    ) -> Iterator[tuple[NetworkTotals, list[Record]]]:
-        size = max(1, min(self._plan.images, -(-len(frames) // self.threads)))
-        halt, own = threading.Event(), threading.local()
+    ) -> None:
+        self._plan, self._threads = emulator.plan, emulator.threads
+        self._frames, self._steps = frames, n_steps
+        self._record, self._progress = record, progress
+        self._size = max(1, min(self._plan.images, -(-len(frames) // self._threads)))
+        self._halt, self._own = threading.Event(), threading.local()
+        self.tiles: list[Tile] = []
 
-        def run(first: int) -> tuple[NetworkTotals, list[Record]]:
-            part = frames[first : first + size]
-            tile = own.__dict__.get("tile")
-            if tile is None or len(part) < size:
-                tile = Tile(self._plan, len(part), record)
-                own.tile = tile
-            totals = tile.run(part, n_steps, halt)
-            if progress is not None:
-                progress(len(part))
-            return totals, tile.records
-
-        starts = range(0, len(frames), size)
-        if self.threads == 1 or len(starts) == 1:
-            yield from map(run, starts)
+    def results(self) -> Iterator[TileResult]:
+        """Yield the results of groups of images in order."""
+        starts = range(0, len(self._frames), self._size)
+        if self._threads == 1 or len(starts) == 1:
+            yield from map(self._group, starts)
             return
-        ahead = 2 * self.threads
-        with ThreadPoolExecutor(self.threads) as pool:
-            waiting = [pool.submit(run, first) for first in starts[:ahead]]
+        ahead = 2 * self._threads
+        with ThreadPoolExecutor(self._threads) as pool:
+            waiting = [pool.submit(self._group, first) for first in starts[:ahead]]
             following = iter(starts[ahead:])
             try:
                 while waiting:
                     yield waiting.pop(0).result()
                     if (first := next(following, None)) is not None:
-                        waiting.append(pool.submit(run, first))
+                        waiting.append(pool.submit(self._group, first))
             finally:  # an error, Ctrl-C, or a reader that wants no more
-                halt.set()
+                self._halt.set()
                 pool.shutdown(wait=True, cancel_futures=True)
+
+    def _group(self, first: int) -> TileResult:
+        part = self._frames[first : first + self._size]
+        found = self._tile(len(part)).run(part, self._steps, self._halt)
+        if self._progress is not None:
+            self._progress(len(part))
+        return found
+
+    def _tile(self, images: int) -> Tile:
+        """Memory of this thread; the last group may be smaller."""
+        tile = getattr(self._own, "tile", None)
+        if tile is None or images < self._size:
+            tile = self._own.tile = Tile(self._plan, images, self._record)
+            self.tiles.append(tile)
+        return tile

@@ -33,10 +33,10 @@ def _store_bytes(c: IrBuilder, vector: Int32x16, address: Any) -> None:
 def _window_adder(vectors: int, *, graded: bool) -> Any:
     """Intrinsic that adds the weights of all messages in the window of an output place.
 
-    `ys` and `xs` contain pairs: the first place of an input row and the offset of a kernel row's
-    weights in bytes; an input column, and the offset of a kernel column's weights. The messages of
-    input place p are listed at `starts[p]` .. `starts[p + 1]`, with the offsets of their weights.
-    Sums begin with the values at `before`.
+    `ys` contains pairs: the first place of an input row, and the offset of a kernel row's weights
+    in bytes. `xs` contains runs of columns of the window: the first, their number, and an offset of
+    weights. The messages of input place p are listed at `starts[p]` .. `starts[p + 1]`, with
+    offsets of weights that grow with the column. Sums begin with the values at `before`.
     """
 
     def write(c, ny, ys, nx, xs, starts, offsets, values, weights, before, sums):
@@ -44,11 +44,12 @@ def _window_adder(vectors: int, *, graded: bool) -> Any:
         with c.loop(ny) as i:
             y = c.offset(ys, i, 8)
             with c.loop(nx) as j:
-                x = c.offset(xs, j, 8)
+                x = c.offset(xs, j, 12)
                 place = c.builder.add(_wide_number(c, y, 0), _wide_number(c, x, 0))
-                row = c.builder.add(_wide_number(c, y, 1), _wide_number(c, x, 1))
+                row = c.builder.add(_wide_number(c, y, 1), _wide_number(c, x, 2))
                 first = c.offset(starts, place)
-                begin, end = _wide_number(c, first, 0), _wide_number(c, first, 1)
+                begin = _wide_number(c, first, 0)
+                end = _wide_number(c, c.offset(first, _wide_number(c, x, 1)), 0)
                 own = c.builder.add(weights, row)
                 with c.loop(c.builder.sub(end, begin)) as k:
                     at = c.builder.add(begin, k)
@@ -77,7 +78,7 @@ add_values_1, add_values_2, add_values_3, add_values_4 = (
 
 
 def _decayed(c: IrBuilder, state: Int32x16, kept: Int32x16) -> Int32x16:
-    """state * kept / 4096, rounded toward zero, in 32 bits: high and low part apart."""
+    """State * kept / 4096, rounded toward zero, in 32 bits: high and low part apart."""
     nothing = c.lanes(0)
     negative = state.is_("<", nothing)
     size = (nothing - state).where(negative, state)

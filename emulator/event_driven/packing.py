@@ -87,13 +87,10 @@ def packed_dense(weights: Dense, source: Places, target: Places) -> tuple[np.nda
     made = np.zeros((1, 1, source.width, target.width), np.int16)
     by_sender = source.packed(np.ascontiguousarray(weights.weight)).T
     made[0, 0] = target.packed(np.ascontiguousarray(by_sender))
-    only = np.array([[1, 0, 0]], np.int32)
-    return made, only, only
+    return made, np.array([[1, 0, 0]], np.int32), np.array([[1, 0, 1, 0]], np.int32)
 
 
-def packed_conv(
-    weights: Convolution, source: Places, target: Places
-) -> tuple[np.ndarray, ...]:
+def packed_conv(weights: Convolution, source: Places, target: Places) -> tuple[np.ndarray, ...]:
     """Weights (kh, kw, C_in padded, C_out padded) int16, and windows of output rows and columns."""
     c_out, per_group, kh, kw = weights.weight.shape
     _, height, width = weights.in_shape
@@ -103,34 +100,56 @@ def packed_conv(
         outputs = slice(g * out_of_group, (g + 1) * out_of_group)
         inputs = slice(g * per_group, (g + 1) * per_group)
         made[:, :, inputs, outputs] = weights.weight[outputs].transpose(2, 3, 1, 0)
-    ys = _windows(weights, 0, height, width, made.strides[0])
-    return made, ys, _windows(weights, 1, width, 1, made.strides[1])
+    rows = [
+        [number for i, k in window for number in (i * width, k * made.strides[0])]
+        for window in _windows(weights, 0, height)
+    ]
+    columns = [
+        [n for run in _runs(window, weights.dilation[1], made.strides[1]) for n in run]
+        for window in _windows(weights, 1, width)
+    ]
+    return made, _table(rows, 2), _table(columns, 3)
 
 
-def _windows(
-    weights: Convolution, axis: int, n_in: int, per_input: int, per_tap: int
-) -> np.ndarray:
-    """For each output position of an axis: how many inputs it has, then pairs of offsets; int32."""
-    kernel, n_out = weights.weight.shape[2 + axis], weights.shape[1 + axis]
-    table = np.zeros((n_out, 1 + 2 * kernel), np.int32)
-    for o in range(n_out):
-        first = o * weights.stride[axis] - weights.padding[axis]
-        places = [(first + k * weights.dilation[axis], k) for k in range(kernel)]
-        found = [(i * per_input, k * per_tap) for i, k in places if 0 <= i < n_in]
-        table[o, 0] = len(found)
-        table[o, 1 : 1 + 2 * len(found)] = np.ravel(found)
+def _windows(weights: Convolution, axis: int, n_in: int) -> list[list[tuple[int, int]]]:
+    """Input and kernel positions along an axis, for each output position."""
+    kernel = range(weights.weight.shape[2 + axis])
+    first = [
+        o * weights.stride[axis] - weights.padding[axis] for o in range(weights.shape[1 + axis])
+    ]
+    at = [[(f + k * weights.dilation[axis], k) for k in kernel] for f in first]
+    return [[(i, k) for i, k in window if 0 <= i < n_in] for window in at]
+
+
+def _runs(window: list[tuple[int, int]], dilation: int, tap: int) -> list[tuple[int, int, int]]:
+    """Runs of neighbouring columns: first, number, and weights' offset less the listed ones."""
+    if dilation == 1 and window:
+        i, k = window[0]
+        return [(i, len(window), (k - i) * tap)]
+    return [(i, 1, (k - i) * tap) for i, k in window]
+
+
+def _table(lists: list[list[int]], group: int) -> np.ndarray:
+    """Lists of groups of numbers as rows of int32, each after the number of its groups."""
+    table = np.zeros((len(lists), 1 + max(map(len, lists))), np.int32)
+    for row, numbers in zip(table, lists, strict=True):
+        row[0] = len(numbers) // group
+        row[1 : 1 + len(numbers)] = numbers
     return table
 
 
-def window_numbers(arrays: tuple[np.ndarray, ...], places: int) -> Packed:
-    """Arguments of `synapses.add_windows` for one thread; `places` of the input."""
+def window_numbers(arrays: tuple[np.ndarray, ...], in_height: int, in_width: int) -> Packed:
+    """Arguments of `synapses.add_windows` for one thread."""
+    places = in_height * in_width
     made, ys, xs = arrays
     channels = made.shape[2]
     starts = np.empty(places + 1, np.int32)
     offsets, values = np.empty((2, places * channels + 8), np.int32)
     numbers = WindowWeights(
-        places=places,
+        in_height=in_height,
+        in_width=in_width,
         channels=channels,
+        tap=made.strides[1],
         height=len(ys),
         width=len(xs),
         vectors=made.shape[3] // LANES,

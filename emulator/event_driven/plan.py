@@ -1,6 +1,5 @@
 """What all tiles of a run share: packed weights, parameters, and the sizes of memory."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,8 +51,8 @@ class PackedConnection:
         weights = self.connection.weights
         if isinstance(weights, Diagonal):
             return None
-        places = 1 if isinstance(weights, Dense) else math.prod(weights.in_shape[1:])
-        return window_numbers(self.arrays, places)
+        size = (1, 1) if isinstance(weights, Dense) else weights.in_shape[1:]
+        return window_numbers(self.arrays, *size)
 
 
 @dataclass(frozen=True, eq=False)

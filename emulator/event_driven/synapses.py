@@ -40,18 +40,22 @@ class WindowWeights(NamedTuple):
 
     Attributes
     ----------
-    places, channels : places of the input, and neurons of each, padded to 16
+    in_height, in_width, channels : rows, columns and padded channels of the input
+    tap : bytes from the weights of one kernel column to the next
     height, width : rows and columns of the output
     vectors : 16 channels each, of an output place
     weights : address, (kernel rows, kernel columns, channels in, channels out) int16
     ys, y_length : for each output row the number of input rows in its window, then pairs: first
         place of the row, and offset of its weights in bytes; and the length of this list
-    xs, x_length : the same of columns
+    xs, x_length : for each output column the number of runs of input columns in its window, then
+        triples: first column, number of columns, offset of weights in bytes
     starts, offsets, values : memory for lists of messages
     """
 
-    places: int
+    in_height: int
+    in_width: int
     channels: int
+    tap: int
     height: int
     width: int
     vectors: int
@@ -83,9 +87,7 @@ def add_windows(rows, of):
                         more = min(4, of.vectors - v)
                         at = to + 64 * v
                         before = rows.zeros if rows.zeros else at
-                        add_window(
-                            more, ys, xs, rows.graded, of, of.weights + 32 * v, before, at
-                        )
+                        add_window(more, ys, xs, rows.graded, of, of.weights + 32 * v, before, at)
                     to += 64 * of.vectors
 
 
@@ -103,40 +105,57 @@ def list_messages(z, graded, of):
 
     Channels are a multiple of 4: messages are read four or eight bytes at a time.
     """
-    starts, offsets, found = int32_at(of.starts), int32_at(of.offsets), 0
-    stride, n = of.vectors * 32, of.channels
-    if graded:
-        values, messages, words = int32_at(of.values), int32_at(z), int64_at(z)
-        for place in range(of.places):
+    starts, found, place, n = int32_at(of.starts), 0, 0, of.channels
+    for _ in range(of.in_height):
+        for column in range(of.in_width):
             starts[place] = found
-            first = place * (n >> 1)
-            for w in range(first, first + (n >> 1)):
-                if words[w]:
-                    for k in range(2 * w, 2 * w + 2):
-                        offsets[found] = (k - place * n) * stride
-                        values[found] = messages[k]
-                        found += messages[k] != 0
-    elif n & 7:
-        spikes, fours = uint8_at(z), int32_at(z)
-        for place in range(of.places):
-            starts[place] = found
-            first = place * (n >> 2)
-            for w in range(first, first + (n >> 2)):
-                if fours[w]:
-                    for k in range(4 * w, 4 * w + 4):
-                        offsets[found] = (k - place * n) * stride
-                        found += spikes[k] != 0
-    else:
-        spikes, words = uint8_at(z), int64_at(z)
-        for place in range(of.places):
-            starts[place] = found
-            first = place * (n >> 3)
-            for w in range(first, first + (n >> 3)):
-                if words[w]:
-                    for k in range(8 * w, 8 * w + 8):
-                        offsets[found] = (k - place * n) * stride
-                        found += spikes[k] != 0
-    starts[of.places] = found
+            base = column * of.tap
+            if graded:
+                found = list_values(z + 4 * place * n, base, found, of)
+            elif n & 7:
+                found = list_few_spikes(z + place * n, base, found, of)
+            else:
+                found = list_spikes(z + place * n, base, found, of)
+            place += 1
+    starts[place] = found
+    return found
+
+
+@inner
+def list_values(z, base, found, of):
+    """List graded messages of a place."""
+    offsets, values = int32_at(of.offsets), int32_at(of.values)
+    messages, words, stride = int32_at(z), int64_at(z), of.vectors * 32
+    for w in range(of.channels >> 1):
+        if words[w]:
+            for k in range(2 * w, 2 * w + 2):
+                offsets[found] = base + k * stride
+                values[found] = messages[k]
+                found += messages[k] != 0
+    return found
+
+
+@inner
+def list_few_spikes(z, base, found, of):
+    """List spikes of a place, four channels at a time."""
+    offsets, spikes, words, stride = int32_at(of.offsets), uint8_at(z), int32_at(z), of.vectors * 32
+    for w in range(of.channels >> 2):
+        if words[w]:
+            for k in range(4 * w, 4 * w + 4):
+                offsets[found] = base + k * stride
+                found += spikes[k] != 0
+    return found
+
+
+@inner
+def list_spikes(z, base, found, of):
+    """List spikes of a place, eight channels at a time."""
+    offsets, spikes, words, stride = int32_at(of.offsets), uint8_at(z), int64_at(z), of.vectors * 32
+    for w in range(of.channels >> 3):
+        if words[w]:
+            for k in range(8 * w, 8 * w + 8):
+                offsets[found] = base + k * stride
+                found += spikes[k] != 0
     return found
 
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ipvae.emulator.event_driven.plan import SUM_VALUES, PackedLayer, Plan
 from ipvae.emulator.event_driven.synapses import Rows
 from ipvae.network.kinds import CubaNeuron, DeltaNeuron, NeuronKind, SigmaDeltaNeuron, SigmaNeuron
 from ipvae.network.network import INPUT
-from ipvae.network.traces.network_totals import LayerSums, NetworkTotals
+from ipvae.network.traces.network_totals import LayerSums
 
 LIMITS = {CubaNeuron: ("current", "voltage"), SigmaDeltaNeuron: ("sigma",), SigmaNeuron: ("sigma",)}
 """Variables of each kind that the kernels count at their limits."""
@@ -32,6 +33,7 @@ class Messages:
         self.history, self.graded = history, graded
         kind = np.int32 if graded else np.uint8
         self.z = np.zeros((images, history + rows, places.width), kind)
+        self._last = np.zeros((2, history, places.width), np.int64)
 
     def address(self, row: int) -> int:
         """Address of a row of the first image; rows of the past are below 0."""
@@ -42,10 +44,19 @@ class Messages:
         if self.history:
             self.z[:, : self.history] = self.z[:, rows : rows + self.history].copy()
 
-    def last(self, places: Places) -> tuple[np.ndarray, np.ndarray]:
-        """Messages and sizes of each neuron in the last rows: (D, n) int64 each."""
-        past = np.abs(places.unpacked(self.z[:, : self.history]).astype(np.int64))
-        return (past > 0).sum(axis=0), past.sum(axis=0)
+    def begin(self) -> None:
+        """Forget the rows of earlier images."""
+        self.z[:, : self.history] = 0
+
+    def end(self) -> None:
+        """Add the last rows to the sums of last rows."""
+        if self.history:
+            past = np.abs(self.z[:, : self.history].astype(np.int64))
+            self._last += np.stack([(past > 0).sum(axis=0), past.sum(axis=0)])
+
+    def last(self, places: Places) -> np.ndarray:
+        """Messages and sizes of each neuron in the last rows of all images: (2, D, n) int64."""
+        return places.unpacked(self._last)
 
 
 class Neurons:
@@ -59,13 +70,7 @@ class Neurons:
         self.states = np.zeros((images, 3, width), np.int32)
         self.messages, self.sizes = np.zeros(width, np.int64), np.zeros(width, np.int64)
         self.scratch, self.limits = np.zeros(width, np.int32), np.zeros(2, np.int64)
-        self.peak = self.rows = 0
-
-    def begin(self) -> None:
-        """Reset states and sums."""
-        for array in (self.states, self.messages, self.sizes, self.limits):
-            array.fill(0)
-        self.peak = self.rows = 0
+        self.peak = 0
 
     def update(
         self, sums: np.ndarray, sent: Messages, row: int, bias: np.ndarray, recorded: bool
@@ -108,16 +113,25 @@ class Neurons:
         else:
             neurons.update_sums(of)
         self.peak = max(self.peak, int(by_row.max(initial=0)))
-        self.rows += rows
         return states
 
-    def summed(self, sent: Messages) -> LayerSums:
-        """Sums of all rows so far."""
+    def summed(self, sent: "Messages", rows: int) -> LayerSums:
+        """Sums of all images so far, of which each had a number of rows."""
         messages = self.places.unpacked(self.messages)
         sizes = messages if not sent.graded else self.places.unpacked(self.sizes)
         names = LIMITS.get(type(self.neuron), ())
         limits = {name: int(n) for name, n in zip(names, self.limits, strict=False)}
-        return LayerSums(messages, sizes, self.rows, self.peak, limits, *sent.last(self.places))
+        return LayerSums(messages, sizes, rows, self.peak, limits, *sent.last(self.places))
+
+
+@dataclass(frozen=True, eq=False)
+class TileResult:
+    """Results of some images; arrays as in `NetworkTotals`."""
+
+    outputs: np.ndarray
+    last: np.ndarray
+    potentials: np.ndarray
+    records: list[Record]
 
 
 class Tile:
@@ -140,9 +154,7 @@ class Tile:
         for layer in plan.layers:
             graded = layer.neuron.message_bits > 0
             self._sent[layer.name] = Messages(images, rows, layer.history, layer.places, graded)
-            self._neurons[layer.name] = Neurons(
-                layer.neuron, layer.places, layer.numbers, images
-            )
+            self._neurons[layer.name] = Neurons(layer.neuron, layer.places, layer.numbers, images)
         self._packed = {
             layer.name: [connection.numbers() for connection in layer.connections]
             for layer in plan.layers
@@ -160,10 +172,11 @@ class Tile:
             name: np.zeros((images, self._together(of.places.width), of.places.width), np.int32)
             for name, of in self._neurons.items()
         }
-        self.records: list[Record] = []
+        self._steps = 0
+        self._input_sums = _InputSums(entry.places.width)
 
-    def run(self, frames: np.ndarray, steps: int, halt: threading.Event) -> NetworkTotals:
-        """Compute all rows of images from a network at rest; return the totals.
+    def run(self, frames: np.ndarray, steps: int, halt: threading.Event) -> TileResult:
+        """Compute all rows of images from a network at rest.
 
         Parameters
         ----------
@@ -173,25 +186,40 @@ class Tile:
             Stops the run between some rows.
         """
         self._begin(frames)
+        self._steps = steps
         first = -max((layer.lead_in for layer in self._plan.layers), default=0)
         for row in range(first, steps, self._plan.rows):
             if halt.is_set():
                 raise Halted
             self._advance(row, min(self._plan.rows, steps - row))
-        return self._totals(steps)
+        for sent in self._sent.values():
+            sent.end()
+        readout = self._neurons[self._plan.network.readout.id]
+        place = 0 if isinstance(readout.neuron, (SigmaNeuron, SigmaDeltaNeuron)) else 1
+        potentials = readout.places.unpacked(readout.states[:, place])
+        return TileResult(self._outputs, self._last, potentials, self._records)
+
+    def sums(self) -> dict[str, LayerSums]:
+        """Sums of all images so far."""
+        places, found = self._plan.entry.places, {}
+        if self._plan.entry.neuron is None:
+            found[INPUT] = self._input_sums.summed(places, self._sent[INPUT], self._steps)
+        for name, neuron in self._neurons.items():
+            lead_in = 0 if name == INPUT else self._plan.network.schedule.lead_in(name)
+            found[name] = neuron.summed(self._sent[name], self._steps + lead_in)
+        return {name: found[name] for name in (INPUT, *self._plan.network.by_id)}
 
     def _begin(self, frames: np.ndarray) -> None:
         """Reset everything."""
         self._frames = self._plan.entry.places.packed(frames)
-        for neurons_ in self._neurons.values():
-            neurons_.begin()
+        for neuron in self._neurons.values():
+            neuron.states.fill(0)
         for sent in self._sent.values():
-            sent.z[:, : sent.history] = 0
+            sent.begin()
         for pending in self._pending.values():
             pending.fill(0)
         self._outputs = np.zeros((self._n, self._plan.network.readout.n_neurons), np.int64)
-        self._input_sums = _InputSums(self._plan.entry.places.width)
-        self.records = [{} for _ in range(self._n)] if self._record else []
+        self._records = [{} for _ in range(self._n)] if self._record else []
 
     def _advance(self, first: int, rows: int) -> None:
         """Compute rows first .. first + rows - 1 of every layer."""
@@ -328,29 +356,10 @@ class Tile:
         places = self._plan.entry.places if name == INPUT else self._neurons[name].places
         for variable in values.keys() & self._record:
             rows = places.unpacked(values[variable]).astype(np.int32)
-            for record, of_image in zip(self.records, rows, strict=True):
+            for record, of_image in zip(self._records, rows, strict=True):
                 of_layer = record.setdefault(name, {})
                 old = of_layer.get(variable)
                 of_layer[variable] = of_image if old is None else np.concatenate([old, of_image])
-
-    def _totals(self, steps: int) -> NetworkTotals:
-        layers = {}
-        if self._plan.entry.neuron is None:
-            layers[INPUT] = self._input_sums.summed(self._plan.entry.places, self._sent[INPUT])
-        layers |= {
-            name: neuron.summed(self._sent[name]) for name, neuron in self._neurons.items()
-        }
-        order = [INPUT, *self._plan.network.by_id]
-        readout = self._neurons[self._plan.network.readout.id]
-        place = 0 if isinstance(readout.neuron, (SigmaNeuron, SigmaDeltaNeuron)) else 1
-        return NetworkTotals(
-            self._n,
-            steps,
-            {name: layers[name] for name in order},
-            self._outputs,
-            self._last,
-            readout.places.unpacked(readout.states[:, place]),
-        )
 
 
 def _place(kind: NeuronKind, state: str) -> int:
@@ -365,16 +374,15 @@ class _InputSums:
 
     def __init__(self, width: int) -> None:
         self.messages, self.sizes = np.zeros(width, np.int64), np.zeros(width, np.int64)
-        self.rows = self.peak = 0
+        self.peak = 0
 
     def add(self, z: np.ndarray) -> None:
         """Add rows (images, rows, width)."""
         size = np.abs(z.astype(np.int64))
         self.messages += (size > 0).sum(axis=(0, 1))
         self.sizes += size.sum(axis=(0, 1))
-        self.rows += z.shape[1]
         self.peak = max(self.peak, int((size > 0).sum(axis=2).max(initial=0)))
 
-    def summed(self, places: Places, sent: Messages) -> LayerSums:
+    def summed(self, places: Places, sent: Messages, rows: int) -> LayerSums:
         messages, sizes = places.unpacked(self.messages), places.unpacked(self.sizes)
-        return LayerSums(messages, sizes, self.rows, self.peak, {}, *sent.last(places))
+        return LayerSums(messages, sizes, rows, self.peak, {}, *sent.last(places))

@@ -68,19 +68,9 @@ class NetworkTotals:
     potentials: np.ndarray
 
 
-def joined_totals(parts: Sequence[NetworkTotals]) -> NetworkTotals:
-    """Join totals of ranges of images of one run, in their order."""
-    first = parts[0]
-    layers = {name: _joined([part.layers[name] for part in parts]) for name in first.layers}
-    return NetworkTotals(
-        sum(part.images for part in parts),
-        first.steps,
-        layers,
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("outputs", "last", "potentials")
-        ),
-    )
+def joined_sums(parts: Sequence[dict[str, LayerSums]]) -> dict[str, LayerSums]:
+    """Add the sums of groups of images of one run."""
+    return {name: _joined([part[name] for part in parts]) for name in parts[0]}
 
 
 def _joined(parts: list[LayerSums]) -> LayerSums:
