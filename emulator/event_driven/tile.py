@@ -345,8 +345,7 @@ class Tile:
             self._last = neuron.places.unpacked(z[:, -1]).astype(np.int32)
         if states is not None:
             kind = neuron.neuron
-            held = {"a_in": sums, "z": z}
-            held |= {name: states[:, _place(kind, name)] for name in kind.states}
+            held = {"a_in": sums, **{s: states[:, _place(kind, s)] for s in kind.states}, "z": z}
             self._keep(name, held)
 
     def _keep(self, name: str, values: dict[str, np.ndarray]) -> None:
@@ -354,7 +353,7 @@ class Tile:
         if not self._record:
             return
         places = self._plan.entry.places if name == INPUT else self._neurons[name].places
-        for variable in values.keys() & self._record:
+        for variable in filter(self._record.__contains__, values):
             rows = places.unpacked(values[variable]).astype(np.int32)
             for record, of_image in zip(self._records, rows, strict=True):
                 of_layer = record.setdefault(name, {})

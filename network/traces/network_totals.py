@@ -101,6 +101,11 @@ def longest_delay(network: Network, source: str) -> int:
     )
 
 
+def potential(network: Network) -> str:
+    """Variable of the last layer that decides where it sends nothing: voltage, or sum."""
+    return "voltage" if "voltage" in network.readout.neuron.variables else "sigma"
+
+
 def record_totals(
     network: Network, records: Sequence[dict[str, dict[str, np.ndarray]]], steps: int
 ) -> NetworkTotals:
@@ -119,7 +124,7 @@ def record_totals(
     }
     readout = network.readout.id
     sent = [record[readout] for record in records]
-    state = "voltage" if "voltage" in network.readout.neuron.variables else "sigma"
+    state = potential(network)
     return NetworkTotals(
         len(records),
         steps,

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-
-from ipvae.errors import InputError
 from ipvae.network.lava_dl_input import load_frames, messages
 from ipvae.network.lava_dl_network import (
     CubaNeuron,
@@ -13,6 +11,8 @@ from ipvae.network.lava_dl_network import (
     PlainNetwork,
     SigmaDeltaNeuron,
 )
+
+from ipvae.errors import InputError
 
 
 def network(entry):

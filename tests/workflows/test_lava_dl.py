@@ -6,12 +6,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-
-import ipvae
-from ipvae.energy.counting.counts import Counts
 from ipvae.energy.counting.lava_dl_counts import PlainCounter
 from ipvae.network.lava_dl_input import load_frames, messages
 from ipvae.network.lava_dl_network import PlainNetwork
+
+import ipvae
+from ipvae.energy.counting.counts import Counts
 from ipvae.workflows import lava_dl
 
 STEPS = 5

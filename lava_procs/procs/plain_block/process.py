@@ -3,15 +3,6 @@
 from typing import Any
 
 import numpy as np
-from lava.magma.core.process.ports.ports import InPort, OutPort
-from lava.magma.core.process.process import AbstractProcess
-from lava.proc.conv.process import Conv
-from lava.proc.dense.process import Dense
-from lava.proc.lif.process import LIFReset
-from lava.proc.sdn.process import Sigma, SigmaDelta
-from lava.utils.weightutils import SignMode
-
-from ipvae.lava_procs.procs.layer_block.process import exact_dense
 from ipvae.network.lava_dl_network import (
     SIGMA_SHIFT,
     SPIKE_EXP,
@@ -21,6 +12,15 @@ from ipvae.network.lava_dl_network import (
     Neuron,
     PlainLayer,
 )
+from lava.magma.core.process.ports.ports import InPort, OutPort
+from lava.magma.core.process.process import AbstractProcess
+from lava.proc.conv.process import Conv
+from lava.proc.dense.process import Dense
+from lava.proc.lif.process import LIFReset
+from lava.proc.sdn.process import Sigma, SigmaDelta
+from lava.utils.weightutils import SignMode
+
+from ipvae.lava_procs.procs.layer_block.process import exact_dense
 
 GRADED_BITS = 16
 """Width of a sigma-delta message; CUBA messages are boolean, 0 bits."""

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from ipvae.energy.counting.lava_dl_counts import PlainCounter
+
 from ipvae.network.io.lava_dl_file import read_plain
 from ipvae.report.html.earlier import GENERATOR
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from ipvae.energy.counting.lava_dl_counts import PlainCounter, fan_out
+
 from ipvae.energy.models import LOIHI1_SYNAPTIC_OP_PJ, LOIHI1_UPDATE_INACTIVE_PJ, loihi1
 from ipvae.network.io.lava_dl_file import read_plain
 

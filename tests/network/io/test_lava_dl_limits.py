@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-
-from ipvae.errors import DescriptionError
 from ipvae.network.lava_dl_network import (
     ACCUMULATOR,
     ConvSynapses,
@@ -15,6 +13,8 @@ from ipvae.network.lava_dl_network import (
     SigmaDeltaNeuron,
     require_chip_weights,
 )
+
+from ipvae.errors import DescriptionError
 
 CUBA, SIGMA_DELTA = CubaNeuron(10, 1, 1), SigmaDeltaNeuron(3)
 
