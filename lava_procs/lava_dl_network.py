@@ -14,11 +14,11 @@ from itertools import chain, islice, repeat
 from typing import Any
 
 import numpy as np
-from ipvae.network.lava_dl_network import ConvSynapses, PlainLayer, PlainNetwork
 
 from ipvae.lava_procs.importing import import_lava
 from ipvae.lava_procs.supervision.session import LavaSession, log_handlers_kept
 from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS, require_timeout
+from ipvae.network.lava_dl_network import ConvSynapses, PlainLayer, PlainNetwork
 
 PIPE_BYTES, PIPE_MESSAGES = 2**22, 64
 """Limits of a pipe: number of messages, and bytes (at least two messages)."""

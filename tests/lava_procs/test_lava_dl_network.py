@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ipvae.network.lava_dl_input import messages
 
 from ipvae.errors import HungBackendError
 from ipvae.lava_procs import lava_dl_network
 from ipvae.lava_procs.importing import import_lava
 from ipvae.lava_procs.lava_dl_network import run_plain
 from ipvae.network.io.lava_dl_file import read_plain
+from ipvae.network.lava_dl_input import messages
 
 pytestmark = pytest.mark.lava()
 

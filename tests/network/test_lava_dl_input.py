@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+
+from ipvae.errors import InputError
 from ipvae.network.lava_dl_input import load_frames, messages
 from ipvae.network.lava_dl_network import (
     CubaNeuron,
@@ -11,8 +13,6 @@ from ipvae.network.lava_dl_network import (
     PlainNetwork,
     SigmaDeltaNeuron,
 )
-
-from ipvae.errors import InputError
 
 
 def network(entry):

@@ -10,11 +10,11 @@ from typing import Any
 
 import h5py
 import numpy as np
-from ipvae.network.lava_dl_network import ConvSynapses, CubaNeuron, Neuron, PlainLayer, PlainNetwork
 
 from ipvae.network.description import IntNetwork
 from ipvae.network.io.hdf5_output import Output
 from ipvae.network.io.network_file import write_network
+from ipvae.network.lava_dl_network import ConvSynapses, CubaNeuron, Neuron, PlainLayer, PlainNetwork
 
 
 def write_for_netx(path: str | Path, network: PlainNetwork) -> None:

@@ -3,15 +3,6 @@
 from typing import Any
 
 import numpy as np
-from ipvae.network.lava_dl_network import (
-    SIGMA_SHIFT,
-    SPIKE_EXP,
-    STATE_SHIFT,
-    ConvSynapses,
-    CubaNeuron,
-    Neuron,
-    PlainLayer,
-)
 from lava.magma.core.process.ports.ports import InPort, OutPort
 from lava.magma.core.process.process import AbstractProcess
 from lava.proc.conv.process import Conv
@@ -21,6 +12,15 @@ from lava.proc.sdn.process import Sigma, SigmaDelta
 from lava.utils.weightutils import SignMode
 
 from ipvae.lava_procs.procs.layer_block.process import exact_dense
+from ipvae.network.lava_dl_network import (
+    SIGMA_SHIFT,
+    SPIKE_EXP,
+    STATE_SHIFT,
+    ConvSynapses,
+    CubaNeuron,
+    Neuron,
+    PlainLayer,
+)
 
 GRADED_BITS = 16
 """Width of a sigma-delta message; CUBA messages are boolean, 0 bits."""

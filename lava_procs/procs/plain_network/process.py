@@ -1,10 +1,10 @@
 """Plain lava-dl network as a Lava process, built from its description in memory."""
 
-from ipvae.network.lava_dl_network import PlainNetwork
 from lava.magma.core.process.ports.ports import InPort, OutPort
 from lava.magma.core.process.process import AbstractProcess
 
 from ipvae.lava_procs.procs.plain_block.process import PlainBlock
+from ipvae.network.lava_dl_network import PlainNetwork
 
 
 class LavaDlNetwork(AbstractProcess):

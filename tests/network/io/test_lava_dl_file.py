@@ -5,6 +5,11 @@ import dataclasses
 import h5py
 import numpy as np
 import pytest
+
+from ipvae.errors import DescriptionError, FormatError
+from ipvae.network.io.hdf5 import read_datasets
+from ipvae.network.io.lava_dl_file import is_plain, read_plain
+from ipvae.network.io.network_file import write_network
 from ipvae.network.lava_dl_network import (
     ACCUMULATOR,
     ConvSynapses,
@@ -15,11 +20,6 @@ from ipvae.network.lava_dl_network import (
     PlainNetwork,
     SigmaDeltaNeuron,
 )
-
-from ipvae.errors import DescriptionError, FormatError
-from ipvae.network.io.hdf5 import read_datasets
-from ipvae.network.io.lava_dl_file import is_plain, read_plain
-from ipvae.network.io.network_file import write_network
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+
+from ipvae.errors import DescriptionError
 from ipvae.network.lava_dl_network import (
     ACCUMULATOR,
     ConvSynapses,
@@ -13,8 +15,6 @@ from ipvae.network.lava_dl_network import (
     SigmaDeltaNeuron,
     require_chip_weights,
 )
-
-from ipvae.errors import DescriptionError
 
 CUBA, SIGMA_DELTA = CubaNeuron(10, 1, 1), SigmaDeltaNeuron(3)
 
