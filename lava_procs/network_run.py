@@ -9,7 +9,7 @@ Free-running networks, whose neurons or delayed messages have no reset, are buil
 import contextlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from itertools import chain, islice, repeat, tee
+from itertools import chain, islice, repeat
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from ipvae.errors import BackendError, InputError
 from ipvae.lava_procs.importing import import_lava
 from ipvae.lava_procs.supervision.session import LavaSession, log_handlers_kept
 from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS, require_timeout
-from ipvae.network.network import Layer, Network
+from ipvae.network.network import INPUT, Layer, Network
 
 PIPE_BYTES, PIPE_MESSAGES = 2**22, 64
 """Limits of a pipe: number of messages, and bytes (at least two messages)."""
@@ -86,6 +86,7 @@ def require_runnable(network: Network) -> None:
     from ipvae.lava_procs.synapses import require_synapse
 
     schedule = network.schedule
+    _require_connected(network)
     for layer in network.layers:
         require_kind(layer)
         for connection in layer.connections:
@@ -103,6 +104,21 @@ def require_runnable(network: Network) -> None:
         )
 
 
+def _require_connected(network: Network) -> None:
+    """Raise BackendError if a part of the network is connected neither to the input nor with it."""
+    links = [{c.source, layer.id} for layer in network.layers for c in layer.connections]
+    found, before = {INPUT}, 0
+    while len(found) > before:
+        before = len(found)
+        found = found.union(*(link for link in links if link & found))
+    apart = [layer.id for layer in network.layers if layer.id not in found]
+    if apart:
+        raise BackendError(
+            f"backend 'lava' needs connected networks, and no connections lead from the input to "
+            f"layers {', '.join(apart)} or from there to layers that have such"
+        )
+
+
 def _require_variables(network: Network, record: tuple[str, ...]) -> None:
     known = {name for layer in network.layers for name in layer.neuron.variables}
     for name in record:
@@ -114,7 +130,7 @@ def _require_variables(network: Network, record: tuple[str, ...]) -> None:
 
 
 class _Feed:
-    """Pipe from the host to a synapse, and the messages that it has yet to take."""
+    """Pipe from the host to the network, and the messages that are yet to be sent."""
 
     def __init__(self, port: Any, messages: Iterator[np.ndarray]) -> None:
         self.port, self._messages = port.external_pipe_csp_send_port, messages
@@ -182,7 +198,7 @@ class _Stream:
         with log_handlers_kept():
             self._process: Any = LavaNetwork(network, n_steps, record, stock)
         outputs = list(self._outputs())
-        pipes = [entry.port for entry in self._process.entries] + [port for _, port, _ in outputs]
+        pipes = [self._process.entry.port, *(port for _, port, _ in outputs)]
         for port in pipes:
             bytes_each = 4 * int(np.prod(port.shape))
             depth = max(2, min(PIPE_MESSAGES, PIPE_BYTES // bytes_each))
@@ -190,7 +206,6 @@ class _Stream:
         self._built = LavaSession(
             self._process, _configuration(stock), pipes, self._process.layers, timeout
         )
-        self._feeds: list[_Feed] = []
         self._taps = [
             _Tap(port, layer, variables, self._steps_of(layer), self._chip_steps)
             for layer, port, variables in outputs
@@ -216,34 +231,26 @@ class _Stream:
     def run(self, samples: Iterator[np.ndarray]) -> Iterator[SampleTrace]:
         """Run the network once for all samples; yield each as soon as all layers are done."""
         self._built.start(self._chip_steps)
-        entries = self._process.entries
         silence = repeat(np.zeros(self._network.input.size, np.int32), self._network.schedule.depth)
-        rows = tee(chain((row for sample in samples for row in sample), silence), len(entries))
-        self._feeds = [
-            _Feed(entry.port, map(_arrangement(entry.shape), of_entry))
-            for entry, of_entry in zip(entries, rows, strict=True)
-        ]
+        rows = chain((row for sample in samples for row in sample), silence)
+        entry = self._process.entry
+        self._feed = _Feed(entry.port, map(_arrangement(entry.shape), rows))
         for _ in range(self._n_samples):
             self._exchange(lambda: all(len(t.rows) >= self._n_rows(t.layer) for t in self._taps))
             found: SampleTrace = {layer.id: {} for layer in self._network.layers}
             for tap in self._taps:
                 found[tap.layer] |= tap.take(self._n_rows(tap.layer))
             yield found
-        self._exchange(
-            lambda: (
-                all(feed.next is None for feed in self._feeds)
-                and not any(tap.left for tap in self._taps)
-            )
-        )
+        self._exchange(lambda: self._feed.next is None and not any(tap.left for tap in self._taps))
         self._built.finish()
 
     def _exchange(self, done: Callable[[], bool]) -> None:
         """Send and receive in any order: a full pipe would block its layer, then all others."""
         while not done():
             ports = [tap.port for tap in self._taps if tap.left]
-            ports += [feed.port for feed in self._feeds if feed.next is not None]
+            ports += [] if self._feed.next is None else [self._feed.port]
             self._built.wait(ports)
-            for pipe in (*self._feeds, *self._taps):
+            for pipe in (self._feed, *self._taps):
                 pipe.serve()
 
     def close(self) -> None:

@@ -116,7 +116,8 @@ def simulate(network, messages):
 def random_network(rng, kinds=("CUBA", "SDNN"), loops=True):
     """A random network of three or four layers: any connections, skipped layers, delays, loops."""
     shape = (4, int(rng.integers(4, 8)), int(rng.integers(4, 8)))
-    sizes, layers = {"0": shape}, []
+    sizes: dict[str, tuple[int, ...]] = {"0": shape}
+    layers = []
     n_layers = int(rng.integers(3, 5))
     for number in range(1, n_layers + 1):
         name, before = str(number), str(number - 1)

@@ -15,7 +15,7 @@ from ipvae.network.connections import Convolution
 from ipvae.network.description import IntNetwork
 from ipvae.network.io.hdf5_output import Output
 from ipvae.network.io.network_file import write_network
-from ipvae.network.kinds import CubaNeuron, NeuronKind, SigmaNeuron
+from ipvae.network.kinds import CubaNeuron, SigmaNeuron
 from ipvae.network.network import Layer
 from ipvae.network.network import Network as AnyNetwork
 
@@ -62,7 +62,7 @@ def _write_contents(group: Any, layer: Layer) -> None:
         group[f"neuron/{key}"] = value
 
 
-def _neuron_fields(neuron: NeuronKind) -> dict[str, Any]:
+def _neuron_fields(neuron: Any) -> dict[str, Any]:
     if isinstance(neuron, CubaNeuron):
         return {
             "type": b"CUBA",
@@ -99,7 +99,7 @@ def builder(folder: Path) -> Any:
     def build(network: AnyNetwork, n_steps: int, record: tuple[str, ...], stock: bool) -> Any:
         built = netx_plain(folder / "netx.net", network, n_steps)
         blocks = list(built.layers)
-        built.entries = [Entry(blocks[0].synapse.s_in, network.input.shape)]
+        built.entry = Entry(blocks[0].synapse.s_in, network.input.shape)
         built.layers = {
             layer.id: LayerProcesses(block.neuron, (), [])
             for layer, block in zip(network.layers, blocks, strict=True)

@@ -8,6 +8,7 @@ from lava.magma.core.process.ports.ports import OutPort
 from lava.magma.core.process.process import AbstractProcess
 
 from ipvae.lava_procs.neurons import Reset, neurons
+from ipvae.lava_procs.procs.delay_line.process import DelayLine
 from ipvae.lava_procs.synapses import Synapse, synapse
 from ipvae.network.connections import Connection, Convolution
 from ipvae.network.network import INPUT, Layer, Network
@@ -33,14 +34,17 @@ class LayerProcesses:
 
 @dataclass
 class Entry:
-    """Port that receives the input's messages, of this shape: (n,) or (C, H, W)."""
+    """Port that takes the input's messages, of this shape: (n,) or (C, H, W)."""
 
     port: Any
     shape: tuple[int, ...]
 
 
 class LavaNetwork(AbstractProcess):
-    """Layers after the input; the host sends the input's messages to all entries.
+    """Layers after the input; the host sends the input's messages to the entry.
+
+    The entry is the synapse that receives the input, or a relay if there are several: the parts of
+    a network must be connected, since Lava's compiler loses others.
 
     Parameters
     ----------
@@ -56,7 +60,7 @@ class LavaNetwork(AbstractProcess):
     Attributes
     ----------
     layers : dict of layer id -> LayerProcesses
-    entries : list of Entry
+    entry : Entry
 
     Ports
     -----
@@ -67,7 +71,7 @@ class LavaNetwork(AbstractProcess):
         self, network: Network, n_steps: int, record: tuple[str, ...] = (), stock: bool = False
     ) -> None:
         super().__init__()
-        self.entries: list[Entry] = []
+        entries: list[Entry] = []
         self.layers = {
             layer.id: _layer_processes(network, layer, n_steps, record, stock)
             for layer in network.layers
@@ -80,13 +84,22 @@ class LavaNetwork(AbstractProcess):
                 takes = weights.in_shape if isinstance(weights, Convolution) else (weights.n_in,)
                 port = of_it.weights.s_in
                 if connection.source == INPUT:
-                    self.entries.append(Entry(port, takes))
+                    entries.append(Entry(port, takes))
                 else:
                     source = network.by_id[connection.source]
                     connect(self.layers[source.id].neuron.s_out, source.shape, port, takes)
             out = OutPort(shape=made.neuron.s_out.shape)
             setattr(self, f"out_{layer.id}", out)
             made.neuron.s_out.connect(out)
+        self.entry = entries[0] if len(entries) == 1 else _relay(network.input.size, entries)
+
+
+def _relay(size: int, entries: list[Entry]) -> Entry:
+    """Return the entry of a process that passes messages on to all entries at once."""
+    relay = DelayLine(delays=np.zeros(size, int))
+    for entry in entries:
+        connect(relay.out, (size,), entry.port, entry.shape)
+    return Entry(relay.inp, (size,))
 
 
 def _layer_processes(
