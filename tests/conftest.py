@@ -220,6 +220,12 @@ def plain_nets():
 
 
 @pytest.fixture(scope="session")
+def network_oracle(plain_nets):
+    """Slow oracle of networks of any kinds, tests/support/network_oracle.py."""
+    return module_from(ROOT / "tests" / "support" / "network_oracle.py")
+
+
+@pytest.fixture(scope="session")
 def netx_reading():
     """Networks as lava-dl's netx builds them from files, tests/support/netx_reading.py."""
     from ipvae.lava_procs.importing import import_lava_dl

@@ -7,7 +7,8 @@ a message arrives, and checks the processes in between.
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import is_dataclass
 from typing import Any
 
 from ipvae.errors import HungBackendError, InputError
@@ -85,7 +86,7 @@ class Watchdog:
     ----------
     runtime : Runtime
         Runtime with started processes.
-    blocks : dict of layer's number -> LayerBlock
+    blocks : dict of layer id -> LayerBlock or LayerProcesses
     stacks : Stacks
     timeout : float, seconds
         Longest time without a heartbeat.
@@ -232,6 +233,15 @@ def _of_layers(processes: list[Any], blocks: dict[str, Any]) -> list[str]:
     of_layer = {
         id(part): f" of layer {number}"
         for number, block in blocks.items()
-        for part in vars(block).values()
+        for part in _parts(block)
     }
     return [of_layer.get(id(process), "") for process in processes]
+
+
+def _parts(block: Any) -> Iterator[Any]:
+    """Attributes of a block, and those of dataclasses in its lists."""
+    for value in vars(block).values():
+        yield value
+        for one in value if isinstance(value, list) else ():
+            if is_dataclass(one):
+                yield from _parts(one)

@@ -1,24 +1,21 @@
 """Images of plain lava-dl networks: what is accepted, and the messages that they become."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ipvae.errors import InputError
-from ipvae.network.lava_dl_input import load_frames, messages
-from ipvae.network.lava_dl_network import (
-    CubaNeuron,
-    DenseSynapses,
-    PlainInput,
-    PlainLayer,
-    PlainNetwork,
-    SigmaDeltaNeuron,
-)
+from ipvae.network.connections import Connection, Dense
+from ipvae.network.frames import load_frames
+from ipvae.network.kinds import CubaNeuron, DeltaNeuron, SigmaDeltaNeuron
+from ipvae.network.network import Input, Layer, Network
+from ipvae.network.rules.input_messages import messages
 
 
-def network(entry):
-    neuron = entry.neuron if entry.neuron is not None else CubaNeuron(1, 1, 1)
-    layer = PlainLayer("1", DenseSynapses(np.ones((2, entry.size))), neuron)
-    return PlainNetwork(entry, (layer,))
+def network(entry, neuron=None):
+    connection = Connection("0", Dense(np.ones((2, entry.size))))
+    return Network(entry, (Layer("1", neuron or CubaNeuron(1, 1, 1), (connection,)),))
 
 
 @pytest.fixture
@@ -30,9 +27,9 @@ def load(tmp_path):
     return load
 
 
-CUBA = PlainInput((1, 2, 2), CubaNeuron(25, 4096, 1024), 36.0, 34.0)
-DELTA = PlainInput((4,), SigmaDeltaNeuron(3))
-BARE = PlainInput((4,))
+CUBA = Input((1, 2, 2), CubaNeuron(25, 4096, 1024), 36.0, 34.0)
+DELTA = Input((4,), DeltaNeuron(3))
+BARE = Input((4,))
 
 
 def test_integers_are_currents_and_reals_go_through_the_networks_transform(load):
@@ -61,20 +58,20 @@ def test_or_one_image_for_each_step(load, shape):
 
 def test_lava_dls_order_has_the_steps_last(load):
     given = np.arange(3 * 5 * 6).reshape(3, 5, 6)
-    entry = PlainInput((1, 2, 3), CUBA.neuron)
+    entry = Input((1, 2, 3), CUBA.neuron)
     expected = load(entry, given, n_steps=5).values
     for last in (given.transpose(0, 2, 1), given.reshape(3, 5, 1, 2, 3).transpose(0, 2, 3, 4, 1)):
         np.testing.assert_array_equal(load(entry, last, n_steps=5).values, expected)
 
 
-WIDE = PlainInput((3, 6, 10), CubaNeuron(25, 4096, 1024))
+WIDE = Input((3, 6, 10), CubaNeuron(25, 4096, 1024))
 
 
 @pytest.mark.parametrize(
     ("entry", "shape"),
     [
         *((WIDE, shape) for shape in [(6, 10, 3), (10, 6, 3), (3, 10, 6), (18, 10)]),
-        *((PlainInput((1, 5, 7), CUBA.neuron), shape) for shape in [(7, 5), (1, 7, 5), (5, 1, 7)]),
+        *((Input((1, 5, 7), CUBA.neuron), shape) for shape in [(7, 5), (1, 7, 5), (5, 1, 7)]),
     ],
 )
 def test_another_order_of_the_axes_is_refused(load, entry, shape):
@@ -129,31 +126,31 @@ def test_messages_without_input_neurons_are_the_images(load):
     assert not frames.real
     assert messages(BARE, frames.values[0], 2).tolist() == [[0, 1, 1, 0], [1, 0, 0, 0]]
     assert messages(BARE, frames.values[0][:1], 2).tolist() == [[0, 1, 1, 0]] * 2
-    graded = PlainNetwork(BARE, (PlainLayer("1", DenseSynapses(np.eye(4)), SigmaDeltaNeuron(0)),))
+    graded = network(replace(BARE, graded=True), SigmaDeltaNeuron(0))
     frames = load(BARE, np.array([[-32768, 32767, 5, 0]]), net=graded)
     assert messages(BARE, frames.values[0], 1).tolist() == [[-32768, 32767, 5, 0]]
 
 
 def test_cuba_input_spikes_by_hand():
     """Threshold 25, half of the potential decays, the currents are 30, 13, -5 and 20."""
-    entry = PlainInput((4,), CubaNeuron(25, 4096, 2048))
+    entry = Input((4,), CubaNeuron(25, 4096, 2048))
     sent = messages(entry, np.array([[30, 13, -5, 20]]), 4)
     # potentials / 64: 30 | 13 19.5 22.75 24.375 | .. | 20 30 20 30
     assert sent.T.tolist() == [[1, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0], [0, 1, 0, 1]]
 
 
 def test_cuba_potentials_decay_toward_zero_and_stay_in_24_bits():
-    whole = PlainInput((1,), CubaNeuron(2**18, 4096, 0))
+    whole = Input((1,), CubaNeuron(2**18, 4096, 0))
     assert messages(whole, np.array([[4095]]), 100).sum() == 0  # 2^18 is out of reach
     # -1 current: v = -64, then -64 * 4095 >> 12 would be -64, toward zero it is -63
-    entry = PlainInput((1,), CubaNeuron(0, 4096, 1))
+    entry = Input((1,), CubaNeuron(0, 4096, 1))
     frames = np.array([[-1], [0], [0], [1]])
     sent = messages(entry, frames, 4)
     assert sent.T.tolist() == [[0, 0, 0, 1]]  # -64, -63, -62, +2
 
 
 def test_delta_input_sends_changes_and_keeps_what_it_did_not_send():
-    entry = PlainInput((2,), SigmaDeltaNeuron(3))
+    entry = Input((2,), DeltaNeuron(3))
     frames = np.array([[5, 2], [5, 4], [3, 4], [1, -9]])
     sent = messages(entry, frames, 4)
     assert sent.T.tolist() == [[5 * 64, 0, 0, -4 * 64], [0, 4 * 64, 0, -13 * 64]]
@@ -161,20 +158,20 @@ def test_delta_input_sends_changes_and_keeps_what_it_did_not_send():
 
 
 def test_cuba_input_spikes_above_its_threshold_and_not_at_it():
-    entry = PlainInput((3,), CubaNeuron(30, 4096, 4096))
+    entry = Input((3,), CubaNeuron(30, 4096, 4096))
     assert messages(entry, np.array([[29, 30, 31]]), 2).tolist() == [[0, 0, 1]] * 2
 
 
 @pytest.mark.parametrize(("last", "spikes"), [(31, 0), (32, 1)])
 def test_cuba_potentials_end_one_above_the_lowest_number_of_24_bits(last, spikes):
     """33 currents of -4096 reach -(2^23 - 1), 32 of 4095 bring it to -2047, and 32 above 0."""
-    entry = PlainInput((1,), CubaNeuron(0, 4096, 0))
+    entry = Input((1,), CubaNeuron(0, 4096, 0))
     frames = np.array([[-4096]] * 33 + [[4095]] * 32 + [[last]])
     assert messages(entry, frames, 66).sum() == spikes
 
 
 def test_delta_input_sends_a_change_of_its_threshold():
-    entry = PlainInput((4,), SigmaDeltaNeuron(3))
+    entry = Input((4,), DeltaNeuron(3))
     sent = messages(entry, np.array([[3, -3, 2, -2]]), 1)
     assert sent.tolist() == [[3 * 64, -3 * 64, 0, 0]]
 
@@ -193,7 +190,7 @@ def test_images_reach_both_ends_of_what_is_allowed(load, entry, low, high):
 
 
 def test_graded_messages_have_16_bits(load):
-    graded = PlainNetwork(BARE, (PlainLayer("1", DenseSynapses(np.eye(4)), SigmaDeltaNeuron(0)),))
+    graded = network(replace(BARE, graded=True), SigmaDeltaNeuron(0))
     for wrong in (-32769, 32768):
         with pytest.raises(InputError, match=r"allowed -32768\.\.32767"):
             load(BARE, np.array([[wrong, 0, 0, 0]]), net=graded)
@@ -232,16 +229,16 @@ def test_messages_equal_those_of_lavas_own_processes(seed):
         process.run(RunSteps(n_steps), run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
         found.append(sink.data.get().T)
         process.stop()
-    cuba = PlainInput((n,), CubaNeuron(threshold, 4096, decay))
+    cuba = Input((n,), CubaNeuron(threshold, 4096, decay))
     np.testing.assert_array_equal(messages(cuba, currents[None], n_steps), found[0])
-    sigma_delta = PlainInput((n,), SigmaDeltaNeuron(threshold))
+    sigma_delta = Input((n,), DeltaNeuron(threshold))
     np.testing.assert_array_equal(messages(sigma_delta, signal, n_steps), found[1])
     assert found[0].any() and found[1].any()
 
 
 def test_the_lowest_potential_is_seen_after_it_has_decayed_twice():
     """-(2^23 - 1) and a number above it end one on, one above the threshold of 2."""
-    entry = PlainInput((1,), CubaNeuron(2, 4096, 5))
+    entry = Input((1,), CubaNeuron(2, 4096, 5))
     frames = np.array([[-140_000], [12_961], [117_809]])
     v, expected = 0, []
     for (current,) in frames.tolist():

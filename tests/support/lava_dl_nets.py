@@ -1,7 +1,9 @@
-"""Plain lava-dl networks for tests: written as lava-dl writes them, and a slow oracle of them.
+"""lava-dl networks for tests: written as lava-dl writes them, and a slow oracle of them.
 
-The oracle shares nothing with what it judges. It turns every layer into one matrix, a
-convolution too, by looping over its outputs and kernel, and steps all neurons of the chip together.
+The oracle is written from the sources of Lava's fixed-point processes and shares nothing with what
+it judges. It turns every layer into one matrix, a convolution too, by looping over its outputs and
+kernel. `simulate` steps the neurons of a chain together, as the chip does; tests/support/
+network_oracle.py computes the rows of any network.
 """
 
 import importlib.metadata
@@ -154,9 +156,14 @@ class CubaOracle:
             self.neuron = cuba(threshold=2**17, current_decay=0, voltage_decay=4096)
         self.u, self.v = np.zeros((2, len(self.bias)), np.int64)
 
+    @property
+    def states(self):
+        return {"current": self.u, "voltage": self.v}
+
     def step(self, a):
         fade = lambda x, decay: np.trunc(x * (4096 - decay) / 4096).astype(np.int64)  # noqa: E731
-        self.u = fade(self.u, self.neuron["iDecay"]) + 64 * a
+        u = fade(self.u, self.neuron["iDecay"]) + 64 * a
+        self.u = u - 2**24 * (u > 2**23) + 2**24 * (u <= -(2**23))
         v = fade(self.v, self.neuron["vDecay"]) + self.u + 64 * self.bias
         v = np.clip(v, 1 - 2**23, 2**23 - 1)
         spikes = v > 64 * self.neuron["vThMant"]
@@ -171,11 +178,17 @@ class SigmaDeltaOracle:
         self.bias, self.neuron = bias_of(layer) * 4096, layer["neuron"]
         self.sigma, self.act, self.residue = np.zeros((3, len(self.bias)), np.int64)
 
+    @property
+    def states(self):
+        return {"sigma": self.sigma, "residue": self.residue, "reference": self.act}
+
     def step(self, a):
         self.sigma = self.sigma + a
         if self.neuron.get("sigma_output"):
             return self.sigma
-        act = np.maximum(self.sigma + self.bias, 0)
+        act = self.sigma + self.bias
+        if self.neuron["activation"] == "relu":
+            act = np.maximum(act, 0)
         delta = act - self.act + self.residue
         sent = np.where(np.abs(delta) >= 4096 * self.neuron["vThMant"], delta, 0)
         self.act, self.residue = act, delta - sent

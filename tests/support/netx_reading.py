@@ -11,17 +11,20 @@ from typing import Any
 import h5py
 import numpy as np
 
+from ipvae.network.connections import Convolution
 from ipvae.network.description import IntNetwork
 from ipvae.network.io.hdf5_output import Output
 from ipvae.network.io.network_file import write_network
-from ipvae.network.lava_dl_network import ConvSynapses, CubaNeuron, Neuron, PlainLayer, PlainNetwork
+from ipvae.network.kinds import CubaNeuron, SigmaNeuron
+from ipvae.network.network import Layer
+from ipvae.network.network import Network as AnyNetwork
 
 
-def write_for_netx(path: str | Path, network: PlainNetwork) -> None:
+def write_for_netx(path: str | Path, network: AnyNetwork) -> None:
     """Write the layers behind the input; the input keeps its shape and loses its neuron.
 
     netx does not wire an input layer that has a neuron: its messages are made on the host
-    (`network.plain_input`).
+    (`network.rules.input_messages`).
     """
     flat_is_due = len(network.input.shape) == 1
     with Output(Path(path)) as output, h5py.File(output, "w") as file:
@@ -30,7 +33,7 @@ def write_for_netx(path: str | Path, network: PlainNetwork) -> None:
         for layer in network.layers:
             dense = len(layer.shape) == 1
             if dense and not flat_is_due and number > 1:
-                _write_layer(file, number, "flatten", (layer.synapses.n_in, 1, 1))
+                _write_layer(file, number, "flatten", (layer.connections[0].weights.n_in, 1, 1))
                 number += 1
             flat_is_due = dense
             group = _write_layer(file, number, "dense" if dense else "conv", layer.shape)
@@ -45,19 +48,21 @@ def _write_layer(file: h5py.File, number: int, kind: str, shape: tuple[int, ...]
     return group
 
 
-def _write_contents(group: Any, layer: PlainLayer) -> None:
-    group["weight"] = layer.synapses.weight
+def _write_contents(group: Any, layer: Layer) -> None:
+    (connection,) = layer.connections
+    weights = connection.weights
+    group["weight"] = weights.weight
     if layer.bias is not None:
         group["bias"] = layer.bias
-    if isinstance(layer.synapses, ConvSynapses):
+    if isinstance(weights, Convolution):
         for name in ("stride", "padding", "dilation"):
-            group[name] = np.array(getattr(layer.synapses, name), dtype=np.int64)
-        group["groups"] = layer.synapses.groups
+            group[name] = np.array(getattr(weights, name), dtype=np.int64)
+        group["groups"] = weights.groups
     for key, value in _neuron_fields(layer.neuron).items():
         group[f"neuron/{key}"] = value
 
 
-def _neuron_fields(neuron: Neuron) -> dict[str, Any]:
+def _neuron_fields(neuron: Any) -> dict[str, Any]:
     if isinstance(neuron, CubaNeuron):
         return {
             "type": b"CUBA",
@@ -65,11 +70,12 @@ def _neuron_fields(neuron: Neuron) -> dict[str, Any]:
             "iDecay": neuron.current_decay,
             "vDecay": neuron.voltage_decay,
         }
-    fields: dict[str, Any] = {"type": b"SDNN", "vThMant": neuron.threshold}
-    return fields | {"sigma_output": True} if neuron.sums else fields
+    if isinstance(neuron, SigmaNeuron):
+        return {"type": b"SDNN", "vThMant": 1, "sigma_output": True}
+    return {"type": b"SDNN", "vThMant": neuron.threshold}
 
 
-def netx_plain(path: Path, network: PlainNetwork, n_steps: int) -> Any:
+def netx_plain(path: Path, network: AnyNetwork, n_steps: int) -> Any:
     """The Lava network that netx builds of a plain network, dense layers as netx has them."""
     from lava.lib.dl.netx.hdf5 import Network
 
@@ -78,20 +84,29 @@ def netx_plain(path: Path, network: PlainNetwork, n_steps: int) -> Any:
         warnings.simplefilter("ignore")
         built: Any = Network(
             str(path),
-            input_message_bits=16 if network.sigma_delta else 0,
-            reset_interval=None if network.sigma_delta else n_steps,
+            input_message_bits=16 if network.schedule.free_running else 0,
+            reset_interval=None if network.schedule.free_running else n_steps,
             reset_offset=1,  # a layer hears the first message one step after it was sent
         )
     built.net_config.f.close()  # netx leaves it open
     return built
 
 
-def builder(folder: Path, monkeypatch: Any) -> Any:
+def builder(folder: Path) -> Any:
     """Function that takes the place of our Lava network: netx builds it, from a file."""
-    from lava.lib.dl.netx.hdf5 import Network
+    from ipvae.lava_procs.procs.network.process import Entry, LayerProcesses
 
-    monkeypatch.setattr(Network, "blocks", property(lambda self: self.layers), raising=False)
-    return lambda network, n_steps: netx_plain(folder / "netx.net", network, n_steps)
+    def build(network: AnyNetwork, n_steps: int, record: tuple[str, ...], stock: bool) -> Any:
+        built = netx_plain(folder / "netx.net", network, n_steps)
+        blocks = list(built.layers)
+        built.entry = Entry(blocks[0].synapse.s_in, network.input.shape)
+        built.layers = {
+            layer.id: LayerProcesses(block.neuron, (), [])
+            for layer, block in zip(network.layers, blocks, strict=True)
+        }
+        return built
+
+    return build
 
 
 def netx_layered(path: Path, network: IntNetwork, monkeypatch: Any, **options: Any) -> Any:

@@ -4,12 +4,12 @@ import numpy as np
 from lava.magma.core.process.ports.ports import InPort, OutPort
 from lava.magma.core.process.process import AbstractProcess
 from lava.proc.dense.process import Dense
-from lava.utils.weightutils import SignMode
 
 from ipvae.errors import DescriptionError
 from ipvae.lava_procs.procs.graded_neuron.process import GradedNeuron
 from ipvae.lava_procs.procs.poisson_neuron.process import PoissonNeuron
 from ipvae.lava_procs.schedule import Schedule
+from ipvae.lava_procs.synapses import fixed_point
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.schedule import AnyLayer
 from ipvae.network.traces.selection import LayerRecord
@@ -92,11 +92,7 @@ def message_bits(layer: AnyLayer) -> int:
 
 
 def exact_dense(weight: np.ndarray, message_bits: int) -> Dense:
-    """Return Lava's Dense that multiplies by exactly these weights.
-
-    With mixed signs Lava's 8-bit Dense keeps even numbers only. It therefore gets twice the weights
-    and half the scale, so that every product is exact. The sign mode is explicit, since Lava would
-    otherwise derive it from the values.
+    """Return Lava's Dense that multiplies by exactly these weights (`synapses.fixed_point`).
 
     Parameters
     ----------
@@ -115,10 +111,4 @@ def exact_dense(weight: np.ndarray, message_bits: int) -> Dense:
         raise DescriptionError(
             f"Dense: weights {weight.min()}..{weight.max()}, allowed -128..127, what 8 bits hold"
         )
-    return Dense(
-        weights=2 * weight,
-        weight_exp=-1,
-        num_weight_bits=8,
-        sign_mode=SignMode.MIXED,
-        num_message_bits=message_bits,
-    )
+    return Dense(**fixed_point(weight), num_message_bits=message_bits)

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ipvae.lava_procs.lava_dl_network import run_plain
+from ipvae.lava_procs.network_run import run_network
 from ipvae.lava_procs.procs.layered_network import process as layered
-from ipvae.lava_procs.procs.plain_network import process as plain
+from ipvae.lava_procs.procs.network import process as network_process
 from ipvae.lava_procs.runner import run
 from ipvae.network.io.lava_dl_file import read_plain
 
@@ -92,15 +92,16 @@ def test_netx_builds_plain_networks_to_the_same_processes(
     layers = plain_nets.random_layers(np.random.default_rng(seed), family)
     network = read_plain(plain_nets.write(tmp_path / "x.net", layers))
     theirs = netx_reading.netx_plain(tmp_path / "again.net", network, STEPS)
-    ours = plain.LavaDlNetwork(network, STEPS)
-    for one, other in zip(theirs.layers, ours.blocks, strict=True):
-        assert type(one.neuron) is type(other.neuron) and one.shape == other.shape
+    ours = network_process.LavaNetwork(network, STEPS)
+    for one, other in zip(theirs.layers, ours.layers.values(), strict=True):
+        (synapse,) = other.synapses
+        assert type(one.neuron) is type(other.neuron) and one.shape == other.neuron.s_out.shape
         assert_alike(netx_reading.starts(one.neuron), netx_reading.starts(other.neuron))
         for name in ("reset_interval", "reset_offset"):
-            asked = [block.neuron.proc_params.get(name) for block in (one, other)]
+            asked = [part.neuron.proc_params.get(name) for part in (one, other)]
             assert asked[0] == asked[1] and (asked[0] is None) == (family == "SDNN")
-        assert type(one.synapse) is type(other.synapse)
-        assert_alike(netx_reading.synapses(one.synapse), netx_reading.synapses(other.synapse))
+        assert type(one.synapse) is type(synapse.weights) and synapse.delay_line is None
+        assert_alike(netx_reading.synapses(one.synapse), netx_reading.synapses(synapse.weights))
 
 
 @pytest.mark.parametrize(("family", "top"), [("CUBA", 2), ("SDNN", 4000)])
@@ -110,12 +111,12 @@ def test_plain_networks_that_netx_built_send_the_same(
     layers = plain_nets.random_layers(np.random.default_rng(1), family)
     network = read_plain(plain_nets.write(tmp_path / "x.net", layers))
     sample = rng.integers(0, top, (STEPS, network.input.size)).astype(np.int32)
-    (ours,) = run_plain(network, [sample], STEPS, 1)
-    monkeypatch.setattr(plain, "LavaDlNetwork", netx_reading.builder(tmp_path, monkeypatch))
-    (theirs,) = run_plain(network, [sample], STEPS, 1)
-    for name, messages in ours.items():
-        np.testing.assert_array_equal(theirs[name], messages, err_msg=name)
-    assert any(messages.any() for messages in ours.values())
+    (ours,) = run_network(network, [sample], STEPS, 1)
+    monkeypatch.setattr(network_process, "LavaNetwork", netx_reading.builder(tmp_path))
+    (theirs,) = run_network(network, [sample], STEPS, 1)
+    for name, of in ours.items():
+        np.testing.assert_array_equal(theirs[name]["z"], of["z"], err_msg=name)
+    assert any(of["z"].any() for of in ours.values())
 
 
 def test_a_file_for_netx_holds_the_same_network(plain_nets, netx_reading, tmp_path, rng):
@@ -125,5 +126,6 @@ def test_a_file_for_netx_holds_the_same_network(plain_nets, netx_reading, tmp_pa
     again = read_plain(tmp_path / "again.net")
     assert [layer.shape for layer in again.layers] == [layer.shape for layer in network.layers]
     for one, other in zip(network.layers, again.layers, strict=True):
-        np.testing.assert_array_equal(one.synapses.weight, other.synapses.weight)
+        (of_one,), (of_other,) = one.connections, other.connections
+        np.testing.assert_array_equal(of_one.weights.weight, of_other.weights.weight)
         assert one.neuron == other.neuron

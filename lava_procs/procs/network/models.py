@@ -4,9 +4,9 @@ from lava.magma.core.decorator import implements
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
 from ipvae.lava_procs.models.block_model import BlockModel
-from ipvae.lava_procs.procs.plain_network.process import LavaDlNetwork
+from ipvae.lava_procs.procs.network.process import LavaNetwork
 
 
-@implements(proc=LavaDlNetwork, protocol=LoihiProtocol)
-class PyLavaDlNetworkModel(BlockModel):
-    """Sub-process model; the network builds its blocks."""
+@implements(proc=LavaNetwork, protocol=LoihiProtocol)
+class PyLavaNetworkModel(BlockModel):
+    """Sub-process model; the network builds its processes."""

@@ -1,25 +1,16 @@
-"""Plain lava-dl networks through netx: golden outputs, an oracle, repairs, state, hangs."""
+"""lava-dl's networks on Lava: golden outputs, an oracle, netx, repairs, state."""
 
-import contextlib
-import gc
-import multiprocessing
-import os
-import re
-import signal
-import threading
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ipvae.errors import HungBackendError
-from ipvae.lava_procs import lava_dl_network
+from ipvae.lava_procs import network_run
 from ipvae.lava_procs.importing import import_lava
-from ipvae.lava_procs.lava_dl_network import run_plain
+from ipvae.lava_procs.network_run import run_network
 from ipvae.network.io.lava_dl_file import read_plain
-from ipvae.network.lava_dl_input import messages
+from ipvae.network.rules.input_messages import messages
 
 pytestmark = pytest.mark.lava()
 
@@ -57,10 +48,10 @@ def test_tinynet_equals_lava_dls_golden_outputs_in_every_layer(plain_nets):
         return np.load(folder / "gts/tinynet" / name)[0][..., 1:].reshape(-1, 15).T
 
     np.testing.assert_array_equal(sent, slayer("input.npy"))
-    (record,) = run_plain(network, [sent], 15, 1)
-    np.testing.assert_array_equal(record["1"], slayer("layer1.npy"))
-    np.testing.assert_array_equal(record["2"], slayer("output.npy"))
-    assert record["2"].sum() == 92
+    (record,) = run_network(network, [sent], 15, 1)
+    np.testing.assert_array_equal(record["1"]["z"], slayer("layer1.npy"))
+    np.testing.assert_array_equal(record["2"]["z"], slayer("output.npy"))
+    assert record["2"]["z"].sum() == 92
 
 
 @pytest.mark.parametrize(
@@ -75,13 +66,13 @@ def test_pilotnet_lif_equals_lava_dls_golden_outputs_in_every_layer(plain_nets, 
     network = read_plain(plain_nets.wheel_folder() / "gts/pilotnet_lif/network.net")
     sent = messages(network.input, image(plain_nets, "pilotnet_lif/image.npy"), n_steps)
     np.testing.assert_array_equal(sent, golden(plain_nets, "pilotnet_lif/input-s.npy")[:n_steps])
-    (record,) = run_plain(network, [sent], n_steps, 1, stock=stock)
+    (record,) = run_network(network, [sent], n_steps, 1, stock=stock)
     names = [f"conv-{i}" for i in range(5)] + [f"fc-{i}" for i in range(3)] + ["fc-3-s"]
     assert len(names) == len(record)
     for depth, (name, found) in enumerate(zip(names, record.values(), strict=True), 1):
         expected = golden(plain_nets, f"pilotnet_lif/{name}.npy")[depth : depth + n_steps]
-        np.testing.assert_array_equal(found[: len(expected)], expected, err_msg=name)
-    assert record["1"].sum() > 5000
+        np.testing.assert_array_equal(found["z"][: len(expected)], expected, err_msg=name)
+    assert record["1"]["z"].sum() > 5000
 
 
 @pytest.mark.parametrize("stock", [False, True])
@@ -90,10 +81,10 @@ def test_pilotnet_sdnn_equals_lava_dls_golden_outputs(plain_nets, stock):
     sent = messages(network.input, image(plain_nets, "pilotnet_sdnn/input.npy"), 1)
     first = golden(plain_nets, "pilotnet_sdnn/act0.npy")
     np.testing.assert_array_equal(sent, first[:1])
-    (record,) = run_plain(network, [sent], 1, 1, stock=stock)
+    (record,) = run_network(network, [sent], 1, 1, stock=stock)
     expected = golden(plain_nets, "pilotnet_sdnn/output.npy")
-    assert record["9"].shape == (9, 1)
-    np.testing.assert_array_equal(record["9"], expected)
+    assert record["9"]["z"].shape == (9, 1)
+    np.testing.assert_array_equal(record["9"]["z"], expected)
 
 
 def test_mnist_net_equals_netx_alone(plain_nets, netx_reading):
@@ -120,10 +111,10 @@ def test_mnist_net_equals_netx_alone(plain_nets, netx_reading):
     expected = [sink.data.get().T for sink in sinks]
     net.stop()
     net.net_config.f.close()
-    (record,) = run_plain(network, [sent], n_steps, 1)
+    (record,) = run_network(network, [sent], n_steps, 1)
     for depth, (found, netx) in enumerate(zip(record.values(), expected, strict=True), 1):
-        np.testing.assert_array_equal(found, netx[depth : depth + n_steps])
-    assert record["1"].sum() > 100 and record["2"].sum() > 100 and record["3"].sum() == 0
+        np.testing.assert_array_equal(found["z"], netx[depth : depth + n_steps])
+    assert [int(of["z"].sum()) > 100 for of in record.values()] == [True, True, False]
 
 
 @pytest.mark.parametrize("family", ["CUBA", "SDNN"])
@@ -147,13 +138,13 @@ def test_random_networks_equal_the_oracle_at_every_step(
     n_steps, n_inputs = int(rng.integers(1, 9)), int(np.prod(layers[0]["shape"]))
     top = 2 if family == "CUBA" else 4000
     samples = rng.integers(0, top, (3, n_steps, n_inputs)).astype(np.int32)
-    found = list(run_plain(make_plain(layers), samples, n_steps, 3, stock=stock))
+    found = list(run_network(make_plain(layers), samples, n_steps, 3, stock=stock))
     active = set()
     for sample, record in zip(samples, found, strict=True):
         expected = plain_nets.windows(layers, plain_nets.simulate(layers, sample), n_steps)
         assert record.keys() == expected.keys()
         for name, messages_of_layer in expected.items():
-            np.testing.assert_array_equal(record[name], messages_of_layer, err_msg=name)
+            np.testing.assert_array_equal(record[name]["z"], messages_of_layer, err_msg=name)
             active |= {name} if messages_of_layer.any() else set()
     assert {"1", "2"} <= active
 
@@ -164,32 +155,32 @@ def test_our_convolution_equals_lavas_where_sums_leave_24_bits(make_plain, plain
     layer = plain_nets.conv(kernel, (4, 9, 7), plain_nets.sdnn(sigma_output=True), **options)
     network = make_plain([plain_nets.entry((4, 9, 7)), layer])
     sample = rng.choice([-32768, 32767], (3, network.input.size)).astype(np.int32)
-    (ours,) = run_plain(network, [sample], 3, 1)
-    (lavas,) = run_plain(network, [sample], 3, 1, stock=True)
-    np.testing.assert_array_equal(ours["1"], lavas["1"])
+    (ours,) = run_network(network, [sample], 3, 1)
+    (lavas,) = run_network(network, [sample], 3, 1, stock=True)
+    np.testing.assert_array_equal(ours["1"]["z"], lavas["1"]["z"])
     exact = plain_nets.simulate([plain_nets.entry((4, 9, 7)), layer], sample)["1"]
-    assert not np.array_equal(exact, ours["1"])  # Lava wraps a sum of more than 24 bits
+    assert not np.array_equal(exact, ours["1"]["z"])  # Lava wraps a sum of more than 24 bits
 
 
 @pytest.mark.parametrize(("family", "top"), [("CUBA", 2), ("SDNN", 4000)])
 def test_samples_do_not_depend_on_what_ran_before(make_plain, plain_nets, rng, family, top):
     network = make_plain(plain_nets.random_layers(rng, family))
     samples = rng.integers(0, top, (3, 4, network.input.size)).astype(np.int32)
-    forward = list(run_plain(network, samples, 4, 3))
-    backward = list(run_plain(network, samples[::-1], 4, 3))[::-1]
+    forward = list(run_network(network, samples, 4, 3))
+    backward = list(run_network(network, samples[::-1], 4, 3))[::-1]
     for one, other in zip(forward, backward, strict=True):
         for name, messages_of_layer in one.items():
-            np.testing.assert_array_equal(messages_of_layer, other[name])
+            np.testing.assert_array_equal(messages_of_layer["z"], other[name]["z"])
 
 
 def netx_answer(network, netx_reading, tmp_path, monkeypatch, sample):
     """What netx's own dense block makes of the same network."""
-    from ipvae.lava_procs.procs.plain_network import process
+    from ipvae.lava_procs.procs.network import process
 
     with monkeypatch.context() as patched:
-        patched.setattr(process, "LavaDlNetwork", netx_reading.builder(tmp_path, patched))
-        (record,) = run_plain(network, [sample], len(sample), 1)
-    return record["1"]
+        patched.setattr(process, "LavaNetwork", netx_reading.builder(tmp_path))
+        (record,) = run_network(network, [sample], len(sample), 1)
+    return record["1"]["z"]
 
 
 @pytest.mark.parametrize(
@@ -219,8 +210,8 @@ def test_dense_layers_multiply_exactly_where_netx_does_not(
     network = make_plain(layers)
     sample = np.array([[1, 1], [5, 4]], np.int32)
     expected = np.cumsum(sample @ np.array(weight).T, axis=0).tolist()
-    (record,) = run_plain(network, [sample], 2, 1)
-    assert record["1"][1:].tolist() == expected
+    (record,) = run_network(network, [sample], 2, 1)
+    assert record["1"]["z"][1:].tolist() == expected
     asked = (network, netx_reading, tmp_path, monkeypatch, sample)
     if without is OverflowError:
         with pytest.raises(OverflowError):
@@ -235,139 +226,25 @@ def test_graded_messages_into_a_dense_layer_would_become_true_or_false(
 ):
     from lava.proc.dense.models import PyDenseModelBitAcc
 
-    from ipvae.lava_procs.procs.plain_block import models
+    from ipvae.lava_procs.models import integer_synapses as models
 
     layers = [
         plain_nets.entry((2,)),
         plain_nets.dense([[1, 2]], plain_nets.sdnn(sigma_output=True)),
     ]
     network, sample = make_plain(layers), np.array([[7, 0], [0, -9]], np.int32)
-    (record,) = run_plain(network, [sample], 2, 1)
-    assert record["1"].tolist() == [[0], [7], [-11]]
+    (record,) = run_network(network, [sample], 2, 1)
+    assert record["1"]["z"].tolist() == [[0], [7], [-11]]
     monkeypatch.setattr(models, "PyIntegerDense", PyDenseModelBitAcc)
-    (record,) = run_plain(network, [sample], 2, 1)
-    assert record["1"].tolist() == [[0], [1], [3]]
-
-
-def shared_memory():
-    """Files of shared memory that this process has mapped."""
-    return set(re.findall(r"/dev/shm/[^ \n]+", Path("/proc/self/maps").read_text()))
-
-
-def assert_gone(files):
-    assert files
-    assert not [name for name in files if Path(name).exists()]
-    assert multiprocessing.active_children() == []
-
-
-def test_runs_leave_nothing_behind_even_if_the_caller_stops_early(make_plain, plain_nets, rng):
-    network = make_plain(plain_nets.random_layers(rng, "CUBA"))
-    samples = rng.integers(0, 2, (3, 4, network.input.size)).astype(np.int32)
-    list(run_plain(network, samples, 4, 3))  # what Lava keeps from a first run
-    before = len(os.listdir("/proc/self/fd"))
-    for stop_early in (False, True, True):
-        running = run_plain(network, samples, 4, 3)
-        next(running)
-        files = shared_memory()
-        if stop_early:
-            running.close()
-        else:
-            list(running)
-        assert_gone(files)
-    gc.collect()
-    assert len(os.listdir("/proc/self/fd")) <= before + 2
-
-
-def actor_named(stream, part):
-    from ipvae.lava_procs.supervision.watchdog import names_of_actors
-
-    runtime = stream._process.runtime
-    index = next(i for i, name in enumerate(names_of_actors(runtime)) if part in name)
-    return runtime._messaging_infrastructure.actors[index]
-
-
-@pytest.fixture
-def long_stream(make_plain, plain_nets, rng):
-    """A network about to run one silent sample of many steps, and that sample."""
-    network, n_steps = make_plain(plain_nets.random_layers(rng, "CUBA")), 20000
-    with contextlib.closing(lava_dl_network._Stream(network, n_steps, 1, timeout=3)) as stream:
-        yield stream, iter([np.zeros((n_steps, network.input.size), np.int32)])
-
-
-@pytest.mark.parametrize(
-    "part",
-    [
-        *("Conv", "runtime service"),
-        *(pytest.param(name, marks=pytest.mark.long) for name in ("LIFReset", "Dense")),
-    ],
-)
-def test_a_killed_process_ends_the_run_by_name(long_stream, part):
-    stream, samples = long_stream
-    files = shared_memory()
-    threading.Timer(1.0, os.kill, (actor_named(stream, part).pid, signal.SIGKILL)).start()
-    with pytest.raises(HungBackendError, match=f"{part}.* died"):
-        next(stream.run(samples))
-    stream.close()
-    assert_gone(files)
-
-
-def test_a_stopped_process_ends_the_run_in_time(long_stream):
-    stream, samples = long_stream
-    files = shared_memory()
-    threading.Timer(1.0, os.kill, (actor_named(stream, "Conv").pid, signal.SIGSTOP)).start()
-    with pytest.raises(HungBackendError, match="for 3 s"):
-        next(stream.run(samples))
-    stream.close()
-    assert_gone(files)
-
-
-def test_a_hang_ends_run_plain_with_all_its_processes(make_plain, plain_nets, monkeypatch, rng):
-    from lava.proc.lif import models
-
-    def broken(self):
-        raise ZeroDivisionError("in mid-run")
-
-    monkeypatch.setattr(models.PyLifResetModelBitAcc, "scale_threshold", broken)
-    network = make_plain(plain_nets.random_layers(rng, "CUBA"))
-    with pytest.raises(HungBackendError, match="LIFReset.* of layer . died: .*in mid-run"):
-        list(run_plain(network, np.zeros((1, 4, network.input.size), np.int32), 4, 1))
-    assert multiprocessing.active_children() == []
-
-
-def test_an_error_in_the_samples_ends_the_network(make_plain, plain_nets, rng):
-    network = make_plain(plain_nets.random_layers(rng, "CUBA"))
-
-    def samples():
-        yield np.zeros((4, network.input.size), np.int32)
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        list(run_plain(network, samples(), 4, 2))
-    assert multiprocessing.active_children() == []
-
-
-def test_a_model_that_cannot_be_built_leaves_nothing_behind(
-    make_plain, plain_nets, monkeypatch, rng
-):
-    from lava.proc.lif import models
-
-    def broken(self, params):
-        raise ZeroDivisionError("while building")
-
-    monkeypatch.setattr(models.PyLifResetModelBitAcc, "__init__", broken)
-    network = make_plain(plain_nets.random_layers(rng, "CUBA"))
-    with pytest.raises(
-        HungBackendError, match="layer . died while the network was built.*while building"
-    ):
-        next(run_plain(network, np.zeros((1, 4, network.input.size), np.int32), 4, 1))
-    assert multiprocessing.active_children() == []
+    (record,) = run_network(network, [sample], 2, 1)
+    assert record["1"]["z"].tolist() == [[0], [1], [3]]
 
 
 def test_small_pipes_change_nothing(make_plain, plain_nets, monkeypatch, rng):
     network = make_plain(plain_nets.random_layers(rng, "CUBA"))
     samples = rng.integers(0, 2, (4, 3, network.input.size)).astype(np.int32)
-    expected = list(run_plain(network, samples, 3, 4))
-    monkeypatch.setattr(lava_dl_network, "PIPE_MESSAGES", 1)
-    for one, other in zip(expected, run_plain(network, samples, 3, 4), strict=True):
+    expected = list(run_network(network, samples, 3, 4))
+    monkeypatch.setattr(network_run, "PIPE_MESSAGES", 1)
+    for one, other in zip(expected, run_network(network, samples, 3, 4), strict=True):
         for name, messages_of_layer in one.items():
-            np.testing.assert_array_equal(messages_of_layer, other[name])
+            np.testing.assert_array_equal(messages_of_layer["z"], other[name]["z"])

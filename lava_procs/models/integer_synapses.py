@@ -1,4 +1,8 @@
-"""Models of the block, and of Lava's Dense and Conv for its messages."""
+"""Models of Lava's synapses for integer messages from an external pipe.
+
+Lava declares the input of Dense, DelayDense and Sparse as boolean. An external pipe takes the type
+of the port that it feeds and would convert every message to boolean.
+"""
 
 # Lava declares ports by assigning a LavaPyType to them.
 # pyright: reportAssignmentType=false, reportAttributeAccessIssue=false
@@ -14,28 +18,19 @@ from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from lava.proc.conv.models import PyConvModelFixed
 from lava.proc.conv.process import Conv
-from lava.proc.dense.models import AbstractPyDenseModelBitAcc
-from lava.proc.dense.process import Dense
+from lava.proc.dense.models import AbstractPyDenseModelBitAcc, PyDelayDenseModelBitAcc
+from lava.proc.dense.process import DelayDense, Dense
+from lava.proc.sparse.models import AbstractPySparseModelBitAcc
+from lava.proc.sparse.process import Sparse
 
-from ipvae.lava_procs.models.block_model import BlockModel
 from ipvae.lava_procs.models.event_driven import PyDenseEventDriven
-from ipvae.lava_procs.procs.plain_block.process import PlainBlock
-
-
-@implements(proc=PlainBlock, protocol=LoihiProtocol)
-class PyPlainBlockModel(BlockModel):
-    """Sub-process model; the block builds its inner processes."""
 
 
 @implements(proc=Dense, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("bit_accurate_loihi", "fixed_pt")
 class PyIntegerDense(PyDenseEventDriven):
-    """Event-driven model with integer input.
-
-    Lava declares the input of its Dense as boolean. An external pipe takes the type of the port
-    that it feeds and would convert every message to boolean.
-    """
+    """Event-driven model with integer input."""
 
     s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
 
@@ -44,6 +39,24 @@ class PyIntegerDense(PyDenseEventDriven):
 @requires(CPU)
 @tag("bit_accurate_loihi", "fixed_pt")
 class PyIntegerDenseStock(AbstractPyDenseModelBitAcc):
+    """Lava's own model with integer input."""
+
+    s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
+
+
+@implements(proc=DelayDense, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("bit_accurate_loihi", "fixed_pt")
+class PyIntegerDelayDense(PyDelayDenseModelBitAcc):
+    """Lava's own model with integer input."""
+
+    s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
+
+
+@implements(proc=Sparse, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("bit_accurate_loihi", "fixed_pt")
+class PyIntegerSparse(AbstractPySparseModelBitAcc):
     """Lava's own model with integer input."""
 
     s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)

@@ -1,0 +1,27 @@
+"""Lava's LIF with a port for recorded variables."""
+
+from typing import Any
+
+from lava.magma.core.process.ports.ports import OutPort
+from lava.proc.lif.process import LIF
+
+
+class ObservedLif(LIF):
+    """Lava's LIF, whose model sends recorded variables after every step.
+
+    Parameters
+    ----------
+    record : tuple of str
+        a_in, current, voltage.
+    shape, options
+        As for LIF.
+
+    Ports
+    -----
+    trace : (variables, *shape)
+    """
+
+    def __init__(self, *, record: tuple[str, ...], shape: tuple[int, ...], **options: Any) -> None:
+        super().__init__(shape=shape, **options)
+        self.proc_params["record"] = record
+        self.trace = OutPort(shape=(len(record), *shape))

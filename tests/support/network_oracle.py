@@ -1,0 +1,180 @@
+"""Oracle of any network: rows of every variable of every layer, and random networks for it.
+
+It shares nothing with emulator, Lava processes and kinds. Each connection is one matrix; each layer
+keeps all rows that it has sent, so that a delay is a look into the past.
+"""
+
+import lava_dl_nets as nets  # loaded by tests/conftest.py
+import numpy as np
+
+from ipvae.network.connections import Connection, Convolution, Dense, Diagonal
+from ipvae.network.kinds import CubaNeuron, SigmaDeltaNeuron, SigmaNeuron
+from ipvae.network.network import Input, Layer, Network
+
+
+def matrix(weights):
+    """Weights of a connection as (n_out, n_in) int64."""
+    if isinstance(weights, Dense):
+        return weights.weight.astype(np.int64)
+    if isinstance(weights, Diagonal):
+        return np.diag(weights.weight.astype(np.int64))
+    layer = {
+        "type": "conv",
+        "shape": weights.shape,
+        "weight": weights.weight,
+        "stride": weights.stride,
+        "padding": weights.padding,
+        "dilation": weights.dilation,
+        "groups": weights.groups,
+    }
+    return nets.connections(layer, weights.in_shape)[1]
+
+
+def neurons(layer):
+    """Oracle of the neurons of a layer, at rest."""
+    kind = layer.neuron
+    if isinstance(kind, CubaNeuron):
+        neuron = nets.cuba(kind.threshold, kind.current_decay, kind.voltage_decay)
+        make = nets.CubaOracle
+    elif isinstance(kind, SigmaNeuron):
+        neuron, make = nets.sdnn(sigma_output=True), nets.SigmaDeltaOracle
+    else:
+        neuron = nets.sdnn(kind.threshold, activation=kind.activation)
+        make = nets.SigmaDeltaOracle
+    bias = None if layer.bias is None else np.asarray(layer.bias)
+    return make({"shape": layer.shape, "bias": bias, "neuron": neuron})
+
+
+def phases(network):
+    """Longest path of connections without delay from the input or from a layer that has none."""
+    found = {"0": 0}
+
+    def of(name):
+        if name not in found:
+            direct = [c.source for c in network.by_id[name].connections if np.min(c.delay) == 0]
+            found[name] = max((1 + of(source) for source in direct), default=0)
+        return found[name]
+
+    return {layer.id: of(layer.id) for layer in network.layers}
+
+
+def free_runs(network):
+    """Whether layers update from the first chip step of a sample on."""
+    entry = network.input.neuron
+    cuba = all(isinstance(layer.neuron, CubaNeuron) for layer in network.layers)
+    delayed = any(np.any(c.delay) for layer in network.layers for c in layer.connections)
+    return not cuba or delayed or not (entry is None or isinstance(entry, CubaNeuron))
+
+
+def simulate(network, messages):
+    """All rows of every variable of every layer for one sample, from rest.
+
+    Returns
+    -------
+    dict of layer id -> dict of variable -> (rows, n) int64, lead-in rows first
+    """
+    phase, free = phases(network), free_runs(network)
+    first = {"0": 0} | {name: -p if free else 0 for name, p in phase.items()}
+    sent = {"0": list(messages.astype(np.int64))} | {name: [] for name in phase}
+    oracles = {layer.id: neurons(layer) for layer in network.layers}
+    matrices = {
+        (layer.id, i): matrix(c.weights)
+        for layer in network.layers
+        for i, c in enumerate(layer.connections)
+    }
+    rows = {layer.id: [] for layer in network.layers}
+    order = sorted(phase, key=lambda name: phase[name])
+
+    def received(name, i, connection, t):
+        """What one connection brings in row t."""
+        delays = np.broadcast_to(connection.delay, connection.weights.n_out)
+        total = np.zeros(connection.weights.n_out, np.int64)
+        for delay in set(delays.tolist()):
+            row = t - delay - first[connection.source]
+            if 0 <= row < len(sent[connection.source]):
+                sums = matrices[name, i] @ sent[connection.source][row]
+                total[delays == delay] = sums[delays == delay]
+        if isinstance(connection.weights, Convolution):
+            total = (total + 2**23) % 2**24 - 2**23
+        return np.floor(total * 2.0**connection.exponent).astype(np.int64)
+
+    for t in range(min(first.values()), len(messages)):
+        for name in order:
+            if t < first[name]:
+                continue
+            layer, oracle = network.by_id[name], oracles[name]
+            a_in = sum(received(name, i, c, t) for i, c in enumerate(layer.connections))
+            z = oracle.step(a_in)
+            sent[name].append(z)
+            rows[name].append({"a_in": a_in, **oracle.states, "z": z})
+    return {
+        name: {variable: np.stack([row[variable] for row in of]) for variable in of[0]}
+        for name, of in rows.items()
+    }
+
+
+def random_network(rng, kinds=("CUBA", "SDNN"), loops=True):
+    """A random network of three or four layers: any connections, skipped layers, delays, loops."""
+    shape = (4, int(rng.integers(4, 8)), int(rng.integers(4, 8)))
+    sizes: dict[str, tuple[int, ...]] = {"0": shape}
+    layers = []
+    n_layers = int(rng.integers(3, 5))
+    for number in range(1, n_layers + 1):
+        name, before = str(number), str(number - 1)
+        family = str(rng.choice(kinds))
+        weights = _random_weights(rng, sizes[before], number)
+        connections = [Connection(before, weights, _exponent(rng, weights))]
+        n_out = weights.n_out
+        if rng.random() < 0.6:  # a second sender: an earlier layer, or the same one again
+            source = str(rng.integers(0, number))
+            more = Dense(rng.integers(-30, 31, (n_out, int(np.prod(sizes[source])))))
+            delay = rng.choice([0, 1, 3]) if loops else 0
+            connections.append(Connection(source, more, int(rng.integers(-2, 1)), int(delay)))
+        if loops and rng.random() < 0.5:
+            of_each = rng.integers(0, 5, n_out)
+            more = Dense(rng.integers(-30, 31, (n_out, int(np.prod(sizes[before])))))
+            connections.append(Connection(before, more, delay=of_each))
+        if loops and family == "CUBA" and rng.random() < 0.7:
+            own = Diagonal(rng.integers(-60, 20, n_out))
+            connections.append(Connection(name, own, delay=int(rng.integers(1, 4))))
+        layers.append(_random_layer(rng, name, family, connections, number == n_layers))
+        sizes[name] = weights.shape
+    return Network(Input(shape, graded="SDNN" in kinds), tuple(layers))
+
+
+def _exponent(rng, weights):
+    return 0 if isinstance(weights, Convolution) else int(rng.integers(-2, 2))
+
+
+def _random_weights(rng, shape, number):
+    if len(shape) == 3 and number < 3:
+        groups = int(rng.choice([1, 2]))
+        kernel = (4, shape[0] // groups, int(rng.integers(1, 4)), int(rng.integers(1, 4)))
+        pairs = {
+            "stride": tuple(rng.integers(1, 3, 2).tolist()),
+            "padding": tuple(rng.integers(1, 3, 2).tolist()),
+            "dilation": tuple(rng.integers(1, 3, 2).tolist()),
+        }
+        return Convolution(rng.integers(-9, 13, kernel), shape, groups=groups, **pairs)
+    return Dense(rng.integers(-25, 31, (6, int(np.prod(shape)))))
+
+
+def _random_layer(rng, name, family, connections, last):
+    shape = connections[0].weights.shape
+    if family == "CUBA":
+        decays = rng.choice([0, 700, 4096]), rng.choice([0, 333, 4096])
+        neuron = CubaNeuron(int(rng.integers(1, 20)), *(int(d) for d in decays))
+        bias = rng.integers(-8, 20, shape[0])
+    elif last and rng.random() < 0.5:
+        return Layer(name, SigmaNeuron(), tuple(connections))
+    else:
+        activation = str(rng.choice(["relu", "identity"]))
+        neuron = SigmaDeltaNeuron(int(rng.integers(0, 3)), activation)
+        bias = rng.integers(-3, 4, shape[0])
+    return Layer(name, neuron, tuple(connections), bias)
+
+
+def random_messages(rng, network, n_steps):
+    """Messages of one sample: (n_steps, n_inputs) int32."""
+    low, high = (-300, 300) if network.input.graded else (0, 2)
+    return rng.integers(low, high, (n_steps, network.input.size)).astype(np.int32)
