@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.network.kinds.program import Program, branches_of
 from ipvae.network.rules.arithmetic import SELF_MAX, STATE_MAX, TERM_MAX
 
 Values = dict[str, int]
@@ -101,15 +102,20 @@ def stepped(v: Values, update: Any, emit: Any) -> Values:
     return now | {"s_out": s_out}
 
 
-def vectors(cases: list[Case], usual: Values, step: Any, states: list[str]) -> list[dict]:
-    """Return the vectors of cases; `step` maps all values before to all values after."""
+def vectors(program: Program, cases: list[Case], usual: Values, step: Any) -> list[dict]:
+    """Return the vectors of cases, which name every branch of the program.
+
+    `step` maps all values before to all values after, and does not use the program.
+    """
+    missing = set(branches_of(program.statements)) - {case[0] for case in cases}
+    assert not missing, missing
     ordinary = with_derived(usual)
     found = []
     for branch, about, given in cases:
         before = with_derived({**usual, **given})
         changed = {name: n for name, n in before.items() if n != ordinary[name]}
         after = step(before)
-        gives = {name: int(after[name]) for name in [*states, "s_out"]}
+        gives = {w["name"]: int(after[w["name"]]) for w in (*program.states, *program.outputs)}
         found.append({"branch": branch, "about": about, "given": changed, "gives": gives})
     return found
 
