@@ -2,15 +2,23 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
-from neuron_spec import cases, graded_cases, poisson_cases
+from neuron_spec import cases, cuba_cases, graded_cases, poisson_cases, sigma_delta_cases
 
-from ipvae.network.kinds import graded, poisson
-from ipvae.network.kinds.program import OPERATORS, READING, Program, branches_of
+from ipvae.network.kinds import cuba, graded, poisson, sigma_delta
+from ipvae.network.kinds.program import (
+    OPERATORS,
+    READING,
+    SIGNED_WRAP,
+    Program,
+    branches_of,
+    operations,
+)
 
 __all__ = ["FOLDER", "files", "main"]
 
@@ -18,24 +26,50 @@ FOLDER = Path(__file__).resolve().parent.parent / "docs" / "loihi2"
 DRAFT = "a specification: nobody has run it on a chip"
 
 
+OF_LAVA = "a specification of what Lava's CPU model computes, bit for bit; "
+HARD_WIRED = OF_LAVA + "Loihi's own neuron is hard-wired, and nobody has compared the two"
+NOT_PUBLIC = OF_LAVA + "Intel's model for the chip is not public, and nobody has compared the two"
+
+
 class Neuron(NamedTuple):
     """Neuron with its vectors, and what its specification says of itself."""
 
     program: Program
-    cases: ModuleType
+    usual: dict[str, int]
+    vectors: Callable[[], list[dict]]
     process: str
     document: str
     status: str
 
 
-def _ours(program: Program, of: ModuleType, name: str, process: str) -> Neuron:
-    place = f"ipvae.lava_procs.procs.{name}.process:{process}"
-    return Neuron(program, of, place, "docs/arithmetic.md, sections 3 to 5 and 9", DRAFT)
+def _ours(program: Program, of: ModuleType, process: str) -> Neuron:
+    usual = cases.with_derived(of.USUAL)
+    document = "docs/arithmetic.md, sections 3 to 5 and 9"
+    return Neuron(program, usual, of.vectors, f"ipvae.lava_procs.procs.{process}", document, DRAFT)
+
+
+def _lavas(program: Program, of: cases.Source, process: str, status: str = NOT_PUBLIC) -> Neuron:
+    document = f"docs/arithmetic.md, section {of.section}; {of.model}"
+    return Neuron(program, of.usual, of.vectors, process, document, status)
 
 
 NEURONS = {
-    "poisson_neuron": _ours(poisson.program(), poisson_cases, "poisson_neuron", "PoissonNeuron"),
-    "graded_neuron": _ours(graded.program(), graded_cases, "graded_neuron", "GradedNeuron"),
+    "poisson_neuron": _ours(
+        poisson.program(), poisson_cases, "poisson_neuron.process:PoissonNeuron"
+    ),
+    "graded_neuron": _ours(graded.program(), graded_cases, "graded_neuron.process:GradedNeuron"),
+    "cuba_neuron": _lavas(cuba.program(), cuba_cases.CUBA, "lava.proc.lif.process:LIF", HARD_WIRED),
+    "delta_neuron": _lavas(
+        sigma_delta.delta_program(), sigma_delta_cases.DELTA, "lava.proc.sdn.process:Delta"
+    ),
+    "sigma_delta_neuron": _lavas(
+        sigma_delta.sigma_delta_program(),
+        sigma_delta_cases.SIGMA_DELTA,
+        "lava.proc.sdn.process:SigmaDelta",
+    ),
+    "sigma_neuron": _lavas(
+        sigma_delta.sigma_program(), sigma_delta_cases.SIGMA, "lava.proc.sdn.process:Sigma"
+    ),
 }
 
 
@@ -53,7 +87,7 @@ def specification(name: str) -> dict[str, Any]:
         "process": neuron.process,
         "says_the_same_as": neuron.document,
         "status": neuron.status,
-        "reading": READING,
+        "reading": reading(program),
         "operators": OPERATORS,
         "inputs": program.inputs,
         "outputs": program.outputs,
@@ -63,9 +97,16 @@ def specification(name: str) -> dict[str, Any]:
         "tables": [described(n, table) for n, table in program.tables.items()],
         "program": program.statements,
         "branches": branches_of(program.statements),
-        "usual": cases.with_derived(neuron.cases.USUAL),
-        "vectors": neuron.cases.vectors(),
+        "usual": neuron.usual,
+        "vectors": neuron.vectors(),
     }
+
+
+def reading(program: Program) -> dict[str, str]:
+    """Return the meaning of statements, with the wrap of signed words where one wraps."""
+    wraps = [s for s in operations(program.statements) if s.get("wraps")]
+    signed = any(not s.get("unsigned") for s in wraps)
+    return {**READING, "wraps, signed": SIGNED_WRAP} if signed else READING
 
 
 def described(name: str, table: np.ndarray) -> dict[str, Any]:
