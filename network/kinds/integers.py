@@ -54,6 +54,8 @@ class Neurons:
     ------
     KeyError
         If a constant is missing, or a name is unknown.
+    WidthError
+        If a constant is outside its range.
     """
 
     def __init__(self, program: Program, n: int, values: Mapping[str, "int | np.ndarray"]) -> None:
@@ -63,7 +65,7 @@ class Neurons:
         if wrong := (needed - values.keys()) | (values.keys() - names):
             raise KeyError(", ".join(sorted(wrong)))
         self.values = {name: self._for_each(values.get(name, 0)) for name in names}
-        self._require_ranges(program.kept)
+        self._require_ranges([*program.constants, *program.neuron_constants])
 
     def step(self, a_in: "int | np.ndarray" = 0) -> np.ndarray:
         """Execute the program once.
@@ -83,7 +85,7 @@ class Neurons:
         WidthError
             If a result does not fit its width, or a state its range; the message names it.
         """
-        self.values = {w["name"]: self.values[w["name"]] for w in self.program.kept}
+        self.values = {w["name"]: self.values[w["name"]].copy() for w in self.program.kept}
         self.values["a_in"] = self._for_each(a_in)
         self._require_ranges(self.program.inputs)
         self._run(self.program.statements, np.arange(self.n))
