@@ -1,14 +1,15 @@
 """Speed of the emulator in image-steps per second, compared with Lava, PyTorch and the roofline.
 
-    python benchmarks/emulator.py [--net NET.h5] [--batch 256] [--settle 1000] [--rounds 15]
-                                  [--no-lava] [--scaling OUT.png]
+    python benchmarks/emulator.py [--net NET.h5|FILE.net] [--images FILE.npy] [--batch 256]
+                                  [--settle 1000] [--rounds 15] [--no-lava] [--scaling OUT.png]
 
 By default NET.h5 is models/mnist at 8 bits, with the data of IPVAE_DATA if set, else calibrated on
 enlarged scikit-learn digits. All implementations run `--settle` untimed steps until rates are
 stationary, and then in turn. The emulator records everything that `Emulator.totals` needs. The last
 line is JSON: emulator, lava, torch (image-steps/s), vs_lava, vs_torch, activity, roofline_fraction
 and the roofline's parts; docs/performance.md defines them. --scaling instead draws speed against
-size, batch, activity and threads.
+size, batch, activity and threads. With a lava-dl network, FILE.net, see any_network.py: emulator,
+lava, lava_stock, torch, vs_lava, vs_lava_stock, vs_torch, roofline_fraction.
 """
 
 import argparse
@@ -215,6 +216,7 @@ def main() -> None:
     """Run the benchmark and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--net", type=Path)
+    parser.add_argument("--images", type=Path)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--settle", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=15)
@@ -222,7 +224,13 @@ def main() -> None:
     parser.add_argument("--scaling", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        if given.scaling is not None:
+        if given.net is not None and given.net.suffix == ".net":
+            import any_network
+
+            found = any_network.measure(
+                given.net, given.images, given.batch, given.rounds, not given.no_lava
+            )
+        elif given.scaling is not None:
             from scaling import draw_scaling
 
             found = draw_scaling(given.scaling, shipped(Path(folder), "error-units"))
