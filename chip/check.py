@@ -15,9 +15,12 @@ from ipvae.chip.core_memory import (
     least_cores,
 )
 from ipvae.chip.limits import LimitCheck
+from ipvae.chip.network_check import network_lines
 from ipvae.network.description import IntNetwork
 from ipvae.network.layers import PoissonLayer
+from ipvae.network.network import Network
 from ipvae.network.proof.bounds import Bound, bounds
+from ipvae.network.proof.kind_bounds import kind_bounds
 from ipvae.network.schedule import AnyLayer
 
 WIDEST = ("q + bias", "a_in", "b - g - own", "b + g - own", "u + d", "total - u", "y + half")
@@ -71,7 +74,7 @@ class CheckResult:
         }
 
 
-def check(network: IntNetwork, target: str = "loihi2") -> CheckResult:
+def check(network: IntNetwork | Network, target: str = "loihi2") -> CheckResult:
     """Check a network against a target's limits.
 
     Raises
@@ -80,6 +83,15 @@ def check(network: IntNetwork, target: str = "loihi2") -> CheckResult:
         If the target is unknown.
     """
     board = limits.target_named(target)
+    if isinstance(network, Network):
+        proofs = kind_bounds(network)
+        exceeded = [
+            LimitCheck("overflow", b.reach, b.allowed, f"layer {b.layer}: {b.variable}")
+            for b in proofs
+            if not b.holds
+        ]
+        memory, cores = _memory(layer_shapes(network), board)
+        return CheckResult(target, [*network_lines(network), *exceeded, *memory], proofs, cores)
     proofs = bounds(network)
     lines: list[LimitCheck] = []
     for name, layer in network.layers.items():
@@ -121,7 +133,8 @@ def _memory(
         held = core_lines(shape, -(-shape.neurons // most), CONSERVATIVE, where)
         fullest = max(held, key=lambda line: line.share)
         lines += [line for line in held if line.rule in SHOWN or line is fullest]
-    where = "layer 1" if len(shapes) == 1 else f"layers 1 to {len(shapes)}"
+    names = [shape.name for shape in shapes]
+    where = f"layer {names[0]}" if len(names) == 1 else f"layers {names[0]} to {names[-1]}"
     lines.append(LimitCheck("cores", high, board.cores, f"{where}: {board.title}"))
     return lines, CoreRange(low, high)
 

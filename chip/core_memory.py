@@ -13,7 +13,9 @@ import numpy as np
 from ipvae.chip import limits
 from ipvae.chip.limits import LimitCheck
 from ipvae.network.description import IntNetwork
+from ipvae.network.connections import Convolution
 from ipvae.network.layers import PoissonLayer
+from ipvae.network.network import INPUT, Layer, Network
 from ipvae.network.traces.activity import Activity, received_activity
 from ipvae.once import once
 
@@ -62,6 +64,50 @@ READINGS = (OPTIMISTIC, CONSERVATIVE)
 
 
 @dataclass(frozen=True)
+class SharedKernel:
+    """A convolution as a core stores it: its kernels once, for all places on the core.
+
+    No public log explains the storage of convolutions: this is a model, as `MODEL` says.
+
+    Attributes
+    ----------
+    channels, height, width : int
+        Shape of the input.
+    out_channels, out_width : int
+        Channels and columns of the layer.
+    stride, span : (of rows, of columns)
+        Distance between the inputs of neighbouring outputs, and extent of an output's inputs.
+    taps : int
+        Kernel positions times input channels of one output channel.
+    """
+
+    channels: int
+    height: int
+    width: int
+    out_channels: int
+    out_width: int
+    stride: tuple[int, int]
+    span: tuple[int, int]
+    taps: int
+
+    def axons(self, neurons: int) -> int:
+        """Input neurons that reach a core with so many neurons: whole places, row after row."""
+        places = math.ceil(neurons / self.out_channels)
+        rows, columns = math.ceil(places / self.out_width), min(places, self.out_width)
+        covered = [
+            min((n - 1) * step + span, most)
+            for n, step, span, most in zip(
+                (rows, columns), self.stride, self.span, (self.height, self.width), strict=True
+            )
+        ]
+        return self.channels * covered[0] * covered[1]
+
+    def words(self, neurons: int, bits: int) -> int:
+        """64-bit words of the kernels of the channels on a core."""
+        return dense_words(self.taps, min(self.out_channels, neurons), bits)
+
+
+@dataclass(frozen=True)
 class LayerShape:
     """Properties of a layer that determine its memory.
 
@@ -72,13 +118,19 @@ class LayerShape:
     fan_in : int
         Presynaptic neurons, 0 for none.
     source : str
-        Name of the presynaptic layer, '0' for none.
+        Name of the presynaptic layer, '0' or '' for none.
     state_words : int
         64-bit words of each neuron's state.
     draws : bool
         True if the layer needs the sampler's table.
     listeners : int
         Number of layers that receive its messages.
+    kernels : tuple of SharedKernel
+        Convolutions that it receives, beside the dense synapses of `fan_in`.
+    other_sources : tuple of str
+        Further presynaptic layers, in the order of the messages received.
+    reached : float
+        Fraction of the neurons that a message reaches, on average: 1 for dense synapses.
     """
 
     name: str
@@ -88,11 +140,27 @@ class LayerShape:
     state_words: int
     draws: bool
     listeners: int
+    kernels: tuple[SharedKernel, ...] = ()
+    other_sources: tuple[str, ...] = ()
+    reached: float = 1.0
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """All presynaptic layers."""
+        return (self.source, *self.other_sources)
+
+    def axons(self, neurons: int) -> int:
+        """Presynaptic neurons whose messages a core with so many neurons receives."""
+        return self.fan_in + sum(kernel.axons(neurons) for kernel in self.kernels)
+
+
+def layer_shapes(network: IntNetwork | Network) -> tuple[LayerShape, ...]:
+    """All layers, in ascending order; input neurons of a lava-dl network first."""
+    return network_shapes(network) if isinstance(network, Network) else _layer_shapes(network)
 
 
 @once
-def layer_shapes(network: IntNetwork) -> tuple[LayerShape, ...]:
-    """All layers, in ascending order."""
+def _layer_shapes(network: IntNetwork) -> tuple[LayerShape, ...]:
     sources = [layer.source for layer in network.layers.values()]
     return tuple(
         LayerShape(
@@ -107,6 +175,45 @@ def layer_shapes(network: IntNetwork) -> tuple[LayerShape, ...]:
             sources.count(int(name)),
         )
         for name, layer in network.layers.items()
+    )
+
+
+@once
+def network_shapes(network: Network) -> tuple[LayerShape, ...]:
+    """All layers with neurons of a network of any kinds."""
+    sources = [c.source for layer in network.layers for c in layer.connections]
+    entry = network.input
+    found = [_network_shape(layer, sources.count(layer.id)) for layer in network.layers]
+    if entry.neuron is None:
+        return tuple(found)
+    words, listeners = entry.neuron.state_words, sources.count(INPUT)
+    return (LayerShape(INPUT, entry.size, 0, "", words, False, listeners), *found)
+
+
+def _network_shape(layer: Layer, listeners: int) -> LayerShape:
+    weights = [connection.weights for connection in layer.connections]
+    fans = np.concatenate([of.fan_out() for of in weights])
+    return LayerShape(
+        layer.id,
+        layer.n_neurons,
+        sum(of.n_in for of in weights if not isinstance(of, Convolution)),
+        layer.connections[0].source,
+        layer.neuron.state_words,
+        False,
+        listeners,
+        tuple(_kernel(of) for of in weights if isinstance(of, Convolution)),
+        tuple(connection.source for connection in layer.connections[1:]),
+        float(fans.mean()) / layer.n_neurons,
+    )
+
+
+def _kernel(weights: Convolution) -> SharedKernel:
+    channels, height, width = weights.in_shape
+    out_channels, _, out_width = weights.shape
+    taps = math.prod(weights.weight.shape[1:])
+    span = (weights.span(0), weights.span(1))
+    return SharedKernel(
+        channels, height, width, out_channels, out_width, weights.stride, span, taps
     )
 
 
@@ -126,8 +233,8 @@ def full_activity(shapes: tuple[LayerShape, ...]) -> Activity:
     return received_activity(
         "every neuron sends at every update, the most there can be",
         1,
-        {shape.name: np.ones(shape.fan_in, np.int64) for shape in shapes},
-        {shape.name: shape.fan_in for shape in shapes},
+        {shape.name: np.ones(shape.axons(shape.neurons), np.int64) for shape in shapes},
+        {shape.name: shape.axons(shape.neurons) for shape in shapes},
     )
 
 
@@ -143,17 +250,19 @@ def core_words(shape: LayerShape, neurons: int, reading: MemoryModel) -> dict[st
     AxonMap for each own neuron and connection, none of AxonMem, one neuron group. (The logs cover
     up to 12 target cores of a neuron; the cost of more is unknown.)
     """
-    synapses = dense_words(shape.fan_in, neurons, reading.synapse_bits(neurons))
+    bits, axons = reading.synapse_bits(neurons), shape.axons(neurons)
+    synapses = dense_words(shape.fan_in, neurons, bits)
+    synapses += sum(kernel.words(neurons, bits) for kernel in shape.kernels)
     axon_map = neurons * max(shape.listeners, 1)
     state = neurons * shape.state_words
     table = reading.table_words if shape.draws else 0
     return {
-        "axon_in_words_per_core": shape.fan_in,
+        "axon_in_words_per_core": axons,
         "synapse_words_per_core": synapses,
         "axon_map_words_per_core": axon_map,
         "axon_mem_words_per_core": 0,
         "neuron_words_per_core": state,
-        "shared_words_per_core": shape.fan_in + synapses + axon_map + state + table,
+        "shared_words_per_core": axons + synapses + axon_map + state + table,
         "neurons_per_core": neurons,
         "neuron_groups_per_core": 1,
     }

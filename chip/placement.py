@@ -118,7 +118,10 @@ class Placement:
 
     def busiest(self, received: Mapping[str, float]) -> float:
         """Largest core load in synaptic operations, from the messages that each layer receives."""
-        return max(received[shape.name] * self.largest(i) for i, shape in enumerate(self.shapes))
+        return max(
+            received[shape.name] * shape.reached * self.largest(i)
+            for i, shape in enumerate(self.shapes)
+        )
 
 
 def place(
@@ -137,7 +140,7 @@ def place(
     reading : MemoryModel
     received : mapping of layer -> float
         Messages that a layer receives in one update. Each causes one synaptic operation per neuron
-        of the layer, on any core.
+        that it reaches: all neurons of a layer with dense synapses, on any core.
     most_cores : int, optional
         Cores to spread over. The result is a placement with the smallest possible largest core
         load, and among those the one with the fewest cores.
@@ -166,7 +169,7 @@ def _spread(
     most_cores: int,
 ) -> list[int]:
     """Cores of each layer, `most_cores` in total at most, with the smallest largest core load."""
-    loads = [received[shape.name] for shape in shapes]
+    loads = [received[shape.name] * shape.reached for shape in shapes]
     caps = [math.ceil(shape.neurons / n) for shape, n in zip(shapes, least, strict=True)]
     bounds = sorted(
         {load * n for load, cap in zip(loads, caps, strict=True) for n in range(cap + 1)}

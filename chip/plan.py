@@ -1,5 +1,6 @@
 """Partition plan: a network on the cores of a target, under both memory models."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -136,7 +137,7 @@ def deliveries(placement: Placement, activity: Activity) -> float:
     """Messages of one update, counted once for each core that receives them."""
     received = activity.received
     return sum(
-        received[shape.name] * parts
+        received[shape.name] * max(1.0, parts * shape.reached)
         for shape, parts in zip(placement.shapes, placement.n_cores, strict=True)
     )
 
@@ -154,26 +155,34 @@ def between_chips(placement: Placement, activity: Activity) -> tuple[float, floa
     for shape in placement.shapes:
         listeners = on_chip[shape.name]
         heard = np.concatenate([[0.0], np.cumsum(activity.heard[shape.name])])
-        for core in cores:
-            if core.layer.name != shape.source:
-                continue
-            sent = float(heard[core.own.stop] - heard[core.own.start])
-            here = listeners[core.chip_idx]
-            low += sent * (len(listeners) - (here > 0))
-            high += sent * (listeners.total() - here)
+        first = 0
+        for source in shape.sources:
+            own = [core for core in cores if core.layer.name == source]
+            for core in own:
+                sent = float(heard[first + core.own.stop] - heard[first + core.own.start])
+                here = listeners[core.chip_idx]
+                low += sent * (len(listeners) - (here > 0))
+                high += sent * (listeners.total() - here)
+            first += sum(core.neurons for core in own)
     return low, high
 
 
 def core_ops(placement: Placement, activity: Activity) -> np.ndarray:
     """Mean synaptic operations of each core in one update: (cores,) float64."""
     received = activity.received
-    return np.array([received[core.layer.name] * core.neurons for core in placement.cores])
+    return np.array(
+        [
+            received[core.layer.name] * core.layer.reached * core.neurons
+            for core in placement.cores
+        ]
+    )
 
 
 def peak_ops(placement: Placement, activity: Activity) -> int:
     """Largest number of synaptic operations of a core in one update of one image."""
     return max(
-        activity.peak[shape.name] * placement.largest(i) for i, shape in enumerate(placement.shapes)
+        math.ceil(activity.peak[shape.name] * shape.reached * placement.largest(i))
+        for i, shape in enumerate(placement.shapes)
     )
 
 
@@ -228,6 +237,6 @@ def _core(core: Core, placement: Placement, activity: Activity) -> dict:
         "layer": core.layer.name,
         "first_neuron": core.first,
         "neurons": core.neurons,
-        "syn_ops": activity.received[core.layer.name] * core.neurons,
+        "syn_ops": activity.received[core.layer.name] * core.layer.reached * core.neurons,
         **{rule.removesuffix("_per_core"): found for rule, found in words.items()},
     }

@@ -270,7 +270,7 @@ class Connection:
         Id of the sending layer; '0' is the input.
     weights : Weights
     exponent : int in -8..14
-    delay : int in 0..62, or (n_out,) int array with one for each receiver
+    delay : int in 0..62, or (n_out,) int array with one for each receiver of dense weights
     """
 
     source: str
@@ -281,6 +281,11 @@ class Connection:
     def __post_init__(self) -> None:
         require_within("exponent", self.exponent, *EXPONENT_RANGE)
         if isinstance(self.delay, np.ndarray):
+            if not isinstance(self.weights, Dense):
+                raise DescriptionError(
+                    f"delay must be one number for {self.weights.kind} weights; only dense ones "
+                    "have one for each neuron."
+                )
             if self.delay.shape != (self.weights.n_out,):
                 raise DescriptionError(
                     f"delay must be one number, or one for each of {self.weights.n_out} neurons, "

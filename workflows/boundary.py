@@ -57,12 +57,12 @@ def whole_number(name: str, value: Any, signature: inspect.Signature) -> int | N
 def network_of(value: Any) -> Any:
     """Return a network as it is, or read it from its file."""
     from ipvae.network.description import IntNetwork
-    from ipvae.network.lava_dl_network import PlainNetwork
+    from ipvae.network.network import Network
     from ipvae.workflows.networks import load_network
 
     if isinstance(value, (str, Path)):
         return load_network(value)
-    if isinstance(value, (IntNetwork, PlainNetwork)):
+    if isinstance(value, (IntNetwork, Network)):
         return value
     raise InputError(
         f"network: must be an integer network or the path of its file, got {type(value).__name__}. "

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ipvae.energy.counting.counts import Counts, count_run
-from ipvae.energy.counting.lava_dl_counts import LayerCounts as LavaDlCounts
 from ipvae.energy.counting.layer_counts import LayerCounts, layer_counts
+from ipvae.energy.counting.network_counts import LayerCounts as NetworkLayerCounts
+from ipvae.energy.counting.network_counts import NetworkCounts, network_counts
 from ipvae.energy.counting.workload import work_of
 from ipvae.energy.headline import headline
 from ipvae.energy.models import EnergyRow, TimeRow
@@ -14,15 +15,16 @@ from ipvae.energy.models.loihi2 import CHIP as LOIHI2
 from ipvae.energy.models.table import left_out, model_table
 from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
-from ipvae.network.lava_dl_network import PlainNetwork
+from ipvae.network.network import Network
 from ipvae.network.traces.activity import activity_of
 from ipvae.network.traces.totals import Totals
 from ipvae.network.traces.trace import Trace
 from ipvae.report.html.verdicts import headline_verdicts
 from ipvae.report.numbers import band, count
 from ipvae.workflows.boundary import public
-from ipvae.workflows.lava_dl import LavaDlRun, modelled
-from ipvae.workflows.networks import require_own
+from ipvae.workflows.kinds.placing import trace_totals_of
+from ipvae.workflows.kinds.reporting import modelled
+from ipvae.workflows.kinds.result import NetworkRun
 from ipvae.workflows.results import Result
 from ipvae.workflows.run import RunResult
 
@@ -45,7 +47,7 @@ class OperationCounts(Result):
     """
 
     total: Counts
-    layers: tuple[LayerCounts | LavaDlCounts, ...]
+    layers: tuple[LayerCounts | NetworkLayerCounts, ...]
     images: int
 
     @property
@@ -152,7 +154,7 @@ class EnergyEstimate(Result):
 
 @public
 def count_operations(
-    network: IntNetwork | PlainNetwork, result: RunResult | Trace | Totals | str | Path
+    network: IntNetwork | Network, result: RunResult | Trace | Totals | str | Path
 ) -> OperationCounts:
     """Count the operations of a run on any backend.
 
@@ -167,10 +169,9 @@ def count_operations(
     InputError
         If the run or trace lacks variables that are counted.
     """
-    if isinstance(result, LavaDlRun):
-        return OperationCounts(result.counts, result.layers, result.images)
-    require_own(network)
-    assert isinstance(network, IntNetwork)
+    if isinstance(network, Network):
+        found, images = _counted(network, result)
+        return OperationCounts(found.total, found.layers, images)
     activity = activity_of(network, ran(result))
     layers = tuple(layer_counts(network, activity))
     return OperationCounts(count_run(network, activity), layers, activity.images)
@@ -178,7 +179,7 @@ def count_operations(
 
 @public
 def estimate_energy(
-    network: IntNetwork | PlainNetwork, result: RunResult | Trace | Totals | str | Path
+    network: IntNetwork | Network, result: RunResult | Trace | Totals | str | Path
 ) -> EnergyEstimate:
     """Model the energy and time of a run on Loihi 2, other chips and dense hardware.
 
@@ -197,13 +198,22 @@ def estimate_energy(
     InputError
         If the run or trace lacks variables that are counted.
     """
-    if isinstance(result, LavaDlRun):
-        return EnergyEstimate(modelled(result.counts), (), ())
-    require_own(network)
-    assert isinstance(network, IntNetwork)
+    if isinstance(network, Network):
+        return EnergyEstimate(modelled(_counted(network, result)[0].total), (), ())
     work = work_of(network, activity_of(network, ran(result)))
     energy, time = model_table(network, work)
     return EnergyEstimate(tuple(energy), tuple(time), tuple(left_out(work)))
+
+
+def _counted(network: Network, result: object) -> tuple[NetworkCounts, int]:
+    """Counts of a run of a network of any kinds, or of a trace, and its number of images."""
+    if isinstance(result, NetworkRun):
+        return result.counted, result.images
+    trace = ran(result)
+    if not isinstance(trace, Trace):
+        raise InputError("result: must be a run or a trace of this network, got other totals.")
+    totals = trace_totals_of(network, trace)
+    return network_counts(network, totals), totals.images
 
 
 def ran(result: object) -> Trace | Totals:

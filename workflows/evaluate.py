@@ -24,6 +24,9 @@ from ipvae.workflows.evaluation.one_seed import Evaluator
 from ipvae.workflows.evaluation.seeds import mean_over_seeds
 from ipvae.workflows.evaluation.text import curve_table, lines, spread
 from ipvae.workflows.image_input.images import ImagesLike, data_sets_kept
+from ipvae.workflows.kinds.evaluating import NetworkEvaluation, evaluate_network
+from ipvae.workflows.kinds.frames import require_unset
+from ipvae.workflows.kinds.opening import any_network
 from ipvae.workflows.progress import Listener, listening
 from ipvae.workflows.results import Result, Table, json_data
 from ipvae.workflows.running.stopping import stop_choice
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 FIGURES = ("mse", "r2", "zeros")
 """Figures of merit of each point of a curve."""
 BY_SEED = "by_seed"
+DEFAULT_STEPS = 64
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -164,8 +168,9 @@ def evaluate(
     tolerance: float | None = None,
     scheduler: str | None = None,
     pictures: str | Path | None = None,
+    integers: str = "input",
     progress: Listener | None = None,
-) -> Evaluation:
+) -> Evaluation | NetworkEvaluation:
     """Evaluate a trained model in float arithmetic, or a network in integer arithmetic.
 
     Parameters
@@ -210,6 +215,8 @@ def evaluate(
         Address of a Dask scheduler, 'local' or 'none'; for networks only.
     pictures : path, optional
         Folder for pictures of the first seed.
+    integers : 'input' or 'real'
+        For a lava-dl network, as for `ipvae.run`; it is judged by the class of its last layer.
     progress : callable, optional
         As for `ipvae.run`.
 
@@ -227,6 +234,35 @@ def evaluate(
     >>> import ipvae
     >>> ipvae.evaluate("patches", steps=(16, 64)).curve  # doctest: +SKIP
     """
+    network = any_network(model_or_net)
+    if network is not None:
+        require_unset(
+            {
+                "data_dir": data_dir,
+                "seeds": None if tuple(seeds) == (0,) else tuple(seeds),
+                "probe": probe or None,
+                "neighbours": neighbours or None,
+                "dimensionality": dimensionality or None,
+                "sparsity": sparsity or None,
+                "train_images": train_images,
+                "inference": None if inference == "model" else inference,
+                "changes": tuple(changes) or None,
+                "stop": stop,
+                "scheduler": scheduler,
+                "pictures": pictures,
+            },
+            network.name,
+        )
+        with listening(progress):
+            return evaluate_network(
+                network.given,
+                network.name,
+                images,
+                labels,
+                as_steps(DEFAULT_STEPS if steps is None else steps),
+                samples,
+                integers,
+            )
     require_inference(inference, threshold, model_or_net)
     wanted = None if steps is None else as_steps(steps)
     all_seeds = as_seeds(seeds)

@@ -9,7 +9,7 @@ from ipvae.network.description import IntNetwork
 from ipvae.network.io.hdf5_child import shown as printable
 from ipvae.network.io.lava_dl_file import is_plain, read_plain
 from ipvae.network.io.network_file import checksum, read_network
-from ipvae.network.lava_dl_network import PlainNetwork
+from ipvae.network.network import Network
 from ipvae.network.network_difference import RUNS, Difference, differences
 from ipvae.network.traces.trace import Trace, compare, read_trace
 from ipvae.report.html.counted_nouns import number_of
@@ -151,9 +151,7 @@ def load_network(path: str | Path) -> IntNetwork:
 
     Returns
     -------
-    IntNetwork, or PlainNetwork for a lava-dl file
-        The latter runs on backend 'lava', and its operations and energy can be computed. Other
-        functions raise an error for it.
+    IntNetwork, or Network for a lava-dl file
 
     Raises
     ------
@@ -161,7 +159,7 @@ def load_network(path: str | Path) -> IntNetwork:
         If the file is missing, damaged, foreign or newer than this version.
     """
     if is_lava_dl(path):
-        # One description will cover both kinds; until then type checkers see IntNetwork.
+        # One description will replace both; until then type checkers see IntNetwork.
         return cast(IntNetwork, load_lava_dl(path))
     return load_own_network(path)
 
@@ -172,7 +170,7 @@ def load_own_network(path: str | Path) -> IntNetwork:
     return read_network(path)
 
 
-def load_lava_dl(path: str | Path) -> PlainNetwork:
+def load_lava_dl(path: str | Path) -> Network:
     """Read a lava-dl network; raise FormatError for parts that netx cannot run exactly."""
     refuse_other(path, NETWORK)
     return read_plain(path)
@@ -185,7 +183,7 @@ def is_lava_dl(path: str | Path) -> bool:
 
 def require_own(network: object) -> None:
     """Raise InputError for a lava-dl network, which only some functions accept."""
-    if isinstance(network, PlainNetwork):
+    if isinstance(network, Network):
         raise InputError(
             "network: is one of lava-dl's, allowed is one that was exported here; lava-dl's are "
             "taken by ipvae.run, ipvae.count_operations, ipvae.estimate_energy and ipvae.describe"

@@ -14,6 +14,7 @@ from ipvae.chip.plan import Plan, core_ops, make_plan
 from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
 from ipvae.network.io.network_file import checksum
+from ipvae.network.network import Network
 from ipvae.network.proof.bounds import bounds
 from ipvae.network.traces.activity import Activity, activity_of
 from ipvae.network.traces.totals import Totals
@@ -22,7 +23,7 @@ from ipvae.report.html.counted_nouns import number_of
 from ipvae.report.limits import fits_text, limit_text, tightest
 from ipvae.workflows.boundary import public
 from ipvae.workflows.describe.plan_text import plan_text
-from ipvae.workflows.networks import require_own
+from ipvae.workflows.kinds.placing import network_activity
 from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.results import Result, Table, json_data
 from ipvae.workflows.running.run_result import RunResult
@@ -203,7 +204,7 @@ class PlacementPlan(Result):
 
 
 @public
-def check(network: IntNetwork, *, target: str = "loihi2") -> Check:
+def check(network: IntNetwork | Network, *, target: str = "loihi2") -> Check:
     """Check weight grid, ranges, payload, neurons and memory against a target's limits.
 
     Parameters
@@ -216,13 +217,12 @@ def check(network: IntNetwork, *, target: str = "loihi2") -> Check:
     InputError
         If the target is not known.
     """
-    require_own(network)
     return Check(check_network(network, target))
 
 
 @public
 def place(
-    network: IntNetwork,
+    network: IntNetwork | Network,
     *,
     target: str = "loihi2",
     cores: int | None = None,
@@ -240,7 +240,7 @@ def place(
         Number of cores to spread over; by default the fewest that hold the network.
     run : RunResult, Totals, Trace, or path of a trace file, optional
         Run on any backend, from which core loads are computed; by default the network's test images
-        are run.
+        are run, and without any every neuron sends at every update.
     trace : Trace or path, optional
         Older name of `run`.
     progress : callable, optional
@@ -251,10 +251,13 @@ def place(
     InputError
         If the number of cores is not possible, or the trace is of another network.
     """
-    require_own(network)
     shapes, board = layer_shapes(network), target_named(target)
+    given = trace if run is None else run
     with listening(progress):
-        busy = _activity(network, trace if run is None else run)
+        if isinstance(network, Network):
+            busy = network_activity(network, given)
+        else:
+            busy = _activity(network, given)
     return PlacementPlan(make_plan(shapes, board, busy, cores))
 
 

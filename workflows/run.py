@@ -10,7 +10,7 @@ from ipvae.errors import InputError
 from ipvae.files import require_writable_file
 from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS
 from ipvae.network.description import IntNetwork
-from ipvae.network.lava_dl_network import PlainNetwork
+from ipvae.network.network import Network
 from ipvae.network.rules.stream import frames
 from ipvae.network.traces.replay import read_draws
 from ipvae.network.traces.selection import EVERYTHING, Record
@@ -18,6 +18,7 @@ from ipvae.network.traces.totals import Totals
 from ipvae.outputs import require_outputs
 from ipvae.workflows.boundary import public
 from ipvae.workflows.image_input.images import ImagesLike, given_images, network_images
+from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.output.outputs import run_outputs
 from ipvae.workflows.progress import Listener, listening
 from ipvae.workflows.running.backends import require_known
@@ -31,7 +32,7 @@ log = logging.getLogger("ipvae")
 
 @public
 def run(
-    network: IntNetwork | PlainNetwork,
+    network: IntNetwork | Network,
     images: ImagesLike = None,
     *,
     steps: int = 64,
@@ -48,6 +49,7 @@ def run(
     profile_file: str | Path | None = None,
     overwrite: bool = False,
     integers: str = "input",
+    labels: LabelsLike = None,
     timeout: float = TIMEOUT_SECONDS,
     progress: Listener | None = None,
 ) -> RunResult:
@@ -55,7 +57,7 @@ def run(
 
     Parameters
     ----------
-    network : IntNetwork, or a lava-dl network, which only backend 'lava' runs
+    network : IntNetwork, or a lava-dl network
     images : array, path or name of a set, optional
         (n, M), (n, height, width), (n, 1, height, width) or (n, height, width, 1): integers are
         pixel levels, floating-point numbers real values. With `frame_steps` an array of streams,
@@ -87,6 +89,8 @@ def run(
     integers : 'input' or 'real'
         For a lava-dl network, the meaning of integers in `images`: values for the input neurons,
         or real numbers.
+    labels : (n,) int, or path of an .npy file with them; optional
+        For a lava-dl network: class of each image, for the accuracy of the last layer.
     timeout : float, seconds
         For Lava's backends: longest time without a response.
     progress : callable, optional
@@ -109,22 +113,39 @@ def run(
     >>> net = ipvae.load_network("net.h5")  # doctest: +SKIP
     >>> ipvae.run(net, steps=64).totals  # doctest: +SKIP
     """
-    if isinstance(network, PlainNetwork):
+    if isinstance(network, Network):
         only_ours: dict[str, object] = {
-            "record": None if record == "totals" else record,
             "data_dir": data_dir,
             "frame_steps": frame_steps,
             "replay_draws": replay_draws,
             "keep_steps": keep_steps or None,
-            "trace_file": trace_file,
             "draws_file": draws_file,
             "profile_file": profile_file,
-            "overwrite": overwrite or None,
         }
+        from ipvae.workflows.kinds.frames import require_unset
+        from ipvae.workflows.kinds.running import Files as NetworkFiles
+        from ipvae.workflows.kinds.running import run as run_network
+
+        require_unset(only_ours)
         with listening(progress):
-            return _run_lava_dl(
-                network, images, steps, seed, backend, samples, integers, timeout, only_ours
+            return run_network(
+                network,
+                images,
+                steps=steps,
+                seed=seed,
+                backend=backend,
+                samples=samples,
+                integers=integers,
+                timeout=timeout,
+                labels=labels,
+                record=as_record(record),
+                files=NetworkFiles(None if trace_file is None else Path(trace_file), overwrite),
             )
+    if labels is not None:
+        raise InputError(
+            "labels: allowed with a lava-dl network, whose last layer is judged by them; "
+            "ipvae.evaluate judges a network of ours. Omit it."
+        )
     if integers != "input":
         raise InputError(
             f"integers: found {integers}, allowed with a lava-dl network only; omit it. Integers "
@@ -169,32 +190,6 @@ def run(
         trace=None if chosen is None or files.trace is not None else trace,
         outputs=_outputs(network, totals),
         code=network.code,
-    )
-
-
-def _run_lava_dl(
-    network: PlainNetwork,
-    images: ImagesLike,
-    steps: int,
-    seed: int,
-    backend: str,
-    samples: int | None,
-    integers: str,
-    timeout: float,
-    only_ours: dict[str, object],
-) -> RunResult:
-    from ipvae.workflows import lava_dl
-
-    lava_dl.require_unset(only_ours)
-    return lava_dl.run(
-        network,
-        images,
-        steps=steps,
-        seed=seed,
-        backend=backend,
-        samples=samples,
-        integers=integers,
-        timeout=timeout,
     )
 
 

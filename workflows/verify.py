@@ -12,6 +12,7 @@ from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS
 from ipvae.network.description import IntNetwork
 from ipvae.network.io.hdf5_child import shown
 from ipvae.network.layers import PoissonLayer
+from ipvae.network.network import Network
 from ipvae.network.rules.stream import frames
 from ipvae.network.traces.replay import draws_of, integers_of
 from ipvae.network.traces.trace import VARIABLES, Trace, compare, read_trace
@@ -51,6 +52,8 @@ class VerifyResult(Result):
         For a recorded trace: variables that it lacks.
     draws : dict or None
         For a recorded trace: tests of its counts against the sampler's law (docs/hardware.md).
+    last_step : int or None
+        Last compared step, where it is not `steps`: a pipeline of layers has steps 0..T-1.
     """
 
     bit_exact: bool
@@ -65,6 +68,7 @@ class VerifyResult(Result):
     replayed: str | None = None
     not_recorded: tuple[str, ...] = ()
     draws: dict[str, Any] | None = None
+    last_step: int | None = None
 
     @property
     def holds(self) -> bool:
@@ -91,10 +95,11 @@ class VerifyResult(Result):
 
     def _verdict(self, note: str = "") -> str:
         where = self.first_divergence
+        last = self.steps if self.last_step is None else self.last_step
         if where is None:
             return (
                 f"bit-exact: {' = '.join(self.backends)} in {self.compared_values} values "
-                f"({self.images} images, steps 0..{self.steps}, "
+                f"({self.images} images, steps 0..{last}, "
                 f"{', '.join(self.variables)}{note}; counts up to {self.max_count})"
             )
         return (
@@ -138,7 +143,7 @@ def _draws_verdict(law: dict[str, Any]) -> str:
 
 @public
 def verify(
-    network: IntNetwork,
+    network: IntNetwork | Network,
     images: ImagesLike = None,
     *,
     steps: int = 64,
@@ -148,6 +153,7 @@ def verify(
     data_dir: str | Path | None = None,
     frame_steps: int | None = None,
     replay_draws: str | Path | None = None,
+    integers: str = "input",
     timeout: float = TIMEOUT_SECONDS,
     progress: Listener | None = None,
 ) -> VerifyResult:
@@ -156,7 +162,7 @@ def verify(
     Parameters
     ----------
     network : IntNetwork
-    images, steps, seed, samples, data_dir, frame_steps, replay_draws, timeout, progress
+    images, steps, seed, samples, data_dir, frame_steps, replay_draws, integers, timeout, progress
         As for `ipvae.run`.
     backends : names
         Two or more; the first is the reference.
@@ -168,8 +174,26 @@ def verify(
     BackendError, HungBackendError
         If a backend is not available on this machine, or it stopped responding.
     """
-    require_own(network)
     names = list(backends)
+    if isinstance(network, Network):
+        from ipvae.workflows.kinds.frames import require_unset
+        from ipvae.workflows.kinds.verifying import compare_backends
+
+        require_unset(
+            {"data_dir": data_dir, "frame_steps": frame_steps, "replay_draws": replay_draws}
+        )
+        with listening(progress):
+            found = compare_backends(
+                network,
+                images,
+                steps=steps,
+                seed=seed,
+                backends=names,
+                samples=samples,
+                integers=integers,
+                timeout=timeout,
+            )
+        return VerifyResult(**found)
     for name in names:
         require_known(name)
     if len(names) < 2 or len(set(names)) < len(names):

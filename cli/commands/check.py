@@ -39,10 +39,8 @@ def check(
     json: JsonOption = None,
 ) -> None:
     """Check weight grid, ranges, payload, neurons and memory; exit 1 if a limit is exceeded."""
-    from ipvae.workflows.networks import load_own_network
-
     plans.require_options(plan, cores, trace, json)
-    network = load_own_network(net)
+    network = ipvae.load_network(net)
     found = ipvae.check(network, target=target)
     if plan is not None:
         placed = ipvae.place(network, target=target, cores=cores, trace=trace)

@@ -22,6 +22,7 @@ from ipvae.cli.options.evaluation import (
 from ipvae.cli.options.inputs import (
     DataDirOption,
     ImagesOption,
+    IntegersOption,
     InferenceOption,
     LabelsOption,
     SeedOption,
@@ -76,6 +77,7 @@ def evaluate(
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
     labels: LabelsOption = None,
+    integers: IntegersOption = "input",
     stop: StopOption = None,
     tolerance: ToleranceOption = None,
     rotate: RotateOption = None,
@@ -110,5 +112,6 @@ def evaluate(
         tolerance=tolerance,
         scheduler=scheduler,
         pictures=pictures,
+        integers=integers,
     )
     show(result, json)

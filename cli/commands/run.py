@@ -67,38 +67,13 @@ def run(
     json: JsonOption = None,
 ) -> None:
     """Run images on the emulator, on Lava's CPU simulator or on Loihi 2."""
-    from ipvae.workflows.networks import is_lava_dl, load_own_network
     from ipvae.workflows.running.backends import require_known
     from ipvae.workflows.running.recording import record_of
 
     require_known(backend)
     if profile is not None and backend != "loihi2":
         raise InputError(f"--profile: found --backend {backend}, allowed is loihi2: a board's own")
-    if is_lava_dl(net):
-        refused: dict[str, object] = {
-            "--trace": trace,
-            "--record-draws": record_draws,
-            "--replay-draws": replay_draws,
-            "--variables": variables,
-            "--every": every if every > 1 else None,
-            "--layers": layers,
-            "--neurons": neurons,
-            "--hold": hold,
-            "--data-dir": data_dir,
-            "--overwrite": overwrite or None,
-        }
-        from ipvae.cli.commands.lava_dl import run_plain_net
-
-        run_plain_net(
-            net, backend, samples, steps, seed, timeout, images, json, refused, integers, labels
-        )
-        return
-    if labels is not None:
-        raise InputError(
-            f"--labels: found {labels}, allowed with a lava-dl network, whose last layer is judged "
-            "by them; 'ipvae evaluate' judges a network of ours"
-        )
-    network = load_own_network(net)
+    network = ipvae.load_network(net)
     require_trace(variables, every, layers, neurons, trace, record_draws)
     record = record_of(network, variables, every, layers, neurons)
     result = ipvae.run(
@@ -118,6 +93,7 @@ def run(
         overwrite=overwrite,
         timeout=timeout,
         integers=integers,
+        labels=labels,
     )
     show(result, json, network=str(net))
 

@@ -10,6 +10,7 @@ from ipvae.cli.options.inputs import (
     TIMEOUT_SECONDS,
     DataDirOption,
     ImagesOption,
+    IntegersOption,
     NetArgument,
     ReplayOption,
     SamplesOption,
@@ -46,6 +47,7 @@ def verify(
     timeout: TimeoutOption = TIMEOUT_SECONDS,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
+    integers: IntegersOption = "input",
     json: JsonOption = None,
 ) -> None:
     """Compare backends in every variable, neuron, step and image; exit 1 if they differ.
@@ -60,7 +62,7 @@ def verify(
         result = ipvae.verify_trace(load_own_network(net), trace, images, data_dir=data_dir)
     else:
         result = ipvae.verify(
-            load_own_network(net),
+            ipvae.load_network(net),
             images,
             steps=steps,
             seed=seed,
@@ -69,6 +71,7 @@ def verify(
             data_dir=data_dir,
             frame_steps=hold,
             replay_draws=replay_draws,
+            integers=integers,
             timeout=timeout,
         )
     show(result, json)

@@ -14,9 +14,9 @@ import numpy as np
 
 from ipvae.errors import DescriptionError, FormatError
 from ipvae.files import require_file
+from ipvae.network.connections import Connection, Convolution, Dense, Weights
 from ipvae.network.io.hdf5 import read_datasets
 from ipvae.network.io.hdf5_child import shown
-from ipvae.network.connections import Connection, Convolution, Dense, Weights
 from ipvae.network.kinds import (
     ACCUMULATOR,
     CubaNeuron,
@@ -236,9 +236,7 @@ def _implied_input(part: _Layer) -> Input:
     return Input((_dense(part).n_in,))
 
 
-def _layer(
-    part: _Layer, name: str, source: str, before: tuple[int, ...], flat: bool
-) -> Layer:
+def _layer(part: _Layer, name: str, source: str, before: tuple[int, ...], flat: bool) -> Layer:
     weights: Weights
     if part.type == "conv":
         if len(before) != 3 or flat:

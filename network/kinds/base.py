@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from ipvae.errors import DescriptionError
+from ipvae.network.kinds.program import Program
 
 
 def require_within(what: str, found: int, low: int, high: int) -> None:
@@ -51,6 +52,24 @@ class NeuronKind(ABC):
     @abstractmethod
     def bias_range(self) -> tuple[int, int] | None:
         """Smallest and largest bias; None if the kind has none."""
+
+    @abstractmethod
+    def program(self) -> Program:
+        """Return one step of the neuron as a program; all neurons of the class share it."""
+
+    @abstractmethod
+    def constants(self) -> dict[str, int]:
+        """Values of the program's `constants` for these parameters."""
+
+    def neuron_constants(self, biases: np.ndarray) -> dict[str, np.ndarray]:  # noqa: ARG002
+        """Values of the program's `neuron_constants`: (n,) int64 each.
+
+        Parameters
+        ----------
+        biases : (n,) int array
+            Bias of each neuron, not used by a kind without one.
+        """
+        return {}
 
     @abstractmethod
     def text(self) -> str:

@@ -1,8 +1,12 @@
 """CUBA neuron: leaky integrate-and-fire with synaptic current, as Lava's fixed-point LIF."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
 
 from ipvae.network.kinds.base import NeuronKind, require_within
+from ipvae.network.kinds.program import INT32, Program, Statement, branch, op, word
 
 STATE_LIMIT = 2**23
 """Bound of the magnitude of current and voltage: 24 bits with a sign."""
@@ -16,6 +20,78 @@ THRESHOLD_END = 2**18
 """lava-dl writes thresholds up to 2^18 - 1 for neurons that never spike."""
 BIAS_MIN, BIAS_MAX = -4096, 4095
 """Bias mantissas: 13 bits with a sign."""
+
+
+INPUT_LIMIT = 2**24
+"""Bound of the magnitude of synaptic input, so that a sum fits 32 bits."""
+CURRENT_LIMIT = 2**31 - 1
+"""Bound of the magnitude of a current that synaptic input beyond 2^18 has wrapped once only."""
+
+
+def decayed(state: str, width: int) -> list[Statement]:
+    """Return the decay of a state, rounded toward zero: `STATE_kept`."""
+    return [
+        op(f"{state}_size", "abs", state, width=width),
+        op(f"{state}_product", "mul", f"{state}_size", f"{state}_keep", width=width + DECAY_BITS),
+        op(f"{state}_kept", "shr", f"{state}_product", DECAY_BITS, width=width),
+        branch(
+            f"{state}_negative",
+            ["lt", state, 0],
+            [op(f"{state}_kept", "sub", 0, f"{state}_kept", width=width)],
+        ),
+    ]
+
+
+def statements() -> list[Statement]:
+    """Complete statements of the neuron."""
+    down = [op("current", "sub", "current_sum", 2 * STATE_LIMIT, width=INT32)]
+    up = [op("current", "add", "current_sum", 2 * STATE_LIMIT, width=INT32)]
+    neither = [op("current", "copy", "current_sum", width=INT32)]
+    return [
+        *decayed("current", INT32),
+        op("input", "shl", "a_in", STATE_SHIFT, width=INT32),
+        op("current_sum", "add", "current_kept", "input", width=INT32),
+        branch(
+            "wraps_down",
+            ["gt", "current_sum", STATE_LIMIT],
+            down,
+            [branch("wraps_up", ["le", "current_sum", -STATE_LIMIT], up, neither)],
+        ),
+        *decayed("voltage", 24),
+        op("driven", "add", "voltage_kept", "current", width=INT32),
+        op("voltage_sum", "add", "driven", "bias", width=INT32),
+        op("voltage", "clip", "voltage_sum", 1 - STATE_LIMIT, STATE_LIMIT - 1),
+        branch(
+            "spike",
+            ["gt", "voltage", "threshold"],
+            [op("z", "copy", 1), op("voltage", "copy", 0)],
+            [op("z", "copy", 0)],
+        ),
+        op("s_out", "copy", "z"),
+    ]
+
+
+@lru_cache(maxsize=1)
+def program() -> Program:
+    """Return the program of the neuron with its words."""
+    neuron, most = "layer/LAYER/neuron", STATE_LIMIT - 1
+    of_current = f"-{most}..{most + 1}, 24 bits and one value more, while |a_in| <= {2**18}"
+    bias = -BIAS_MIN << STATE_SHIFT
+    return Program(
+        statements=statements(),
+        states=[
+            word("current", -CURRENT_LIMIT, CURRENT_LIMIT, INT32, var="u", usually=of_current),
+            word("voltage", -most, most, var="v"),
+        ],
+        constants=[
+            word("current_keep", 0, DECAY_UNITY, source=f"{DECAY_UNITY} - {neuron}/iDecay"),
+            word("voltage_keep", 0, DECAY_UNITY, source=f"{DECAY_UNITY} - {neuron}/vDecay"),
+            word("threshold", 0, THRESHOLD_END << STATE_SHIFT, 26, source=f"{neuron}/vThMant << 6"),
+        ],
+        neuron_constants=[word("bias", -bias, bias, source="layer/LAYER/bias << 6")],
+        inputs=[word("a_in", -INPUT_LIMIT, INPUT_LIMIT, 26)],
+        outputs=[word("s_out", 0, 1)],
+    )
 
 
 @dataclass(frozen=True)
@@ -58,6 +134,22 @@ class CubaNeuron(NeuronKind):
     def bias_range(self) -> tuple[int, int]:
         """13 bits with a sign."""
         return BIAS_MIN, BIAS_MAX
+
+    def program(self) -> Program:
+        """Return one step of the neuron as a program."""
+        return program()
+
+    def constants(self) -> dict[str, int]:
+        """Factors of the decays, and the threshold in the unit of the voltage."""
+        return {
+            "current_keep": DECAY_UNITY - self.current_decay,
+            "voltage_keep": DECAY_UNITY - self.voltage_decay,
+            "threshold": self.threshold << STATE_SHIFT,
+        }
+
+    def neuron_constants(self, biases: np.ndarray) -> dict[str, np.ndarray]:
+        """Biases in the unit of the voltage."""
+        return {"bias": biases.astype(np.int64) << STATE_SHIFT}
 
     def text(self) -> str:
         """Name, threshold and decays."""

@@ -1,9 +1,21 @@
 """Sigma-delta neurons: layers exchange changes of their activations, as in Lava's fixed point."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
 
 from ipvae.errors import DescriptionError
 from ipvae.network.kinds.base import NeuronKind, require_within
+from ipvae.network.kinds.program import (
+    Program,
+    Statement,
+    Word,
+    branch,
+    int32,
+    int32_word,
+    word,
+)
 
 MESSAGE_FRACTION = 6
 """Fraction bits of a message (netx's `spike_exp`)."""
@@ -15,6 +27,78 @@ RELU, IDENTITY = "relu", "identity"
 ACTIVATIONS = (RELU, IDENTITY)
 GRADED_BITS = 16
 """Width of a message that netx declares."""
+
+
+_VALUE = (VALUE_END - 1) << STATE_FRACTION
+_THRESHOLD = word("threshold", 0, _VALUE, source="layer/LAYER/neuron/vThMant << 12")
+_RESIDUE = int32_word("residue", var="residue")
+_REFERENCE = int32_word("reference", var="act")
+_SIGMA = int32_word("sigma", var="sigma")
+
+
+def changes() -> list[Statement]:
+    """Return what delta and sigma-delta neurons do with their value `v`: send its changes."""
+    return [
+        int32("change", "sub", "v", "reference"),
+        int32("delta", "add", "change", "residue"),
+        int32("size", "abs", "delta"),
+        branch(
+            "sent",
+            ["ge", "size", "threshold"],
+            [int32("z", "shr", "delta", MESSAGE_FRACTION), int32("residue", "copy", 0)],
+            [int32("z", "copy", 0), int32("residue", "copy", "delta")],
+        ),
+        int32("reference", "copy", "v"),
+        int32("s_out", "copy", "z"),
+    ]
+
+
+def _program(statements: list[Statement], states: list[Word], *constants: Word) -> Program:
+    """Return a program of 32-bit words; a constant named `bias` is of each neuron."""
+    return Program(
+        statements=statements,
+        states=states,
+        constants=[w for w in constants if w["name"] != "bias"],
+        neuron_constants=[w for w in constants if w["name"] == "bias"],
+        inputs=[int32_word("a_in")],
+        outputs=[int32_word("s_out")],
+    )
+
+
+@lru_cache(maxsize=1)
+def delta_program() -> Program:
+    """Return the program of the delta neuron with its words."""
+    scaled = int32("v", "shl", "a_in", STATE_FRACTION)
+    return _program([scaled, *changes()], [_RESIDUE, _REFERENCE], _THRESHOLD)
+
+
+@lru_cache(maxsize=1)
+def sigma_delta_program() -> Program:
+    """Return the program of the sigma-delta neuron with its words."""
+    positive = branch("below_zero", ["lt", "v", 0], [int32("v", "copy", 0)])
+    received = [
+        int32("sigma", "add", "sigma", "a_in"),
+        int32("v", "add", "sigma", "bias"),
+        branch("relu", ["eq", "relu_on", 1], [positive], fixed=True),
+    ]
+    return _program(
+        [*received, *changes()],
+        [_SIGMA, _RESIDUE, _REFERENCE],
+        _THRESHOLD,
+        word("relu_on", 0, 1, source="1 if the activation is relu, 0 if it is identity"),
+        word("bias", -_VALUE, _VALUE, source="layer/LAYER/bias << 12"),
+    )
+
+
+@lru_cache(maxsize=1)
+def sigma_program() -> Program:
+    """Return the program of the sigma neuron with its words."""
+    statements = [
+        int32("sigma", "add", "sigma", "a_in"),
+        int32("z", "copy", "sigma"),
+        int32("s_out", "copy", "z"),
+    ]
+    return _program(statements, [_SIGMA])
 
 
 @dataclass(frozen=True)
@@ -49,6 +133,14 @@ class DeltaNeuron(NeuronKind):
     def bias_range(self) -> None:
         """None: it has no bias."""
         return
+
+    def program(self) -> Program:
+        """Return one step of the neuron as a program."""
+        return delta_program()
+
+    def constants(self) -> dict[str, int]:
+        """Threshold in the unit of the state."""
+        return {"threshold": self.threshold << STATE_FRACTION}
 
     def text(self) -> str:
         """Name and threshold."""
@@ -93,6 +185,19 @@ class SigmaDeltaNeuron(NeuronKind):
         """As wide as values of an image."""
         return 1 - VALUE_END, VALUE_END - 1
 
+    def program(self) -> Program:
+        """Return one step of the neuron as a program."""
+        return sigma_delta_program()
+
+    def constants(self) -> dict[str, int]:
+        """Threshold in the unit of the state, and the activation."""
+        relu = int(self.activation == RELU)
+        return {"threshold": self.threshold << STATE_FRACTION, "relu_on": relu}
+
+    def neuron_constants(self, biases: np.ndarray) -> dict[str, np.ndarray]:
+        """Biases in the unit of the state."""
+        return {"bias": biases.astype(np.int64) << STATE_FRACTION}
+
     def text(self) -> str:
         """Name, threshold and activation."""
         of = "" if self.activation == RELU else f", {self.activation}"
@@ -120,6 +225,14 @@ class SigmaNeuron(NeuronKind):
     def bias_range(self) -> None:
         """None: it has no bias."""
         return
+
+    def program(self) -> Program:
+        """Return one step of the neuron as a program."""
+        return sigma_program()
+
+    def constants(self) -> dict[str, int]:
+        """Return nothing: the neuron has no parameters."""
+        return {}
 
     def text(self) -> str:
         """Return the name."""

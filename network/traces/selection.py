@@ -34,25 +34,35 @@ class Record:
 
     def require_fits(self, network: IntNetwork) -> None:
         """Raise InputError unless all selected items exist in the network."""
-        wrong = [v for v in self.variables if v not in VARIABLES]
+        sizes = {name: layer.n_neurons for name, layer in network.layers.items()}
+        self.require_fits_layers(sizes, VARIABLES)
+
+    def takes(self, variable: str) -> bool:
+        """Return whether a variable is recorded; by default every one that a kind has."""
+        return self.variables == VARIABLES or variable in self.variables
+
+    def require_fits_layers(self, sizes: Mapping[str, int], variables: Sequence[str]) -> None:
+        """Raise InputError unless the layers, with these sizes, and the variables exist."""
+        every = self.variables == VARIABLES
+        wrong = [] if every else [v for v in self.variables if v not in variables]
         if wrong or not self.variables or len(set(self.variables)) < len(self.variables):
             raise InputError(
                 f"record: variables {', '.join(self.variables) or 'none'}, allowed one or more "
-                f"of {', '.join(VARIABLES)}, each once"
+                f"of {', '.join(variables)}, each once"
             )
         if not 1 <= self.every < STEP_LIMIT:
             raise InputError(f"record: every {self.every} steps, allowed 1 to {STEP_LIMIT - 1}")
         if self.layers is not None and not self.layers:
             raise InputError("record: no layers, allowed one or more")
-        for name in {*(self.layers or ()), *self.neurons} - network.layers.keys():
-            raise InputError(f"record: layer {name}, allowed {', '.join(network.layers)}")
+        for name in {*(self.layers or ()), *self.neurons} - sizes.keys():
+            raise InputError(f"record: layer {name}, allowed {', '.join(sizes)}")
         if self.layers is not None and (hidden := self.neurons.keys() - set(self.layers)):
             raise InputError(
                 f"record: neurons of layer {min(hidden)}, which is not among the layers "
                 f"{', '.join(self.layers)}; add it"
             )
         for name, chosen in self.neurons.items():
-            indices, k = np.asarray(chosen), network.layers[name].n_neurons
+            indices, k = np.asarray(chosen), sizes[name]
             if not len(indices) or (np.diff(indices) < 1).any() or indices[0] < 0:
                 raise InputError(
                     f"record: neurons of layer {name}: allowed are one or more, increasing from 0"

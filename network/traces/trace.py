@@ -29,6 +29,8 @@ HOLD = "hold"
 MOST_DATASETS = 2**20
 VARIABLES = ("a_in", "u", "z")
 """Recorded at every step: input received, log-rate after the update, count drawn."""
+COMPUTED = ("a_in", "u", "current", "voltage", "sigma", "residue", "reference", "z")
+"""Variables of all kinds of neurons, in the order of computation."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -171,8 +173,12 @@ def _require_same_choice(reference: Trace, other: Trace) -> None:
 def _names(*samples: dict) -> list[tuple[str, str]]:
     """All (layer, variable) pairs; variables in the order of computation within a step."""
     pairs = {(layer, v) for sample in samples for layer, found in sample.items() for v in found}
-    rank = {name: i for i, name in enumerate(VARIABLES)}
-    return sorted(pairs, key=lambda p: (p[0], rank.get(p[1], len(rank)), p[1]))
+    rank = {name: i for i, name in enumerate(COMPUTED)}
+    return sorted(pairs, key=lambda p: (_number(p[0]), p[0], rank.get(p[1], len(rank)), p[1]))
+
+
+def _number(layer: str) -> int:
+    return int(layer) if layer.isascii() and layer.isdigit() else -1
 
 
 def write_header(f: h5py.File, trace: Trace, steps: int, digest: TraceDigest) -> None:

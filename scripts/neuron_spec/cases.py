@@ -1,14 +1,26 @@
 """Test vectors, one step of one neuron each, computed by network/ and never by the program."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ipvae.network.kinds.program import Program, branches_of
 from ipvae.network.rules.arithmetic import SELF_MAX, STATE_MAX, TERM_MAX
 
 Values = dict[str, int]
 Case = tuple[str, str, Values]
 """Branch, description, and the values that differ from the default values."""
+
+
+class Source(NamedTuple):
+    """Vectors of a kind that Lava defines: usual values, the vectors, and where it is defined."""
+
+    usual: Values
+    vectors: Callable[[], list[dict]]
+    section: int
+    model: str
+
 
 COMMON: Values = {
     "a_in": 37,
@@ -101,15 +113,32 @@ def stepped(v: Values, update: Any, emit: Any) -> Values:
     return now | {"s_out": s_out}
 
 
-def vectors(cases: list[Case], usual: Values, step: Any, states: list[str]) -> list[dict]:
-    """Return the vectors of cases; `step` maps all values before to all values after."""
-    ordinary = with_derived(usual)
+def given(values: Values) -> Values:
+    """Return the values: no constant follows from others."""
+    return values
+
+
+def vectors(
+    program: Program,
+    cases: list[Case],
+    usual: Values,
+    step: Callable[[Values], Values],
+    derived: Callable[[Values], Values] = with_derived,
+) -> list[dict]:
+    """Return the vectors of cases, which name every branch of the program.
+
+    `step` maps all values before to all values after, and does not use the program. `derived` adds
+    constants that follow from others.
+    """
+    missing = set(branches_of(program.statements)) - {case[0] for case in cases}
+    assert not missing, missing
+    ordinary = derived(usual)
     found = []
     for branch, about, given in cases:
-        before = with_derived({**usual, **given})
+        before = derived({**usual, **given})
         changed = {name: n for name, n in before.items() if n != ordinary[name]}
         after = step(before)
-        gives = {name: int(after[name]) for name in [*states, "s_out"]}
+        gives = {w["name"]: int(after[w["name"]]) for w in (*program.states, *program.outputs)}
         found.append({"branch": branch, "about": about, "given": changed, "gives": gives})
     return found
 

@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.network.kinds.graded import program
 from ipvae.network.layers import LEAK_RANGE, SHIFT_RANGE, WEIGHT_EXP_RANGE, GradedLayer
 from ipvae.network.rules.activations import LINEAR, SWISH
 from ipvae.network.rules.arithmetic import STATE_MAX, TERM_MAX
 from ipvae.network.rules.neuron_step import graded_output, next_potential
-from neuron_spec import cases, parts
+from neuron_spec import cases
 from neuron_spec.cases import Case, Values, signed, size
-from neuron_spec.graded import program, states
 
 USUAL: Values = {
     **cases.COMMON,
@@ -82,10 +82,7 @@ def at_random(n: int) -> list[Case]:
 def vectors() -> list[dict]:
     """Return all vectors."""
     every = [*chosen(), *at_random(40)]
-    missing = set(parts.branches_of(program())) - {case[0] for case in every}
-    assert not missing, missing
-    names = [state["name"] for state in states()]
-    return cases.vectors(every, USUAL, step, names)
+    return cases.vectors(program(), every, USUAL, step)
 
 
 def step(v: Values) -> Values:

@@ -6,13 +6,13 @@ import numpy as np
 from vectors import counts, steps
 
 from ipvae.network.description import DRAWN
+from ipvae.network.kinds.poisson import program
 from ipvae.network.layers import WEIGHT_EXP_RANGE, PoissonLayer
 from ipvae.network.rules import poisson, random_source
 from ipvae.network.rules.arithmetic import CHANGE_MAX, SELF_MAX, STATE_MAX, TERM_MAX
 from ipvae.network.rules.neuron_step import next_log_rate
-from neuron_spec import cases, parts
+from neuron_spec import cases
 from neuron_spec.cases import Case, Values, signed, size
-from neuron_spec.poisson import program, states
 
 IMAGE = random_source.image_key(7, 3)
 _A, _B = random_source.neuron_keys(DRAWN, 6)
@@ -187,10 +187,7 @@ def at_random(n: int) -> list[Case]:
 def vectors() -> list[dict]:
     """Return all vectors."""
     every = [*chosen(), *of_steps(), *of_counts(), *at_thresholds(3), *at_random(40)]
-    missing = set(parts.branches_of(program())) - {case[0] for case in every}
-    assert not missing, missing
-    names = [state["name"] for state in states()]
-    return cases.vectors(every, USUAL, step, names)
+    return cases.vectors(program(), every, USUAL, step)
 
 
 def step(v: Values) -> Values:

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "loihi2"
+NEURONS = ("poisson_neuron", "graded_neuron", "cuba_neuron", "sigma_delta_neuron")
+NEURONS += ("delta_neuron", "sigma_neuron")
 KEPT = ("states", "constants", "neuron_constants")
 COMPARISONS = {
     "eq": np.equal,
@@ -42,7 +44,7 @@ class WidthError(Exception):
 
 
 def load(name):
-    """The JSON of a neuron, `poisson_neuron` or `graded_neuron`."""
+    """The JSON of a neuron, such as `poisson_neuron`."""
     return json.loads((FOLDER / f"{name}.json").read_text())
 
 
@@ -158,8 +160,8 @@ class Program:
     def fitted(s, exact, mask):
         width, unsigned = s["width"], s.get("unsigned", False)
         if s.get("wraps"):
-            assert unsigned
-            return exact & ((1 << width) - 1)
+            first = 0 if unsigned else -(1 << (width - 1))
+            return ((exact - first) & ((1 << width) - 1)) + first
         high = (1 << (width if unsigned else width - 1)) - 1
         low = 0 if unsigned else -high
         if exact.min() < low or exact.max() > high:
@@ -217,8 +219,8 @@ def branches_reached(spec, vector):
 
 
 def main():
-    """Check both neurons; an error if a vector or a branch is missing."""
-    for name in ("poisson_neuron", "graded_neuron"):
+    """Check all neurons; an error if a vector or a branch is missing."""
+    for name in NEURONS:
         spec = load(name)
         reached = {b for v in spec["vectors"] for b in branches_reached(spec, v)}
         if failures(spec).size or reached != set(spec["branches"]):

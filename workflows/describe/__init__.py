@@ -8,11 +8,11 @@ from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
 from ipvae.network.io.lava_dl_file import is_plain, read_plain
 from ipvae.network.io.network_file import read_network
-from ipvae.network.lava_dl_network import PlainNetwork
+from ipvae.network.network import Network
 from ipvae.network.traces.trace import Trace, read_trace
 from ipvae.workflows.describe.other_files import MODEL, NETWORK, TRACE, known_file
 from ipvae.workflows.describe.summary import (
-    lava_dl_summary,
+    any_network_summary,
     model_summary,
     network_summary,
     trace_facts,
@@ -23,7 +23,7 @@ from ipvae.workflows.results import Result, Table
 if TYPE_CHECKING:
     from ipvae.float_models.checkpoint import Checkpoint
 
-    Subject = IntNetwork | PlainNetwork | Checkpoint | Trace
+    Subject = IntNetwork | Network | Checkpoint | Trace
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -112,11 +112,11 @@ def _describe(subject: "Subject", name: str) -> Description:
     if isinstance(subject, Trace):
         facts = trace_facts(subject)
         return Description(name or facts["kind"], facts, None, trace_summary(facts, name or "A.h5"))
-    if isinstance(subject, PlainNetwork):
-        from ipvae.workflows.describe.lava_dl_network import layer_table, network_facts
+    if isinstance(subject, Network):
+        from ipvae.workflows.describe.any_network import layer_table, network_facts
 
         facts = network_facts(subject)
-        said = lava_dl_summary(facts, given)
+        said = any_network_summary(facts, given)
         return Description(name or facts["kind"], facts, layer_table(facts), said)
     if isinstance(subject, IntNetwork):
         from ipvae.workflows.describe.integer_network import layer_table, network_facts

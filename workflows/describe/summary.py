@@ -47,14 +47,14 @@ def model_summary(facts: Mapping[str, Any], name: str) -> tuple[str, ...]:
     return size, quality, f"next: ipvae export {name} --out NET.h5{own}"
 
 
-def lava_dl_summary(facts: Mapping[str, Any], name: str) -> tuple[str, ...]:
+def any_network_summary(facts: Mapping[str, Any], name: str) -> tuple[str, ...]:
     """Lines of a lava-dl network."""
     layers = facts["layers"]
     return (
         f"lava-dl network: input {' x '.join(map(str, facts['input_shape']))}, "
         f"{number_of(facts['neurons'], 'neuron')} in {number_of(len(layers), 'layer')}, "
         f"{whole(sum(layer['synapses'] for layer in layers))} synapses, {facts['neuron_family']}",
-        f"next: ipvae run {name} --backend lava --images FILE.npy",
+        f"next: ipvae run {name} --images FILE.npy",
     )
 
 

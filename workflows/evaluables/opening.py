@@ -7,6 +7,7 @@ from ipvae.errors import InputError
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.network.description import IntNetwork
 from ipvae.network.io.network_file import read_network
+from ipvae.network.network import Network
 from ipvae.workflows.describe.other_files import NETWORK as NETWORK_FILE
 from ipvae.workflows.describe.other_files import refuse_other
 from ipvae.workflows.evaluables.base import Evaluable
@@ -20,7 +21,7 @@ THRESHOLD = 0.1
 """Default threshold of LCA in pixel units."""
 NETWORK, PLAIN, NIR = ".h5", ".net", ".nir"
 
-ModelOrNetwork = Checkpoint | IntNetwork | str | Path
+ModelOrNetwork = Checkpoint | IntNetwork | Network | str | Path
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +88,7 @@ def _refuse_others(path: Path) -> None:
     if suffix == PLAIN and not path.is_dir():
         raise InputError(
             f"{path}: must be a network of ours ({NETWORK}) or a model, got a network of lava-dl's "
-            "layout, which has no decoder to judge. Run it with ipvae run."
+            "layout, which has no decoder to judge. Evaluate it with labels: ipvae evaluate."
         )
     if suffix == NIR and not path.is_dir():
         raise InputError(

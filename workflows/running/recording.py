@@ -3,12 +3,14 @@
 from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
 from ipvae.network.layers import MAX_NEURONS
+from ipvae.network.network import Network
 from ipvae.network.traces.selection import EVERYTHING, Record
 from ipvae.network.traces.trace import VARIABLES
+from ipvae.workflows.kinds.recorded import require_record
 
 
 def record_of(
-    network: IntNetwork,
+    network: IntNetwork | Network,
     variables: str | None = None,
     every: int = 1,
     layers: str | None = None,
@@ -18,13 +20,13 @@ def record_of(
 
     Parameters
     ----------
-    network : IntNetwork
+    network : IntNetwork or Network
     variables, layers : str, optional
         Comma-separated names: 'u,z', '1,3'; all by default.
     every : int
         Steps 0, every, 2 * every, ... are recorded.
     neurons : str, optional
-        Neurons of the code: '0-15,40'; all by default.
+        Neurons of the code, or of a lava-dl network's last layer: '0-15,40'; all by default.
 
     Raises
     ------
@@ -35,9 +37,13 @@ def record_of(
         return EVERYTHING
     named = VARIABLES if variables is None else _names(variables)
     numbers = None if layers is None else _names(layers)
-    indices = {} if neurons is None else {network.code: neuron_indices(neurons)}
+    code = network.readout.id if isinstance(network, Network) else network.code
+    indices = {} if neurons is None else {code: neuron_indices(neurons)}
     record = Record(named, every, indices, numbers)
-    record.require_fits(network)
+    if isinstance(network, Network):
+        require_record(network, record)
+    else:
+        record.require_fits(network)
     return record
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ipvae.energy.counting.lava_dl_counts import PlainCounter
+from ipvae.energy.counting.network_counts import network_counts
 from ipvae.network.io.lava_dl_file import read_plain
-from ipvae.report.html.earlier import GENERATOR
+from ipvae.network.rules.input_messages import messages
+from ipvae.network.traces.network_totals import record_totals
 
 
 @pytest.fixture
@@ -34,74 +35,51 @@ def small(tmp_path, plain_nets):
     return layers, p.write(tmp_path / "x.net", layers), tmp_path
 
 
-def expected_counter(plain_nets, layers, path, images, steps):
+def expected_counts(plain_nets, layers, path, images, steps):
     """Counts of the oracle's messages, for images that are currents."""
-    from ipvae.network.lava_dl_input import messages
-
-    network = read_plain(path)
-    counter = PlainCounter(network)
+    network, records = read_plain(path), []
     for image in images.reshape(len(images), 1, -1):
         sent = messages(network.input, image, steps)
-        counter.add(sent, plain_nets.windows(layers, plain_nets.simulate(layers, sent), steps))
-    return counter
+        record = plain_nets.windows(layers, plain_nets.simulate(layers, sent), steps)
+        records.append({"0": {"z": sent}, **{name: {"z": z} for name, z in record.items()}})
+    return network_counts(network, record_totals(network, records, steps))
 
 
-@pytest.mark.lava
-def test_run_counts_what_the_oracle_counts(command, plain_nets, small):
+@pytest.mark.parametrize("backend", ["emulator", pytest.param("lava", marks=pytest.mark.lava)])
+def test_run_counts_what_the_oracle_counts(command, plain_nets, small, backend):
     layers, path, folder = small
     status, found, err = command(
-        *("run", path, "--backend", "lava", "--images", folder / "whole.npy"),
+        *("run", path, "--backend", backend, "--images", folder / "whole.npy"),
         *("--samples", 2, "--steps", 6, "--json", "-"),
     )
     assert status == 0 and "read as what input neurons take" in err and err.count("\n") == 1
-    counter = expected_counter(plain_nets, layers, path, np.load(folder / "whole.npy")[:2], 6)
-    assert found["layers"] == [layer.as_dict() for layer in counter.layers()]
-    assert found["counts"] == counter.total().as_dict()
-    assert (found["backend"], found["samples"], found["steps"]) == ("lava", 2, 6)
-    assert found["zeros"] == counter.zeros and found["spikes"] == 2 * counter.total().spikes
+    counts = expected_counts(plain_nets, layers, path, np.load(folder / "whole.npy")[:2], 6)
+    assert found["layers"] == [layer.as_dict() for layer in counts.layers]
+    assert found["counts"] == counts.total.as_dict()
+    assert (found["backend"], found["samples"], found["steps"]) == (backend, 2, 6)
+    assert found["zeros"] == counts.zeros and found["spikes"] == 2 * counts.total.spikes
     assert found["image_steps_per_second"] == pytest.approx(12 / found["seconds"])
     assert found["counts"]["synaptic_ops"] > 100
 
 
-@pytest.mark.lava
 def test_integers_may_be_real_numbers(command, small):
     _, path, folder = small
     np.save(folder / "as_real.npy", np.load(folder / "whole.npy").astype(float))
     found = []
     for words in (("whole.npy", "--integers", "real"), ("as_real.npy",), ("whole.npy",)):
-        run = ("run", path, "--backend", "lava", "--images", folder / words[0], *words[1:])
+        run = ("run", path, "--images", folder / words[0], *words[1:])
         status, result, _ = command(*run, "--samples", 2, "--steps", 6, "--json", "-")
         assert status == 0
         found.append(result["counts"])
     assert found[0] == found[1] != found[2]
 
 
-@pytest.mark.lava
 def test_run_shows_a_table_by_layer(command, small):
     _, path, folder = small
     words = ("--images", folder / "whole.npy", "--samples", 1, "--steps", 3)
-    status, out, err = command("run", path, "--backend", "lava", *words)
+    status, out, err = command("run", path, *words)
     assert status == 0 and "read as what input neurons take" in err and err.count("\n") == 1
     assert all(word in out for word in ("0 input", "1 conv", "3 dense", "synaptic ops"))
-
-
-@pytest.mark.lava
-def test_report_writes_counts_layers_and_energy(command, small):
-    _, path, folder = small
-    (folder / "rep").mkdir(exist_ok=True)
-    (folder / "rep" / "index.html").write_text(f'<meta name="generator" content="{GENERATOR}">')
-    status, out, _ = command(
-        *("report", path, "--out", folder / "rep", "--images", folder / "real.npy"),
-        *("--samples", 3, "--steps", 4),
-    )
-    assert status == 0 and "No Loihi 2 was measured" in out and "Loihi 1 constants" in out
-    assert not (folder / "rep" / "index.html").exists()
-    found = json.loads((folder / "rep" / "report.json").read_text())
-    assert found["counts"]["drive_macs"] == 40.0
-    assert found["counts"]["neuron_updates"] == 4 * sum(la["neurons"] for la in found["layers"])
-    assert found["energy"][0]["kind"] == "modelled" and found["energy"][0]["low_j"] > 0
-    assert [layer["layer"] for layer in found["layers"]] == ["0", "1", "3"]
-    assert found["samples"] == 3 and found["steps"] == 4
 
 
 def test_info_describes_every_layer(command, small):
@@ -130,15 +108,16 @@ def test_what_makes_no_sense_is_one_clear_line(command, small, tmp_path):
     _, path, folder = small
     lava = ("run", path, "--backend", "lava")
     good = ("--images", folder / "whole.npy", "--samples", 1)
-    for backend in ("emulator", "loihi2"):
-        words = ("run", path, "--backend", backend, *good)
-        assert_error(command(*words), f"found '{backend}'", "add --backend lava")
+    words = ("run", path, "--backend", "loihi2", *good)
+    assert_error(command(*words), "found 'loihi2'", "allowed are emulator, lava, lava-stock")
     assert_error(command("run", path, "--backend", "chip", *good), "allowed emulator, lava")
-    for option in ("--trace", "--record-draws", "--replay-draws", "--data-dir"):
+    for option in ("--record-draws", "--replay-draws", "--data-dir"):
         words = (*lava, *good, option, tmp_path / "o.h5")
         assert_error(command(*words), f"{option}: found", "leave it out")
-    for option in ("--variables", "--every", "--layers", "--neurons", "--hold"):
-        assert_error(command(*lava, *good, option, 2), f"{option}: found 2", "leave it out")
+    assert_error(command(*lava, *good, "--hold", 2), "--hold: found 2", "leave it out")
+    for option in ("--variables", "--layers"):
+        words = (*lava, *good, "--trace", tmp_path / "t.h5", option, "q")
+        assert_error(command(*words), "q, allowed")
     assert_error(command(*lava, *good, "--seed", 3), "--seed: found 3", "nothing is drawn")
     assert_error(command(*lava), "holds no images", "--images FILE.npy, (n, 2, 5, 4)")
     assert_error(command(*lava, *good[:2], "--samples", 4), "--samples: found 4, allowed up to 3")

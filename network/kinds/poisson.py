@@ -1,14 +1,24 @@
 """Program of the Poisson neuron (docs/arithmetic.md, sections 3 to 5 and 9)."""
 
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
 
+from ipvae.network.kinds import parts
+from ipvae.network.kinds.program import (
+    LEAVE,
+    Program,
+    Statement,
+    Word,
+    bits,
+    branch,
+    op,
+    repeat,
+    word,
+)
 from ipvae.network.layers import FRAC_BITS_RANGE, MAX_LAYERS
 from ipvae.network.rules import activations, poisson, random_source
 from ipvae.network.rules.arithmetic import CHANGE_MAX, FRAC_BITS, SELF_MAX, STATE_MAX, TERM_MAX
-from neuron_spec import parts
-from neuron_spec.parts import Statement, bits, branch, op, word
 
 ROW_BITS = 7
 FINEST = FRAC_BITS_RANGE[1] - FRAC_BITS
@@ -28,7 +38,7 @@ def tables() -> dict[str, np.ndarray]:
     return {"tail": tail(), "ceiling": activations.ceiling_table()}
 
 
-def states() -> list[dict[str, Any]]:
+def states() -> list[Word]:
     """State variables of a neuron between chip steps."""
     host, start = "host, before an image's first step", "every row; by the host {} before an image"
     most = poisson.largest_draw()
@@ -46,7 +56,7 @@ def states() -> list[dict[str, Any]]:
     ]
 
 
-def constants() -> list[dict[str, Any]]:
+def constants() -> list[Word]:
     """Constants shared by all neurons of a layer."""
     neuron = "layer/LAYER/neuron"
     return [
@@ -63,7 +73,7 @@ def constants() -> list[dict[str, Any]]:
     ]
 
 
-def neuron_constants() -> list[dict[str, Any]]:
+def neuron_constants() -> list[Word]:
     """Constants of each neuron."""
     neuron = "layer/LAYER/neuron"
     key = "docs/arithmetic.md, section 4"
@@ -76,8 +86,22 @@ def neuron_constants() -> list[dict[str, Any]]:
     ]
 
 
-def program() -> list[Statement]:
-    """Complete program of the neuron."""
+@lru_cache(maxsize=1)
+def program() -> Program:
+    """Return the program of the neuron with its words and tables."""
+    return Program(
+        statements=statements(),
+        states=states(),
+        constants=constants(),
+        neuron_constants=neuron_constants(),
+        inputs=parts.inputs(),
+        outputs=parts.sent(states()),
+        tables=tables(),
+    )
+
+
+def statements() -> list[Statement]:
+    """Complete statements of the neuron."""
     going_on = branch("update", ["gt", "row", 0], with_memory())
     act = [
         *parts.total_input(),
@@ -142,7 +166,7 @@ def draw() -> list[Statement]:
         op("sub_draws", "shl", 1, "o"),
         bits("c", "shl", "row", random_source.DRAWS_PER_STEP.bit_length() - 1),
         op("sum", "copy", 0),
-        parts.repeat("i", "sub_draws", [*uniform(), *scan()]),
+        repeat("i", "sub_draws", [*uniform(), *scan()]),
         op("z", "min", "sum", "z_max"),
     ]
 
@@ -185,7 +209,7 @@ def scan() -> list[Statement]:
     """Count the thresholds that the uniform reaches, as distances from 2**24."""
     return [
         bits("left_over", "xor", "h", UNSIGNED_MAX),
-        parts.repeat(
+        repeat(
             "n",
             poisson.thresholds().shape[1],
             [
@@ -201,7 +225,7 @@ def scan() -> list[Statement]:
                         bits("threshold", "sub", "threshold", "part"),
                     ],
                 ),
-                branch("missed", ["ge", "left_over", "threshold"], [parts.LEAVE]),
+                branch("missed", ["ge", "left_over", "threshold"], [LEAVE]),
                 op("sum", "add", "sum", 1),
             ],
         ),

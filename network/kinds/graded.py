@@ -1,15 +1,15 @@
 """Program of the graded neuron (docs/arithmetic.md, section 9)."""
 
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
 
+from ipvae.network.kinds import parts
+from ipvae.network.kinds.poisson import ROWS_MAX, STEPS_MAX
+from ipvae.network.kinds.program import Program, Statement, Word, branch, op, word
 from ipvae.network.layers import LEAK_RANGE, SHIFT_RANGE
 from ipvae.network.rules import activations
 from ipvae.network.rules.arithmetic import STATE_MAX, TERM_MAX
-from neuron_spec import parts
-from neuron_spec.parts import Statement, branch, op, word
-from neuron_spec.poisson import ROWS_MAX, STEPS_MAX
 
 
 def tables() -> dict[str, np.ndarray]:
@@ -17,7 +17,7 @@ def tables() -> dict[str, np.ndarray]:
     return {"swish": activations.swish_table()}
 
 
-def states() -> list[dict[str, Any]]:
+def states() -> list[Word]:
     """State variables of a neuron between chip steps."""
     host, start = "host, before an image's first step", "every row; by the host 0 before an image"
     return [
@@ -31,7 +31,7 @@ def states() -> list[dict[str, Any]]:
     ]
 
 
-def constants() -> list[dict[str, Any]]:
+def constants() -> list[Word]:
     """Constants shared by all neurons of a layer."""
     neuron = "layer/LAYER/neuron"
     return [
@@ -47,13 +47,27 @@ def constants() -> list[dict[str, Any]]:
     ]
 
 
-def neuron_constants() -> list[dict[str, Any]]:
+def neuron_constants() -> list[Word]:
     """Constants of each neuron: an empty list, because neurons differ only in their drive."""
     return []
 
 
-def program() -> list[Statement]:
-    """Complete program of the neuron."""
+@lru_cache(maxsize=1)
+def program() -> Program:
+    """Return the program of the neuron with its words and tables."""
+    return Program(
+        statements=statements(),
+        states=states(),
+        constants=constants(),
+        neuron_constants=neuron_constants(),
+        inputs=parts.inputs(),
+        outputs=parts.sent(states()),
+        tables=tables(),
+    )
+
+
+def statements() -> list[Statement]:
+    """Complete statements of the neuron."""
     leaky = [
         op("way", "sub", "total", "u"),
         op("way", "shr", "way", "leak"),

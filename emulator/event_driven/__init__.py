@@ -1,0 +1,1 @@
+"""Event-driven emulator of networks of any kind; see `engine`."""

@@ -1,0 +1,387 @@
+"""A tile: images that advance together, some rows at a time, layer by layer."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ipvae.emulator.event_driven import neurons, synapses
+from ipvae.emulator.event_driven.packing import Places
+from ipvae.emulator.event_driven.plan import SUM_VALUES, PackedLayer, Plan
+from ipvae.emulator.event_driven.synapses import Rows
+from ipvae.network.kinds import CubaNeuron, DeltaNeuron, NeuronKind, SigmaDeltaNeuron, SigmaNeuron
+from ipvae.network.network import INPUT
+from ipvae.network.traces.network_totals import LayerSums
+
+LIMITS = {CubaNeuron: ("current", "voltage"), SigmaDeltaNeuron: ("sigma",), SigmaNeuron: ("sigma",)}
+"""Variables of each kind that the kernels count at their limits."""
+
+Record = dict[str, dict[str, np.ndarray]]
+"""Recorded variables of one image: layer -> variable -> (rows, n) int32, lead-in rows first."""
+
+
+class Halted(Exception):
+    """The run was stopped."""
+
+
+class Messages:
+    """Rows of messages of a layer, with the rows before them that delayed connections need."""
+
+    def __init__(self, images: int, rows: int, history: int, places: Places, graded: bool) -> None:
+        self.history, self.graded = history, graded
+        kind = np.int32 if graded else np.uint8
+        self.z = np.zeros((images, history + rows, places.width), kind)
+        self._last = np.zeros((2, history, places.width), np.int64)
+
+    def address(self, row: int) -> int:
+        """Address of a row of the first image; rows of the past are below 0."""
+        return self.z.ctypes.data + (self.history + row) * self.z.strides[1]
+
+    def advance(self, rows: int) -> None:
+        """Keep the last rows as the past of the next ones."""
+        if self.history:
+            self.z[:, : self.history] = self.z[:, rows : rows + self.history].copy()
+
+    def begin(self) -> None:
+        """Forget the rows of earlier images."""
+        self.z[:, : self.history] = 0
+
+    def end(self) -> None:
+        """Add the last rows to the sums of last rows."""
+        if self.history:
+            past = np.abs(self.z[:, : self.history].astype(np.int64))
+            self._last += np.stack([(past > 0).sum(axis=0), past.sum(axis=0)])
+
+    def last(self, places: Places) -> np.ndarray:
+        """Messages and sizes of each neuron in the last rows of all images: (2, D, n) int64."""
+        return places.unpacked(self._last)
+
+
+class Neurons:
+    """State and sums of a layer's neurons in a tile."""
+
+    def __init__(
+        self, neuron: NeuronKind, places: Places, numbers: np.ndarray, images: int
+    ) -> None:
+        self.neuron, self.places, self.numbers = neuron, places, numbers
+        width = places.width
+        self.states = np.zeros((images, 3, width), np.int32)
+        self.messages, self.sizes = np.zeros(width, np.int64), np.zeros(width, np.int64)
+        self.scratch, self.limits = np.zeros(width, np.int32), np.zeros(2, np.int64)
+        self.peak = 0
+
+    def update(
+        self, sums: np.ndarray, sent: Messages, row: int, bias: np.ndarray, recorded: bool
+    ) -> np.ndarray | None:
+        """Update rows with the sums (images, rows, width); return their states if recorded.
+
+        Rows of the sums follow one another in memory, images need not.
+        """
+        images, rows, width = sums.shape
+        by_row = np.zeros((images, rows), np.int64)
+        states = np.zeros((images, 3, rows, width), np.int32) if recorded else None
+        of = neurons.Update(
+            images=images,
+            rows=rows,
+            width=width,
+            numbers=self.numbers.ctypes.data,
+            a=sums.ctypes.data,
+            a_image=sums.strides[0],
+            bias=bias.ctypes.data,
+            bias_image=bias.strides[0] if bias.ndim > 1 else 0,
+            states=self.states.ctypes.data,
+            state_image=self.states.strides[0],
+            z=sent.address(row),
+            z_image=sent.z.strides[0],
+            messages=self.messages.ctypes.data,
+            sizes=self.sizes.ctypes.data,
+            scratch=self.scratch.ctypes.data,
+            by_row=by_row.ctypes.data,
+            limits=self.limits.ctypes.data,
+            recorded=0 if states is None else states.ctypes.data,
+            recorded_image=0 if states is None else states.strides[0],
+            recorded_state=0 if states is None else states.strides[1],
+        )
+        if isinstance(self.neuron, CubaNeuron):
+            neurons.update_cuba(of)
+        elif isinstance(self.neuron, DeltaNeuron):
+            neurons.update_changes(of, False, False)
+        elif isinstance(self.neuron, SigmaDeltaNeuron):
+            neurons.update_changes(of, True, self.neuron.activation == "relu")
+        else:
+            neurons.update_sums(of)
+        self.peak = max(self.peak, int(by_row.max(initial=0)))
+        return states
+
+    def summed(self, sent: "Messages", rows: int) -> LayerSums:
+        """Sums of all images so far, of which each had a number of rows."""
+        messages = self.places.unpacked(self.messages)
+        sizes = messages if not sent.graded else self.places.unpacked(self.sizes)
+        names = LIMITS.get(type(self.neuron), ())
+        limits = {name: int(n) for name, n in zip(names, self.limits, strict=False)}
+        return LayerSums(messages, sizes, rows, self.peak, limits, *sent.last(self.places))
+
+
+@dataclass(frozen=True, eq=False)
+class TileResult:
+    """Results of some images; arrays as in `NetworkTotals`."""
+
+    outputs: np.ndarray
+    last: np.ndarray
+    potentials: np.ndarray
+    records: list[Record]
+
+
+class Tile:
+    """Memory for some images of a run; it is used for one group of images after another.
+
+    Parameters
+    ----------
+    plan : Plan
+    images : int
+    record : variables to record, of any kind
+    """
+
+    def __init__(self, plan: Plan, images: int, record: Sequence[str] = ()) -> None:
+        self._plan, self._n, self._record = plan, images, frozenset(record)
+        rows, entry = plan.rows, plan.entry
+        self._sent = {INPUT: Messages(images, rows, entry.history, entry.places, entry.graded)}
+        self._neurons: dict[str, Neurons] = {}
+        if entry.neuron is not None:
+            self._neurons[INPUT] = Neurons(entry.neuron, entry.places, entry.numbers, images)
+        for layer in plan.layers:
+            graded = layer.neuron.message_bits > 0
+            self._sent[layer.name] = Messages(images, rows, layer.history, layer.places, graded)
+            self._neurons[layer.name] = Neurons(layer.neuron, layer.places, layer.numbers, images)
+        self._packed = {
+            layer.name: [connection.numbers() for connection in layer.connections]
+            for layer in plan.layers
+        }
+        self._pending = {
+            (layer.name, i): np.zeros(
+                (images, rows + connection.connection.longest_delay, layer.places.width), np.int32
+            )
+            for layer in plan.layers
+            for i, connection in enumerate(layer.connections)
+            if isinstance(connection.connection.delay, np.ndarray)
+        }
+        self._zeros = np.zeros(64, np.int32)
+        self._sums = {
+            name: np.zeros((images, self._together(of.places.width), of.places.width), np.int32)
+            for name, of in self._neurons.items()
+        }
+        self._steps = 0
+        self._input_sums = _InputSums(entry.places.width)
+
+    def run(self, frames: np.ndarray, steps: int, halt: threading.Event) -> TileResult:
+        """Compute all rows of images from a network at rest.
+
+        Parameters
+        ----------
+        frames : (images, 1 or steps, n_inputs) int32
+        steps : int
+        halt : threading.Event
+            Stops the run between some rows.
+        """
+        self._begin(frames)
+        self._steps = steps
+        first = -max((layer.lead_in for layer in self._plan.layers), default=0)
+        for row in range(first, steps, self._plan.rows):
+            if halt.is_set():
+                raise Halted
+            self._advance(row, min(self._plan.rows, steps - row))
+        for sent in self._sent.values():
+            sent.end()
+        readout = self._neurons[self._plan.network.readout.id]
+        place = 0 if isinstance(readout.neuron, (SigmaNeuron, SigmaDeltaNeuron)) else 1
+        potentials = readout.places.unpacked(readout.states[:, place])
+        return TileResult(self._outputs, self._last, potentials, self._records)
+
+    def sums(self) -> dict[str, LayerSums]:
+        """Sums of all images so far."""
+        places, found = self._plan.entry.places, {}
+        if self._plan.entry.neuron is None:
+            found[INPUT] = self._input_sums.summed(places, self._sent[INPUT], self._steps)
+        for name, neuron in self._neurons.items():
+            lead_in = 0 if name == INPUT else self._plan.network.schedule.lead_in(name)
+            found[name] = neuron.summed(self._sent[name], self._steps + lead_in)
+        return {name: found[name] for name in (INPUT, *self._plan.network.by_id)}
+
+    def _begin(self, frames: np.ndarray) -> None:
+        """Reset everything."""
+        self._frames = self._plan.entry.places.packed(frames)
+        for neuron in self._neurons.values():
+            neuron.states.fill(0)
+        for sent in self._sent.values():
+            sent.begin()
+        for pending in self._pending.values():
+            pending.fill(0)
+        self._outputs = np.zeros((self._n, self._plan.network.readout.n_neurons), np.int64)
+        self._records = [{} for _ in range(self._n)] if self._record else []
+
+    def _advance(self, first: int, rows: int) -> None:
+        """Compute rows first .. first + rows - 1 of every layer."""
+        self._input(first, rows)
+        for layer in self._plan.layers:
+            begin = max(0, -layer.lead_in - first)
+            sent = self._sent[layer.name]
+            sent.z[:, sent.history : sent.history + min(begin, rows)] = 0
+            self._layer(layer, begin, rows)
+        for sent in self._sent.values():
+            sent.advance(rows)
+
+    def _input(self, first: int, rows: int) -> None:
+        """Compute what the input sends; it is silent before row 0."""
+        entry, sent = self._plan.entry, self._sent[INPUT]
+        begin = min(max(0, -first), rows)
+        z = sent.z[:, sent.history :]
+        z[:, :begin] = 0
+        if entry.neuron is None:
+            for r in range(begin, rows):
+                z[:, r] = self._frame(first + r)
+            self._input_sums.add(z[:, begin:rows])
+            self._keep(INPUT, {"z": z[:, begin:rows]})
+            return
+        constant = self._frames.shape[1] == 1
+        buffer = self._sums[INPUT]
+        together = buffer.shape[1] if constant else 1
+        for r in range(begin, rows, together):
+            frame = np.ascontiguousarray(self._frame(first + r))
+            sums = buffer[:, : min(together, rows - r)]
+            if isinstance(entry.neuron, DeltaNeuron):
+                sums[:] = frame[:, None]
+            self._update(INPUT, sums, r, frame)
+
+    def _frame(self, row: int) -> np.ndarray:
+        """Values of a row: (images, width)."""
+        return self._frames[:, row % self._frames.shape[1]]
+
+    def _together(self, width: int) -> int:
+        """Rows whose sums stay in the cache."""
+        return min(self._plan.rows, max(1, SUM_VALUES // (width * self._n)))
+
+    def _layer(self, layer: PackedLayer, begin: int, rows: int) -> None:
+        buffer = self._sums[layer.name]
+        together = buffer.shape[1]
+        for r in range(begin, rows, together):
+            sums = buffer[:, : min(together, rows - r)]
+            first, *others = range(len(layer.connections))
+            self._receive(layer, first, sums, r, fresh=True)
+            for i in others:
+                self._receive(layer, i, sums, r)
+            self._update(layer.name, sums, r, layer.bias)
+
+    def _receive(
+        self, layer: PackedLayer, i: int, sums: np.ndarray, row: int, fresh: bool = False
+    ) -> None:
+        """Add what a connection delivers in some rows to the sums; with `fresh` set them to it."""
+        of = layer.connections[i]
+        connection = of.connection
+        if of.direct:
+            self._products(layer, i, sums, row - connection.longest_delay, fresh)
+            return
+        if fresh:
+            sums.fill(0)
+        scratch = np.empty(sums.shape, np.int32)
+        constant = not isinstance(connection.delay, np.ndarray)
+        behind = connection.longest_delay if constant else 0
+        self._products(layer, i, scratch, row - behind, fresh=True)
+        e = connection.exponent
+        rule = (max(e, 0), max(-e, 0), int(of.wrapped))
+        delivered = np.zeros(sums.shape, np.int32)
+        synapses.fold(delivered.ctypes.data, scratch.ctypes.data, sums.size, *rule)
+        if constant:
+            sums += delivered
+        else:
+            self._delayed(layer, i, connection.delay, delivered, sums)
+
+    def _delayed(
+        self, layer: PackedLayer, i: int, delay: Any, delivered: np.ndarray, sums: np.ndarray
+    ) -> None:
+        """Hold back the sums of each receiver for its own delay."""
+        pending, rows = self._pending[layer.name, i], sums.shape[1]
+        delays = layer.places.packed(delay)
+        columns = np.arange(len(delays))
+        for r in range(rows):
+            pending[:, r + delays, columns] += delivered[:, r]
+        sums += pending[:, :rows]
+        pending[:, :-rows] = pending[:, rows:].copy()
+        pending[:, -rows:] = 0
+
+    def _products(
+        self, layer: PackedLayer, i: int, sums: np.ndarray, row: int, fresh: bool
+    ) -> None:
+        """Add weights times the messages of rows from `row` on; with `fresh` set sums to them."""
+        of, packed = layer.connections[i], self._packed[layer.name][i]
+        sent = self._sent[of.connection.source]
+        rows = Rows(
+            images=len(sums),
+            rows=sums.shape[1],
+            z=sent.address(row),
+            z_image=sent.z.strides[0],
+            z_row=sent.z.strides[1],
+            a=sums.ctypes.data,
+            a_image=sums.strides[0],
+            a_row=sums.strides[1],
+            graded=int(of.graded),
+            zeros=self._zeros.ctypes.data if fresh else 0,
+        )
+        if packed is None:
+            if fresh:
+                sums.fill(0)
+            synapses.add_diagonal(rows, sums.shape[2], of.arrays[0].ctypes.data)
+        else:
+            synapses.add_windows(rows, packed.numbers)
+
+    def _update(self, name: str, sums: np.ndarray, row: int, bias: np.ndarray) -> None:
+        """Update neurons and keep what is recorded."""
+        neuron, sent = self._neurons[name], self._sent[name]
+        states = neuron.update(sums, sent, row, bias, bool(self._record))
+        z = sent.z[:, sent.history + row : sent.history + row + sums.shape[1]]
+        if name == self._plan.network.readout.id:
+            self._outputs += neuron.places.unpacked(z).sum(axis=1, dtype=np.int64)
+            self._last = neuron.places.unpacked(z[:, -1]).astype(np.int32)
+        if states is not None:
+            kind = neuron.neuron
+            held = {"a_in": sums, **{s: states[:, _place(kind, s)] for s in kind.states}, "z": z}
+            self._keep(name, held)
+
+    def _keep(self, name: str, values: dict[str, np.ndarray]) -> None:
+        """Append rows of recorded variables, (images, rows, width) each."""
+        if not self._record:
+            return
+        places = self._plan.entry.places if name == INPUT else self._neurons[name].places
+        for variable in filter(self._record.__contains__, values):
+            rows = places.unpacked(values[variable]).astype(np.int32)
+            for record, of_image in zip(self._records, rows, strict=True):
+                of_layer = record.setdefault(name, {})
+                old = of_layer.get(variable)
+                of_layer[variable] = of_image if old is None else np.concatenate([old, of_image])
+
+
+def _place(kind: NeuronKind, state: str) -> int:
+    """Index of a state variable in a kernel's state."""
+    if isinstance(kind, DeltaNeuron):
+        return {"residue": 1, "reference": 2}[state]
+    return kind.states.index(state)
+
+
+class _InputSums:
+    """Messages of an input without neurons."""
+
+    def __init__(self, width: int) -> None:
+        self.messages, self.sizes = np.zeros(width, np.int64), np.zeros(width, np.int64)
+        self.peak = 0
+
+    def add(self, z: np.ndarray) -> None:
+        """Add rows (images, rows, width)."""
+        size = np.abs(z.astype(np.int64))
+        self.messages += (size > 0).sum(axis=(0, 1))
+        self.sizes += size.sum(axis=(0, 1))
+        self.peak = max(self.peak, int((size > 0).sum(axis=2).max(initial=0)))
+
+    def summed(self, places: Places, sent: Messages, rows: int) -> LayerSums:
+        messages, sizes = places.unpacked(self.messages), places.unpacked(self.sizes)
+        return LayerSums(messages, sizes, rows, self.peak, {}, *sent.last(places))

@@ -1,0 +1,2 @@
+"""placeholder until merged"""
+def kind_bounds(network): return []

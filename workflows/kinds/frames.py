@@ -1,0 +1,85 @@
+"""Images of a run, in the form that a network's input receives."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from ipvae.errors import InputError
+from ipvae.network.frames import Frames, load_frames
+from ipvae.network.network import Network
+from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
+from ipvae.workflows.image_input.own_images import LabelsLike, as_labels
+from ipvae.workflows.running.number import AtMost
+
+UNNAMED = "a lava-dl network"
+
+log = logging.getLogger("ipvae")
+
+
+def run_frames(
+    network: Network,
+    images: ImagesLike,
+    steps: int,
+    seed: int = 0,
+    samples: int | None = None,
+    integers: str = "input",
+    name: str = UNNAMED,
+) -> Frames:
+    """Return the images of a run, and report how they were read.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used.
+    """
+    if steps < 1:
+        raise InputError(f"steps: must be 1 or more, got {steps}.")
+    if seed != 0:
+        raise InputError(f"seed: found {seed}, but nothing is drawn in {name}; leave it out")
+    if images is None:
+        shape = ", ".join(str(n) for n in network.input.shape)
+        raise InputError(
+            f"{name}: a lava-dl network holds no images; give some with images=FILE.npy, "
+            f"(n, {shape})"
+        )
+    given = images.pixels if isinstance(images, LabelledImages) else images
+    frames = load_frames(given, network, steps, integers, samples)
+    if samples is not None and samples > len(frames) and not isinstance(samples, AtMost):
+        where = given if isinstance(given, (str, Path)) else "images"
+        raise InputError(f"samples: found {samples}, allowed up to {len(frames)} ({where})")
+    log.info(frames.reading)
+    return frames
+
+
+def first_labels(labels: LabelsLike, n: int, classes: int) -> np.ndarray | None:
+    """Return the labels of the first n images; raise InputError unless they are output classes."""
+    found = as_labels(labels)
+    if found is None:
+        return None
+    if found.ndim != 1 or found.dtype.kind not in "iu" or len(found) < n:
+        raise InputError(
+            f"labels: must be integers of shape ({n},), one for each image, got {found.dtype} of "
+            f"shape {found.shape}."
+        )
+    found = found[:n].astype(np.int64)
+    if found.max() >= classes:
+        raise InputError(
+            f"labels: must be below {classes}, the outputs of the last layer, got {found.max()}."
+        )
+    return found
+
+
+def host_products(network: Network, frames: Frames) -> float:
+    """Number of products of the input transform, if any, for each image."""
+    return float(network.input.size * frames.values.shape[1]) if frames.real else 0.0
+
+
+def require_unset(given: dict[str, object], name: str = UNNAMED) -> None:
+    """Raise InputError for a given argument that applies only to ipvae networks."""
+    for argument, value in given.items():
+        if value is not None:
+            raise InputError(
+                f"{argument}: found {value}, but {name} is a lava-dl network, which it does not "
+                "concern; leave it out"
+            )

@@ -1,0 +1,76 @@
+"""Activity of a `Network` for a plan of cores."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ipvae.chip.core_memory import full_activity, layer_shapes
+from ipvae.errors import InputError
+from ipvae.network.network import INPUT, Network
+from ipvae.network.network_digest import network_digest
+from ipvae.network.traces.activity import Activity, received_activity
+from ipvae.network.traces.network_totals import NetworkTotals, record_totals
+from ipvae.network.traces.trace import Trace, read_trace
+from ipvae.workflows.kinds.result import NetworkRun
+
+
+def network_activity(network: Network, given: Any) -> Activity:
+    """Messages that each layer receives, from a run, a trace or its file.
+
+    Without any, every neuron sends at every row.
+
+    Raises
+    ------
+    InputError
+        If a trace is of another network, or lacks messages.
+    """
+    if given is None:
+        return full_activity(layer_shapes(network))
+    if isinstance(given, NetworkRun):
+        source = f"{given.images} images of {given.steps} rows ({given.backend})"
+        return _received(network, given.network_totals, source)
+    trace = read_trace(Path(given)) if isinstance(given, (str, Path)) else given
+    if not isinstance(trace, Trace):
+        raise InputError(
+            f"run: must be what ipvae.run returns, or a trace, got {type(given).__name__}."
+        )
+    where = str(given) if isinstance(given, (str, Path)) else "the trace"
+    totals = trace_totals_of(network, trace, where)
+    source = f"{totals.images} images of {totals.steps} rows in {where} ({trace.backend})"
+    return _received(network, totals, source)
+
+
+def trace_totals_of(network: Network, trace: Trace, where: str = "trace") -> NetworkTotals:
+    """Totals of a trace of any backend; lead-in rows are not in a trace.
+
+    Raises
+    ------
+    InputError
+        If it is of another network, or lacks messages.
+    """
+    own = network_digest(network)
+    if trace.checksum != own:
+        raise InputError(
+            f"{where}: is of the network {trace.checksum[:12]}..., this one is {own[:12]}...; "
+            "record one with 'ipvae run NET --trace FILE.h5'"
+        )
+    names = [INPUT, *network.by_id]
+    missing = [n for n in names if any("z" not in s.get(n, {}) for s in trace.samples)]
+    if missing or not trace.complete:
+        what = f"has no z of layer {missing[0]}" if missing else "holds chosen steps or neurons"
+        raise InputError(f"{where}: {what}, counts need all messages. Record it whole.")
+    return record_totals(network, trace.samples, trace.steps + 1)
+
+
+def _received(network: Network, totals: NetworkTotals, source: str) -> Activity:
+    rows = totals.images * totals.steps
+    received = {INPUT: np.zeros(0, np.int64)}
+    peak = {INPUT: 0}
+    for layer in network.layers:
+        sent = [totals.layers[c.source] for c in layer.connections]
+        received[layer.id] = np.concatenate([of.messages for of in sent])
+        peak[layer.id] = sum(of.peak for of in sent)
+    if network.input.neuron is None:
+        del received[INPUT], peak[INPUT]
+    return received_activity(source, rows, received, peak)

@@ -1,0 +1,193 @@
+"""Runs of a `Network` on the emulator or on Lava's simulator, with operation counts."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ipvae.energy.counting.network_counts import network_counts
+from ipvae.files import require_writable_file
+from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS, require_timeout
+from ipvae.network.frames import Frames
+from ipvae.network.network import Network
+from ipvae.network.traces.network_totals import NetworkTotals, potential, record_totals
+from ipvae.network.traces.selection import EVERYTHING, Record
+from ipvae.network.traces.streaming import open_trace
+from ipvae.network.traces.trace import Trace
+from ipvae.outputs import require_outputs
+from ipvae.workflows.image_input.images import ImagesLike
+from ipvae.workflows.image_input.own_images import LabelsLike
+from ipvae.workflows.kinds.frames import UNNAMED, first_labels, host_products, run_frames
+from ipvae.workflows.kinds.recorded import (
+    Sample,
+    all_variables,
+    header,
+    require_backend,
+    require_record,
+    rows_of,
+    samples_of,
+    selected,
+)
+from ipvae.workflows.kinds.result import NetworkRun
+from ipvae.workflows.output.outputs import run_outputs
+from ipvae.workflows.progress import stage
+
+
+@dataclass(frozen=True, eq=False)
+class Files:
+    """Files of a run: a trace, and whether an earlier one is replaced."""
+
+    trace: Path | None = None
+    overwrite: bool = False
+
+
+def run(
+    network: Network,
+    images: ImagesLike,
+    *,
+    steps: int,
+    seed: int = 0,
+    backend: str = "emulator",
+    samples: int | None = None,
+    timeout: float = TIMEOUT_SECONDS,
+    integers: str = "input",
+    labels: LabelsLike = None,
+    name: str = UNNAMED,
+    record: Record | None = None,
+    files: Files | None = None,
+) -> NetworkRun:
+    """Run images and count the operations of every layer.
+
+    Parameters
+    ----------
+    network : Network
+        Network from `ipvae.load_network`.
+    images : array, path of an .npy file, or LabelledImages
+        (n, C, H, W), (n, inputs), or with one image for each step (n, steps, ...).
+    steps, samples, timeout
+        As for `ipvae.run`.
+    seed : 0
+        Only 0 is allowed, since there are no random draws.
+    backend : 'emulator', 'lava' or 'lava-stock'
+    integers : 'input' or 'real'
+        Meaning of integers in `images`: values for the input neurons, or real numbers.
+    labels : (n,) int, or path of an .npy file with them; optional
+        Class of each image in `images`, for the accuracy of the last layer.
+    name : str
+        Name of the network in messages.
+    record : Record, optional
+        Contents of the trace; without it there is none.
+    files : Files, optional
+        File of the trace, which is then not kept in memory.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used.
+    BackendError, HungBackendError
+        If Lava is not installed, or it stopped responding.
+    """
+    require_backend(backend)
+    require_timeout(timeout)
+    require_record(network, record)
+    to = files or Files()
+    inputs = {"images": images, "network": name}
+    require_outputs(run_outputs(to.trace, None, None, overwrite=to.overwrite), inputs)
+    frames = run_frames(network, images, steps, seed, samples, integers, name)
+    known = first_labels(labels, len(frames), network.readout.n_neurons)
+    if to.trace is not None:
+        require_writable_file(to.trace)
+    seconds, totals, trace = _run(network, frames, steps, backend, timeout, record, to)
+    return NetworkRun(
+        backend=backend,
+        images=len(frames),
+        steps=steps,
+        frames=1 if len(frames.values[0]) == 1 else steps,
+        seed=0,
+        replayed=False,
+        totals=None,
+        trace=trace,
+        code=network.readout.id,
+        seconds=seconds,
+        outputs={network.readout.id: totals.outputs},
+        network_totals=totals,
+        counted=network_counts(network, totals, host_products(network, frames)),
+        labels=known,
+    )
+
+
+def _run(
+    network: Network,
+    frames: Frames,
+    steps: int,
+    backend: str,
+    timeout: float,
+    record: Record | None,
+    files: Files,
+) -> tuple[float, NetworkTotals, Trace | None]:
+    """Run on a backend; return seconds, totals and the trace, if it is kept in memory."""
+    n, wanted = len(frames), record or (EVERYTHING if files.trace else None)
+    if backend == "emulator":
+        from ipvae.emulator.event_driven.engine import NetworkEmulator
+
+        emulator = NetworkEmulator(network)
+        with stage(f"running {n} images for {steps} steps on emulator", n) as advance:
+            emulator.totals(frames.values[:1], 1)  # loads or compiles the kernels
+            start = time.perf_counter()
+            totals = emulator.totals(frames.values, steps, advance)
+            seconds = time.perf_counter() - start
+        if wanted is None:
+            return seconds, totals, None
+        found = samples_of(network, frames, steps, backend, all_variables(network))
+        return seconds, totals, _trace(network, found, backend, steps, n, wanted, files)
+    names = all_variables(network) if wanted else (potential(network),)
+    kept: list[Sample] = []
+
+    def seen(samples: Iterator[Sample]) -> Iterator[Sample]:
+        for sample in samples:
+            kept.append({name: {"z": of["z"]} | _state(of) for name, of in sample.items()})
+            yield sample
+
+    start = time.perf_counter()
+    with stage(f"running {n} images for {steps} steps on {backend}"):
+        found = seen(samples_of(network, frames, steps, backend, names, timeout))
+        trace = None
+        if wanted is None:
+            for _ in found:
+                pass
+        else:
+            trace = _trace(network, found, backend, steps, n, wanted, files)
+    return time.perf_counter() - start, record_totals(network, kept, steps), trace
+
+
+def _state(of: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Last row of the potential, if it is recorded."""
+    return {name: of[name][-1:] for name in ("voltage", "sigma") if name in of}
+
+
+def _trace(
+    network: Network,
+    samples: Iterator[Sample],
+    backend: str,
+    steps: int,
+    images: int,
+    record: Record,
+    files: Files,
+) -> Trace | None:
+    """Write the trace during the run, or keep it in memory."""
+    head = header(network, record, backend)
+    chosen = (selected(record, rows_of(network, sample)) for sample in samples)
+    if files.trace is None:
+        return replace(head, samples=list(chosen))
+    rows = (steps - 1) // record.every + 1
+    with stage(f"writing {files.trace}", images) as advance, open_trace(
+        files.trace, head, rows
+    ) as file:
+        for image, sample in enumerate(chosen):
+            for name, of in sample.items():
+                for variable, values in of.items():
+                    file.write(image, name, variable, 0, values)
+            advance(1)
+    return None
