@@ -102,9 +102,9 @@ def _diagonal(weights: Any, bits: int, exponent: int) -> Sparse:
 def _conv(weights: Any, bits: int, _: int) -> Conv:
     """Return a Conv: Lava's kernel is flipped, and its order is (width, height)."""
     kernel = weights.weight.astype(int)[:, :, ::-1, ::-1].transpose(0, 3, 2, 1)
-    pairs: Any = {
-        name: lava_shape(getattr(weights, name)) for name in ("stride", "padding", "dilation")
-    }
+    names = ("stride", "padding", "dilation")
+    sizes: Any = {name: lava_shape(getattr(weights, name)) for name in names}
+    sizes["input_shape"] = lava_shape(weights.in_shape)
     return Conv(
         weight=kernel,
         input_shape=lava_shape(weights.in_shape),
