@@ -268,7 +268,7 @@ SAME = {
         "operation of past_negative",
     ],
     "cuba_neuron": [
-        "operation of current_negative",  # 0 and -0 are the same
+        "operation of current_negative",  # 0 and 4095 are both shifted to 0
         "number of current_negative",
         "operation of voltage_negative",
         "number of voltage_negative",

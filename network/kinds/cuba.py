@@ -30,15 +30,15 @@ CURRENT_LIMIT = 2**31 - 1
 
 def decayed(state: str, width: int) -> list[Statement]:
     """Return the decay of a state, rounded toward zero: `STATE_kept`."""
+    product, wide = f"{state}_product", width + DECAY_BITS
     return [
-        op(f"{state}_size", "abs", state, width=width),
-        op(f"{state}_product", "mul", f"{state}_size", f"{state}_keep", width=width + DECAY_BITS),
-        op(f"{state}_kept", "shr", f"{state}_product", DECAY_BITS, width=width),
+        op(product, "mul", state, f"{state}_keep", width=wide),
         branch(
             f"{state}_negative",
-            ["lt", state, 0],
-            [op(f"{state}_kept", "sub", 0, f"{state}_kept", width=width)],
+            ["lt", product, 0],
+            [op(product, "add", product, DECAY_UNITY - 1, width=wide)],
         ),
+        op(f"{state}_kept", "shr", product, DECAY_BITS, width=width),
     ]
 
 
