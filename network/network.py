@@ -5,8 +5,10 @@ It holds integers only and knows neither files nor backends. lava-dl's networks 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,13 +16,19 @@ from ipvae.errors import DescriptionError
 from ipvae.network.connections import Connection
 from ipvae.network.kinds import CubaNeuron, DeltaNeuron, NeuronKind
 from ipvae.network.kinds.base import require_within
+from ipvae.network.description import check_provenance
 from ipvae.network.layers import frozen
 from ipvae.network.row_schedule import RowSchedule, row_schedule
+from ipvae.outputs import network_output, require_outputs
 
 INPUT = "0"
 """Id of the input in connections, traces and files."""
 MAX_NEURONS = 2**24
 """Largest layer that can be run; lava-dl's largest public network has 76,032 neurons."""
+
+
+HIDDEN, READOUT = "hidden", "readout"
+"""Purposes of a layer."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +76,21 @@ class Layer:
     connections : tuple of Connection
     bias : int32 array or None
         One for each neuron, or of a layer (C, H, W) one for each channel.
+    purpose : 'hidden' or 'readout'
+        A read-out is judged: its neurons are classes, or values. Not used when running.
     """
 
     id: str
     neuron: NeuronKind
     connections: tuple[Connection, ...]
     bias: np.ndarray | None = None
+    purpose: str = HIDDEN
 
     def __post_init__(self) -> None:
+        if self.purpose not in (HIDDEN, READOUT):
+            raise DescriptionError(
+                f"layer {self.id}: purpose must be {HIDDEN} or {READOUT}, got '{self.purpose}'."
+            )
         if not self.connections:
             raise DescriptionError(f"layer {self.id}: must receive at least one connection.")
         sizes = {connection.weights.n_out for connection in self.connections}
@@ -128,11 +143,19 @@ class Network:
     ----------
     input : Input
     layers : tuple of Layer
-        The last one is the read-out.
+    test_images : (n, inputs) int32
+        A few images as the input receives them; none by default.
+    test_labels : (n,) int64
+        Their classes, -1 where unknown.
+    provenance : dict
+        Record of how the network was made: JSON data, not used when running.
     """
 
     input: Input
     layers: tuple[Layer, ...]
+    test_images: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int32))
+    test_labels: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -146,7 +169,24 @@ class Network:
         for layer in self.layers:
             for connection in layer.connections:
                 self._check_connection(layer, connection)
+        self._check_test_images()
+        check_provenance(self.provenance)
         _ = self.schedule
+
+    def _check_test_images(self) -> None:
+        images = np.asarray(self.test_images)
+        images = images.reshape(len(images), -1 if len(images) else self.input.size)
+        if images.shape[1] != self.input.size:
+            raise DescriptionError(
+                f"test images: shape {images.shape}, allowed (n, {self.input.size})"
+            )
+        object.__setattr__(self, "test_images", frozen(images, np.int32))
+        labels = np.asarray(self.test_labels) if len(self.test_labels) else -np.ones(len(images))
+        if labels.shape != images.shape[:1]:
+            raise DescriptionError(
+                f"test labels: shape {labels.shape}, allowed ({len(images)},)"
+            )
+        object.__setattr__(self, "test_labels", frozen(labels, np.int64))
 
     def _check_connection(self, layer: Layer, connection: Connection) -> None:
         if connection.source != INPUT and connection.source not in self.by_id:
@@ -178,9 +218,29 @@ class Network:
         return {**of_input, **{layer.id: layer.neuron for layer in self.layers}}
 
     @property
+    def readouts(self) -> tuple[Layer, ...]:
+        """Layers that are judged; the last layer if none has this purpose."""
+        found = tuple(layer for layer in self.layers if layer.purpose == READOUT)
+        return found or self.layers[-1:]
+
+    @property
     def readout(self) -> Layer:
-        """Last layer."""
-        return self.layers[-1]
+        """Last read-out: the one that decides the class."""
+        return self.readouts[-1]
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the network file (docs/format.md, version 3), completely or not at all.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written, a network file exists and `overwrite` is False, or the path is
+            anything else.
+        """
+        from ipvae.network.io.network_file import write_network
+
+        require_outputs([network_output(path, overwrite=overwrite)])
+        write_network(path, self)
 
     @property
     def n_neurons(self) -> int:

@@ -15,37 +15,65 @@ import numpy as np
 from ipvae.errors import DescriptionError, FormatError
 from ipvae.files import atomic_path, require_file
 from ipvae.network.description import IntNetwork
-from ipvae.network.io.fields import (
-    VERSIONS,
-    Spec,
-    expected_fields,
-    from_fields,
-    to_fields,
-    version_of,
-)
+from ipvae.network.io import fields as format12
+from ipvae.network.io import format3
+from ipvae.network.io.fields import Spec
 from ipvae.network.io.hdf5 import read_datasets
 from ipvae.network.io.hdf5_child import shown
 from ipvae.network.io.seal import SIZE, check_seal, write_seal
+from ipvae.network.network import Network
 from ipvae.network.provenance import PROVENANCE_BYTES, json_text
 from ipvae.once import once
 
-MOST_DATASETS = 640
+VERSIONS = (*format12.VERSIONS, format3.VERSION)
+MOST_DATASETS = 2**16
 """Upper limit for groups and datasets of any valid file."""
+
+AnyNetwork = IntNetwork | Network
 
 _written: set[str] = set()
 """Seals of the files written by this process."""
 
 
-def checksum(network: IntNetwork) -> str:
+def version_of(network: AnyNetwork) -> int:
+    """Return the oldest version of the format that can represent a network."""
+    if isinstance(network, Network):
+        return format3.VERSION
+    return format12.version_of(network)
+
+
+def to_fields(network: AnyNetwork, version: int) -> dict[str, np.ndarray]:
+    """Return all datasets of a network by path."""
+    if isinstance(network, Network):
+        return format3.to_fields(network)
+    return format12.to_fields(network, version)
+
+
+def from_fields(version: int, fields: dict[str, np.ndarray]) -> AnyNetwork:
+    """Build a network from datasets; raise DescriptionError if they describe none."""
+    if version == format3.VERSION:
+        return format3.from_fields(fields)
+    return format12.from_fields(version, fields)
+
+
+def expected_fields(version: int, datasets: dict) -> Spec:
+    """Return names, types and dimensions of the datasets that a file should have."""
+    if version == format3.VERSION:
+        return format3.expected_fields(datasets)
+    return format12.expected_fields(version, datasets)
+
+
+def checksum(network: AnyNetwork) -> str:
     """SHA-256 of the contents, independent of HDF5's layout; computed once for a network."""
     text, known = json_text(network.provenance), _checksums(network)
     if text not in known:
-        known[text] = _content_checksum(to_fields(network), version_of(network))
+        version = version_of(network)
+        known[text] = _content_checksum(to_fields(network, version), version)
     return known[text]
 
 
 @once
-def _checksums(network: IntNetwork) -> dict[bytes, str]:  # noqa: ARG001
+def _checksums(network: AnyNetwork) -> dict[bytes, str]:  # noqa: ARG001
     """Known checksums, by the text of the provenance: nothing else can change."""
     return {}
 
@@ -64,7 +92,7 @@ def _dtype_name(array: np.ndarray) -> str:
     return array.dtype.str.removeprefix("|") if array.dtype.kind == "S" else array.dtype.str
 
 
-def write_network(path: str | Path, network: IntNetwork) -> None:
+def write_network(path: str | Path, network: AnyNetwork) -> None:
     """Write a network file.
 
     Raises
@@ -96,7 +124,7 @@ def _hdf5_image(fields: dict[str, np.ndarray], version: int, digest: str) -> byt
         return bytes(SIZE) + f.id.get_file_image()
 
 
-def read_network(path: str | Path) -> IntNetwork:
+def read_network(path: str | Path) -> Any:
     """Read a network file of any version.
 
     A file that this process has not written is opened in a child process with limits on time and
@@ -106,6 +134,10 @@ def read_network(path: str | Path) -> IntNetwork:
     ------
     FormatError
         If the file is missing, damaged, foreign, newer or inconsistent.
+
+    Returns
+    -------
+    IntNetwork of a file of version 1 or 2, Network of version 3
     """
     path = Path(path)
     require_file(path)
@@ -161,7 +193,7 @@ def _check_datasets(path: Path, datasets: dict, expected: Spec, version: int) ->
         )
 
 
-def _network(path: Path, fields: dict[str, np.ndarray], version: int) -> tuple[IntNetwork, bool]:
+def _network(path: Path, fields: dict[str, np.ndarray], version: int) -> tuple[AnyNetwork, bool]:
     """Build the network and check redundant fields for consistency.
 
     The second value is True if the provenance is spelled as ipvae writes it; other spellings are

@@ -27,6 +27,8 @@ class NeuronKind(ABC):
         Name in tables, files and messages.
     states : tuple of str
         Variables between `a_in` and `z`, in the order of their update.
+    datasets : dict of str -> str
+        Parameter -> its dataset in the group `neuron` of a file, spelled as lava-dl does.
     restarts : bool
         True if the neuron can be reset between images on a running chip.
     state_words : int
@@ -35,6 +37,7 @@ class NeuronKind(ABC):
 
     name: ClassVar[str]
     states: ClassVar[tuple[str, ...]]
+    datasets: ClassVar[dict[str, str]]
     restarts: ClassVar[bool]
     state_words: ClassVar[int]
 

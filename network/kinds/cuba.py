@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 
@@ -117,6 +118,11 @@ class CubaNeuron(NeuronKind):
 
     name = "CUBA"
     states = ("current", "voltage")
+    datasets: ClassVar = {
+        "threshold": "vThMant",
+        "current_decay": "iDecay",
+        "voltage_decay": "vDecay",
+    }
     restarts = True
     state_words = 1
 

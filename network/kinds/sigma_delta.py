@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 
@@ -118,6 +119,7 @@ class DeltaNeuron(NeuronKind):
 
     name = "delta"
     states = ("residue", "reference")
+    datasets: ClassVar = {"threshold": "vThMant"}
     restarts = False
     state_words = 1
 
@@ -165,6 +167,7 @@ class SigmaDeltaNeuron(NeuronKind):
 
     name = "sigma-delta"
     states = ("sigma", "residue", "reference")
+    datasets: ClassVar = {"threshold": "vThMant", "activation": "activation"}
     restarts = False
     state_words = 2
 
@@ -213,6 +216,7 @@ class SigmaNeuron(NeuronKind):
 
     name = "sigma"
     states = ("sigma",)
+    datasets: ClassVar = {}
     restarts = False
     state_words = 1
 

@@ -8,7 +8,7 @@ import numpy as np
 from ipvae.chip.core_memory import full_activity, layer_shapes
 from ipvae.errors import InputError
 from ipvae.network.network import INPUT, Network
-from ipvae.network.network_digest import network_digest
+from ipvae.network.io.network_file import checksum
 from ipvae.network.traces.activity import Activity, received_activity
 from ipvae.network.traces.network_totals import NetworkTotals, record_totals
 from ipvae.network.traces.trace import Trace, read_trace
@@ -49,7 +49,7 @@ def trace_totals_of(network: Network, trace: Trace, where: str = "trace") -> Net
     InputError
         If it is of another network, or lacks messages.
     """
-    own = network_digest(network)
+    own = checksum(network)
     if trace.checksum != own:
         raise InputError(
             f"{where}: is of the network {trace.checksum[:12]}..., this one is {own[:12]}...; "

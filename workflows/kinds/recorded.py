@@ -10,7 +10,7 @@ from ipvae.errors import InputError
 from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS
 from ipvae.network.frames import Frames
 from ipvae.network.network import INPUT, Network
-from ipvae.network.network_digest import network_digest
+from ipvae.network.io.network_file import checksum
 from ipvae.network.rules.input_messages import messages
 from ipvae.network.traces.selection import Record
 from ipvae.network.traces.trace import Trace
@@ -120,4 +120,4 @@ def selected(record: Record, sample: Sample) -> Sample:
 
 def header(network: Network, record: Record, backend: str) -> Trace:
     """Trace without samples: backend, checksum and selection."""
-    return record.trace(backend, 0, network_digest(network), [])
+    return record.trace(backend, 0, checksum(network), [])

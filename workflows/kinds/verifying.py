@@ -7,7 +7,7 @@ import numpy as np
 
 from ipvae.errors import InputError
 from ipvae.network.network import Network
-from ipvae.network.network_digest import network_digest
+from ipvae.network.io.network_file import checksum
 from ipvae.network.traces.trace import Trace, compare
 from ipvae.workflows.image_input.images import ImagesLike
 from ipvae.workflows.kinds.frames import run_frames
@@ -45,7 +45,7 @@ def compare_backends(
             f"backends: found '{','.join(backends)}', allowed two or more different ones"
         )
     frames = run_frames(network, images, steps, seed, samples, integers)
-    names, digest = all_variables(network), network_digest(network)
+    names, digest = all_variables(network), checksum(network)
     layers = {layer.id: layer.neuron.variables for layer in network.layers}
     values, largest, first = 0, 0, None
     runs = [samples_of(network, frames, steps, name, names, timeout) for name in backends]

@@ -1,2 +1,0 @@
-"""placeholder until merged"""
-def kind_bounds(network): return []
