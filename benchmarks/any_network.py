@@ -14,6 +14,7 @@ import numpy as np
 from ipvae.compiled import compiled
 from ipvae.emulator.event_driven import lanes
 from ipvae.emulator.event_driven.engine import NetworkEmulator
+from ipvae.emulator.event_driven.kinds import parameters
 from ipvae.emulator.event_driven.packing import Places
 from ipvae.emulator.event_driven.tile import Messages, Neurons
 from ipvae.energy.counting.network_counts import network_counts
@@ -186,9 +187,7 @@ def measure(net: Path, images: Path | None, batch: int, rounds: int, lava: bool)
         "emulator": fastest,
         **rates,
         "torch": other,
-        **{
-            f"vs_{name}": None if rate is None else fastest / rate for name, rate in rates.items()
-        },
+        **{f"vs_{name}": None if rate is None else fastest / rate for name, rate in rates.items()},
         "vs_torch": fastest / other,
         "activity": 1 - counts.zeros,
         "roofline_fraction": bound * best["emulator 1"],
@@ -228,9 +227,9 @@ def update_rate() -> float:
     width, rows, repeats = 1024, 8, 50
     places = Places((width,))
     neuron = CubaNeuron(100, 1024, 1024)
-    of = Neurons(neuron, places, np.array([3072, 3072, 6400], np.int32), 1)
-    sent = Messages(1, rows, 0, places, False)
     sums, bias = np.ones((1, rows, width), np.int32), np.ones(width, np.int32)
+    of = Neurons(neuron, places, parameters(neuron), 1, bias)
+    sent = Messages(1, rows, 0, places, False)
     best = 0.0
     for _ in range(5):
         start = time.perf_counter()

@@ -12,8 +12,8 @@ import numpy as np
 
 from ipvae.chip import limits
 from ipvae.chip.limits import LimitCheck
-from ipvae.network.description import IntNetwork
 from ipvae.network.connections import Convolution
+from ipvae.network.description import IntNetwork
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.network import INPUT, Layer, Network
 from ipvae.network.traces.activity import Activity, received_activity

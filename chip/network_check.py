@@ -12,9 +12,7 @@ def network_lines(network: Network) -> list[LimitCheck]:
     for layer in network.layers:
         where = f"layer {layer.id}"
         lines += [
-            LimitCheck(
-                "delay_rows", c.longest_delay, DELAY_MAX, f"{where}: from layer {c.source}"
-            )
+            LimitCheck("delay_rows", c.longest_delay, DELAY_MAX, f"{where}: from layer {c.source}")
             for c in layer.connections
             if c.longest_delay
         ]

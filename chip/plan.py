@@ -171,10 +171,7 @@ def core_ops(placement: Placement, activity: Activity) -> np.ndarray:
     """Mean synaptic operations of each core in one update: (cores,) float64."""
     received = activity.received
     return np.array(
-        [
-            received[core.layer.name] * core.layer.reached * core.neurons
-            for core in placement.cores
-        ]
+        [received[core.layer.name] * core.layer.reached * core.neurons for core in placement.cores]
     )
 
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from ipvae.errors import DescriptionError
 from ipvae.network.connections import Connection
+from ipvae.network.description import check_provenance
 from ipvae.network.kinds import CubaNeuron, DeltaNeuron, NeuronKind
 from ipvae.network.kinds.base import require_within
-from ipvae.network.description import check_provenance
 from ipvae.network.layers import frozen
 from ipvae.network.row_schedule import RowSchedule, row_schedule
 from ipvae.outputs import network_output, require_outputs
@@ -183,9 +183,7 @@ class Network:
         object.__setattr__(self, "test_images", frozen(images, np.int32))
         labels = np.asarray(self.test_labels) if len(self.test_labels) else -np.ones(len(images))
         if labels.shape != images.shape[:1]:
-            raise DescriptionError(
-                f"test labels: shape {labels.shape}, allowed ({len(images)},)"
-            )
+            raise DescriptionError(f"test labels: shape {labels.shape}, allowed ({len(images)},)")
         object.__setattr__(self, "test_labels", frozen(labels, np.int64))
 
     def _check_connection(self, layer: Layer, connection: Connection) -> None:

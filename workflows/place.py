@@ -128,11 +128,10 @@ class Check(Result):
             return f"does not fit {self.target}: {len(self.violations)} limit(s) exceeded"
         intervals = f"{len(self.result.bounds)} intervals proved ({listed_by} lists them)"
         if not self.overflow_proved:
-            open_ = sum(not bound.holds for bound in self.result.bounds)
+            total, unproved = len(self.result.bounds), sum(not b.holds for b in self.result.bounds)
             return (
-                f"fits {self.target}; {open_} of {len(self.result.bounds)} intervals are not proved "
-                f"({listed_by} lists them): sums of sigma-delta neurons have no bound, and wrap as "
-                "in Lava"
+                f"fits {self.target}; {unproved} of {total} intervals are not proved ({listed_by} "
+                "lists them): sums of sigma-delta neurons have no bound, and wrap as in Lava"
             )
         return f"fits {self.target}; overflow is impossible: {intervals}"
 

@@ -22,8 +22,8 @@ from ipvae.cli.options.evaluation import (
 from ipvae.cli.options.inputs import (
     DataDirOption,
     ImagesOption,
-    IntegersOption,
     InferenceOption,
+    IntegersOption,
     LabelsOption,
     SeedOption,
     ThresholdOption,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ipvae.emulator.event_driven.kinds import parameters
 from ipvae.emulator.event_driven.packing import (
     Packed,
     Places,
@@ -12,9 +13,7 @@ from ipvae.emulator.event_driven.packing import (
     window_numbers,
 )
 from ipvae.network.connections import Connection, Convolution, Dense, Diagonal
-from ipvae.network.kinds import CubaNeuron, DeltaNeuron, NeuronKind, SigmaDeltaNeuron
-from ipvae.network.kinds.cuba import DECAY_UNITY, STATE_SHIFT
-from ipvae.network.kinds.sigma_delta import STATE_FRACTION
+from ipvae.network.kinds import CubaNeuron, DeltaNeuron, NeuronKind
 from ipvae.network.network import INPUT, Layer, Network
 from ipvae.network.traces.network_totals import longest_delay
 
@@ -79,11 +78,6 @@ class PackedLayer:
     numbers: np.ndarray
     lead_in: int
     history: int
-
-    @property
-    def states(self) -> int:
-        """Number of arrays of state that the kernel uses."""
-        return 3 if not isinstance(self.neuron, CubaNeuron) else 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,18 +169,3 @@ def _connection(
     else:
         arrays = (target.packed(weights.weight.astype(np.int32)),)
     return PackedConnection(connection, arrays, network.message_bits(connection.source) > 0)
-
-
-def parameters(neuron: NeuronKind) -> np.ndarray:
-    """Parameters of a kind as its kernel takes them, int32."""
-    if isinstance(neuron, CubaNeuron):
-        numbers = [
-            DECAY_UNITY - neuron.current_decay,
-            DECAY_UNITY - neuron.voltage_decay,
-            neuron.threshold << STATE_SHIFT,
-        ]
-    elif isinstance(neuron, (DeltaNeuron, SigmaDeltaNeuron)):
-        numbers = [neuron.threshold << STATE_FRACTION]
-    else:
-        numbers = [0]
-    return np.array(numbers, np.int32)

@@ -8,22 +8,20 @@ from typing import Any
 import numpy as np
 
 from ipvae.emulator.event_driven import neurons, synapses
+from ipvae.emulator.event_driven.kinds import KERNELS, ByProgram, state_places
 from ipvae.emulator.event_driven.packing import Places
 from ipvae.emulator.event_driven.plan import SUM_VALUES, PackedLayer, Plan
 from ipvae.emulator.event_driven.synapses import Rows
-from ipvae.network.kinds import CubaNeuron, DeltaNeuron, NeuronKind, SigmaDeltaNeuron, SigmaNeuron
+from ipvae.network.kinds import DeltaNeuron, NeuronKind
 from ipvae.network.network import INPUT
-from ipvae.network.traces.network_totals import LayerSums
-
-LIMITS = {CubaNeuron: ("current", "voltage"), SigmaDeltaNeuron: ("sigma",), SigmaNeuron: ("sigma",)}
-"""Variables of each kind that the kernels count at their limits."""
+from ipvae.network.traces.network_totals import LayerSums, potential
 
 Record = dict[str, dict[str, np.ndarray]]
 """Recorded variables of one image: layer -> variable -> (rows, n) int32, lead-in rows first."""
 
 
-class Halted(Exception):
-    """The run was stopped."""
+class HaltedError(Exception):
+    """The run was stopped from outside."""
 
 
 class Messages:
@@ -63,11 +61,18 @@ class Neurons:
     """State and sums of a layer's neurons in a tile."""
 
     def __init__(
-        self, neuron: NeuronKind, places: Places, numbers: np.ndarray, images: int
+        self,
+        neuron: NeuronKind,
+        places: Places,
+        numbers: np.ndarray,
+        images: int,
+        bias: np.ndarray,
     ) -> None:
         self.neuron, self.places, self.numbers = neuron, places, numbers
         width = places.width
-        self.states = np.zeros((images, 3, width), np.int32)
+        self.states = np.zeros((images, max(3, len(neuron.states)), width), np.int32)
+        compiled = type(neuron) in KERNELS
+        self.program = None if compiled else ByProgram(neuron, places, bias, images)
         self.messages, self.sizes = np.zeros(width, np.int64), np.zeros(width, np.int64)
         self.scratch, self.limits = np.zeros(width, np.int32), np.zeros(2, np.int64)
         self.peak = 0
@@ -81,7 +86,8 @@ class Neurons:
         """
         images, rows, width = sums.shape
         by_row = np.zeros((images, rows), np.int64)
-        states = np.zeros((images, 3, rows, width), np.int32) if recorded else None
+        shape = (images, self.states.shape[1], rows, width)
+        states = np.zeros(shape, np.int32) if recorded else None
         of = neurons.Update(
             images=images,
             rows=rows,
@@ -104,22 +110,49 @@ class Neurons:
             recorded_image=0 if states is None else states.strides[0],
             recorded_state=0 if states is None else states.strides[1],
         )
-        if isinstance(self.neuron, CubaNeuron):
-            neurons.update_cuba(of)
-        elif isinstance(self.neuron, DeltaNeuron):
-            neurons.update_changes(of, False, False)
-        elif isinstance(self.neuron, SigmaDeltaNeuron):
-            neurons.update_changes(of, True, self.neuron.activation == "relu")
+        kernel = KERNELS.get(type(self.neuron))
+        if kernel is None:
+            self._by_program(sums, sent, row, by_row, states)
         else:
-            neurons.update_sums(of)
+            kernel.update(self.neuron, of)
         self.peak = max(self.peak, int(by_row.max(initial=0)))
         return states
+
+    def _by_program(
+        self,
+        sums: np.ndarray,
+        sent: "Messages",
+        row: int,
+        by_row: np.ndarray,
+        states: np.ndarray | None,
+    ) -> None:
+        """Update rows by the kind's program."""
+        assert self.program is not None
+        for r in range(sums.shape[1]):
+            z, found = self.program.row(np.ascontiguousarray(sums[:, r]))
+            sent.z[:, sent.history + row + r] = z
+            size = np.abs(z.astype(np.int64))
+            self.messages += (size > 0).sum(axis=0)
+            self.sizes += size.sum(axis=0)
+            by_row[:, r] = (size > 0).sum(axis=1)
+            for name, values in found.items():
+                place = state_places(self.neuron)[name]
+                self.states[:, place] = values
+                if states is not None:
+                    states[:, place, r] = values
+
+    def begin(self) -> None:
+        """Reset all states."""
+        self.states.fill(0)
+        if self.program is not None:
+            self.program.begin()
 
     def summed(self, sent: "Messages", rows: int) -> LayerSums:
         """Sums of all images so far, of which each had a number of rows."""
         messages = self.places.unpacked(self.messages)
         sizes = messages if not sent.graded else self.places.unpacked(self.sizes)
-        names = LIMITS.get(type(self.neuron), ())
+        kernel = KERNELS.get(type(self.neuron))
+        names = () if kernel is None else kernel.limits
         limits = {name: int(n) for name, n in zip(names, self.limits, strict=False)}
         return LayerSums(messages, sizes, rows, self.peak, limits, *sent.last(self.places))
 
@@ -150,11 +183,14 @@ class Tile:
         self._sent = {INPUT: Messages(images, rows, entry.history, entry.places, entry.graded)}
         self._neurons: dict[str, Neurons] = {}
         if entry.neuron is not None:
-            self._neurons[INPUT] = Neurons(entry.neuron, entry.places, entry.numbers, images)
+            still = np.zeros(entry.places.width, np.int32)
+            self._neurons[INPUT] = Neurons(entry.neuron, entry.places, entry.numbers, images, still)
         for layer in plan.layers:
             graded = layer.neuron.message_bits > 0
             self._sent[layer.name] = Messages(images, rows, layer.history, layer.places, graded)
-            self._neurons[layer.name] = Neurons(layer.neuron, layer.places, layer.numbers, images)
+            self._neurons[layer.name] = Neurons(
+                layer.neuron, layer.places, layer.numbers, images, layer.bias
+            )
         self._packed = {
             layer.name: [connection.numbers() for connection in layer.connections]
             for layer in plan.layers
@@ -190,12 +226,12 @@ class Tile:
         first = -max((layer.lead_in for layer in self._plan.layers), default=0)
         for row in range(first, steps, self._plan.rows):
             if halt.is_set():
-                raise Halted
+                raise HaltedError
             self._advance(row, min(self._plan.rows, steps - row))
         for sent in self._sent.values():
             sent.end()
         readout = self._neurons[self._plan.network.readout.id]
-        place = 0 if isinstance(readout.neuron, (SigmaNeuron, SigmaDeltaNeuron)) else 1
+        place = state_places(readout.neuron)[potential(self._plan.network)]
         potentials = readout.places.unpacked(readout.states[:, place])
         return TileResult(self._outputs, self._last, potentials, self._records)
 
@@ -213,7 +249,7 @@ class Tile:
         """Reset everything."""
         self._frames = self._plan.entry.places.packed(frames)
         for neuron in self._neurons.values():
-            neuron.states.fill(0)
+            neuron.begin()
         for sent in self._sent.values():
             sent.begin()
         for pending in self._pending.values():
@@ -345,7 +381,9 @@ class Tile:
             self._last = neuron.places.unpacked(z[:, -1]).astype(np.int32)
         if states is not None:
             kind = neuron.neuron
-            held = {"a_in": sums, **{s: states[:, _place(kind, s)] for s in kind.states}, "z": z}
+            held = {"a_in": sums}
+            held |= {state: states[:, place] for state, place in state_places(kind).items()}
+            held["z"] = z
             self._keep(name, held)
 
     def _keep(self, name: str, values: dict[str, np.ndarray]) -> None:
@@ -359,13 +397,6 @@ class Tile:
                 of_layer = record.setdefault(name, {})
                 old = of_layer.get(variable)
                 of_layer[variable] = of_image if old is None else np.concatenate([old, of_image])
-
-
-def _place(kind: NeuronKind, state: str) -> int:
-    """Index of a state variable in a kernel's state."""
-    if isinstance(kind, DeltaNeuron):
-        return {"residue": 1, "reference": 2}[state]
-    return kind.states.index(state)
 
 
 class _InputSums:

@@ -198,12 +198,8 @@ def from_fields(fields: Fields) -> Network:
         float(fields["layer/0/bias"]),
         bool(fields["ipvae/input/graded"]),
     )
-    ids = sorted(
-        {m[1] for path in fields if (m := _LAYER_PATH.fullmatch(path))} - {INPUT}, key=int
-    )
-    numbers = sorted(
-        {int(m[1]) for path in fields if (m := _CONNECTION_PATH.fullmatch(path))}
-    )
+    ids = sorted({m[1] for path in fields if (m := _LAYER_PATH.fullmatch(path))} - {INPUT}, key=int)
+    numbers = sorted({int(m[1]) for path in fields if (m := _CONNECTION_PATH.fullmatch(path))})
     if numbers != list(range(len(numbers))):
         raise DescriptionError("ipvae/connections: numbers must be 0, 1, 2, ...")
     received: dict[str, list[Connection]] = {name: [] for name in ids}

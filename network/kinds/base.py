@@ -27,6 +27,8 @@ class NeuronKind(ABC):
         Name in tables, files and messages.
     states : tuple of str
         Variables between `a_in` and `z`, in the order of their update.
+    potential : str
+        State variable that a decision is read from where the neuron sends nothing.
     datasets : dict of str -> str
         Parameter -> its dataset in the group `neuron` of a file, spelled as lava-dl does.
     restarts : bool
@@ -37,6 +39,7 @@ class NeuronKind(ABC):
 
     name: ClassVar[str]
     states: ClassVar[tuple[str, ...]]
+    potential: ClassVar[str]
     datasets: ClassVar[dict[str, str]]
     restarts: ClassVar[bool]
     state_words: ClassVar[int]

@@ -118,6 +118,7 @@ class CubaNeuron(NeuronKind):
 
     name = "CUBA"
     states = ("current", "voltage")
+    potential = "voltage"
     datasets: ClassVar = {
         "threshold": "vThMant",
         "current_decay": "iDecay",

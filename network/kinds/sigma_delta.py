@@ -119,6 +119,7 @@ class DeltaNeuron(NeuronKind):
 
     name = "delta"
     states = ("residue", "reference")
+    potential = "reference"
     datasets: ClassVar = {"threshold": "vThMant"}
     restarts = False
     state_words = 1
@@ -167,6 +168,7 @@ class SigmaDeltaNeuron(NeuronKind):
 
     name = "sigma-delta"
     states = ("sigma", "residue", "reference")
+    potential = "sigma"
     datasets: ClassVar = {"threshold": "vThMant", "activation": "activation"}
     restarts = False
     state_words = 2
@@ -216,6 +218,7 @@ class SigmaNeuron(NeuronKind):
 
     name = "sigma"
     states = ("sigma",)
+    potential = "sigma"
     datasets: ClassVar = {}
     restarts = False
     state_words = 1

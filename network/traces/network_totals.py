@@ -103,7 +103,7 @@ def longest_delay(network: Network, source: str) -> int:
 
 def potential(network: Network) -> str:
     """Variable of the last layer that decides where it sends nothing: voltage, or sum."""
-    return "voltage" if "voltage" in network.readout.neuron.variables else "sigma"
+    return network.readout.neuron.potential
 
 
 def record_totals(

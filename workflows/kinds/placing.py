@@ -7,8 +7,8 @@ import numpy as np
 
 from ipvae.chip.core_memory import full_activity, layer_shapes
 from ipvae.errors import InputError
-from ipvae.network.network import INPUT, Network
 from ipvae.network.io.network_file import checksum
+from ipvae.network.network import INPUT, Network
 from ipvae.network.traces.activity import Activity, received_activity
 from ipvae.network.traces.network_totals import NetworkTotals, record_totals
 from ipvae.network.traces.trace import Trace, read_trace

@@ -9,8 +9,8 @@ import numpy as np
 from ipvae.errors import InputError
 from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS
 from ipvae.network.frames import Frames
-from ipvae.network.network import INPUT, Network
 from ipvae.network.io.network_file import checksum
+from ipvae.network.network import INPUT, Network
 from ipvae.network.rules.input_messages import messages
 from ipvae.network.traces.selection import Record
 from ipvae.network.traces.trace import Trace
@@ -59,9 +59,8 @@ def samples_of(
 
         yield from NetworkEmulator(network).records(frames.values, steps, wanted)
         return
-    from ipvae.lava_procs.network_run import run_network
-
     from ipvae.lava_procs.importing import import_lava
+    from ipvae.lava_procs.network_run import run_network
 
     import_lava()
     sent = (messages(network.input, values, steps) for values in frames.values)

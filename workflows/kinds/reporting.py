@@ -122,5 +122,3 @@ def modelled(counts: Counts) -> tuple[EnergyRow, ...]:
 
 def _figures(counts: Counts) -> list[tuple[str, str]]:
     return [(name, count(value)) for name, value in counts.as_dict().items()]
-
-

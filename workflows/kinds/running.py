@@ -182,9 +182,10 @@ def _trace(
     if files.trace is None:
         return replace(head, samples=list(chosen))
     rows = (steps - 1) // record.every + 1
-    with stage(f"writing {files.trace}", images) as advance, open_trace(
-        files.trace, head, rows
-    ) as file:
+    with (
+        stage(f"writing {files.trace}", images) as advance,
+        open_trace(files.trace, head, rows) as file,
+    ):
         for image, sample in enumerate(chosen):
             for name, of in sample.items():
                 for variable, values in of.items():

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ipvae.errors import InputError
-from ipvae.network.network import Network
 from ipvae.network.io.network_file import checksum
+from ipvae.network.network import Network
 from ipvae.network.traces.trace import Trace, compare
 from ipvae.workflows.image_input.images import ImagesLike
 from ipvae.workflows.kinds.frames import run_frames
