@@ -107,10 +107,9 @@ def _conv(weights: Any, bits: int, _: int) -> Conv:
     sizes["input_shape"] = lava_shape(weights.in_shape)
     return Conv(
         weight=kernel,
-        input_shape=lava_shape(weights.in_shape),
         groups=weights.groups,
         num_message_bits=bits,
-        **pairs,
+        **sizes,
     )
 
 

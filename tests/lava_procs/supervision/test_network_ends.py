@@ -106,7 +106,7 @@ def test_a_stopped_process_ends_the_run_in_time(long_stream):
     assert_gone(files)
 
 
-def test_a_hang_ends_run_plain_with_all_its_processes(make_plain, plain_nets, monkeypatch, rng):
+def test_a_hang_ends_run_network_with_all_its_processes(make_plain, plain_nets, monkeypatch, rng):
     from lava.proc.lif import models
 
     def broken(self):
