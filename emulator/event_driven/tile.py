@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ipvae.emulator.event_driven import neurons, synapses
+from ipvae.emulator.event_driven.input_sums import InputSums
 from ipvae.emulator.event_driven.packing import Places
 from ipvae.emulator.event_driven.plan import SUM_VALUES, PackedLayer, Plan
 from ipvae.emulator.event_driven.synapses import Rows
@@ -70,14 +71,15 @@ class Neurons:
         self.states = np.zeros((images, 3, width), np.int32)
         self.messages, self.sizes = np.zeros(width, np.int64), np.zeros(width, np.int64)
         self.scratch, self.limits = np.zeros(width, np.int32), np.zeros(2, np.int64)
-        self.peak = 0
+        self.peak, self.by_row = 0, np.zeros(0, np.int64)
 
     def update(
-        self, sums: np.ndarray, sent: Messages, row: int, bias: np.ndarray, recorded: bool
+        self, sums: np.ndarray, sent: Messages, row: int, bias: np.ndarray, recorded: bool, at: int
     ) -> np.ndarray | None:
         """Update rows with the sums (images, rows, width); return their states if recorded.
 
-        Rows of the sums follow one another in memory, images need not.
+        Rows of the sums follow one another in memory, images need not. `at` is the number of the
+        first one within an image, lead-in rows included.
         """
         images, rows, width = sums.shape
         by_row = np.zeros((images, rows), np.int64)
@@ -113,15 +115,23 @@ class Neurons:
         else:
             neurons.update_sums(of)
         self.peak = max(self.peak, int(by_row.max(initial=0)))
+        self.by_row[at : at + rows] += by_row.sum(axis=0)
         return states
 
-    def summed(self, sent: "Messages", rows: int) -> LayerSums:
-        """Sums of all images so far, of which each had a number of rows."""
-        messages = self.places.unpacked(self.messages)
+    def begin(self, rows: int) -> None:
+        """Reset the state for new images of a number of rows; sums go on."""
+        self.states.fill(0)
+        if len(self.by_row) < rows:
+            self.by_row = np.zeros(rows, np.int64)
+
+    def summed(self, sent: "Messages") -> LayerSums:
+        """Sums of all images so far."""
+        messages, rows = self.places.unpacked(self.messages), len(self.by_row)
         sizes = messages if not sent.graded else self.places.unpacked(self.sizes)
         names = LIMITS.get(type(self.neuron), ())
         limits = {name: int(n) for name, n in zip(names, self.limits, strict=False)}
-        return LayerSums(messages, sizes, rows, self.peak, limits, *sent.last(self.places))
+        last = sent.last(self.places)
+        return LayerSums(messages, sizes, rows, self.peak, limits, *last, self.by_row)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +183,8 @@ class Tile:
             for name, of in self._neurons.items()
         }
         self._steps = 0
-        self._input_sums = _InputSums(entry.places.width)
+        self._lead_in = {INPUT: 0, **{layer.name: layer.lead_in for layer in plan.layers}}
+        self._input_sums = InputSums(entry.places.width)
 
     def run(self, frames: np.ndarray, steps: int, halt: threading.Event) -> TileResult:
         """Compute all rows of images from a network at rest.
@@ -185,8 +196,8 @@ class Tile:
         halt : threading.Event
             Stops the run between some rows.
         """
-        self._begin(frames)
         self._steps = steps
+        self._begin(frames)
         first = -max((layer.lead_in for layer in self._plan.layers), default=0)
         for row in range(first, steps, self._plan.rows):
             if halt.is_set():
@@ -203,17 +214,17 @@ class Tile:
         """Sums of all images so far."""
         places, found = self._plan.entry.places, {}
         if self._plan.entry.neuron is None:
-            found[INPUT] = self._input_sums.summed(places, self._sent[INPUT], self._steps)
+            found[INPUT] = self._input_sums.summed(places, self._sent[INPUT].last(places))
         for name, neuron in self._neurons.items():
-            lead_in = 0 if name == INPUT else self._plan.network.schedule.lead_in(name)
-            found[name] = neuron.summed(self._sent[name], self._steps + lead_in)
+            found[name] = neuron.summed(self._sent[name])
         return {name: found[name] for name in (INPUT, *self._plan.network.by_id)}
 
     def _begin(self, frames: np.ndarray) -> None:
         """Reset everything."""
         self._frames = self._plan.entry.places.packed(frames)
-        for neuron in self._neurons.values():
-            neuron.states.fill(0)
+        self._input_sums.begin(self._steps)
+        for name, neuron in self._neurons.items():
+            neuron.begin(self._steps + self._lead_in[name])
         for sent in self._sent.values():
             sent.begin()
         for pending in self._pending.values():
@@ -228,7 +239,7 @@ class Tile:
             begin = max(0, -layer.lead_in - first)
             sent = self._sent[layer.name]
             sent.z[:, sent.history : sent.history + min(begin, rows)] = 0
-            self._layer(layer, begin, rows)
+            self._layer(layer, begin, rows, first)
         for sent in self._sent.values():
             sent.advance(rows)
 
@@ -241,7 +252,7 @@ class Tile:
         if entry.neuron is None:
             for r in range(begin, rows):
                 z[:, r] = self._frame(first + r)
-            self._input_sums.add(z[:, begin:rows])
+            self._input_sums.add(z[:, begin:rows], first + begin)
             self._keep(INPUT, {"z": z[:, begin:rows]})
             return
         constant = self._frames.shape[1] == 1
@@ -252,7 +263,7 @@ class Tile:
             sums = buffer[:, : min(together, rows - r)]
             if isinstance(entry.neuron, DeltaNeuron):
                 sums[:] = frame[:, None]
-            self._update(INPUT, sums, r, frame)
+            self._update(INPUT, sums, r, frame, first)
 
     def _frame(self, row: int) -> np.ndarray:
         """Values of a row: (images, width)."""
@@ -262,7 +273,7 @@ class Tile:
         """Rows whose sums stay in the cache."""
         return min(self._plan.rows, max(1, SUM_VALUES // (width * self._n)))
 
-    def _layer(self, layer: PackedLayer, begin: int, rows: int) -> None:
+    def _layer(self, layer: PackedLayer, begin: int, rows: int, start: int) -> None:
         buffer = self._sums[layer.name]
         together = buffer.shape[1]
         for r in range(begin, rows, together):
@@ -271,7 +282,7 @@ class Tile:
             self._receive(layer, first, sums, r, fresh=True)
             for i in others:
                 self._receive(layer, i, sums, r)
-            self._update(layer.name, sums, r, layer.bias)
+            self._update(layer.name, sums, r, layer.bias, start)
 
     def _receive(
         self, layer: PackedLayer, i: int, sums: np.ndarray, row: int, fresh: bool = False
@@ -335,10 +346,13 @@ class Tile:
         else:
             synapses.add_windows(rows, packed.numbers)
 
-    def _update(self, name: str, sums: np.ndarray, row: int, bias: np.ndarray) -> None:
-        """Update neurons and keep what is recorded."""
+    def _update(
+        self, name: str, sums: np.ndarray, row: int, bias: np.ndarray, start: int
+    ) -> None:
+        """Update neurons and keep what is recorded; memory begins at row `start` of the images."""
         neuron, sent = self._neurons[name], self._sent[name]
-        states = neuron.update(sums, sent, row, bias, bool(self._record))
+        at = start + row + self._lead_in[name]
+        states = neuron.update(sums, sent, row, bias, bool(self._record), at)
         z = sent.z[:, sent.history + row : sent.history + row + sums.shape[1]]
         if name == self._plan.network.readout.id:
             self._outputs += neuron.places.unpacked(z).sum(axis=1, dtype=np.int64)
@@ -366,22 +380,3 @@ def _place(kind: NeuronKind, state: str) -> int:
     if isinstance(kind, DeltaNeuron):
         return {"residue": 1, "reference": 2}[state]
     return kind.states.index(state)
-
-
-class _InputSums:
-    """Messages of an input without neurons."""
-
-    def __init__(self, width: int) -> None:
-        self.messages, self.sizes = np.zeros(width, np.int64), np.zeros(width, np.int64)
-        self.peak = 0
-
-    def add(self, z: np.ndarray) -> None:
-        """Add rows (images, rows, width)."""
-        size = np.abs(z.astype(np.int64))
-        self.messages += (size > 0).sum(axis=(0, 1))
-        self.sizes += size.sum(axis=(0, 1))
-        self.peak = max(self.peak, int((size > 0).sum(axis=2).max(initial=0)))
-
-    def summed(self, places: Places, sent: Messages, rows: int) -> LayerSums:
-        messages, sizes = places.unpacked(self.messages), places.unpacked(self.sizes)
-        return LayerSums(messages, sizes, rows, self.peak, {}, *sent.last(places))
