@@ -15,8 +15,8 @@ from ipvae.compiled import compiled
 from ipvae.emulator.event_driven import lanes
 from ipvae.emulator.event_driven.engine import NetworkEmulator
 from ipvae.emulator.event_driven.kinds import parameters
+from ipvae.emulator.event_driven.layer_state import Messages, Neurons
 from ipvae.emulator.event_driven.packing import Places
-from ipvae.emulator.event_driven.tile import Messages, Neurons
 from ipvae.energy.counting.network_counts import network_counts
 from ipvae.network.connections import Convolution
 from ipvae.network.io.lava_dl_file import read_plain
@@ -230,10 +230,11 @@ def update_rate() -> float:
     sums, bias = np.ones((1, rows, width), np.int32), np.ones(width, np.int32)
     of = Neurons(neuron, places, parameters(neuron), 1, bias)
     sent = Messages(1, rows, 0, places, False)
+    of.begin(rows)
     best = 0.0
     for _ in range(5):
         start = time.perf_counter()
         for _ in range(repeats):
-            of.update(sums, sent, 0, bias, False)
+            of.update(sums, sent, 0, bias, False, 0)
         best = max(best, repeats * rows * width / (time.perf_counter() - start))
     return best

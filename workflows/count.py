@@ -17,13 +17,14 @@ from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
 from ipvae.network.network import Network
 from ipvae.network.traces.activity import activity_of
+from ipvae.network.traces.network_totals import NetworkTotals
 from ipvae.network.traces.totals import Totals
 from ipvae.network.traces.trace import Trace
 from ipvae.report.html.verdicts import headline_verdicts
 from ipvae.report.numbers import band, count
 from ipvae.workflows.boundary import public
+from ipvae.workflows.kinds.costs import network_costs
 from ipvae.workflows.kinds.placing import trace_totals_of
-from ipvae.workflows.kinds.reporting import modelled
 from ipvae.workflows.kinds.result import NetworkRun
 from ipvae.workflows.results import Result
 from ipvae.workflows.run import RunResult
@@ -170,8 +171,8 @@ def count_operations(
         If the run or trace lacks variables that are counted.
     """
     if isinstance(network, Network):
-        found, images = _counted(network, result)
-        return OperationCounts(found.total, found.layers, images)
+        totals, found = _counted(network, result)
+        return OperationCounts(found.total, found.layers, totals.images)
     activity = activity_of(network, ran(result))
     layers = tuple(layer_counts(network, activity))
     return OperationCounts(count_run(network, activity), layers, activity.images)
@@ -191,7 +192,7 @@ def estimate_energy(
     network : IntNetwork or lava-dl network
         The network that ran.
     result : RunResult, Trace, Totals, or path of a trace file
-        Run on any backend. For lava-dl networks only models that need counts alone apply.
+        Run on any backend.
 
     Raises
     ------
@@ -199,21 +200,22 @@ def estimate_energy(
         If the run or trace lacks variables that are counted.
     """
     if isinstance(network, Network):
-        return EnergyEstimate(modelled(_counted(network, result)[0].total), (), ())
+        costs = network_costs(network, *_counted(network, result))
+        return EnergyEstimate(costs.energy, costs.time, costs.notes)
     work = work_of(network, activity_of(network, ran(result)))
     energy, time = model_table(network, work)
     return EnergyEstimate(tuple(energy), tuple(time), tuple(left_out(work)))
 
 
-def _counted(network: Network, result: object) -> tuple[NetworkCounts, int]:
-    """Counts of a run of a network of any kinds, or of a trace, and its number of images."""
+def _counted(network: Network, result: object) -> tuple[NetworkTotals, NetworkCounts]:
+    """Totals and counts of a run of a network of any kinds, or of a trace."""
     if isinstance(result, NetworkRun):
-        return result.counted, result.images
+        return result.network_totals, result.counted
     trace = ran(result)
     if not isinstance(trace, Trace):
         raise InputError("result: must be a run or a trace of this network, got other totals.")
     totals = trace_totals_of(network, trace)
-    return network_counts(network, totals), totals.images
+    return totals, network_counts(network, totals)
 
 
 def ran(result: object) -> Trace | Totals:

@@ -1,7 +1,7 @@
 """The emulator's implementation of each kind of neuron.
 
-A compiled kernel, where there is one, is written apart from the kind's program. Every other kind runs
-by its program, on integers: slower, and the same bits.
+A compiled kernel, where there is one, is written apart from the kind's program. Every other kind
+runs by its program, on integers: slower, and the same bits.
 """
 
 from collections.abc import Callable

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ipvae.emulator.event_driven import neurons, synapses
-from ipvae.emulator.event_driven.kinds import KERNELS, ByProgram, state_places
-from ipvae.emulator.event_driven.packing import Places
+from ipvae.emulator.event_driven import synapses
+from ipvae.emulator.event_driven.input_sums import InputSums
+from ipvae.emulator.event_driven.kinds import state_places
+from ipvae.emulator.event_driven.layer_state import Messages, Neurons
 from ipvae.emulator.event_driven.plan import SUM_VALUES, PackedLayer, Plan
 from ipvae.emulator.event_driven.synapses import Rows
-from ipvae.network.kinds import DeltaNeuron, NeuronKind
+from ipvae.network.kinds import DeltaNeuron
 from ipvae.network.network import INPUT
 from ipvae.network.traces.network_totals import LayerSums, potential
 
@@ -22,139 +23,6 @@ Record = dict[str, dict[str, np.ndarray]]
 
 class HaltedError(Exception):
     """The run was stopped from outside."""
-
-
-class Messages:
-    """Rows of messages of a layer, with the rows before them that delayed connections need."""
-
-    def __init__(self, images: int, rows: int, history: int, places: Places, graded: bool) -> None:
-        self.history, self.graded = history, graded
-        kind = np.int32 if graded else np.uint8
-        self.z = np.zeros((images, history + rows, places.width), kind)
-        self._last = np.zeros((2, history, places.width), np.int64)
-
-    def address(self, row: int) -> int:
-        """Address of a row of the first image; rows of the past are below 0."""
-        return self.z.ctypes.data + (self.history + row) * self.z.strides[1]
-
-    def advance(self, rows: int) -> None:
-        """Keep the last rows as the past of the next ones."""
-        if self.history:
-            self.z[:, : self.history] = self.z[:, rows : rows + self.history].copy()
-
-    def begin(self) -> None:
-        """Forget the rows of earlier images."""
-        self.z[:, : self.history] = 0
-
-    def end(self) -> None:
-        """Add the last rows to the sums of last rows."""
-        if self.history:
-            past = np.abs(self.z[:, : self.history].astype(np.int64))
-            self._last += np.stack([(past > 0).sum(axis=0), past.sum(axis=0)])
-
-    def last(self, places: Places) -> np.ndarray:
-        """Messages and sizes of each neuron in the last rows of all images: (2, D, n) int64."""
-        return places.unpacked(self._last)
-
-
-class Neurons:
-    """State and sums of a layer's neurons in a tile."""
-
-    def __init__(
-        self,
-        neuron: NeuronKind,
-        places: Places,
-        numbers: np.ndarray,
-        images: int,
-        bias: np.ndarray,
-    ) -> None:
-        self.neuron, self.places, self.numbers = neuron, places, numbers
-        width = places.width
-        self.states = np.zeros((images, max(3, len(neuron.states)), width), np.int32)
-        compiled = type(neuron) in KERNELS
-        self.program = None if compiled else ByProgram(neuron, places, bias, images)
-        self.messages, self.sizes = np.zeros(width, np.int64), np.zeros(width, np.int64)
-        self.scratch, self.limits = np.zeros(width, np.int32), np.zeros(2, np.int64)
-        self.peak = 0
-
-    def update(
-        self, sums: np.ndarray, sent: Messages, row: int, bias: np.ndarray, recorded: bool
-    ) -> np.ndarray | None:
-        """Update rows with the sums (images, rows, width); return their states if recorded.
-
-        Rows of the sums follow one another in memory, images need not.
-        """
-        images, rows, width = sums.shape
-        by_row = np.zeros((images, rows), np.int64)
-        shape = (images, self.states.shape[1], rows, width)
-        states = np.zeros(shape, np.int32) if recorded else None
-        of = neurons.Update(
-            images=images,
-            rows=rows,
-            width=width,
-            numbers=self.numbers.ctypes.data,
-            a=sums.ctypes.data,
-            a_image=sums.strides[0],
-            bias=bias.ctypes.data,
-            bias_image=bias.strides[0] if bias.ndim > 1 else 0,
-            states=self.states.ctypes.data,
-            state_image=self.states.strides[0],
-            z=sent.address(row),
-            z_image=sent.z.strides[0],
-            messages=self.messages.ctypes.data,
-            sizes=self.sizes.ctypes.data,
-            scratch=self.scratch.ctypes.data,
-            by_row=by_row.ctypes.data,
-            limits=self.limits.ctypes.data,
-            recorded=0 if states is None else states.ctypes.data,
-            recorded_image=0 if states is None else states.strides[0],
-            recorded_state=0 if states is None else states.strides[1],
-        )
-        kernel = KERNELS.get(type(self.neuron))
-        if kernel is None:
-            self._by_program(sums, sent, row, by_row, states)
-        else:
-            kernel.update(self.neuron, of)
-        self.peak = max(self.peak, int(by_row.max(initial=0)))
-        return states
-
-    def _by_program(
-        self,
-        sums: np.ndarray,
-        sent: "Messages",
-        row: int,
-        by_row: np.ndarray,
-        states: np.ndarray | None,
-    ) -> None:
-        """Update rows by the kind's program."""
-        assert self.program is not None
-        for r in range(sums.shape[1]):
-            z, found = self.program.row(np.ascontiguousarray(sums[:, r]))
-            sent.z[:, sent.history + row + r] = z
-            size = np.abs(z.astype(np.int64))
-            self.messages += (size > 0).sum(axis=0)
-            self.sizes += size.sum(axis=0)
-            by_row[:, r] = (size > 0).sum(axis=1)
-            for name, values in found.items():
-                place = state_places(self.neuron)[name]
-                self.states[:, place] = values
-                if states is not None:
-                    states[:, place, r] = values
-
-    def begin(self) -> None:
-        """Reset all states."""
-        self.states.fill(0)
-        if self.program is not None:
-            self.program.begin()
-
-    def summed(self, sent: "Messages", rows: int) -> LayerSums:
-        """Sums of all images so far, of which each had a number of rows."""
-        messages = self.places.unpacked(self.messages)
-        sizes = messages if not sent.graded else self.places.unpacked(self.sizes)
-        kernel = KERNELS.get(type(self.neuron))
-        names = () if kernel is None else kernel.limits
-        limits = {name: int(n) for name, n in zip(names, self.limits, strict=False)}
-        return LayerSums(messages, sizes, rows, self.peak, limits, *sent.last(self.places))
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,7 +77,8 @@ class Tile:
             for name, of in self._neurons.items()
         }
         self._steps = 0
-        self._input_sums = _InputSums(entry.places.width)
+        self._lead_in = {INPUT: 0, **{layer.name: layer.lead_in for layer in plan.layers}}
+        self._input_sums = InputSums(entry.places.width)
 
     def run(self, frames: np.ndarray, steps: int, halt: threading.Event) -> TileResult:
         """Compute all rows of images from a network at rest.
@@ -221,8 +90,8 @@ class Tile:
         halt : threading.Event
             Stops the run between some rows.
         """
-        self._begin(frames)
         self._steps = steps
+        self._begin(frames)
         first = -max((layer.lead_in for layer in self._plan.layers), default=0)
         for row in range(first, steps, self._plan.rows):
             if halt.is_set():
@@ -239,17 +108,17 @@ class Tile:
         """Sums of all images so far."""
         places, found = self._plan.entry.places, {}
         if self._plan.entry.neuron is None:
-            found[INPUT] = self._input_sums.summed(places, self._sent[INPUT], self._steps)
+            found[INPUT] = self._input_sums.summed(places, self._sent[INPUT].last(places))
         for name, neuron in self._neurons.items():
-            lead_in = 0 if name == INPUT else self._plan.network.schedule.lead_in(name)
-            found[name] = neuron.summed(self._sent[name], self._steps + lead_in)
+            found[name] = neuron.summed(self._sent[name])
         return {name: found[name] for name in (INPUT, *self._plan.network.by_id)}
 
     def _begin(self, frames: np.ndarray) -> None:
         """Reset everything."""
         self._frames = self._plan.entry.places.packed(frames)
-        for neuron in self._neurons.values():
-            neuron.begin()
+        self._input_sums.begin(self._steps)
+        for name, neuron in self._neurons.items():
+            neuron.begin(self._steps + self._lead_in[name])
         for sent in self._sent.values():
             sent.begin()
         for pending in self._pending.values():
@@ -264,7 +133,7 @@ class Tile:
             begin = max(0, -layer.lead_in - first)
             sent = self._sent[layer.name]
             sent.z[:, sent.history : sent.history + min(begin, rows)] = 0
-            self._layer(layer, begin, rows)
+            self._layer(layer, begin, rows, first)
         for sent in self._sent.values():
             sent.advance(rows)
 
@@ -277,7 +146,7 @@ class Tile:
         if entry.neuron is None:
             for r in range(begin, rows):
                 z[:, r] = self._frame(first + r)
-            self._input_sums.add(z[:, begin:rows])
+            self._input_sums.add(z[:, begin:rows], first + begin)
             self._keep(INPUT, {"z": z[:, begin:rows]})
             return
         constant = self._frames.shape[1] == 1
@@ -288,7 +157,7 @@ class Tile:
             sums = buffer[:, : min(together, rows - r)]
             if isinstance(entry.neuron, DeltaNeuron):
                 sums[:] = frame[:, None]
-            self._update(INPUT, sums, r, frame)
+            self._update(INPUT, sums, r, frame, first)
 
     def _frame(self, row: int) -> np.ndarray:
         """Values of a row: (images, width)."""
@@ -298,7 +167,7 @@ class Tile:
         """Rows whose sums stay in the cache."""
         return min(self._plan.rows, max(1, SUM_VALUES // (width * self._n)))
 
-    def _layer(self, layer: PackedLayer, begin: int, rows: int) -> None:
+    def _layer(self, layer: PackedLayer, begin: int, rows: int, start: int) -> None:
         buffer = self._sums[layer.name]
         together = buffer.shape[1]
         for r in range(begin, rows, together):
@@ -307,7 +176,7 @@ class Tile:
             self._receive(layer, first, sums, r, fresh=True)
             for i in others:
                 self._receive(layer, i, sums, r)
-            self._update(layer.name, sums, r, layer.bias)
+            self._update(layer.name, sums, r, layer.bias, start)
 
     def _receive(
         self, layer: PackedLayer, i: int, sums: np.ndarray, row: int, fresh: bool = False
@@ -371,10 +240,11 @@ class Tile:
         else:
             synapses.add_windows(rows, packed.numbers)
 
-    def _update(self, name: str, sums: np.ndarray, row: int, bias: np.ndarray) -> None:
-        """Update neurons and keep what is recorded."""
+    def _update(self, name: str, sums: np.ndarray, row: int, bias: np.ndarray, start: int) -> None:
+        """Update neurons and keep what is recorded; memory begins at row `start` of the images."""
         neuron, sent = self._neurons[name], self._sent[name]
-        states = neuron.update(sums, sent, row, bias, bool(self._record))
+        at = start + row + self._lead_in[name]
+        states = neuron.update(sums, sent, row, bias, bool(self._record), at)
         z = sent.z[:, sent.history + row : sent.history + row + sums.shape[1]]
         if name == self._plan.network.readout.id:
             self._outputs += neuron.places.unpacked(z).sum(axis=1, dtype=np.int64)
@@ -397,22 +267,3 @@ class Tile:
                 of_layer = record.setdefault(name, {})
                 old = of_layer.get(variable)
                 of_layer[variable] = of_image if old is None else np.concatenate([old, of_image])
-
-
-class _InputSums:
-    """Messages of an input without neurons."""
-
-    def __init__(self, width: int) -> None:
-        self.messages, self.sizes = np.zeros(width, np.int64), np.zeros(width, np.int64)
-        self.peak = 0
-
-    def add(self, z: np.ndarray) -> None:
-        """Add rows (images, rows, width)."""
-        size = np.abs(z.astype(np.int64))
-        self.messages += (size > 0).sum(axis=(0, 1))
-        self.sizes += size.sum(axis=(0, 1))
-        self.peak = max(self.peak, int((size > 0).sum(axis=2).max(initial=0)))
-
-    def summed(self, places: Places, sent: Messages, rows: int) -> LayerSums:
-        messages, sizes = places.unpacked(self.messages), places.unpacked(self.sizes)
-        return LayerSums(messages, sizes, rows, self.peak, {}, *sent.last(places))

@@ -9,10 +9,11 @@ from ipvae.energy.counting.core_counts import CoreCounts, core_counts
 from ipvae.energy.counting.max_core_load import NAMES
 from ipvae.energy.counting.step_counts import RunCounts
 from ipvae.network.description import IntNetwork
+from ipvae.network.network import Network
 from ipvae.network.traces.activity import Activity
 
 
-def fewest_cores(network: IntNetwork) -> Placement | LimitCheck:
+def fewest_cores(network: IntNetwork | Network) -> Placement | LimitCheck:
     """Place a network on the fewest cores of the smallest board that holds it.
 
     The conservative memory model applies (`ipvae.chip.core_memory`).
@@ -47,23 +48,29 @@ def cores_as_dict(
         Counts of the same run, with this placement.
     """
     if isinstance(placement, LimitCheck):
-        plan = (
-            f"none: {MODEL}, {CONSERVATIVE.name} reading; {placement.rule} needs "
-            f"{placement.found:,} of {placement.allowed:,} ({placement.where})"
-        )
-        return {"plan": plan, "list": [], "busiest": {}, "busiest_per_step": {}}
+        return no_plan(placement)
     counts = core_counts(network, activity, placement)
     chip_steps = activity.images * network.wiring.chip_steps(activity.steps)
     listed = _list(placement, counts, activity.images)
     return {
-        "plan": _plan(placement),
+        "plan": plan_text(placement),
         "list": listed,
-        "busiest": {name: _busiest(listed, name) for name in NAMES},
+        "busiest": {name: busiest_core(listed, name) for name in NAMES},
         "busiest_per_step": {name: found / chip_steps for name, found in run.busiest.items()},
     }
 
 
-def _plan(placement: Placement) -> str:
+def no_plan(exceeded: LimitCheck) -> dict:
+    """JSON data of a network that exceeds a limit on the largest board."""
+    plan = (
+        f"none: {MODEL}, {CONSERVATIVE.name} reading; {exceeded.rule} needs "
+        f"{exceeded.found:,} of {exceeded.allowed:,} ({exceeded.where})"
+    )
+    return {"plan": plan, "list": [], "busiest": {}, "busiest_per_step": {}}
+
+
+def plan_text(placement: Placement) -> str:
+    """Line on a placement: its memory model and its cores."""
     on = "one chip" if placement.chips == 1 else f"{placement.chips} chips"
     return (
         f"{MODEL}: {placement.reading.name} reading, as few cores as hold the network: "
@@ -88,7 +95,7 @@ def _list(placement: Placement, counts: CoreCounts, n_images: int) -> list[dict]
     ]
 
 
-def _busiest(listed: list[dict], name: str) -> dict:
+def busiest_core(listed: list[dict], name: str) -> dict:
     """Maximum of one load, its mean over cores, and the first core at the maximum."""
     most = max(listed, key=lambda core: core[name])
     return {

@@ -1,5 +1,6 @@
 """Operations of a `Network`, layer by layer, from a run's totals; docs/energy.md defines each."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -96,17 +97,13 @@ def network_counts(
     sent = [sums[name] for name in sources]
     updates = sum(layer.neuron_updates for layer in layers)
     active = sum(layer.updates_active for layer in layers)
-    received = [
-        _delivered(connection, sums[connection.source])[0].sum()
-        for layer in network.layers
-        for connection in layer.connections
-    ]
+    received = [received_messages(layer.connections, totals) for layer in network.layers]
     values = sum(of.rows * len(of.messages) for of in sent) * n
     total = Counts(
         synaptic_ops=sum(layer.synaptic_ops for layer in layers),
         count_weighted_ops=sum(layer.count_weighted_ops for layer in layers),
         effective_macs=sum(layer.effective_macs for layer in layers),
-        messages=float(np.sum(received)) / n,
+        messages=float(sum(received)) / n,
         spikes=sum(int(of.sizes.sum()) for of in sent) / n,
         neuron_updates=updates,
         drive_macs=host_products,
@@ -116,6 +113,12 @@ def network_counts(
     )
     silent = values - sum(int(of.messages.sum()) for of in sent)
     return NetworkCounts(total, tuple(layers), silent / values if values else 1.0)
+
+
+def received_messages(connections: Sequence[Connection], totals: NetworkTotals) -> int:
+    """Messages that connections deliver in a run, once for each connection."""
+    sums = totals.layers
+    return sum(int(delivered(c, sums[c.source])[0].sum()) for c in connections)
 
 
 def _input(network: Network, of: LayerSums, images: int) -> LayerCounts:
@@ -163,12 +166,12 @@ def _operations(connection: Connection, sent: LayerSums) -> tuple[int, int, int]
     """Synaptic, count-weighted and effective operations of a connection in a run."""
     weights, found = connection.weights, np.zeros(3, np.int64)
     if not isinstance(connection.delay, np.ndarray):
-        messages, sizes = _delivered(connection, sent)
+        messages, sizes = delivered(connection, sent)
         stored, nonzero = weights.fan_out(), weights.fan_out(nonzero=True)
         return int(messages @ stored), int(sizes @ stored), int(messages @ nonzero)
     for delay in np.unique(connection.delay):
         receivers = connection.delay == delay
-        messages, sizes = _before(sent, int(delay))
+        messages, sizes = sent_before(sent, int(delay))
         nonzero = (weights.weight[receivers] != 0).sum(axis=0, dtype=np.int64)
         found += [
             receivers.sum() * messages.sum(),
@@ -178,12 +181,12 @@ def _operations(connection: Connection, sent: LayerSums) -> tuple[int, int, int]
     return int(found[0]), int(found[1]), int(found[2])
 
 
-def _delivered(connection: Connection, sent: LayerSums) -> tuple[np.ndarray, np.ndarray]:
+def delivered(connection: Connection, sent: LayerSums) -> tuple[np.ndarray, np.ndarray]:
     """Messages and sizes of each sender that some receiver gets: (n_in,) int64 each."""
-    return _before(sent, connection.least_delay)
+    return sent_before(sent, connection.least_delay)
 
 
-def _before(sent: LayerSums, rows: int) -> tuple[np.ndarray, np.ndarray]:
+def sent_before(sent: LayerSums, rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Messages and sizes without those of the last rows."""
     kept = len(sent.last) - rows
     last, sizes = sent.last[max(kept, 0) :], sent.last_sizes[max(kept, 0) :]

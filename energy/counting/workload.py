@@ -30,6 +30,11 @@ class LayerWorkload:
         Messages received.
     sent : float
         Nonzero outputs of its neurons, received by a layer or not.
+    weights : int or None
+        Products of one row if no zero is skipped; None: neurons times presynaptic neurons.
+    update : (int, int) or None
+        Multiplications and other operations of one neuron update; None: those of a Poisson or a
+        graded neuron (docs/arithmetic.md, section 7).
     """
 
     shape: LayerShape
@@ -38,6 +43,14 @@ class LayerWorkload:
     heard_rows: int
     received: float
     sent: float
+    weights: int | None = None
+    update: tuple[int, int] | None = None
+
+    @property
+    def products(self) -> int:
+        """Products of one image if no zero is skipped."""
+        dense = self.shape.neurons * self.shape.fan_in
+        return (dense if self.weights is None else self.weights) * self.heard_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +67,8 @@ class Workload:
     packed, loose : Placement or LimitCheck
         Placement on the fewest cores by the optimistic and by the conservative memory model, or the
         exceeded limit if no board is large enough.
+    pipelined : bool
+        True for a `Network` of any kinds, whose layers all update side by side.
     """
 
     counts: Counts
@@ -62,6 +77,7 @@ class Workload:
     chip_steps: int
     packed: Placement | LimitCheck
     loose: Placement | LimitCheck
+    pipelined: bool = False
 
     @property
     def rows(self) -> int:

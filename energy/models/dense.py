@@ -81,6 +81,8 @@ class Dense:
         receives input; M K of one reconstruction.
     multiplications, others : float
         Multiplications and other operations of all neuron updates.
+    decoded : bool
+        Whether a decoder on the host reconstructs the image.
     """
 
     drive: float
@@ -88,6 +90,7 @@ class Dense:
     readout: float
     multiplications: float
     others: float
+    decoded: bool = True
 
     @property
     def macs(self) -> float:
@@ -97,37 +100,48 @@ class Dense:
     @property
     def said(self) -> str:
         """Breakdown of the operations, as text."""
+        updates = self.multiplications + self.others
+        if not self.decoded:
+            return (
+                f"{self.loop:,.0f} products of the synapses (every weight at every step, padding "
+                f"included), {self.drive:,.0f} of the input transform; {updates:,.0f} operations "
+                "of neuron updates"
+            )
         return (
             f"{self.drive:,.0f} products of the drive, {self.loop:,.0f} of the loop (every weight "
             f"at every step), {self.readout:,.0f} of the reconstruction; "
-            f"{self.multiplications + self.others:,.0f} operations of neuron updates and draws "
+            f"{updates:,.0f} operations of neuron updates and draws "
             "at rates below 1"
         )
 
 
-def dense_work(work: Workload, code: str, pixels: int) -> Dense:
+def dense_work(work: Workload, code: str | None = None, pixels: int = 0) -> Dense:
     """Operations of the same inference without skipping zeros.
 
     Parameters
     ----------
     work : Workload
-    code : str
-        Name of the decoded layer.
+    code : str or None
+        Name of the decoded layer; None without a decoder.
     pixels : int
         Number of pixels, M.
     """
     updates = [
-        (layer.shape.neurons * layer.rows, DRAWN_UPDATE if layer.shape.draws else GRADED_UPDATE)
+        (
+            layer.shape.neurons * layer.rows,
+            layer.update or (DRAWN_UPDATE if layer.shape.draws else GRADED_UPDATE),
+        )
         for layer in work.layers
     ]
     return Dense(
         drive=work.counts.drive_macs,
-        loop=float(sum(la.shape.neurons * la.shape.fan_in * la.heard_rows for la in work.layers)),
+        loop=float(sum(layer.products for layer in work.layers)),
         readout=float(
             sum(la.shape.neurons * pixels for la in work.layers if la.shape.name == code)
         ),
         multiplications=float(sum(n * each[0] for n, each in updates)),
         others=float(sum(n * each[1] for n, each in updates)),
+        decoded=code is not None,
     )
 
 

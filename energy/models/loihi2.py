@@ -59,6 +59,16 @@ _TIMES = (
     "compiled it",
     "left out: links between cores and chips, embedded processors, host and I/O, drive, read-out",
 )
+_PIPELINED_TIMES = (
+    "a step lasts as long as the busiest core takes for its mean load (steps vary: the mean of the "
+    "slowest is longer), and 1.164 us at least; all layers update in every step, side by side",
+    _TIMES[1],
+    "high: the fewest cores that hold it, by the slower reading of the memory model; synapses and "
+    "neurons one after the other and after the floor; 2 passes of microcode per neuron, as of a "
+    "sigma-delta ReLU",
+    "left out: links between cores and chips, embedded processors, host and I/O, input transform",
+)
+"""Assumptions for a `Network` of any kinds."""
 _STATIC = ("0.213 to 0.232 W per chip that holds a part of the network, idle chips left out",)
 _DYNAMIC = (
     "not a bound: the energy per operation is unknown",
@@ -86,6 +96,7 @@ def loihi2_band(work: Workload) -> tuple[list[EnergyRow], list[TimeRow]]:
         or isinstance(spread, LimitCheck)
     ):
         return [], []
+    times = _PIPELINED_TIMES if work.pipelined else _TIMES
     low_s = _quickest(work, spread)
     high = [(_slowest(work, placement), placement) for placement in (packed, loose)]
     rows = [
@@ -93,17 +104,17 @@ def loihi2_band(work: Workload) -> tuple[list[EnergyRow], list[TimeRow]]:
             "static",
             STATIC_W[0] * spread.chips * low_s,
             max(STATIC_W[1] * placement.chips * time_s for time_s, placement in high),
-            _STATIC,
+            (*_STATIC, *times),
         ),
         _row(
             "dynamic",
             EMPTY_DYNAMIC_W[0] * spread.chips * low_s,
             max(_busy_w(placement) * time_s for time_s, placement in high),
-            _DYNAMIC,
+            (*_DYNAMIC, *times),
         ),
     ]
     high_s = max(time_s for time_s, _ in high)
-    return rows, [TimeRow(MODEL, "modelled", CHIP, low_s, high_s, SOURCE, _TIMES)]
+    return rows, [TimeRow(MODEL, "modelled", CHIP, low_s, high_s, SOURCE, times)]
 
 
 def _busy_w(placement: Placement) -> float:
@@ -112,19 +123,19 @@ def _busy_w(placement: Placement) -> float:
 
 
 def _row(part: str, low_j: float, high_j: float, assumed: tuple[str, ...]) -> EnergyRow:
-    return EnergyRow(MODEL, "modelled", part, CHIP, low_j, high_j, SOURCE, (*assumed, *_TIMES))
+    return EnergyRow(MODEL, "modelled", part, CHIP, low_j, high_j, SOURCE, assumed)
 
 
 def busiest_load(layer: LayerWorkload, neurons: int) -> float:
     """Mean synaptic operations per row of a core that holds `neurons` neurons of a layer."""
-    return layer.received / layer.rows * neurons
+    return layer.received / layer.rows * neurons * layer.shape.reached
 
 
 def _quickest(work: Workload, placement: Placement) -> float:
     """Seconds of an image with all possible overlap."""
     steps = _steps(work, placement, PASSES_LOW, PASSES_LOW)
     slots = [max(FLOOR_S, *(max(pair) for pair in slot)) for slot in steps]
-    idle = work.chip_steps - work.rows * len(slots)
+    idle = max(work.chip_steps - work.rows * len(slots), 0)
     return work.rows * sum(slots) + idle * FLOOR_S + _barriers(work, placement)
 
 
@@ -132,7 +143,7 @@ def _slowest(work: Workload, placement: Placement) -> float:
     """Seconds of an image without overlap."""
     steps = _steps(work, placement, PASSES_DRAWN, PASSES_GRADED)
     slots = [FLOOR_S + max(sum(pair) for pair in slot) for slot in steps]
-    idle = work.chip_steps - work.rows * len(slots)
+    idle = max(work.chip_steps - work.rows * len(slots), 0)
     return work.rows * sum(slots) + idle * FLOOR_S + _barriers(work, placement)
 
 

@@ -80,5 +80,6 @@ def farthest_pj(cores: int) -> float:
 def _deliveries(work: Workload, placement: Placement) -> float:
     """Messages of one image, counted once for each receiving core."""
     return sum(
-        layer.received * cores for layer, cores in zip(work.layers, placement.n_cores, strict=True)
+        layer.received * max(1.0, cores * layer.shape.reached)
+        for layer, cores in zip(work.layers, placement.n_cores, strict=True)
     )

@@ -8,20 +8,24 @@ from ipvae.energy.models.loihi2 import loihi2_band
 from ipvae.energy.models.row import EnergyRow, TimeRow
 from ipvae.energy.models.sanafe import sanafe_constants
 from ipvae.network.description import IntNetwork
+from ipvae.network.network import Network
 
 
-def model_table(network: IntNetwork, work: Workload) -> tuple[list[EnergyRow], list[TimeRow]]:
+def model_table(
+    network: IntNetwork | Network, work: Workload
+) -> tuple[list[EnergyRow], list[TimeRow]]:
     """Every modelled row of one image, Loihi 2 first.
 
     Parameters
     ----------
-    network : IntNetwork
+    network : IntNetwork, or Network, which has no decoder
     work : Workload
         Workload of a run of this network.
     """
     constants = sanafe_constants(work)
     band, band_times = loihi2_band(work)
-    dense, dense_times = dense_baselines(dense_work(work, network.code, network.n_pixels))
+    decoder = () if isinstance(network, Network) else (network.code, network.n_pixels)
+    dense, dense_times = dense_baselines(dense_work(work, *decoder))
     rows = [*band, loihi1(work.counts), *([] if constants is None else [constants]), *dense]
     return rows, [*band_times, *dense_times]
 

@@ -30,6 +30,8 @@ class LayerSums:
         the layer's messages. Connections with a delay do not receive all of them.
     last_sizes : (D, n) int64
         Sums of their magnitudes.
+    by_row : (rows,) int64
+        Nonzero messages of all neurons in each row, lead-in rows first.
     """
 
     messages: np.ndarray
@@ -39,6 +41,7 @@ class LayerSums:
     limits: dict[str, int]
     last: np.ndarray
     last_sizes: np.ndarray
+    by_row: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +88,7 @@ def _joined(parts: list[LayerSums]) -> LayerSums:
         limits={name: sum(p.limits[name] for p in parts) for name in parts[0].limits},
         last=total("last"),
         last_sizes=total("last_sizes"),
+        by_row=total("by_row"),
     )
 
 
@@ -147,4 +151,5 @@ def _reduced(sent: list[np.ndarray], depth: int) -> LayerSums:
         limits={},
         last=active[:, first:].sum(axis=0, dtype=np.int64),
         last_sizes=sizes[:, first:].sum(axis=0, dtype=np.int64),
+        by_row=active.sum(axis=(0, 2), dtype=np.int64),
     )

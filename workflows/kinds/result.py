@@ -118,6 +118,7 @@ def _classes_text(classes: np.ndarray) -> str:
 
 
 def layer_table(layers: tuple[LayerCounts, ...]) -> Table:
+    """Return the counts of each layer as a table."""
     rows = [
         [
             f"{layer.layer} {layer.kind}",

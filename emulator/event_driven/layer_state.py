@@ -1,0 +1,147 @@
+"""State of one layer in a tile: its neurons, and the rows of messages that they sent."""
+
+import numpy as np
+
+from ipvae.emulator.event_driven import neurons
+from ipvae.emulator.event_driven.kinds import KERNELS, ByProgram, state_places
+from ipvae.emulator.event_driven.packing import Places
+from ipvae.network.kinds import NeuronKind
+from ipvae.network.traces.network_totals import LayerSums
+
+
+class Messages:
+    """Rows of messages of a layer, with the rows before them that delayed connections need."""
+
+    def __init__(self, images: int, rows: int, history: int, places: Places, graded: bool) -> None:
+        self.history, self.graded = history, graded
+        kind = np.int32 if graded else np.uint8
+        self.z = np.zeros((images, history + rows, places.width), kind)
+        self._last = np.zeros((2, history, places.width), np.int64)
+
+    def address(self, row: int) -> int:
+        """Address of a row of the first image; rows of the past are below 0."""
+        return self.z.ctypes.data + (self.history + row) * self.z.strides[1]
+
+    def advance(self, rows: int) -> None:
+        """Keep the last rows as the past of the next ones."""
+        if self.history:
+            self.z[:, : self.history] = self.z[:, rows : rows + self.history].copy()
+
+    def begin(self) -> None:
+        """Forget the rows of earlier images."""
+        self.z[:, : self.history] = 0
+
+    def end(self) -> None:
+        """Add the last rows to the sums of last rows."""
+        if self.history:
+            past = np.abs(self.z[:, : self.history].astype(np.int64))
+            self._last += np.stack([(past > 0).sum(axis=0), past.sum(axis=0)])
+
+    def last(self, places: Places) -> np.ndarray:
+        """Messages and sizes of each neuron in the last rows of all images: (2, D, n) int64."""
+        return places.unpacked(self._last)
+
+
+class Neurons:
+    """State and sums of a layer's neurons in a tile."""
+
+    def __init__(
+        self,
+        neuron: NeuronKind,
+        places: Places,
+        numbers: np.ndarray,
+        images: int,
+        bias: np.ndarray,
+    ) -> None:
+        self.neuron, self.places, self.numbers = neuron, places, numbers
+        width = places.width
+        self.states = np.zeros((images, max(3, len(neuron.states)), width), np.int32)
+        compiled = type(neuron) in KERNELS
+        self.program = None if compiled else ByProgram(neuron, places, bias, images)
+        self.messages, self.sizes = np.zeros(width, np.int64), np.zeros(width, np.int64)
+        self.scratch, self.limits = np.zeros(width, np.int32), np.zeros(2, np.int64)
+        self.peak, self.by_row = 0, np.zeros(0, np.int64)
+
+    def update(
+        self, sums: np.ndarray, sent: Messages, row: int, bias: np.ndarray, recorded: bool, at: int
+    ) -> np.ndarray | None:
+        """Update rows with the sums (images, rows, width); return their states if recorded.
+
+        Rows of the sums follow one another in memory, images need not. `at` is the number of the
+        first one within an image, lead-in rows included.
+        """
+        images, rows, width = sums.shape
+        by_row = np.zeros((images, rows), np.int64)
+        shape = (images, self.states.shape[1], rows, width)
+        states = np.zeros(shape, np.int32) if recorded else None
+        of = neurons.Update(
+            images=images,
+            rows=rows,
+            width=width,
+            numbers=self.numbers.ctypes.data,
+            a=sums.ctypes.data,
+            a_image=sums.strides[0],
+            bias=bias.ctypes.data,
+            bias_image=bias.strides[0] if bias.ndim > 1 else 0,
+            states=self.states.ctypes.data,
+            state_image=self.states.strides[0],
+            z=sent.address(row),
+            z_image=sent.z.strides[0],
+            messages=self.messages.ctypes.data,
+            sizes=self.sizes.ctypes.data,
+            scratch=self.scratch.ctypes.data,
+            by_row=by_row.ctypes.data,
+            limits=self.limits.ctypes.data,
+            recorded=0 if states is None else states.ctypes.data,
+            recorded_image=0 if states is None else states.strides[0],
+            recorded_state=0 if states is None else states.strides[1],
+        )
+        kernel = KERNELS.get(type(self.neuron))
+        if kernel is None:
+            self._by_program(sums, sent, row, by_row, states)
+        else:
+            kernel.update(self.neuron, of)
+        self.peak = max(self.peak, int(by_row.max(initial=0)))
+        self.by_row[at : at + rows] += by_row.sum(axis=0)
+        return states
+
+    def _by_program(
+        self,
+        sums: np.ndarray,
+        sent: "Messages",
+        row: int,
+        by_row: np.ndarray,
+        states: np.ndarray | None,
+    ) -> None:
+        """Update rows by the kind's program."""
+        assert self.program is not None
+        for r in range(sums.shape[1]):
+            z, found = self.program.row(np.ascontiguousarray(sums[:, r]))
+            sent.z[:, sent.history + row + r] = z
+            size = np.abs(z.astype(np.int64))
+            self.messages += (size > 0).sum(axis=0)
+            self.sizes += size.sum(axis=0)
+            by_row[:, r] = (size > 0).sum(axis=1)
+            for name, values in found.items():
+                place = state_places(self.neuron)[name]
+                self.states[:, place] = values
+                if states is not None:
+                    states[:, place, r] = values
+
+    def begin(self, rows: int) -> None:
+        """Reset the state for new images of a number of rows; sums go on."""
+        self.states.fill(0)
+        if self.program is not None:
+            self.program.begin()
+        if len(self.by_row) < rows:
+            self.by_row = np.zeros(rows, np.int64)
+
+    def summed(self, sent: "Messages") -> LayerSums:
+        """Sums of all images so far."""
+        messages, rows = self.places.unpacked(self.messages), len(self.by_row)
+        sizes = messages if not sent.graded else self.places.unpacked(self.sizes)
+        kernel = KERNELS.get(type(self.neuron))
+        names = () if kernel is None else kernel.limits
+        limits = {name: int(n) for name, n in zip(names, self.limits, strict=False)}
+        last = sent.last(self.places)
+        return LayerSums(messages, sizes, rows, self.peak, limits, *last, self.by_row)
