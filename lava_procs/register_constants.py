@@ -7,10 +7,10 @@ import numpy as np
 
 from ipvae.lava_procs.schedule import Schedule
 from ipvae.network.description import DRAWN
-from ipvae.network.layers import GradedLayer, PoissonLayer
+from ipvae.network.kinds import graded, poisson
+from ipvae.network.kinds.parts import input_constants_of
+from ipvae.network.layers import GradedLayer
 from ipvae.network.rules import random_source
-from ipvae.network.rules.activations import SWISH
-from ipvae.network.rules.arithmetic import SELF_MAX, TERM_MAX
 from ipvae.network.schedule import AnyLayer
 
 WORD_BITS = 24
@@ -32,45 +32,12 @@ def layer_words(layer: AnyLayer, schedule: Schedule, replay: bool = False) -> di
     dict of name -> int
         Names and ranges as under `constants` of the neuron's specification.
     """
-    e = layer.weight_exp
-    high = TERM_MAX >> max(e, 0)
-    shared = {
-        "weight_exp": e,
-        "left": max(e, 0),
-        "right": max(-e, 0),
-        "input_high": high,
-        "input_low": -high,
-        "sign": layer.sign,
-        "period": schedule.period,
-        "phase": schedule.phase,
-        "lag": schedule.lag,
-    }
-    own = _graded(layer) if isinstance(layer, GradedLayer) else _poisson(layer, replay)
-    return shared | own
-
-
-def _poisson(layer: PoissonLayer, replay: bool) -> dict[str, int]:
-    limits = {name: getattr(layer, name) for name in ("u_min", "u_max", "du_min", "du_max")}
-    return limits | {
-        "memory": int(layer.memory),
-        "ceiling_on": int(layer.ceiling),
-        "finer": layer.finer_bits,
-        "z_max": layer.count_max,
-        "replay": int(replay),
-    }
-
-
-def _graded(layer: GradedLayer) -> dict[str, int]:
-    return {
-        "leak": layer.leak,
-        "swish_on": int(layer.activation == SWISH),
-        "threshold": layer.threshold,
-        "threshold_low": -layer.threshold,
-        "shift": layer.shift,
-        "half": (1 << layer.shift) >> 1,
-        "z_min": layer.z_min,
-        "z_max": layer.z_max,
-    }
+    rows = {"period": schedule.period, "phase": schedule.phase, "lag": schedule.lag}
+    if isinstance(layer, GradedLayer):
+        own = graded.constants_of(layer)
+    else:
+        own = {**poisson.constants_of(layer), "replay": int(replay)}
+    return {**input_constants_of(layer), **rows, **own}
 
 
 def neuron_words(layer: AnyLayer) -> dict[str, np.ndarray]:
@@ -85,9 +52,7 @@ def neuron_words(layer: AnyLayer) -> dict[str, np.ndarray]:
         return {}
     a, b = random_source.neuron_keys(DRAWN, layer.n_neurons)
     found = {
-        "u_init": layer.u_init,
-        "self_weight": layer.self_weight,
-        "own_limit": SELF_MAX // np.maximum(layer.self_weight, 1),
+        **poisson.update_constants_of(layer),
         "neuron_a": a,
         "neuron_b": b,
     }

@@ -7,7 +7,7 @@ import numpy as np
 from ipvae.network.kinds import parts
 from ipvae.network.kinds.poisson import ROWS_MAX, STEPS_MAX
 from ipvae.network.kinds.program import Program, Statement, Word, branch, op, word
-from ipvae.network.layers import LEAK_RANGE, SHIFT_RANGE
+from ipvae.network.layers import LEAK_RANGE, SHIFT_RANGE, GradedLayer
 from ipvae.network.rules import activations
 from ipvae.network.rules.arithmetic import STATE_MAX, TERM_MAX
 
@@ -52,6 +52,20 @@ def neuron_constants() -> list[Word]:
     return []
 
 
+def constants_of(layer: GradedLayer) -> dict[str, int]:
+    """Values of a layer's own constants, apart from its synaptic input and rows."""
+    return {
+        "leak": layer.leak,
+        "swish_on": int(layer.activation == activations.SWISH),
+        "threshold": layer.threshold,
+        "threshold_low": -layer.threshold,
+        "shift": layer.shift,
+        "half": (1 << layer.shift) >> 1,
+        "z_min": layer.z_min,
+        "z_max": layer.z_max,
+    }
+
+
 @lru_cache(maxsize=1)
 def program() -> Program:
     """Return the program of the neuron with its words and tables."""
@@ -68,23 +82,25 @@ def program() -> Program:
 
 def statements() -> list[Statement]:
     """Complete statements of the neuron."""
+    return parts.acting([*parts.total_input(), *update(), *output()])
+
+
+def update() -> list[Statement]:
+    """Update of `u` from `total`."""
     leaky = [
         op("way", "sub", "total", "u"),
         op("way", "shr", "way", "leak"),
         op("u", "add", "u", "way"),
     ]
-    act = [
-        *parts.total_input(),
+    return [
         branch(
             "leak",
             ["gt", "leak", 0],
             [branch("update", ["gt", "row", 0], leaky)],
             [op("u", "copy", "total")],
             fixed=True,
-        ),
-        *output(),
+        )
     ]
-    return parts.acting(act)
 
 
 def output() -> list[Statement]:

@@ -22,6 +22,11 @@ MOST_ROUNDS = 64
 """Longest loop that is followed."""
 
 
+def points(values: "Mapping[str, int | np.ndarray]") -> Values:
+    """Return known values as intervals."""
+    return {name: between(value, value) for name, value in values.items()}
+
+
 @dataclass
 class Ranges:
     """Ranges of a program's results.

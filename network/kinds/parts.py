@@ -1,7 +1,7 @@
 """Parts that programs of Poisson and graded neurons share: rows, synaptic input, interpolation."""
 
 from ipvae.network.kinds.program import Statement, Word, branch, op, word
-from ipvae.network.layers import WEIGHT_EXP_RANGE
+from ipvae.network.layers import WEIGHT_EXP_RANGE, GradedLayer, PoissonLayer
 from ipvae.network.rules.arithmetic import STATE_MAX, TERM_MAX
 
 
@@ -111,3 +111,17 @@ def layer_constants(sent: str) -> list[Word]:
         word("phase", 0, 16, source="docs/arithmetic.md, section 9; 0 in version 1"),
         word("lag", 0, 1, source="docs/arithmetic.md, section 9; 1 in version 1"),
     ]
+
+
+def input_constants_of(layer: PoissonLayer | GradedLayer) -> dict[str, int]:
+    """Values of the constants that `total_input` uses."""
+    e = layer.weight_exp
+    high = TERM_MAX >> max(e, 0)
+    return {
+        "weight_exp": e,
+        "left": max(e, 0),
+        "right": max(-e, 0),
+        "input_high": high,
+        "input_low": -high,
+        "sign": layer.sign,
+    }

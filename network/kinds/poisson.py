@@ -16,7 +16,7 @@ from ipvae.network.kinds.program import (
     repeat,
     word,
 )
-from ipvae.network.layers import FRAC_BITS_RANGE, MAX_LAYERS
+from ipvae.network.layers import FRAC_BITS_RANGE, MAX_LAYERS, PoissonLayer
 from ipvae.network.rules import activations, poisson, random_source
 from ipvae.network.rules.arithmetic import CHANGE_MAX, FRAC_BITS, SELF_MAX, STATE_MAX, TERM_MAX
 
@@ -86,6 +86,26 @@ def neuron_constants() -> list[Word]:
     ]
 
 
+def constants_of(layer: PoissonLayer) -> dict[str, int]:
+    """Values of a layer's own constants, apart from its synaptic input, rows and replay."""
+    return {
+        "memory": int(layer.memory),
+        "ceiling_on": int(layer.ceiling),
+        "finer": layer.finer_bits,
+        "u_min": layer.u_min,
+        "u_max": layer.u_max,
+        "du_min": layer.du_min,
+        "du_max": layer.du_max,
+        "z_max": layer.count_max,
+    }
+
+
+def update_constants_of(layer: PoissonLayer) -> dict[str, np.ndarray]:
+    """Values of the constants of each neuron that `update` uses: (K,) each."""
+    own_limit = SELF_MAX // np.maximum(layer.self_weight, 1)
+    return {"u_init": layer.u_init, "self_weight": layer.self_weight, "own_limit": own_limit}
+
+
 @lru_cache(maxsize=1)
 def program() -> Program:
     """Return the program of the neuron with its words and tables."""
@@ -102,13 +122,18 @@ def program() -> Program:
 
 def statements() -> list[Statement]:
     """Complete statements of the neuron."""
-    going_on = branch("update", ["gt", "row", 0], with_memory())
     act = [
         *parts.total_input(),
-        branch("memory", ["eq", "memory", 1], [going_on], without_memory(), fixed=True),
+        *update(),
         branch("replay", ["eq", "replay", 1], [op("z", "copy", "given")], draw(), fixed=True),
     ]
     return parts.acting(act)
+
+
+def update() -> list[Statement]:
+    """Update of `u` from `total`."""
+    going_on = branch("update", ["gt", "row", 0], with_memory())
+    return [branch("memory", ["eq", "memory", 1], [going_on], without_memory(), fixed=True)]
 
 
 def with_memory() -> list[Statement]:

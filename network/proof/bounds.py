@@ -5,24 +5,23 @@ interval lies in its range. Sections 2, 3, 5 and 6 of docs/arithmetic.md define 
 each name here is an expression in that document.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ipvae.errors import UnprovedOverflowError
 from ipvae.network.description import IntNetwork
+from ipvae.network.kinds import graded, parts, poisson
+from ipvae.network.kinds.intervals import Fact, Values, points, ranges
 from ipvae.network.layers import GradedLayer, PoissonLayer
 from ipvae.network.proof.interval import Interval, between, weighted_sums
-from ipvae.network.rules.activations import SWISH, ceiling_table, swish_table
+from ipvae.network.rules.activations import ceiling_table, swish_table
 from ipvae.network.rules.arithmetic import (
     FRAC_BITS,
     STATE_MAX,
     TERM_MAX,
     clip,
     input_clipped,
-    input_limit,
-    scale_input,
-    self_inhibition,
     shift,
 )
 from ipvae.network.rules.poisson import (
@@ -42,6 +41,9 @@ STATE = (-STATE_MAX, STATE_MAX)
 HOST = (-(2**63) + 1, 2**63 - 1)
 PRODUCT = (-(2**26) + 1, 2**26 - 1)
 WORD = (0, UNIFORM_VALUES - 1)
+
+ROWS = between(0, poisson.ROWS_MAX)
+GRADED = ("total - u", "(total - u) >> leak", "|u|", "u", "y", "y + half", "z")
 
 _ALLOWED = {
     "partial p": HOST,
@@ -137,69 +139,84 @@ def _received(network: IntNetwork, layer: AnyLayer, b: Interval) -> dict[str, In
     """Section 3, up to the sum of drive and input, `total`."""
     if layer.weight_rec is None:
         return {"total": b}
-    e = layer.weight_exp
     partial, a_in = weighted_sums(layer.weight_rec, *network.layers[str(layer.source)].sent)
-    if e >= 0:
-        limit = input_limit(e)
-        scaled = {"clip(a_in)": a_in.through(lambda v: clip(v, -limit, limit))}
+    constants = points(parts.input_constants_of(layer))
+    program = replace(poisson.program(), statements=parts.total_input())
+    exact = ranges(program, {**constants, "received": a_in, "drive": b}).exact
+    if layer.weight_exp >= 0:
+        scaled = {"clip(a_in)": exact["left_shift.yes/g.clip"]}
+        g = exact["left_shift.yes/g.shl"]
     else:
-        scaled = {"a_in >> -e": a_in.through(lambda v: shift(v, e))}
-    g = a_in.through(lambda v: scale_input(v, e))
-    total, name = (b + g, "b + g") if layer.sign > 0 else (b - g, "b - g")
+        scaled = {"a_in >> -e": exact["left_shift.no/g.shr"]}
+        g = exact["left_shift.no/g.copy"]
+    added = layer.sign > 0
+    total = exact["added.yes/total.add" if added else "added.no/total.sub"]
     # Counts start at 0, so no partial sum reaches further than the whole sum.
     partial = (
         {}
         if isinstance(network.layers[str(layer.source)], PoissonLayer)
         else {"partial a_in": partial}
     )
+    name = "b + g" if added else "b - g"
     return {**partial, "a_in": a_in, **scaled, "g": g, name: total, "total": total}
 
 
 def _update(layer: PoissonLayer, total: Interval) -> dict[str, Interval]:
     """Section 3 of a Poisson neuron."""
-    found = {}
-    if layer.memory:
-        own = between(0, self_inhibition(layer.self_weight, np.array(layer.count_reach)))
-        sign = "+" if layer.sign > 0 else "-"
-        total = total - own
-        found = {"own": own, f"b {sign} g - own": total}
-    d = total.through(lambda v: clip(v, layer.du_min, layer.du_max))
-    u = between(layer.u_min, layer.u_max)
-    start = u if layer.memory else between(layer.u_init, layer.u_init)
-    found |= {"d": d, "u + d": start + d}
-    if layer.ceiling:
-        found["C - (u + d)"] = between(layer.u_max, layer.u_max) - (start + d)
-        bump = between(0, ceiling_table().max())
-        found["min(u + d, C) - bump"] = (start + d).through(
-            lambda v: np.minimum(v, layer.u_max)
-        ) - bump
-    return found | {"u": u}
+    u, largest = between(layer.u_min, layer.u_max), ceiling_table().max()
+    values = points({**poisson.constants_of(layer), **poisson.update_constants_of(layer)})
+    values |= {"total": total, "u": u, "z": between(0, layer.count_reach), "row": ROWS}
+    # An interpolated entry lies between its two rows.
+    facts: dict[str, Fact] = {"ceiling.yes/v.sub": lambda v: v["bent"] - between(0, largest)}
+    program = replace(poisson.program(), statements=poisson.update())
+    exact = ranges(program, values, facts).exact
+    sign = "+" if layer.sign > 0 else "-"
+    names = {
+        "own": "update.yes/own.mul",
+        f"b {sign} g - own": "update.yes/change.sub",
+        "d": "update.yes/d.clip" if layer.memory else "memory.no/d0.clip",
+        "u + d": "update.yes/v.add" if layer.memory else "memory.no/v.add",
+        "C - (u + d)": "ceiling.yes/distance.sub",
+        "min(u + d, C) - bump": "ceiling.yes/v.sub",
+    }
+    return {**{name: exact[of] for name, of in names.items() if of in exact}, "u": u}
 
 
 def _graded(layer: GradedLayer, total: Interval) -> dict[str, Interval]:
     """Section 3 of a graded neuron."""
-    found = {}
-    if layer.leak:
-        # The potential starts at 0 and moves towards the input, never beyond it.
-        u = between(np.minimum(total.low, 0), np.maximum(total.high, 0))
-        found = {"total - u": total - u}
-        found["(total - u) >> leak"] = (total - u).through(lambda v: shift(v, -layer.leak))
-    else:
-        u = total
-    y = u
-    if layer.activation == SWISH:
-        low, high = np.minimum(u.low, 0), np.maximum(u.high, 0)
-        y = between(np.where(low < 0, -int(swish_table().max()), 0), high)
-        found["|u|"] = between(0, np.maximum(-u.low, u.high))
-    y = y.through(lambda v: np.sign(v) * np.maximum(np.abs(v) - layer.threshold, 0))
-    half = (1 << layer.shift) >> 1
-    rounded = y + between(half, half)
-    z = rounded.through(lambda v: clip(shift(v, -layer.shift), layer.z_min, layer.z_max))
-    return {**found, "u": u, "y": y, "y + half": rounded, "z": z}
+    # A potential with a leak starts at 0 and moves towards the input, never beyond it.
+    u = between(np.minimum(total.low, 0), np.maximum(total.high, 0))
+    values = points(graded.constants_of(layer)) | {"total": total, "u": u, "row": ROWS}
+    facts: dict[str, Fact] = {"update.yes/u.add": lambda _: u, "swish.yes/y.sub": _swish}
+    program = replace(graded.program(), statements=[*graded.update(), *graded.output()])
+    exact = ranges(program, values, facts).exact
+    half = values["half"]
+    names = {
+        "total - u": "update.yes/way.sub",
+        "(total - u) >> leak": "update.yes/way.shr",
+        "|u|": "swish.yes/distance.abs",
+        "u": "y.copy",
+        "y + half": "y.add",
+        "z": "z.clip",
+    }
+    found = {name: exact[of] for name, of in names.items() if of in exact}
+    found["y"] = found["y + half"] - half
+    return {name: found[name] for name in GRADED if name in found}
+
+
+def _swish(values: Values) -> Interval:
+    """Range of swish: never below the largest entry of its table, and of one sign with `u`."""
+    u = values["u"]
+    low = np.where(u.low < 0, -int(swish_table().max()), 0)
+    return between(low, np.maximum(u.high, 0))
 
 
 def _count(layer: PoissonLayer) -> dict[str, Interval]:
-    """Section 5, first 12 fraction bits. A threshold lies between the values of its two rows."""
+    """Section 5, first 12 fraction bits. A threshold lies between the values of its two rows.
+
+    Not from the program: position, row and fraction depend on one another, and the octaves on the
+    log-rate, which intervals do not see.
+    """
     fine = layer.frac_bits - FRAC_BITS
     u_min, u_max = layer.u_min >> fine, layer.u_max >> fine
     u = between(u_min, u_max)

@@ -158,3 +158,34 @@ def test_parameters_become_constants_of_the_program():
         given = kind.neuron_constants(np.zeros(1, np.int32))
         assert given.keys() == {w["name"] for w in kind.program().neuron_constants}
         assert [w["name"] for w in kind.program().states] == list(kind.states)
+
+
+def rows(kind, *a_in, **states):
+    """Variables of one neuron without a bias after each row, and what it sends."""
+    constants = kind.constants() | kind.neuron_constants(np.zeros(1, np.int32))
+    neurons = Neurons(kind.program(), 1, {**constants, **states})
+    found = []
+    for a in a_in:
+        sent = neurons.step(a).item()
+        found.append(({name: neurons.values[name].item() for name in kind.states}, sent))
+    return found
+
+
+def test_examples_of_section_11_of_the_document():
+    keeps = cuba.CubaNeuron(2**18, 1, 0)
+    decayed = [rows(keeps, 0, current=c)[0][0]["current"] for c in (5000, -5000, -1)]
+    assert decayed == [4998, -4998, 0]
+    ((after, _),) = rows(cuba.CubaNeuron(2**18, 0, 0), 1, current=2**23 - 63)
+    assert after["current"] == -(2**23) + 1
+    kind = cuba.CubaNeuron(2000, 0, 0)
+    assert rows(kind, 0, voltage=128_000)[0] == ({"current": 0, "voltage": 128_000}, 0)
+    assert rows(kind, 0, voltage=128_001)[0] == ({"current": 0, "voltage": 0}, 1)
+
+
+def test_examples_of_section_12_of_the_document():
+    found = rows(sigma_delta.SigmaDeltaNeuron(2), 4095, 4095, 4095)
+    assert [after["residue"] for after, _ in found] == [4095, 8190, 0]
+    assert [sent for _, sent in found] == [0, 0, 12285 >> 6] == [0, 0, 191]
+    kind = sigma_delta.SigmaDeltaNeuron(2, "identity")
+    assert [rows(kind, a)[0][1] for a in (-8192, -8191)] == [-128, 0]
+    assert rows(kind, -8191)[0][0]["residue"] == -8191
