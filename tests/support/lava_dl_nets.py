@@ -171,8 +171,13 @@ class CubaOracle:
         return spikes.astype(np.int64)
 
 
+def int32(x):
+    """What NumPy's 32-bit integers hold of a number."""
+    return (x + 2**31) % 2**32 - 2**31
+
+
 class SigmaDeltaOracle:
-    """Lava's SigmaDelta, or its Sigma."""
+    """Lava's SigmaDelta, or its Sigma; sums wrap as its 32-bit integers do."""
 
     def __init__(self, layer):
         self.bias, self.neuron = bias_of(layer) * 4096, layer["neuron"]
@@ -183,14 +188,14 @@ class SigmaDeltaOracle:
         return {"sigma": self.sigma, "residue": self.residue, "reference": self.act}
 
     def step(self, a):
-        self.sigma = self.sigma + a
+        self.sigma = int32(self.sigma + a)
         if self.neuron.get("sigma_output"):
             return self.sigma
-        act = self.sigma + self.bias
+        act = int32(self.sigma + self.bias)
         if self.neuron["activation"] == "relu":
             act = np.maximum(act, 0)
-        delta = act - self.act + self.residue
-        sent = np.where(np.abs(delta) >= 4096 * self.neuron["vThMant"], delta, 0)
+        delta = int32(int32(act - self.act) + self.residue)
+        sent = np.where(int32(np.abs(delta)) >= 4096 * self.neuron["vThMant"], delta, 0)
         self.act, self.residue = act, delta - sent
         return sent >> 6
 
