@@ -91,7 +91,7 @@ class SharedKernel:
     taps: int
 
     def axons(self, neurons: int) -> int:
-        """Input neurons that reach a core with so many neurons: whole places, row after row."""
+        """Input neurons that reach a core with `neurons` neurons: whole places, row after row."""
         places = math.ceil(neurons / self.out_channels)
         rows, columns = math.ceil(places / self.out_width), min(places, self.out_width)
         covered = [
@@ -150,7 +150,7 @@ class LayerShape:
         return (self.source, *self.other_sources)
 
     def axons(self, neurons: int) -> int:
-        """Presynaptic neurons whose messages a core with so many neurons receives."""
+        """Presynaptic neurons whose messages a core with this number of neurons receives."""
         return self.fan_in + sum(kernel.axons(neurons) for kernel in self.kernels)
 
 

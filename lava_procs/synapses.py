@@ -74,7 +74,7 @@ def require_synapse(layer: str, connection: Connection) -> None:
         raise BackendError(f"backend 'lava' has no {weights.kind} connections (layer {layer})")
     if isinstance(weights, Convolution) and connection.exponent:
         raise BackendError(
-            f"backend 'lava' has no exponent for convolutions, and that of layer {layer} is "
+            f"backend 'lava' has no exponent for convolutions, and layer {layer} has "
             f"{connection.exponent}"
         )
 

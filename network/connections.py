@@ -37,7 +37,7 @@ def require_chip_weights(weight: np.ndarray) -> None:
 
 
 class Weights(ABC):
-    """Weights of a connection, from the neurons of its source to those of a layer.
+    """Weights of a connection: [receivers, senders] as a matrix, however they are stored.
 
     Attributes
     ----------

@@ -1,6 +1,6 @@
 """Vectorized parts of the kernels: sums of weight rows, and updates of 16 neurons at a time.
 
-All take addresses. The order of neurons is that of `packing`: channels last, padded to 16.
+All take addresses. Neurons are in the order of `packing`: channels last, padded to 16.
 """
 
 from typing import Any

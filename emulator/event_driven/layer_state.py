@@ -129,7 +129,7 @@ class Neurons:
                     states[:, place, r] = values
 
     def begin(self, rows: int) -> None:
-        """Reset the state for new images of a number of rows; sums go on."""
+        """Reset the state for new images of a number of rows; sums are kept."""
         self.states.fill(0)
         if self.program is not None:
             self.program.begin()

@@ -1,4 +1,4 @@
-"""What all tiles of a run share: packed weights, parameters, and the sizes of memory."""
+"""Data that all tiles of a run share: packed weights, parameters, and the sizes of memory."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ class PackedConnection:
 
     @property
     def direct(self) -> bool:
-        """True if products are added to a layer's sums as they are, without a pass of their own."""
+        """True if products are added to a layer's sums as they are, in one pass."""
         of = self.connection
         wrapped = self.wrapped
         return of.exponent == 0 and not wrapped and not isinstance(of.delay, np.ndarray)

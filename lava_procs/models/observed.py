@@ -22,7 +22,7 @@ class Observer:
 
     NAMES: ClassVar[dict[str, str]]
     received: np.ndarray
-    implements_process: ClassVar[Any] = None  # else Lava's model would be that of its own process
+    implements_process: ClassVar[Any] = None  # else it would name Lava's process
 
     def run_spk(self) -> None:
         """Run one step of Lava's model, then send."""

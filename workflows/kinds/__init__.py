@@ -1,1 +1,1 @@
-"""What users do with a `Network` of any kind of neuron: run, verify, check, evaluate, report."""
+"""Workflows for a `Network` of any kind of neuron: run, verify, check, evaluate, report."""
