@@ -141,7 +141,6 @@ _OF_CONNECTION: Spec = {
 _OF_CONV: Spec = {"inShape": ("<i8", 1), **dict.fromkeys(GEOMETRY, ("<i8", 1)), "groups": WHOLE}
 _LAYER_PATH = re.compile(r"layer/(0|[1-9][0-9]{0,8})/(.+)")
 _CONNECTION_PATH = re.compile(r"ipvae/connections/(0|[1-9][0-9]{0,3})/(.+)")
-_PARAMETERS = {name: of.datasets.values() for name, of in KINDS.items()}
 _TEXTS = {"activation"}
 
 
@@ -158,7 +157,7 @@ def expected_fields(datasets: dict[str, tuple[np.dtype, tuple[int, ...]]]) -> Sp
     for name in layers:
         _optional(expected, datasets, f"layer/{name}/bias", ("<i4", 1), name != INPUT)
         _optional(expected, datasets, f"layer/{name}/neuron/type", (NAME, 1))
-        for key in {key for keys in _PARAMETERS.values() for key in keys}:
+        for key in {key for kind in KINDS.values() for key in kind.datasets.values()}:
             kind = (NAME, 1) if key in _TEXTS else WHOLE
             _optional(expected, datasets, f"layer/{name}/neuron/{key}", kind)
     for number in {m[1] for path in datasets if (m := _CONNECTION_PATH.fullmatch(path))}:

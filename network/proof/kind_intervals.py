@@ -4,6 +4,9 @@ They are valid for any images and, except for sums over rows, for any number of 
 taken to be within the width that their kind declares: spikes 0 or 1, graded ones 16 bits with a
 sign. The bound `z` of a layer says whether that is proved for it: Lava does not limit messages.
 
+States of other kinds are taken to be in the ranges that their programs declare, which a run on
+integers checks.
+
 A result that may wrap does not stay in its width, so its bound does not hold. That is no reason to
 refuse a network: its values are defined, as Lava wraps them (docs/arithmetic.md, sections 11, 12).
 """
@@ -12,7 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ipvae.network.kinds import CubaNeuron, DeltaNeuron, NeuronKind, SigmaDeltaNeuron
+from ipvae.network.kinds import (
+    CubaNeuron,
+    DeltaNeuron,
+    NeuronKind,
+    SigmaDeltaNeuron,
+    SigmaNeuron,
+)
 from ipvae.network.kinds.base import require_within
 from ipvae.network.kinds.cuba import (
     BIAS_MAX,
@@ -144,6 +153,9 @@ def _proof(network: Network, name: str, rows: int | None) -> _Proof:
     values = {**constants, **bias, "a_in": a_in}
     if isinstance(kind, CubaNeuron):
         return _Proof(kind, a_in, _cuba(kind, values))
+    if not isinstance(kind, (DeltaNeuron, SigmaDeltaNeuron, SigmaNeuron)):
+        declared = {w["name"]: between(w["low"], w["high"]) for w in kind.program().states}
+        return _Proof(kind, a_in, ranges(kind.program(), {**values, **declared}, {}))
     states, facts = _sums(kind, values, rows), _facts(kind)
     if "sent.no/residue.copy" in facts:
         states["residue"] = facts["sent.no/residue.copy"](values)

@@ -1,4 +1,4 @@
-"""Delay line: passes messages on after a number of chip steps, of its own for each element."""
+"""Delay line: passes messages on after a number of chip steps, of one layer for each element."""
 
 import numpy as np
 from lava.magma.core.process.ports.ports import InPort, OutPort
