@@ -346,9 +346,7 @@ class Tile:
         else:
             synapses.add_windows(rows, packed.numbers)
 
-    def _update(
-        self, name: str, sums: np.ndarray, row: int, bias: np.ndarray, start: int
-    ) -> None:
+    def _update(self, name: str, sums: np.ndarray, row: int, bias: np.ndarray, start: int) -> None:
         """Update neurons and keep what is recorded; memory begins at row `start` of the images."""
         neuron, sent = self._neurons[name], self._sent[name]
         at = start + row + self._lead_in[name]
