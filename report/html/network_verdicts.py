@@ -63,7 +63,7 @@ def _silent(result: Mapping[str, Any]) -> Iterator[Verdict]:
     last = result["layers"][-1]["layer"]
     within = [name for name in names if name != last]
     if within:
-        layers = f"layer{'s' * (len(within) > 1)} {', '.join(within)}"
+        layers = ", ".join("the input" if name == "0" else f"layer {name}" for name in within)
         yield Verdict(FAILS, "Silent layers", f"nothing passes {layers}: no message in this run")
     if last in names:
         found = result["outputs"]

@@ -39,9 +39,7 @@ def run_data(network: Network, run: NetworkRun) -> dict[str, Any]:
         "zeros": run.zeros,
         "counts": run.counts.as_dict(),
         "layers": _layers(network, run),
-        "silent_layers": [
-            layer.id for layer in network.layers if not sums[layer.id].messages.any()
-        ],
+        "silent_layers": [name for name, of in sums.items() if not of.messages.any()],
         "at_limits": limits,
         "by_step": _by_step(run),
         "outputs": _outputs(network, run),
