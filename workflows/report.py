@@ -1,7 +1,6 @@
 """Report on the cost and quality of a run, as an HTML page and as JSON data."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from ipvae.energy.measurement.profiler_log import read_log
 from ipvae.energy.sanafe import require_sanafe
 from ipvae.errors import InputError
-from ipvae.files import atomic_write_all
 from ipvae.network.description import IntNetwork
+from ipvae.network.network import Network
 from ipvae.outputs import require_outputs
-from ipvae.report.html.earlier import leftovers, remove, report_output
+from ipvae.report.html.earlier import report_output
 from ipvae.report.html.verdicts import verdicts
 from ipvae.workflows.boundary import public
 from ipvae.workflows.image_input.images import ImagesLike, network_images
 from ipvae.workflows.image_input.own_images import LabelsLike
-from ipvae.workflows.networks import load_network
+from ipvae.workflows.networks import is_lava_dl, load_lava_dl, load_network
 from ipvae.workflows.progress import Listener, listening
 from ipvae.workflows.reporting.request import (
     ReportRequest,
@@ -25,11 +24,13 @@ from ipvae.workflows.reporting.request import (
     other_backends,
     source_text,
 )
+from ipvae.workflows.reporting.saving import page_writer, save_report
 from ipvae.workflows.reporting.text import screen
 from ipvae.workflows.results import Result, Table, json_data
 
 if TYPE_CHECKING:
     from ipvae.report.pictures.figure_data import FigureData
+    from ipvae.workflows.kinds.reporting import NetworkReport
 
 IN_MEMORY = "network in memory"
 """Name of a network that was given as an object."""
@@ -113,21 +114,12 @@ class Report(Result):
             matplotlib or jinja2 is missing.
         """
         out = self.folder if folder is None else Path(folder)
-        if out is None:
-            raise InputError("folder: none was given. Pass the folder for the report.")
-        page = page_writer()
-        text = json.dumps(self.to_json(), indent=2) + "\n"
-        files = {**page(self.to_json(), self.ink), "report.json": text.encode()}
-        require_outputs([report_output(out, files)])
-        earlier = leftovers(out, files)
-        atomic_write_all(out, files)
-        remove(earlier)
-        return out / "index.html"
+        return save_report(out, page_writer(), self.to_json(), self.ink)
 
 
 @public
 def make_report(
-    network: IntNetwork | str | Path,
+    network: IntNetwork | Network | str | Path,
     images: ImagesLike = None,
     labels: LabelsLike = None,
     *,
@@ -140,19 +132,21 @@ def make_report(
     verify: str | Sequence[str] = (),
     scheduler: str | None = None,
     sanafe: bool = False,
+    integers: str = "input",
     folder: str | Path | None = None,
     commands: Mapping[str, str] | None = None,
     progress: Listener | None = None,
-) -> Report:
+) -> "Report | NetworkReport":
     """Run images once; report operations, modelled energy and quality of reconstruction.
 
     Parameters
     ----------
-    network : IntNetwork or path
+    network : IntNetwork, lava-dl network, or path
     images : array, path or name of a set, optional
-        As for `ipvae.run`; by default the test images in the network.
+        As for `ipvae.run`; by default the test images in the network. A lava-dl network has none.
     labels : (N,) int, or path of an .npy file with them; optional
-        Labels of an array of images, -1 if unknown, for the accuracy of a classifying network.
+        Labels of an array of images, -1 if unknown, for the accuracy of a classifying network, or
+        of the last layer of a lava-dl network.
     steps : int
         Updates of each image (T).
     samples : int, optional
@@ -172,6 +166,8 @@ def make_report(
         Address of a Dask scheduler, 'local' or 'none'.
     sanafe : bool
         Whether to simulate the same spikes of the first 4 images in SANA-FE.
+    integers : 'input' or 'real'
+        As for `ipvae.run`, for a lava-dl network.
     folder : path, optional
         Folder of a later `save`, checked for writing before the run.
     commands : dict, optional
@@ -179,6 +175,12 @@ def make_report(
         network; by default Python calls.
     progress : callable, optional
         As for `ipvae.run`.
+
+    Returns
+    -------
+    Report, or NetworkReport for a lava-dl network
+        Of a lava-dl network there is no quality of reconstruction, and `data_dir`, `seeds`,
+        `measured`, `scheduler` and `sanafe` do not apply.
 
     Raises
     ------
@@ -197,13 +199,42 @@ def make_report(
     """
     if steps < 1:
         raise InputError(f"steps: must be 1 or more, got {steps}.")
+    path = network if isinstance(network, (str, Path)) else None
+    if path is not None and is_lava_dl(path):
+        network = load_lava_dl(path)
+    if isinstance(network, Network):
+        from ipvae.workflows.kinds.frames import require_unset
+        from ipvae.workflows.kinds.reporting import report
+
+        name = IN_MEMORY if path is None else str(path)
+        own = {"data_dir": data_dir, "measured": measured, "scheduler": scheduler}
+        own["seeds"] = None if seeds is None else ", ".join(map(str, seeds))
+        require_unset({**own, "sanafe": sanafe or None}, name)
+        with listening(progress):
+            return report(
+                network,
+                images,
+                labels=labels,
+                steps=steps,
+                seed=seed,
+                samples=samples,
+                integers=integers,
+                verify=other_backends(verify),
+                folder=folder,
+                commands=commands,
+                name=name,
+            )
+    if integers != "input":
+        raise InputError(
+            f"integers: found {integers}, allowed with a lava-dl network only; omit it. Integers "
+            "are pixel levels, floating-point numbers real values."
+        )
     if sanafe:
         require_sanafe()
     if folder is not None:
         page_writer()
     profile = None if measured is None else read_log(measured)
     others = other_backends(verify)
-    path = network if isinstance(network, (str, Path)) else None
     if folder is not None:
         inputs = {"network": path, "images": images, "measured": measured}
         require_outputs([report_output(folder)], inputs)
@@ -225,26 +256,6 @@ def make_report(
 
         found, ink = made(request, profile, texts)
     return Report(json_data(found), ink, None if folder is None else Path(folder))
-
-
-def page_writer() -> Callable[[Mapping[str, Any], "FigureData"], dict[str, bytes]]:
-    """Return the function that builds a page and its figures; the late import takes a second.
-
-    Raises
-    ------
-    InputError
-        If a package for drawing is not installed or cannot be imported.
-    """
-    from ipvae.workflows.reporting.drawing import why
-
-    try:
-        from ipvae.report.html.page import files
-    except Exception as error:
-        raise InputError(
-            "report: the page needs a package that cannot be imported "
-            + why(error, "install it with pip install 'ipvae-loihi[report]'")
-        ) from error
-    return files
 
 
 def calls(

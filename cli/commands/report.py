@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from ipvae.cli.commands.lava_dl import report_plain_net
 from ipvae.cli.options.evaluation import SchedulerOption
 from ipvae.cli.options.inputs import (
     DataDirOption,
@@ -18,11 +17,7 @@ from ipvae.cli.options.inputs import (
     StepsOption,
 )
 from ipvae.cli.output import JsonOption, show
-from ipvae.workflows.networks import is_lava_dl
 from ipvae.workflows.report import make_report
-
-PLAIN_SAMPLES = 16
-"""Default number of images for a lava-dl network, whose file contains none."""
 
 
 def report(
@@ -74,30 +69,17 @@ def report(
     ] = False,
     json: JsonOption = None,
 ) -> None:
-    """Count the operations of a run, model its energy, judge its reconstructions; as a page.
+    """Count the operations of a run, model its energy, judge its outputs; as a page.
 
     Exit 1, the page written, if --verify finds a difference.
     """
-    if is_lava_dl(net):
-        refused: dict[str, object] = {
-            "--data-dir": data_dir,
-            "--labels": labels,
-            "--measured": measured,
-            "--verify": verify,
-            "--scheduler": scheduler,
-            "--sanafe": sanafe or None,
-            "--seeds": seeds,
-        }
-        report_plain_net(
-            net, out, samples or PLAIN_SAMPLES, steps, seed, images, json, refused, integers
-        )
-        return
     run_options = {
         "--samples": samples,
         "--steps": steps,
         "--seed": seed,
         "--data-dir": data_dir,
         "--images": images,
+        "--integers": None if integers == "input" else integers,
     }
     own_options = {
         "--labels": labels,
@@ -119,6 +101,7 @@ def report(
         verify=() if verify is None else verify,
         scheduler=scheduler,
         sanafe=sanafe,
+        integers=integers,
         folder=out,
         commands={
             "command": command(["report", str(net), "--out", "DIR"], run_options | own_options),

@@ -30,7 +30,9 @@ def network_cores(network: Network, totals: NetworkTotals) -> dict[str, Any]:
     if isinstance(placement, LimitCheck):
         return no_plan(placement)
     loads = {layer.id: _Loads(layer, totals) for layer in network.layers}
-    listed = [_core(core, placement, loads.get(core.layer.name), totals) for core in placement.cores]
+    listed = [
+        _core(core, placement, loads.get(core.layer.name), totals) for core in placement.cores
+    ]
     return {
         "plan": plan_text(placement),
         "list": listed,

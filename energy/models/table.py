@@ -24,8 +24,11 @@ def model_table(
     """
     constants = sanafe_constants(work)
     band, band_times = loihi2_band(work)
-    decoder = () if isinstance(network, Network) else (network.code, network.n_pixels)
-    dense, dense_times = dense_baselines(dense_work(work, *decoder))
+    if isinstance(network, Network):
+        baseline = dense_work(work)
+    else:
+        baseline = dense_work(work, network.code, network.n_pixels)
+    dense, dense_times = dense_baselines(baseline)
     rows = [*band, loihi1(work.counts), *([] if constants is None else [constants]), *dense]
     return rows, [*band_times, *dense_times]
 

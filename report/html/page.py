@@ -24,7 +24,7 @@ from ipvae.report.figures.raster import raster
 from ipvae.report.html.counted_nouns import number_of
 from ipvae.report.html.earlier import GENERATOR
 from ipvae.report.html.svg import Drawn
-from ipvae.report.html.verdicts import verdicts
+from ipvae.report.html.verdicts import Verdict, verdicts
 from ipvae.report.limits import ranked
 from ipvae.report.numbers import FORMS
 from ipvae.report.pictures.figure_data import FigureData
@@ -34,6 +34,22 @@ HERE = Path(__file__).parent
 PROVENANCE_SHOWN = 20_000
 """Maximum characters of provenance on the page; report.json has all of it."""
 LOAD = "synaptic_ops"
+SECTIONS = {
+    "verdicts": "Verdicts",
+    "run": "What was run",
+    "exact": "Is it bit-exact",
+    "quality": "Quality",
+    "dictionary": "Dictionary",
+    "activity": "Activity",
+    "counts": "Counts",
+    "energy": "Energy",
+    "cores": "Cores",
+    "quantization": "Quantization",
+    "limits": "Limits",
+}
+"""Titles of the sections, by their ids."""
+PARTS = ("run", "quality", "activity", "counts", "energy", "chip", "quantization", "limits")
+"""Templates of the sections, in order."""
 STRIP, STRIP_PHONE, TILE, TILE_PHONE = 96, 72, 40, 32
 """Pixels of the longer side of an image in a strip, and of a tile of the dictionary."""
 
@@ -51,7 +67,12 @@ def files(result: Mapping[str, Any], ink: FigureData) -> dict[str, bytes]:
     dict of path below the report's folder -> contents; equal for equal input
     """
     figures = drawn(result, ink)
-    found = {"index.html": page(result, ink, figures).encode(errors="replace")}
+    return packed(page(result, ink, figures), figures)
+
+
+def packed(text: str, figures: Mapping[str, Drawn]) -> dict[str, bytes]:
+    """Return the files of a page and its figures: path below the folder -> contents."""
+    found = {"index.html": text.encode(errors="replace")}
     for figure in figures.values():
         found[f"figures/{figure.name}.svg"] = figure.svg.encode()
         found[f"figures/{figure.name}.png"] = figure.png
@@ -60,34 +81,65 @@ def files(result: Mapping[str, Any], ink: FigureData) -> dict[str, bytes]:
 
 def page(result: Mapping[str, Any], ink: FigureData, figures: Mapping[str, Drawn]) -> str:
     """Render the page as HTML text."""
-    style, script = ((HERE / "static" / name).read_text() for name in ("page.css", "page.js"))
     steps = sorted(ink.read_out)
     inputs, rows = thumbnails(
         ink.images, [ink.read_out[t] for t in steps], ink.shape, signed=ink.signed
     )
     tiles, dictionary = dictionary_tiles(ink.phi, ink.shape, ink.counts)
+    return rendered(
+        result,
+        figures,
+        verdicts(result),
+        SECTIONS,
+        PARTS,
+        stop=_stop(result),
+        log_rates=result.get("log_rates", True),
+        inputs=inputs,
+        strips=dict(zip(steps, rows, strict=True)),
+        tiles=tiles,
+        dictionary=dictionary,
+        strip_size=zoomed(shrunk(ink.images, ink.shape)[1], STRIP, STRIP_PHONE),
+        tile_size=zoomed(dictionary["shape"], TILE, TILE_PHONE),
+        provenance=_provenance(result.get("provenance")),
+    )
+
+
+def rendered(
+    result: Mapping[str, Any],
+    figures: Mapping[str, Drawn],
+    found: Sequence[Verdict],
+    sections: Mapping[str, str],
+    parts: Sequence[str],
+    **more: Any,
+) -> str:
+    """Render a page of verdicts and parts as HTML text.
+
+    Parameters
+    ----------
+    result : JSON data of a report
+    figures : figures by name
+    found : verdicts, most important first
+    sections : title of each section by its id
+    parts : names of the templates of the sections
+    more : further variables of the templates
+    """
+    style, script = ((HERE / "static" / name).read_text() for name in ("page.css", "page.js"))
     return (
         _templates()
         .get_template("page.html.j2")
         .render(
             result=result,
-            verdicts=verdicts(result),
-            stop=_stop(result),
-            log_rates=result.get("log_rates", True),
+            verdicts=found,
+            sections=sections.items(),
+            parts=parts,
             most_chips=MOST_CHIPS,
             generator=GENERATOR,
             figures=figures,
             style=style,
             script=script,
             script_hash=_digest(script),
-            inputs=inputs,
-            strips=dict(zip(steps, rows, strict=True)),
-            tiles=tiles,
-            dictionary=dictionary,
-            strip_size=zoomed(shrunk(ink.images, ink.shape)[1], STRIP, STRIP_PHONE),
-            tile_size=zoomed(dictionary["shape"], TILE, TILE_PHONE),
             sources=sources([*result["energy"], *result.get("time", [])]),
-            provenance=_provenance(result.get("provenance")),
+            **more,
         )
     )
 

@@ -58,7 +58,7 @@ def _exact(result: Mapping[str, Any]) -> Iterator[Verdict]:
 def _limits(result: Mapping[str, Any]) -> Iterator[Verdict]:
     check = result.get("check")
     if check is not None:
-        yield _fits(check)
+        yield fits_verdict(check)
         proved = check["overflow_proved"]
         text = (
             f"impossible: {len(check['intervals'])} intervals proved" if proved else "not excluded"
@@ -79,7 +79,8 @@ def _limits(result: Mapping[str, Any]) -> Iterator[Verdict]:
         yield Verdict(FIGURE if number else HOLDS, "Saturation", text)
 
 
-def _fits(check: Mapping[str, Any]) -> Verdict:
+def fits_verdict(check: Mapping[str, Any]) -> Verdict:
+    """Whether a network fits its target, with the tightest limit or the exceeded ones."""
     if check["ok"]:
         return Verdict(HOLDS, "Fits", fits_text(check))
     broken = ", ".join(dict.fromkeys(line["rule"] for line in check["violations"]))

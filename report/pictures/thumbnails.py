@@ -17,6 +17,8 @@ from ipvae.report.pictures.tiles import mosaic
 
 SIDE = 64
 """Maximum pixels of an image's longer side; block averages reduce a larger image."""
+WIDE_SIDE = 256
+"""The same for inputs of a network, which can be wide."""
 TILE_PIXELS = 500_000
 """Maximum pixels of all tiles of a dictionary."""
 COLUMNS = 32
@@ -84,10 +86,36 @@ def zoomed(shape: tuple[int, int], large: int, small: int) -> str:
     return "; ".join(f"--{name}: {value}" for name, value in sizes)
 
 
-def shrunk(images: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int]]:
-    """Average blocks of pixels so that no side exceeds SIDE; incomplete blocks are discarded."""
+def input_pictures(images: np.ndarray) -> tuple[list[str], tuple[int, int]]:
+    """Return data URIs of a network's inputs on one scale, and their height and width.
+
+    The smallest value is black and the largest white; with values below 0, 0 is the middle.
+
+    Parameters
+    ----------
+    images : (n, C, height, width) real; three channels are red, green and blue, one is grey
+    """
+    n, channels = images.shape[:2]
+    parts = [
+        shrunk(images[:, c].reshape(n, -1), images.shape[2:], WIDE_SIDE) for c in range(channels)
+    ]
+    small = parts[0][1]
+    pixels = np.stack([part.reshape(n, *small) for part, _ in parts], axis=-1)
+    low, high = float(pixels.min()), float(pixels.max())
+    if low < 0:
+        low, high = -max(-low, high), max(-low, high)
+    if low == high:
+        high = low + 1
+    found = pixels if channels == 3 else pixels[..., 0]
+    return [data_uri(one, low, high) for one in found], small
+
+
+def shrunk(
+    images: np.ndarray, shape: tuple[int, ...], side: int = SIDE
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """Average blocks of pixels so that no side exceeds `side`; incomplete blocks are discarded."""
     height, width = shape
-    f = -(-max(shape) // SIDE)
+    f = -(-max(shape) // side)
     small = max(1, height // f), max(1, width // f)
     cut = images.reshape(-1, height, width)
     if f > 1:
@@ -98,16 +126,17 @@ def shrunk(images: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, tupl
 
 
 def data_uri(pixels: np.ndarray, low: float, high: float) -> str:
-    """Data URI of a grey image (height, width); NaN is white; equal images have equal URIs.
+    """Data URI of an image; NaN is white; equal images have equal URIs.
 
     Parameters
     ----------
-    pixels : (height, width) real
+    pixels : (height, width) real, grey; or (height, width, 3), red, green and blue
     low, high : values of black and white; values beyond are clipped
     """
     levels = np.clip((pixels - low) / (high - low) * LEVELS, 0, LEVELS - 1)
     shown = np.where(np.isnan(levels), LEVELS - 1, levels).astype(np.uint8)
     file = io.BytesIO()
     silent: Any = {"Software": None}
-    imsave(file, np.repeat(shown[:, :, None], 3, axis=2), format="png", metadata=silent)
+    colours_of = shown if shown.ndim == 3 else np.repeat(shown[:, :, None], 3, axis=2)
+    imsave(file, colours_of, format="png", metadata=silent)
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -38,7 +38,7 @@ def made(
         "command": commands["command"],
         "verify": commands["verify"],
         "images": request.source,
-        **_versions(),
+        **versions(),
     }
     seen = run_once(request)
     activity = activity_of(request.network, seen.totals)
@@ -88,7 +88,8 @@ def _of_run(request: ReportRequest, totals: Totals) -> dict[str, Any]:
     }
 
 
-def _versions() -> dict[str, Any]:
+def versions() -> dict[str, Any]:
+    """Keys `versions` and `made` of a report: software and date."""
     found: dict[str, Any] = {
         "versions": {
             "ipvae": __version__,
