@@ -55,7 +55,11 @@ def chosen() -> list[Case]:
         ("spike.yes", "above it", {**ALONE, "voltage": 128_001}),
         ("spike.no", "threshold 0 at 0", {**ALONE, "voltage": 0, "threshold": 0}),
         ("spike.yes", "threshold 0 above 0", {**ALONE, "voltage": 1, "threshold": 0}),
-        ("spike.yes", "17 bits", {**free, "voltage": TOP - 1, "current": 900, "threshold": TOP - 64}),
+        (
+            "spike.yes",
+            "17 bits",
+            {**free, "voltage": TOP - 1, "current": 900, "threshold": TOP - 64},
+        ),
         ("spike.no", "never: clipped below", {**free, "voltage": TOP - 1, "threshold": TOP}),
         ("spike.yes", "by the bias alone", {**ALONE, "voltage": 127_937, "bias": 64}),
         ("spike.no", "negative bias", {**ALONE, "voltage": 128_001, "bias": -64}),

@@ -1,7 +1,6 @@
 """`ipvae run`, `report` and `info` of plain lava-dl networks."""
 
 import contextlib
-import json
 import os
 import signal
 import subprocess

@@ -100,9 +100,7 @@ def test_a_trace_holds_every_variable_of_each_kind_and_can_be_counted(small, tmp
     counted = ipvae.count_operations(network, tmp_path / "t.h5")
     assert counted.total == ipvae.count_operations(network, run).total
     some = ipvae.run(network, images, steps=STEPS, record=("voltage",)).trace
-    np.testing.assert_array_equal(
-        some.stacked("2", "voltage"), trace.stacked("2", "voltage")
-    )
+    np.testing.assert_array_equal(some.stacked("2", "voltage"), trace.stacked("2", "voltage"))
     assert sorted(some.samples[0]["2"]) == ["voltage"]
     with pytest.raises(ipvae.IpvaeError, match="variables sigma, allowed one or more of a_in"):
         ipvae.run(network, images, steps=STEPS, record=("sigma",))
