@@ -28,7 +28,7 @@ needs_uv = pytest.mark.skipif(not UV.exists(), reason="uv, which installs it, is
 def built(tree, kind, folder):
     """Build with this environment's setuptools, without the network; the file."""
     pytest.importorskip("setuptools")
-    words = [sys.executable, "-W", "ignore", "-c", BUILD, f"build_{kind}", str(folder)]
+    words = [sys.executable, "-W", "error", "-c", BUILD, f"build_{kind}", str(folder)]
     subprocess.run(words, cwd=tree, check=True, capture_output=True, timeout=100)
     (file,) = folder.glob("*.whl" if kind == "wheel" else "*.tar.gz")
     return file
