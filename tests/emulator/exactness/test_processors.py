@@ -27,7 +27,7 @@ VECTORS = ROOT / "docs" / "vectors" / "runs"
 NETWORK, TRACE = ".net.h5", ".trace.h5"
 STEPS, IMAGES, SEED = 64, 3, 5
 
-QUICK = ("crowd", "edges", "errors", "one")
+QUICK = ("edges", "errors")
 """Vectors of few kinds of layers: every kind compiles the kernels once more."""
 
 CHECK = """
