@@ -3,7 +3,7 @@
 # make test   install, then all tests
 # make test-3.10  the same on that Python, in an environment of its own (3.10 to 3.13)
 # make test-long  the statistical batteries, fuzzing and searches that take minutes to hours
-# make site   the reference of the Python API as web pages, build/site/index.html
+# make site   the documents and the reference of the Python API as web pages, build/site/index.html
 # make tutorial  run docs/tutorial.ipynb, into build/tutorial.ipynb
 # make certificate  print the certificate of the sampler, docs/sampler.md
 # make check  install, then all that CI checks: lint, format, types, import rules, docs, tests

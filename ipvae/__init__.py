@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ipvae.workflows.train import train_model
     from ipvae.workflows.verify import verify, verify_trace
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "errors": ("IpvaeError",),

@@ -6,7 +6,6 @@ only regular files of bounded size; a Git LFS pointer is reported as such.
 """
 
 import errno
-import fcntl
 import json
 import os
 import secrets
@@ -18,6 +17,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ipvae.errors import FormatError, InputError, IpvaeError
+
+try:
+    import fcntl
+except ImportError as error:
+    raise ImportError(
+        "ipvae locks files with fcntl, which Windows does not have: use WSL 2 (docs/install.md)"
+    ) from error
 
 MAX_BYTES = 2**34
 """Largest size of a file that is read, in bytes."""

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-if TYPE_CHECKING:
-    from ipvae.network.description import IntNetwork
-
+N = TypeVar("N")
 R = TypeVar("R")
 
 
-def once(function: "Callable[[IntNetwork], R]") -> "Callable[[IntNetwork], R]":
+def once(function: Callable[[N], R]) -> Callable[[N], R]:
     """Compute a function of a network once for each network.
 
     The result is stored in the network's `__dict__`, as a `cached_property` does it:
@@ -20,7 +18,7 @@ def once(function: "Callable[[IntNetwork], R]") -> "Callable[[IntNetwork], R]":
     key = f"{function.__module__}.{function.__qualname__}"
 
     @wraps(function)
-    def kept(network: "IntNetwork") -> R:
+    def kept(network: N) -> R:
         results = vars(network)
         if key not in results:
             results[key] = function(network)

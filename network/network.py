@@ -207,7 +207,7 @@ class Network:
     @cached_property
     def schedule(self) -> RowSchedule:
         """Order and phases of the layers."""
-        return row_schedule(self)
+        return row_schedule(self)  # pyright: ignore[reportArgumentType]
 
     @cached_property
     def kinds(self) -> dict[str, NeuronKind]:
@@ -238,7 +238,7 @@ class Network:
         from ipvae.network.io.network_file import write_network
 
         require_outputs([network_output(path, overwrite=overwrite)])
-        write_network(path, self)
+        write_network(path, self)  # pyright: ignore[reportArgumentType]
 
     @property
     def n_neurons(self) -> int:

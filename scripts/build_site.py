@@ -1,15 +1,25 @@
-"""Build the reference of the Python API from its docstrings: python scripts/build_site.py OUT."""
+"""Build the documentation site: python scripts/build_site.py OUT.
+
+The documents that llms.txt lists become pages, and `reference/` has the Python API from its
+docstrings.
+"""
 
 import pkgutil
 import sys
+import warnings
 from pathlib import Path
 
 import pdoc
 import pdoc.render
+from site_pages.documents import REFERENCE, write_documents
 
 import ipvae
 
 FOOTER = f"ipvae-loihi {ipvae.__version__}"
+EXPECTED = (
+    "The module specification .* adds a module",  # every package brings its modules too
+    r"Error parsing type annotation .* for lava\.",  # inherited from Lava's classes
+)
 
 
 def modules() -> list[str]:
@@ -19,10 +29,14 @@ def modules() -> list[str]:
 
 
 def build(out: Path) -> None:
-    """Write the pages; out/index.html lists all modules."""
+    """Write the pages; out/index.html is the README."""
     pdoc.render.configure(docformat="numpy", show_source=False, footer_text=FOOTER)
-    pdoc.pdoc(*modules(), output_directory=out)
-    print(f"{out / 'index.html'}: {len(modules())} modules")
+    pages = write_documents(out, FOOTER)
+    with warnings.catch_warnings():
+        for message in EXPECTED:
+            warnings.filterwarnings("ignore", message)
+        pdoc.pdoc(*modules(), output_directory=out / REFERENCE)
+    print(f"{out / 'index.html'}: {len(pages)} documents, {len(modules())} modules")
 
 
 if __name__ == "__main__":

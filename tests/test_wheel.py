@@ -1,4 +1,4 @@
-"""The wheel holds every package and nothing else, and works where it alone is installed."""
+"""The wheel holds every package and model, nothing else, and works where it alone is installed."""
 
 import re
 import shutil
@@ -11,8 +11,15 @@ from pathlib import Path
 
 import pytest
 
+import ipvae
+
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = sorted(link.name for link in (ROOT / "ipvae").iterdir() if link.is_symlink())
+FOLDERS = sorted(link.name for link in (ROOT / "ipvae").iterdir() if link.is_symlink())
+PACKAGES = [name for name in FOLDERS if name != "models"]
+FILES = (
+    *("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "THIRD_PARTY_NOTICES.md"),
+    *("CHANGELOG.md", "CITATION.cff"),
+)
 UV = Path(sys.executable).with_name("uv")
 BUILD = "import setuptools.build_meta as b, sys; getattr(b, sys.argv[1])(sys.argv[2])"
 needs_uv = pytest.mark.skipif(not UV.exists(), reason="uv, which installs it, is not beside Python")
@@ -21,7 +28,7 @@ needs_uv = pytest.mark.skipif(not UV.exists(), reason="uv, which installs it, is
 def built(tree, kind, folder):
     """Build with this environment's setuptools, without the network; the file."""
     pytest.importorskip("setuptools")
-    words = [sys.executable, "-W", "ignore", "-c", BUILD, f"build_{kind}", str(folder)]
+    words = [sys.executable, "-W", "error", "-c", BUILD, f"build_{kind}", str(folder)]
     subprocess.run(words, cwd=tree, check=True, capture_output=True, timeout=100)
     (file,) = folder.glob("*.whl" if kind == "wheel" else "*.tar.gz")
     return file
@@ -31,10 +38,10 @@ def built(tree, kind, folder):
 def tree(tmp_path_factory):
     """A copy of what is built, since a build leaves files behind."""
     copy = tmp_path_factory.mktemp("tree")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in FILES:
         shutil.copy(ROOT / name, copy)
     skipped = shutil.ignore_patterns("__pycache__")
-    for name in ("ipvae", *PACKAGES):
+    for name in ("ipvae", *FOLDERS):
         shutil.copytree(ROOT / name, copy / name, symlinks=True, ignore=skipped)
     return copy
 
@@ -52,14 +59,16 @@ def names(wheel):
 def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel):
     in_tree = {f"ipvae/{file.name}" for file in (ROOT / "ipvae").iterdir() if file.is_file()} | {
         f"ipvae/{file.relative_to(ROOT)}"
-        for name in PACKAGES
+        for name in FOLDERS
         for file in (ROOT / name).rglob("*")
         if file.is_file() and "__pycache__" not in file.parts
     }
     held = names(wheel)
     described = {name for name in held if re.match(r"ipvae_loihi-[\w.]+\.dist-info/", name)}
     assert held - described == in_tree
-    assert {name.rsplit("/", 1)[1] for name in described} >= {"METADATA", "LICENSE", "RECORD"}
+    assert {name.rsplit("/", 1)[1] for name in described} >= {
+        *("METADATA", "LICENSE", "THIRD_PARTY_NOTICES.md", "RECORD")
+    }
 
 
 def test_the_wheel_says_what_it_needs(wheel):
@@ -74,11 +83,33 @@ def test_the_wheel_says_what_it_needs(wheel):
     core = re.findall(r"^Requires-Dist: ([\w-]+)(?!.*extra ==)", metadata, re.M)
     assert core == ["numpy", "h5py", "numba", "safetensors", "typer", "rich"]
     assert "Requires-Python: <3.14,>=3.10" in metadata
+    pythons = re.findall(
+        r"^Classifier: Programming Language :: Python :: (3\.\d+)$", metadata, re.M
+    )
+    assert pythons == ["3.10", "3.11", "3.12", "3.13"]
+    assert "\nLicense-Expression: BSD-3-Clause\n" in metadata
+    assert "\nKeywords: neuromorphic,Loihi 2,Lava," in metadata
+
+
+def test_version_and_authors_are_the_same_everywhere(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (place,) = [name for name in archive.namelist() if name.endswith("METADATA")]
+        metadata = archive.read(place).decode()
+    citation = (ROOT / "CITATION.cff").read_text().split("references:")[0]
+    found = {
+        "metadata": re.findall(r"^Version: (.+)$", metadata, re.M),
+        "citation": re.findall(r"^version: (.+)$", citation, re.M),
+        "changelog": re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.M)[:1],
+    }
+    assert found == {place: [ipvae.__version__] for place in found}
+    assert re.findall(r"^Author: (.+)$", metadata, re.M) == re.findall(r'name: "(.+)"', citation)
 
 
 def test_a_wheel_from_the_source_archive_is_the_same(tree, wheel, tmp_path):
     archive = built(tree, "sdist", tmp_path)
     with tarfile.open(archive) as packed:
+        beside = {name.split("/", 1)[1] for name in packed.getnames() if name.count("/") == 1}
+        assert {*FILES, "PKG-INFO"} <= beside and "tests" not in beside
         packed.extractall(tmp_path / "out", filter="data")
     (unpacked,) = (tmp_path / "out").iterdir()
     again = built(unpacked, "wheel", tmp_path)
@@ -124,8 +155,6 @@ def installed(wheel, tmp_path_factory):
 
 @needs_uv
 def test_the_installed_wheel_is_what_runs(installed):
-    import ipvae
-
     assert installed("ipvae", "--version") == f"ipvae {ipvae.__version__}\n"
     code = (
         "import importlib, sys\n"
@@ -135,6 +164,14 @@ def test_the_installed_wheel_is_what_runs(installed):
         "import ipvae.cli.main, ipvae.workflows.doctor.child\n"
     )
     installed("python", "-c", code)
+
+
+@needs_uv
+def test_shipped_models_are_in_the_wheel(installed):
+    code = "import ipvae; [ipvae.load_model(m) for m in ipvae.shipped_models()]; " + (
+        "print(*ipvae.shipped_models())"
+    )
+    assert installed("python", "-c", code) == "mnist patches\n"
 
 
 @needs_uv

@@ -62,3 +62,19 @@ def test_every_writer_in_every_trial(anywhere, trial, writer):
 @pytest.mark.parametrize("trial", ON_A_DISK)
 def test_every_writer_on_a_disk_that_is_full_or_read_only(on_a_disk, trial, writer):
     assert on_a_disk[trial][writer] == ""
+
+
+def test_without_locks_of_files_the_remedy_is_named():
+    """Windows has no fcntl: the readers, and the command, end with one line."""
+    code = (
+        "import sys; sys.modules['fcntl'] = None\n"
+        "import ipvae\n"
+        "try:\n    ipvae.load_network\n"
+        "except ImportError as error:\n    print(error)\n"
+        "from ipvae.cli.entry import main\n"
+        "sys.argv = ['ipvae', 'info', 'net.h5']; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "use WSL 2 (docs/install.md)" in done.stdout
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+    assert "use WSL 2 (docs/install.md)" in done.stderr

@@ -50,7 +50,7 @@ class PackedConnection:
         weights = self.connection.weights
         if isinstance(weights, Diagonal):
             return None
-        size = (1, 1) if isinstance(weights, Dense) else weights.in_shape[1:]
+        size = weights.in_shape[1:] if isinstance(weights, Convolution) else (1, 1)
         return window_numbers(self.arrays, *size)
 
 

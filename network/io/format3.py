@@ -46,7 +46,7 @@ Fields = dict[str, np.ndarray]
 def to_fields(network: Network) -> Fields:
     """Return all datasets of a network by path, in the order in which they are written."""
     entry = network.input
-    found: Fields = {
+    found: dict[str, Any] = {
         "layer/0/type": _names("input"),
         "layer/0/shape": _wholes(entry.shape),
         "layer/0/weight": np.float64(entry.weight),

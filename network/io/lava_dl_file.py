@@ -225,8 +225,8 @@ def _network(parts: Iterator[_Layer]) -> Network:
 def _input(part: _Layer) -> Input:
     shape = tuple(int(n) for n in part.integers("shape").reshape(-1))
     neuron = _neuron(part, of_input=True) if part.has("neuron") else None
-    with_name = {"weight": part.real("weight", 64.0), "bias": part.real("bias", 0.0)}
-    return _named(part, lambda: Input(shape, neuron, **with_name))
+    weight, bias = part.real("weight", 64.0), part.real("bias", 0.0)
+    return _named(part, lambda: Input(shape, neuron, weight, bias))
 
 
 def _implied_input(part: _Layer) -> Input:

@@ -138,6 +138,11 @@ def _float(of: Evaluable) -> CostedFloat:
 
 def _named(subjects: Subjects) -> list[tuple[ModelOrNetwork, str]]:
     """Subjects with their given names, '' for none."""
+    if isinstance(subjects, Network):
+        raise InputError(
+            "subjects: a lava-dl network reconstructs nothing that could be compared; "
+            "ipvae.evaluate judges it by classes."
+        )
     if isinstance(subjects, (str, Path, Checkpoint, IntNetwork)):
         return [(subjects, "")]
     if isinstance(subjects, Mapping):

@@ -1,10 +1,6 @@
 """All ways through the kernels give the same bits, and those of a run step by step."""
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,11 +9,9 @@ from ipvae.emulator import Emulator, layout
 from ipvae.emulator.recording import run
 from ipvae.emulator.simd import messages
 from ipvae.network.description import IntNetwork
-from ipvae.network.io.network_file import read_network, write_network
 from ipvae.network.layers import GradedLayer, PoissonLayer
 from ipvae.network.traces.trace import VARIABLES, compare, read_trace, write_trace
 
-ROOT = Path(__file__).resolve().parents[3]
 STEPS, SEED = 7, 5
 
 
@@ -55,23 +49,6 @@ def test_tiles_and_threads_do_not_matter(network_kind, kinds, stepwise):
         assert_same_rows(expected, rows_of(Emulator(network, threads, tile), images))
 
 
-PORTABLE = """
-import sys
-from pathlib import Path
-from ipvae.emulator.recording import run
-from ipvae.network.io.network_file import read_network
-from ipvae.network.traces.trace import write_trace
-for path in sorted(Path(sys.argv[1]).glob("*.net.h5")):
-    network = read_network(path)
-    write_trace(path.with_suffix(".trace"), run(network, network.test_images, 7, 5))
-"""
-
-PROCESSORS = {
-    "none of AVX": ("generic", ""),
-    "AVX2": ("haswell", "+avx,+avx2,+fma,+bmi,+bmi2,+popcnt"),
-}
-
-
 @pytest.mark.parametrize(
     "name", ["recurrent", "errors, 16 bits + 2 read-outs", "lca", "two hidden"]
 )
@@ -83,37 +60,6 @@ def test_lists_and_whole_products_agree(monkeypatch, kinds, stepwise, name):
     assert_same_rows(expected, rows_of(Emulator(network), images))
     monkeypatch.setattr(layout.amx, "available", lambda: False)
     assert_same_rows(expected, rows_of(Emulator(network), images))
-
-
-@pytest.mark.skipif(
-    "machine" not in dir(os.uname()) or os.uname().machine != "x86_64", reason="names of x86"
-)
-@pytest.mark.parametrize(
-    ("processor", "kind"),
-    [
-        ("none of AVX", "one layer"),
-        pytest.param("none of AVX", "every kind", marks=pytest.mark.long),
-        pytest.param("AVX2", "every kind", marks=pytest.mark.long),
-    ],
-)
-def test_other_processors_get_the_same_bits(tmp_path, layered, make_network, processor, kind):
-    """Numba compiles for a processor by name; what it lacks is composed of what it has."""
-    networks = {kind: make_network()} if kind == "one layer" else layered(2)
-    for i, network in enumerate(networks.values()):
-        write_network(tmp_path / f"{i}.net.h5", network)
-    name, features = PROCESSORS[processor]
-    given = {
-        "NUMBA_CPU_NAME": name,
-        "NUMBA_CPU_FEATURES": features,
-        "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
-    }
-    command = [sys.executable, "-c", PORTABLE, str(tmp_path)]
-    subprocess.run(command, check=True, env={**os.environ, **given}, cwd=ROOT, timeout=300)
-    for path in tmp_path.glob("*.net.h5"):
-        network = read_network(path)
-        expected = run(network, network.test_images, STEPS, SEED)
-        found = read_trace(path.with_suffix(".trace"))
-        assert compare(expected, found).first_divergence is None
 
 
 def test_layers_wider_than_a_cached_part_and_counts_beyond_a_byte(make_network, stepwise):

@@ -1,6 +1,6 @@
 """16 lanes in compiled functions, by the processor's own instructions and by what replaces them.
 
-`test_paths.test_other_processors_get_the_same_bits` runs whole networks on such processors.
+`test_processors.py` in tests/emulator/exactness runs whole networks on such processors.
 """
 
 from typing import Any
