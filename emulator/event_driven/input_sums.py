@@ -14,7 +14,7 @@ class InputSums:
         self.peak, self.by_row = 0, np.zeros(0, np.int64)
 
     def begin(self, rows: int) -> None:
-        """Begin images of a number of rows; sums go on."""
+        """Begin images of a number of rows; the sums are kept."""
         if len(self.by_row) < rows:
             self.by_row = np.zeros(rows, np.int64)
 

@@ -119,7 +119,7 @@ class Neurons:
         return states
 
     def begin(self, rows: int) -> None:
-        """Reset the state for new images of a number of rows; sums go on."""
+        """Reset the state for new images of a number of rows; the sums are kept."""
         self.states.fill(0)
         if len(self.by_row) < rows:
             self.by_row = np.zeros(rows, np.int64)

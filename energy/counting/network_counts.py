@@ -187,7 +187,7 @@ def delivered(connection: Connection, sent: LayerSums) -> tuple[np.ndarray, np.n
 
 
 def sent_before(sent: LayerSums, rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Messages and sizes without those of the last rows."""
+    """Messages and sizes, except for the last rows."""
     kept = len(sent.last) - rows
     last, sizes = sent.last[max(kept, 0) :], sent.last_sizes[max(kept, 0) :]
     return sent.messages - last.sum(axis=0), sent.sizes - sizes.sum(axis=0)

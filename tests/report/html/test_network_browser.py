@@ -1,5 +1,6 @@
 """The page of a network of any kind in a browser: Debian's Chromium, headless, from a file."""
 
+import itertools
 import os
 import shutil
 
@@ -34,7 +35,7 @@ def address(tmp_path_factory, plain_nets):
     ]
     layers.append(p.flatten(int(np.prod(layers[1]["shape"]))))
     sizes = (int(np.prod(layers[1]["shape"])), 6, 5, 4)
-    for n_in, n_out in zip(sizes, sizes[1:], strict=False):
+    for n_in, n_out in itertools.pairwise(sizes):
         layers.append(p.dense(rng.integers(-9, 12, (n_out, n_in)), p.cuba(9)))
     path = p.write(home / "x.net", layers)
     images = rng.integers(0, 60, (3, *shape))
