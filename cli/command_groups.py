@@ -91,8 +91,7 @@ GROUPS: dict[str, dict[str, Entry]] = {
         ),
         "report": Entry(
             "report:report",
-            "Count the operations of a run, model its energy, judge its reconstructions; as a "
-            "page.",
+            "Count the operations of a run, model its energy, judge its outputs; as a page.",
             ("report net.h5 --out report --verify lava",),
         ),
     },

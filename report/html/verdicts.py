@@ -80,7 +80,7 @@ def _limits(result: Mapping[str, Any]) -> Iterator[Verdict]:
 
 
 def fits_verdict(check: Mapping[str, Any]) -> Verdict:
-    """Whether a network fits its target, with the tightest limit or the exceeded ones."""
+    """Return the verdict on the fit, with the tightest limit or the exceeded ones."""
     if check["ok"]:
         return Verdict(HOLDS, "Fits", fits_text(check))
     broken = ", ".join(dict.fromkeys(line["rule"] for line in check["violations"]))

@@ -10,6 +10,7 @@ from ipvae.errors import InputError
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.network.description import InputFormat, IntNetwork
 from ipvae.network.io.hdf5_child import shown
+from ipvae.network.network import Network
 from ipvae.workflows.comparison.costed import (
     CostedFloat,
     CostedLeastSquares,
