@@ -37,7 +37,7 @@ def test_model_is_the_mean_after_the_last_steps(images, fraction, count):
     last, plain, _ = trained(SMALL, images)
     assert len(after) == STEPS
     for name, value in params.items():
-        assert np.array_equal(after[-1][name], last[name])  # the steps are those of before
+        assert np.array_equal(after[-1][name], last[name])  # the same optimiser steps
         taken = [step[name].astype(np.float64) for step in after[-max(count, 1) :]]
         assert value.dtype == np.float32 and value.shape == last[name].shape
         assert np.allclose(value, np.mean(taken, axis=0), rtol=1e-6, atol=1e-9), name
