@@ -35,6 +35,10 @@ class TrainConfig:
     epochs : passes over the training images
     batch_size : images for each optimiser step
     learning_rate : peak rate of Adamax, after warm-up and before a cosine decay to zero
+    final_rate : learning rate at the end of that decay, in units of `learning_rate`
+    average_fraction :
+        the trained model is the mean of the parameters after each step of this last fraction; 0
+        for the parameters after the last step
     step_size : initial step size of the updates, which is then learned; ignored if training starts
         from given weights, which include it
     dictionary_rate : learning rate of the dictionary, in units of `learning_rate`; its entries are
@@ -81,6 +85,8 @@ class TrainConfig:
     epochs: int = 10
     batch_size: int = 200
     learning_rate: float = 0.003
+    final_rate: float = 0.0
+    average_fraction: float = 0.0
     step_size: float = 1.0
     dictionary_rate: float = 1.0
     weight_decay: float = 3e-4
@@ -204,6 +210,8 @@ _RANGES = (
     ("epochs", 1, 1_000_000),
     ("batch_size", 1, 1_000_000),
     ("learning_rate", 1e-9, 1.0),
+    ("final_rate", 0.0, 1.0),
+    ("average_fraction", 0.0, 1.0),
     ("step_size", 1e-6, 1e3),
     ("dictionary_rate", 1e-6, 1e3),
     ("rounding_rate", 0.0, 10.0),

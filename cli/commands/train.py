@@ -21,8 +21,8 @@ FILES = "FILE.npy|FILE.npz|DIR"
 PRESETS_OWN = "the preset's"
 """Text shown as the default of a setting that depends on the preset."""
 SET = (
-    *("batch_size", "clamp_end", "clamp_start", "dictionary_rate", "draws"),
-    *("first_steps", "grad_clip", "growth_fraction", "kl", "precision"),
+    *("average_fraction", "batch_size", "clamp_end", "clamp_start", "dictionary_rate", "draws"),
+    *("final_rate", "first_steps", "grad_clip", "growth_fraction", "kl", "precision"),
     *("ramp_fraction", "ramp_hold", "relaxation", "rounding_rate", "step_size"),
     *("temperature_end", "temperature_fraction", "temperature_start", "warmup_fraction"),
     "weight_decay",

@@ -240,7 +240,10 @@ def test_a_model_shows_itself(trained):
     [
         ({}, "preset: missing; allowed are digits, patches, mnist. Give one, or images"),
         ({"preset": "arrays"}, "'preset' is 'arrays'; allowed are digits, patches, mnist"),
-        ({"preset": "digits", "stpes": 3}, "settings: no setting 'stpes', allowed are batch_size"),
+        (
+            {"preset": "digits", "stpes": 3},
+            "settings: no setting 'stpes', allowed are average_fraction, batch_size",
+        ),
         ({"preset": "digits", "resume": True}, "resume: needs a folder; give it with out="),
         ({"preset": "digits", "pictures": True}, "pictures: needs a folder"),
         ({"images": np.ones((4, 9)), "preset": "digits"}, "images and preset: give one of them"),

@@ -87,10 +87,11 @@ def fit(
 
     Returns
     -------
-    model : on `device`
+    model : on `device`; the mean over the last `config.average_fraction` of the steps, if not 0
     history : one dict for each epoch: epoch, loss, nll, kl (means over its batches), beta, steps,
         temperature, learning_rate, and r2, mse, zeros of up to 500 held-out images after T updates
-        with exact draws. loss and nll refer to pixels divided by `images.unit`
+        with exact draws, of the mean so far once it has begun. loss and nll refer to pixels divided
+        by `images.unit`
 
     Raises
     ------
@@ -162,6 +163,7 @@ def _train(
     batches = batches_of(config, images)
     total, begin = batches * config.epochs, time.monotonic()
     history, sums, order = [*start.history], np.array(start.sums), None
+    average = start.average
     for done in range(start.done, total):
         epoch, batch = divmod(done, batches)
         if batch == 0:
@@ -180,9 +182,12 @@ def _train(
             means=means,
         )
         sums += terms
+        if now.averaged:
+            average = average.plus(model.arrays())
         if batch == batches - 1:
+            params = average.arrays() if average.count else model.arrays()
             history.append(
-                _record(model, config, images, epoch=epoch, losses=sums / batches, now=now)
+                _record(params, config, images, epoch=epoch, losses=sums / batches, now=now)
             )
         record = history[-1] if history else None
         seconds = time.monotonic() - begin
@@ -191,11 +196,18 @@ def _train(
             keep(
                 state,
                 functools.partial(
-                    take_state, model, optimiser, done=done + 1, sums=sums, history=history
+                    take_state,
+                    model,
+                    optimiser,
+                    done=done + 1,
+                    sums=sums,
+                    history=history,
+                    average=average,
                 ),
             )
         if progress is not None:
             progress(state)
+    average.put(model)
     return history
 
 
@@ -252,7 +264,7 @@ def optimise(
 
 
 def _record(
-    model: Model,
+    params: dict[str, np.ndarray],
     config: TrainConfig,
     images: Images,
     *,
@@ -260,7 +272,7 @@ def _record(
     losses: np.ndarray,
     now: Settings,
 ) -> dict[str, Any]:
-    x, params = images.test[:_MONITOR_IMAGES], model.arrays()
+    x = images.test[:_MONITOR_IMAGES]
     states = infer(
         params,
         x,

@@ -17,6 +17,7 @@ from ipvae.float_models.config import TrainConfig
 from ipvae.float_models.parameters import check_params
 from ipvae.float_models.zoo import MODEL_SPECS
 from ipvae.train.datasets.images import Images
+from ipvae.train.run.running_mean import RunningMean
 from ipvae.train.run.state import TrainState
 
 NAME = "resume.safetensors"
@@ -68,12 +69,15 @@ def write_unfinished(run: Path, unfinished: ResumeState) -> None:
         for group in _GROUPS
         for name in state.params
     }
+    for name, value in state.average.params.items():
+        arrays[f"average.{name}"] = np.array(value, order="C")
     content = json.dumps(
         {
             "version": VERSION,
             "config": unfinished.config.to_json(),
             "images": unfinished.images,
             "done": state.done,
+            "averaged": state.average.count,
             "sums": state.sums,
             "history": state.history,
             "seconds": unfinished.seconds,
@@ -118,7 +122,9 @@ def read_unfinished(run: Path) -> ResumeState | None:
             member = MODEL_SPECS[content["config"]["model"]]
             learned = member.rounded if content["config"].get("weight_bits") else ()
             tensors = (*member.tensors, *learned)
-            names = {f"{group}.{name}" for group in _GROUPS for name in tensors}
+            averaged = content.get("averaged", 0)  # older files have none
+            groups = (*_GROUPS, "average") if averaged else _GROUPS
+            names = {f"{group}.{name}" for group in groups for name in tensors}
             arrays = {name: file.get_tensor(name) for name in sorted(names)}
     except CheckpointError:
         raise
@@ -126,9 +132,13 @@ def read_unfinished(run: Path) -> ResumeState | None:
         raise _damaged(path, f"not readable ({error})") from error
     if metadata.get("mark") != _mark(metadata["training"], arrays):
         raise _damaged(path, "its content does not fit its mark")
-    groups = {group: {name: arrays[f"{group}.{name}"] for name in tensors} for group in _GROUPS}
+    found = {group: {name: arrays[f"{group}.{name}"] for name in tensors} for group in groups}
     state = TrainState(
-        content["done"], **groups, sums=tuple(content["sums"]), history=content["history"]
+        content["done"],
+        **{group: found[group] for group in _GROUPS},
+        sums=tuple(content["sums"]),
+        history=content["history"],
+        average=RunningMean(averaged, found.get("average", {})),
     )
     config = TrainConfig.from_json(content["config"])
     return ResumeState(config, content["images"], state, content["seconds"], content["options"])

@@ -18,6 +18,7 @@ class Settings:
     beta : weight of the KL term
     limit : C of the soft clamp
     grad_clip : largest gradient norm
+    averaged : whether the parameters after this step are part of the trained model's mean
     """
 
     steps: int
@@ -26,12 +27,13 @@ class Settings:
     beta: float
     limit: float
     grad_clip: float
+    averaged: bool = False
 
 
 def settings_at(config: TrainConfig, progress: float) -> Settings:
     """Return the settings at `progress`, the fraction of optimiser steps done, 0 to 1.
 
-    Learning rate: linear warm-up, then half a cosine to zero. Temperature: linear over its
+    Learning rate: linear warm-up, then half a cosine to `final_rate`. Temperature: linear over its
     fraction. Beta (from zero) and clamp: constant, then linear. Clipping: three times as large in
     warm-up. Steps: doubled at equal intervals, with beta in proportion.
     """
@@ -41,6 +43,7 @@ def settings_at(config: TrainConfig, progress: float) -> Settings:
     else:
         rest = max(1.0 - config.warmup_fraction, 1e-9)
         rate = 0.5 * (1.0 + math.cos(math.pi * (progress - config.warmup_fraction) / rest))
+        rate = _between(config.final_rate, 1.0, rate)
     cooling = _ramp(progress, 0.0, config.temperature_fraction)
     ramp = _ramp(progress, config.ramp_hold, config.ramp_fraction)
     steps = _steps(config, progress)
@@ -51,6 +54,7 @@ def settings_at(config: TrainConfig, progress: float) -> Settings:
         beta=config.beta * ramp * steps / config.steps,
         limit=_between(config.clamp_start, config.clamp_end, ramp),
         grad_clip=config.grad_clip * (3.0 if warming else 1.0),
+        averaged=progress >= 1.0 - config.average_fraction,
     )
 
 

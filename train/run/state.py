@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ipvae.train.models.vae import Model
+from ipvae.train.run.running_mean import RunningMean
 
 
 class TornStateError(RuntimeError):
@@ -27,6 +28,7 @@ class TrainState:
     mean, peak : Adamax's running mean and running maximum, for each parameter
     sums : loss, NLL and KL summed over the finished batches of the epoch
     history : one record for each finished epoch, see `ipvae.train.run.fit.fit`
+    average : mean of the parameters over the steps that are averaged
     """
 
     done: int
@@ -35,6 +37,7 @@ class TrainState:
     peak: dict[str, np.ndarray]
     sums: tuple[float, float, float] = (0.0, 0.0, 0.0)
     history: list[dict[str, Any]] = field(default_factory=list)
+    average: RunningMean = field(default_factory=RunningMean)
 
     @classmethod
     def first(cls, model: Model) -> "TrainState":
@@ -51,6 +54,7 @@ def take_state(
     done: int,
     sums: np.ndarray,
     history: list[dict[str, Any]],
+    average: RunningMean,
 ) -> TrainState:
     """Copy the state from a model and its optimiser.
 
@@ -70,7 +74,13 @@ def take_state(
 
     loss, nll, kl = (float(value) for value in sums)
     return TrainState(
-        done, model.arrays(), moments("exp_avg"), moments("exp_inf"), (loss, nll, kl), [*history]
+        done,
+        model.arrays(),
+        moments("exp_avg"),
+        moments("exp_inf"),
+        (loss, nll, kl),
+        [*history],
+        average,
     )
 
 

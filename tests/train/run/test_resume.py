@@ -11,6 +11,8 @@ import types
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.numpy import save as to_safetensors
 
 from ipvae.errors import (
     CheckpointError,
@@ -23,7 +25,7 @@ from ipvae.errors import (
 from ipvae.export.rounding.fake_quantize import rounding_to
 from ipvae.float_models.config import preset_config
 from ipvae.train.datasets.images import Images, load_images
-from ipvae.train.run import checkpoints
+from ipvae.train.run import checkpoints, resume
 from ipvae.train.run import fit as training
 from ipvae.train.run.checkpoints import CheckpointCallback
 from ipvae.train.run.fit import fit, new_model
@@ -38,6 +40,7 @@ from ipvae.train.run.resume import (
     write_unfinished,
 )
 from ipvae.train.run.run_folder import sole_writer
+from ipvae.train.run.running_mean import RunningMean
 from ipvae.train.run.state import TrainState
 
 SMALL = preset_config("digits", latents=6, steps=2, epochs=3, batch_size=300, threads=1)
@@ -59,16 +62,21 @@ def bits(model):
     return {name: array.tobytes() for name, array in model.arrays().items()}
 
 
-@pytest.mark.parametrize(("threads", "weight_bits"), [(1, 0), (2, 0), (2, 3)])
+@pytest.mark.parametrize(
+    ("threads", "weight_bits", "average_fraction"), [(1, 0, 0.0), (2, 0, 0.5), (2, 3, 0.7)]
+)
 def test_every_state_on_the_way_leads_to_the_same_bits_and_history(
-    images, tmp_path, threads, weight_bits
+    images, tmp_path, threads, weight_bits, average_fraction
 ):
-    config = dataclasses.replace(SMALL, threads=threads, weight_bits=weight_bits)
+    config = dataclasses.replace(
+        SMALL, threads=threads, weight_bits=weight_bits, average_fraction=average_fraction
+    )
     go = functools.partial(fit, config, images, rounding=rounding_to(weight_bits))
     states = []
     model, history = go(keep=lambda _, state: states.append(state()))
     assert ("recurrent_change" in model.arrays()) == (weight_bits > 0)
     assert [state.done for state in states] == list(range(1, 16))
+    assert (states[-1].average.count > 0) == (average_fraction > 0)
     for state in states:
         write_unfinished(tmp_path, ResumeState(config, "", state, [0.0]))
         stored = read_unfinished(tmp_path)
@@ -102,6 +110,31 @@ def test_stored_state_is_exact(begun, tmp_path):
     for group in ("params", "mean", "peak"):
         for name, array in getattr(odd, group).items():
             assert getattr(back.state, group)[name].tobytes() == array.tobytes()
+    assert (back.state.average.count, back.state.average.params) == (0, {})
+
+
+def test_stored_mean_is_exact(begun, tmp_path):
+    thirds = {name: value / np.float64(3) for name, value in begun.state.params.items()}
+    state = dataclasses.replace(begun.state, average=RunningMean(7, thirds))
+    write_unfinished(tmp_path, dataclasses.replace(begun, state=state))
+    back = read_unfinished(tmp_path)
+    assert back is not None and back.state.average.count == 7
+    for name, array in thirds.items():
+        stored = back.state.average.params[name]
+        assert (stored.dtype, stored.tobytes()) == (np.float64, array.tobytes())
+
+
+def test_state_of_before_averaging_is_read(begun, tmp_path):
+    write_unfinished(tmp_path, begun)
+    with safe_open(str(tmp_path / NAME), framework="numpy") as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        content = json.loads(file.metadata()["training"])
+    del content["averaged"], content["config"]["average_fraction"], content["config"]["final_rate"]
+    text = json.dumps(content)
+    metadata = {"training": text, "mark": resume._mark(text, arrays)}
+    (tmp_path / NAME).write_bytes(to_safetensors(arrays, metadata=metadata))
+    back = read_unfinished(tmp_path)
+    assert back is not None and (back.config, back.state.average.count) == (SMALL, 0)
 
 
 def test_no_file_is_no_unfinished_training(tmp_path):
