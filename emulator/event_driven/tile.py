@@ -130,8 +130,8 @@ class Neurons:
         sizes = messages if not sent.graded else self.places.unpacked(self.sizes)
         names = LIMITS.get(type(self.neuron), ())
         limits = {name: int(n) for name, n in zip(names, self.limits, strict=False)}
-        last = sent.last(self.places)
-        return LayerSums(messages, sizes, rows, self.peak, limits, *last, self.by_row)
+        last, last_sizes = sent.last(self.places)
+        return LayerSums(messages, sizes, rows, self.peak, limits, last, last_sizes, self.by_row)
 
 
 @dataclass(frozen=True, eq=False)
