@@ -30,4 +30,5 @@ class InputSums:
     def summed(self, places: Places, last: np.ndarray) -> LayerSums:
         """Sums of all images so far; `last` as `Messages.last` returns it."""
         messages, sizes = places.unpacked(self.messages), places.unpacked(self.sizes)
-        return LayerSums(messages, sizes, len(self.by_row), self.peak, {}, *last, self.by_row)
+        rows = len(self.by_row)
+        return LayerSums(messages, sizes, rows, self.peak, {}, last[0], last[1], self.by_row)

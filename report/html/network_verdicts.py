@@ -43,7 +43,8 @@ def _exact(found: Mapping[str, Any] | None) -> Verdict:
 def _accuracy(result: Mapping[str, Any]) -> Iterator[Verdict]:
     found = result["accuracy"]
     if found is not None:
-        text = f"{percent(found, 2)} of {number_of(result['samples'], 'image')} by the last layer"
+        images = number_of(result["labelled"], "labelled image")
+        text = f"{percent(found, 2)} of {images} by the last layer"
         yield Verdict(FIGURE, "Class accuracy", text)
 
 

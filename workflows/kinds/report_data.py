@@ -44,6 +44,7 @@ def run_data(network: Network, run: NetworkRun) -> dict[str, Any]:
         "by_step": _by_step(run),
         "outputs": _outputs(network, run),
         "accuracy": run.accuracy,
+        "labelled": 0 if run.labels is None else int((run.labels >= 0).sum()),
         "check": _checked(network),
         "cores": network_cores(network, run.network_totals),
     }

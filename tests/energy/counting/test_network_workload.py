@@ -14,7 +14,10 @@ from ipvae.energy.models.dense import dense_work
 from ipvae.energy.models.loihi2 import FLOOR_S, NEURON_PASS_S, SYNAPTIC_OP_S, loihi2_band
 from ipvae.energy.models.sanafe import AXON_OUT_PJ, sanafe_constants
 from ipvae.energy.models.table import left_out, model_table
+from ipvae.network.connections import Connection, Dense
 from ipvae.network.io.lava_dl_file import read_plain
+from ipvae.network.kinds import CubaNeuron
+from ipvae.network.network import Input, Layer, Network
 
 STEPS, IMAGES = 9, 2
 
@@ -150,6 +153,20 @@ def test_the_band_of_layers_side_by_side_by_hand(nets):
     assert static.low_j == approx(0.213 * steps * FLOOR_S)
     assert any("side by side" in text for text in static.assumptions)
     assert not any("Poisson" in text for text in static.assumptions)
+
+
+def test_a_loop_of_two_layers_takes_two_steps_of_the_chip_for_each_row():
+    """Layer 2 sends back to layer 1: they act in turn, after 2 steps that lead in."""
+    ones, kind = Dense(np.ones((3, 3), np.int16)), CubaNeuron(2, 4096, 4096)
+    first = Layer("1", kind, (Connection("0", ones), Connection("2", ones, delay=1)))
+    network = Network(Input((3,)), (first, Layer("2", kind, (Connection("1", ones),))))
+    totals = NetworkEmulator(network).totals(np.ones((1, 6, 3), np.int32), 6)
+    work = network_workload(network, totals, network_counts(network, totals))
+    assert (work.period, work.chip_steps) == (2, 6 * 2 + 2)
+    assert [(layer.slot, layer.rows) for layer in work.layers] == [(1, 7), (0, 8)]
+    _, (time,) = loihi2_band(work)
+    assert time.low_s == approx(14 * FLOOR_S)
+    assert work.layers[0].received > work.layers[1].received > 0
 
 
 def test_a_message_goes_to_the_cores_that_it_reaches(ran):

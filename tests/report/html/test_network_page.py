@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """The page of a report on a network of any kind: what it shows, from report.json alone."""
 
 import html

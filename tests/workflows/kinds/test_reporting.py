@@ -17,7 +17,17 @@ TAG = f'<meta name="generator" content="{GENERATOR}">'.encode()
 KEYS = {
     *("status", "network", "backend", "samples", "steps", "counts", "layers", "energy"),
     *("checksum", "headline", "time", "energy_notes", "check", "cores", "by_step", "accuracy"),
-    *("verified", "run", "outputs", "silent_layers", "at_limits", "zeros", "family", "input"),
+    *(
+        "verified",
+        "run",
+        "outputs",
+        "labelled",
+        "silent_layers",
+        "at_limits",
+        "zeros",
+        "family",
+        "input",
+    ),
 }
 """Keys of report.json; the first eight are older than the page."""
 
@@ -115,7 +125,7 @@ def test_outputs_are_those_of_the_run_and_labels_give_the_accuracy(path, images)
     found = report.to_json()
     assert found["network"] == "network in memory"
     assert found["accuracy"] == ran.accuracy is not None
-    assert "Class accuracy" in dict(report.rows())
+    assert dict(report.rows())["Class accuracy"].endswith(" of 4 labelled images by the last layer")
     sent = ran.outputs[ran.code]
     for i, image in enumerate(found["outputs"]["images"]):
         assert image["class"] == (None if ran.classes[i] < 0 else ran.classes[i])
