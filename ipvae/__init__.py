@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ipvae.workflows.doctor import doctor
     from ipvae.workflows.evaluate import evaluate
     from ipvae.workflows.import_model import import_model
+    from ipvae.workflows.kinds.spike_coding import encode_events, encode_latency, encode_rate
     from ipvae.workflows.models import load_model, shipped_models
     from ipvae.workflows.networks import diff, load_network, load_trace
     from ipvae.workflows.nir import save_nir
@@ -41,6 +42,7 @@ _HOMES = {
     "workflows.doctor": ("doctor",),
     "workflows.evaluate": ("evaluate",),
     "workflows.import_model": ("import_model",),
+    "workflows.kinds.spike_coding": ("encode_events", "encode_latency", "encode_rate"),
     "workflows.models": ("load_model", "shipped_models"),
     "workflows.networks": ("diff", "load_network", "load_trace"),
     "workflows.nir": ("save_nir",),
@@ -63,6 +65,9 @@ __all__ = [
     "describe",
     "diff",
     "doctor",
+    "encode_events",
+    "encode_latency",
+    "encode_rate",
     "estimate_energy",
     "evaluate",
     "import_model",

@@ -144,4 +144,4 @@ class Neurons:
         names = () if kernel is None else kernel.limits
         limits = {name: int(n) for name, n in zip(names, self.limits, strict=False)}
         last = sent.last(self.places)
-        return LayerSums(messages, sizes, rows, self.peak, limits, *last, self.by_row)
+        return LayerSums(messages, sizes, rows, self.peak, limits, last[0], last[1], self.by_row)

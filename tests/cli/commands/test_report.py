@@ -10,7 +10,7 @@ import pytest
 from ipvae.evaluation.metrics import r2
 from ipvae.network.io.network_file import read_network, write_network
 from ipvae.network.pixels import to_real
-from ipvae.workflows.report import make_report
+from ipvae.workflows.report import Report, make_report
 from ipvae.workflows.reporting import once
 from ipvae.workflows.reporting import quality as report_quality
 from ipvae.workflows.reporting.once import RASTER_STEPS, doubled
@@ -227,6 +227,7 @@ def test_pictures_show_what_the_emulator_sent(net, monkeypatch):
     network = read_network(net)
     monkeypatch.setattr(once, "RASTER_STEPS", 9)
     report = make_report(network, steps=24, seed=7)
+    assert isinstance(report, Report)
     found = report.ink
     trace = run_backend("emulator", network, network.test_images, 24, 7)
     z = trace.stacked("1", "z")

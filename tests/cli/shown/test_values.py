@@ -14,7 +14,7 @@ from ipvae.energy.counting.counts import count_run
 from ipvae.energy.models import EnergyRow, TimeRow
 from ipvae.network.io.network_file import write_network
 from ipvae.workflows.doctor import checks
-from ipvae.workflows.report import make_report
+from ipvae.workflows.report import Report, make_report
 from ipvae.workflows.reporting.costs import Costs, _add_simulated
 from ipvae.workflows.reporting.quality import spread
 from ipvae.workflows.run import run
@@ -109,7 +109,9 @@ def test_saturations_and_read_outs_are_those_of_the_trace(said, network, trace):
 @pytest.mark.parametrize(("kind", "signed"), [("lca", True), ("recurrent", True), (None, False)])
 def test_pictures_know_whether_pixels_are_signed(kinds, make_network, kind, signed):
     network = make_network() if kind is None else kinds.networks(4)[kind]
-    found = make_report(network, steps=3).ink
+    report = make_report(network, steps=3)
+    assert isinstance(report, Report)
+    found = report.ink
     assert found.signed is signed
     assert found.raster.shape == (4, network.n_neurons)
 
