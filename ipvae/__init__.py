@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ipvae.workflows.describe import describe
     from ipvae.workflows.doctor import doctor
     from ipvae.workflows.evaluate import evaluate
+    from ipvae.workflows.image_input.spike_coding import encode_events, encode_latency, encode_rate
     from ipvae.workflows.import_model import import_model
-    from ipvae.workflows.kinds.spike_coding import encode_events, encode_latency, encode_rate
     from ipvae.workflows.models import load_model, shipped_models
     from ipvae.workflows.networks import diff, load_network, load_trace
     from ipvae.workflows.nir import save_nir
@@ -41,8 +41,8 @@ _HOMES = {
     "workflows.describe": ("describe",),
     "workflows.doctor": ("doctor",),
     "workflows.evaluate": ("evaluate",),
+    "workflows.image_input.spike_coding": ("encode_events", "encode_latency", "encode_rate"),
     "workflows.import_model": ("import_model",),
-    "workflows.kinds.spike_coding": ("encode_events", "encode_latency", "encode_rate"),
     "workflows.models": ("load_model", "shipped_models"),
     "workflows.networks": ("diff", "load_network", "load_trace"),
     "workflows.nir": ("save_nir",),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ipvae.errors import DescriptionError
-from ipvae.network.connections import Connection
+from ipvae.network.connections import Connection, Convolution
 from ipvae.network.description import check_provenance
 from ipvae.network.kinds import CubaNeuron, DeltaNeuron, NeuronKind
 from ipvae.network.kinds.base import require_within
@@ -57,6 +57,13 @@ class Input:
         if len(self.shape) not in (1, 3) or min(self.shape) < 1:
             raise DescriptionError(f"shape must be (n,) or (C, H, W), got {self.shape}.")
         require_within("its number of pixels", self.size, 1, MAX_NEURONS)
+        if self.graded and self.neuron is not None:
+            raise DescriptionError(
+                "graded: must be False with input neurons, whose kind decides what they send."
+            )
+        for name in ("weight", "bias"):
+            if not np.isfinite(getattr(self, name)):
+                raise DescriptionError(f"{name}: must be a finite number.")
 
     @property
     def size(self) -> int:
@@ -99,6 +106,14 @@ class Layer:
                 f"layer {self.id}: its connections have {sorted(sizes)} receivers; all must have "
                 "as many as the layer has neurons."
             )
+        maps = {c.weights.shape for c in self.connections if len(c.weights.shape) == 3}
+        if len(maps) > 1:
+            raise DescriptionError(
+                f"layer {self.id}: its convolutions make the shapes {sorted(maps)}; all must make "
+                "the same."
+            )
+        if isinstance(self.neuron, DeltaNeuron):
+            raise DescriptionError(f"layer {self.id}: delta neurons are for the input only.")
         try:
             require_within("its number of neurons", self.n_neurons, 1, MAX_NEURONS)
             self._check_bias()
@@ -198,6 +213,13 @@ class Network:
                 f"layer {layer.id}: its weights receive {connection.weights.n_in} neurons, layer "
                 f"{connection.source} has {sends}."
             )
+        shape = self.shape_of(connection.source)
+        if isinstance(connection.weights, Convolution) and len(shape) == 3:
+            if connection.weights.in_shape != shape:
+                raise DescriptionError(
+                    f"layer {layer.id}: its convolution receives {connection.weights.in_shape}, "
+                    f"layer {connection.source} has the shape {shape}."
+                )
 
     @cached_property
     def by_id(self) -> dict[str, Layer]:
@@ -248,6 +270,10 @@ class Network:
     def size_of(self, source: str) -> int:
         """Number of values that a layer, or the input, sends in a row."""
         return self.input.size if source == INPUT else self.by_id[source].n_neurons
+
+    def shape_of(self, source: str) -> tuple[int, ...]:
+        """Shape of a layer, or of the input."""
+        return self.input.shape if source == INPUT else self.by_id[source].shape
 
     def message_bits(self, source: str) -> int:
         """Width of the messages of a layer or of the input; 0 for spikes."""

@@ -189,14 +189,14 @@ def add_window(vectors, ys, xs, graded, of, weights, before, sums):
 def fold(sums, scratch, count, left, right, wrapped):
     """Add scratch << left >> right to the sums, both int32.
 
-    With `wrapped` the result is first reduced to 24 bits with a sign, as Lava's Conv does.
+    With `wrapped` scratch is first reduced to 24 bits with a sign, as Lava's Conv does.
     """
     a, s = int32_at(sums), int32_at(scratch)
     for i in range(count):
-        value = (s[i] << left) >> right
+        value = int(s[i])
         if wrapped:
             value = ((value + 0x800000) & 0xFFFFFF) - 0x800000
-        a[i] += value
+        a[i] += (value << left) >> right
 
 
 @compiled(nogil=True)

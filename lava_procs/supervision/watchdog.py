@@ -239,7 +239,7 @@ def _of_layers(processes: list[Any], blocks: dict[str, Any]) -> list[str]:
 
 
 def _parts(block: Any) -> Iterator[Any]:
-    """Attributes of a block, and those of dataclasses in its lists."""
+    """Attributes of a block, and of the dataclasses in its lists."""
     for value in vars(block).values():
         yield value
         for one in value if isinstance(value, list) else ():

@@ -201,6 +201,10 @@ def from_fields(fields: Fields) -> Network:
     numbers = sorted({int(m[1]) for path in fields if (m := _CONNECTION_PATH.fullmatch(path))})
     if numbers != list(range(len(numbers))):
         raise DescriptionError("ipvae/connections: numbers must be 0, 1, 2, ...")
+    if len(numbers) > MOST_CONNECTIONS:
+        raise DescriptionError(
+            f"ipvae/connections: {len(numbers)} of them, allowed up to {MOST_CONNECTIONS}"
+        )
     received: dict[str, list[Connection]] = {name: [] for name in ids}
     for number in numbers:
         group = f"ipvae/connections/{number}"

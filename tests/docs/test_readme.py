@@ -96,8 +96,10 @@ def test_commands_on_plain_networks_succeed(shop, documents, tmp_path, monkeypat
         for line in block
         if line.startswith("ipvae ")
     ]
-    assert len(lines) == 3
+    assert len(lines) == 6
+    np.save(tmp_path / "labels.npy", np.zeros(2, np.int64))
     given = {"FILE.net": str(net), "IMAGES.npy": "images.npy", "N": "2", "T": "4", "DIR": "out"}
+    given |= {"LABELS.npy": "labels.npy", "OUT.h5": "trace.h5"}
     for line in lines:
         status, text = shop.ipvae(*(given.get(word, word) for word in shlex.split(line)[1:]))
         assert status == 0, (line, text)

@@ -237,7 +237,7 @@ def test_labels_must_fit(either, images, labels):
 def test_what_is_neither_model_nor_network_is_refused(model, net, images, tmp_path):
     with pytest.raises(ipvae.IpvaeError, match="must be a model, a network or the path of one"):
         ipvae.evaluate(3)
-    for name, said in (("x.net", "lava-dl's layout"), ("x.nir", "import it first")):
+    for name, said in (("x.net", "x.net: is empty"), ("x.nir", "import it first")):
         (tmp_path / name).write_text("")
         with pytest.raises(ipvae.IpvaeError, match=said):
             ipvae.evaluate(tmp_path / name)

@@ -41,7 +41,7 @@ SIDE, K = 6, 12
 ONCE = {
     "intervals": ("network/proof/bounds.py", "_layer"),
     "limits": ("chip/check.py", "check"),
-    "memory": ("chip/core_memory.py", "layer_shapes"),
+    "memory": ("chip/core_memory.py", "_layer_shapes"),
     "checksum": ("network/io/network_file.py", "_content_checksum"),
     "blocks": ("emulator/layout.py", "parts"),
 }

@@ -37,6 +37,8 @@ def run_frames(
         raise InputError(f"steps: must be 1 or more, got {steps}.")
     if seed != 0:
         raise InputError(f"seed: found {seed}, but nothing is drawn in {name}; leave it out")
+    if images is None and len(network.test_images):
+        images = network.test_images
     if images is None:
         shape = ", ".join(str(n) for n in network.input.shape)
         raise InputError(

@@ -106,6 +106,20 @@ def test_depthwise_convolutions_and_pooling(network_oracle):
     assert 0 < found[0]["1"]["z"].mean() < 1
 
 
+@pytest.mark.parametrize("exponent", [-3, 0, 5])
+def test_sums_of_graded_convolutions_are_reduced_to_24_bits_before_the_exponent(
+    network_oracle, exponent
+):
+    rng, shape = np.random.default_rng(2), (8, 6, 6)
+    weights = Convolution(rng.integers(-128, 128, (5, 8, 3, 3)), shape)
+    layer = Layer("1", SigmaNeuron(), (Connection("0", weights, exponent),))
+    network = Network(Input(shape, graded=True), (layer,))
+    messages = rng.integers(-(2**15), 2**15, (4, network.input.size)).astype(np.int32)
+    wide = network_oracle.matrix(weights) @ messages.T.astype(np.int64)
+    assert (np.abs(wide) >= 2**23).mean() > 0.05
+    compared(network_oracle, network, [messages])
+
+
 def limits(network_oracle, neuron, weight, steps, bias=None):
     """Rows of one neuron that receives a constant weight in every row."""
     connection = Connection("0", Dense(np.full((16, 1), weight)), exponent=14)

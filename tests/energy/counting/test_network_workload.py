@@ -87,7 +87,7 @@ def test_an_update_costs_what_the_kinds_program_has(nets):
     """CUBA: two decays, each one product; sigma-delta neurons multiply nothing."""
     entry = nets.entry((3,), nets.cuba())
     found = Ran(nets, [entry, nets.dense(np.eye(3), nets.cuba())], np.ones((1, 4, 3), np.int32))
-    assert {layer.update for layer in found.work.layers} == {(2, 17)}
+    assert {layer.update for layer in found.work.layers} == {(2, 15)}
     layers = [nets.entry((3,)), nets.dense(np.eye(3), nets.sdnn())]
     found = Ran(nets, layers, np.ones((1, 4, 3), np.int32))
     assert [layer.update for layer in found.work.layers] == [(0, 9)]

@@ -256,8 +256,12 @@ def test_what_version_1_could_hold_is_refused_in_version_2(tmp_path, make_networ
 
 
 @pytest.mark.parametrize("kind", ["errors/1", "forward1/0", "sparse/2"])
-def test_version_2_called_1_or_3_is_refused(saved, kind, oracle):
-    for version, message in ((1, "missing|does not belong"), (3, "reads 1, 2")):
+def test_version_2_called_otherwise_is_refused(saved, kind, oracle):
+    for version, message in (
+        (1, "missing|does not belong"),
+        (3, "missing|does not belong"),
+        (4, "reads 1, 2, 3"),
+    ):
         path = saved(kind)
         rewrite(
             path, lambda f, v=version: f["ipvae"].attrs.modify("format_version", np.int64(v)), True

@@ -84,7 +84,7 @@ def delete(f):
 
 
 def newer(f):
-    f["ipvae"].attrs["format_version"] = 3
+    f["ipvae"].attrs["format_version"] = 4
 
 
 def soft_link(f):
@@ -154,7 +154,7 @@ NOT_RENEWED = (delete, huge, external_link, bomb, wrong_checksum)
         (versionless, "no /ipvae group with a format_version"),
         (wrong_checksum, "the checksum of its contents is wrong"),
         (delete, "bias is missing"),
-        (newer, "format version 3, this program reads 1, 2"),
+        (newer, "format version 4, this program reads 1, 2, 3"),
         (soft_link, "soft or external link"),
         (external_link, "soft or external link"),
         (huge, "stores less or more"),

@@ -6,6 +6,7 @@ from pathlib import Path
 import h5py
 import pytest
 
+import ipvae
 from ipvae.emulator.recording import run
 from ipvae.network.io.fields import version_of
 from ipvae.network.io.network_file import checksum, read_network, write_network
@@ -80,3 +81,25 @@ def test_the_oracle_gives_its_trace(version, oracle):
         for number, variables in layers.items():
             for variable in VARIABLES:
                 assert sample[str(number)][variable].tolist() == variables[variable]
+
+
+FROZEN_3 = (
+    "b579749b6898f58552b14c8de645cab84b7dbdbb54061ef7450cb7366c8e7952",
+    "3eaafe67cf4bfbbcc83c80a774e7e604ddcffbbd75fabafe604e964cf82f15a5",
+)
+"""The same of version 3, which holds networks of connections."""
+
+
+def test_version_3_loads_gives_its_trace_and_is_written_again_in_the_same_order(tmp_path):
+    path, (content, known) = FILES / "version3.net.h5", FROZEN_3
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == content
+    network = read_network(path)
+    assert checksum(network) == known
+    expected = read_trace(FILES / "version3.trace.h5")
+    assert expected.checksum == known and expected.steps == 11
+    found = ipvae.run(network, network.test_images, steps=12, record="all").trace
+    assert found is not None
+    comparison = compare(expected, found)
+    assert comparison.first_divergence is None and comparison.compared_values == 14472
+    write_network(tmp_path / "again.h5", network)
+    assert places(tmp_path / "again.h5") == places(path)
