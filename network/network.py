@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ipvae.errors import DescriptionError
-from ipvae.network.connections import Connection, Convolution
+from ipvae.network.connections import Connection
 from ipvae.network.description import check_provenance
 from ipvae.network.kinds import CubaNeuron, DeltaNeuron, NeuronKind
 from ipvae.network.kinds.base import require_within
@@ -214,12 +214,12 @@ class Network:
                 f"{connection.source} has {sends}."
             )
         shape = self.shape_of(connection.source)
-        if isinstance(connection.weights, Convolution) and len(shape) == 3:
-            if connection.weights.in_shape != shape:
-                raise DescriptionError(
-                    f"layer {layer.id}: its convolution receives {connection.weights.in_shape}, "
-                    f"layer {connection.source} has the shape {shape}."
-                )
+        received = getattr(connection.weights, "in_shape", shape)  # of a convolution
+        if len(shape) == 3 and received != shape:
+            raise DescriptionError(
+                f"layer {layer.id}: its convolution receives {received}, layer "
+                f"{connection.source} has the shape {shape}."
+            )
 
     @cached_property
     def by_id(self) -> dict[str, Layer]:

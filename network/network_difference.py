@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from ipvae.network.description import IntNetwork
+from ipvae.network.io import format3
 from ipvae.network.io.fields import to_fields, version_of
+from ipvae.network.network import Network
 
 MISSING = "(missing)"
 RUNS, JUDGED, NOTED = "runs", "judged", "noted"
@@ -113,6 +115,44 @@ def differences(first: IntNetwork, second: IntNetwork) -> list[Difference]:
             steps = [2.0 ** int(f[exponent]) / 4096 if exponent else 1.0 for f in (ours, theirs)]
             octaves = exponent is not None
             found.append(_values(name, path, part, where, (a, b), steps, octaves))
+    return found + _provenance("", first.provenance, second.provenance)
+
+
+_PARTS = {
+    "ipvae/test/images": ("test images", JUDGED, "image {}, pixel {}"),
+    "ipvae/test/labels": ("test labels", JUDGED, "image {}"),
+    "purpose": ("purpose of the layer", JUDGED, ""),
+    "bias": ("biases", RUNS, "{}"),
+    "weight": ("weights", RUNS, "[{}]"),
+    "delay": ("delays", RUNS, "neuron {}"),
+}
+"""Last part of a path of version 3 -> (name, part, where); others run and have one value."""
+
+
+def network_differences(first: Network, second: Network) -> list[Difference]:
+    """List all differences of networks of connections; empty if they are the same."""
+    ours, theirs = (format3.to_fields(network) for network in (first, second))
+    found = []
+    for path in dict.fromkeys([*ours, *theirs]):
+        if path == "ipvae/provenance":
+            continue
+        a, b = ours.get(path), theirs.get(path)
+        last = path.rpartition("/")[2]
+        noun, part, where = _PARTS.get(path) or _PARTS.get(last, (last, RUNS, ""))
+        group = re.match(r"layer/(\d+)|ipvae/(connections)/(\d+)|ipvae/layers/(\d+)", path)
+        name = noun
+        if group is not None:
+            layer, connection = group[1] or group[4], group[3]
+            name = f"layer {layer}: {noun}" if layer else f"connection {connection}: {noun}"
+        if a is None or b is None:
+            sizes = [MISSING if f is None else f"shape {list(f.shape)}" for f in (a, b)]
+            found.append(Difference(name, path, part, *sizes))
+        elif a.shape != b.shape:
+            found.append(Difference(name, path, part, list(a.shape), list(b.shape), "shapes"))
+        elif a.tobytes() != b.tobytes():
+            places = ", ".join(["{}"] * a.ndim) if last == "weight" else None
+            of = where if places is None else f"[{places}]"
+            found.append(_values(name, path, part, of, (a, b), [1.0, 1.0], False))
     return found + _provenance("", first.provenance, second.provenance)
 
 

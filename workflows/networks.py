@@ -10,7 +10,7 @@ from ipvae.network.io.hdf5_child import shown as printable
 from ipvae.network.io.lava_dl_file import is_plain, read_plain
 from ipvae.network.io.network_file import checksum, read_network
 from ipvae.network.network import Network
-from ipvae.network.network_difference import RUNS, Difference, differences
+from ipvae.network.network_difference import RUNS, Difference, differences, network_differences
 from ipvae.network.traces.trace import Trace, compare, read_trace
 from ipvae.report.html.counted_nouns import number_of
 from ipvae.workflows.describe.other_files import NETWORK, TRACE, known_file, refuse_other
@@ -181,15 +181,6 @@ def is_lava_dl(path: str | Path) -> bool:
     return is_plain(path)
 
 
-def require_own(network: object) -> None:
-    """Raise InputError for a lava-dl network, which only some functions accept."""
-    if isinstance(network, Network):
-        raise InputError(
-            "network: is one of lava-dl's, allowed is one that was exported here; lava-dl's are "
-            "taken by ipvae.run, ipvae.count_operations, ipvae.estimate_energy and ipvae.describe"
-        )
-
-
 def load_trace(path: str | Path) -> Trace:
     """Read a trace file of `ipvae run --trace` or `trace.save(path)`.
 
@@ -203,7 +194,8 @@ def load_trace(path: str | Path) -> Trace:
 
 
 def diff(
-    first: IntNetwork | Trace | str | Path, second: IntNetwork | Trace | str | Path
+    first: IntNetwork | Network | Trace | str | Path,
+    second: IntNetwork | Network | Trace | str | Path,
 ) -> NetworkDiff | TraceDiff:
     """Compare two networks, or two traces.
 
@@ -220,23 +212,27 @@ def diff(
         If a file cannot be read.
     """
     a, b = (_comparable(x) if isinstance(x, (str, Path)) else x for x in (first, second))
-    for network in (a, b):
-        require_own(network)
     if isinstance(a, Trace) and isinstance(b, Trace):
         found = compare(a, b)
         return TraceDiff(found.compared_values, found.first_divergence)
     if isinstance(a, IntNetwork) and isinstance(b, IntNetwork):
         return NetworkDiff(tuple(differences(a, b)), (checksum(a), checksum(b)))
+    if isinstance(a, Network) and isinstance(b, Network):
+        return NetworkDiff(tuple(network_differences(a, b)), (checksum(a), checksum(b)))
     raise InputError(f"diff: both must be networks or both traces, got {_noun(a)} and {_noun(b)}.")
 
 
 def _comparable(path: str | Path) -> IntNetwork | Trace:
     found = known_file(path)
     is_trace = found is not None and found.kind == TRACE
-    return load_trace(path) if is_trace else load_own_network(path)
+    return load_trace(path) if is_trace else load_network(path)
 
 
 def _noun(given: object) -> str:
     """Noun for the type of an argument, for messages."""
-    nouns = ((IntNetwork, "a network"), (Trace, "a trace"))
+    nouns = (
+        (IntNetwork, "a network"),
+        (Network, "a network of connections"),
+        (Trace, "a trace"),
+    )
     return next((noun for kind, noun in nouns if isinstance(given, kind)), type(given).__name__)

@@ -55,11 +55,11 @@ def verify(
     With --trace: replay the trace's counts, compare all else that it holds, and test that the
     counts follow the sampler's law.
     """
-    from ipvae.workflows.networks import load_own_network
-
     if trace is not None:
         refuse_beside_trace(context)
-        result = ipvae.verify_trace(load_own_network(net), trace, images, data_dir=data_dir)
+        result = ipvae.verify_trace(
+            ipvae.load_network(net), trace, images, data_dir=data_dir, integers=integers
+        )
     else:
         result = ipvae.verify(
             ipvae.load_network(net),

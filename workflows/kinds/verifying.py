@@ -8,10 +8,18 @@ import numpy as np
 from ipvae.errors import InputError
 from ipvae.network.io.network_file import checksum
 from ipvae.network.network import Network
+from ipvae.network.traces.selection import Record
 from ipvae.network.traces.trace import Trace, compare
 from ipvae.workflows.image_input.images import ImagesLike
 from ipvae.workflows.kinds.frames import run_frames
-from ipvae.workflows.kinds.recorded import Sample, all_variables, require_backend, samples_of
+from ipvae.workflows.kinds.recorded import (
+    Sample,
+    all_variables,
+    require_backend,
+    rows_of,
+    samples_of,
+    selected,
+)
 from ipvae.workflows.progress import stage
 
 
@@ -83,6 +91,57 @@ def compare_backends(
     }
 
 
+def compare_trace(
+    network: Network, recorded: Trace, images: ImagesLike, integers: str, where: str
+) -> dict[str, Any]:
+    """Run the images of a recorded trace on the emulator and compare every value that it holds.
+
+    Returns
+    -------
+    Fields of a `VerifyResult`
+
+    Raises
+    ------
+    InputError
+        If the trace is of another network, or images are missing.
+    """
+    own = checksum(network)
+    if recorded.checksum != own:
+        raise InputError(
+            f"{where}: is of the network {recorded.checksum[:12]}..., this one is {own[:12]}..."
+        )
+    steps, samples = recorded.steps + 1, recorded.samples
+    frames = run_frames(network, images, steps, samples=len(samples), integers=integers)
+    held = {name: tuple(of) for name, of in samples[0].items()}
+    selection = Record(every=recorded.every, neurons=recorded.neurons)
+    values, first = 0, None
+    found = samples_of(network, frames, steps, "emulator", all_variables(network))
+    for image, (sample, wanted) in enumerate(zip(found, samples, strict=True)):
+        ours = selected(selection, rows_of(network, sample))
+        ours = {n: {v: ours[n][v] for v in names if v in ours[n]} for n, names in held.items()}
+        traces = [
+            Trace(name, 0, own, [of], recorded.every, recorded.neurons)
+            for name, of in (("emulator", ours), (recorded.backend, wanted))
+        ]
+        result = compare(*traces)
+        values += result.compared_values
+        if result.first_divergence:
+            first = {**result.first_divergence, "sample": image}
+            break
+    return {
+        "bit_exact": first is None,
+        "backends": ("emulator", recorded.backend),
+        "variables": tuple(f"{n}/{variable}" for n, names in held.items() for variable in names),
+        "images": len(samples),
+        "steps": steps,
+        "seed": 0,
+        "compared_values": values,
+        "max_count": max(_largest(sample) for sample in samples),
+        "first_divergence": first,
+        "last_step": steps - 1,
+    }
+
+
 def _whole(sample: Sample, layers: dict[str, tuple[str, ...]]) -> Sample:
     """Layers after the input with all their variables; a missing one is a difference."""
     return {
@@ -92,4 +151,6 @@ def _whole(sample: Sample, layers: dict[str, tuple[str, ...]]) -> Sample:
 
 
 def _largest(sample: Sample) -> int:
-    return max(int(np.abs(of["z"]).max(initial=0)) for of in sample.values())
+    return max(
+        (int(np.abs(of["z"]).max(initial=0)) for of in sample.values() if "z" in of), default=0
+    )

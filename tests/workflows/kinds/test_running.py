@@ -4,13 +4,16 @@
 
 import dataclasses
 
+import h5py
 import numpy as np
 import pytest
 
 import ipvae
 from ipvae.energy.counting.counts import Counts
 from ipvae.energy.counting.network_counts import NetworkCounts, network_counts
+from ipvae.network.connections import Dense
 from ipvae.network.frames import load_frames
+from ipvae.network.kinds import CubaNeuron
 from ipvae.network.network import Network
 from ipvae.network.rules.input_messages import messages
 from ipvae.network.traces.network_totals import NetworkTotals, record_totals
@@ -106,6 +109,23 @@ def test_a_trace_holds_every_variable_of_each_kind_and_can_be_counted(small, tmp
         ipvae.run(network, images, steps=STEPS, record=("sigma",))
 
 
+def test_a_recorded_trace_is_verified_and_a_changed_value_is_found(small, tmp_path):
+    network, _, images = small
+    ipvae.run(network, images, steps=STEPS, record=("voltage", "z"), trace_file=tmp_path / "t.h5")
+    found = ipvae.verify_trace(network, tmp_path / "t.h5", images)
+    assert found.bit_exact and found.holds and found.compared_values == 3 * STEPS * (6 * 2 + 9 * 2)
+    with h5py.File(tmp_path / "t.h5", "r+") as file:
+        values = file["samples/2/1/voltage"][...]
+        values[4, 3] += 1
+        file["samples/2/1/voltage"][...] = values
+    first = ipvae.verify_trace(network, tmp_path / "t.h5", images).first_divergence
+    assert (first["sample"], first["layer"], first["variable"]) == (2, "1", "voltage")
+    assert (first["step"], first["index"], first["backend"]) == (4, 3, "emulator")
+    other = dataclasses.replace(network, layers=network.layers[:1])
+    with pytest.raises(ipvae.IpvaeError, match="t.h5: is of the network"):
+        ipvae.verify_trace(other, tmp_path / "t.h5", images)
+
+
 def test_evaluate_judges_the_last_layer_after_each_number_of_steps(small, plain_nets):
     network, layers, images = small
     labels = expected(network, layers, plain_nets, images).outputs.argmax(axis=1)
@@ -157,8 +177,33 @@ def test_what_such_a_network_cannot_do_is_refused_by_name(small, make_network):
         ipvae.run(network, steps=STEPS, backend="lava")
     with pytest.raises(ipvae.IpvaeError, match="^integers: found real, allowed with a lava-dl"):
         ipvae.run(make_network(), integers="real")
-    with pytest.raises(ipvae.IpvaeError, match="^network: is one of lava-dl's"):
-        ipvae.diff(network, network)
+    with pytest.raises(ipvae.IpvaeError, match="^diff: both must be networks or both traces"):
+        ipvae.diff(network, make_network())
+
+
+def test_two_networks_are_compared_field_by_field(small, tmp_path):
+    network, _, images = small
+    assert ipvae.diff(network, tmp_path / "x.net").same
+    first, second = network.layers
+    weights = first.connections[0].weights.weight.copy()
+    weights[3, 2] += 7
+    changed = dataclasses.replace(first.connections[0], weights=Dense(weights))
+    other = dataclasses.replace(
+        network,
+        layers=(
+            dataclasses.replace(first, connections=(changed,), bias=np.arange(5)),
+            dataclasses.replace(second, neuron=CubaNeuron(10, 4096, 512), purpose="readout"),
+        ),
+        test_images=images,
+        provenance={"made": "here"},
+    )
+    found = ipvae.diff(network, other)
+    named = {d.name: (d.part, d.detail) for d in found.differences}
+    assert named["connection 0: weights"] == ("runs", "1 of 30 differ, most at [3, 2]")
+    assert named["layer 1: biases"][0] == "runs" and named["layer 2: vThMant"][0] == "runs"
+    assert named["layer 2: purpose of the layer"][0] == "judged"
+    assert named["test images"] == ("judged", "shapes") and "provenance made" in named
+    assert not found.runs_alike
 
 
 def test_check_and_place_take_such_a_network(small):
