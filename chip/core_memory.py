@@ -19,6 +19,8 @@ from ipvae.network.network import INPUT, Layer, Network
 from ipvae.network.traces.activity import Activity, received_activity
 from ipvae.once import once
 
+EVERY_NEURON = "every neuron sends at every update, the most there can be"
+"""Source of an activity without a run."""
 MODEL = "model fitted to public compiler logs, not an Intel figure"
 
 _LIMITS = {
@@ -231,7 +233,7 @@ def error_unit_shapes(n_neurons: int, n_pixels: int) -> tuple[LayerShape, ...]:
 def full_activity(shapes: tuple[LayerShape, ...]) -> Activity:
     """Activity in which every neuron sends at every update: the upper limit."""
     return received_activity(
-        "every neuron sends at every update, the most there can be",
+        EVERY_NEURON,
         1,
         {shape.name: np.ones(shape.axons(shape.neurons), np.int64) for shape in shapes},
         {shape.name: shape.axons(shape.neurons) for shape in shapes},

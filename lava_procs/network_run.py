@@ -3,7 +3,8 @@
 A layer's row 0 is at chip step `phase` (`ipvae.network.row_schedule`), since every synapse delays
 messages by a step. Lava's LIFReset resets CUBA neurons, as in netx: just before row 0 of every
 sample. Samples therefore follow one another without a gap through one compiled network.
-Free-running networks, whose neurons or delayed messages have no reset, are built for every sample.
+Networks with neurons that cannot be reset, or with delays, are built for every sample, since states
+or messages on their way would pass from one to the next.
 """
 
 import contextlib
@@ -73,7 +74,7 @@ def run_network(
     import_lava()
     require_runnable(network)
     samples = iter(samples)
-    per_build = 1 if network.schedule.free_running else n_samples
+    per_build = 1 if network.schedule.free_running or network.delayed else n_samples
     for _ in range(0, n_samples, per_build):
         stream = _Stream(network, n_steps, per_build, timeout, stock, record)
         with contextlib.closing(stream):

@@ -291,7 +291,9 @@ class Connection:
                     f"delay must be one number, or one for each of {self.weights.n_out} neurons, "
                     f"got the shape {self.delay.shape}."
                 )
-            object.__setattr__(self, "delay", frozen(self.delay, np.int64))
+            delays = frozen(self.delay, np.int64)
+            equal = (delays == delays[0]).all()
+            object.__setattr__(self, "delay", int(delays[0]) if equal else delays)
         for value in (self.least_delay, self.longest_delay):
             require_within("delay", value, 0, DELAY_MAX)
 

@@ -6,15 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from ipvae.errors import InputError
-from ipvae.network.kinds import CubaNeuron
-from ipvae.network.kinds.cuba import BIAS_MAX, BIAS_MIN
-from ipvae.network.kinds.sigma_delta import VALUE_END
 from ipvae.network.network import Input, Network
 from ipvae.network.pixels import load_array, require_finite, require_numbers
-
-MESSAGE_END = 2**15
-"""Messages from outside the network's neurons have 16 bits, sign included."""
-
 
 INTEGERS = ("input", "real")
 """Interpretations of integers: values that an input neuron takes, or real numbers."""
@@ -129,7 +122,6 @@ def _frames(images: np.ndarray, network: Network, where: str, dtype: str) -> Fra
             raise InputError(
                 f"{where}: holds fractions; without input neurons allowed are messages"
             )
-        low, high = (-MESSAGE_END, MESSAGE_END - 1) if network.input.graded else (0, 1)
         real, reading = False, "messages"
     else:
         reading = "real numbers" if real else "what input neurons take"
@@ -137,8 +129,7 @@ def _frames(images: np.ndarray, network: Network, where: str, dtype: str) -> Fra
             weight, bias = network.input.weight, network.input.bias
             images = np.trunc(weight * images.astype(np.float64) + bias)
             reading += f" ({weight:g} x + {bias:g} of the input layer)"
-        cuba = isinstance(neuron, CubaNeuron)
-        low, high = (BIAS_MIN, BIAS_MAX) if cuba else (-VALUE_END, VALUE_END - 1)
+    low, high = network.input.value_range
     if images.min() < low or images.max() > high:
         raise InputError(
             f"{where}: holds {images.min():g}..{images.max():g} for the input neurons, allowed "

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from ipvae.errors import DescriptionError
-from ipvae.network.connections import Connection
+from ipvae.network.connections import Connection, Convolution
 from ipvae.network.description import check_provenance
 from ipvae.network.kinds import CubaNeuron, DeltaNeuron, NeuronKind
 from ipvae.network.kinds.base import require_within
+from ipvae.network.kinds.cuba import BIAS_MAX, BIAS_MIN
+from ipvae.network.kinds.sigma_delta import VALUE_END
 from ipvae.network.layers import frozen
 from ipvae.network.row_schedule import RowSchedule, row_schedule
 from ipvae.outputs import network_output, require_outputs
@@ -26,6 +28,8 @@ INPUT = "0"
 MAX_NEURONS = 2**24
 """Largest layer that can be run; lava-dl's largest public network has 76,032 neurons."""
 
+MESSAGE_END = 2**15
+"""Messages from outside the network's neurons have 16 bits, sign included."""
 
 HIDDEN, READOUT = "hidden", "readout"
 """Purposes of a layer."""
@@ -69,6 +73,14 @@ class Input:
     def size(self) -> int:
         """Pixels of one image."""
         return math.prod(self.shape)
+
+    @property
+    def value_range(self) -> tuple[int, int]:
+        """Least and largest value that the input receives."""
+        if self.neuron is None:
+            return (-MESSAGE_END, MESSAGE_END - 1) if self.graded else (0, 1)
+        cuba = isinstance(self.neuron, CubaNeuron)
+        return (BIAS_MIN, BIAS_MAX) if cuba else (-VALUE_END, VALUE_END - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,10 +207,19 @@ class Network:
             raise DescriptionError(
                 f"test images: shape {images.shape}, allowed (n, {self.input.size})"
             )
+        low, high = self.input.value_range
+        if images.size and (images.min() < low or images.max() > high):
+            raise DescriptionError(
+                f"test images: values of {images.min():g}..{images.max():g}, allowed {low}..{high}"
+            )
         object.__setattr__(self, "test_images", frozen(images, np.int32))
         labels = np.asarray(self.test_labels) if len(self.test_labels) else -np.ones(len(images))
         if labels.shape != images.shape[:1]:
             raise DescriptionError(f"test labels: shape {labels.shape}, allowed ({len(images)},)")
+        if labels.size and labels.min() < -1:
+            raise DescriptionError(
+                f"test labels: found {labels.min()}, allowed -1 (unknown) and up"
+            )
         object.__setattr__(self, "test_labels", frozen(labels, np.int64))
 
     def _check_connection(self, layer: Layer, connection: Connection) -> None:
@@ -213,12 +234,14 @@ class Network:
                 f"layer {layer.id}: its weights receive {connection.weights.n_in} neurons, layer "
                 f"{connection.source} has {sends}."
             )
-        shape = self.shape_of(connection.source)
+        shape = self.sent_shape(connection.source)
         received = getattr(connection.weights, "in_shape", shape)  # of a convolution
-        if len(shape) == 3 and received != shape:
+        if received != shape:
+            own = shape == self.shape_of(connection.source)
+            has = "has the shape" if own else "is received by other convolutions as"
             raise DescriptionError(
                 f"layer {layer.id}: its convolution receives {received}, layer "
-                f"{connection.source} has the shape {shape}."
+                f"{connection.source} {has} {shape}."
             )
 
     @cached_property
@@ -236,6 +259,22 @@ class Network:
         """Kinds of neurons by layer; the input is there if it has neurons."""
         of_input = {} if self.input.neuron is None else {INPUT: self.input.neuron}
         return {**of_input, **{layer.id: layer.neuron for layer in self.layers}}
+
+    def sent_shape(self, name: str) -> tuple[int, ...]:
+        """Shape in which a layer is received; of a layer (n,) the (C, H, W) of convolutions."""
+        shape = self.shape_of(name)
+        found = (
+            connection.weights.in_shape
+            for layer in self.layers
+            for connection in layer.connections
+            if connection.source == name and isinstance(connection.weights, Convolution)
+        )
+        return next(found, shape) if len(shape) == 1 else shape
+
+    @property
+    def delayed(self) -> bool:
+        """True if messages pass from one row to another."""
+        return any(c.longest_delay > 0 for layer in self.layers for c in layer.connections)
 
     @property
     def readouts(self) -> tuple[Layer, ...]:

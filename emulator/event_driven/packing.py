@@ -53,6 +53,11 @@ class Places:
         """Number of neurons."""
         return math.prod(self.shape)
 
+    @property
+    def positions(self) -> np.ndarray:
+        """Index in a packed row of each neuron in (C, H, W) order: (n,) int32."""
+        return self.unpacked(np.arange(self.width, dtype=np.int32))
+
     def packed(self, values: np.ndarray) -> np.ndarray:
         """Pack values of neurons in (C, H, W) order: (..., n) -> (..., width)."""
         lead = values.shape[:-1]

@@ -117,8 +117,8 @@ class PackedInput:
 def plan_of(network: Network) -> Plan:
     """Pack a network."""
     entry = network.input
-    places = {INPUT: Places(entry.shape, INPUT_UNIT)}
-    places |= {layer.id: Places(layer.shape) for layer in network.layers}
+    places = {INPUT: Places(network.sent_shape(INPUT), INPUT_UNIT)}
+    places |= {name: Places(network.sent_shape(name)) for name in network.by_id}
     packed_input = PackedInput(
         entry.neuron,
         places[INPUT],
@@ -167,5 +167,5 @@ def _connection(
     elif isinstance(weights, Dense):
         arrays = packed_dense(weights, source, target)
     else:
-        arrays = (target.packed(weights.weight.astype(np.int32)),)
+        arrays = (weights.weight.astype(np.int32), source.positions, target.positions)
     return PackedConnection(connection, arrays, network.message_bits(connection.source) > 0)

@@ -200,9 +200,10 @@ def fold(sums, scratch, count, left, right, wrapped):
 
 
 @compiled(nogil=True)
-def add_diagonal(rows, n, weights):
-    """Add products of senders and receivers of the same index; weights (n) int32."""
+def add_diagonal(rows, n, weights, senders, receivers):
+    """Add products of n senders and receivers: weights and positions in packed rows, (n) int32."""
     w = int32_at(weights)
+    source, target = int32_at(senders), int32_at(receivers)
     for b in range(rows.images):
         for r in range(rows.rows):
             z = rows.z + b * rows.z_image + r * rows.z_row
@@ -210,8 +211,8 @@ def add_diagonal(rows, n, weights):
             if rows.graded:
                 values = int32_at(z)
                 for k in range(n):
-                    a[k] += w[k] * values[k]
+                    a[target[k]] += w[k] * values[source[k]]
             else:
                 spikes = uint8_at(z)
                 for k in range(n):
-                    a[k] += w[k] * spikes[k]
+                    a[target[k]] += w[k] * spikes[source[k]]

@@ -236,7 +236,8 @@ class Tile:
         if packed is None:
             if fresh:
                 sums.fill(0)
-            synapses.add_diagonal(rows, sums.shape[2], of.arrays[0].ctypes.data)
+            arrays = (array.ctypes.data for array in of.arrays)
+            synapses.add_diagonal(rows, of.connection.weights.n_in, *arrays)
         else:
             synapses.add_windows(rows, packed.numbers)
 

@@ -264,6 +264,8 @@ def _read_connection(fields: Fields, group: str) -> Connection:
     else:
         weights = WEIGHTS[name][0](weight)  # type: ignore[call-arg]
     delay = fields[f"{group}/delay"]
+    if delay.ndim and (delay == delay[:1]).all():
+        raise DescriptionError(f"{group}/delay: an array of one value, allowed is the number alone")
     return Connection(
         _text(fields[f"{group}/source"]),
         weights,

@@ -54,7 +54,8 @@ def list_datasets(
     gzip : bool
         Allow chunked datasets compressed with gzip.
     singles : bool
-        Allow single values that are boolean, or text of any length up to TEXT_BYTES.
+        Allow single values that are boolean, or text of any length up to TEXT_BYTES, as lava-dl
+        writes. Its layers must not be empty groups.
     texts : int
         Largest number of texts in one dataset.
 
@@ -84,6 +85,8 @@ def list_datasets(
             require_hard_link(parent, name, full)
             item = parent[name]
             if isinstance(item, h5py.Group):
+                if singles and full.startswith("layer/") and not len(item):
+                    raise RefusedError(f"/{shown(full)} is an empty group, a layer without data")
                 waiting.append(full + "/")
             elif isinstance(item, h5py.Dataset):
                 require_plain(full, item, gzip, texts if singles else 0)

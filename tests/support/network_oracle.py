@@ -46,24 +46,35 @@ def neurons(layer):
 
 
 def phases(network):
-    """Longest path of connections without delay from the input or from a layer that has none."""
-    found = {"0": 0}
+    """Least chip steps for which every synapse has one; without delays alone if there are none."""
+    edges = [(c.source, x.id, int(np.min(c.delay))) for x in network.layers for c in x.connections]
+    for chosen in (edges, [edge for edge in edges if edge[2] == 0]):
+        found = {"0": 0} | {layer.id: 0 for layer in network.layers}
+        for _ in range(2 * len(found)):
+            late = [(s, t, d) for s, t, d in chosen if found[t] < found[s] + 1 - d]
+            for source, target, delay in late:
+                found[target] = found[source] + 1 - delay
+        if not late:
+            return {layer.id: found[layer.id] for layer in network.layers}
+    raise AssertionError("a loop without a delay")
 
-    def of(name):
-        if name not in found:
-            direct = [c.source for c in network.by_id[name].connections if np.min(c.delay) == 0]
-            found[name] = max((1 + of(source) for source in direct), default=0)
-        return found[name]
 
-    return {layer.id: of(layer.id) for layer in network.layers}
+def row_order(network):
+    """Ids of layers, each after its sources of the same row."""
+    order = []
+    while len(order) < len(network.layers):
+        for layer in network.layers:
+            direct = {c.source for c in layer.connections if np.min(c.delay) == 0}
+            if layer.id not in order and direct <= {"0", *order}:
+                order.append(layer.id)
+    return order
 
 
 def free_runs(network):
     """Whether layers update from the first chip step of a sample on."""
     entry = network.input.neuron
     cuba = all(isinstance(layer.neuron, CubaNeuron) for layer in network.layers)
-    delayed = any(np.any(c.delay) for layer in network.layers for c in layer.connections)
-    return not cuba or delayed or not (entry is None or isinstance(entry, CubaNeuron))
+    return not cuba or not (entry is None or isinstance(entry, CubaNeuron))
 
 
 def simulate(network, messages):
@@ -83,7 +94,7 @@ def simulate(network, messages):
         for i, c in enumerate(layer.connections)
     }
     rows = {layer.id: [] for layer in network.layers}
-    order = sorted(phase, key=lambda name: phase[name])
+    order = row_order(network)
 
     def received(name, i, connection, t):
         """What one connection brings in row t."""

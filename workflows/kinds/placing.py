@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ipvae.chip.core_memory import full_activity, layer_shapes
+from ipvae.chip.core_memory import EVERY_NEURON
 from ipvae.errors import InputError
 from ipvae.network.io.network_file import checksum
 from ipvae.network.network import INPUT, Network
@@ -26,7 +26,7 @@ def network_activity(network: Network, given: Any) -> Activity:
         If a trace is of another network, or lacks messages.
     """
     if given is None:
-        return full_activity(layer_shapes(network))
+        return _full(network)
     if isinstance(given, NetworkRun):
         source = f"{given.images} images of {given.steps} rows ({given.backend})"
         return _received(network, given.network_totals, source)
@@ -61,6 +61,17 @@ def trace_totals_of(network: Network, trace: Trace, where: str = "trace") -> Net
         what = f"has no z of layer {missing[0]}" if missing else "holds chosen steps or neurons"
         raise InputError(f"{where}: {what}, counts need all messages. Record it whole.")
     return record_totals(network, trace.samples, trace.steps + 1)
+
+
+def _full(network: Network) -> Activity:
+    received = {
+        layer.id: np.ones(sum(c.weights.n_in for c in layer.connections), np.int64)
+        for layer in network.layers
+    }
+    if network.input.neuron is not None:
+        received[INPUT] = np.zeros(0, np.int64)
+    peak = {name: len(of) for name, of in received.items()}
+    return received_activity(EVERY_NEURON, 1, received, peak)
 
 
 def _received(network: Network, totals: NetworkTotals, source: str) -> Activity:

@@ -113,7 +113,9 @@ def compare_trace(
     steps, samples = recorded.steps + 1, recorded.samples
     frames = run_frames(network, images, steps, samples=len(samples), integers=integers)
     held = {name: tuple(of) for name, of in samples[0].items()}
-    selection = Record(every=recorded.every, neurons=recorded.neurons)
+    selection = Record(
+        every=recorded.every, neurons={n: of.tolist() for n, of in recorded.neurons.items()}
+    )
     values, first = 0, None
     found = samples_of(network, frames, steps, "emulator", all_variables(network))
     for image, (sample, wanted) in enumerate(zip(found, samples, strict=True)):

@@ -32,11 +32,13 @@ class PyDelayLine(PyLoihiProcessModel):
         self._delays = delays.reshape(-1)
         self._elements = np.arange(delays.size)
         self._ring = np.zeros((int(delays.max()) + 1, delays.size), np.int32)
-        self._now = 0
+        self._start, self._step = proc_params["start"], 0
 
     def run_spk(self) -> None:
         """Run one step of the chip."""
-        self._ring[self._now] = np.asarray(self.inp.recv()).reshape(-1)
-        due = (self._now - self._delays) % len(self._ring)
+        received = np.asarray(self.inp.recv()).reshape(-1)
+        now = self._step % len(self._ring)
+        self._ring[now] = received if self._step >= self._start else 0
+        due = (now - self._delays) % len(self._ring)
         self.out.send(self._ring[due, self._elements].reshape(self._shape))
-        self._now = (self._now + 1) % len(self._ring)
+        self._step += 1

@@ -87,11 +87,25 @@ class LavaNetwork(AbstractProcess):
                     entries.append(Entry(port, takes))
                 else:
                     source = network.by_id[connection.source]
-                    connect(self.layers[source.id].neuron.s_out, source.shape, port, takes)
+                    sends = self._sent_from_row_0(network, source, connection)
+                    connect(sends, source.shape, port, takes)
             out = OutPort(shape=made.neuron.s_out.shape)
             setattr(self, f"out_{layer.id}", out)
             made.neuron.s_out.connect(out)
         self.entry = entries[0] if len(entries) == 1 else _relay(network.input.size, entries)
+
+    def _sent_from_row_0(self, network: Network, source: Layer, connection: Connection) -> Any:
+        """Port of a source's messages, without those before its row 0 if a delay would keep them.
+
+        Without a delay they arrive before the target's row 0, at which it is reset.
+        """
+        messages = self.layers[source.id].neuron.s_out
+        phase = network.schedule.phase[source.id]
+        if network.schedule.free_running or not phase or not connection.longest_delay:
+            return messages
+        gate = DelayLine(delays=np.zeros(messages.shape, int), start=phase)
+        messages.connect(gate.inp)
+        return gate.out
 
 
 def _relay(size: int, entries: list[Entry]) -> Entry:

@@ -156,14 +156,14 @@ def test_the_band_of_layers_side_by_side_by_hand(nets):
 
 
 def test_a_loop_of_two_layers_takes_two_steps_of_the_chip_for_each_row():
-    """Layer 2 sends back to layer 1: they act in turn, after 2 steps that lead in."""
+    """Layer 2 sends back to layer 1: they act in turn."""
     ones, kind = Dense(np.ones((3, 3), np.int16)), CubaNeuron(2, 4096, 4096)
     first = Layer("1", kind, (Connection("0", ones), Connection("2", ones, delay=1)))
     network = Network(Input((3,)), (first, Layer("2", kind, (Connection("1", ones),))))
     totals = NetworkEmulator(network).totals(np.ones((1, 6, 3), np.int32), 6)
     work = network_workload(network, totals, network_counts(network, totals))
     assert (work.period, work.chip_steps) == (2, 6 * 2 + 2)
-    assert [(layer.slot, layer.rows) for layer in work.layers] == [(1, 7), (0, 8)]
+    assert [(layer.slot, layer.rows) for layer in work.layers] == [(1, 6), (0, 6)]
     _, (time,) = loihi2_band(work)
     assert time.low_s == approx(14 * FLOOR_S)
     assert work.layers[0].received > work.layers[1].received > 0

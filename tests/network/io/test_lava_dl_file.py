@@ -294,6 +294,11 @@ def test_foreign_and_damaged_files_are_refused(plain_nets, path, small):
         file["model_weights/dense"] = [1]
     with pytest.raises(FormatError, match="no lava-dl network .it has no group /layer"):
         read_plain(damaged)
+    plain_nets.write(damaged, small)
+    with h5py.File(damaged, "a") as file:
+        file.create_group("layer/9")  # what lava-dl's KWTA layers write
+    with pytest.raises(FormatError, match="/layer/9 is an empty group, a layer without data"):
+        read_plain(damaged)
     with h5py.File(damaged, "w") as file:
         file["ipvae/x"] = [1]
         file["layer/0/type"] = b"input"

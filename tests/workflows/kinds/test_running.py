@@ -3,6 +3,7 @@
 """Networks of lava-dl in the public API: read, described, run, verified, counted, priced."""
 
 import dataclasses
+from typing import Any
 
 import h5py
 import numpy as np
@@ -114,7 +115,8 @@ def test_a_recorded_trace_is_verified_and_a_changed_value_is_found(small, tmp_pa
     ipvae.run(network, images, steps=STEPS, record=("voltage", "z"), trace_file=tmp_path / "t.h5")
     found = ipvae.verify_trace(network, tmp_path / "t.h5", images)
     assert found.bit_exact and found.holds and found.compared_values == 3 * STEPS * (6 * 2 + 9 * 2)
-    with h5py.File(tmp_path / "t.h5", "r+") as file:
+    with h5py.File(tmp_path / "t.h5", "r+") as opened:
+        file: Any = opened
         values = file["samples/2/1/voltage"][...]
         values[4, 3] += 1
         file["samples/2/1/voltage"][...] = values
