@@ -273,7 +273,7 @@ def _delay(part: _Layer, weights: Weights) -> int | np.ndarray:
     if not delays.any():
         return 0
     if part.type != "dense":
-        raise part.fail(f"has delays (dataset delay), which netx ignores in type '{part.type}'")
+        raise part.fail("has delays (dataset delay), allowed in type 'dense' only")
     if delays.size == 1:
         return int(delays.reshape(-1)[0])
     if delays.shape != (weights.n_out,):
@@ -368,16 +368,17 @@ def _cuba(part: _Layer, keys: set[str]) -> CubaNeuron:
 
 def _sigma_delta(part: _Layer, keys: set[str], of_input: bool) -> NeuronKind:
     _refuse_unknown(part, keys - {"vThMant", "activation", "sigma_output"})
-    activation = part.text("neuron/activation") if "activation" in keys else "relu"
-    if activation != "relu":
-        raise part.fail(
-            f"activation '{shown(activation)}', allowed is relu: netx would run relu in its place"
-        )
     threshold = part.integer("neuron/vThMant")
-    if of_input:
+    if of_input:  # these two have no activation, whatever the file names
         return _named(part, lambda: DeltaNeuron(threshold))
     if "sigma_output" in keys and part.integer("neuron/sigma_output") != 0:
         return SigmaNeuron()
+    activation = part.text("neuron/activation") if "activation" in keys else "relu"
+    if activation != "relu":
+        raise part.fail(
+            f"activation '{shown(activation)}', allowed is relu: netx would run relu in its place; "
+            "train with activation=torch.relu"
+        )
     return _named(part, lambda: SigmaDeltaNeuron(threshold))
 
 

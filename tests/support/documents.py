@@ -17,6 +17,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import torch  # noqa: F401  its log handlers keep the stderr of its import, a test's would be closed
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = 48
@@ -171,7 +172,7 @@ class Shop:
             more = (*more, "--overwrite")
         status, text = self.ipvae(*with_less(act.words), *more)
         assert status == 0, (act.words, text)
-        assert "Traceback" not in text
+        assert "Traceback" not in text, text
         return text
 
     def run(self, words: tuple[str, ...]) -> tuple[int, str]:

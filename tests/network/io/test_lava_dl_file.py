@@ -71,9 +71,9 @@ def test_an_input_without_a_transform_has_that_of_lava_dl(plain_nets, path, smal
 def test_sigma_delta_networks_are_read(plain_nets, path):
     p = plain_nets
     layers = [
-        p.entry((4,), p.sdnn(3)),
+        p.entry((4,), p.sdnn(3, activation="tanh")),  # neither of the two has one
         p.dense(np.eye(4), p.sdnn(7)),
-        p.dense(np.ones((1, 4)), p.sdnn(sigma_output=True)),
+        p.dense(np.ones((1, 4)), p.sdnn(sigma_output=True, activation="tanh")),
     ]
     network = read_plain(p.write(path, layers))
     assert network.schedule.free_running and network.input.neuron == DeltaNeuron(3)
@@ -156,7 +156,7 @@ WRONG = {
         change(4, type="dense_rec", weight_rec=np.ones((1, 2))),
         "layer 4: its connections have|layer 4: its weights receive 2 neurons, layer 4 has 1",
     ),
-    "conv with delays": (change(1, delay=np.ones(3)), "has delays .*netx ignores in type 'conv'"),
+    "conv with delays": (change(1, delay=np.ones(3)), "has delays .*allowed in type 'dense' only"),
     "long delay": (change(3, delay=np.array([63.0])), r"layer 3: delay is 63, allowed 0\.\.62"),
     "second input": (change(2, type="input"), "layer 2: type 'input', allowed as layer 0 only"),
     "no flatten": (lambda la: la.pop(2), "layer 2: dense behind a convolution without"),
