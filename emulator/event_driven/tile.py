@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -190,22 +189,20 @@ class Tile:
         if fresh:
             sums.fill(0)
         scratch = np.empty(sums.shape, np.int32)
-        constant = not isinstance(connection.delay, np.ndarray)
-        behind = connection.longest_delay if constant else 0
-        self._products(layer, i, scratch, row - behind, fresh=True)
+        self._products(layer, i, scratch, row - connection.least_delay, fresh=True)
         e = connection.exponent
         rule = (max(e, 0), max(-e, 0), int(of.wrapped))
         delivered = np.zeros(sums.shape, np.int32)
         synapses.fold(delivered.ctypes.data, scratch.ctypes.data, sums.size, *rule)
-        if constant:
-            sums += delivered
+        if isinstance(connection.delay, np.ndarray):
+            self._delayed(layer, i, connection.delay - connection.least_delay, delivered, sums)
         else:
-            self._delayed(layer, i, connection.delay, delivered, sums)
+            sums += delivered
 
     def _delayed(
-        self, layer: PackedLayer, i: int, delay: Any, delivered: np.ndarray, sums: np.ndarray
+        self, layer: PackedLayer, i: int, delay: np.ndarray, delivered: np.ndarray, sums: np.ndarray
     ) -> None:
-        """Hold back the sums of each receiver for its own delay."""
+        """Hold back the sums of each receiver for its own rest of the delay."""
         pending, rows = self._pending[layer.name, i], sums.shape[1]
         delays = layer.places.packed(delay)
         columns = np.arange(len(delays))

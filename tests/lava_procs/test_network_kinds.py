@@ -99,6 +99,16 @@ def test_random_networks_equal_the_oracle_in_every_variable(network_oracle, mix,
     assert {"1", "2"} <= active
 
 
+@pytest.mark.parametrize("mix", [("CUBA",), ("SDNN",), ("CUBA", "SDNN")], ids="+".join)
+@pytest.mark.parametrize("first", [0, pytest.param(2, marks=pytest.mark.long)])
+def test_tangled_networks_equal_the_oracle_in_every_variable(network_oracle, mix, first):
+    for seed in range(first, 2 if first == 0 else 40):
+        rng = np.random.default_rng([seed, len(mix), len(mix[0])])
+        network = network_oracle.tangled_network(rng, mix)
+        samples = [network_oracle.random_messages(rng, network, 7) for _ in range(2)]
+        compare(network_oracle, network, samples, stock=seed % 2 == 1)
+
+
 def test_skipped_layers_keep_samples_apart_without_a_new_network(network_oracle, rng):
     """Layer 3 receives the input after 3 chip steps, layer 1 after 2, and layer 2 after one."""
     connections = [

@@ -162,7 +162,7 @@ class CubaOracle:
 
     def step(self, a):
         fade = lambda x, decay: np.trunc(x * (4096 - decay) / 4096).astype(np.int64)  # noqa: E731
-        u = fade(self.u, self.neuron["iDecay"]) + 64 * a
+        u = int32(fade(self.u, self.neuron["iDecay"]) + 64 * a)
         self.u = u - 2**24 * (u > 2**23) + 2**24 * (u <= -(2**23))
         v = fade(self.v, self.neuron["vDecay"]) + self.u + 64 * self.bias
         v = np.clip(v, 1 - 2**23, 2**23 - 1)

@@ -77,6 +77,11 @@ def free_runs(network):
     return not cuba or not (entry is None or isinstance(entry, CubaNeuron))
 
 
+def wrapped(values):
+    """Words of 32 bits."""
+    return (values + 2**31) % 2**32 - 2**31
+
+
 def simulate(network, messages):
     """All rows of every variable of every layer for one sample, from rest.
 
@@ -107,14 +112,14 @@ def simulate(network, messages):
                 total[delays == delay] = sums[delays == delay]
         if isinstance(connection.weights, Convolution):
             total = (total + 2**23) % 2**24 - 2**23
-        return np.floor(total * 2.0**connection.exponent).astype(np.int64)
+        return wrapped(np.floor(wrapped(total) * 2.0**connection.exponent).astype(np.int64))
 
     for t in range(min(first.values()), len(messages)):
         for name in order:
             if t < first[name]:
                 continue
             layer, oracle = network.by_id[name], oracles[name]
-            a_in = sum(received(name, i, c, t) for i, c in enumerate(layer.connections))
+            a_in = wrapped(sum(received(name, i, c, t) for i, c in enumerate(layer.connections)))
             z = oracle.step(a_in)
             sent[name].append(z)
             rows[name].append({"a_in": a_in, **oracle.states, "z": z})
@@ -153,6 +158,58 @@ def random_network(rng, kinds=("CUBA", "SDNN"), loops=True):
     return Network(Input(shape, graded="SDNN" in kinds), tuple(layers))
 
 
+def tangled_network(rng, kinds):
+    """A small random network: flat and (C, H, W) layers in any order, up to four senders each."""
+    size = int(rng.choice([6, 12, 16, 20, 24]))
+    shapes: dict[str, tuple[int, ...]] = {"0": (size,) if rng.random() < 0.5 else _maps(rng, size)}
+    received, layers = {}, []
+    for number in range(1, int(rng.integers(2, 6))):
+        name, connections, n_out = str(number), [], 0
+        family = str(rng.choice(kinds))
+        for _ in range(int(rng.integers(1, 4))):
+            source = str(rng.integers(max(0, number - 2), number))
+            sent = shapes[source]
+            n_in = int(np.prod(sent))
+            weights, choice = None, rng.random()
+            if not n_out and choice < 0.5:
+                weights = _small_conv(
+                    rng, sent if len(sent) == 3 else received.setdefault(source, _maps(rng, n_in))
+                )
+            elif choice < 0.8 and n_out in (0, n_in):
+                weights = Diagonal(rng.integers(-60, 90, n_in))
+            if weights is None:
+                weights = Dense(rng.integers(-30, 50, (n_out or int(rng.choice([6, 12])), n_in)))
+            n_out = weights.n_out
+            delay = int(rng.choice([0, 0, 1, 3]))
+            if isinstance(weights, Dense) and rng.random() < 0.3:
+                delay = rng.integers(int(rng.integers(0, 2)), 5, n_out)
+            connections.append(Connection(source, weights, _exponent(rng, weights), delay))
+        if family == "CUBA" and rng.random() < 0.4:
+            own = Diagonal(rng.integers(-60, 30, n_out))
+            connections.append(Connection(name, own, delay=int(rng.integers(1, 4))))
+        rng.shuffle(connections)
+        layer = _random_layer(rng, name, family, connections, rng.random() < 0.2)
+        layers.append(layer)
+        shapes[name] = layer.shape
+    return Network(Input(shapes["0"], graded="SDNN" in kinds), tuple(layers))
+
+
+def _maps(rng, n):
+    """A random (C, H, W) of n neurons."""
+    channels = int(rng.choice([c for c in range(1, n + 1) if n % c == 0]))
+    rest = n // channels
+    height = int(rng.choice([h for h in range(1, rest + 1) if rest % h == 0]))
+    return channels, height, rest // height
+
+
+def _small_conv(rng, shape):
+    groups = int(rng.choice([g for g in (1, 2, 3) if shape[0] % g == 0]))
+    kernel = [int(rng.integers(1, min(size, 3) + 1)) for size in shape[1:]]
+    weight = rng.integers(-9, 30, (groups * int(rng.integers(1, 4)), shape[0] // groups, *kernel))
+    pairs = [tuple(rng.integers(low, high, 2).tolist()) for low, high in ((1, 3), (0, 2))]
+    return Convolution(weight, shape, stride=pairs[0], padding=pairs[1], groups=groups)
+
+
 def _exponent(rng, weights):
     return 0 if isinstance(weights, Convolution) else int(rng.integers(-2, 2))
 
@@ -171,7 +228,7 @@ def _random_weights(rng, shape, number):
 
 
 def _random_layer(rng, name, family, connections, last):
-    shape = connections[0].weights.shape
+    shape = max((connection.weights.shape for connection in connections), key=len)
     if family == "CUBA":
         decays = rng.choice([0, 700, 4096]), rng.choice([0, 333, 4096])
         neuron = CubaNeuron(int(rng.integers(1, 20)), *(int(d) for d in decays))

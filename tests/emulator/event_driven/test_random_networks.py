@@ -46,6 +46,17 @@ def test_random_networks_equal_the_oracle(network_oracle, family, seed):
         np.testing.assert_array_equal(getattr(totals, field), getattr(expected, field), field)
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("first", [0, *(pytest.param(n, marks=pytest.mark.long) for n in (1, 2))])
+def test_tangled_networks_equal_the_oracle(network_oracle, family, first):
+    """40 networks (600 if long) of layers in different orders in memory; sums wrap in some."""
+    for seed in range(40) if first == 0 else range(300 * first, 300 * first + 300):
+        rng = np.random.default_rng([first, seed])
+        network = network_oracle.tangled_network(rng, FAMILIES[family])
+        samples = [network_oracle.random_messages(rng, network, 7) for _ in range(2)]
+        compared(network_oracle, network, samples)
+
+
 def test_random_networks_reach_every_branch(network_oracle):
     """Over the seeds above: every option of connections, and neurons that send and that rest."""
     seen = dict.fromkeys(
