@@ -6,9 +6,13 @@ a memory limit. The user gets one line with the reason.
 
 import errno
 import importlib
+import sys
 from collections.abc import Iterator
 
 from ipvae.errors import BackendError, IpvaeError
+
+if sys.platform != "win32":
+    import resource  # at once: a process that may open no further file cannot import it
 
 LONGEST = 300
 """Maximum number of characters of a reason from another package."""
@@ -64,20 +68,18 @@ def open_files_exhausted(problem: BaseException) -> bool:
 
 def memory_limit() -> int | None:
     """Return the memory limit of this process in bytes (ulimit -v), or None."""
-    import resource
-
+    if sys.platform == "win32":
+        return None
     found = resource.getrlimit(resource.RLIMIT_AS)[0]
     return None if found == resource.RLIM_INFINITY else found
 
 
 def _limits(problem: BaseException) -> list[str]:
     """Process limits that explain an error, with the commands that raise them."""
-    import resource
-
     found, memory = [], memory_limit()
     if memory is not None and not isinstance(problem, ModuleNotFoundError):
         found.append(f"this process may use {memory >> 20} MiB of memory: raise ulimit -v")
-    if open_files_exhausted(problem):
+    if sys.platform != "win32" and open_files_exhausted(problem):
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         found.append(f"this process may open {most} files: raise ulimit -n")
     return found

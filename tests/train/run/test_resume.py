@@ -114,7 +114,7 @@ def test_stored_state_is_exact(begun, tmp_path):
 
 
 def test_stored_mean_is_exact(begun, tmp_path):
-    thirds = {name: value / np.float64(3) for name, value in begun.state.params.items()}
+    thirds = {n: value.astype(np.float64) / 3 for n, value in begun.state.params.items()}
     state = dataclasses.replace(begun.state, average=RunningMean(7, thirds))
     write_unfinished(tmp_path, dataclasses.replace(begun, state=state))
     back = read_unfinished(tmp_path)
