@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from ipvae.errors import CheckpointError, ConfigError
-from ipvae.files import parse_json, read_file
+from ipvae.files import read_file
 from ipvae.float_models.config import TrainConfig
 from ipvae.float_models.data import DataInfo
+from ipvae.json_text import parse_json
 
 KIND = "ipvae"
 VERSION = 1

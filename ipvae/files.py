@@ -6,7 +6,6 @@ only regular files of bounded size; a Git LFS pointer is reported as such.
 """
 
 import errno
-import json
 import os
 import secrets
 import stat
@@ -14,7 +13,7 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from ipvae.errors import FormatError, InputError, IpvaeError
 
@@ -27,8 +26,6 @@ except ImportError as error:
 
 MAX_BYTES = 2**34
 """Largest size of a file that is read, in bytes."""
-MAX_DIGITS = 100
-"""Longest integer in a JSON file; Python needs quadratic time for it or refuses it."""
 
 _LFS_START = b"version https://git-lfs"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -384,23 +381,3 @@ def read_file(path: str | Path, error: type[IpvaeError], most: int) -> bytes:
     """
     with open_file(path, error, most) as file:
         return file.read(most)
-
-
-def parse_json(text: bytes | str) -> Any:
-    """Parse JSON from a file that may be damaged or hostile.
-
-    Raises
-    ------
-    ValueError
-        If it is not JSON, is nested too deeply, or has an integer of more than MAX_DIGITS digits.
-    """
-    try:
-        return json.loads(text, parse_int=_integer)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
-
-
-def _integer(digits: str) -> int:
-    if len(digits) > MAX_DIGITS:
-        raise ValueError(f"it holds an integer of {len(digits)} digits")
-    return int(digits)

@@ -28,7 +28,17 @@ ALLOWED = {
     "hw_tests": {"network", "lava_procs"},
 }
 EVERYBODYS = {
-    *("compiled", "environment", "errors", "extras", "files", "moved", "once", "outputs"),
+    *(
+        "compiled",
+        "environment",
+        "errors",
+        "extras",
+        "files",
+        "json_text",
+        "moved",
+        "once",
+        "outputs",
+    ),
     "results",
     "__version__",
 }
@@ -42,7 +52,16 @@ THIRD_PARTY = {
     "report": {"numpy", "matplotlib", "jinja2"},
 }
 OF_COMMANDS = {
-    *("environment", "errors", "files", "signals", "streams", "workflows", "cli", "__version__"),
+    *(
+        "environment",
+        "errors",
+        "files",
+        "signals",
+        "streams",
+        "workflows",
+        "cli",
+        "__version__",
+    ),
 }
 """What commands import of the package, beside its public names."""
 CLI_LINES = 2500

@@ -15,7 +15,8 @@ import numpy as np
 
 from ipvae.errors import FormatError, InputError
 from ipvae.export.importers.torch_archive import Archive, Tensor, read_archive
-from ipvae.files import parse_json, read_file
+from ipvae.files import read_file
+from ipvae.json_text import parse_json
 from ipvae.network.io.hdf5_child import shown
 
 TENSORS = {

@@ -12,10 +12,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
 from ipvae.errors import CheckpointError, ConfigError, DataError, InputError
-from ipvae.files import atomic_write, parse_json, require_file
+from ipvae.files import atomic_write, require_file
 from ipvae.float_models.config import TrainConfig
 from ipvae.float_models.parameters import check_params
 from ipvae.float_models.zoo import MODEL_SPECS
+from ipvae.json_text import parse_json
 from ipvae.train.datasets.images import Images
 from ipvae.train.run.running_mean import RunningMean
 from ipvae.train.run.state import TrainState

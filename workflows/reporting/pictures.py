@@ -8,7 +8,8 @@ import numpy as np
 
 from ipvae.errors import InputError
 from ipvae.evaluation.metrics import curve
-from ipvae.files import parse_json, read_file, require_writable_folder
+from ipvae.files import read_file, require_writable_folder
+from ipvae.json_text import parse_json
 from ipvae.network.io.hdf5_child import shown
 from ipvae.outputs import pictures_output, require_outputs
 from ipvae.workflows.evaluables.base import Evaluable

@@ -1,27 +1,10 @@
 """The report's page in a browser: Debian's Chromium, headless, from a file."""
 
-import os
-import shutil
-
 import pytest
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
-if not CHROMIUM:
-    pytest.skip("no browser: Chromium is not installed", allow_module_level=True)
 api = pytest.importorskip("playwright.sync_api", reason="no browser: playwright is not installed")
 
 DESK, PHONE = (1280, 900), (360, 740)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with api.sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")
@@ -30,27 +13,6 @@ def address(whole, tmp_path_factory):
     home = tmp_path_factory.mktemp("page")
     (home / "index.html").write_bytes(whole["index.html"])
     return (home / "index.html").as_uri()
-
-
-@pytest.fixture
-def opened(browser, address):
-    """Open the page at a size; what it says on the console and asks for is refused afterwards."""
-    said, asked, pages = [], [], []
-
-    def opening(size=DESK, **options):
-        tab = browser.new_page(viewport={"width": size[0], "height": size[1]}, **options)
-        pages.append(tab)
-        tab.on("console", lambda message: said.append(message.text))
-        tab.on("pageerror", lambda error: said.append(str(error)))
-        tab.on("request", lambda request: asked.append(request.url))
-        tab.goto(address)
-        return tab
-
-    yield opening
-    for tab in pages:
-        tab.close()
-    assert said == []
-    assert [url for url in asked if not url.startswith("data:")] == [address] * len(pages)
 
 
 def visible(tab):
