@@ -21,7 +21,7 @@ from ipvae.cli.options.plan import completed
 from ipvae.cli.output import settings, shown_on_terminal
 from ipvae.environment import reason
 from ipvae.errors import IpvaeError
-from ipvae.signals import Stopped, came, ignore, listen
+from ipvae.signals import Stopped, came, describe_stops, ignore, listen
 from ipvae.streams import discard, open_closed_streams, write_error
 from ipvae.workflows.output.files import unwritable
 from ipvae.workflows.output.printing import printable
@@ -141,6 +141,7 @@ def main() -> None:
     open_closed_streams()
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # not yet set by ipvae.cli.entry
         listen()
+    describe_stops(settings.stopped)
     gc.set_threshold(*COLLECTED)
     status = run_command()
     ignore()

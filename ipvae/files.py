@@ -30,6 +30,8 @@ MAX_BYTES = 2**34
 _LFS_START = b"version https://git-lfs"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _PROBE_BYTES = 4096
+_unfinished: set[Path] = set()
+"""Temporary files of this process."""
 _LONGEST_NAME = 200
 """Bytes of a file name that its temporary name repeats; file systems allow 255."""
 
@@ -163,11 +165,20 @@ def _temporary(target: Path) -> Iterator[Path]:
     start = f".{os.fsdecode(os.fsencode(target.name)[:_LONGEST_NAME])}."
     _remove_abandoned(target.parent, start)
     temporary, held = _created(target.parent, start)
+    _unfinished.add(temporary)
     try:
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+        _unfinished.discard(temporary)
         os.close(held)
+
+
+def remove_unfinished() -> None:
+    """Remove all temporary files of this process, which ends without further clean-up."""
+    for temporary in list(_unfinished):
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _created(folder: Path, start: str) -> tuple[Path, int]:
