@@ -45,6 +45,8 @@ def load_frames(
     n_steps: int,
     integers: str = "input",
     first: int | None = None,
+    *,
+    shorter: bool = False,
 ) -> Frames:
     """Read images from an array or an .npy file.
 
@@ -62,6 +64,8 @@ def load_frames(
         weight * x + bias of the input layer, rounded toward zero.
     first : int, optional
         Number of samples to read, from the first; all by default.
+    shorter : bool
+        Whether samples may have fewer steps than n_steps, which are then all of them.
 
     Raises
     ------
@@ -74,14 +78,16 @@ def load_frames(
     where = str(images) if path else "images"
     array = load_array(images, "biuf", "(n, ...)") if path else np.asarray(images)
     require_numbers(array, where, "biuf", "(n, ...)")
-    found = _in_steps(array[:first], network.input, n_steps, where)
+    found = _in_steps(array[:first], network.input, n_steps, where, shorter)
     require_finite(found, where)
     if integers == "real":
         found = found.astype(np.float64)
     return _frames(found, network, where, str(array.dtype))
 
 
-def _in_steps(images: np.ndarray, entry: Input, n_steps: int, where: str) -> np.ndarray:
+def _in_steps(
+    images: np.ndarray, entry: Input, n_steps: int, where: str, shorter: bool
+) -> np.ndarray:
     """Images as (N, 1 or n_steps, n_inputs)."""
     n, size, given = len(images), entry.size, images.shape[1:]
     shapes = _shapes(entry)
@@ -98,9 +104,10 @@ def _in_steps(images: np.ndarray, entry: Input, n_steps: int, where: str) -> np.
             f"values, {wanted}, or with one for each step (n, steps, ...) or (n, ..., steps)"
         )
     steps = by_step.shape[1]
-    if steps < n_steps:
+    if steps < n_steps and not shorter:
         raise InputError(
-            f"steps: found {n_steps}, allowed up to {steps}, the steps of each sample in {where}"
+            f"steps: found {n_steps}, allowed up to {steps}, the steps of each sample in {where}; "
+            "ask for fewer"
         )
     return by_step[:, :n_steps]
 

@@ -16,7 +16,7 @@ from ipvae.report.html.verdicts import verdicts
 from ipvae.workflows.boundary import public
 from ipvae.workflows.image_input.images import ImagesLike, network_images
 from ipvae.workflows.image_input.own_images import LabelsLike
-from ipvae.workflows.networks import is_lava_dl, load_lava_dl, load_network
+from ipvae.workflows.networks import load_network
 from ipvae.workflows.progress import Listener, listening
 from ipvae.workflows.reporting.request import (
     ReportRequest,
@@ -27,6 +27,7 @@ from ipvae.workflows.reporting.request import (
 from ipvae.workflows.reporting.saving import page_writer, save_report
 from ipvae.workflows.reporting.text import screen
 from ipvae.workflows.results import Result, Table, json_data
+from ipvae.workflows.running.number import DEFAULT_STEPS
 
 if TYPE_CHECKING:
     from ipvae.report.pictures.figure_data import FigureData
@@ -123,7 +124,7 @@ def make_report(
     images: ImagesLike = None,
     labels: LabelsLike = None,
     *,
-    steps: int = 64,
+    steps: int = DEFAULT_STEPS,
     samples: int | None = None,
     seed: int = 0,
     seeds: Sequence[int] | None = None,
@@ -200,8 +201,8 @@ def make_report(
     if steps < 1:
         raise InputError(f"steps: must be 1 or more, got {steps}.")
     path = network if isinstance(network, (str, Path)) else None
-    if path is not None and is_lava_dl(path):
-        network = load_lava_dl(path)
+    if path is not None:
+        network = load_network(path)
     if isinstance(network, Network):
         from ipvae.workflows.kinds.frames import require_unset
         from ipvae.workflows.kinds.reporting import report
@@ -238,11 +239,11 @@ def make_report(
     if folder is not None:
         inputs = {"network": path, "images": images, "measured": measured}
         require_outputs([report_output(folder)], inputs)
-    read = network if isinstance(network, IntNetwork) else load_network(network)
+    assert isinstance(network, IntNetwork)  # paths are read above
     request = ReportRequest(
         name=IN_MEMORY if path is None else str(path),
-        network=read,
-        images=network_images(read, samples, data_dir, images, labels=labels),
+        network=network,
+        images=network_images(network, samples, data_dir, images, labels=labels),
         source=source_text(path, images, data_dir),
         steps=steps,
         seeds=chosen_seeds(seed, seeds),

@@ -23,6 +23,7 @@ from ipvae.workflows.output.outputs import run_outputs
 from ipvae.workflows.progress import Listener, listening
 from ipvae.workflows.running.backends import require_known
 from ipvae.workflows.running.job import Files, Job
+from ipvae.workflows.running.number import DEFAULT_STEPS
 from ipvae.workflows.running.run_result import RunResult
 
 __all__ = ["RunResult", "run"]
@@ -35,7 +36,7 @@ def run(
     network: IntNetwork | Network,
     images: ImagesLike = None,
     *,
-    steps: int = 64,
+    steps: int = DEFAULT_STEPS,
     seed: int = 0,
     backend: str = "emulator",
     record: str | Sequence[str] | Record = "totals",

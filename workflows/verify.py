@@ -22,6 +22,7 @@ from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.results import Result, Table
 from ipvae.workflows.run import replayed, run_pixels
 from ipvae.workflows.running.backends import require_known, run_backend
+from ipvae.workflows.running.number import DEFAULT_STEPS
 
 MISSING = "not_recorded"
 
@@ -145,7 +146,7 @@ def verify(
     network: IntNetwork | Network,
     images: ImagesLike = None,
     *,
-    steps: int = 64,
+    steps: int = DEFAULT_STEPS,
     seed: int = 0,
     backends: Sequence[str] = ("emulator", "lava"),
     samples: int | None = None,

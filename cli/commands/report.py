@@ -18,6 +18,7 @@ from ipvae.cli.options.inputs import (
 )
 from ipvae.cli.output import JsonOption, show
 from ipvae.workflows.report import make_report
+from ipvae.workflows.running.number import AtMost
 
 
 def report(
@@ -75,7 +76,7 @@ def report(
     """
     run_options = {
         "--samples": samples,
-        "--steps": steps,
+        "--steps": None if isinstance(steps, AtMost) else steps,
         "--seed": seed,
         "--data-dir": data_dir,
         "--images": images,

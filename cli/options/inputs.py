@@ -80,7 +80,10 @@ SamplesOption = Annotated[
     int,
     typer.Option(min=1, metavar="N", help="Images, the first in order.", callback=_at_most),
 ]
-StepsOption = Annotated[int, typer.Option(min=1, metavar="T", help="Updates of each image.")]
+StepsOption = Annotated[
+    int,
+    typer.Option(min=1, metavar="T", help="Updates of each image.", callback=_at_most),
+]
 SeedOption = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of all random draws.")]
 DataDirOption = Annotated[
     Path | None,

@@ -7,7 +7,7 @@ from ipvae.network.network import Layer, Network
 from ipvae.report.numbers import whole
 from ipvae.workflows.results import Table
 
-COLUMNS = ["", "shape", "neuron", "synapses"]
+COLUMNS = ["", "shape", "receives", "neuron", "synapses"]
 NO_NEURON = "none: images are messages"
 
 
@@ -38,6 +38,7 @@ def layer_table(facts: dict[str, Any]) -> Table:
         [
             f"{layer['layer']} {layer['kind']}",
             " x ".join(str(n) for n in layer["shape"]),
+            layer["receives"],
             layer["neuron"],
             f"{whole(layer['synapses'])} ({whole(layer['zero_synapses'])} zero)",
         ]
@@ -52,6 +53,7 @@ def _layer_facts(layer: Layer) -> dict[str, Any]:
         "layer": layer.id,
         "kind": " + ".join(dict.fromkeys(c.weights.kind for c in layer.connections)),
         "shape": list(layer.shape),
+        "receives": ", ".join(_source(connection, layer) for connection in layer.connections),
         "neuron": layer.neuron.text(),
         "neurons": layer.n_neurons,
         **_connection_facts(first),
@@ -70,6 +72,15 @@ def _layer_facts(layer: Layer) -> dict[str, Any]:
         for key in ("synapses", "zero_synapses", "weights"):
             facts[key] = sum(found[key] for found in facts["connections"])
     return facts
+
+
+def _source(connection: Connection, layer: Layer) -> str:
+    """Source of a connection, with its delays if there are any."""
+    source = "itself" if connection.source == layer.id else connection.source
+    least, longest = connection.least_delay, connection.longest_delay
+    if not longest:
+        return source
+    return f"{source} (delay {least}{'' if least == longest else f' to {longest}'})"
 
 
 def _connection_facts(connection: Connection) -> dict[str, Any]:

@@ -28,6 +28,8 @@ def run_frames(
 ) -> Frames:
     """Return the images of a run, and report how they were read.
 
+    Where `steps` is a default (`AtMost`), recordings may be shorter (`run_steps`).
+
     Raises
     ------
     InputError
@@ -46,12 +48,19 @@ def run_frames(
             f"(n, {shape})"
         )
     given = images.pixels if isinstance(images, LabelledImages) else images
-    frames = load_frames(given, network, steps, integers, samples)
+    default = isinstance(steps, AtMost)
+    frames = load_frames(given, network, steps, integers, samples, shorter=default)
     if samples is not None and samples > len(frames) and not isinstance(samples, AtMost):
         where = given if isinstance(given, (str, Path)) else "images"
         raise InputError(f"samples: found {samples}, allowed up to {len(frames)} ({where})")
     log.info(frames.reading)
     return frames
+
+
+def run_steps(steps: int, frames: Frames) -> int:
+    """Return the steps of a run: as requested, or by default all of a shorter recording."""
+    recorded = frames.values.shape[1]
+    return recorded if 1 < recorded < steps else int(steps)
 
 
 def first_labels(labels: LabelsLike, n: int, classes: int) -> np.ndarray | None:

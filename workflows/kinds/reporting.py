@@ -156,6 +156,7 @@ def report(
         labels=labels,
         name=name,
     )
+    steps = ran.steps
     verified = _verified(network, images, steps, integers, samples, verify) if verify else None
     costs = network_costs(network, ran.network_totals, ran.counted)
     described = {**_calls(name, images, steps, samples, integers), **(commands or {})}

@@ -19,7 +19,7 @@ from ipvae.network.traces.trace import Trace
 from ipvae.outputs import require_outputs
 from ipvae.workflows.image_input.images import ImagesLike
 from ipvae.workflows.image_input.own_images import LabelsLike
-from ipvae.workflows.kinds.frames import UNNAMED, first_labels, host_products, run_frames
+from ipvae.workflows.kinds.frames import UNNAMED, first_labels, host_products, run_frames, run_steps
 from ipvae.workflows.kinds.recorded import (
     Sample,
     all_variables,
@@ -96,6 +96,7 @@ def run(
     inputs = {"images": images, "network": name}
     require_outputs(run_outputs(to.trace, None, None, overwrite=to.overwrite), inputs)
     frames = run_frames(network, images, steps, seed, samples, integers, name)
+    steps = run_steps(steps, frames)
     known = first_labels(labels, len(frames), network.readout.n_neurons)
     if to.trace is not None:
         require_writable_file(to.trace)

@@ -11,7 +11,7 @@ from ipvae.network.network import Network
 from ipvae.network.traces.selection import Record
 from ipvae.network.traces.trace import Trace, compare
 from ipvae.workflows.image_input.images import ImagesLike
-from ipvae.workflows.kinds.frames import run_frames
+from ipvae.workflows.kinds.frames import run_frames, run_steps
 from ipvae.workflows.kinds.recorded import (
     Sample,
     all_variables,
@@ -53,6 +53,7 @@ def compare_backends(
             f"backends: found '{','.join(backends)}', allowed two or more different ones"
         )
     frames = run_frames(network, images, steps, seed, samples, integers)
+    steps = run_steps(steps, frames)
     names, digest = all_variables(network), checksum(network)
     layers = {layer.id: layer.neuron.variables for layer in network.layers}
     values, largest, first = 0, 0, None
