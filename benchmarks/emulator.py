@@ -75,7 +75,7 @@ class Ours:
     def __init__(self, network: IntNetwork, images: np.ndarray, threads: int, settle: int) -> None:
         self.n = len(images)
         self.emulator = Emulator(
-            network, threads=threads, tell=lambda text: print(text, flush=True)
+            network, threads=threads, on_message=lambda text: print(text, flush=True)
         )
         self.tiles = self.emulator.tiles(images, 2**19 - 1, SEED)
         start = time.perf_counter()

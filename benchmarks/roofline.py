@@ -65,10 +65,10 @@ def products(weights, offsets, values, total, repeats):
 
 
 @njit(nogil=True)
-def sums(weights, heard, a_in, n, repeats):
+def sums(weights, source, a_in, n, repeats):
     """Synaptic input of a tile's images, computed as in the emulator, without other work."""
     for _ in range(repeats):
-        receive(weights, heard, heard.z, a_in, n)
+        receive(weights, source, source.z, a_in, n)
 
 
 @njit(nogil=True)
@@ -126,7 +126,7 @@ class Roofline:
         self.counts = (z != 0).sum(axis=1)
         for i, of_image in enumerate(z):
             self.rows[i, : self.counts[i]] = np.flatnonzero(of_image)
-        self.heard, self.a_in = tile.last_messages(name), tile.whole_a_in(name).copy()
+        self.source, self.a_in = tile.last_messages(name), tile.whole_a_in(name).copy()
         self.total = layout.aligned((self.weights.shape[1],), np.int32)
         self.u = tile.whole_u(name)
         self.keys = np.arange(2 * self.n, dtype=np.uint32).reshape(-1, 2) * 7919
@@ -154,7 +154,7 @@ class Roofline:
 
     def sum_seconds(self, repeats: int = 12, rows: int = 20) -> float:
         """Seconds of the sums of an image-step, computed as in the emulator."""
-        args = (self.part.synapses.weights, self.heard, self.a_in, self.n, rows)
+        args = (self.part.synapses.weights, self.source, self.a_in, self.n, rows)
         return _best(lambda: sums(*args), repeats) / (rows * self.n)
 
     def draw_seconds(self, repeats: int = 12, rows: int = 20) -> float:

@@ -125,7 +125,7 @@ class LayerShape:
         64-bit words of each neuron's state.
     draws : bool
         True if the layer needs the sampler's table.
-    listeners : int
+    receiving_layers : int
         Number of layers that receive its messages.
     kernels : tuple of SharedKernel
         Convolutions that it receives, beside the dense synapses of `fan_in`.
@@ -141,7 +141,7 @@ class LayerShape:
     source: str
     state_words: int
     draws: bool
-    listeners: int
+    receiving_layers: int
     kernels: tuple[SharedKernel, ...] = ()
     other_sources: tuple[str, ...] = ()
     reached: float = 1.0
@@ -188,11 +188,11 @@ def network_shapes(network: Network) -> tuple[LayerShape, ...]:
     found = [_network_shape(layer, sources.count(layer.id)) for layer in network.layers]
     if entry.neuron is None:
         return tuple(found)
-    words, listeners = entry.neuron.state_words, sources.count(INPUT)
-    return (LayerShape(INPUT, entry.size, 0, "", words, False, listeners), *found)
+    words, receiving_layers = entry.neuron.state_words, sources.count(INPUT)
+    return (LayerShape(INPUT, entry.size, 0, "", words, False, receiving_layers), *found)
 
 
-def _network_shape(layer: Layer, listeners: int) -> LayerShape:
+def _network_shape(layer: Layer, receiving_layers: int) -> LayerShape:
     weights = [connection.weights for connection in layer.connections]
     fans = np.concatenate([of.fan_out() for of in weights])
     return LayerShape(
@@ -202,7 +202,7 @@ def _network_shape(layer: Layer, listeners: int) -> LayerShape:
         layer.connections[0].source,
         layer.neuron.state_words,
         False,
-        listeners,
+        receiving_layers,
         tuple(_kernel(of) for of in weights if isinstance(of, Convolution)),
         tuple(connection.source for connection in layer.connections[1:]),
         float(fans.mean()) / layer.n_neurons,
@@ -255,7 +255,7 @@ def core_words(shape: LayerShape, neurons: int, reading: MemoryModel) -> dict[st
     bits, axons = reading.synapse_bits(neurons), shape.axons(neurons)
     synapses = dense_words(shape.fan_in, neurons, bits)
     synapses += sum(kernel.words(neurons, bits) for kernel in shape.kernels)
-    axon_map = neurons * max(shape.listeners, 1)
+    axon_map = neurons * max(shape.receiving_layers, 1)
     state = neurons * shape.state_words
     table = reading.table_words if shape.draws else 0
     return {

@@ -153,16 +153,18 @@ def between_chips(placement: Placement, activity: Activity) -> tuple[float, floa
         on_chip[core.layer.name][core.chip_idx] += 1
     low = high = 0.0
     for shape in placement.shapes:
-        listeners = on_chip[shape.name]
-        heard = np.concatenate([[0.0], np.cumsum(activity.heard[shape.name])])
+        target_cores = on_chip[shape.name]
+        received_rates = np.concatenate([[0.0], np.cumsum(activity.heard[shape.name])])
         first = 0
         for source in shape.sources:
             own = [core for core in cores if core.layer.name == source]
             for core in own:
-                sent = float(heard[first + core.own.stop] - heard[first + core.own.start])
-                here = listeners[core.chip_idx]
-                low += sent * (len(listeners) - (here > 0))
-                high += sent * (listeners.total() - here)
+                sent = float(
+                    received_rates[first + core.own.stop] - received_rates[first + core.own.start]
+                )
+                here = target_cores[core.chip_idx]
+                low += sent * (len(target_cores) - (here > 0))
+                high += sent * (target_cores.total() - here)
             first += sum(core.neurons for core in own)
     return low, high
 

@@ -24,7 +24,7 @@ from ipvae.network.traces.totals import LayerTotals, Totals
 from ipvae.network.traces.trace import VARIABLES
 
 R = TypeVar("R")
-Tell = Callable[[str], None]
+OnMessage = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Emulator:
         Number of processors by default; results do not depend on it.
     tile : int
         Images that advance together in one thread; results do not depend on it.
-    tell : callable, optional
+    on_message : callable, optional
         Receives a line of text before a long operation: the first run on a machine compiles.
 
     Raises
@@ -64,7 +64,7 @@ class Emulator:
         network: IntNetwork,
         threads: int | None = None,
         tile: int = IMAGES,
-        tell: Tell | None = None,
+        on_message: OnMessage | None = None,
     ) -> None:
         self._parts = layout.parts(network)
         self.widths = {name: layer.n_neurons for name, layer in network.layers.items()}
@@ -76,7 +76,7 @@ class Emulator:
         self.network = network
         self.threads = threads or processors()
         self.tile = tile
-        self._tell = tell
+        self._tell = on_message
 
     def rows(
         self,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ipvae.emulator.engine import Emulator, Row, Tell
+from ipvae.emulator.engine import Emulator, OnMessage, Row
 from ipvae.emulator.tile import IMAGES
 from ipvae.network.description import IntNetwork
 from ipvae.network.io.network_file import checksum
@@ -29,7 +29,7 @@ def run(
     draws: np.ndarray | None = None,
     record: Record = EVERYTHING,
     hold: int | None = None,
-    tell: Tell | None = None,
+    on_message: OnMessage | None = None,
 ) -> Trace:
     """Run images and record every variable at every step, or what `record` chooses.
 
@@ -46,7 +46,7 @@ def run(
     record : Record
     hold : int, optional
         Updates that each frame of a stream drives.
-    tell : callable, optional
+    on_message : callable, optional
         Receives a line of text before a long operation (`Emulator`).
 
     Returns
@@ -58,7 +58,7 @@ def run(
     InputError, DescriptionError, UnprovedOverflowError
     """
     record.require_fits(network)
-    emulator = Emulator(network, tell=tell)
+    emulator = Emulator(network, on_message=on_message)
     samples: list[Sample] = []
     for first, rows in _batches(emulator, images, n_steps, seed, batch, draws, hold):
         n_images = len(images[first : first + batch])
@@ -81,7 +81,7 @@ def run_to_file(
     draws: np.ndarray | None = None,
     record: Record = EVERYTHING,
     hold: int | None = None,
-    tell: Tell | None = None,
+    on_message: OnMessage | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> None:
     """Record like `run`, but write the trace file during the run.
@@ -102,7 +102,7 @@ def run_to_file(
     InputError, DescriptionError, UnprovedOverflowError
     """
     record.require_fits(network)
-    emulator = Emulator(network, tell=tell)
+    emulator = Emulator(network, on_message=on_message)
     layers = _chosen(network, record)
     header = record.trace("emulator", seed, checksum(network), [], hold)
     with open_trace(path, header, n_steps // record.every + 1) as file:

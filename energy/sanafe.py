@@ -162,15 +162,15 @@ def _build(
     net = sanafe.Network()
     used = [0] * placement.total_cores
     for stage in network.wiring.stages:
-        listeners = _listeners(net, arch, stage, placement)
+        targets = _targets(net, arch, stage, placement)
         if stage.layer.weight_rec is not None:
             senders = _replay(net, arch, stage, trace, placement, used)
             weights = stage.layer.weight_rec.T.astype(float).ravel().tolist()
-            senders.connect_neurons_dense(listeners, {"weight": weights})
+            senders.connect_neurons_dense(targets, {"weight": weights})
     return net
 
 
-def _listeners(net: Any, arch: Any, stage: ScheduledLayer, placement: Placement) -> Any:
+def _targets(net: Any, arch: Any, stage: ScheduledLayer, placement: Placement) -> Any:
     """Neurons of a layer, which update at every step and never fire."""
     group = net.create_neuron_group(
         f"layer{stage.name}",
@@ -194,9 +194,9 @@ def _replay(
     spikes. `used` counts the input neurons of each core.
     """
     source = str(stage.layer.source)
-    heard = received_messages(trace, source, stage.lag)
-    spikes = np.pad(heard, ((0, 0), (stage.lag, 0), (0, 0))).reshape(-1, heard.shape[2])
-    group = net.create_neuron_group(f"heard{stage.name}", heard.shape[2])
+    inputs = received_messages(trace, source, stage.lag)
+    spikes = np.pad(inputs, ((0, 0), (stage.lag, 0), (0, 0))).reshape(-1, inputs.shape[2])
+    group = net.create_neuron_group(f"received{stage.name}", inputs.shape[2])
     for neuron, core, train in zip(group.neurons, _homes(placement, source), spikes.T, strict=True):
         neuron.set_attributes(
             soma_hw_name=f"loihi_inputs[{used[core]}]",

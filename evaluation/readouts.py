@@ -12,13 +12,13 @@ READOUTS = (DECODER, CLASSES)
 
 def readout_names(network: IntNetwork) -> dict[str, str]:
     """Name of each read-out layer by its number; 'unnamed' if provenance does not contain it."""
-    told = network.provenance.get("readouts")
+    stored_names = network.provenance.get("readouts")
     numbers = list(network.layers)[len(network.hidden) + 1 :]
-    if not isinstance(told, list) or len(told) != len(numbers):
-        told = [None] * len(numbers)
+    if not isinstance(stored_names, list) or len(stored_names) != len(numbers):
+        stored_names = [None] * len(numbers)
     return {
         number: name if name in READOUTS else "unnamed"
-        for number, name in zip(numbers, told, strict=True)
+        for number, name in zip(numbers, stored_names, strict=True)
     }
 
 

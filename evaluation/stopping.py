@@ -83,14 +83,14 @@ class EnergyOfEach:
 
     def __init__(self, network: IntNetwork, pixels: np.ndarray) -> None:
         layer = network.layer
-        heard = layer.weight_rec
+        weights = layer.weight_rec
         if not isinstance(layer, PoissonLayer) or str(layer.source) != network.code:
             raise InputError(
                 "free energy: its terms are known of a Poisson code that hears itself only; found "
                 f"{layer.title} {network.code} that hears {layer.source}; stop by r2"
             )
-        assert heard is not None
-        self._gram = np.ldexp(heard * (-1.0 * layer.sign), layer.weight_exp)
+        assert weights is not None
+        self._gram = np.ldexp(weights * (-1.0 * layer.sign), layer.weight_exp)
         self._gram[np.diag_indices_from(self._gram)] += layer.self_weight
         self._own = np.diagonal(self._gram) / 2
         self._drive = drive(network, pixels)

@@ -84,19 +84,19 @@ def _forgive(cache: Any) -> None:
         try:
             save(*arguments)
         except OSError as error:
-            _say_once(f"{cache.cache_path}: {error.strerror or error}")
+            _report_once(f"{cache.cache_path}: {error.strerror or error}")
         except Exception as error:  # damaged index, which numba reads before it writes
-            _say_once(f"{cache.cache_path}: {type(error).__name__}")
+            _report_once(f"{cache.cache_path}: {type(error).__name__}")
 
     cache.load_overload, cache.save_overload = load_overload, save_overload
 
 
-_said: list[str] = []
+_reported: list[str] = []
 
 
-def _say_once(reason: str) -> None:
-    if not _said:
-        _said.append(reason)
+def _report_once(reason: str) -> None:
+    if not _reported:
+        _reported.append(reason)
         log.warning(
             f"numba's cache cannot be written ({reason}): functions are compiled at every start; "
             f"{SET_FOLDER}"

@@ -75,7 +75,7 @@ def test_what_will_be_compiled_at_every_start_is_said(make_network, monkeypatch)
     network, told = make_network(), []
     monkeypatch.setattr(compiling, "_ready", lambda _: False)
     monkeypatch.setattr(compiling, "is_kept", lambda _: False)
-    Emulator(network, tell=told.append).totals(network.test_images, 2, 0)
+    Emulator(network, on_message=told.append).totals(network.test_images, 2, 0)
     assert told == [compiling.NOT_KEPT]
     assert "at every start" in told[0] and "NUMBA_CACHE_DIR" in told[0] and "once" not in told[0]
 

@@ -124,7 +124,7 @@ def _emulator(network: IntNetwork, threads: int | None = None) -> "Emulator":
     """Emulator in this process; the import is late because it loads a compiler."""
     from ipvae.emulator import Emulator
 
-    return Emulator(network, threads, tell=log.info if threads is None else None)
+    return Emulator(network, threads, on_message=log.info if threads is None else None)
 
 
 def processors() -> int:
@@ -135,14 +135,14 @@ def processors() -> int:
 
 
 def where(
-    scheduler: str | None, n_images: int, n_steps: int, tell: Callable[[str], None] = log.info
+    scheduler: str | None, n_images: int, n_steps: int, notify: Callable[[str], None] = log.info
 ) -> str | None:
     """Scheduler of a run, or None for this process; log a choice that the user did not make."""
     if scheduler is not None:
         return None if scheduler == NONE else scheduler
     large = n_images * n_steps >= LARGE and n_images > IMAGES
     if large and processors() > 1 and find_spec("distributed") is not None:
-        tell(
+        notify(
             f"{n_images} images x {n_steps} steps: run by worker processes of this machine; "
             f"scheduler={NONE} keeps them here"
         )
@@ -166,8 +166,8 @@ def on_shards(
     act: "Callable[[Shard], R]", images: np.ndarray, scheduler: str, progress: Advance | None
 ) -> "list[R]":
     """Spread the images of a run; `progress` receives the image count of each finished shard."""
-    tell = None if progress is None else (lambda shard: progress(len(shard.pixels)))
-    return spread(act, shards_of(images), scheduler, tell)
+    report_progress = None if progress is None else (lambda shard: progress(len(shard.pixels)))
+    return spread(act, shards_of(images), scheduler, report_progress)
 
 
 @dataclass(frozen=True, eq=False)

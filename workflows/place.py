@@ -294,7 +294,7 @@ def _activity(
     from ipvae.emulator import Emulator
 
     with stage(f"running {len(pixels)} images to see how busy the cores are"):
-        totals = Emulator(network, tell=log.info).totals(pixels, STEPS, 0)
+        totals = Emulator(network, on_message=log.info).totals(pixels, STEPS, 0)
     source = f"{len(pixels)} images of the file, {STEPS} updates, in the emulator"
     return activity_of(network, totals, source)
 

@@ -14,9 +14,9 @@ NOT_KEPT = (
 )
 
 
-def say_if_compiling(parts: tuple[Part, ...], tell: Callable[[str], None] | None) -> None:
+def say_if_compiling(parts: tuple[Part, ...], on_message: Callable[[str], None] | None) -> None:
     """Report if a kernel for these layers is neither loaded nor in numba's cache."""
-    if tell is None:
+    if on_message is None:
         return
     poisson = [isinstance(part.rules, PoissonRules) for part in parts]
     needed = [
@@ -25,7 +25,7 @@ def say_if_compiling(parts: tuple[Part, ...], tell: Callable[[str], None] | None
         if n
     ]
     if not all(_ready(kernel) for kernel in needed):
-        tell(NOTE if all(is_kept(kernel) for kernel in needed) else NOT_KEPT)
+        on_message(NOTE if all(is_kept(kernel) for kernel in needed) else NOT_KEPT)
 
 
 def _ready(kernel: object) -> bool:

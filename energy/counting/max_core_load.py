@@ -55,8 +55,8 @@ class MaxCoreLoad:
             name, source = stage.name, str(stage.layer.source)
             received = np.zeros(len(leaving[name]), np.int64)
             if stage.layer.weight_rec is not None:
-                heard = self._before if stage.lag else leaving
-                received = heard[source].sum(axis=1)
+                presynaptic = self._before if stage.lag else leaving
+                received = presynaptic[source].sum(axis=1)
             most = self._most[name]
             updates = np.full_like(received, most)
             load = np.stack([received, received * most, updates, leaving[name].max(axis=1)])

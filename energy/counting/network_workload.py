@@ -63,7 +63,7 @@ def _layer(
         shape=shape,
         slot=network.schedule.phase[name] % network.schedule.period,
         rows=totals.layers[name].rows,
-        heard_rows=totals.steps if connections else 0,
+        input_rows=totals.steps if connections else 0,
         received=received,
         sent=counted.messages,
         weights=sum(_products(connection.weights) for connection in connections),

@@ -133,11 +133,11 @@ class _Counting:
         for stage in self._network.wiring.stages:
             if stage.layer.weight_rec is None:
                 continue
-            sent, heard = layers[str(stage.layer.source)].by_row, np.zeros_like(code)
-            heard[:, stage.lag :] = sent[:, : sent.shape[1] - stage.lag]
-            found["messages"] += heard[0]
-            found["synaptic_ops"] += heard[0] * stage.layer.n_neurons
-            found["count_weighted_ops"] += heard[1] * stage.layer.n_neurons
+            sent, received = layers[str(stage.layer.source)].by_row, np.zeros_like(code)
+            received[:, stage.lag :] = sent[:, : sent.shape[1] - stage.lag]
+            found["messages"] += received[0]
+            found["synaptic_ops"] += received[0] * stage.layer.n_neurons
+            found["count_weighted_ops"] += received[1] * stage.layer.n_neurons
         found["spikes"] = code[1]
         found["active"] = np.sum([layer.by_row[0] for layer in layers.values()], axis=0)
         return found

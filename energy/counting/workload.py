@@ -24,7 +24,7 @@ class LayerWorkload:
         Chip step at which it updates, within the period of an update.
     rows : int
         Updates of the layer: T + 1.
-    heard_rows : int
+    input_rows : int
         Rows at which it receives its source; 0 without a source.
     received : float
         Messages received.
@@ -40,7 +40,7 @@ class LayerWorkload:
     shape: LayerShape
     slot: int
     rows: int
-    heard_rows: int
+    input_rows: int
     received: float
     sent: float
     weights: int | None = None
@@ -50,7 +50,7 @@ class LayerWorkload:
     def products(self) -> int:
         """Products of one image if no zero is skipped."""
         dense = self.shape.neurons * self.shape.fan_in
-        return (dense if self.weights is None else self.weights) * self.heard_rows
+        return (dense if self.weights is None else self.weights) * self.input_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +143,7 @@ def _layer(
         shape=shape,
         slot=stage.phase % network.wiring.period,
         rows=rows,
-        heard_rows=rows - stage.lag if shape.fan_in else 0,
+        input_rows=rows - stage.lag if shape.fan_in else 0,
         received=counted.messages_received,
         sent=counted.messages,
     )

@@ -98,7 +98,7 @@ class Dense:
         return self.drive + self.loop + self.readout
 
     @property
-    def said(self) -> str:
+    def operations_text(self) -> str:
         """Breakdown of the operations, as text."""
         updates = self.multiplications + self.others
         if not self.decoded:
@@ -183,7 +183,7 @@ def _arithmetic(dense: Dense, precision: Precision) -> EnergyRow:
         high * PICO,
         HOROWITZ,
         (
-            dense.said,
+            dense.operations_text,
             "low: arithmetic alone, operands in registers, instructions shared by so many lanes "
             "that they cost nothing; no memory traffic",
             "high: an instruction of 70 pJ for each operation, each weight from DRAM at each use; "
@@ -199,7 +199,7 @@ def _a100(dense: Dense, precision: Precision) -> tuple[EnergyRow, TimeRow]:
     high_s = max(low_s, dense.macs * precision.n_bytes / A100_BYTES_PER_S)
     model, chip = f"dense {precision.name}", "NVIDIA A100"
     assumed = (
-        dense.said,
+        dense.operations_text,
         "400 W all the time",
         "low: peak rate of arithmetic, which only large batches come near",
         "high: one image at a time, each weight from memory at each use at peak bandwidth, "
@@ -220,7 +220,7 @@ def _jetson(dense: Dense, precision: Precision) -> tuple[EnergyRow, TimeRow]:
     high_s = max(low_s, dense.macs * precision.n_bytes / JETSON_BYTES_PER_S)
     model, chip = f"dense {precision.name}", "NVIDIA Jetson Orin Nano"
     assumed = (
-        dense.said,
+        dense.operations_text,
         "one image at a time (batch 1); the whole module; data-sheet figures, not a measurement",
         "low: 7 W at the peak rate of arithmetic, which only the 15 W mode has; weights stay on "
         "the chip",
@@ -237,7 +237,7 @@ def _jetson(dense: Dense, precision: Precision) -> tuple[EnergyRow, TimeRow]:
 def _keras_spiking(dense: Dense, chip: str, mac_nj: float) -> EnergyRow:
     joules = (dense.macs + dense.multiplications) * mac_nj * 1e-9
     assumed = (
-        dense.said,
+        dense.operations_text,
         f"{mac_nj} nJ per product and its sum, from performance per watt of the whole chip under "
         "full load, large batches",
         "left out: operations that are not multiplications, transfers, the host",

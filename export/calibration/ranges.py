@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ipvae.emulator import Emulator, Tell
+from ipvae.emulator import Emulator, OnMessage
 from ipvae.emulator.observing import observe
 from ipvae.evaluation.metrics import judged
 from ipvae.network.description import IntNetwork
@@ -21,7 +21,7 @@ def calibrate(
     images: np.ndarray,
     steps: Sequence[int],
     seed: int,
-    tell: Tell | None = None,
+    on_message: OnMessage | None = None,
 ) -> dict:
     """Measure ranges and quality of an integer network.
 
@@ -31,7 +31,7 @@ def calibrate(
     images : (N, M) int
     steps : ascending numbers of updates with quality measures; the run ends at the last
     seed : int
-    tell : callable, optional
+    on_message : callable, optional
         See `ipvae.emulator.Emulator`.
 
     Returns
@@ -45,7 +45,7 @@ def calibrate(
     """
     wanted = range(1, steps[-1] + 1) if not network.layer.memory else steps
     totals, (layers,) = observe(
-        Emulator(network, tell=tell),
+        Emulator(network, on_message=on_message),
         images,
         steps[-1],
         seed,

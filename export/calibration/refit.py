@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ipvae.emulator import Emulator, Tell
+from ipvae.emulator import Emulator, OnMessage
 from ipvae.errors import QuantizationError
 from ipvae.evaluation.metrics import r2
 from ipvae.network.description import IntNetwork
@@ -23,7 +23,7 @@ LEAST_IMAGES = 10
 
 
 def refit_decoder(
-    network: IntNetwork, images: np.ndarray, seed: int, tell: Tell | None = None
+    network: IntNetwork, images: np.ndarray, seed: int, on_message: OnMessage | None = None
 ) -> IntNetwork:
     """Return the network with a least-squares decoder fitted on training images.
 
@@ -37,7 +37,7 @@ def refit_decoder(
         Training images.
     seed : int
         Seed of the network's draws.
-    tell : callable, optional
+    on_message : callable, optional
         See `ipvae.emulator.Emulator`.
 
     Raises
@@ -54,7 +54,7 @@ def refit_decoder(
         raise QuantizationError(
             f"refit_decoder: found {len(images)} image(s), allowed {LEAST_IMAGES} or more"
         )
-    codes = _codes(network, images, seed, tell)
+    codes = _codes(network, images, seed, on_message)
     real = to_real(images, network.input)
     n = max(1, int(len(images) * (1.0 - HELD_OUT)))
     prior = network.decoder.astype(np.float64).T
@@ -69,9 +69,11 @@ def refit_decoder(
     return replace(network, decoder=decoder, provenance={**network.provenance, "refit": refit})
 
 
-def _codes(network: IntNetwork, images: np.ndarray, seed: int, tell: Tell | None) -> np.ndarray:
+def _codes(
+    network: IntNetwork, images: np.ndarray, seed: int, on_message: OnMessage | None
+) -> np.ndarray:
     """Counts of the code at each of STEPS: (steps, N, K) float64."""
-    totals = Emulator(network, tell=tell).totals(images, STEPS[-1], seed, at=STEPS)
+    totals = Emulator(network, on_message=on_message).totals(images, STEPS[-1], seed, at=STEPS)
     return np.stack([totals.kept[step][network.code][1] for step in STEPS]).astype(np.float64)
 
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ipvae.emulator import Tell
+from ipvae.emulator import OnMessage
 from ipvae.evaluation.readouts import DECODER
 from ipvae.export.calibration.float_baseline import FloatBaseline
 from ipvae.export.calibration.refit import refit_decoder
@@ -29,7 +29,7 @@ def build_network(
     train: Images,
     test: Images,
     pixels: InputFormat,
-    tell: Tell | None = None,
+    on_message: OnMessage | None = None,
 ) -> IntNetwork:
     """Build the network with its read-outs; all fits use the training images.
 
@@ -40,17 +40,19 @@ def build_network(
     before : results of the float model on the calibration images
     train, test : images for fits, and images to store in the network file
     pixels : format of the images
-    tell : callable, optional
+    on_message : callable, optional
         See `ipvae.emulator.Emulator`.
     """
     network = _without_readouts(checkpoint, options, before, test, pixels)
     if options.refit_decoder:
-        network = refit_decoder(network, train.pixels[:REFIT_IMAGES], options.seed, tell)
+        network = refit_decoder(network, train.pixels[:REFIT_IMAGES], options.seed, on_message)
     for name in options.readouts:
         if name == DECODER:
             network = with_decoder(network, options.weight_bits)
         else:
-            codes = averaged_code(network, train.pixels, 2 * options.steps[0], options.seed, tell)
+            codes = averaged_code(
+                network, train.pixels, 2 * options.steps[0], options.seed, on_message
+            )
             network = with_classes(network, codes, train.labels, options.weight_bits)
     return network
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ipvae.emulator import Emulator, Tell
+from ipvae.emulator import Emulator, OnMessage
 from ipvae.errors import QuantizationError
 from ipvae.export.calibration.losses import grid_facts
 from ipvae.export.rounding.power_of_two_scale import to_grid, within
@@ -64,10 +64,14 @@ def with_decoder(network: IntNetwork, weight_bits: int = 8) -> IntNetwork:
 
 
 def averaged_code(
-    network: IntNetwork, images: np.ndarray, n_steps: int, seed: int, tell: Tell | None = None
+    network: IntNetwork,
+    images: np.ndarray,
+    n_steps: int,
+    seed: int,
+    on_message: OnMessage | None = None,
 ) -> np.ndarray:
     """Return the classifier's input after n_steps, the running mean of the code: (N, K)."""
-    emulator = Emulator(network, tell=tell)
+    emulator = Emulator(network, on_message=on_message)
     parts = []
     for first in range(0, len(images), 256):
         batch = images[first : first + 256]

@@ -201,7 +201,7 @@ def _config_beside(path: Path) -> Path | None:
         if len(files) > 1:
             raise InputError(
                 f"{folder}: {len(files)} model configurations ({', '.join(f.name for f in files)})"
-                ", allowed is one. Say which with config=FILE.json."
+                ", allowed is one. Name it with config=FILE.json."
             )
         if files:
             return files[0]
@@ -212,48 +212,50 @@ def _settings(path: Path, config: Path | None, options: dict[str, float]) -> Set
     """Merge the configuration with the options for settings that it lacks."""
     content = {} if config is None else _read_json(config)
     where = config or path
-    said = _said(content, where)
+    found_settings = _found_settings(content, where)
     for name, value in options.items():
-        if said.setdefault(name, value) != value:
-            raise InputError(f"{name}: found {value:g}, {where} says {said[name]:g}. Leave it out.")
-    missing = [f"{name}=" for name in OPTIONS if name not in said]
+        if found_settings.setdefault(name, value) != value:
+            raise InputError(
+                f"{name}: found {value:g}, allowed {found_settings[name]:g} as in {where}; omit it"
+            )
+    missing = [f"{name}=" for name in OPTIONS if name not in found_settings]
     if missing and config is None:
         raise InputError(
             f"{path}: no ConfigPoisVAE.json beside it, in {path.resolve().parent} or one folder "
             f"above. Give config=FILE.json, or {', '.join(missing)}."
         )
     if missing:
-        raise InputError(f"{config}: does not say all of {MEANT}. Give {', '.join(missing)}.")
+        raise InputError(f"{config}: does not contain all of {MEANT}. Give {', '.join(missing)}.")
     dataset, k = content.get("dataset"), content.get("n_latents")
     if isinstance(k, list) and len(k) == 1:
         k = k[0]
     return Settings(
-        int(said["steps"]),
-        float(said["clamp"]),
-        int(said["inner_iterations"]),
+        int(found_settings["steps"]),
+        float(found_settings["clamp"]),
+        int(found_settings["inner_iterations"]),
         dataset if isinstance(dataset, str) else None,
         None if content.get("beta_outer") is None else _number(content, "beta_outer", where),
         None if k is None else _whole({"n_latents": k}, "n_latents", where),
     )
 
 
-def _said(content: dict[str, Any], where: Path) -> dict[str, float]:
+def _found_settings(content: dict[str, Any], where: Path) -> dict[str, float]:
     """Options by name, if the configuration contains them."""
-    said: dict[str, float] = {}
+    found_settings: dict[str, float] = {}
     if "clamp_u" in content:
-        said["clamp"] = _number(content, "clamp_u", where)
-        du = _number({"clamp_du": said["clamp"], **content}, "clamp_du", where)
-        if du != said["clamp"]:
+        found_settings["clamp"] = _number(content, "clamp_u", where)
+        du = _number({"clamp_du": found_settings["clamp"], **content}, "clamp_du", where)
+        if du != found_settings["clamp"]:
             raise InputError(
-                f"{where}: clamp_du is {du:g} and clamp_u is {said['clamp']:g}, allowed "
+                f"{where}: clamp_du is {du:g} and clamp_u is {found_settings['clamp']:g}, allowed "
                 f"{CLAMP:g} for both: the network has one limit."
             )
     if "n_iters_inner" in content:
-        said["inner_iterations"] = _whole(content, "n_iters_inner", where)
+        found_settings["inner_iterations"] = _whole(content, "n_iters_inner", where)
     if "t_train" in content:
         outer = _whole({"n_iters_outer": 1, **content}, "n_iters_outer", where)
-        said["steps"] = _whole(content, "t_train", where) * outer
-    return said
+        found_settings["steps"] = _whole(content, "t_train", where) * outer
+    return found_settings
 
 
 def _read_json(path: Path) -> dict[str, Any]:

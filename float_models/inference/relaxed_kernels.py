@@ -83,13 +83,14 @@ def _draw(state, r, how):
 
 
 @kernel(fastmath={"contract"})
-def forward(before, heard, drive, step_size, limit, how, key, first, after, z, slope):
+def forward(before, recurrent_input, drive, step_size, limit, how, key, first, after, z, slope):
     """Update log-rates and draw counts: u' = SC(u + SC(b - a R)), z' ~ Poisson(exp u').
 
     Parameters
     ----------
     before : (B, K) float32, u
-    heard : (B, K) float32, R = z H of the counts before, H = Phi^T D Phi, or the rounded H
+    recurrent_input : (B, K) float32, R = z H of the counts before
+        H = Phi^T D Phi, or the rounded H.
     drive : (B, K) float32, b
     step_size, limit : float32, a and C
     how : from `ipvae.float_models.inference.draws.draw_constants`
@@ -103,7 +104,7 @@ def forward(before, heard, drive, step_size, limit, how, key, first, after, z, s
     for b in range(n_rows):
         # Three separate loops: a single one lacks registers for good vectorisation.
         for k in range(n):
-            after[b, k], _ = clamped(drive[b, k] - step_size * heard[b, k], limit)
+            after[b, k], _ = clamped(drive[b, k] - step_size * recurrent_input[b, k], limit)
         for k in range(n):
             after[b, k], _ = clamped(before[b, k] + after[b, k], limit)
         for k in range(n):
@@ -130,7 +131,7 @@ def backward(
     before,
     overlap,
     overlap_before,
-    heard_before,
+    recurrent_input_before,
     z,
     slope,
     drive,
@@ -156,7 +157,7 @@ def backward(
     u, before : (B, K) float32, log-rates after and before the update
     overlap, overlap_before : (B, K) float32, V of the counts after and before; the first is
         overwritten
-    heard_before : (B, K) float32, R of the counts before; V without rounding
+    recurrent_input_before : (B, K) float32, R of the counts before; V without rounding
     z, slope : (B, K) float32, counts after the update and their derivative
     drive, match : (B, K) float32, b and P = x D Phi
     from_feedback : (B, K) float32, gradient by z from the next update
@@ -196,7 +197,7 @@ def backward(
                 by_old = old - new
 
             by_u = carry[b, k] + slope[b, k] * by_count + w_kl * by_new
-            inner = drive[b, k] - step_size * heard_before[b, k]
+            inner = drive[b, k] - step_size * recurrent_input_before[b, k]
             s, t = clamped(inner, limit)
             # SC'(v) = sigmoid(C - v) above -8; with its value SC(y) = u it is 1 - exp(u - C).
             gate = ONE - new * least_gate if before[b, k] + s >= FLOOR else ZERO

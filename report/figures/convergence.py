@@ -60,5 +60,5 @@ def _number(value: float | None) -> float:
 
 def _alt(points: Sequence[Mapping[str, float]], stop: Mapping[str, float] | None, r2: bool) -> str:
     last = points[-1]
-    said = f"{'R2, ' if r2 else ''}MSE and zeros against steps 1 to {last['step']}."
-    return said if stop is None else f"{said} The stop point is step {stop['step']}."
+    caption = f"{'R2, ' if r2 else ''}MSE and zeros against steps 1 to {last['step']}."
+    return caption if stop is None else f"{caption} The stop point is step {stop['step']}."

@@ -238,10 +238,10 @@ def sources(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         key = row["source"], assumed
         of = found.setdefault(key, {"source": key[0], "assumptions": assumed, "rows": []})
         of["rows"].append(i)
-    told: dict[str, int] = {}
+    first_with: dict[str, int] = {}
     for number, of in enumerate(found.values(), 1):
-        of["same"] = told.get(of["source"])
-        told.setdefault(of["source"], number)
+        of["same"] = first_with.get(of["source"])
+        first_with.setdefault(of["source"], number)
     return list(found.values())
 
 

@@ -35,7 +35,7 @@ ARITHMETIC = {
 SWAPPED = {"min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum"}
 BOUNDING = ("clip", "minimum", "maximum", "saturat")
 """Name parts of calls that only restrict their first argument to bounds."""
-TELLING = ("log", "logger", "warn", "warnings", "tell", "print", "note", "debug", "info")
+TELLING = ("log", "logger", "warn", "warnings", "on_message", "print", "note", "debug", "info")
 """Names of calls that carry messages."""
 LAYOUT = (
     *("add_axes", "subplots_adjust", "subplots", "text", "Rectangle", "MaxNLocator", "place"),

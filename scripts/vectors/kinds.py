@@ -114,12 +114,12 @@ def amortized(make: Maker, n_hidden: int, ceiling: bool) -> tuple[PoissonLayer, 
     hidden = []
     for i in range(n_hidden):
         last = i == n_hidden - 1
-        heard: dict[str, Any] = {"weight": make.drive(7), "source": 0}
+        source_of_layer: dict[str, Any] = {"weight": make.drive(7), "source": 0}
         if i > 0:
-            heard = {"weight_rec": make.synapses(7, 7), "source": i, "sign": 1}
+            source_of_layer = {"weight_rec": make.synapses(7, 7), "source": i, "sign": 1}
         if last:
-            heard |= {"activation": "swish", "drive_exp": -5, "bias": make.array(9000, 7)}
-        hidden.append(make.graded(7, **heard))
+            source_of_layer |= {"activation": "swish", "drive_exp": -5, "bias": make.array(9000, 7)}
+        hidden.append(make.graded(7, **source_of_layer))
     received = {"weight_rec": make.synapses(6, 7)} if n_hidden else {}
     parts = {"weight": make.drive(6), "source": n_hidden, "sign": make.rng.choice([1, -1])}
     parts["sign"] = int(parts["sign"])

@@ -40,7 +40,7 @@ DENSE_ROWS = {  # neurons heard, neurons on the core, words of synapses, bits th
 
 
 def dense_layer(neurons, fan_in):
-    return LayerShape("1", neurons, fan_in, "0", state_words=1, draws=False, listeners=1)
+    return LayerShape("1", neurons, fan_in, "0", state_words=1, draws=False, receiving_layers=1)
 
 
 @pytest.mark.parametrize("row", DENSE_ROWS)
@@ -107,7 +107,7 @@ def test_a_core_holds_its_most_neurons_and_not_one_more(k, reading):
 
 
 def test_neurons_without_synapses_are_bound_by_their_state():
-    shape = LayerShape("1", 5000, 0, "0", limits.NEURON_STATE_WORDS, draws=True, listeners=0)
+    shape = LayerShape("1", 5000, 0, "0", limits.NEURON_STATE_WORDS, draws=True, receiving_layers=0)
     assert most_neurons(shape, OPTIMISTIC) == 4095 // 4
     broken = core_lines(shape, 1024, OPTIMISTIC, "")
     assert [line.rule for line in broken if not line.holds] == ["neuron_words_per_core"]
@@ -121,7 +121,7 @@ def test_shapes_of_every_kind_follow_the_network(kinds, network_kind):
         weights = network.layers[shape.name].weight_rec
         assert shape.fan_in == (0 if weights is None else weights.shape[1])
         assert (shape.source == "0") == (shape.fan_in == 0)
-    assert sum(s.listeners for s in shapes) == sum(s.fan_in > 0 for s in shapes)
+    assert sum(s.receiving_layers for s in shapes) == sum(s.fan_in > 0 for s in shapes)
     assert [s.name for s in shapes if s.draws] == ([network.code] if network.draws else [])
 
 
@@ -138,12 +138,12 @@ def test_table_of_the_sampler_is_as_large_as_the_document_says():
     assert CONSERVATIVE.table_words * 8 >= limits.DRAW_TABLE_BYTES
 
 
-@pytest.mark.parametrize(("listeners", "axon_map"), [(0, 40), (1, 40), (2, 80), (3, 120)])
+@pytest.mark.parametrize(("receiving_layers", "axon_map"), [(0, 40), (1, 40), (2, 80), (3, 120)])
 @pytest.mark.parametrize(("draws", "state"), [(False, 40), (True, 160)])
-def test_words_of_a_core_are_those_of_its_tables_added_up(listeners, axon_map, draws, state):
+def test_words_of_a_core_are_those_of_its_tables_added_up(receiving_layers, axon_map, draws, state):
     """What nobody receives is sent all the same: a word of the axon map for each neuron."""
     state_words = limits.NEURON_STATE_WORDS if draws else limits.GRADED_STATE_WORDS
-    shape = LayerShape("2", 99, 64, "1", state_words, draws, listeners)
+    shape = LayerShape("2", 99, 64, "1", state_words, draws, receiving_layers)
     for reading, bits, table in ((OPTIMISTIC, 8 + 6, 0), (CONSERVATIVE, 8 + 12, 1308)):
         synapses = 64 * -(-(40 * bits + 32) // 64)
         assert core_words(shape, 40, reading) == {
@@ -189,11 +189,11 @@ def test_shapes_and_words_of_read_outs_by_hand(kinds):
 
 def test_the_limit_that_is_exceeded_most_and_the_least_cores():
     """Of a layer that fits nowhere the limit that is exceeded most is told."""
-    shape = LayerShape("3", 10, 40_000, "2", 1, draws=False, listeners=1)
+    shape = LayerShape("3", 10, 40_000, "2", 1, draws=False, receiving_layers=1)
     line = least_cores(shape, OPTIMISTIC)
     assert isinstance(line, limits.LimitCheck) and not line.holds
     # 40,000 axons and as many words of synapses: 80,002 of 20,000 is the largest part.
     assert (line.rule, line.found) == ("shared_words_per_core", 40_000 + 40_000 + 1 + 1)
     assert line.share == pytest.approx(80_002 / 20_000)
-    small = LayerShape("3", 10, 4, "2", 1, draws=False, listeners=1)
+    small = LayerShape("3", 10, 4, "2", 1, draws=False, receiving_layers=1)
     assert (most_neurons(small, OPTIMISTIC), least_cores(small, OPTIMISTIC)) == (10, 1)

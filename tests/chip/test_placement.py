@@ -315,10 +315,10 @@ def test_messages_between_chips_of_two_layers_neuron_by_neuron():
     assert shown["between_chips"] == pytest.approx(chips)
 
 
-@pytest.mark.parametrize(("listeners", "words"), [(0, 40), (1, 40), (2, 80), (3, 120)])
-def test_a_neuron_has_a_word_for_each_layer_that_hears_it_and_at_least_one(listeners, words):
+@pytest.mark.parametrize(("receivers", "words"), [(0, 40), (1, 40), (2, 80), (3, 120)])
+def test_a_neuron_has_a_word_for_each_receiving_layer_and_at_least_one(receivers, words):
     """As the last layers of the logs have, whose messages leave the chip."""
-    shape = LayerShape("3", 100, 25, "2", state_words=1, draws=False, listeners=listeners)
+    shape = LayerShape("3", 100, 25, "2", state_words=1, draws=False, receiving_layers=receivers)
     found = core_words(shape, 40, CONSERVATIVE)
     assert found["axon_map_words_per_core"] == words
     synapses = 25 * 13  # 40 synapses of 20 bits and 32 bits more are 832 bits

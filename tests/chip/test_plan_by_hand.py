@@ -1,4 +1,4 @@
-"""Every number of a plan's JSON again, by loops over its cores, senders and listeners."""
+"""Every number of a plan's JSON again, by loops over its cores, senders and receivers."""
 
 import math
 
@@ -19,8 +19,8 @@ CORES = 150
 def plan(rng):
     """900 neurons and 700 error units that hear each other, and 40 read-outs, on two chips."""
     errors, code = error_unit_shapes(900, 700)
-    code = LayerShape("2", 900, 700, "1", code.state_words, draws=True, listeners=2)
-    shown = LayerShape("3", 40, 900, "2", 1, draws=False, listeners=0)
+    code = LayerShape("2", 900, 700, "1", code.state_words, draws=True, receiving_layers=2)
+    shown = LayerShape("3", 40, 900, "2", 1, draws=False, receiving_layers=0)
     most = {"1": (900, 1000), "2": (700, 500), "3": (900, 333)}
     received = {name: rng.integers(0, high, n) for name, (n, high) in most.items()}
     activity = received_activity("made up", 1000, received, {"1": 800, "2": 600, "3": 777})
@@ -138,7 +138,7 @@ def test_as_many_cores_as_there_are_may_be_asked_for():
 
 def test_pace_doubles_the_cores_up_to_those_of_the_board():
     """Of 9 neurons that hear 9: 1, 2, 3 (of 4), 5 (of 8) and 9 (of 16) cores help."""
-    shapes = (LayerShape("1", 9, 9, "1", 4, draws=True, listeners=1),)
+    shapes = (LayerShape("1", 9, 9, "1", 4, draws=True, receiving_layers=1),)
     plan = make_plan(shapes, CHIP, full_activity(shapes))
     rows = plan.as_dict()["readings"]["conservative"]["pace"]
     assert [(r["cores"], r["busiest_synaptic_ops"], r["deliveries"]) for r in rows] == [

@@ -98,9 +98,9 @@ def test_totals_take_no_more_memory_for_more_images(net):
 
 def test_compiling_is_said_once_and_not_where_it_was_done(make_network, monkeypatch, tmp_path):
     network, said = make_network(), []
-    Emulator(network, tell=said.append).totals(network.test_images, 2, 0)
+    Emulator(network, on_message=said.append).totals(network.test_images, 2, 0)
     del said[:]
-    Emulator(network, tell=said.append).totals(network.test_images, 2, 0)
+    Emulator(network, on_message=said.append).totals(network.test_images, 2, 0)
     assert said == []
 
     class Unready:
@@ -112,7 +112,7 @@ def test_compiling_is_said_once_and_not_where_it_was_done(make_network, monkeypa
     (tmp_path / f"kernels.{Unready.py_func.__qualname__}-1.py310.nbi").touch()
     assert compiling._ready(Unready)
     monkeypatch.setattr(compiling, "_ready", lambda _: False)
-    Emulator(network, tell=said.append).totals(network.test_images, 2, 0)
+    Emulator(network, on_message=said.append).totals(network.test_images, 2, 0)
     assert said == [compiling.NOTE]
 
 

@@ -100,7 +100,7 @@ def test_an_operator_makes_its_change(tool, operator, before, after):
     [
         'raise InputError(f"{a + 1} of {b}")',
         "assert a < b",
-        'tell(f"{a + 1} images")',
+        'on_message(f"{a + 1} images")',
         'logger.info("%d", a + 1)',
         "x: Literal[1] | None",
         "return None",

@@ -380,8 +380,8 @@ def act(
 ) -> tuple[list[int], list[int], list[int]]:
     """Row `t` of a layer, `a_in`, `u` and `z`, from what it hears and its rows `before`."""
     K = len(layer.bias)
-    heard_rows = layer.V if layer.V is not None and heard is not None else []
-    a_in = [receive(row, heard or []) for row in heard_rows] or [0] * K
+    input_rows = layer.V if layer.V is not None and heard is not None else []
+    a_in = [receive(row, heard or []) for row in input_rows] or [0] * K
     last_u = before["u"][-1] if t > 0 else [0] * K
     last_z = before["z"][-1] if t > 0 else [0] * K
     totals = [total_input(layer, b[k], a_in[k]) for k in range(K)]

@@ -90,29 +90,31 @@ def unrolled_gradient(
     weighted = precision[:, None] * phi
     columns = split(phi.shape[1], shards)
     gram = torch.cat(for_each(lambda c: weighted[:, c].T @ phi, columns))
-    heard = gram
+    recurrent = gram
     if how.rounding is not None:
         step_size = torch.exp(p["log_lr"])
         runs = as_it_runs(step_size * gram, p["recurrent_change"], how.rounding)
-        heard = runs.matrix / step_size
+        recurrent = runs.matrix / step_size
     share = 1.0 / (how.steps * len(x))
 
     def shard(item: tuple[int, slice]) -> "_Part":
         index, rows = item
-        return _Part.of(p, x, (weighted, gram, heard), how, index=index, rows=rows, held=workspace)
+        return _Part.of(
+            p, x, (weighted, gram, recurrent), how, index=index, rows=rows, held=workspace
+        )
 
     parts = for_each(shard, list(enumerate(split(len(x), shards))))
-    by_gram, by_heard, by_match, by_u0, by_bias = (
+    by_gram, by_recurrent, by_match, by_u0, by_bias = (
         functools.reduce(torch.add, [getattr(part, name) for part in parts])
-        for name in ("by_gram", "by_heard", "by_match", "by_u0", "by_bias")
+        for name in ("by_gram", "by_recurrent", "by_match", "by_u0", "by_bias")
     )
     error, divergence, by_step = np.sum([part.sums for part in parts], axis=0)
     by_change = {}
     if how.rounding is not None:
-        clipped = (1.0 - runs.free) * by_heard
+        clipped = (1.0 - runs.free) * by_recurrent
         by_gram = by_gram - clipped
         by_step -= float((clipped * gram).sum() / step_size)
-        by_change["recurrent_change"] = runs.step / step_size * runs.free * by_heard
+        by_change["recurrent_change"] = runs.step / step_size * runs.free * by_recurrent
 
     # P = x D Phi and H = Phi^T D Phi both depend on Phi and D.
     both = by_gram + by_gram.T
@@ -140,11 +142,11 @@ def unrolled_gradient(
 class _Part:
     """Contribution of one shard: gradients by H (K, K), by Phi through P, by u_0 and by the bias.
 
-    `by_heard` is the part of `by_gram` that came through the updates; 0 without rounding.
+    `by_recurrent` is the part of `by_gram` that came through the updates; 0 without rounding.
     """
 
     by_gram: Tensor
-    by_heard: Tensor
+    by_recurrent: Tensor
     by_match: Tensor
     by_u0: Tensor
     by_bias: Tensor
@@ -162,7 +164,7 @@ class _Part:
         rows: slice,
         held: Workspace,
     ) -> "_Part":
-        weighted, gram, gram_heard = maps
+        weighted, gram, recurrent_gram = maps
         n = weighted.shape[1]
         step_size = np.float32(params["log_lr"].exp())
         match = x[rows] @ weighted
@@ -170,7 +172,7 @@ class _Part:
         rounded = how.rounding is not None
         arrays = held.take(index, (how.steps + 1, len(match), n), 4 + rounded)
         u, z, slope, overlap = arrays[:4]
-        heard = arrays[4] if rounded else overlap  # R and V are the same array
+        recurrent = arrays[4] if rounded else overlap  # R and V are the same array
         limit = np.float32(how.now.limit)
         constants = draw_constants(how.now.temperature, how.relaxation)
         first = np.uint64((how.first_image + rows.start) * n)
@@ -184,13 +186,13 @@ class _Part:
         def receive(step: int) -> None:
             torch.mm(z[step], gram, out=overlap[step])
             if rounded and step < how.steps:
-                torch.mm(z[step], gram_heard.T, out=heard[step])
+                torch.mm(z[step], recurrent_gram.T, out=recurrent[step])
 
         receive(0)
         for t in range(1, how.steps + 1):
             forward(
                 u[t - 1].numpy(),
-                heard[t - 1].numpy(),
+                recurrent[t - 1].numpy(),
                 drive.numpy(),
                 step_size,
                 limit,
@@ -214,7 +216,7 @@ class _Part:
                 u[t - 1].numpy(),
                 overlap[t].numpy(),
                 overlap[t - 1].numpy(),
-                heard[t - 1].numpy(),
+                recurrent[t - 1].numpy(),
                 z[t].numpy(),
                 slope[t].numpy(),
                 drive.numpy(),
@@ -229,17 +231,17 @@ class _Part:
                 by_drive.numpy(),
                 sums,
             )
-            torch.mm(feedback, gram_heard, out=through)
+            torch.mm(feedback, recurrent_gram, out=through)
         overlap[0] = feedback
         by_gram = overlap.view(-1, n).T @ z.view(-1, n)
-        by_heard = torch.zeros(())
+        by_recurrent = torch.zeros(())
         if rounded:  # the rest is from the squared errors, w z^T H z / 2 each
             shown = z[1:].reshape(-1, n)
-            by_heard = by_gram - 0.5 * scale.item() * (shown.T @ shown)
+            by_recurrent = by_gram - 0.5 * scale.item() * (shown.T @ shown)
         counts = z[1:].sum(dim=0)
         by_match = x[rows].T @ (step_size.item() * by_drive - scale.item() * counts)
         by_bias = -step_size.item() * by_drive.sum(dim=0)
         # a also occurs in b = a (P - exp c).
         sums[2] += float((by_drive * drive).sum()) / float(step_size)
         u0 = (carry + slope[0] * through).sum(dim=0)
-        return cls(by_gram, by_heard, by_match, u0, by_bias, sums)
+        return cls(by_gram, by_recurrent, by_match, u0, by_bias, sums)

@@ -101,9 +101,9 @@ class IPVAE(nn.Module):
         step_size = torch.exp(self.log_lr)
         drive = step_size * (match - torch.exp(self.log_bias))
         energy = (x.square() * torch.exp(-2.0 * deviation)).sum(dim=1)
-        heard = None
+        recurrent = None
         if rounding is not None:
-            heard = straight_through(step_size * gram, self.recurrent_change, rounding).T
+            recurrent = straight_through(step_size * gram, self.recurrent_change, rounding).T
 
         update = step_on(x.device.type)
         u = self.u0.expand(x.shape[0], -1)
@@ -111,7 +111,7 @@ class IPVAE(nn.Module):
         log_rates, counts, errors = [u], [z], []
         overlap = z @ gram
         for t in range(1, steps + 1):
-            u = update(u, drive, step_size * overlap if heard is None else z @ heard, limit)
+            u = update(u, drive, step_size * overlap if recurrent is None else z @ recurrent, limit)
             z = draw(u, t)
             overlap = z @ gram
             shown, seen = z, overlap

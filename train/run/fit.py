@@ -153,10 +153,10 @@ def _train(
     config: TrainConfig,
     images: Images,
     start: TrainState,
-    told: tuple[Keep | None, Callable[[Progress], None] | None],
+    callbacks: tuple[Keep | None, Callable[[Progress], None] | None],
     means: TrainContext,
 ) -> list[dict[str, Any]]:
-    keep, progress = told
+    keep, progress = callbacks
     optimiser = new_optimiser(model, config)
     put_state(model, optimiser, start)
     train = torch.from_numpy(images.train).to(next(model.parameters()).device)

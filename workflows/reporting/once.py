@@ -132,7 +132,7 @@ def observed(
     seed = request.seed if seed is None else seed
     with stage(f"running {len(pixels)} images for {steps} steps", len(pixels)) as advance:
         scheduler = cluster.where(request.scheduler, len(pixels), steps)
-        emulator = Emulator(network, tell=log.info)
+        emulator = Emulator(network, on_message=log.info)
         if scheduler is None:
             return observe(emulator, pixels, steps, seed, observers, progress=advance)
         act = _Observing(cluster.without_images(network), steps, seed, tuple(observers))

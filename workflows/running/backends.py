@@ -67,7 +67,14 @@ def run_backend(
         from ipvae.emulator.recording import run
 
         return run(
-            network, images, n_steps, seed, draws=draws, record=record, hold=hold, tell=log.info
+            network,
+            images,
+            n_steps,
+            seed,
+            draws=draws,
+            record=record,
+            hold=hold,
+            on_message=log.info,
         )
     if name in LAVA:
         from ipvae.lava_procs.runner import run as run_lava

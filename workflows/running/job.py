@@ -52,7 +52,7 @@ class Job:
         """Run on the emulator without a trace; return seconds of the engine alone, and totals."""
         from ipvae.emulator import Emulator
 
-        emulator = Emulator(self.network, tell=log.info)
+        emulator = Emulator(self.network, on_message=log.info)
         pixels, n = self.pixels, len(self.pixels)
         with stage(f"running {n} images for {self.steps} steps on emulator", n) as advance:
             # The first step loads or compiles the kernels, before timing starts.

@@ -63,7 +63,7 @@ def test_a_workload_has_all_messages_rows_and_operations(ran):
         assert reached == approx(counted[name].synaptic_ops)
         assert layer.sent == counted[name].messages
         assert layer.rows == STEPS + ran.network.schedule.lead_in(name)
-        assert (layer.slot, layer.heard_rows) == (0, STEPS)
+        assert (layer.slot, layer.input_rows) == (0, STEPS)
     assert sum(layer.received for layer in work.layers) == approx(ran.counts.total.messages)
     assert work.counts.synaptic_ops > 0 and work.pipelined and work.period == 1
     assert work.chip_steps == STEPS + ran.network.schedule.depth
@@ -78,7 +78,10 @@ def test_a_dense_baseline_has_every_product_of_every_kernel(ran, nets):
         if layer["type"] in ("dense", "conv"):
             expected += int(np.prod(layer["shape"])) * layer["weight"][0].size
     assert found.loop == STEPS * expected and found.readout == 0
-    assert "products of the synapses" in found.said and "reconstruction" not in found.said
+    assert (
+        "products of the synapses" in found.operations_text
+        and "reconstruction" not in found.operations_text
+    )
     updates = sum(layer.rows * layer.shape.neurons for layer in ran.work.layers)
     assert found.multiplications + found.others > updates
 

@@ -36,7 +36,7 @@ def words(shape, neurons, reading):
     """Words of one core, in the shared pool."""
     index_bits = math.ceil(math.log2(neurons + 1)) if reading == TIGHT else 12
     synapses = shape.fan_in * math.ceil((neurons * (8 + index_bits) + 32) / 64)
-    axon_map = neurons * max(shape.listeners, 1)
+    axon_map = neurons * max(shape.receiving_layers, 1)
     state = neurons * (4 if shape.draws else 1)
     table = 1308 if shape.draws and reading == WIDE else 0  # 10,462 bytes in words of 8
     return {
@@ -139,19 +139,19 @@ def work_of(shapes, slots, loads, period, chip_steps):
 def read_out(code, neurons, fan_in):
     """Nobody receives what it sends."""
     number = str(int(code) + 1)
-    return LayerShape(number, neurons, fan_in, code, state_words=1, draws=False, listeners=0)
+    return LayerShape(number, neurons, fan_in, code, state_words=1, draws=False, receiving_layers=0)
 
 
 RECURRENT = recurrent_shape(512)
 MIDDLE = recurrent_shape(2350)
 LARGE = recurrent_shape(3400)
-MANY = (LayerShape("1", 60_000, 10, "0", 1, draws=False, listeners=0),)
+MANY = (LayerShape("1", 60_000, 10, "0", 1, draws=False, receiving_layers=0),)
 ERRORS = error_unit_shapes(512, 784)
 LARGE_ERRORS = error_unit_shapes(3000, 1900)
 SHOWN = (*recurrent_shape(400), read_out("1", 784, 400))
 CHAIN = (
-    LayerShape("1", 700, 0, "0", 1, draws=False, listeners=1),
-    LayerShape("2", 300, 700, "1", 4, draws=True, listeners=0),
+    LayerShape("1", 700, 0, "0", 1, draws=False, receiving_layers=1),
+    LayerShape("2", 300, 700, "1", 4, draws=True, receiving_layers=0),
 )
 
 CASES = {

@@ -51,7 +51,7 @@ def test_work_is_that_of_the_trace(kinds, network_kind):
     for layer in found.layers:
         sent = (trace.stacked(layer.shape.name, "z") != 0).sum() / len(trace.samples)
         assert layer.sent == approx(sent)
-        assert layer.received <= layer.heard_rows * layer.shape.fan_in
+        assert layer.received <= layer.input_rows * layer.shape.fan_in
         assert 0 <= layer.slot < found.period
     assert found.chip_steps == network.wiring.chip_steps(STEPS)
 
@@ -150,8 +150,8 @@ def test_a_network_that_fits_no_board_has_no_band_and_says_why(make_network):
     found = replace(found, loose=line)
     assert loihi2_band(found) == ([], []) and sanafe_constants(found) is None
     assert {row.chip for row in model_table(network, found)[0]} & {"Loihi 2"} == set()
-    (said,) = left_out(found)
-    assert "neurons_per_core 9,000 of 8,192, layer 1: one neuron" in said
+    (operations_text,) = left_out(found)
+    assert "neurons_per_core 9,000 of 8,192, layer 1: one neuron" in operations_text
 
 
 def test_dense_work_by_hand():
@@ -159,7 +159,7 @@ def test_dense_work_by_hand():
     found = dense_work(work(4, received=1.0, rows=3), "1", 10)
     assert found == Dense(40.0, 32.0, 40.0, 12 * 9.0, 12 * 51.0)
     assert found.macs == 112.0
-    assert found.said.startswith("40 products of the drive, 32 of the loop")
+    assert found.operations_text.startswith("40 products of the drive, 32 of the loop")
 
 
 def test_dense_work_of_graded_layers_and_feed_forward(kinds):

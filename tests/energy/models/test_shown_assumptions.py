@@ -29,7 +29,7 @@ def test_what_a_simulation_leaves_out_is_microjoules_of_an_image():
 def test_dense_work_says_its_parts():
     found = Dense(drive=1234.0, loop=56789.0, readout=321.0, multiplications=40.0, others=7.0)
     assert found.macs == 1234 + 56789 + 321
-    assert found.said == (
+    assert found.operations_text == (
         "1,234 products of the drive, 56,789 of the loop (every weight at every step), 321 of the "
         "reconstruction; 47 operations of neuron updates and draws at rates below 1"
     )
