@@ -11,7 +11,7 @@ import numpy as np
 
 from ipvae.errors import DescriptionError
 from ipvae.network.kinds.base import require_within
-from ipvae.network.layers import frozen
+from ipvae.network.layers import DRIVE_EXP_RANGE, MAX_PIXELS, frozen
 
 KERNEL_SPAN_MAX, PADDING_MAX = 127, 63
 """Lava's Conv stores these, and twice the padding, in 8 bits and wraps beyond."""
@@ -49,7 +49,8 @@ class Weights(ABC):
     kind: str
 
     def __post_init__(self) -> None:
-        require_chip_weights(self.weight)
+        for value in (self.weight.min(), self.weight.max()):
+            require_within("weight", int(value), -(2**15), 2**15 - 1)
         object.__setattr__(self, "weight", frozen(self.weight, np.int16))
 
     @property
@@ -70,6 +71,11 @@ class Weights(ABC):
     @abstractmethod
     def fan_out(self, *, nonzero: bool = False) -> np.ndarray:
         """Synapses from each sending neuron: (n_in,) int64; with `nonzero` those that are not 0."""
+
+    @property
+    @abstractmethod
+    def fan_in(self) -> int:
+        """Largest number of senders of one receiver."""
 
     @abstractmethod
     def reach(self) -> np.ndarray:
@@ -108,6 +114,11 @@ class Dense(Weights):
         """Number of sending neurons."""
         return self.weight.shape[1]
 
+    @property
+    def fan_in(self) -> int:
+        """All senders."""
+        return self.n_in
+
     def fan_out(self, *, nonzero: bool = False) -> np.ndarray:
         """Synapses from each sending neuron: (n_in,) int64."""
         kept = self.weight != 0 if nonzero else np.ones_like(self.weight, dtype=bool)
@@ -144,6 +155,11 @@ class Diagonal(Weights):
     def n_in(self) -> int:
         """Number of sending neurons."""
         return len(self.weight)
+
+    @property
+    def fan_in(self) -> int:
+        """1."""
+        return 1
 
     def fan_out(self, *, nonzero: bool = False) -> np.ndarray:
         """One synapse from each sender, or none where its weight is 0: (n,) int64."""
@@ -218,6 +234,11 @@ class Convolution(Weights):
         """Number of sending neurons."""
         return math.prod(self.in_shape)
 
+    @property
+    def fan_in(self) -> int:
+        """Inputs that a kernel covers."""
+        return math.prod(self.weight.shape[1:])
+
     def fan_out(self, *, nonzero: bool = False) -> np.ndarray:
         """Outputs whose kernel covers each sender, in the channels of its group: (n_in,) int64.
 
@@ -279,6 +300,7 @@ class Connection:
     delay: "int | np.ndarray" = 0
 
     def __post_init__(self) -> None:
+        require_chip_weights(self.weights.weight)
         require_within("exponent", self.exponent, *EXPONENT_RANGE)
         if isinstance(self.delay, np.ndarray):
             if not isinstance(self.weights, Dense):
@@ -306,3 +328,25 @@ class Connection:
     def longest_delay(self) -> int:
         """Longest delay of a receiver, in rows."""
         return int(np.max(self.delay))
+
+
+@dataclass(frozen=True, eq=False)
+class Drive:
+    """Weights from the image's pixels, which the host applies once for each image.
+
+    It costs no operation on the chip (docs/arithmetic.md, section 14).
+
+    Attributes
+    ----------
+    weights : Weights
+        Of 16 bits.
+    exponent : int in -24..14
+        Sums are multiplied by 2**exponent, rounded down.
+    """
+
+    weights: Weights
+    exponent: int = 0
+
+    def __post_init__(self) -> None:
+        require_within("exponent", self.exponent, *DRIVE_EXP_RANGE)
+        require_within("pixels that a neuron receives", self.weights.fan_in, 1, MAX_PIXELS)

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from ipvae.errors import DescriptionError
-from ipvae.network.connections import Connection, Convolution
+from ipvae.network.connections import Connection, Convolution, Drive, Weights
 from ipvae.network.description import check_provenance
-from ipvae.network.kinds import CubaNeuron, DeltaNeuron, NeuronKind
+from ipvae.network.kinds import CubaNeuron, DeltaNeuron, NeuronKind, PoissonNeuron
 from ipvae.network.kinds.base import require_within
 from ipvae.network.kinds.cuba import BIAS_MAX, BIAS_MIN
 from ipvae.network.kinds.sigma_delta import VALUE_END
 from ipvae.network.layers import frozen
+from ipvae.network.pixels import Pixels
 from ipvae.network.row_schedule import RowSchedule, row_schedule
 from ipvae.outputs import network_output, require_outputs
 
@@ -49,6 +50,8 @@ class Input:
         Transform of a real pixel x: weight * x + bias, rounded toward zero.
     graded : bool
         Whether messages may be other integers than 0 and 1.
+    pixels : Pixels, optional
+        Range of the values and what they mean, in place of the transform.
     """
 
     shape: tuple[int, ...]
@@ -56,6 +59,7 @@ class Input:
     weight: float = 64.0
     bias: float = 0.0
     graded: bool = False
+    pixels: Pixels | None = None
 
     def __post_init__(self) -> None:
         if len(self.shape) not in (1, 3) or min(self.shape) < 1:
@@ -68,6 +72,9 @@ class Input:
         for name in ("weight", "bias"):
             if not np.isfinite(getattr(self, name)):
                 raise DescriptionError(f"{name}: must be a finite number.")
+        if self.pixels is not None:
+            for value in (self.pixels.minimum, self.pixels.maximum):
+                require_within("a limit of the pixels", value, *self._widest)
 
     @property
     def size(self) -> int:
@@ -77,6 +84,12 @@ class Input:
     @property
     def value_range(self) -> tuple[int, int]:
         """Least and largest value that the input receives."""
+        if self.pixels is not None:
+            return self.pixels.minimum, self.pixels.maximum
+        return self._widest
+
+    @property
+    def _widest(self) -> tuple[int, int]:
         if self.neuron is None:
             return (-MESSAGE_END, MESSAGE_END - 1) if self.graded else (0, 1)
         cuba = isinstance(self.neuron, CubaNeuron)
@@ -95,6 +108,8 @@ class Layer:
     connections : tuple of Connection
     bias : int32 array or None
         One for each neuron, or of a layer (C, H, W) one for each channel.
+    drive : Drive or None
+        Weights from the pixels, of Poisson and graded neurons, to whose drive the bias is added.
     purpose : 'hidden' or 'readout'
         A read-out is judged: its neurons are classes, or values. Not used when running.
     """
@@ -104,21 +119,24 @@ class Layer:
     connections: tuple[Connection, ...]
     bias: np.ndarray | None = None
     purpose: str = HIDDEN
+    drive: Drive | None = None
 
     def __post_init__(self) -> None:
         if self.purpose not in (HIDDEN, READOUT):
             raise DescriptionError(
                 f"layer {self.id}: purpose must be {HIDDEN} or {READOUT}, got '{self.purpose}'."
             )
-        if not self.connections:
+        if not self.weights:
             raise DescriptionError(f"layer {self.id}: must receive at least one connection.")
-        sizes = {connection.weights.n_out for connection in self.connections}
+        if self.drive is not None and not self.neuron.driven:
+            raise DescriptionError(f"layer {self.id}: {self.neuron.name} neurons have no drive.")
+        sizes = {weights.n_out for weights in self.weights}
         if len(sizes) > 1:
             raise DescriptionError(
                 f"layer {self.id}: its connections have {sorted(sizes)} receivers; all must have "
                 "as many as the layer has neurons."
             )
-        maps = {c.weights.shape for c in self.connections if len(c.weights.shape) == 3}
+        maps = {weights.shape for weights in self.weights if len(weights.shape) == 3}
         if len(maps) > 1:
             raise DescriptionError(
                 f"layer {self.id}: its convolutions make the shapes {sorted(maps)}; all must make "
@@ -129,6 +147,7 @@ class Layer:
         try:
             require_within("its number of neurons", self.n_neurons, 1, MAX_NEURONS)
             self._check_bias()
+            self.neuron.require_shape(self.shape)
         except DescriptionError as error:
             raise DescriptionError(f"layer {self.id}: {error}") from None
 
@@ -144,10 +163,15 @@ class Layer:
         object.__setattr__(self, "bias", frozen(self.bias, np.int32))
 
     @property
+    def weights(self) -> tuple[Weights, ...]:
+        """Weights of all connections, then of the drive."""
+        own = () if self.drive is None else (self.drive.weights,)
+        return (*(connection.weights for connection in self.connections), *own)
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """(n,) or (C, H, W)."""
-        shapes = [connection.weights.shape for connection in self.connections]
-        return max(shapes, key=len)
+        return max((weights.shape for weights in self.weights), key=len)
 
     @property
     def n_neurons(self) -> int:
@@ -196,6 +220,12 @@ class Network:
         for layer in self.layers:
             for connection in layer.connections:
                 self._check_connection(layer, connection)
+            self._check_drive(layer)
+        words = [kind.key_layer for kind in self.kinds.values() if isinstance(kind, PoissonNeuron)]
+        if len(set(words)) < len(words):
+            raise DescriptionError(
+                f"layers: key_layer holds {words}; each layer of Poisson neurons needs its own."
+            )
         self._check_test_images()
         check_provenance(self.provenance)
         _ = self.schedule
@@ -244,6 +274,17 @@ class Network:
                 f"{connection.source} {has} {shape}."
             )
 
+    def _check_drive(self, layer: Layer) -> None:
+        if layer.drive is None:
+            return
+        weights, entry = layer.drive.weights, self.input.shape
+        received = getattr(weights, "in_shape", entry)
+        if weights.n_in != self.input.size or (len(entry) == 3 and received != entry):
+            raise DescriptionError(
+                f"layer {layer.id}: its drive receives {weights.n_in} pixels as {received}, the "
+                f"input has the shape {entry}."
+            )
+
     @cached_property
     def by_id(self) -> dict[str, Layer]:
         """Layers by id."""
@@ -270,6 +311,25 @@ class Network:
             if connection.source == name and isinstance(connection.weights, Convolution)
         )
         return next(found, shape) if len(shape) == 1 else shape
+
+    @cached_property
+    def draws(self) -> bool:
+        """True if some neurons draw from the random source."""
+        return any(kind.draws for kind in self.kinds.values())
+
+    @cached_property
+    def driven(self) -> bool:
+        """True if a layer is of Poisson or graded neurons: row 0 then follows the reset."""
+        return any(kind.driven for kind in self.kinds.values())
+
+    def rows(self, n_steps: int) -> int:
+        """Rows of a run of `n_steps`: 0..n_steps after a reset, otherwise 0..n_steps - 1."""
+        return n_steps + 1 if self.driven else n_steps
+
+    @property
+    def sends_input(self) -> bool:
+        """True if a layer receives messages of the input, and not its drive alone."""
+        return any(c.source == INPUT for layer in self.layers for c in layer.connections)
 
     @property
     def delayed(self) -> bool:
@@ -313,6 +373,10 @@ class Network:
     def shape_of(self, source: str) -> tuple[int, ...]:
         """Shape of a layer, or of the input."""
         return self.input.shape if source == INPUT else self.by_id[source].shape
+
+    def sent(self, source: str) -> tuple[int, int]:
+        """Smallest and largest message of a layer or of the input, by their declared width."""
+        return self.kinds[source].sent if source in self.kinds else self.input.value_range
 
     def message_bits(self, source: str) -> int:
         """Width of the messages of a layer or of the input; 0 for spikes."""

@@ -1,5 +1,6 @@
 """Conversion of a user's images to integer pixels of a network's input format."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,29 @@ import numpy as np
 from ipvae.errors import DescriptionError, InputError
 from ipvae.network.description import InputFormat, check_pixels
 from ipvae.network.io.array_files import read_npy
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Declared range of an input's integers.
+
+    Attributes
+    ----------
+    minimum, maximum : int
+        An image with a value outside them is refused.
+    scale : float
+        Real value of one integer step: real images are divided by it and rounded.
+    """
+
+    minimum: int
+    maximum: int
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.minimum < self.maximum:
+            raise DescriptionError(f"pixels: range {self.minimum}..{self.maximum} is empty.")
+        if not (np.isfinite(self.scale) and self.scale > 0):
+            raise DescriptionError(f"pixels: scale {self.scale} is not a positive number.")
 
 
 def load_array(path: str | Path, kinds: str, allowed: str) -> np.ndarray:

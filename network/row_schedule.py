@@ -31,12 +31,15 @@ class RowSchedule:
         True if some neurons cannot be reset while the chip runs. Layers then update from the first
         chip step of an image on, `phase` steps before their row 0. Otherwise each layer is reset
         just before its row 0, and no message that was sent earlier is received after that.
+    begun : frozenset of str
+        Layers that are silent before their row 0 in any case: Poisson and graded neurons.
     """
 
     order: tuple[str, ...]
     phase: dict[str, int]
     period: int
     free_running: bool
+    begun: frozenset[str] = frozenset()
 
     @property
     def depth(self) -> int:
@@ -45,7 +48,7 @@ class RowSchedule:
 
     def lead_in(self, layer: str) -> int:
         """Rows in which a layer updates before its row 0."""
-        return self.phase[layer] if self.free_running else 0
+        return self.phase[layer] if self.free_running and layer not in self.begun else 0
 
 
 def row_schedule(network: "Network") -> RowSchedule:
@@ -71,7 +74,8 @@ def row_schedule(network: "Network") -> RowSchedule:
         default=1,
     )
     resettable = all(kind.restarts for kind in network.kinds.values())
-    return RowSchedule(order, phase, max(period, 1), not resettable)
+    begun = frozenset(name for name, kind in network.kinds.items() if kind.driven)
+    return RowSchedule(order, phase, max(period, 1), not resettable, begun)
 
 
 def _order(network: "Network") -> tuple[str, ...]:

@@ -222,6 +222,7 @@ def plain_nets():
 @pytest.fixture(scope="session")
 def network_oracle(plain_nets):
     """Slow oracle of networks of any kinds, tests/support/network_oracle.py."""
+    module_from(ROOT / "tests" / "network" / "random_layers.py")
     return module_from(ROOT / "tests" / "support" / "network_oracle.py")
 
 

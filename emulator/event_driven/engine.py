@@ -10,6 +10,8 @@ from ipvae.emulator.engine import processors
 from ipvae.emulator.event_driven.plan import plan_of
 from ipvae.emulator.event_driven.tile import Record, Tile, TileResult
 from ipvae.network.network import Network
+from ipvae.network.proof.driven import require_driven_proved
+from ipvae.network.rules import random_source
 from ipvae.network.traces.network_totals import NetworkTotals, joined_sums
 
 OF_IMAGES = ("outputs", "last", "potentials")
@@ -26,9 +28,15 @@ class NetworkEmulator:
     network : Network
     threads : int, optional
         Number of processors by default.
+
+    Raises
+    ------
+    UnprovedOverflowError
+        If a variable of a Poisson or graded layer may leave its range.
     """
 
     def __init__(self, network: Network, threads: int | None = None) -> None:
+        require_driven_proved(network)
         self.network = network
         self.threads = threads or processors()
         self.plan = plan_of(network)
@@ -38,6 +46,7 @@ class NetworkEmulator:
         frames: np.ndarray,
         n_steps: int,
         progress: Callable[[int], None] | None = None,
+        seed: int = 0,
     ) -> NetworkTotals:
         """Run images and sum up what is counted.
 
@@ -49,8 +58,10 @@ class NetworkEmulator:
             Rows of each image (T).
         progress : callable, optional
             Receives the number of images in each finished tile, from several threads.
+        seed : int
+            Of neurons that draw.
         """
-        run = _Run(self, frames, n_steps, (), progress)
+        run = _Run(self, frames, n_steps, (), progress, seed)
         found = list(run.results())
         return NetworkTotals(
             len(frames),
@@ -65,17 +76,18 @@ class NetworkEmulator:
         n_steps: int,
         record: Sequence[str],
         progress: Callable[[int], None] | None = None,
+        seed: int = 0,
     ) -> Iterator[Record]:
         """Yield recorded variables of each image, in order.
 
         Parameters
         ----------
-        frames, n_steps, progress
+        frames, n_steps, progress, seed
             As `totals`.
         record : names of variables
             'a_in', 'z' and states of any kind; a layer records those that its kind has.
         """
-        for found in _Run(self, frames, n_steps, record, progress).results():
+        for found in _Run(self, frames, n_steps, record, progress, seed).results():
             yield from found.records
 
 
@@ -89,7 +101,11 @@ class _Run:
         n_steps: int,
         record: Sequence[str],
         progress: Callable[[int], None] | None,
+        seed: int,
     ) -> None:
+        images = range(len(frames) if emulator.network.draws else 0)
+        keys = [random_source.image_key(seed, image) for image in images]
+        self._keys = np.array(keys, np.int64).reshape(-1, 2)
         self._plan, self._threads = emulator.plan, emulator.threads
         self._frames, self._steps = frames, n_steps
         self._record, self._progress = record, progress
@@ -118,7 +134,8 @@ class _Run:
 
     def _group(self, first: int) -> TileResult:
         part = self._frames[first : first + self._size]
-        found = self._tile(len(part)).run(part, self._steps, self._halt)
+        keys = self._keys[first : first + self._size]
+        found = self._tile(len(part)).run(part, self._steps, self._halt, keys)
         if self._progress is not None:
             self._progress(len(part))
         return found

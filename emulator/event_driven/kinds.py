@@ -108,25 +108,35 @@ class ByProgram:
 
     def __init__(self, kind: NeuronKind, places: Places, biases: np.ndarray, images: int) -> None:
         self._kind, self._places, self._images = kind, places, images
-        self._biases = np.tile(places.unpacked(biases), images)
+        of_image = kind.neuron_constants(places.unpacked(biases)) | kind.start(places.n)
+        self._values = {name: np.tile(values, images) for name, values in of_image.items()}
         self.begin()
 
-    def begin(self) -> None:
-        """Reset all states."""
-        values = {**self._kind.constants(), **self._kind.neuron_constants(self._biases)}
-        self._neurons = ProgramNeurons(self._kind.program(), len(self._biases), values)
+    def begin(self, keys: np.ndarray | None = None) -> None:
+        """Reset all states; `keys` of the images, (images, 2), for neurons that draw."""
+        values: dict[str, Any] = {**self._kind.constants(), **self._values}
+        if keys is not None and self._kind.draws:
+            a, b = np.repeat(keys, self._places.n, axis=0).T
+            values |= {"image_a": a, "image_b": b}
+        n = self._images * self._places.n
+        self._neurons = ProgramNeurons(self._kind.program(), n, values)
 
-    def row(self, sums: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def row(
+        self, sums: np.ndarray, drive: np.ndarray | None = None
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Update all images once.
 
         Parameters
         ----------
         sums : (images, width) int32, packed
+        drive : (images, neurons) int32, of kinds that have one
 
         Returns
         -------
         (images, width) messages, and the same of each state variable, packed
         """
+        if drive is not None:
+            self._neurons.values["drive"] = drive.reshape(-1).astype(np.int64)
         z = self._neurons.step(self._places.unpacked(sums).reshape(-1))
         found = {name: self._packed(self._neurons.values[name]) for name in self._kind.states}
         return self._packed(z), found

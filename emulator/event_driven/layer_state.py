@@ -3,6 +3,7 @@
 import numpy as np
 
 from ipvae.emulator.event_driven import neurons
+from ipvae.emulator.event_driven.driven import LIMITS, ROWS, DrivenRows
 from ipvae.emulator.event_driven.kinds import KERNELS, ByProgram, state_places
 from ipvae.emulator.event_driven.packing import Places
 from ipvae.network.kinds import NeuronKind
@@ -56,11 +57,13 @@ class Neurons:
         self.neuron, self.places, self.numbers = neuron, places, numbers
         width = places.width
         self.states = np.zeros((images, max(3, len(neuron.states)), width), np.int32)
-        compiled = type(neuron) in KERNELS
-        self.program = None if compiled else ByProgram(neuron, places, bias, images)
+        self.program: ByProgram | DrivenRows | None = None
+        if type(neuron) not in KERNELS:
+            self.program = ROWS.get(type(neuron), ByProgram)(neuron, places, bias, images)
         self.messages, self.sizes = np.zeros(width, np.int64), np.zeros(width, np.int64)
         self.scratch, self.limits = np.zeros(width, np.int32), np.zeros(2, np.int64)
         self.peak, self.by_row = 0, np.zeros(0, np.int64)
+        self._drive: np.ndarray | None = None
 
     def update(
         self, sums: np.ndarray, sent: Messages, row: int, bias: np.ndarray, recorded: bool, at: int
@@ -98,7 +101,7 @@ class Neurons:
         )
         kernel = KERNELS.get(type(self.neuron))
         if kernel is None:
-            self._by_program(sums, sent, row, by_row, states)
+            self._by_program(sums, sent, row, by_row, states, at)
         else:
             kernel.update(self.neuron, of)
         self.peak = max(self.peak, int(by_row.max(initial=0)))
@@ -112,11 +115,13 @@ class Neurons:
         row: int,
         by_row: np.ndarray,
         states: np.ndarray | None,
+        at: int,
     ) -> None:
-        """Update rows by the kind's program."""
+        """Update rows one by one."""
         assert self.program is not None
         for r in range(sums.shape[1]):
-            z, found = self.program.row(np.ascontiguousarray(sums[:, r]))
+            drive = None if self._drive is None else self._drive[:, (at + r) % len(self._drive[0])]
+            z, found = self.program.row(np.ascontiguousarray(sums[:, r]), drive)
             sent.z[:, sent.history + row + r] = z
             size = np.abs(z.astype(np.int64))
             self.messages += (size > 0).sum(axis=0)
@@ -128,11 +133,22 @@ class Neurons:
                 if states is not None:
                     states[:, place, r] = values
 
-    def begin(self, rows: int) -> None:
-        """Reset the state for new images of a number of rows; sums are kept."""
+    def begin(
+        self, rows: int, drive: np.ndarray | None = None, keys: np.ndarray | None = None
+    ) -> None:
+        """Reset the state for new images of a number of rows; sums are kept.
+
+        Parameters
+        ----------
+        rows : int
+        drive : (images, 1 or rows, neurons) int32, of kinds that have one
+        keys : (images, 2) int64
+            Words of the random source.
+        """
         self.states.fill(0)
+        self._drive = drive
         if self.program is not None:
-            self.program.begin()
+            self.program.begin(keys)
         if len(self.by_row) < rows:
             self.by_row = np.zeros(rows, np.int64)
 
@@ -141,7 +157,9 @@ class Neurons:
         messages, rows = self.places.unpacked(self.messages), len(self.by_row)
         sizes = messages if not sent.graded else self.places.unpacked(self.sizes)
         kernel = KERNELS.get(type(self.neuron))
-        names = () if kernel is None else kernel.limits
-        limits = {name: int(n) for name, n in zip(names, self.limits, strict=False)}
+        names, found = () if kernel is None else kernel.limits, self.limits
+        if isinstance(self.program, DrivenRows):
+            names, found = LIMITS, self.program.limits
+        limits = {name: int(n) for name, n in zip(names, found, strict=False)}
         last = sent.last(self.places)
         return LayerSums(messages, sizes, rows, self.peak, limits, last[0], last[1], self.by_row)

@@ -14,6 +14,7 @@ from ipvae.emulator.event_driven.plan import SUM_VALUES, PackedLayer, Plan
 from ipvae.emulator.event_driven.synapses import Rows
 from ipvae.network.kinds import DeltaNeuron
 from ipvae.network.network import INPUT
+from ipvae.network.rules.network_drive import layer_drive
 from ipvae.network.traces.network_totals import LayerSums, potential
 
 Record = dict[str, dict[str, np.ndarray]]
@@ -79,7 +80,9 @@ class Tile:
         self._lead_in = {INPUT: 0, **{layer.name: layer.lead_in for layer in plan.layers}}
         self._input_sums = InputSums(entry.places.width)
 
-    def run(self, frames: np.ndarray, steps: int, halt: threading.Event) -> TileResult:
+    def run(
+        self, frames: np.ndarray, steps: int, halt: threading.Event, keys: np.ndarray
+    ) -> TileResult:
         """Compute all rows of images from a network at rest.
 
         Parameters
@@ -88,9 +91,11 @@ class Tile:
         steps : int
         halt : threading.Event
             Stops the run between some rows.
+        keys : (images, 2) int64
+            Words of the random source.
         """
         self._steps = steps
-        self._begin(frames)
+        self._begin(frames, keys)
         first = -max((layer.lead_in for layer in self._plan.layers), default=0)
         for row in range(first, steps, self._plan.rows):
             if halt.is_set():
@@ -112,12 +117,15 @@ class Tile:
             found[name] = neuron.summed(self._sent[name])
         return {name: found[name] for name in (INPUT, *self._plan.network.by_id)}
 
-    def _begin(self, frames: np.ndarray) -> None:
+    def _begin(self, frames: np.ndarray, keys: np.ndarray) -> None:
         """Reset everything."""
         self._frames = self._plan.entry.places.packed(frames)
         self._input_sums.begin(self._steps)
         for name, neuron in self._neurons.items():
-            neuron.begin(self._steps + self._lead_in[name])
+            layer = self._plan.network.by_id.get(name)
+            driven = layer is not None and layer.neuron.driven
+            drive = layer_drive(layer, frames) if layer is not None and driven else None
+            neuron.begin(self._steps + self._lead_in[name], drive, keys)
         for sent in self._sent.values():
             sent.begin()
         for pending in self._pending.values():
@@ -132,6 +140,8 @@ class Tile:
             begin = max(0, -layer.lead_in - first)
             sent = self._sent[layer.name]
             sent.z[:, sent.history : sent.history + min(begin, rows)] = 0
+            if begin and layer.neuron.driven:
+                self._wait(layer, min(begin, rows))
             self._layer(layer, begin, rows, first)
         for sent in self._sent.values():
             sent.advance(rows)
@@ -144,7 +154,7 @@ class Tile:
         z[:, :begin] = 0
         if entry.neuron is None:
             for r in range(begin, rows):
-                z[:, r] = self._frame(first + r)
+                z[:, r] = self._frame(first + r) if self._plan.network.sends_input else 0
             self._input_sums.add(z[:, begin:rows], first + begin)
             self._keep(INPUT, {"z": z[:, begin:rows]})
             return
@@ -171,11 +181,18 @@ class Tile:
         together = buffer.shape[1]
         for r in range(begin, rows, together):
             sums = buffer[:, : min(together, rows - r)]
-            first, *others = range(len(layer.connections))
-            self._receive(layer, first, sums, r, fresh=True)
-            for i in others:
-                self._receive(layer, i, sums, r)
+            if not layer.connections:
+                sums.fill(0)
+            for i in range(len(layer.connections)):
+                self._receive(layer, i, sums, r, fresh=i == 0)
             self._update(layer.name, sums, r, layer.bias, start)
+
+    def _wait(self, layer: PackedLayer, rows: int) -> None:
+        """Hold back messages to receivers with longer delays in rows before the layer's first."""
+        for i, connection in enumerate(layer.connections):
+            if isinstance(connection.connection.delay, np.ndarray):
+                unused = np.zeros((self._n, rows, layer.places.width), np.int32)
+                self._receive(layer, i, unused, 0)
 
     def _receive(
         self, layer: PackedLayer, i: int, sums: np.ndarray, row: int, fresh: bool = False

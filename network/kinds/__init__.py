@@ -2,13 +2,17 @@
 
 from ipvae.network.kinds.base import NeuronKind
 from ipvae.network.kinds.cuba import ACCUMULATOR, CubaNeuron
+from ipvae.network.kinds.graded_neuron import GradedNeuron
+from ipvae.network.kinds.poisson_neuron import PoissonNeuron
 from ipvae.network.kinds.sigma_delta import DeltaNeuron, SigmaDeltaNeuron, SigmaNeuron
 
 __all__ = [
     "ACCUMULATOR",
     "CubaNeuron",
     "DeltaNeuron",
+    "GradedNeuron",
     "NeuronKind",
+    "PoissonNeuron",
     "SigmaDeltaNeuron",
     "SigmaNeuron",
 ]

@@ -15,8 +15,14 @@ def require_within(what: str, found: int, low: int, high: int) -> None:
         raise DescriptionError(f"{what} is {found}, allowed {low}..{high}")
 
 
+def of_each(value: "int | np.ndarray", n: int) -> np.ndarray:
+    """One number for all of n neurons, or one for each map or neuron, as (n,) int64."""
+    values = np.asarray(value, np.int64).reshape(-1)
+    return np.repeat(values, n // len(values))
+
+
 class NeuronKind(ABC):
-    """Kind of neuron with the parameters that all neurons of a layer share.
+    """Kind of neuron with the parameters of a layer.
 
     A neuron receives the integer `a_in` at every row, updates its state and sends `z`. Backends
     register an implementation for each kind.
@@ -35,6 +41,11 @@ class NeuronKind(ABC):
         True if the neuron can be reset between images on a running chip.
     state_words : int
         64-bit words of a neuron's state on the chip.
+    driven : bool
+        True if the host computes a drive for each neuron once for each image. A network with such
+        a layer has the rows 0..T, of which row 0 follows the reset.
+    draws : bool
+        True if neurons draw from the random source.
     """
 
     name: ClassVar[str]
@@ -43,6 +54,8 @@ class NeuronKind(ABC):
     datasets: ClassVar[dict[str, str]]
     restarts: ClassVar[bool]
     state_words: ClassVar[int]
+    driven: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -53,6 +66,14 @@ class NeuronKind(ABC):
     @abstractmethod
     def message_bits(self) -> int:
         """Width of a message; 0 for spikes, which are 0 or 1."""
+
+    @property
+    def sent(self) -> tuple[int, int]:
+        """Smallest and largest message of the declared width."""
+        if self.message_bits == 0:
+            return 0, 1
+        most = 1 << (self.message_bits - 1)
+        return -most, most - 1
 
     @property
     @abstractmethod
@@ -76,6 +97,13 @@ class NeuronKind(ABC):
             Bias of each neuron, not used by a kind without one.
         """
         return {}
+
+    def start(self, n: int) -> dict[str, np.ndarray]:  # noqa: ARG002
+        """States of n neurons after a reset that are not 0: (n,) int64 each."""
+        return {}
+
+    def require_shape(self, shape: tuple[int, ...]) -> None:  # noqa: B027
+        """Raise DescriptionError unless the parameters fit a layer of this shape."""
 
     @abstractmethod
     def text(self) -> str:

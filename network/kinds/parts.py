@@ -4,6 +4,9 @@ from ipvae.network.kinds.program import Statement, Word, branch, op, word
 from ipvae.network.layers import WEIGHT_EXP_RANGE, GradedLayer, PoissonLayer
 from ipvae.network.rules.arithmetic import STATE_MAX, TERM_MAX
 
+EVERY_STEP = {"period": 1, "phase": 0, "lag": 0}
+"""Constants of neurons that update in every step and use what they receive in each."""
+
 
 def inputs() -> list[Word]:
     """Return the synaptic input, 24 bits."""

@@ -6,6 +6,7 @@ each name here is an expression in that document.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -110,6 +111,11 @@ def _bounds(network: IntNetwork) -> tuple[Bound, ...]:
 def _allowed(name: str, layer: AnyLayer) -> tuple[int, int]:
     if name == "z":
         return (0, layer.count_max) if isinstance(layer, PoissonLayer) else layer.sent
+    return allowed(name)
+
+
+def allowed(name: str) -> tuple[int, int]:
+    """Range of a variable other than `z`."""
     return _ALLOWED.get(name, STATE)
 
 
@@ -117,9 +123,12 @@ def _layer(network: IntNetwork, layer: AnyLayer) -> dict[str, Interval]:
     drive = _drive(network, layer)
     received = _received(network, layer, drive["b"])
     total = received.pop("total")
-    if isinstance(layer, PoissonLayer):
-        return {**drive, **received, **_update(layer, total), **_count(layer)}
-    return {**drive, **received, **_graded(layer, total)}
+    return {**drive, **received, **updated(layer, total, draws=isinstance(layer, PoissonLayer))}
+
+
+def updated(layer: Any, total: Interval, *, draws: bool) -> dict[str, Interval]:
+    """Sections 3 and 5, from `total` to `z`; of a Poisson layer if it draws, else a graded one."""
+    return {**_update(layer, total), **_count(layer)} if draws else _graded(layer, total)
 
 
 def _drive(network: IntNetwork, layer: AnyLayer) -> dict[str, Interval]:
@@ -140,6 +149,17 @@ def _received(network: IntNetwork, layer: AnyLayer, b: Interval) -> dict[str, In
     if layer.weight_rec is None:
         return {"total": b}
     partial, a_in = weighted_sums(layer.weight_rec, *network.layers[str(layer.source)].sent)
+    # Counts start at 0, so no partial sum reaches further than the whole sum.
+    partial = (
+        {}
+        if isinstance(network.layers[str(layer.source)], PoissonLayer)
+        else {"partial a_in": partial}
+    )
+    return {**partial, "a_in": a_in, **scaled_input(layer, a_in, b)}
+
+
+def scaled_input(layer: AnyLayer, a_in: Interval, b: Interval) -> dict[str, Interval]:
+    """Section 3, from `a_in` to `total`."""
     constants = points(parts.input_constants_of(layer))
     program = replace(poisson.program(), statements=parts.total_input())
     exact = ranges(program, {**constants, "received": a_in, "drive": b}).exact
@@ -151,14 +171,8 @@ def _received(network: IntNetwork, layer: AnyLayer, b: Interval) -> dict[str, In
         g = exact["left_shift.no/g.copy"]
     added = layer.sign > 0
     total = exact["added.yes/total.add" if added else "added.no/total.sub"]
-    # Counts start at 0, so no partial sum reaches further than the whole sum.
-    partial = (
-        {}
-        if isinstance(network.layers[str(layer.source)], PoissonLayer)
-        else {"partial a_in": partial}
-    )
     name = "b + g" if added else "b - g"
-    return {**partial, "a_in": a_in, **scaled, "g": g, name: total, "total": total}
+    return {**scaled, "g": g, name: total, "total": total}
 
 
 def _update(layer: PoissonLayer, total: Interval) -> dict[str, Interval]:

@@ -36,6 +36,7 @@ from ipvae.network.kinds.program import operations, width_range
 from ipvae.network.kinds.sigma_delta import STATE_FRACTION, VALUE_END
 from ipvae.network.network import INPUT, Layer, Network
 from ipvae.network.proof.bounds import Bound
+from ipvae.network.proof.driven import driven_bounds
 from ipvae.network.proof.interval import Interval, between
 from ipvae.network.rules.arithmetic import shift
 
@@ -70,7 +71,13 @@ def kind_bounds(network: Network, rows: int | None = None) -> list[Bound]:
     """
     if rows is not None:
         require_within("rows", rows, 1, ROWS_MAX)
-    return [b for name in network.kinds for b in _bounds(name, _proof(network, name, rows))]
+    return [b for name in network.kinds for b in _bounds_of(network, name, rows)]
+
+
+def _bounds_of(network: Network, name: str, rows: int | None) -> list[Bound]:
+    if network.kinds[name].driven:
+        return driven_bounds(network, name)
+    return _bounds(name, _proof(network, name, rows))
 
 
 def wrapping_neurons(network: Network) -> dict[str, int]:
@@ -97,6 +104,8 @@ def proved_rows(network: Network) -> dict[str, int | None]:
 
 
 def _proved_rows(network: Network, name: str) -> int | None:
+    if network.kinds[name].driven:
+        return None if all(bound.holds for bound in driven_bounds(network, name)) else 0
     if "sigma" not in network.kinds[name].states:
         return None if _fits(_proof(network, name, None)) else 0
     if _fits(_proof(network, name, ROWS_MAX)):
@@ -127,17 +136,10 @@ def _bounds(name: str, proof: _Proof) -> list[Bound]:
         ends = [exact[k].ends for k in keys]
         allowed = [width_range(proof.found.statements[k]) for k in keys]
         if variable == "z":
-            allowed = [_sent(proof.kind.message_bits)]
+            allowed = [proof.kind.sent]
         low, high = min(e[0] for e in ends), max(e[1] for e in ends)
         found.append(Bound(variable, low, high, *allowed[0], layer=name))
     return found
-
-
-def _sent(message_bits: int) -> tuple[int, int]:
-    """Smallest and largest message of a declared width; 0 bits are spikes."""
-    if message_bits == 0:
-        return 0, 1
-    return -(1 << (message_bits - 1)), (1 << (message_bits - 1)) - 1
 
 
 def _proof(network: Network, name: str, rows: int | None) -> _Proof:
@@ -193,7 +195,7 @@ def _received(network: Network, layer: Layer) -> Interval:
     """Synaptic input of each neuron, from the sums of its negative and its positive weights."""
     total = between(0, 0)
     for connection in layer.connections:
-        low, high = _sent(network.message_bits(connection.source))
+        low, high = network.sent(connection.source)
         sums = connection.weights.reach()
         down, up = np.repeat(sums, layer.n_neurons // sums.shape[1], axis=1)
         part = between(up * low + down * high, up * high + down * low)

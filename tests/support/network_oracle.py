@@ -1,15 +1,18 @@
 """Oracle of any network: rows of every variable of every layer, and random networks for it.
 
-It shares nothing with emulator, Lava processes and kinds. Each connection is one matrix; each layer
-keeps all rows that it has sent, so that a delay is a look into the past.
+It shares nothing with emulator, Lava processes and kinds, but for Poisson and graded neurons, which
+are their programs run on integers. Each connection is one matrix; each layer keeps all rows that it
+has sent, so that a delay is a look into the past.
 """
 
 import lava_dl_nets as nets  # loaded by tests/conftest.py
 import numpy as np
+import random_layers  # pyright: ignore[reportMissingImports]
 
 from ipvae.network.connections import Connection, Convolution, Dense, Diagonal
 from ipvae.network.kinds import CubaNeuron, SigmaDeltaNeuron, SigmaNeuron
-from ipvae.network.network import Input, Layer, Network
+from ipvae.network.kinds.integers import Neurons
+from ipvae.network.network import Input, Layer, Network, Pixels
 
 
 def matrix(weights):
@@ -30,9 +33,35 @@ def matrix(weights):
     return nets.connections(layer, weights.in_shape)[1]
 
 
-def neurons(layer):
+class DrivenOracle:
+    """Poisson or graded neurons by their program, with the drive of each row's pixels."""
+
+    def __init__(self, layer, pixels, key):
+        kind, biases = layer.neuron, layer.biases.astype(np.int64)
+        self.drives = [biases] * len(pixels)
+        if layer.drive is not None:
+            sums = [matrix(layer.drive.weights) @ row.astype(np.int64) for row in pixels]
+            shifted = [np.floor(p * 2.0**layer.drive.exponent).astype(np.int64) for p in sums]
+            self.drives = [np.clip(q + biases, 1 - 2**21, 2**21 - 1) for q in shifted]
+        values = kind.constants() | kind.neuron_constants(biases) | kind.start(len(biases))
+        if kind.draws:
+            values |= {"image_a": key[0], "image_b": key[1]}
+        self.neurons, self.row, self.states = Neurons(kind.program(), len(biases), values), 0, {}
+
+    def step(self, a_in):
+        """Messages of one row."""
+        self.neurons.values["drive"] = self.drives[self.row % len(self.drives)]
+        self.row += 1
+        z = self.neurons.step(a_in)
+        self.states = {"u": self.neurons.values["u"]}
+        return z
+
+
+def neurons(layer, pixels=None, key=(0, 0)):
     """Oracle of the neurons of a layer, at rest."""
     kind = layer.neuron
+    if kind.driven:
+        return DrivenOracle(layer, pixels, key)
     if isinstance(kind, CubaNeuron):
         neuron = nets.cuba(kind.threshold, kind.current_decay, kind.voltage_decay)
         make = nets.CubaOracle
@@ -73,7 +102,8 @@ def row_order(network):
 def free_runs(network):
     """Whether layers update from the first chip step of a sample on."""
     entry = network.input.neuron
-    cuba = all(isinstance(layer.neuron, CubaNeuron) for layer in network.layers)
+    kinds = [layer.neuron for layer in network.layers]
+    cuba = all(kind.driven or isinstance(kind, CubaNeuron) for kind in kinds)
     return not cuba or not (entry is None or isinstance(entry, CubaNeuron))
 
 
@@ -82,17 +112,27 @@ def wrapped(values):
     return (values + 2**31) % 2**32 - 2**31
 
 
-def simulate(network, messages):
+def simulate(network, messages, pixels=None, key=(0, 0)):
     """All rows of every variable of every layer for one sample, from rest.
+
+    Parameters
+    ----------
+    network : Network
+    messages : (rows, n_inputs) int
+        What the input sends.
+    pixels : (1 or rows, n_inputs) int
+        What the host computes drives from.
+    key : words of the image
 
     Returns
     -------
     dict of layer id -> dict of variable -> (rows, n) int64, lead-in rows first
     """
     phase, free = phases(network), free_runs(network)
-    first = {"0": 0} | {name: -p if free else 0 for name, p in phase.items()}
+    early = {name: free and not network.by_id[name].neuron.driven for name in phase}
+    first = {"0": 0} | {name: -p if early[name] else 0 for name, p in phase.items()}
     sent = {"0": list(messages.astype(np.int64))} | {name: [] for name in phase}
-    oracles = {layer.id: neurons(layer) for layer in network.layers}
+    oracles = {layer.id: neurons(layer, pixels, key) for layer in network.layers}
     matrices = {
         (layer.id, i): matrix(c.weights)
         for layer in network.layers
@@ -110,7 +150,7 @@ def simulate(network, messages):
             if 0 <= row < len(sent[connection.source]):
                 sums = matrices[name, i] @ sent[connection.source][row]
                 total[delays == delay] = sums[delays == delay]
-        if isinstance(connection.weights, Convolution):
+        if isinstance(connection.weights, Convolution) and network.message_bits(connection.source):
             total = (total + 2**23) % 2**24 - 2**23
         return wrapped(np.floor(wrapped(total) * 2.0**connection.exponent).astype(np.int64))
 
@@ -119,7 +159,8 @@ def simulate(network, messages):
             if t < first[name]:
                 continue
             layer, oracle = network.by_id[name], oracles[name]
-            a_in = wrapped(sum(received(name, i, c, t) for i, c in enumerate(layer.connections)))
+            parts = [received(name, i, c, t) for i, c in enumerate(layer.connections)]
+            a_in = wrapped(sum(parts, np.zeros(layer.n_neurons, np.int64)))
             z = oracle.step(a_in)
             sent[name].append(z)
             rows[name].append({"a_in": a_in, **oracle.states, "z": z})
@@ -166,6 +207,10 @@ def tangled_network(rng, kinds):
     for number in range(1, int(rng.integers(2, 6))):
         name, connections, n_out = str(number), [], 0
         family = str(rng.choice(kinds))
+        if family in random_layers.DRIVEN:
+            layers.append(random_layers.driven(rng, name, family, shapes, layers))
+            shapes[name] = layers[-1].shape
+            continue
         for _ in range(int(rng.integers(1, 4))):
             source = str(rng.integers(max(0, number - 2), number))
             sent = shapes[source]
@@ -191,7 +236,11 @@ def tangled_network(rng, kinds):
         layer = _random_layer(rng, name, family, connections, rng.random() < 0.2)
         layers.append(layer)
         shapes[name] = layer.shape
-    return Network(Input(shapes["0"], graded="SDNN" in kinds), tuple(layers))
+    driven = any(kind in random_layers.DRIVEN for kind in kinds)
+    pixels = Pixels(-300, 300) if driven else None
+    return Network(
+        Input(shapes["0"], graded=driven or "SDNN" in kinds, pixels=pixels), tuple(layers)
+    )
 
 
 def _maps(rng, n):

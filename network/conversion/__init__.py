@@ -1,0 +1,1 @@
+"""Networks as other descriptions of the same numbers."""
