@@ -18,6 +18,7 @@ from ipvae.network.description import IntNetwork
 from ipvae.network.proof.bounds import require_proved
 from ipvae.network.rules import random_source
 from ipvae.network.rules.arithmetic import TERM_MAX
+from ipvae.network.rules.start import start_log_rates
 from ipvae.network.rules.stream import frame, stream_drives
 from ipvae.network.traces.replay import check_draws
 from ipvae.network.traces.totals import LayerTotals, Totals
@@ -256,6 +257,7 @@ class Emulator:
             None if hold is None else lambda row, lag: frame(row, lag, n_steps, hold),
             given.halt,
             first + part.start,
+            start_log_rates(self.network, given.images[part], hold),
         )
 
     def _workers(self, n_tiles: int, halt: threading.Event | None = None) -> Any:

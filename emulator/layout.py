@@ -280,8 +280,10 @@ def _numbers(values: list[int]) -> np.ndarray:
     return np.array(values, np.int32)
 
 
-def new_state(part: Part, drive: np.ndarray, keys: np.ndarray) -> State:
-    """State of a tile after a reset: drive (N, K) int32, keys (N, 2) uint32."""
+def new_state(
+    part: Part, drive: np.ndarray, keys: np.ndarray, start: np.ndarray | None = None
+) -> State:
+    """State of a tile after a reset: drive (N, K) int32, keys (N, 2) uint32, start (N, K) int32."""
     n, width = len(drive), part.width
     poisson = isinstance(part.rules, PoissonRules)
     state = State(
@@ -292,6 +294,8 @@ def new_state(part: Part, drive: np.ndarray, keys: np.ndarray) -> State:
         keys=keys,
     )
     state.u[:] = part.fixed.u_init
+    if start is not None:
+        state.u[:, : start.shape[1]] = start
     state.drive[:, : drive.shape[1]] = drive
     return state
 

@@ -45,6 +45,8 @@ class Tile:
         Event that stops the run before the next rows.
     first : int
         Index of the first image in its run.
+    start : (N, K) int32, optional
+        Log-rates of the code at reset; the layer's `u_init` by default.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Tile:
         frame: Frame | None = None,
         halt: threading.Event | None = None,
         first: int = 0,
+        start: np.ndarray | None = None,
     ) -> None:
         self.n = len(keys)
         self.first = first
@@ -70,7 +73,7 @@ class Tile:
         # A layer that receives itself or nothing can compute several rows without other layers.
         self._together = ROWS if len(parts) == 1 and frame is None else 1
         self._states = {
-            p.stage.name: layout.new_state(p, drives[p.stage.name][:, 0], keys) for p in parts
+            p.stage.name: self._reset(p, drives[p.stage.name], keys, start) for p in parts
         }
         self._messages = {p.stage.name: layout.new_messages(p, self.n) for p in parts}
         self.sums: dict[str, Sums] = {p.stage.name: layout.new_sums(p) for p in parts}
@@ -78,6 +81,13 @@ class Tile:
         self._work_at = layout.addresses(self._work)
         self._rules = {p.stage.name: layout.own_rules(p.rules) for p in parts}
         self._calls: dict[str, Call] = {}
+
+    @staticmethod
+    def _reset(
+        part: Part, drives: np.ndarray, keys: np.ndarray, start: np.ndarray | None
+    ) -> layout.State:
+        poisson = isinstance(part.rules, PoissonRules)
+        return layout.new_state(part, drives[:, 0], keys, start if poisson else None)
 
     def advance(self, rows: int) -> None:
         """Compute the next rows of every layer."""

@@ -14,6 +14,7 @@ from ipvae.network.io.network_file import checksum
 from ipvae.network.proof.bounds import require_proved
 from ipvae.network.rules import random_source
 from ipvae.network.rules.arithmetic import TERM_MAX
+from ipvae.network.rules.start import require_start, start_log_rates
 from ipvae.network.rules.stream import frames, stream_drives
 from ipvae.network.traces.replay import check_draws
 from ipvae.network.traces.selection import EVERYTHING, Record
@@ -112,6 +113,7 @@ class LavaRunner:
         drives_of_image: dict[str, np.ndarray],
         key: random_source.Key,
         draws: np.ndarray | None = None,
+        start: np.ndarray | None = None,
     ) -> dict[str, dict[str, np.ndarray]]:
         """Run one image, or one stream.
 
@@ -122,6 +124,8 @@ class LavaRunner:
             Random key of the image; without effect if nothing is drawn.
         draws : (n_steps + 1, K) int, if and only if the network was built for replay
             Counts of the code.
+        start : (K,) int, if and only if the network has a start for each image
+            Log-rates of the code at row 0 (`ipvae.network.rules.start`).
 
         Returns
         -------
@@ -131,7 +135,8 @@ class LavaRunner:
         Raises
         ------
         InputError
-            If the drives are not a result of `network.drive.drives`.
+            If the drives are not a result of `network.drive.drives`, or the start is not one of
+            `start_log_rates`.
         HungBackendError
             If a process died or stopped answering; the network is then ended.
         """
@@ -139,11 +144,13 @@ class LavaRunner:
             raise ValueError("run_image: give draws if and only if built with replay=True")
         self._built.require_usable()
         self._check_drives(drives_of_image)
+        require_start(self.network, start)
+        of_code = [key] if start is None else [start, key]
         try:
             for name, pipe in self._send.items():
                 drawn = self.network.draws and name == self.network.code
                 drive = np.ravel(drives_of_image[name])
-                pipe.send(np.concatenate([drive, key] if drawn else [drive]).astype(np.int32))
+                pipe.send(np.concatenate([drive, *(of_code if drawn else [])]).astype(np.int32))
             chip_steps = self.network.wiring.chip_steps(self.n_steps)
             self._built.start(chip_steps)
             records = self._collect(draws)
@@ -261,6 +268,7 @@ def run(
     """
     random_source.check_steps(n_steps)
     b = stream_drives(network, images, n_steps, hold)
+    starts = start_log_rates(network, images, hold)
     if draws is None:
         keys = [random_source.image_key(seed, i) for i in range(len(images))]
         replayed = [None] * len(images)
@@ -273,6 +281,7 @@ def run(
     with built as runner:
         for i, (key, counts) in enumerate(zip(keys, replayed, strict=True)):
             of_image = {name: of_layer[i] for name, of_layer in b.items()}
-            samples.append(runner.run_image(of_image, key, counts))
+            start = None if starts is None else starts[i]
+            samples.append(runner.run_image(of_image, key, counts, start))
     name = "lava" if dense == EVENT_DRIVEN else "lava-stock"
     return record.trace(name, seed, checksum(network), samples, hold)

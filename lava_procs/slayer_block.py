@@ -183,4 +183,6 @@ def _recurrent_weights(layer: PoissonLayer) -> tuple[np.ndarray, np.ndarray]:
             f"PoissonRecurrent: sign {layer.sign}, memory {layer.memory}, ceiling {layer.ceiling}; "
             "allowed is a layer that inhibits itself, with memory and without ceiling"
         )
+    if layer.start is not None:
+        raise ValueError("PoissonRecurrent: the layer starts from the image; allowed is u_init")
     return weight, weight_rec

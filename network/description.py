@@ -103,6 +103,12 @@ class IntNetwork:
                     f"input: shape {self.input.shape} has {m} pixels, layer {stage.name}: weight "
                     f"asks for {weight.shape[-1]}"
                 )
+        start = getattr(self.layer, "start", None)
+        if start is not None and start.weight.shape[1] != m:
+            raise DescriptionError(
+                f"input: shape {self.input.shape} has {m} pixels, start: weight asks for "
+                f"{start.weight.shape[1]}"
+            )
         if not any(stage.layer.weight is not None for stage in self.wiring.stages):
             raise DescriptionError("layers: none has weights from the image")
         if self.decoder.shape != (m, k):

@@ -44,6 +44,15 @@ def frozen(array: np.ndarray, dtype: type) -> np.ndarray:
     return copy
 
 
+def require_ranges(title: str, of: object, ranges: dict[str, tuple[int, int]]) -> None:
+    """Raise DescriptionError unless the named attributes are within their ranges."""
+    for name, (low, high) in ranges.items():
+        values = np.asarray(getattr(of, name))
+        if values.min() < low or values.max() > high:
+            found = int(values.min() if values.min() < low else values.max())
+            raise DescriptionError(f"{title}: {name} = {found} is outside {low}..{high}")
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Layer(ABC):
     """Attributes common to all layers.
@@ -84,11 +93,7 @@ class Layer(ABC):
                     f"{self.title}: {name} has dtype {array.dtype}, allowed {np.dtype(dtype)}"
                 )
             object.__setattr__(self, name, frozen(array, dtype))
-        for name, (low, high) in self._ranges().items():
-            values = np.asarray(getattr(self, name))
-            if values.min() < low or values.max() > high:
-                found = int(values.min() if values.min() < low else values.max())
-                raise DescriptionError(f"{self.title}: {name} = {found} is outside {low}..{high}")
+        require_ranges(self.title, self, self._ranges())
         if self.sign not in (ADDED, SUBTRACTED):
             raise DescriptionError(f"{self.title}: sign = {self.sign}, allowed are 1 and -1")
         if (self.weight_rec is None) != (self.source == NOTHING):
@@ -152,6 +157,54 @@ class Layer(ABC):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class AffineStart:
+    """Log-rates at reset that are affine in the image, computed by the host with the drive.
+
+    Attributes
+    ----------
+    weight : (K, M) int16
+        The effect of one pixel step, in the layer's unit, is weight * 2**exponent.
+    bias : (K,) int32
+        Constant part.
+    exponent : int
+    threshold, margin : int
+        Log-rates below `threshold` are lowered by `margin`, which keeps quiet neurons quiet.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    exponent: int
+    threshold: int = 0
+    margin: int = 0
+
+    def __post_init__(self) -> None:
+        for name, dtype, axes in (("weight", np.int16, 2), ("bias", np.int32, 1)):
+            array = np.asarray(getattr(self, name))
+            if array.ndim != axes or not array.size:
+                raise DescriptionError(
+                    f"start: {name} has shape {array.shape}, allowed "
+                    f"{'(neurons, pixels)' if axes == 2 else '(neurons,)'}"
+                )
+            if not np.can_cast(array.dtype, dtype, casting="safe"):
+                raise DescriptionError(
+                    f"start: {name} has dtype {array.dtype}, allowed {np.dtype(dtype)}"
+                )
+            object.__setattr__(self, name, frozen(array, dtype))
+        if len(self.weight) != len(self.bias) or self.weight.shape[1] > MAX_PIXELS:
+            raise DescriptionError(
+                f"start: weight has shape {self.weight.shape}, bias asks for {len(self.bias)} "
+                f"neurons, and allowed are at most {MAX_PIXELS} pixels"
+            )
+        ranges = {
+            "bias": (-TERM_MAX, TERM_MAX),
+            "exponent": DRIVE_EXP_RANGE,
+            "threshold": (-CHANGE_MAX, CHANGE_MAX),
+            "margin": (0, CHANGE_MAX),
+        }
+        require_ranges("start", self, ranges)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class PoissonLayer(Layer):
     """Layer of Poisson neurons; its unit is 2**-frac_bits octaves.
 
@@ -160,7 +213,8 @@ class PoissonLayer(Layer):
     self_weight : (K,) int32
         Self-inhibition per own count, computed in the neuron.
     u_init : (K,) int32
-        Log-rate at reset; with `memory` off, the base to which each step's input is added.
+        Log-rate at reset; with `memory` off, the base to which each step's input is added. With a
+        `start` it is not used when running.
     u_min, u_max : int
         Limits of the log-rate.
     du_min, du_max : int
@@ -174,6 +228,8 @@ class PoissonLayer(Layer):
     ceiling : bool
         True if log-rates near `u_max` are compressed
         (`ipvae.network.rules.activations.soft_ceiling`).
+    start : AffineStart, optional
+        Log-rates at reset that depend on the image; requires `memory`.
     """
 
     self_weight: np.ndarray
@@ -186,6 +242,7 @@ class PoissonLayer(Layer):
     frac_bits: int = FRAC_BITS
     memory: bool = True
     ceiling: bool = False
+    start: AffineStart | None = None
 
     def _check_shapes(self) -> None:
         super()._check_shapes()
@@ -202,6 +259,13 @@ class PoissonLayer(Layer):
             raise DescriptionError(f"{self.title}: ceiling with memory, allowed is one of them")
         if not self.memory and np.any(self.self_weight):
             raise DescriptionError(f"{self.title}: self_weight without memory, allowed are zeros")
+        if self.start is not None and not self.memory:
+            raise DescriptionError(f"{self.title}: start without memory, allowed is none")
+        if self.start is not None and len(self.start.bias) != self.n_neurons:
+            raise DescriptionError(
+                f"{self.title}: start has {len(self.start.bias)} neurons, bias asks for "
+                f"{self.n_neurons}"
+            )
 
     def _arrays(self) -> dict[str, type]:
         return super()._arrays() | {"self_weight": np.int32, "u_init": np.int32}

@@ -32,7 +32,8 @@ class Counts:
     neuron_updates : float
         Neuron updates: all neurons at each of the rows 0..T.
     drive_macs : float
-        Products of the drive on the host: M K, or M if each neuron is connected to one pixel.
+        Products of the drive on the host: M K, or M if each neuron is connected to one pixel. A
+        start that depends on the image takes M K more.
     readout_ops : float
         Products of one reconstruction on the host: M for each nonzero count of step T.
     updates_active, updates_idle : float

@@ -114,5 +114,11 @@ def _sums(layer: AnyLayer, of: LayerActivity, rows: np.ndarray) -> dict[str, np.
 
 
 def drive_macs(layer: AnyLayer) -> int:
-    """Products of a layer's drive for one image: K M, or K with one pixel per neuron."""
-    return 0 if layer.weight is None else layer.weight.size
+    """Products of a layer's drive for one image: K M, or K with one pixel per neuron.
+
+    A start that depends on the image takes K M more.
+    """
+    products = 0 if layer.weight is None else layer.weight.size
+    if isinstance(layer, PoissonLayer) and layer.start is not None:
+        products += layer.start.weight.size
+    return products

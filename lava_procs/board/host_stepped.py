@@ -18,6 +18,7 @@ from ipvae.network.layers import PoissonLayer
 from ipvae.network.proof.bounds import require_proved
 from ipvae.network.rules import random_source
 from ipvae.network.rules.drive import drives
+from ipvae.network.rules.start import require_start, start_log_rates
 from ipvae.network.traces.trace import VARIABLES, Trace
 
 TIMEOUT_SECONDS = 600.0
@@ -115,6 +116,7 @@ class HostSteppedRunner:
         drives_of_image: dict[str, np.ndarray],
         key: random_source.Key,
         draws: np.ndarray | None = None,
+        start: np.ndarray | None = None,
     ) -> dict[str, dict[str, np.ndarray]]:
         """Run one image.
 
@@ -125,6 +127,8 @@ class HostSteppedRunner:
             Random key of the image; without effect if nothing is drawn.
         draws : (n_steps + 1, K) int, if and only if the network was built for replay
             Counts of the code.
+        start : (K,) int32, if and only if the network has a start for each image
+            Log-rates of the code at row 0 (`ipvae.network.rules.start`).
 
         Returns
         -------
@@ -137,7 +141,7 @@ class HostSteppedRunner:
         """
         if (draws is None) == self.replay:
             raise ValueError("run_image: give draws if and only if built with replay=True")
-        for layer, values in start_of(self.network, drives_of_image, key).items():
+        for layer, values in start_of(self.network, drives_of_image, key, start).items():
             for name, value in values.items():
                 getattr(self.neurons[layer], name).set(value)
         rows: dict[str, list[list[np.ndarray]]] = {name: [] for name in self.neurons}
@@ -176,15 +180,23 @@ class HostSteppedRunner:
 
 
 def start_of(
-    network: IntNetwork, drives_of_image: dict[str, np.ndarray], key: random_source.Key
+    network: IntNetwork,
+    drives_of_image: dict[str, np.ndarray],
+    key: random_source.Key,
+    start: np.ndarray | None = None,
 ) -> Start:
-    """Return the values written before an image: start state of every neuron, drive and key."""
+    """Return the values written before an image: start state of every neuron, drive and key.
+
+    `start` (K,) int32 are the code's log-rates at row 0, of a network that starts from the image.
+    """
+    require_start(network, start)
     found: Start = {}
     for name, layer in network.layers.items():
         zeros = np.zeros(layer.n_neurons, np.int32)
         values = {"u": zeros, "z": zeros, "drive": np.asarray(drives_of_image[name], np.int32)}
         if isinstance(layer, PoissonLayer):
-            values |= {"u": layer.u_init.copy(), "image_key": np.array(key, np.int32)}
+            u = layer.u_init if start is None else start
+            values |= {"u": u.copy(), "image_key": np.array(key, np.int32)}
         found[name] = values | {"step": np.zeros(1, np.int32)}
     return found
 
@@ -204,10 +216,12 @@ def run_hosted(
         Trace with the given backend's name.
     """
     network = runner.network
-    b = drives(network, images)
+    b, starts = drives(network, images), start_log_rates(network, images)
     samples = []
     for i in range(len(images)):
         key = random_source.image_key(seed, i) if draws is None else random_source.Key(0, 0)
         of_image = {name: of_layer[i] for name, of_layer in b.items()}
-        samples.append(runner.run_image(of_image, key, None if draws is None else draws[i]))
+        counts = None if draws is None else draws[i]
+        start = None if starts is None else starts[i]
+        samples.append(runner.run_image(of_image, key, counts, start))
     return Trace(backend, seed, checksum(network), samples)

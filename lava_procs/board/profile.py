@@ -19,6 +19,7 @@ from ipvae.lava_procs.board.loihi2 import prepared
 from ipvae.network.description import IntNetwork
 from ipvae.network.rules import random_source
 from ipvae.network.rules.drive import drives
+from ipvae.network.rules.start import start_log_rates
 from ipvae.network.traces.profiler_columns import STEPS
 
 PROBES = {
@@ -72,7 +73,9 @@ def measure(
     """
     random_source.check_steps(n_steps)
     b = {name: of_layer[0] for name, of_layer in drives(network, image[None]).items()}
-    start = start_of(network, b, random_source.image_key(seed, 0))
+    first = start_log_rates(network, image[None])
+    key = random_source.image_key(seed, 0)
+    start = start_of(network, b, key, None if first is None else first[0])
     chip_steps = network.wiring.chip_steps(n_steps)
     columns: dict[str, int | float] = {STEPS: chip_steps}
     for probe, names in PROBES.items():

@@ -11,6 +11,7 @@ import numpy as np
 
 from ipvae.errors import DescriptionError
 from ipvae.network.description import InputFormat, IntNetwork
+from ipvae.network.io.start_fields import START, start_fields, start_from
 from ipvae.network.layers import SUBTRACTED, GradedLayer, PoissonLayer
 from ipvae.network.provenance import json_data, json_text
 from ipvae.network.rules import poisson, random_source
@@ -19,6 +20,8 @@ from ipvae.network.rules.arithmetic import FRAC_BITS
 from ipvae.network.schedule import AnyLayer, ScheduledLayer
 
 VERSIONS = (1, 2)
+MINOR = {2: 1}
+"""Latest minor version of a version, where that is not 0."""
 LATENCY = 1
 """Chip steps from sending a message to its arrival."""
 
@@ -119,11 +122,17 @@ def version_of(network: IntNetwork) -> int:
         and layer.frac_bits == FRAC_BITS
         and layer.memory
         and not layer.ceiling
+        and layer.start is None
         and layer.sign == SUBTRACTED
         and layer.weight is not None
         and layer.weight.ndim == 2
         else 2
     )
+
+
+def minor_of(network: IntNetwork) -> int:
+    """Return the minor version: 1 for a code whose start depends on the image, else 0."""
+    return int(getattr(network.layer, "start", None) is not None)
 
 
 def expected_fields(version: int, datasets: dict[str, tuple[np.dtype, tuple]]) -> Spec:
@@ -141,7 +150,10 @@ def expected_fields(version: int, datasets: dict[str, tuple[np.dtype, tuple]]) -
     spec = {**_INPUT, **_PIXELS, **_MERIT, "ipvae/period": _WHOLE}
     for i in sorted(names):
         poisson_layer = f"layer/{i}/neuron/uInit" in datasets
-        spec |= _of_layer(i, _POISSON_2 if poisson_layer else _GRADED, datasets)
+        neuron = _POISSON_2 if poisson_layer else _GRADED
+        if poisson_layer and any(f"layer/{i}/{name}" in datasets for name in START):
+            neuron = neuron | START
+        spec |= _of_layer(i, neuron, datasets)
         if poisson_layer:
             spec |= _SAMPLER
     spec |= {path: ("<i4", 1) for path in TABLES if path in datasets}
@@ -262,6 +274,7 @@ def neuron_fields(layer: AnyLayer, version: int = 1) -> dict[str, Any]:
             "memory": int(layer.memory),
             "ceiling": int(layer.ceiling),
         }
+        | ({} if layer.start is None else start_fields(layer.start))
     )
 
 
@@ -371,6 +384,7 @@ def _layer_of(version: int, i: int, fields: dict[str, np.ndarray]) -> AnyLayer:
         frac_bits=whole("fracBits"),
         memory=True if version == 1 else _flag(whole("memory"), "memory"),
         ceiling=False if version == 1 else _flag(whole("ceiling"), "ceiling"),
+        start=start_from(f"{group}/neuron", fields),
     )
 
 

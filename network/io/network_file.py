@@ -42,6 +42,11 @@ def version_of(network: AnyNetwork) -> int:
     return format12.version_of(network)
 
 
+def minor_of(network: AnyNetwork) -> int:
+    """Return the minor version of the format that a network needs."""
+    return 0 if isinstance(network, Network) else format12.minor_of(network)
+
+
 def to_fields(network: AnyNetwork, version: int) -> dict[str, np.ndarray]:
     """Return all datasets of a network by path."""
     if isinstance(network, Network):
@@ -102,13 +107,13 @@ def write_network(path: str | Path, network: AnyNetwork) -> None:
     """
     version = version_of(network)
     fields = to_fields(network, version)
-    image = _hdf5_image(fields, version, checksum(network))
+    image = _hdf5_image(fields, (version, minor_of(network)), checksum(network))
     with atomic_path(path) as temporary:
         temporary.write_bytes(image)
         _written.add(write_seal(temporary))
 
 
-def _hdf5_image(fields: dict[str, np.ndarray], version: int, digest: str) -> bytes:
+def _hdf5_image(fields: dict[str, np.ndarray], version: tuple[int, int], digest: str) -> bytes:
     """Return the bytes of a network file; its user block, the place of the seal, is zero.
 
     The file is made in memory, since HDF5's library would crash the process on a full disk.
@@ -118,7 +123,9 @@ def _hdf5_image(fields: dict[str, np.ndarray], version: int, digest: str) -> byt
     with h5py.File(name, "w", userblock_size=SIZE, libver="v108", **in_memory) as f:
         for name, array in fields.items():
             f.create_dataset(name, data=array)
-        f["ipvae"].attrs["format_version"] = np.int64(version)
+        f["ipvae"].attrs["format_version"] = np.int64(version[0])
+        if version[1]:
+            f["ipvae"].attrs["format_minor"] = np.int64(version[1])
         f["ipvae"].attrs["checksum"] = np.array(digest, dtype="S64")
         f.flush()
         return bytes(SIZE) + f.id.get_file_image()
@@ -142,25 +149,30 @@ def read_network(path: str | Path) -> Any:
     path = Path(path)
     require_file(path)
     trusted = check_seal(path) in _written
-    stored, version = "", 0
+    stored, version, minor = "", 0, 0
 
     def approve(datasets: dict, attributes: dict) -> None:
-        nonlocal stored, version
-        version, stored = _check_attributes(path, attributes.get("ipvae", {}))
+        nonlocal stored, version, minor
+        version, minor, stored = _check_attributes(path, attributes.get("ipvae", {}))
         _check_datasets(path, datasets, expected_fields(version, datasets), version)
 
-    wanted = {"ipvae": ["format_version", "checksum"]}
+    wanted = {"ipvae": ["format_version", "format_minor", "checksum"]}
     fields = read_datasets(path, approve, wanted, most=MOST_DATASETS, trusted=trusted)
     if stored != _content_checksum(fields, version):
         raise FormatError(f"{path}: the checksum of its contents is wrong; export it anew")
     network, same = _network(path, fields, version)
+    if minor != minor_of(network):
+        raise FormatError(
+            f"{path}: format_minor is {minor}, allowed {minor_of(network)}, the oldest that holds "
+            "this network; export the network again"
+        )
     if same:
         _checksums(network)[json_text(network.provenance)] = stored
     return network
 
 
-def _check_attributes(path: Path, attributes: dict) -> tuple[int, str]:
-    """Check the version; return it and the checksum."""
+def _check_attributes(path: Path, attributes: dict) -> tuple[int, int, str]:
+    """Check the version; return it, the minor version and the checksum."""
     version = attributes.get("format_version")
     if not isinstance(version, int):
         raise FormatError(f"{path}: has no /ipvae group with a format_version")
@@ -170,7 +182,13 @@ def _check_attributes(path: Path, attributes: dict) -> tuple[int, str]:
             f"{path}: format version {version}, this program reads {allowed}; "
             "update ipvae or export the network again"
         )
-    return version, str(attributes.get("checksum"))
+    minor, latest = attributes.get("format_minor", 0), format12.MINOR.get(version, 0)
+    if not isinstance(minor, int) or not 0 <= minor <= latest:
+        raise FormatError(
+            f"{path}: format version {version}.{minor}, this program reads version {version} up to "
+            f"{version}.{latest}; update ipvae or export the network again"
+        )
+    return version, minor, str(attributes.get("checksum"))
 
 
 def _check_datasets(path: Path, datasets: dict, expected: Spec, version: int) -> None:

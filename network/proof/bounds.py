@@ -52,6 +52,11 @@ _ALLOWED = {
     "q": HOST,
     "q + bias": HOST,
     "b": (-TERM_MAX, TERM_MAX),
+    "partial p0": HOST,
+    "p0": HOST,
+    "q0": HOST,
+    "q0 + startBias": HOST,
+    "v0": HOST,
     "o": (0, 5),
     "v + 49152": (0, 61440),
     "r": (0, 480),
@@ -123,12 +128,26 @@ def _layer(network: IntNetwork, layer: AnyLayer) -> dict[str, Interval]:
     drive = _drive(network, layer)
     received = _received(network, layer, drive["b"])
     total = received.pop("total")
-    return {**drive, **received, **updated(layer, total, draws=isinstance(layer, PoissonLayer))}
+    start = _start(network, layer) if isinstance(layer, PoissonLayer) else {}
+    after = updated(layer, total, draws=isinstance(layer, PoissonLayer))
+    return {**drive, **start, **received, **after}
 
 
 def updated(layer: Any, total: Interval, *, draws: bool) -> dict[str, Interval]:
     """Sections 3 and 5, from `total` to `z`; of a Poisson layer if it draws, else a graded one."""
     return {**_update(layer, total), **_count(layer)} if draws else _graded(layer, total)
+
+
+def _start(network: IntNetwork, layer: PoissonLayer) -> dict[str, Interval]:
+    """Section 9, log-rates at row 0 that depend on the image, before their clip."""
+    start = layer.start
+    if start is None:
+        return {}
+    partial, p = weighted_sums(start.weight, network.input.minimum, network.input.maximum)
+    q = p.through(lambda v: shift(v, start.exponent))
+    total = q + between(start.bias, start.bias)
+    v = total.through(lambda v: np.where(v < start.threshold, v - start.margin, v))
+    return {"partial p0": partial, "p0": p, "q0": q, "q0 + startBias": total, "v0": v}
 
 
 def _drive(network: IntNetwork, layer: AnyLayer) -> dict[str, Interval]:

@@ -52,9 +52,25 @@ def _checked(network: IntNetwork, images: np.ndarray) -> np.ndarray:
 def _drive(layer: AnyLayer, images: np.ndarray) -> np.ndarray:
     if layer.weight is None:
         return np.broadcast_to(layer.bias, (len(images), layer.n_neurons)).copy()
+    total = image_product(layer.weight, layer.drive_exp, images) + layer.bias
+    return clip(total, -TERM_MAX, TERM_MAX).astype(np.int32)
+
+
+def image_product(weight: np.ndarray, exponent: int, images: np.ndarray) -> np.ndarray:
+    """Compute shift(W x, exponent) for each image.
+
+    Parameters
+    ----------
+    weight : (K, M) int16, or (K,) for one pixel per neuron
+    exponent : int
+    images : (N, M) int, 16 bits with a sign
+
+    Returns
+    -------
+    (N, K) int64
+    """
     # A product is below 2**30, a sum of M < 2**19 products below 2**49: float64 is exact,
     # and a hundred times faster than an integer product.
-    weight, pixels = layer.weight.astype(np.float64), images.astype(np.float64)
-    product = pixels * weight if weight.ndim == 1 else pixels @ weight.T
-    total = shift(product.astype(np.int64), layer.drive_exp) + layer.bias
-    return clip(total, -TERM_MAX, TERM_MAX).astype(np.int32)
+    weights, pixels = weight.astype(np.float64), images.astype(np.float64)
+    product = pixels * weights if weights.ndim == 1 else pixels @ weights.T
+    return shift(product.astype(np.int64), exponent)

@@ -22,6 +22,8 @@ from oracle import (
     self_inhibition,
 )
 
+Ints = list[int]
+Image = tuple[tuple[int, int], list[int]]  # its key, and the pixels of its first frame
 # ---------------------------------------------------------------- names (format.md)
 
 GLOBAL = {"layer/0/type", "layer/0/shape", "ipvae/latency", "ipvae/period", "ipvae/decoder"}
@@ -32,6 +34,7 @@ LAYER = {"type", "shape", "inFeatures", "outFeatures", "weight", "bias"}
 WIRING = {"role", "source", "sign", "phase", "lag", "drive_exp"}
 POISSON = {"type", "weight_exp", "messageBits", "fracBits", "uInit", "uMin", "uMax"}
 POISSON |= {"duMin", "duMax", "selfWeight", "memory", "ceiling"}
+START = {"startWeight", "startBias", "start_exp", "startThreshold", "startMargin"}
 GRADED = {"type", "weight_exp", "zMin", "zMax", "leak", "threshold", "shift"}
 GRADED |= {"activation", "unit"}
 
@@ -102,10 +105,7 @@ class Layers:
 
 
 def from_values(values: dict[str, Any], dtypes: dict[str, str]) -> Layers:
-    """Network of the datasets of a file of version 2.
-
-    ValueError: a dataset is missing or unknown, the wiring is none of section 9, a bound breaks.
-    """
+    """Network of the datasets of a file of version 2; ValueError if they make none."""
     numbers = sorted(
         int(part[1])
         for name in values
@@ -147,7 +147,8 @@ def names_of_layer(number: int, values: dict[str, Any]) -> set[str]:
     require(neuron in ([b"POISSON"], [b"GRADED"]), f"{prefix}/neuron/type: {neuron}")
     names = {f"{prefix}/{name}" for name in LAYER}
     names |= {f"{prefix}/weight_rec"} if kind == [b"dense_rec"] else set()
-    names |= {f"{prefix}/neuron/{x}" for x in (POISSON if neuron == [b"POISSON"] else GRADED)}
+    kinds = POISSON | (START if f"{prefix}/neuron/startWeight" in values else set())
+    names |= {f"{prefix}/neuron/{x}" for x in (kinds if neuron == [b"POISSON"] else GRADED)}
     return names | {f"ipvae/layers/{number}/{name}" for name in WIRING}
 
 
@@ -192,8 +193,7 @@ def check_wiring(layers: dict[int, Layer], period: int) -> None:
     require(roles[h + 1 :] == ["readout"] * (len(roles) - h - 1), f"roles {roles}")
     code = h + 1
     loop = layers[1].source != 0
-    chip_period = h + 1 if loop else 1
-    require(period == chip_period, f"ipvae/period: {period}")
+    require(period == (h + 1 if loop else 1), f"ipvae/period: {period}")
     require(any(x.image_weight is not None for x in layers.values()), "none hears the image")
     for number, layer in layers.items():
         if number > code:
@@ -209,8 +209,7 @@ def check_wiring(layers: dict[int, Layer], period: int) -> None:
         require(found == (source, phase, lag), f"layer {number}: source, phase, lag {found}")
         require(layer.sign in (1, -1), f"layer {number}: sign {layer.sign}")
         require((layer.V is not None) == (source != 0), f"layer {number}: weights of no source")
-        drive = layer.image_weight is not None
-        require(not (drive and number > code), f"layer {number}: a read-out hears the image")
+        require(number <= code or layer.image_weight is None, f"layer {number}: hears the image")
         check_neurons(number, layer, loop)
 
 
@@ -225,6 +224,7 @@ def check_neurons(number: int, layer: Layer, loop: bool) -> None:
         require(12 <= layer.n["fracBits"] <= 16, f"{where}: fracBits")
         require(layer.memory or not any(layer.n["selfWeight"]), f"{where}: selfWeight")
         require(layer.n["ceiling"] in (0, 1), f"{where}: ceiling")
+        require(layer.memory or "startWeight" not in layer.n, f"{where}: a start without memory")
         if layer.n["ceiling"] == 1:
             require(layer.n["fracBits"] == 16, f"{where}: a ceiling needs fracBits 16")
             require(not layer.memory, f"{where}: a ceiling with memory")
@@ -248,6 +248,9 @@ def check_shapes(net: Layers, values: dict[str, Any]) -> None:
             diagonal = not isinstance(layer.image_weight[0], list)
             fit = K == M if diagonal else all(len(row) == M for row in layer.image_weight)
             require(fit, f"{prefix}weight: columns")
+        if "startWeight" in layer.n:
+            sizes = [len(row) for row in layer.n["startWeight"]]
+            require(sizes == [M] * len(layer.n["startBias"]) == [M] * K, f"{prefix}: start")
         if layer.V is not None:
             require([len(row) for row in layer.V] == [J] * K, f"{prefix}: synapses")
 
@@ -257,7 +260,7 @@ def fits_version_1(layers: dict[int, Layer]) -> bool:
     first = layers[1]
     if len(layers) > 1 or not first.poisson or first.image_weight is None:
         return False
-    full = isinstance(first.image_weight[0], list)
+    full = isinstance(first.image_weight[0], list) and "startWeight" not in first.n
     return full and first.source == 1 and first.sign == -1 and first.n["fracBits"] == 12
 
 
@@ -296,13 +299,23 @@ def total_input(layer: Layer, b: int, a_in: int) -> int:
     return i24(b + layer.sign * recurrent(a_in, layer.n["weight_exp"]))
 
 
+def start(n: dict[str, Any], k: int, x: list[int]) -> int:
+    """The state of neuron `k` before the first update, for the image `x`."""
+    if "startWeight" not in n:
+        return n["uInit"][k] if "uInit" in n else 0
+    p0 = sum(w * pixel for w, pixel in zip(n["startWeight"][k], x, strict=True))
+    q0 = p0 << n["start_exp"] if n["start_exp"] >= 0 else p0 >> -n["start_exp"]
+    v0 = q0 + n["startBias"][k]
+    return clip(v0 - n["startMargin"] * (v0 < n["startThreshold"]), n["uMin"], n["uMax"])
+
+
 def log_rate(net: Layers, layer: Layer, k: int, t: int, u: int, z: int, total: int) -> int:
     """The log-rate of Poisson neuron `k` at row `t`, from its last one and its last count."""
     n = layer.n
     u_init, umin, umax = n["uInit"][k], n["uMin"], n["uMax"]
     if n["memory"] == 1:
         if t == 0:
-            return u_init
+            return u
         own = self_inhibition(n["selfWeight"][k], z)
         v = i24(u + clip(i24(total - own), n["duMin"], n["duMax"]))
         return clip(v, umin, umax)
@@ -332,9 +345,6 @@ def graded_message(net: Layers, layer: Layer, u: int) -> int:
     return clip(i24(y + half) >> n["shift"], n["zMin"], n["zMax"])
 
 
-# ---------------------------------------------------------------- rows (section 9)
-
-
 def drive(net: Layers, layer: Layer, x: list[int]) -> list[int]:
     """The drive of a layer's neurons for one image."""
     require(len(x) == net.n_pixels, "an image of another size")
@@ -359,40 +369,32 @@ def run_image(
     for t in range(n_steps + 1):
         for number in in_order:
             layer, found = net.layers[number], samples[number]
-            heard: list[int] | None = None
-            if layer.source and t >= layer.lag:
-                heard = samples[layer.source]["z"][t - layer.lag]
+            hears = layer.source and t >= layer.lag
+            heard = samples[layer.source]["z"][t - layer.lag] if hears else None
             b = drives[number][frame(t, layer.lag, len(stream), hold)]
-            row = act(net, layer, t, b, heard, found, image)
+            row = act(net, layer, t, b, heard, found, (image, stream[0]))
             for name, numbers in zip(("a_in", "u", "z"), row, strict=True):
                 found[name].append(numbers)
     return samples
 
 
 def act(
-    net: Layers,
-    layer: Layer,
-    t: int,
-    b: list[int],
-    heard: list[int] | None,
-    before: Sample,
-    image: tuple[int, int],
-) -> tuple[list[int], list[int], list[int]]:
+    net: Layers, layer: Layer, t: int, b: Ints, heard: Ints | None, before: Sample, image: Image
+) -> tuple[Ints, Ints, Ints]:
     """Row `t` of a layer, `a_in`, `u` and `z`, from what it hears and its rows `before`."""
     K = len(layer.bias)
     input_rows = layer.V if layer.V is not None and heard is not None else []
     a_in = [receive(row, heard or []) for row in input_rows] or [0] * K
-    last_u = before["u"][-1] if t > 0 else [0] * K
+    last_u = before["u"][-1] if t > 0 else [start(layer.n, k, image[1]) for k in range(K)]
     last_z = before["z"][-1] if t > 0 else [0] * K
     totals = [total_input(layer, b[k], a_in[k]) for k in range(K)]
     if not layer.poisson:
         u = [graded_state(layer, t, last_u[k], totals[k]) for k in range(K)]
         return a_in, u, [graded_message(net, layer, v) for v in u]
     u = [log_rate(net, layer, k, t, last_u[k], last_z[k], totals[k]) for k in range(K)]
-    n, A = layer.n, net.tables["ipvae/sampler/thresholds"]
-    z = []
+    n, A, z = layer.n, net.tables["ipvae/sampler/thresholds"], []
     for k in range(K):
         neuron = key(0x6E6575726F6E0000 + 1, k)
-        total = drawn(A, u[k] >> (n["fracBits"] - 12), image, neuron, t)
+        total = drawn(A, u[k] >> (n["fracBits"] - 12), image[0], neuron, t)
         z.append(min(total, 2 ** n["messageBits"] - 1))
     return a_in, u, z

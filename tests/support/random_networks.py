@@ -12,7 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ipvae.network.description import PIXEL_LIMIT, InputFormat, IntNetwork
-from ipvae.network.layers import ADDED, NOTHING, SUBTRACTED, GradedLayer, PoissonLayer
+from ipvae.network.layers import (
+    ADDED,
+    NOTHING,
+    SUBTRACTED,
+    AffineStart,
+    GradedLayer,
+    PoissonLayer,
+)
 from ipvae.network.proof.bounds import bounds
 from ipvae.network.rules.activations import NAMES
 from ipvae.network.rules.arithmetic import CHANGE_MAX, SELF_MAX, STATE_MAX, TERM_MAX
@@ -96,6 +103,20 @@ class Maker:
             **parts,
         )
 
+    def start(self, layer: PoissonLayer, n_pixels: int) -> PoissonLayer:
+        """The same layer, with log-rates at reset that depend on the image."""
+        scale = 1 << layer.finer_bits
+        return replace(
+            layer,
+            start=AffineStart(
+                weight=self.array(-(2**15), 2**15 - 1, (layer.n_neurons, n_pixels), np.int16),
+                bias=self.bias(layer.n_neurons, scale),
+                exponent=self.draw(st.integers(-24, 14)),
+                threshold=self.draw(st.sampled_from([0, -5000 * scale, CHANGE_MAX, -CHANGE_MAX])),
+                margin=self.draw(up_to(CHANGE_MAX)),
+            ),
+        )
+
     def graded(self, n: int, *, memory: bool, **parts: Any) -> GradedLayer:
         """Layer of graded neurons."""
         draw = self.draw
@@ -140,10 +161,13 @@ def networks(draw: st.DrawFn) -> IntNetwork:
     low = draw(st.integers(-PIXEL_LIMIT, PIXEL_LIMIT - 2))
     high = draw(st.integers(low + 1, PIXEL_LIMIT - 1))
     n_images = draw(st.integers(1, 2))
+    layer = kind(k, memory=loop, **parts)
+    if isinstance(layer, PoissonLayer) and loop and draw(st.booleans()):
+        layer = make.start(layer, m)
     return safe(
         IntNetwork(
             input=InputFormat(low, high, 1.0, (1, m)),
-            layer=kind(k, memory=loop, **parts),
+            layer=layer,
             decoder=np.zeros((m, k), np.float32),
             test_images=make.array(low, high, (n_images, m), np.int16),
             test_labels=np.full(n_images, -1, np.int16),

@@ -12,6 +12,7 @@ from ipvae.network.description import DRAWN, IntNetwork
 from ipvae.network.layers import GradedLayer
 from ipvae.network.rules import neuron_step, random_source
 from ipvae.network.rules.poisson import draw
+from ipvae.network.rules.start import start_log_rates
 from ipvae.network.rules.stream import frame, stream_drives
 from ipvae.network.schedule import ScheduledLayer
 from ipvae.network.traces.trace import VARIABLES, Trace
@@ -30,13 +31,15 @@ def rows(
     """Steps 0..n_steps of all layers for one image or stream: variables (K,) int64."""
     key = random_source.image_key(seed, index)
     drives = stream_drives(network, image[None], n_steps, hold)
+    starts = start_log_rates(network, image[None], hold)
+    start = None if starts is None else starts[0]
     last: Row = {}
     for t in range(n_steps + 1):
         row: Row = {}
         for stage in network.wiring.stages:
             heard = (last if stage.lag else row).get(str(stage.layer.source))
             b = drives[stage.name][0, frame(t, stage.lag, n_steps, hold)].astype(np.int64)
-            row[stage.name] = _acted(stage, heard, last.get(stage.name), b, key, t)
+            row[stage.name] = _acted(stage, heard, last.get(stage.name), b, key, t, start)
         yield row
         last = row
 
@@ -48,6 +51,7 @@ def _acted(
     b: np.ndarray,
     key: random_source.Key,
     t: int,
+    start: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
     layer = stage.layer
     a_in = np.zeros_like(b)
@@ -58,7 +62,8 @@ def _acted(
         old = np.zeros_like(b) if before is None else before["u"]
         u = old if still else neuron_step.next_potential(layer, old, b, a_in)
         return {"a_in": a_in, "u": u, "z": neuron_step.graded_output(layer, u)}
-    old = layer.u_init.astype(np.int64) if before is None else before["u"]
+    first = layer.u_init if start is None else start
+    old = first.astype(np.int64) if before is None else before["u"]
     z = np.zeros_like(b) if before is None else before["z"]
     u = old if still else neuron_step.next_log_rate(layer, old, z, b, a_in)
     words = random_source.neuron_keys(DRAWN, layer.n_neurons)

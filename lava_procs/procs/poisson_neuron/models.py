@@ -33,14 +33,17 @@ class PyPoissonNeuronFixed(PyNeuronBase):
     def __init__(self, proc_params) -> None:
         super().__init__(proc_params)
         self._replays: bool = proc_params["replay"]
+        self._started: bool = proc_params["started"]
         self._replayed = None
         self._neuron_key = random_source.neuron_keys(DRAWN, self._layer.n_neurons)
 
     def _begin(self, received: np.ndarray) -> None:
         """Store the next image's drives and key; restore the start state."""
         drives, self.image_key = np.split(received, [-KEY_WORDS])
-        self._take_drives(drives)
         self.u = self._layer.u_init.copy()
+        if self._started:
+            drives, self.u = np.split(drives, [-len(self.u)])
+        self._take_drives(drives)
         self.z = np.zeros_like(self.u)
 
     def _update(self, t: int, a_in: np.ndarray) -> None:

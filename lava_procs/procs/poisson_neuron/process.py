@@ -55,6 +55,8 @@ class PoissonNeuron(NeuronBase):
         True if an update starts from the last log-rate, False if from `u_init`.
     ceiling : bool
         True if log-rates near `u_max` are compressed.
+    started : bool
+        True if each image sends its own start log-rates, in place of `u_init`.
     seed, image : int
         Key of the random draws, as for an image in a run.
     schedule : Schedule, optional
@@ -72,7 +74,8 @@ class PoissonNeuron(NeuronBase):
     Ports
     -----
     a_in, s_out, trace : as for `NeuronBase`
-    image : (frames K + 2,) drives and the image's two key words
+    image : (frames K + 2,) drives and the image's two key words; with `started` (frames K + K + 2,)
+        drives, start log-rates and key words
     draws : (rows, K) counts, received before the first row that uses them; only with `replay`,
         otherwise not connected and never read
     With `hosted` the last three ports are absent.
@@ -107,6 +110,7 @@ class PoissonNeuron(NeuronBase):
         frac_bits: int = FRAC_BITS,
         memory: bool = True,
         ceiling: bool = False,
+        started: bool = False,
         seed: int = 0,
         image: int = 0,
         schedule: Schedule | None = None,
@@ -141,11 +145,12 @@ class PoissonNeuron(NeuronBase):
             record=record,
             u_init=layer.u_init,
             drive=layer.bias,
-            n_image=KEY_WORDS,
+            n_image=KEY_WORDS + (k if started else 0),
             hosted=hosted,
             name=name,
             log_config=log_config,
             replay=replay,
+            started=started,
         )
         n_steps = 0 if schedule is None else schedule.n_steps
         if hosted:
@@ -166,10 +171,12 @@ class PoissonNeuron(NeuronBase):
         hosted: bool = False,
     ) -> "PoissonNeuron":
         """Make the neurons of a network's layer, which process images."""
-        given = {"weight", "weight_rec", "drive_exp", "source"}  # not parameters of neurons
+        # not parameters of neurons
+        given = {"weight", "weight_rec", "drive_exp", "source", "start"}
         numbers = {f.name: getattr(layer, f.name) for f in fields(layer) if f.name not in given}
         shape = (layer.n_neurons,)
         options = {"schedule": schedule, "record": record, "replay": replay, "hosted": hosted}
+        options["started"] = layer.start is not None
         return cls(shape=shape, **options, **numbers)
 
 

@@ -7,6 +7,7 @@ import importlib.util
 import multiprocessing
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ import numpy as np
 import pytest
 
 from ipvae.emulator import recording
-from ipvae.errors import HungBackendError
+from ipvae.errors import HungBackendError, InputError
 from ipvae.lava_procs.board.host_stepped import HostSteppedRunner, run_hosted
 from ipvae.lava_procs.importing import import_lava
+from ipvae.network.layers import AffineStart
+from ipvae.network.rules import random_source
 from ipvae.network.traces.trace import compare
 
 pytestmark = pytest.mark.lava()
@@ -67,6 +70,25 @@ def test_layers_act_at_their_rows(layered, configuration, kind):
     with HostSteppedRunner(network, 6, configuration) as runner:
         found = run_hosted(runner, network.test_images[:2], 1, "hosted")
     assert compare(expected, found).first_divergence is None
+
+
+def test_the_host_writes_starts_that_depend_on_the_image(kinds, configuration, rng):
+    network = kinds.networks(4)["errors + 1 read-out"]
+    shape = (network.n_neurons, network.n_pixels)
+    start = AffineStart(
+        weight=rng.integers(-900, 901, shape).astype(np.int16),
+        bias=np.zeros(network.n_neurons, np.int32),
+        exponent=0,
+    )
+    network = replace(network, layer=replace(network.layer, start=start))
+    drives_of_none = {name: layer.bias for name, layer in network.layers.items()}
+    expected = recording.run(network, network.test_images[:2], 6, 1)
+    assert len(np.unique(expected.stacked(network.code, "u")[:, 0], axis=0)) == 2
+    with HostSteppedRunner(network, 6, configuration) as runner:
+        found = run_hosted(runner, network.test_images[:2], 1, "hosted")
+        assert compare(expected, found).first_divergence is None
+        with pytest.raises(InputError, match="start: must be given"):
+            runner.run_image(drives_of_none, random_source.Key(0, 0))
 
 
 def test_a_start_given_before_the_build_needs_no_first_step(make_network, configuration):

@@ -8,7 +8,7 @@ import pytest
 
 import ipvae
 from ipvae.emulator.recording import run
-from ipvae.network.io.fields import version_of
+from ipvae.network.io.fields import minor_of, version_of
 from ipvae.network.io.network_file import checksum, read_network, write_network
 from ipvae.network.traces.trace import VARIABLES, compare, read_trace
 
@@ -22,6 +22,11 @@ FROZEN = {
     2: (
         "4dd95c9947d7ce6497752c057f9e21586c6d81e63dc69fbc55d4645de441aca5",
         "d1dc9733ccd6ddb4ad95a068e4c0a6132c4f34940e96ac115489d0391ba20cbe",
+        6 + 5 + 5,
+    ),
+    "2_1": (
+        "79265a45456af493bd4b06caaf834b7b6f94a3356faa04c591a640dba97d36e0",
+        "0b23ca41fab430a1e3a6ec26ae6e437b320a679faebb2913826b987fa3b251f8",
         6 + 5 + 5,
     ),
 }
@@ -38,7 +43,7 @@ def test_the_file_is_still_the_one_that_was_made(version):
 def test_it_loads_and_gives_its_trace(version):
     _, known, n_neurons = FROZEN[version]
     network = read_network(FILES / f"version{version}.net.h5")
-    assert version_of(network) == version
+    assert f"{version_of(network)}_{minor_of(network)}".removesuffix("_0") == str(version)
     assert checksum(network) == known
     expected = read_trace(FILES / f"version{version}.trace.h5")
     assert expected.checksum == known
