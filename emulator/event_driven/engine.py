@@ -61,14 +61,34 @@ class NetworkEmulator:
         seed : int
             Of neurons that draw.
         """
-        run = _Run(self, frames, n_steps, (), progress, seed)
-        found = list(run.results())
-        return NetworkTotals(
-            len(frames),
-            n_steps,
-            joined_sums([tile.sums() for tile in run.tiles]),
-            *(np.concatenate([getattr(last, name) for last in found]) for name in OF_IMAGES),
-        )
+        return self.totals_at(frames, (n_steps,), progress, seed)[n_steps]
+
+    def totals_at(
+        self,
+        frames: np.ndarray,
+        steps: Sequence[int],
+        progress: Callable[[int], None] | None = None,
+        seed: int = 0,
+    ) -> dict[int, NetworkTotals]:
+        """Totals after several numbers of steps of one run, as separate runs would give them.
+
+        Parameters
+        ----------
+        frames, progress, seed
+            As `totals`.
+        steps : ints, ascending
+        """
+        run = _Run(self, frames, steps, (), progress, seed)
+        by_tile = list(run.results())
+        return {
+            step: NetworkTotals(
+                len(frames),
+                step,
+                joined_sums([tile.sums(i) for tile in run.tiles]),
+                *(np.concatenate([getattr(of[i], name) for of in by_tile]) for name in OF_IMAGES),
+            )
+            for i, step in enumerate(steps)
+        }
 
     def records(
         self,
@@ -87,7 +107,7 @@ class NetworkEmulator:
         record : names of variables
             'a_in', 'z' and states of any kind; a layer records those that its kind has.
         """
-        for found in _Run(self, frames, n_steps, record, progress, seed).results():
+        for (found,) in _Run(self, frames, (n_steps,), record, progress, seed).results():
             yield from found.records
 
 
@@ -98,7 +118,7 @@ class _Run:
         self,
         emulator: NetworkEmulator,
         frames: np.ndarray,
-        n_steps: int,
+        steps: Sequence[int],
         record: Sequence[str],
         progress: Callable[[int], None] | None,
         seed: int,
@@ -107,14 +127,14 @@ class _Run:
         keys = [random_source.image_key(seed, image) for image in images]
         self._keys = np.array(keys, np.int64).reshape(-1, 2)
         self._plan, self._threads = emulator.plan, emulator.threads
-        self._frames, self._steps = frames, n_steps
+        self._frames, self._steps = frames, steps
         self._record, self._progress = record, progress
         self._size = max(1, min(self._plan.images, -(-len(frames) // self._threads)))
         self._halt, self._own = threading.Event(), threading.local()
         self.tiles: list[Tile] = []
 
-    def results(self) -> Iterator[TileResult]:
-        """Yield the results of groups of images in order."""
+    def results(self) -> Iterator[list[TileResult]]:
+        """Yield the results of groups of images in order, at each checkpoint."""
         starts = range(0, len(self._frames), self._size)
         if self._threads == 1 or len(starts) == 1:
             yield from map(self._group, starts)
@@ -132,10 +152,10 @@ class _Run:
                 self._halt.set()
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _group(self, first: int) -> TileResult:
+    def _group(self, first: int) -> list[TileResult]:
         part = self._frames[first : first + self._size]
         keys = self._keys[first : first + self._size]
-        found = self._tile(len(part)).run(part, self._steps, self._halt, keys)
+        found = self._tile(len(part)).run(part, self._halt, keys)
         if self._progress is not None:
             self._progress(len(part))
         return found
@@ -144,6 +164,6 @@ class _Run:
         """Memory of this thread; the last group may be smaller."""
         tile = getattr(self._own, "tile", None)
         if tile is None or images < self._size:
-            tile = self._own.tile = Tile(self._plan, images, self._record)
+            tile = self._own.tile = Tile(self._plan, images, self._steps, self._record)
             self.tiles.append(tile)
         return tile

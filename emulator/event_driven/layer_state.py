@@ -6,6 +6,7 @@ from ipvae.emulator.event_driven import neurons
 from ipvae.emulator.event_driven.driven import LIMITS, ROWS, DrivenRows
 from ipvae.emulator.event_driven.kinds import KERNELS, ByProgram, state_places
 from ipvae.emulator.event_driven.packing import Places
+from ipvae.emulator.event_driven.run_sums import RunSums
 from ipvae.network.kinds import NeuronKind
 from ipvae.network.traces.network_totals import LayerSums
 
@@ -13,11 +14,19 @@ from ipvae.network.traces.network_totals import LayerSums
 class Messages:
     """Rows of messages of a layer, with the rows before them that delayed connections need."""
 
-    def __init__(self, images: int, rows: int, history: int, places: Places, graded: bool) -> None:
+    def __init__(
+        self,
+        images: int,
+        rows: int,
+        history: int,
+        places: Places,
+        graded: bool,
+        checkpoints: int = 1,
+    ) -> None:
         self.history, self.graded = history, graded
         kind = np.int32 if graded else np.uint8
         self.z = np.zeros((images, history + rows, places.width), kind)
-        self._last = np.zeros((2, history, places.width), np.int64)
+        self._last = np.zeros((checkpoints, 2, history, places.width), np.int64)
 
     def address(self, row: int) -> int:
         """Address of a row of the first image; rows of the past are below 0."""
@@ -32,15 +41,15 @@ class Messages:
         """Forget the rows of earlier images."""
         self.z[:, : self.history] = 0
 
-    def end(self) -> None:
-        """Add the last rows to the sums of last rows."""
+    def end(self, checkpoint: int = 0) -> None:
+        """Add the last rows to the sums of last rows before a checkpoint."""
         if self.history:
             past = np.abs(self.z[:, : self.history].astype(np.int64))
-            self._last += np.stack([(past > 0).sum(axis=0), past.sum(axis=0)])
+            self._last[checkpoint] += np.stack([(past > 0).sum(axis=0), past.sum(axis=0)])
 
-    def last(self, places: Places) -> np.ndarray:
+    def last(self, places: Places, checkpoint: int = 0) -> np.ndarray:
         """Messages and sizes of each neuron in the last rows of all images: (2, D, n) int64."""
-        return places.unpacked(self._last)
+        return places.unpacked(self._last[checkpoint])
 
 
 class Neurons:
@@ -53,6 +62,7 @@ class Neurons:
         numbers: np.ndarray,
         images: int,
         bias: np.ndarray,
+        checkpoints: int = 1,
     ) -> None:
         self.neuron, self.places, self.numbers = neuron, places, numbers
         width = places.width
@@ -60,9 +70,8 @@ class Neurons:
         self.program: ByProgram | DrivenRows | None = None
         if type(neuron) not in KERNELS:
             self.program = ROWS.get(type(neuron), ByProgram)(neuron, places, bias, images)
-        self.messages, self.sizes = np.zeros(width, np.int64), np.zeros(width, np.int64)
-        self.scratch, self.limits = np.zeros(width, np.int32), np.zeros(2, np.int64)
-        self.peak, self.by_row = 0, np.zeros(0, np.int64)
+        self.scratch = np.zeros(width, np.int32)
+        self.sums = RunSums(width, checkpoints)
         self._drive: np.ndarray | None = None
 
     def update(
@@ -74,6 +83,7 @@ class Neurons:
         first one within an image, lead-in rows included.
         """
         images, rows, width = sums.shape
+        part = self.sums.part
         by_row = np.zeros((images, rows), np.int64)
         shape = (images, self.states.shape[1], rows, width)
         states = np.zeros(shape, np.int32) if recorded else None
@@ -90,11 +100,11 @@ class Neurons:
             state_image=self.states.strides[0],
             z=sent.address(row),
             z_image=sent.z.strides[0],
-            messages=self.messages.ctypes.data,
-            sizes=self.sizes.ctypes.data,
+            messages=part.messages.ctypes.data,
+            sizes=part.sizes.ctypes.data,
             scratch=self.scratch.ctypes.data,
             by_row=by_row.ctypes.data,
-            limits=self.limits.ctypes.data,
+            limits=part.limits.ctypes.data,
             recorded=0 if states is None else states.ctypes.data,
             recorded_image=0 if states is None else states.strides[0],
             recorded_state=0 if states is None else states.strides[1],
@@ -104,8 +114,7 @@ class Neurons:
             self._by_program(sums, sent, row, by_row, states, at)
         else:
             kernel.update(self.neuron, of)
-        self.peak = max(self.peak, int(by_row.max(initial=0)))
-        self.by_row[at : at + rows] += by_row.sum(axis=0)
+        self.sums.add_rows(by_row, at)
         return states
 
     def _by_program(
@@ -119,13 +128,16 @@ class Neurons:
     ) -> None:
         """Update rows one by one."""
         assert self.program is not None
+        part = self.sums.part
+        if isinstance(self.program, DrivenRows):
+            self.program.limits = part.limits
         for r in range(sums.shape[1]):
             drive = None if self._drive is None else self._drive[:, (at + r) % len(self._drive[0])]
             z, found = self.program.row(np.ascontiguousarray(sums[:, r]), drive)
             sent.z[:, sent.history + row + r] = z
             size = np.abs(z.astype(np.int64))
-            self.messages += (size > 0).sum(axis=0)
-            self.sizes += size.sum(axis=0)
+            part.messages += (size > 0).sum(axis=0)
+            part.sizes += size.sum(axis=0)
             by_row[:, r] = (size > 0).sum(axis=1)
             for name, values in found.items():
                 place = state_places(self.neuron)[name]
@@ -133,14 +145,11 @@ class Neurons:
                 if states is not None:
                     states[:, place, r] = values
 
-    def begin(
-        self, rows: int, drive: np.ndarray | None = None, keys: np.ndarray | None = None
-    ) -> None:
-        """Reset the state for new images of a number of rows; sums are kept.
+    def begin(self, drive: np.ndarray | None = None, keys: np.ndarray | None = None) -> None:
+        """Reset the state for new images; sums are kept.
 
         Parameters
         ----------
-        rows : int
         drive : (images, 1 or rows, neurons) int32, of kinds that have one
         keys : (images, 2) int64
             Words of the random source.
@@ -149,17 +158,12 @@ class Neurons:
         self._drive = drive
         if self.program is not None:
             self.program.begin(keys)
-        if len(self.by_row) < rows:
-            self.by_row = np.zeros(rows, np.int64)
 
-    def summed(self, sent: "Messages") -> LayerSums:
-        """Sums of all images so far."""
-        messages, rows = self.places.unpacked(self.messages), len(self.by_row)
-        sizes = messages if not sent.graded else self.places.unpacked(self.sizes)
+    def summed(self, sent: "Messages", rows: int, checkpoint: int) -> LayerSums:
+        """Sums of all images so far, in the rows up to a checkpoint."""
         kernel = KERNELS.get(type(self.neuron))
-        names, found = () if kernel is None else kernel.limits, self.limits
+        names = () if kernel is None else kernel.limits
         if isinstance(self.program, DrivenRows):
-            names, found = LIMITS, self.program.limits
-        limits = {name: int(n) for name, n in zip(names, found, strict=False)}
-        last = sent.last(self.places)
-        return LayerSums(messages, sizes, rows, self.peak, limits, last[0], last[1], self.by_row)
+            names = LIMITS
+        last = sent.last(self.places, checkpoint)
+        return self.sums.summed(self.places, last, rows, checkpoint, names, sent.graded)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ipvae.emulator.event_driven import synapses
-from ipvae.emulator.event_driven.input_sums import InputSums
 from ipvae.emulator.event_driven.kinds import state_places
 from ipvae.emulator.event_driven.layer_state import Messages, Neurons
 from ipvae.emulator.event_driven.plan import SUM_VALUES, PackedLayer, Plan
+from ipvae.emulator.event_driven.run_sums import RunSums
 from ipvae.emulator.event_driven.synapses import Rows
 from ipvae.network.kinds import DeltaNeuron
 from ipvae.network.network import INPUT
@@ -42,22 +42,32 @@ class Tile:
     ----------
     plan : Plan
     images : int
+    steps : numbers of rows after which results are wanted, ascending
     record : variables to record, of any kind
     """
 
-    def __init__(self, plan: Plan, images: int, record: Sequence[str] = ()) -> None:
+    def __init__(
+        self, plan: Plan, images: int, steps: Sequence[int], record: Sequence[str] = ()
+    ) -> None:
+        checkpoints = len(steps)
         self._plan, self._n, self._record = plan, images, frozenset(record)
         rows, entry = plan.rows, plan.entry
-        self._sent = {INPUT: Messages(images, rows, entry.history, entry.places, entry.graded)}
+        self._sent = {
+            INPUT: Messages(images, rows, entry.history, entry.places, entry.graded, checkpoints)
+        }
         self._neurons: dict[str, Neurons] = {}
         if entry.neuron is not None:
             still = np.zeros(entry.places.width, np.int32)
-            self._neurons[INPUT] = Neurons(entry.neuron, entry.places, entry.numbers, images, still)
+            self._neurons[INPUT] = Neurons(
+                entry.neuron, entry.places, entry.numbers, images, still, checkpoints
+            )
         for layer in plan.layers:
             graded = layer.neuron.message_bits > 0
-            self._sent[layer.name] = Messages(images, rows, layer.history, layer.places, graded)
+            self._sent[layer.name] = Messages(
+                images, rows, layer.history, layer.places, graded, checkpoints
+            )
             self._neurons[layer.name] = Neurons(
-                layer.neuron, layer.places, layer.numbers, images, layer.bias
+                layer.neuron, layer.places, layer.numbers, images, layer.bias, checkpoints
             )
         self._packed = {
             layer.name: [connection.numbers() for connection in layer.connections]
@@ -76,56 +86,67 @@ class Tile:
             name: np.zeros((images, self._together(of.places.width), of.places.width), np.int32)
             for name, of in self._neurons.items()
         }
-        self._steps = 0
+        self._steps = tuple(steps)
         self._lead_in = {INPUT: 0, **{layer.name: layer.lead_in for layer in plan.layers}}
-        self._input_sums = InputSums(entry.places.width)
+        self._sums_of = {name: of.sums for name, of in self._neurons.items()}
+        if entry.neuron is None:
+            self._sums_of[INPUT] = RunSums(entry.places.width, checkpoints)
 
-    def run(
-        self, frames: np.ndarray, steps: int, halt: threading.Event, keys: np.ndarray
-    ) -> TileResult:
-        """Compute all rows of images from a network at rest.
+    def run(self, frames: np.ndarray, halt: threading.Event, keys: np.ndarray) -> list[TileResult]:
+        """Compute all rows of images from a network at rest; return the result of each checkpoint.
 
         Parameters
         ----------
         frames : (images, 1 or steps, n_inputs) int32
-        steps : int
         halt : threading.Event
             Stops the run between some rows.
         keys : (images, 2) int64
             Words of the random source.
         """
-        self._steps = steps
         self._begin(frames, keys)
-        first = -max((layer.lead_in for layer in self._plan.layers), default=0)
-        for row in range(first, steps, self._plan.rows):
-            if halt.is_set():
-                raise HaltedError
-            self._advance(row, min(self._plan.rows, steps - row))
-        for sent in self._sent.values():
-            sent.end()
+        row = -max((layer.lead_in for layer in self._plan.layers), default=0)
+        found = []
+        for checkpoint, end in enumerate(self._steps):
+            for sums in self._sums_of.values():
+                sums.advance(checkpoint)
+            while row < end:
+                if halt.is_set():
+                    raise HaltedError
+                rows = min(self._plan.rows, end - row)
+                self._advance(row, rows)
+                row += rows
+            for sent in self._sent.values():
+                sent.end(checkpoint)
+            found.append(self._result())
+        return found
+
+    def _result(self) -> TileResult:
         readout = self._neurons[self._plan.network.readout.id]
         place = state_places(readout.neuron)[potential(self._plan.network)]
         potentials = readout.places.unpacked(readout.states[:, place])
-        return TileResult(self._outputs, self._last, potentials, self._records)
+        return TileResult(self._outputs.copy(), self._last, potentials, self._records)
 
-    def sums(self) -> dict[str, LayerSums]:
-        """Sums of all images so far."""
-        places, found = self._plan.entry.places, {}
+    def sums(self, checkpoint: int) -> dict[str, LayerSums]:
+        """Sums of all images so far, in the rows up to a checkpoint."""
+        steps, places, found = self._steps[checkpoint], self._plan.entry.places, {}
         if self._plan.entry.neuron is None:
-            found[INPUT] = self._input_sums.summed(places, self._sent[INPUT].last(places))
+            last = self._sent[INPUT].last(places, checkpoint)
+            found[INPUT] = self._sums_of[INPUT].summed(places, last, steps, checkpoint)
         for name, neuron in self._neurons.items():
-            found[name] = neuron.summed(self._sent[name])
+            rows = steps + self._lead_in[name]
+            found[name] = neuron.summed(self._sent[name], rows, checkpoint)
         return {name: found[name] for name in (INPUT, *self._plan.network.by_id)}
 
     def _begin(self, frames: np.ndarray, keys: np.ndarray) -> None:
         """Reset everything."""
         self._frames = self._plan.entry.places.packed(frames)
-        self._input_sums.begin(self._steps)
         for name, neuron in self._neurons.items():
             layer = self._plan.network.by_id.get(name)
             driven = layer is not None and layer.neuron.driven
             drive = layer_drive(layer, frames) if layer is not None and driven else None
-            neuron.begin(self._steps + self._lead_in[name], drive, keys)
+            neuron.begin(drive, keys)
+        for name, sums in self._sums_of.items():
+            sums.begin(self._steps[-1] + self._lead_in[name])
         for sent in self._sent.values():
             sent.begin()
         for pending in self._pending.values():
@@ -155,7 +176,7 @@ class Tile:
         if entry.neuron is None:
             for r in range(begin, rows):
                 z[:, r] = self._frame(first + r) if self._plan.network.sends_input else 0
-            self._input_sums.add(z[:, begin:rows], first + begin)
+            self._sums_of[INPUT].add(z[:, begin:rows], first + begin)
             self._keep(INPUT, {"z": z[:, begin:rows]})
             return
         constant = self._frames.shape[1] == 1

@@ -92,6 +92,19 @@ def _joined(parts: list[LayerSums]) -> LayerSums:
     )
 
 
+def joined_totals(parts: Sequence[NetworkTotals]) -> NetworkTotals:
+    """Join the totals of groups of images of one run, in their order."""
+    return NetworkTotals(
+        sum(part.images for part in parts),
+        parts[0].steps,
+        joined_sums([part.layers for part in parts]),
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("outputs", "last", "potentials")
+        ),
+    )
+
+
 def longest_delay(network: Network, source: str) -> int:
     """Longest delay of the messages of a layer, in rows; 0 if nothing receives them."""
     return max(
@@ -143,13 +156,19 @@ def _reduced(sent: list[np.ndarray], depth: int) -> LayerSums:
     sizes = np.abs(np.stack(sent).astype(np.int64))
     active = sizes > 0
     first = max(sizes.shape[1] - depth, 0)
+    missing = max(depth - sizes.shape[1], 0)  # rows before the first one
+
+    def last(values: np.ndarray) -> np.ndarray:
+        rows = values[:, first:].sum(axis=0, dtype=np.int64)
+        return np.pad(rows, ((missing, 0), (0, 0)))
+
     return LayerSums(
         messages=active.sum(axis=(0, 1)),
         sizes=sizes.sum(axis=(0, 1)),
         rows=sizes.shape[1],
         peak=int(active.sum(axis=2).max(initial=0)),
         limits={},
-        last=active[:, first:].sum(axis=0, dtype=np.int64),
-        last_sizes=sizes[:, first:].sum(axis=0, dtype=np.int64),
+        last=last(active),
+        last_sizes=last(sizes),
         by_row=active.sum(axis=(0, 2), dtype=np.int64),
     )

@@ -28,6 +28,16 @@ def compared(oracle, network, samples, threads=1):
     return found
 
 
+def assert_same_totals(totals, expected):
+    for name in totals.layers:
+        of, want = totals.layers[name], expected.layers[name]
+        for field in ("messages", "sizes", "last", "last_sizes", "by_row"):
+            np.testing.assert_array_equal(getattr(of, field), getattr(want, field), field)
+        assert (of.rows, of.peak) == (want.rows, want.peak)
+    for field in ("outputs", "last", "potentials"):
+        np.testing.assert_array_equal(getattr(totals, field), getattr(expected, field), field)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("seed", range(12))
 def test_random_networks_equal_the_oracle(network_oracle, family, seed):
@@ -36,14 +46,26 @@ def test_random_networks_equal_the_oracle(network_oracle, family, seed):
     samples = [network_oracle.random_messages(rng, network, 9) for _ in range(3)]
     found = compared(network_oracle, network, samples, threads=1 + seed % 2)
     totals = NetworkEmulator(network, 2).totals(np.stack(samples), 9)
-    expected = record_totals(network, found, 9)
-    for name in totals.layers:
-        of, want = totals.layers[name], expected.layers[name]
-        for field in ("messages", "sizes", "last", "last_sizes", "by_row"):
-            np.testing.assert_array_equal(getattr(of, field), getattr(want, field), field)
-        assert (of.rows, of.peak) == (want.rows, want.peak)
-    for field in ("outputs", "last", "potentials"):
-        np.testing.assert_array_equal(getattr(totals, field), getattr(expected, field), field)
+    assert_same_totals(totals, record_totals(network, found, 9))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("seed", range(4))
+def test_totals_of_several_steps_are_those_of_shorter_runs(network_oracle, family, seed):
+    """Also of runs that are shorter than the delays."""
+    rng = np.random.default_rng([7, seed])
+    network = network_oracle.random_network(rng, FAMILIES[family])
+    frames = np.stack([network_oracle.random_messages(rng, network, 9) for _ in range(5)])
+    emulator = NetworkEmulator(network, 1 + seed % 2)
+    at_once = emulator.totals_at(frames, (1, 2, 5, 9))
+    for steps, totals in at_once.items():
+        alone = emulator.totals(frames[:, :steps], steps)
+        records = list(emulator.records(frames[:, :steps], steps, ("z", *EVERYTHING)))
+        assert totals.steps == steps
+        for expected in (alone, record_totals(network, records, steps)):
+            assert_same_totals(totals, expected)
+        for name, of in totals.layers.items():
+            assert of.limits == alone.layers[name].limits
 
 
 @pytest.mark.parametrize("family", FAMILIES)
