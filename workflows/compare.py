@@ -11,10 +11,12 @@ from ipvae.evaluation.early_stopping import NEAR
 from ipvae.files import atomic_path, require_writable_file
 from ipvae.outputs import Output, is_json_of, require_outputs
 from ipvae.report.html.counted_nouns import STATUS
-from ipvae.report.numbers import fit, whole
+from ipvae.report.numbers import fit, percent, whole
 from ipvae.workflows.boundary import public
-from ipvae.workflows.comparison.choosing import Choice, Subjects, one_set
+from ipvae.workflows.comparison.choosing import Choice, Subjects
+from ipvae.workflows.comparison.common_images import common_images
 from ipvae.workflows.comparison.compared import (
+    COUNTED,
     ENERGIES,
     ENERGY,
     ComparedModel,
@@ -23,6 +25,7 @@ from ipvae.workflows.comparison.compared import (
 from ipvae.workflows.evaluate import as_steps
 from ipvae.workflows.evaluation.codes import FitSource, LabelsLike, as_labels
 from ipvae.workflows.image_input.images import ImagesLike, data_sets_kept
+from ipvae.workflows.kinds.frames import require_unset
 from ipvae.workflows.output.files import json_text
 from ipvae.workflows.progress import Listener, listening
 from ipvae.workflows.results import Result, Table, json_data
@@ -31,11 +34,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DEFAULT_STEPS = (1, 2, 4, 8, 16, 32, 64)
-STORED_IMAGES = 64
-"""Default number of test images for a comparison."""
 COMMAND = "ipvae compare"
 """Value of `generator` in compare.json."""
 FILES = ("compare.json", "compare.png", "compare.svg")
+BY_STEP = ["", "steps", "accuracy", *COUNTED, "dynamic, microjoules"]
+OF_CLASSES = "accuracy: of the class that the last layer decides for, if there are labels"
 HEADS = ["", "kind", "stop", "R2", "zeros", "accuracy", "synaptic ops", "products"]
 
 
@@ -75,20 +78,32 @@ class Comparison(Result):
         found = [("images", str(self.images))]
         for model in self.models:
             point = model.at_stop
-            text = f"R2 {fit(point['r2'])}, {whole(point['synaptic_ops'])} synaptic ops"
+            right = [f"accuracy {percent(point['accuracy'], 2)}"] if "accuracy" in point else []
+            judged = [f"R2 {fit(point['r2'])}"] if "r2" in point else right
+            text = ", ".join([*judged, f"{whole(point['synaptic_ops'])} synaptic ops"])
             found.append((model.name, f"{text} at step {point['step']}"))
         return found
 
     def shown(self) -> list[Table | str]:
-        """Return a table for a terminal, with each model at its early-stopping point."""
+        """Return a table for a terminal, with each model at its early-stopping point.
+
+        Networks of any kind have a table with a row for each number of steps.
+        """
+        written = ["wrote " + ", ".join(map(str, self.files))] if self.files else []
+        any_kind = [model for model in self.models if "r2" not in model.curve[0]]
+        title = f"{self.images} images: networks of any kind, per image"
+        rows = [row for model in any_kind for row in model.cells_by_step()]
+        by_step = [Table(title, BY_STEP, rows)] if any_kind else []
+        if len(any_kind) == len(self.models):
+            return [STATUS, *by_step, f"{ENERGY}: {WIDTH}", OF_CLASSES, *written]
         title = (
             f"{self.images} images, seed {self.seed}, at the early-stopping point: the "
             f"least step looked at whose R2 is the last less {NEAR}, or more; per image"
         )
-        written = ["wrote " + ", ".join(map(str, self.files))] if self.files else []
         return [
             STATUS,
             Table(title, HEADS, [model.cells() for model in self.models]),
+            *by_step,
             *self._energies(),
             "accuracy: of a classifier that probe= fits to the rates; * of the network's own "
             "classes",
@@ -205,10 +220,14 @@ def compare(
     dense: Subjects = (),
     data_dir: str | Path | None = None,
     scheduler: str | None = None,
+    integers: str = "input",
     folder: str | Path | None = None,
     progress: Listener | None = None,
 ) -> Comparison:
     """Compare networks, models and baselines on one set of images.
+
+    Networks of any kind (lava-dl networks among them) reconstruct nothing: they are compared by
+    cost, and by accuracy if there are labels.
 
     Parameters
     ----------
@@ -217,7 +236,8 @@ def compare(
         'network 2', by their position.
     images : array, path or name of a set, optional
         As for `ipvae.run`; all subjects must have the same pixel format. By default the first test
-        images, which must be the same for all.
+        images, which must be the same for all. Networks of any kind together with others need
+        images, which each reads as in `ipvae.run`.
     labels : (n,) int or path, optional
         Classes of `images`.
     steps : ints
@@ -241,6 +261,8 @@ def compare(
         Folder of the data set.
     scheduler : str, optional
         Address of a Dask scheduler, 'local' or 'none'; for networks only.
+    integers : 'input' or 'real'
+        As for `ipvae.run`, for networks of any kind.
     folder : path, optional
         Folder for compare.json, compare.png and compare.svg.
     progress : callable, optional
@@ -276,22 +298,29 @@ def compare(
     choice.add_lca(lca, threshold)
     choice.add_dense(dense)
     chosen = choice.subjects()
-    first = STORED_IMAGES if samples is None and images is None else samples
     with listening(progress), data_sets_kept():
-        found = one_set(chosen, first, data_dir, images, as_labels(labels))
-        if probe and (found.labels < 0).all():
+        found = common_images(
+            chosen,
+            images,
+            as_labels(labels),
+            samples=samples,
+            data_dir=data_dir,
+            steps=wanted[-1],
+            integers=integers,
+        )
+        if found.pixels is None:
+            require_unset({"probe": probe or None, "seed": seed or None}, next(iter(chosen)))
+        elif probe and (found.pixels.labels < 0).all():
             raise InputError("probe: the images have no labels; leave it out")
         source = FitSource(
             "probe", probe_images, images, train_images, as_labels(train_labels), data_dir
         )
-        if probe:
-            source.require_labelled(found.labels, "images")
-        models = [
-            compared(name, one, found, wanted, seed, source if probe else None)
-            for name, one in chosen.items()
-        ]
+        if probe and found.pixels is not None:
+            source.require_labelled(found.pixels.labels, "images")
+        fitted = source if probe else None
+        models = [compared(name, one, found, wanted, seed, fitted) for name, one in chosen.items()]
     sources = _sources(models)
-    result = Comparison(tuple(models), len(found.pixels), seed, tuple(wanted), sources)
+    result = Comparison(tuple(models), len(found), seed, tuple(wanted), sources)
     return result if folder is None else result.save(folder)
 
 

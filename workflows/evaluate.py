@@ -14,6 +14,7 @@ from ipvae.workflows.evaluables.opening import (
     THRESHOLD,
     ModelOrNetwork,
     evaluable,
+    is_network,
     opened,
     require_inference,
     require_network,
@@ -234,7 +235,10 @@ def evaluate(
     >>> import ipvae
     >>> ipvae.evaluate("patches", steps=(16, 64)).curve  # doctest: +SKIP
     """
-    network = any_network(model_or_net)
+    network, read = any_network(model_or_net), None
+    if network is None and is_network(model_or_net):
+        read = opened(model_or_net)
+        network = any_network(read.given, str(model_or_net))
     if network is not None:
         require_unset(
             {
@@ -248,7 +252,6 @@ def evaluate(
                 "inference": None if inference == "model" else inference,
                 "changes": tuple(changes) or None,
                 "stop": stop,
-                "scheduler": scheduler,
                 "pictures": pictures,
             },
             network.name,
@@ -262,6 +265,7 @@ def evaluate(
                 as_steps(DEFAULT_STEPS if steps is None else steps),
                 samples,
                 integers,
+                scheduler,
             )
     require_inference(inference, threshold, model_or_net)
     wanted = None if steps is None else as_steps(steps)
@@ -287,7 +291,7 @@ def evaluate(
         stop, tolerance, {"pictures=": pictures is not None, "several steps=": several}
     )
     require_network(model_or_net, scheduler=scheduler, stop=choice)
-    found = opened(model_or_net)
+    found = read or opened(model_or_net)
     limit = None if inference != "lca" else THRESHOLD if threshold is None else threshold
     of = evaluable(found, found.name or found.kind, limit, scheduler, choice)
     wanted = wanted or [of.steps]

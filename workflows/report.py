@@ -181,7 +181,7 @@ def make_report(
     -------
     Report, or NetworkReport for a lava-dl network
         Of a lava-dl network there is no quality of reconstruction, and `data_dir`, `seeds`,
-        `measured`, `scheduler` and `sanafe` do not apply.
+        `measured` and `sanafe` do not apply.
 
     Raises
     ------
@@ -208,7 +208,7 @@ def make_report(
         from ipvae.workflows.kinds.reporting import report
 
         name = IN_MEMORY if path is None else str(path)
-        own = {"data_dir": data_dir, "measured": measured, "scheduler": scheduler}
+        own: dict[str, object] = {"data_dir": data_dir, "measured": measured}
         own["seeds"] = None if seeds is None else ", ".join(map(str, seeds))
         require_unset({**own, "sanafe": sanafe or None}, name)
         with listening(progress):
@@ -224,6 +224,7 @@ def make_report(
                 folder=folder,
                 commands=commands,
                 name=name,
+                scheduler=scheduler,
             )
     if integers != "input":
         raise InputError(

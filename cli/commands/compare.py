@@ -9,6 +9,7 @@ from ipvae.cli.options.evaluation import SchedulerOption
 from ipvae.cli.options.inputs import (
     DataDirOption,
     ImagesOption,
+    IntegersOption,
     LabelsOption,
     SamplesOption,
     SeedOption,
@@ -23,7 +24,7 @@ from ipvae.workflows.evaluation.codes import PROBE_IMAGES
 
 def compare(
     given: Annotated[
-        list[Path], typer.Argument(metavar="NET.h5|MODEL ...", help="Networks and models.")
+        list[Path], typer.Argument(metavar="NET|MODEL ...", help="Networks and models.")
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for figures and pictures.")],
     steps: Annotated[
@@ -66,6 +67,7 @@ def compare(
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
     labels: LabelsOption = None,
+    integers: IntegersOption = "input",
     scheduler: SchedulerOption = None,
     json: JsonOption = None,
 ) -> None:
@@ -84,6 +86,7 @@ def compare(
         dense=dense or (),
         data_dir=data_dir,
         scheduler=scheduler,
+        integers=integers,
         folder=out,
     )
     show(result, json)

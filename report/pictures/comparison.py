@@ -234,11 +234,14 @@ def _legend(
     figure: Figure, subjects: Sequence[Mapping[str, Any]], looks: Sequence[dict[str, Any]]
 ) -> None:
     """Draw the legend below the panels, row by row; the ring is last."""
-    handles = [Line2D([], [], **look) for look in looks] + [Line2D([], [], **RING)]
+    handles = [Line2D([], [], **look) for look in looks]
     names = [f"{subject['name']} ({subject['kind']})" for subject in subjects]
+    if any("r2" in point for subject in subjects for point in subject["curve"]):
+        handles.append(Line2D([], [], **RING))
+        names.append("early-stopping point")
     legend = figure.legend(
         handles,
-        [*names, "early-stopping point"],
+        names,
         loc="lower left",
         bbox_to_anchor=(0.04, 0.0),
         ncols=LEGEND_COLUMNS,

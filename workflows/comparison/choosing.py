@@ -11,6 +11,7 @@ from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.network.description import InputFormat, IntNetwork
 from ipvae.network.io.hdf5_child import shown
 from ipvae.network.network import Network
+from ipvae.workflows.comparison.any_network import AnyNetwork
 from ipvae.workflows.comparison.costed import (
     CostedFloat,
     CostedLeastSquares,
@@ -29,6 +30,7 @@ from ipvae.workflows.evaluables.opening import (
     opened,
 )
 from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
+from ipvae.workflows.kinds.opening import any_network
 
 Subjects = ModelOrNetwork | Sequence[ModelOrNetwork] | Mapping[str, ModelOrNetwork]
 """A model or a network, several, or several by name."""
@@ -39,7 +41,7 @@ class Subject:
     """Subject of a comparison, with its path; None for an object in memory."""
 
     path: str | Path | None
-    costed: CostedModel
+    costed: CostedModel | AnyNetwork
 
 
 class Choice:
@@ -49,7 +51,7 @@ class Choice:
         self._scheduler = scheduler
         self._read: dict[str, Opened] = {}
         self._names: list[tuple[ModelOrNetwork, str]] = []
-        self._found: list[tuple[Opened, str, str, CostedModel]] = []
+        self._found: list[tuple[Opened, str, str, CostedModel | AnyNetwork]] = []
         named = _named(subjects)
         if scheduler is not None and not any(is_network(given) for given, _ in named):
             raise InputError("scheduler: runs network files (.h5), none is given; leave it away")
@@ -58,6 +60,10 @@ class Choice:
 
     def _add_subject(self, given: ModelOrNetwork, name: str) -> None:
         one = self._opened(given)
+        if isinstance(one.given, Network):
+            costed = AnyNetwork(one.given, self._scheduler)
+            self._found.append((one, self._name(given, one, name), "", costed))
+            return
         of = evaluable(one, self._name(given, one, name), scheduler=self._scheduler)
         network = isinstance(of, EvaluableNetwork)
         self._found.append((one, of.name, "", CostedNetwork(of) if network else _float(of)))
@@ -80,6 +86,11 @@ class Choice:
         """Add least squares on the dictionaries of models and networks."""
         for given, name in _named(subjects):
             one = self._opened(given)
+            if isinstance(one.given, Network):
+                raise InputError(
+                    f"dense: {given} reconstructs nothing, so that it has no dictionary; give a "
+                    "model, or a network with a decoder"
+                )
             short = self._name(given, one, name)
             of = evaluable(one, short)
             self._found.append((one, short, ", least squares", CostedLeastSquares(of)))
@@ -106,9 +117,9 @@ class Choice:
 
     def _opened(self, given: ModelOrNetwork) -> Opened:
         if not isinstance(given, (str, Path)):
-            return opened(given)
+            return _read(given)
         if str(given) not in self._read:
-            self._read[str(given)] = opened(given)
+            self._read[str(given)] = _read(given)
         return self._read[str(given)]
 
     def _name(self, given: ModelOrNetwork, one: Opened, name: str) -> str:
@@ -125,6 +136,14 @@ class Choice:
         return shown(Path(one.path).name if one.kind == "network" else one.name)
 
 
+def _read(given: ModelOrNetwork) -> Opened:
+    """Read a model or a network of any kind."""
+    found = any_network(given)
+    if found is None:
+        return opened(given)
+    return Opened(found.given, given if isinstance(given, (str, Path)) else None)
+
+
 def _is_same(first: ModelOrNetwork, second: ModelOrNetwork) -> bool:
     """Return whether two subjects are the same path or the same object."""
     if isinstance(first, (str, Path)) and isinstance(second, (str, Path)):
@@ -139,12 +158,7 @@ def _float(of: Evaluable) -> CostedFloat:
 
 def _named(subjects: Subjects) -> list[tuple[ModelOrNetwork, str]]:
     """Subjects with their given names, '' for none."""
-    if isinstance(subjects, Network):
-        raise InputError(
-            "subjects: a lava-dl network reconstructs nothing that could be compared; "
-            "ipvae.evaluate judges it by classes."
-        )
-    if isinstance(subjects, (str, Path, Checkpoint, IntNetwork)):
+    if isinstance(subjects, (str, Path, Checkpoint, IntNetwork, Network)):
         return [(subjects, "")]
     if isinstance(subjects, Mapping):
         return [(given, name) for name, given in subjects.items()]
@@ -152,7 +166,7 @@ def _named(subjects: Subjects) -> list[tuple[ModelOrNetwork, str]]:
 
 
 def one_set(
-    subjects: Mapping[str, Subject],
+    subjects: Mapping[str, CostedModel],
     samples: int | None,
     data_dir: str | Path | None,
     images: ImagesLike,
@@ -166,9 +180,9 @@ def one_set(
         If two subjects differ in pixel format or in images.
     """
     (first, one), *others = subjects.items()
-    of = one.costed.of
+    of = one.of
     for name, other in others:
-        mine, its = _format(of.format), _format(other.costed.of.format)
+        mine, its = _format(of.format), _format(other.of.format)
         if mine != its:
             raise InputError(
                 f"{first} and {name}: found pixels of {mine} and of {its}, allowed is one format; "
@@ -178,7 +192,7 @@ def one_set(
     if images is not None:
         return found
     for name, other in others:
-        its = other.costed.of
+        its = other.of
         if not np.array_equal(its.test_images(samples, data_dir).pixels, found.pixels):
             raise InputError(
                 f"{first} and {name}: their first {samples} images differ (data sets "

@@ -4,23 +4,32 @@ from dataclasses import dataclass
 from typing import Any
 
 from ipvae.evaluation.early_stopping import stopping_step
-from ipvae.report.numbers import band, fit, percent, whole
+from ipvae.report.numbers import band, count, fit, percent, whole
 from ipvae.workflows.comparison.accuracy import add_accuracy
+from ipvae.workflows.comparison.any_network import AnyNetwork
 from ipvae.workflows.comparison.choosing import Subject
+from ipvae.workflows.comparison.common_images import CommonImages
 from ipvae.workflows.comparison.costed import OWN
 from ipvae.workflows.evaluation.codes import FitSource
-from ipvae.workflows.image_input.images import LabelledImages
 from ipvae.workflows.progress import stage
 
 ENERGY = "Loihi 2 band"
 """Energy model in table and figure, as named in `ipvae.energy.models`; JSON has all."""
 OTHER_ENERGY = "Loihi 1 constants"
+DYNAMIC = f"{ENERGY}, dynamic"
 ENERGIES = {
-    f"{ENERGY}, dynamic": (ENERGY, "dynamic"),
+    DYNAMIC: (ENERGY, "dynamic"),
     f"{ENERGY}, static": (ENERGY, "static"),
     OTHER_ENERGY: (OTHER_ENERGY, "dynamic"),
 }
 """Columns of the table of energies: model and part."""
+COUNTED = {
+    "synaptic ops": "synaptic_ops",
+    "messages": "messages",
+    "spikes": "spikes",
+    "neuron updates": "neuron_updates",
+}
+"""Columns of the table of networks of any kind: counts per image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +51,8 @@ class ComparedModel:
     curve : list of dict
         `step`; `mse` (squared pixel units), `r2`, `zeros`; `accuracy` if there is a classifier;
         `synaptic_ops`, `drive_macs`, `readout_ops` and their sum `operations`, per image. Networks
-        also have `counts` and `energy`, whose `low_j` and `high_j` are joules per image.
+        also have `counts` and `energy`, whose `low_j` and `high_j` are joules per image. A
+        network of any kind has neither `mse` nor `r2`.
     """
 
     name: str
@@ -78,12 +88,27 @@ class ComparedModel:
             self.name,
             self.kind,
             "one shot" if self.one_shot else f"{point['step']} of {self.curve[-1]['step']}",
-            fit(point["r2"]),
+            fit(point["r2"]) if "r2" in point else "none",
             f"{point['zeros']:.4f}",
             f"{percent(point['accuracy'], 2)}{own}" if "accuracy" in point else "none",
             whole(point["synaptic_ops"]),
             whole(point["drive_macs"] + point["readout_ops"]),
         ]
+
+    def cells_by_step(self) -> list[list[str]]:
+        """Return a row for each number of steps: accuracy, and costs of a network."""
+        rows = []
+        for point in self.curve:
+            counts = point["counts"]
+            right = percent(point["accuracy"], 2) if "accuracy" in point else "none"
+            numbers = [counts[key] for key in COUNTED.values()]
+            energy = [
+                band(row["low_j"], row["high_j"])
+                for row in point["energy"]
+                if (row["model"], row["part"]) == ENERGIES[DYNAMIC]
+            ] or ["none"]
+            rows.append([self.name, str(point["step"]), right, *map(count, numbers), *energy])
+        return rows
 
     def energies(self) -> list[str]:
         """Return the row of the table of energies, at the early-stopping point."""
@@ -97,26 +122,22 @@ class ComparedModel:
 def compared(
     name: str,
     one: Subject,
-    images: LabelledImages,
+    images: CommonImages,
     wanted: list[int],
     seed: int,
     source: FitSource | None,
 ) -> ComparedModel:
     """Return the points of a subject, with accuracy if there is a classifier."""
-    costed = one.costed
+    costed, n, stop = one.costed, len(images), None
     steps = [1] if costed.one_shot else wanted
-    n = len(images.pixels)
     with stage(f"{name}: {n} images to step {steps[-1]}", n) as advance:
-        found = costed.costed(images, steps, seed, advance)
-    if source is not None:
-        add_accuracy(costed, found, images, seed, source)
+        if isinstance(costed, AnyNetwork):
+            points = costed.points(images.inputs[name], steps, advance)
+        else:
+            found = costed.costed(images.of_pixels, steps, seed, advance)
+            points, stop = found.points, stopping_step(found.points)
+    if source is not None and not isinstance(costed, AnyNetwork):
+        add_accuracy(costed, found, images.of_pixels, seed, source)
     path = None if one.path is None else str(one.path)
-    return ComparedModel(
-        name,
-        path,
-        costed.kind,
-        costed.one_shot,
-        dict(costed.facts),
-        stopping_step(found.points),
-        found.points,
-    )
+    facts = dict(costed.facts)
+    return ComparedModel(name, path, costed.kind, costed.one_shot, facts, stop, points)

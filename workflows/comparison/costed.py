@@ -109,7 +109,7 @@ class CostedNetwork(CostedModel):
             "step": step,
             **quality(real, codes, network.decoder),
             **({} if own is None else {"accuracy": own, "accuracy_by": OWN}),
-            **_costs(counts.synaptic_ops, counts.drive_macs, counts.readout_ops),
+            **costs(counts.synaptic_ops, counts.drive_macs, counts.readout_ops),
             "counts": counts.as_dict(),
             "energy": [row.as_dict() for row in model_table(network, work)[0]],
         }
@@ -176,7 +176,7 @@ def _costed(
         {
             "step": step,
             **quality(real, codes, of.decoder),
-            **_costs(
+            **costs(
                 synaptic_ops[step], input_macs, np.count_nonzero(codes) * n_pixels / len(codes)
             ),
         }
@@ -185,7 +185,7 @@ def _costed(
     return Costed(points, {step: features for step, (_, features) in states.items()})
 
 
-def _costs(synaptic_ops: float, drive_macs: float, readout_ops: float) -> dict[str, float]:
+def costs(synaptic_ops: float, drive_macs: float, readout_ops: float) -> dict[str, float]:
     """Operations per image: between neurons, for the drive, and for one reconstruction."""
     parts = {
         "synaptic_ops": float(synaptic_ops),

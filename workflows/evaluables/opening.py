@@ -30,7 +30,7 @@ class Opened:
 
     Attributes
     ----------
-    given : IntNetwork or Checkpoint
+    given : IntNetwork, Network or Checkpoint
     path : path or None
         Path that was read; None for an object in memory.
     name : str
@@ -39,7 +39,7 @@ class Opened:
         Folder of a model that was read.
     """
 
-    given: IntNetwork | Checkpoint
+    given: IntNetwork | Network | Checkpoint
     path: str | Path | None = None
     name: str = ""
     folder: Path | None = None
@@ -47,14 +47,15 @@ class Opened:
     @property
     def kind(self) -> str:
         """'network' or 'model'."""
-        return "network" if isinstance(self.given, IntNetwork) else "model"
+        return "model" if isinstance(self.given, Checkpoint) else "network"
 
 
 def is_network(given: ModelOrNetwork) -> bool:
     """Return whether this is a network or the path of a network file."""
     if isinstance(given, (str, Path)):
-        return Path(given).suffix == NETWORK
-    return isinstance(given, IntNetwork)
+        path = Path(given)
+        return path.suffix == NETWORK or (path.suffix == PLAIN and not path.is_dir())
+    return isinstance(given, (IntNetwork, Network))
 
 
 def opened(given: ModelOrNetwork) -> Opened:
@@ -107,6 +108,7 @@ def evaluable(
     """Return the evaluable: a network, a model, or LCA with `threshold` on its dictionary."""
     if isinstance(opened.given, IntNetwork):
         return EvaluableNetwork(opened.given, name, scheduler, stop)
+    assert isinstance(opened.given, Checkpoint)  # other networks reconstruct nothing
     if threshold is not None:
         return EvaluableLca(opened.given, name, threshold, opened.folder)
     return EvaluableModel(opened.given, name, opened.folder)

@@ -16,6 +16,7 @@ from ipvae.workflows.kinds.frames import first_labels, host_products, run_frames
 from ipvae.workflows.kinds.judging import accuracy, classes
 from ipvae.workflows.progress import stage
 from ipvae.workflows.results import Result, Table, json_data
+from ipvae.workflows.running.network_shards import totals_at
 
 COLUMNS = ["step", "accuracy", "zeros", "synaptic ops"]
 NO_LABELS = "accuracy: no labels were given (labels=)"
@@ -90,7 +91,7 @@ class NetworkEvaluation(Result):
             **last,
             "curve": self.curve,
             "classes": [None if n < 0 else n for n in self.classes.tolist()],
-            "outputs": self.outputs,
+            "outputs": self.outputs.tolist(),
         }
         return json_data(found)
 
@@ -103,6 +104,7 @@ def evaluate_network(
     steps: Sequence[int],
     samples: int | None,
     integers: str = "input",
+    scheduler: str | None = None,
 ) -> NetworkEvaluation:
     """Evaluate a network on images, after each number of steps.
 
@@ -110,17 +112,17 @@ def evaluate_network(
     ------
     InputError
         If an argument cannot be used.
+    BackendError, HungBackendError
+        If a cluster cannot be reached or is lost.
     """
-    from ipvae.emulator.event_driven.engine import NetworkEmulator
-
     frames = run_frames(network, images, max(steps), 0, samples, integers, name)
     known = first_labels(labels, len(frames), network.readout.n_neurons)
-    emulator, curve = NetworkEmulator(network), []
-    products = host_products(network, frames)
+    curve: list[dict[str, Any]] = []
+    products, n = host_products(network, frames), len(frames)
     decided = outputs = np.zeros(0, np.int64)
-    for step in steps:
-        with stage(f"evaluating {len(frames)} images after {step} steps", len(frames)) as advance:
-            totals = emulator.totals(frames.values[:, :step], step, advance)
+    with stage(f"evaluating {n} images to step {steps[-1]}", n) as advance:
+        found = totals_at(network, frames.values, steps, scheduler, advance)
+    for step, totals in found.items():
         decided, outputs = classes(totals), totals.outputs
         counts = network_counts(network, totals, products)
         curve.append(

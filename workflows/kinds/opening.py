@@ -17,8 +17,8 @@ class NamedNetwork:
     name: str
 
 
-def any_network(given: Any) -> NamedNetwork | None:
-    """Return a `Network`, or the one in a file; None for anything else.
+def any_network(given: Any, name: str = UNNAMED) -> NamedNetwork | None:
+    """Return a `Network` with this name, or the one in a lava-dl file; None for anything else.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def any_network(given: Any) -> NamedNetwork | None:
         If a file of lava-dl's layout cannot be read.
     """
     if isinstance(given, Network):
-        return NamedNetwork(given, UNNAMED)
+        return NamedNetwork(given, name)
     if not isinstance(given, (str, Path)):
         return None
     path = Path(given)

@@ -133,6 +133,7 @@ def report(
     folder: str | Path | None = None,
     commands: Mapping[str, str] | None = None,
     name: str = UNNAMED,
+    scheduler: str | None = None,
 ) -> NetworkReport:
     """Run images on the emulator and report operations, modelled energy and outputs.
 
@@ -140,7 +141,7 @@ def report(
     ----------
     network, images, steps, labels, seed, samples, integers, name
         As for `ipvae.workflows.kinds.running.run`.
-    verify, folder, commands
+    verify, folder, commands, scheduler
         As for `ipvae.make_report`.
     """
     if folder is not None:
@@ -155,6 +156,7 @@ def report(
         integers=integers,
         labels=labels,
         name=name,
+        scheduler=scheduler,
     )
     steps = ran.steps
     verified = _verified(network, images, steps, integers, samples, verify) if verify else None

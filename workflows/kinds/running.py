@@ -17,6 +17,7 @@ from ipvae.network.traces.selection import EVERYTHING, Record
 from ipvae.network.traces.streaming import open_trace
 from ipvae.network.traces.trace import Trace
 from ipvae.outputs import require_outputs
+from ipvae.workflows.cluster import NONE
 from ipvae.workflows.image_input.images import ImagesLike
 from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.kinds.frames import UNNAMED, first_labels, host_products, run_frames, run_steps
@@ -33,6 +34,7 @@ from ipvae.workflows.kinds.recorded import (
 from ipvae.workflows.kinds.result import NetworkRun
 from ipvae.workflows.output.outputs import run_outputs
 from ipvae.workflows.progress import stage
+from ipvae.workflows.running.network_shards import totals_at
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +59,7 @@ def run(
     name: str = UNNAMED,
     record: Record | None = None,
     files: Files | None = None,
+    scheduler: str | None = None,
 ) -> NetworkRun:
     """Run images and count the operations of every layer.
 
@@ -81,6 +84,8 @@ def run(
         Contents of the trace; without it there is none.
     files : Files, optional
         File of the trace, which is then not kept in memory.
+    scheduler : str, optional
+        Of a Dask cluster on which the emulator runs, without a trace.
 
     Raises
     ------
@@ -100,7 +105,10 @@ def run(
     known = first_labels(labels, len(frames), network.readout.n_neurons)
     if to.trace is not None:
         require_writable_file(to.trace)
-    seconds, totals, trace = _run(network, frames, steps, backend, timeout, record, to)
+    if scheduler in (None, NONE):
+        seconds, totals, trace = _run(network, frames, steps, backend, timeout, record, to)
+    else:
+        seconds, totals, trace = *_spread(network, frames, steps, scheduler), None
     return NetworkRun(
         backend=backend,
         images=len(frames),
@@ -117,6 +125,16 @@ def run(
         counted=network_counts(network, totals, host_products(network, frames)),
         labels=known,
     )
+
+
+def _spread(
+    network: Network, frames: Frames, steps: int, scheduler: str
+) -> tuple[float, NetworkTotals]:
+    """Run on a cluster; return seconds and totals."""
+    n, start = len(frames), time.perf_counter()
+    with stage(f"running {n} images for {steps} steps on {scheduler}", n) as advance:
+        totals = totals_at(network, frames.values, (steps,), scheduler, advance)[steps]
+    return time.perf_counter() - start, totals
 
 
 def _run(

@@ -91,7 +91,6 @@ def test_what_makes_no_sense_is_one_clear_line(command, small, tmp_path):
     cases = {
         ("--data-dir", tmp_path): "--data-dir: found",
         ("--measured", tmp_path): "--measured: found",
-        ("--scheduler", "local"): "--scheduler: found local",
         ("--seeds", 2): "--seeds: found 0, 1",
         ("--sanafe",): "--sanafe: found True",
         ("--seed", 3): "--seed: found 3, but nothing is drawn",

@@ -154,7 +154,6 @@ def test_what_does_not_apply_is_refused_by_its_name(path, images, make_network, 
     calls = {
         "data_dir: found here, but": {"data_dir": "here"},
         "measured: found log.csv, but": {"measured": "log.csv"},
-        "scheduler: found local, but": {"scheduler": "local"},
         "sanafe: found True, but": {"sanafe": True},
         "seeds: found 0, 1, but": {"seeds": range(2)},
         "seed: found 3, but nothing is drawn": {"seed": 3},
