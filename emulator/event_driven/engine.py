@@ -69,6 +69,7 @@ class NetworkEmulator:
         steps: Sequence[int],
         progress: Callable[[int], None] | None = None,
         seed: int = 0,
+        first: int = 0,
     ) -> dict[int, NetworkTotals]:
         """Totals after several numbers of steps of one run, as separate runs would give them.
 
@@ -77,8 +78,10 @@ class NetworkEmulator:
         frames, progress, seed
             As `totals`.
         steps : ints, ascending
+        first : int
+            Number of the first image within a larger run, for neurons that draw.
         """
-        run = _Run(self, frames, steps, (), progress, seed)
+        run = _Run(self, frames, steps, (), progress, seed, first)
         by_tile = list(run.results())
         return {
             step: NetworkTotals(
@@ -122,9 +125,10 @@ class _Run:
         record: Sequence[str],
         progress: Callable[[int], None] | None,
         seed: int,
+        first: int = 0,
     ) -> None:
         images = range(len(frames) if emulator.network.draws else 0)
-        keys = [random_source.image_key(seed, image) for image in images]
+        keys = [random_source.image_key(seed, first + image) for image in images]
         self._keys = np.array(keys, np.int64).reshape(-1, 2)
         self._plan, self._threads = emulator.plan, emulator.threads
         self._frames, self._steps = frames, steps

@@ -17,6 +17,7 @@ def totals_at(
     steps: Sequence[int],
     scheduler: str | None,
     progress: Advance | None = None,
+    seed: int = 0,
 ) -> dict[int, NetworkTotals]:
     """Return totals after several numbers of steps of one run, the same on any machines.
 
@@ -30,6 +31,8 @@ def totals_at(
         As for `ipvae.workflows.cluster.spread`, or 'none', which is the default.
     progress : callable, optional
         Receives the number of images of each finished part.
+    seed : int
+        Of neurons that draw; the draws of an image depend on its number in the run alone.
 
     Raises
     ------
@@ -37,8 +40,10 @@ def totals_at(
         As `ipvae.workflows.cluster.spread`.
     """
     if scheduler in (None, cluster.NONE):
-        return _emulated(network, frames, steps, None, progress)
-    act = _RunToEach(without_images(network), tuple(steps))
+        from ipvae.emulator.event_driven.engine import NetworkEmulator
+
+        return NetworkEmulator(network).totals_at(frames, steps, progress, seed)
+    act = _RunToEach(without_images(network), tuple(steps), seed)
     parts = cluster.on_shards(act, frames, scheduler, progress)
     return {step: joined_totals([part[step] for part in parts]) for step in steps}
 
@@ -54,18 +59,10 @@ class _RunToEach:
 
     network: Network
     steps: tuple[int, ...]
+    seed: int
 
     def __call__(self, shard: cluster.Shard) -> dict[int, NetworkTotals]:
-        return _emulated(self.network, shard.pixels, self.steps, 1)  # each processor has a worker
+        from ipvae.emulator.event_driven.engine import NetworkEmulator
 
-
-def _emulated(
-    network: Network,
-    frames: np.ndarray,
-    steps: Sequence[int],
-    threads: int | None,
-    progress: Advance | None = None,
-) -> dict[int, NetworkTotals]:
-    from ipvae.emulator.event_driven.engine import NetworkEmulator
-
-    return NetworkEmulator(network, threads).totals_at(frames, steps, progress)
+        emulator = NetworkEmulator(self.network, 1)  # each processor has a worker
+        return emulator.totals_at(shard.pixels, self.steps, None, self.seed, shard.first)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ipvae.network.connections import Connection, Dense
+from ipvae.network.conversion.from_dense import as_network
 from ipvae.network.kinds import CubaNeuron, SigmaDeltaNeuron
 from ipvae.network.network import Input, Layer, Network
 from ipvae.workflows import cluster as scale
@@ -82,6 +83,20 @@ def test_totals_of_every_layer_are_the_same_to_the_bit(folder, cluster):
         for field in ("images", "steps", "outputs", "last", "potentials"):
             np.testing.assert_array_equal(getattr(totals, field), getattr(there[step], field))
     assert here[8].layers["2"].messages.sum() > 100
+
+
+def test_neurons_that_draw_draw_the_same_in_shards(make_network, cluster):
+    """Draws depend on the number of an image in the run, not in its shard."""
+    network = as_network(make_network(n_images=1))
+    rng = np.random.default_rng(5)
+    low, high = network.input.value_range
+    size = network.input.size
+    frames = rng.integers(max(low, 0), min(high, 255) + 1, (IMAGES, 1, size)).astype(np.int32)
+    here = sharding.totals_at(network, frames, (6,), None, seed=3)[6]
+    there = sharding.totals_at(network, frames, (6,), cluster.scheduler_address, seed=3)[6]
+    np.testing.assert_array_equal(here.outputs, there.outputs)
+    np.testing.assert_array_equal(here.last, there.last)
+    assert len(np.unique(here.outputs)) > 5
 
 
 def test_a_wrong_address_is_one_line(command, folder):
