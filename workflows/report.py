@@ -1,9 +1,7 @@
 """Report on the cost and quality of a run, as an HTML page and as JSON data."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from ipvae.energy.measurement.profiler_log import read_log
 from ipvae.energy.sanafe import require_sanafe
@@ -24,98 +22,17 @@ from ipvae.workflows.reporting.request import (
     other_backends,
     source_text,
 )
-from ipvae.workflows.reporting.saving import page_writer, save_report
+from ipvae.workflows.reporting.result import Report, Views
+from ipvae.workflows.reporting.saving import page_writer
 from ipvae.workflows.reporting.text import screen
-from ipvae.workflows.results import Result, Table, json_data
+from ipvae.workflows.results import json_data
 from ipvae.workflows.running.number import DEFAULT_STEPS
-
-if TYPE_CHECKING:
-    from ipvae.report.pictures.figure_data import FigureData
-    from ipvae.workflows.kinds.reporting import NetworkReport
 
 IN_MEMORY = "network in memory"
 """Name of a network that was given as an object."""
 
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Report(Result):
-    """Cost and quality of a run; `save` writes an HTML page.
-
-    Attributes
-    ----------
-    data : dict
-        JSON data, as in report.json (docs/report.md): `counts` per image, `energy` (joules
-        per image), `time` (seconds), `headline`, `quality`, ...
-    ink : FigureData
-        Data of the figures.
-    folder : Path or None
-        Default folder of `save`.
-    """
-
-    data: Mapping[str, Any]
-    ink: "FigureData"
-    folder: Path | None = None
-
-    @property
-    def counts(self) -> dict[str, float]:
-        """Operations per image, means over the images (docs/energy.md)."""
-        return self.data["counts"]
-
-    @property
-    def quality(self) -> dict[str, float]:
-        """Figures of merit `mse`, `r2` and `zeros` after the last step."""
-        return self.data["quality"]
-
-    @property
-    def headline(self) -> dict[str, Any]:
-        """Energy and time of an image on Loihi 2, and the reason why they are bands."""
-        return self.data["headline"]
-
-    @property
-    def bit_exact(self) -> bool | None:
-        """True if all compared backends agree; None if none was compared."""
-        found = self.data["verified"]
-        return None if found is None else found["bit_exact"]
-
-    def rows(self) -> list[tuple[str, str]]:
-        """Return the verdicts: pairs of title and text."""
-        return [(found.title, found.text) for found in verdicts(self.data)]
-
-    def __repr__(self) -> str:
-        run = f"{self.data['samples']} images, {self.data['steps']} steps"
-        return f"Report({self.data['network']}, {run})"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON data, as in report.json."""
-        return json_data(dict(self.data))
-
-    def shown(self) -> list[Table | str]:
-        """Return text for a terminal: verdicts, then tables of counts, energies and times."""
-        page = [] if self.folder is None else [f"page: {self.folder / 'index.html'}"]
-        return [*screen(self.data), *page]
-
-    def save(self, folder: str | Path | None = None) -> Path:
-        """Write index.html, its figures and report.json, or on an error none of them.
-
-        An earlier report in the folder is replaced; other files are kept.
-
-        Parameters
-        ----------
-        folder : path, optional
-            Output folder; by default the folder given to `make_report`.
-
-        Returns
-        -------
-        Path of index.html
-
-        Raises
-        ------
-        InputError
-            If no folder was given, a file cannot be written or would replace another file, or
-            matplotlib or jinja2 is missing.
-        """
-        out = self.folder if folder is None else Path(folder)
-        return save_report(out, page_writer(), self.to_json(), self.ink)
+RECONSTRUCTIONS = Views("page", verdicts, screen)
+"""Views of a network with a decoder."""
 
 
 @public
@@ -137,7 +54,7 @@ def make_report(
     folder: str | Path | None = None,
     commands: Mapping[str, str] | None = None,
     progress: Listener | None = None,
-) -> "Report | NetworkReport":
+) -> Report:
     """Run images once; report operations, modelled energy and quality of reconstruction.
 
     Parameters
@@ -179,7 +96,7 @@ def make_report(
 
     Returns
     -------
-    Report, or NetworkReport for a lava-dl network
+    Report
         Of a lava-dl network there is no quality of reconstruction, and `data_dir`, `seeds`,
         `measured` and `sanafe` do not apply.
 
@@ -256,8 +173,9 @@ def make_report(
     with listening(progress):
         from ipvae.workflows.reporting.making import made
 
-        found, ink = made(request, profile, texts)
-    return Report(json_data(found), ink, None if folder is None else Path(folder))
+        found, pictures = made(request, profile, texts)
+    out = None if folder is None else Path(folder)
+    return Report(json_data(found), pictures, RECONSTRUCTIONS, out)
 
 
 def calls(

@@ -1,13 +1,11 @@
 """Report on a run of a `Network`: operations, modelled energy and outputs, as an HTML page."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ipvae.energy.models import EnergyRow
 from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS
 from ipvae.network.frames import load_frames
 from ipvae.network.network import Network
@@ -20,11 +18,12 @@ from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.kinds.costs import network_costs
 from ipvae.workflows.kinds.frames import UNNAMED
 from ipvae.workflows.kinds.report_data import SHOWN, run_data
-from ipvae.workflows.kinds.result import NetworkRun, layer_table
+from ipvae.workflows.kinds.result import layer_table
 from ipvae.workflows.kinds.running import run
 from ipvae.workflows.kinds.verifying import compare_backends
-from ipvae.workflows.reporting.saving import page_writer, save_report
-from ipvae.workflows.results import Result, Table, json_data
+from ipvae.workflows.reporting.result import Report, Views
+from ipvae.workflows.reporting.saving import page_writer
+from ipvae.workflows.results import Table, json_data
 from ipvae.workflows.running.number import AtMost
 
 STATUS = "No Loihi 2 was measured: counts come from a simulation, energies are modelled."
@@ -32,92 +31,30 @@ VERIFIED_IMAGES, VERIFIED_STEPS = 2, 16
 PICTURE_CHANNELS = (1, 3)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class NetworkReport(Result):
-    """Cost and outputs of a run of a `Network`; `save` writes an HTML page.
-
-    Attributes
-    ----------
-    data : dict
-        JSON data, as in report.json (docs/report.md): `counts` per image, `energy` (joules per
-        image), `time` (seconds), `headline`, `layers`, `by_step`, `outputs`, ...
-    run : NetworkRun
-    energy : tuple of EnergyRow
-        Joules per image.
-    inputs : (n, C, H, W) array or None
-        Inputs of the first images, mean over steps; None if they are no pictures.
-    folder : Path or None
-        Default folder of `save`.
-    """
-
-    data: Mapping[str, Any]
-    run: NetworkRun
-    energy: tuple[EnergyRow, ...]
-    inputs: np.ndarray | None = None
-    folder: Path | None = None
-
-    @property
-    def counts(self) -> dict[str, float]:
-        """Operations per image, means over the images (docs/energy.md)."""
-        return self.data["counts"]
-
-    @property
-    def headline(self) -> dict[str, Any]:
-        """Energy and time of an image on Loihi 2, and the reason why they are bands."""
-        return self.data["headline"]
-
-    @property
-    def bit_exact(self) -> bool | None:
-        """True if all compared backends agree; None if none was compared."""
-        found = self.data["verified"]
-        return None if found is None else found["bit_exact"]
-
-    def rows(self) -> list[tuple[str, str]]:
-        """Return the verdicts: pairs of title and text."""
-        return [(found.title, found.text) for found in network_verdicts(self.data)]
-
-    def shown(self) -> list[Table | str]:
-        """Return verdicts, counts in total and for each layer, and energies, per image."""
-        energy = [
-            [f"{row.model}, {row.chip}", row.kind, row.part, band(row.low_j, row.high_j)]
-            for row in self.energy
+def screen(data: Mapping[str, Any]) -> list[Table | str]:
+    """Return verdicts, counts in total and for each layer, and energies, per image."""
+    energy = [
+        [
+            f"{row['model']}, {row['chip']}",
+            row["kind"],
+            row["part"],
+            band(row["low_j"], row["high_j"]),
         ]
-        figures = [[name, count(value)] for name, value in self.counts.items()]
-        page = [] if self.folder is None else [f"page: {self.folder / 'index.html'}"]
-        return [
-            self.data["status"],
-            *(f"{title}: {text}" for title, text in self.rows()),
-            Table("per image", ["counts (docs/energy.md)", ""], figures),
-            layer_table(self.run.layers),
-            Table("energy per image", ["model, chip", "kind", "part", "microjoules"], energy),
-            *self.data["energy_notes"],
-            *page,
-        ]
+        for row in data["energy"]
+    ]
+    figures = [[name, count(value)] for name, value in data["counts"].items()]
+    return [
+        data["status"],
+        *(f"{found.title}: {found.text}" for found in network_verdicts(data)),
+        Table("per image", ["counts (docs/energy.md)", ""], figures),
+        layer_table(data["layers"]),
+        Table("energy per image", ["model, chip", "kind", "part", "microjoules"], energy),
+        *data["energy_notes"],
+    ]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON data, as in report.json."""
-        return json_data(dict(self.data))
 
-    def save(self, folder: str | Path | None = None) -> Path:
-        """Write index.html, its figures and report.json, or on an error none of them.
-
-        Parameters
-        ----------
-        folder : path, optional
-            Output folder; by default the folder given to `ipvae.make_report`.
-
-        Returns
-        -------
-        Path of index.html
-
-        Raises
-        ------
-        InputError
-            If no folder was given, a file cannot be written or would replace another file, or
-            matplotlib or jinja2 is missing.
-        """
-        out = self.folder if folder is None else Path(folder)
-        return save_report(out, page_writer("network_page"), self.to_json(), self.inputs)
+OUTPUTS = Views("network_page", network_verdicts, screen)
+"""Views of a network without a decoder."""
 
 
 def report(
@@ -134,7 +71,7 @@ def report(
     commands: Mapping[str, str] | None = None,
     name: str = UNNAMED,
     scheduler: str | None = None,
-) -> NetworkReport:
+) -> Report:
     """Run images on the emulator and report operations, modelled energy and outputs.
 
     Parameters
@@ -171,9 +108,8 @@ def report(
         "run": {**described, "images": _source(images), "frames": ran.frames, **_versions()},
     }
     inputs = _pictures(network, images, steps, integers, ran.images)
-    return NetworkReport(
-        json_data(data), ran, costs.energy, inputs, None if folder is None else Path(folder)
-    )
+    out = None if folder is None else Path(folder)
+    return Report(json_data(data), inputs, OUTPUTS, out)
 
 
 def _verified(

@@ -1,5 +1,6 @@
 """Result of a run of a `Network`."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,12 @@ COLUMNS = [
     *("layer", "neurons", "messages", "synaptic ops", "count-weighted", "effective MACs"),
     "neuron updates",
 ]
+
+COUNTED = (
+    *("messages", "synaptic_ops", "count_weighted_ops", "effective_macs"),
+    "neuron_updates",
+)
+"""Counts of a layer in the columns after its neurons."""
 
 MOST_NAMED = 10
 """Maximum number of images whose classes a terminal shows."""
@@ -91,7 +98,8 @@ class NetworkRun(RunResult):
     def shown(self, network: str = UNNAMED) -> list[Table | str]:
         """Return the size of the run and the counts of each layer."""
         rows = [list(row) for row in self.rows()]
-        return [Table(f"{network} on {self.backend}", ["", ""], rows), layer_table(self.layers)]
+        table = layer_table([layer.as_dict() for layer in self.layers])
+        return [Table(f"{network} on {self.backend}", ["", ""], rows), table]
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON data, with the keys of `ipvae run --json`."""
@@ -117,22 +125,13 @@ def _classes_text(classes: np.ndarray) -> str:
     return ", ".join(named + (["..."] if len(classes) > MOST_NAMED else []))
 
 
-def layer_table(layers: tuple[LayerCounts, ...]) -> Table:
-    """Return the counts of each layer as a table."""
+def layer_table(layers: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the counts of each layer as a table; arguments are fields of `LayerCounts`."""
     rows = [
         [
-            f"{layer.layer} {layer.kind}",
-            str(layer.neurons),
-            *(
-                count(value)
-                for value in (
-                    layer.messages,
-                    layer.synaptic_ops,
-                    layer.count_weighted_ops,
-                    layer.effective_macs,
-                    layer.neuron_updates,
-                )
-            ),
+            f"{layer['layer']} {layer['kind']}",
+            str(layer["neurons"]),
+            *(count(layer[name]) for name in COUNTED),
         ]
         for layer in layers
     ]

@@ -228,7 +228,7 @@ def test_pictures_show_what_the_emulator_sent(net, monkeypatch):
     monkeypatch.setattr(once, "RASTER_STEPS", 9)
     report = make_report(network, steps=24, seed=7)
     assert isinstance(report, Report)
-    found = report.ink
+    found = report.pictures
     trace = run_backend("emulator", network, network.test_images, 24, 7)
     z = trace.stacked("1", "z")
     assert RASTER_STEPS > 100

@@ -111,7 +111,7 @@ def test_pictures_know_whether_pixels_are_signed(kinds, make_network, kind, sign
     network = make_network() if kind is None else kinds.networks(4)[kind]
     report = make_report(network, steps=3)
     assert isinstance(report, Report)
-    found = report.ink
+    found = report.pictures
     assert found.signed is signed
     assert found.raster.shape == (4, network.n_neurons)
 

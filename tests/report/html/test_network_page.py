@@ -54,7 +54,7 @@ def result(report):
 
 @pytest.fixture(scope="module")
 def whole(result, report):
-    return files(result, report.inputs)
+    return files(result, report.pictures)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_the_page_loads_nothing(page):
 
 
 def test_equal_data_give_equal_bytes(whole, result, report):
-    assert files(json.loads(json.dumps(result)), report.inputs) == whole
+    assert files(json.loads(json.dumps(result)), report.pictures) == whole
 
 
 def test_every_verdict_and_section_is_there(page, result):
@@ -124,15 +124,15 @@ def test_there_are_no_figures_of_merit_of_reconstructions(page):
 
 
 def test_inputs_are_pictures_in_colour_or_grey(report, result, path, plain_nets):
-    text = files(result, report.inputs)["index.html"].decode()
+    text = files(result, report.pictures)["index.html"].decode()
     assert len(re.findall(r'<img src="data:image/png', text)) == 3
-    assert report.inputs.shape == (3, 3, 12, 20)
+    assert report.pictures.shape == (3, 3, 12, 20)
     assert "<img" not in files(result, None)["index.html"].decode()
-    grey = files(result, report.inputs[:, :1])["index.html"].decode()
+    grey = files(result, report.pictures[:, :1])["index.html"].decode()
     assert grey.count("<img") == 3 and grey != text
     flat = [plain_nets.entry((6,)), plain_nets.dense(np.eye(6), plain_nets.cuba(2))]
     other = plain_nets.write(path.parent / "flat.net", flat)
-    assert ipvae.make_report(other, np.eye(6, dtype=int), steps=2).inputs is None
+    assert ipvae.make_report(other, np.eye(6, dtype=int), steps=2).pictures is None
 
 
 def test_the_command_and_the_versions_are_told(page, result):
@@ -145,14 +145,14 @@ def test_the_command_and_the_versions_are_told(page, result):
 
 
 def test_without_a_comparison_the_page_says_so(result, report):
-    text = files({**result, "verified": None}, report.inputs)["index.html"].decode()
+    text = files({**result, "verified": None}, report.pictures)["index.html"].decode()
     assert "Not verified in this report" in text and result["run"]["verify"][:20] in text
 
 
 def test_many_layers_are_drawn_up_to_a_number(result, report):
     many = {str(i): [float(i)] * STEPS for i in range(40)}
     by_step = {**result["by_step"], "messages": many}
-    found = files({**result, "by_step": by_step}, report.inputs)
+    found = files({**result, "by_step": by_step}, report.pictures)
     svg = found["figures/by-step.svg"].decode()
     assert ">layer 15<" in svg and ">layer 16<" not in svg
 
@@ -160,6 +160,6 @@ def test_many_layers_are_drawn_up_to_a_number(result, report):
 def test_values_at_limits_are_listed_where_there_are_some(result, report):
     assert "Values at limits" not in files(result, None)["index.html"].decode()
     reached = {"1": {"current": 0, "voltage": 17}}
-    text = files({**result, "at_limits": reached}, report.inputs)["index.html"].decode()
+    text = files({**result, "at_limits": reached}, report.pictures)["index.html"].decode()
     table = text.split('aria-label="Values at limits"')[1].split("</table>")[0]
     assert "voltage" in table and ">17<" in table and "<td>current</td>" not in table

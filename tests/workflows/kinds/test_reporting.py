@@ -10,7 +10,8 @@ import pytest
 import ipvae
 from ipvae.report.html.earlier import GENERATOR
 from ipvae.report.html.network_verdicts import network_verdicts
-from ipvae.workflows.kinds.reporting import STATUS, NetworkReport
+from ipvae.workflows.kinds.reporting import STATUS
+from ipvae.workflows.reporting.result import Report
 
 STEPS = 7
 TAG = f'<meta name="generator" content="{GENERATOR}">'.encode()
@@ -65,7 +66,7 @@ def test_a_report_has_the_counts_and_energies_of_the_run(path, images):
     network = ipvae.load_network(path)
     ran = ipvae.run(network, images, steps=STEPS)
     report = ipvae.make_report(path, images, steps=STEPS)
-    assert isinstance(report, NetworkReport)
+    assert isinstance(report, Report)
     found = report.to_json()
     assert set(found) == KEYS
     assert (found["status"], found["network"]) == (STATUS, str(path))
