@@ -10,6 +10,7 @@ OPTIONS = {
     "backend": "--backend",
     "backends": "--backends",
     "beta": "--beta",
+    "certificate": "--certificate",
     "clamp": "--clamp",
     "config": "--config",
     "contrast": "--contrast",

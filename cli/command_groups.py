@@ -72,6 +72,12 @@ GROUPS: dict[str, dict[str, Entry]] = {
             "Compare backends in every variable, neuron, step and image; exit 1 if they differ.",
             ("verify net.h5 --samples 2", "verify net.h5 --trace board.h5"),
         ),
+        "certify": Entry(
+            "certify:certify",
+            "Derive a network's numbers again from its model, by other code; exit 1 if one "
+            "differs.",
+            ("certify net.h5 --model models/patches", "certify net.h5 --model run --json c.json"),
+        ),
         "diff": Entry(
             "diff:diff",
             "List the differences between two networks; exit 1 if there are any.",

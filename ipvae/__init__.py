@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ipvae.errors import IpvaeError
+    from ipvae.workflows.certify import certify
     from ipvae.workflows.compare import compare
     from ipvae.workflows.count import count_operations, estimate_energy
     from ipvae.workflows.describe import describe
@@ -36,6 +37,7 @@ __version__ = "0.2.0"
 
 _HOMES = {
     "errors": ("IpvaeError",),
+    "workflows.certify": ("certify",),
     "workflows.compare": ("compare",),
     "workflows.count": ("count_operations", "estimate_energy"),
     "workflows.describe": ("describe",),
@@ -59,6 +61,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "IpvaeError",
+    "certify",
     "check",
     "compare",
     "count_operations",

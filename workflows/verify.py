@@ -17,6 +17,7 @@ from ipvae.network.rules.stream import frames
 from ipvae.network.traces.replay import draws_of, integers_of
 from ipvae.network.traces.trace import VARIABLES, Trace, compare, read_trace
 from ipvae.workflows.boundary import public
+from ipvae.workflows.certify import read_certificate
 from ipvae.workflows.image_input.images import ImagesLike, network_images
 from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.results import Result, Table
@@ -54,6 +55,9 @@ class VerifyResult(Result):
         For a recorded trace: tests of its counts against the sampler's law (docs/hardware.md).
     last_step : int or None
         Last compared step, where it is not `steps`: a pipeline of layers has steps 0..T-1.
+    certificate : dict or None
+        What the given certificate says of the network: `file`, `passed`, `checksum`, `model`,
+        `compared_values`, `checks`, `failed`.
     """
 
     bit_exact: bool
@@ -69,6 +73,7 @@ class VerifyResult(Result):
     not_recorded: tuple[str, ...] = ()
     draws: dict[str, Any] | None = None
     last_step: int | None = None
+    certificate: dict[str, Any] | None = None
 
     @property
     def holds(self) -> bool:
@@ -87,8 +92,9 @@ class VerifyResult(Result):
 
     def shown(self) -> list[Table | str]:
         """Return one line with the verdict; a recorded trace adds a line on its draws."""
+        cited = [] if self.certificate is None else [_cited(self.certificate)]
         if self.draws is None:
-            return [self._verdict()]
+            return [self._verdict(), *cited]
         missing = ", ".join(self.not_recorded)
         note = f"; {self.replayed} replayed" + (f"; not recorded: {missing}" if missing else "")
         return [self._verdict(note), _draws_verdict(self.draws)]
@@ -128,7 +134,16 @@ class VerifyResult(Result):
                 MISSING: list(self.not_recorded),
                 "draws": self.draws,
             }
-        return found
+        return found if self.certificate is None else {**found, "certificate": self.certificate}
+
+
+def _cited(certificate: dict[str, Any]) -> str:
+    """Line on a certificate of the network."""
+    verdict = "certified" if certificate["passed"] else "NOT certified"
+    return (
+        f"{verdict}: {certificate['checks']} checks, {certificate['compared_values']:,} values "
+        f"of {certificate['model']}, says {certificate['file']}"
+    )
 
 
 def _draws_verdict(law: dict[str, Any]) -> str:
@@ -154,6 +169,7 @@ def verify(
     frame_steps: int | None = None,
     replay_draws: str | Path | None = None,
     integers: str = "input",
+    certificate: str | Path | None = None,
     timeout: float = TIMEOUT_SECONDS,
     progress: Listener | None = None,
 ) -> VerifyResult:
@@ -166,6 +182,8 @@ def verify(
         As for `ipvae.run`.
     backends : names
         Two or more; the first is the reference.
+    certificate : path, optional
+        Certificate of this network (`ipvae certify --json`) to name in the result.
 
     Raises
     ------
@@ -175,6 +193,7 @@ def verify(
         If a backend is not available on this machine, or it stopped responding.
     """
     names = list(backends)
+    cited = None if certificate is None else read_certificate(certificate, network)
     if isinstance(network, Network):
         from ipvae.workflows.kinds.frames import require_unset
         from ipvae.workflows.kinds.verifying import compare_backends
@@ -193,7 +212,7 @@ def verify(
                 integers=integers,
                 timeout=timeout,
             )
-        return VerifyResult(**found)
+        return VerifyResult(**found, certificate=cited)
     for name in names:
         require_known(name)
     if len(names) < 2 or len(set(names)) < len(names):
@@ -217,7 +236,7 @@ def verify(
                         timeout=timeout,
                     )
                 )
-    return compared(network, traces, n, steps, seed)
+    return compared(network, traces, n, steps, seed, certificate=cited)
 
 
 def compared(

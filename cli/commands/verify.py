@@ -22,7 +22,7 @@ from ipvae.cli.options.recording import HoldOption
 from ipvae.cli.output import JsonOption, show
 from ipvae.errors import InputError
 
-GIVEN_BY_THE_TRACE = ("backends", "samples", "steps", "seed", "replay_draws", "hold")
+GIVEN_BY_THE_TRACE = ("backends", "samples", "steps", "seed", "replay_draws", "hold", "certificate")
 
 
 def verify(
@@ -48,6 +48,10 @@ def verify(
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
     integers: IntegersOption = "input",
+    certificate: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.json", help="Certificate (certify --json) to name beside."),
+    ] = None,
     json: JsonOption = None,
 ) -> None:
     """Compare backends in every variable, neuron, step and image; exit 1 if they differ.
@@ -72,6 +76,7 @@ def verify(
             frame_steps=hold,
             replay_draws=replay_draws,
             integers=integers,
+            certificate=certificate,
             timeout=timeout,
         )
     show(result, json)
