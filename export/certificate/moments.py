@@ -1,4 +1,4 @@
-"""What the float model did on the calibration images: input of rounding and of its certificate."""
+"""Statistics of the float model on the calibration images, which rounding and certificate use."""
 
 from dataclasses import dataclass
 
