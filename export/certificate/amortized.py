@@ -1,6 +1,7 @@
 """Certificate of an amortized Poisson VAE: an encoder, linear or with one hidden layer."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -74,7 +75,8 @@ def _hidden(
     bits: int,
 ) -> None:
     """Check the layer of swish neurons and the synapses from it."""
-    hidden, layer, units = network.hidden[0], network.layer, octave_units(FRACTION)
+    hidden: Any = network.hidden[0]
+    layer, units = network.layer, octave_units(FRACTION)
     one = 2.0**ACTIVATION_FRACTION
     potential = images @ p["hidden_weight"].T + p["hidden_bias"]
     swish = potential / (1.0 + np.exp(-potential))

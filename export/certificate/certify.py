@@ -52,6 +52,10 @@ def certify_export(
     """
     checks, bits = Checks(), options.weight_bits
     certify_input(checks, network, checkpoint.data.pixel_format, test_pixels)
+    layout = "lca" if options.inference == "lca" else options.layout
+    if not certify_structure(checks, network, layout):
+        checks.not_derived("all other numbers", "those of the layout", "it is another layout")
+        return checks.found
     phi = np.asarray(checkpoint.params["phi"])
     if options.inference == "lca":
         atoms = unit_atoms(phi)
@@ -78,8 +82,6 @@ def certify_export(
             certify_error_units(checks, network, model, moments, bits)
         else:
             certify_recurrent(checks, network, ModelValues.of(checkpoint.params), moments, bits)
-    layout = "lca" if options.inference == "lca" else options.layout
-    certify_structure(checks, network, layout)
     certify_payload(checks, network)
     certify_readouts(checks, network, bits)
     certify_intervals(checks, network)

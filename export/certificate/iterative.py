@@ -1,5 +1,7 @@
 """Certificate of an iterative Poisson VAE, in both layouts."""
 
+from typing import Any
+
 import numpy as np
 
 from ipvae.export.certificate.checks import Checks
@@ -26,7 +28,6 @@ from ipvae.export.certificate.model_values import (
 )
 from ipvae.export.certificate.moments import Moments
 from ipvae.network.description import IntNetwork
-from ipvae.network.schedule import AnyLayer
 
 ERROR_FRACTION = 6
 """Fraction bits of a computed prediction error."""
@@ -114,7 +115,8 @@ def certify_error_units(
     checks: Checks, network: IntNetwork, model: ModelValues, moments: Moments, bits: int
 ) -> None:
     """Check a network of M prediction errors and K Poisson neurons with the same weights."""
-    errors, layer = network.hidden[0], network.layer
+    errors: Any = network.hidden[0]
+    layer = network.layer
     units = octave_units(layer.frac_bits)
     root = np.sqrt(model.precision)
     dictionary = root[:, None] * model.phi
@@ -191,13 +193,13 @@ def _shared(
     return made, factor / 2.0**made.exponent, 2 * made.exponent - odd
 
 
-def _drive(checks: Checks, name: str, layer: AnyLayer, exact: np.ndarray) -> None:
+def _drive(checks: Checks, name: str, layer: Any, exact: np.ndarray) -> None:
     scaled, exponent = nearest_grid(exact, DRIVE_LIMIT, DRIVE_EXPONENTS)
     checks.equal(f"layer {name}: scale of the drive", DRIVE_RULE, layer.drive_exp, exponent)
     checks.nearest(f"layer {name}: weights of the drive", DRIVE_RULE, layer.weight, scaled)
 
 
-def _log_rates(checks: Checks, name: str, layer: AnyLayer, u0: np.ndarray) -> None:
+def _log_rates(checks: Checks, name: str, layer: Any, u0: np.ndarray) -> None:
     limits = log_rate_limits(layer.frac_bits)
     for key, expected in limits.items():
         checks.equal(f"layer {name}: {key}", LIMIT_RULE, getattr(layer, key), expected)
@@ -209,7 +211,7 @@ def _log_rates(checks: Checks, name: str, layer: AnyLayer, u0: np.ndarray) -> No
     )
 
 
-def _weights(checks: Checks, name: str, layer: AnyLayer, made: Compensated, bits: int) -> None:
+def _weights(checks: Checks, name: str, layer: Any, made: Compensated, bits: int) -> None:
     rule = f"compensated rounding to {bits} bits, derived again"
     checks.equal(f"layer {name}: scale of the weights", rule, layer.weight_exp, made.exponent)
     certain = ~made.ties

@@ -1,6 +1,7 @@
 """Certificate of read-out layers."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,6 @@ from ipvae.export.certificate.grids import limit_of, nearest_grid
 from ipvae.export.certificate.model_values import STATE_END, TERM_END
 from ipvae.export.certificate.structure import require_classes, require_decoder
 from ipvae.network.description import IntNetwork
-from ipvae.network.layers import GradedLayer
 
 MARGIN, MOST_SENT = 2.0, 2**15 - 1
 WIDE = (-40, 40)
@@ -26,7 +26,7 @@ def certify_readouts(checks: Checks, network: IntNetwork, bits: int) -> None:
             _decoder(checks, network, str(number), layer, bits)
 
 
-def _decoder(checks: Checks, network: IntNetwork, name: str, layer: GradedLayer, bits: int) -> None:
+def _decoder(checks: Checks, network: IntNetwork, name: str, layer: Any, bits: int) -> None:
     """Check the reconstruction Phi z: one neuron for each pixel."""
     require_decoder(checks, name, layer, network)
     real = network.decoder.astype(np.float64)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ipvae.export.certificate.checks import Checks
+from ipvae.export.certificate.checks import PASSED, Checks
 from ipvae.network.description import IntNetwork
 from ipvae.network.layers import GradedLayer
 from ipvae.network.schedule import AnyLayer
@@ -21,13 +21,14 @@ HIDDEN = {"source": 0, "sign": -1, "weight_exp": UNUSED, "leak": 0, "threshold":
 SPARSE = {"source": 1, "sign": -1, "activation": "linear"}
 
 
-def certify_structure(checks: Checks, network: IntNetwork, layout: str) -> None:
-    """Check what connects the layers before the read-outs, by layout.
+def certify_structure(checks: Checks, network: IntNetwork, layout: str) -> bool:
+    """Check what connects the layers before the read-outs, by layout; return whether all passed.
 
     Parameters
     ----------
     layout : 'recurrent', 'error-units', 'feed-forward' or 'lca'
     """
+    first = len(checks.found)
     hidden: dict[str, Any] | None = None
     if layout == "feed-forward":
         hidden, code = (
@@ -38,12 +39,12 @@ def certify_structure(checks: Checks, network: IntNetwork, layout: str) -> None:
     else:
         code = SPARSE if layout == "lca" else RECURRENT
     expected = [code] if hidden is None else [hidden, code]
-    for number, (layer, values) in enumerate(
-        zip((*network.hidden, network.layer), expected, strict=False), start=1
-    ):
-        require_parameters(checks, str(number), layer, values)
     rule = "the layers of the layout"
     checks.equal("layers before the code", rule, len(network.hidden), len(expected) - 1)
+    layers = (*network.hidden, network.layer)
+    for number, (layer, values) in enumerate(zip(layers, expected, strict=False), start=1):
+        require_parameters(checks, str(number), layer, values)
+    return all(check.status == PASSED for check in checks.found[first:])
 
 
 def require_decoder(checks: Checks, name: str, layer: GradedLayer, network: IntNetwork) -> None:
@@ -62,7 +63,17 @@ def require_parameters(
     checks: Checks, name: str, layer: AnyLayer, expected: dict[str, Any]
 ) -> None:
     """Compare single parameters of a layer."""
+    given = {"weight": layer.weight is not None, "weight_rec": layer.weight_rec is not None}
+    needed = {
+        "weight": expected.get("drive_exp") != UNUSED,
+        "weight_rec": expected["source"] != 0,
+    }
     wrong = [
+        f"{key} is {'present' if given[key] else 'absent'}"
+        for key in given
+        if given[key] != needed[key]
+    ]
+    wrong += [
         f"{key} is {found}, must be {value}"
         for key, value in expected.items()
         if (found := getattr(layer, key, None)) != value

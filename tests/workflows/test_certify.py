@@ -52,8 +52,9 @@ def test_verify_names_it(net, file, images):
 @pytest.mark.lava
 def test_verify_shows_it(net, file, images, found):
     proof = ipvae.verify(net, images, steps=2, samples=1, certificate=file)
-    assert proof.bit_exact and proof.certificate["passed"]
-    assert proof.shown()[1].endswith(f"values of ipvae of arrays, says {file}")
+    assert proof.bit_exact and proof.certificate
+    assert proof.certificate["passed"]
+    assert str(proof.shown()[1]).endswith(f"values of ipvae of arrays, says {file}")
     assert proof.to_json()["certificate"]["compared_values"] == found.compared_values
 
 
@@ -75,4 +76,4 @@ def test_the_model_must_be_the_networks(net, model, images):
 
 def test_other_networks_have_no_model(model):
     with pytest.raises(ipvae.IpvaeError, match="not made from a trained Poisson VAE"):
-        ipvae.certify(object.__new__(Network), model)
+        ipvae.certify(object.__new__(Network), model)  # pyright: ignore[reportArgumentType]
