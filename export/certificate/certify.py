@@ -82,6 +82,9 @@ def certify_export(
             certify_error_units(checks, network, model, moments, bits)
         else:
             certify_recurrent(checks, network, ModelValues.of(checkpoint.params), moments, bits)
+    if getattr(network.layer, "start", None) is not None:
+        reason = "fitted to the log-rates of the calibration images"
+        checks.not_derived("log-rates at reset of each image", "the fit's weights", reason)
     certify_payload(checks, network)
     certify_readouts(checks, network, bits)
     certify_intervals(checks, network)
