@@ -65,6 +65,7 @@ OPTIONS = {
     "seeds": "--seeds",
     "shift": "--shift",
     "sparsity": "--sparsity",
+    "step_time": "--step-time",
     "steps": "--steps",
     "stop": "--stop",
     "target": "--target",

@@ -51,6 +51,7 @@ def run(
     overwrite: bool = False,
     integers: str = "input",
     labels: LabelsLike = None,
+    step_time: float | None = None,
     timeout: float = TIMEOUT_SECONDS,
     progress: Listener | None = None,
 ) -> RunResult:
@@ -92,6 +93,9 @@ def run(
         or real numbers.
     labels : (n,) int, or path of an .npy file with them; optional
         For a lava-dl network: class of each image, for the accuracy of the last layer.
+    step_time : float, optional
+        For files of event recordings (`images`, or a folder of them; formats as for
+        `ipvae.encode_events`): duration of a step in the unit of their times.
     timeout : float, seconds
         For Lava's backends: longest time without a response.
     progress : callable, optional
@@ -139,6 +143,7 @@ def run(
                 integers=integers,
                 timeout=timeout,
                 labels=labels,
+                step_time=step_time,
                 record=as_record(record),
                 files=NetworkFiles(None if trace_file is None else Path(trace_file), overwrite),
             )
@@ -146,6 +151,11 @@ def run(
         raise InputError(
             "labels: allowed with a lava-dl network, whose last layer is judged by them; "
             "ipvae.evaluate judges a network of ours. Omit it."
+        )
+    if step_time is not None:
+        raise InputError(
+            "step_time: allowed with networks of any kind that take spikes; a network with pixels "
+            "takes images. Omit it."
         )
     if integers != "input":
         raise InputError(

@@ -63,6 +63,14 @@ def run(
     images: ImagesOption = None,
     labels: LabelsOption = None,
     integers: IntegersOption = "input",
+    step_time: Annotated[
+        float | None,
+        typer.Option(
+            metavar="TIME",
+            help="Bin the recordings of events in --images (a file or a folder): time of a step, "
+            "microseconds in files of cameras.",
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
     json: JsonOption = None,
 ) -> None:
@@ -94,6 +102,7 @@ def run(
         timeout=timeout,
         integers=integers,
         labels=labels,
+        step_time=step_time,
     )
     show(result, json, network=str(net))
 

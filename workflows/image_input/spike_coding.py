@@ -1,9 +1,13 @@
 """Sequences of spikes from images and from event recordings, for networks that take messages."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ipvae.errors import InputError
+from ipvae.workflows.image_input.event_files import read_events, recording_files
 
 EVENT_FIELDS = ("t", "x", "y", "p")
 
@@ -76,7 +80,7 @@ def encode_latency(images: ArrayLike, *, steps: int, largest: float | None = Non
 
 
 def encode_events(
-    recordings: "list[np.ndarray]",
+    recordings: Sequence[np.ndarray | str | Path] | str | Path,
     *,
     shape: tuple[int, int, int],
     steps: int,
@@ -88,13 +92,15 @@ def encode_events(
     ----------
     recordings : list of structured arrays with the fields t, x, y and p, or of (events, 4) arrays
         with these columns, as tonic and other readers return them. p is the polarity: 0 and 1,
-        or -1 and 1.
+        or -1 and 1. Or a list of files, one file, or a folder: .npy or .npz with these fields,
+        .csv or .txt with these columns, and with the package faery .aedat4, .raw, .dat and .es.
     shape : (polarities, height, width)
         2 polarities, or 1 for all events alike.
     steps : int
         Later events are left out.
     step_time : float
-        Duration of a step in the unit of t; a recording begins at its first event.
+        Duration of a step in the unit of t, which is microseconds in files of cameras; a recording
+        begins at its first event.
 
     Returns
     -------
@@ -111,9 +117,13 @@ def encode_events(
             f"events: steps {steps}, step_time {step_time}, {polarities} polarities; allowed are 1 "
             "and above, above 0, and 1 or 2"
         )
-    found = np.zeros((len(recordings), steps, *shape), np.int8)
-    for number, events in enumerate(recordings):
-        t, x, y, p = _columns(events, number)
+    all_of: list[np.ndarray | Path] = []
+    for one in [recordings] if isinstance(recordings, (str, Path)) else recordings:
+        all_of += recording_files(one) if isinstance(one, (str, Path)) else [one]
+    found = np.zeros((len(all_of), steps, *shape), np.int8)
+    for number, events in enumerate(all_of):
+        read = read_events(events) if isinstance(events, (str, Path)) else events
+        t, x, y, p = _columns(read, number)
         if not len(t):
             continue
         for name, values, most in (("x", x, width), ("y", y, height)):

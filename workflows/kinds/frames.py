@@ -8,8 +8,11 @@ import numpy as np
 from ipvae.errors import InputError
 from ipvae.network.frames import Frames, load_frames
 from ipvae.network.network import Network
+from ipvae.report.html.counted_nouns import number_of
+from ipvae.workflows.image_input.event_files import is_recording, recording_files
 from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
 from ipvae.workflows.image_input.own_images import LabelsLike, as_labels
+from ipvae.workflows.image_input.spike_coding import encode_events
 from ipvae.workflows.running.number import AtMost
 
 UNNAMED = "a lava-dl network"
@@ -47,6 +50,11 @@ def run_frames(
             f"{name}: a lava-dl network holds no images; give some with images=FILE.npy, "
             f"(n, {shape})"
         )
+    if is_recording(images):
+        raise InputError(
+            f"images: {images} holds recordings of events; give step_time=, the time of a step, to "
+            "ipvae.run, or convert them with ipvae.encode_events"
+        )
     given = images.pixels if isinstance(images, LabelledImages) else images
     default = isinstance(steps, AtMost)
     frames = load_frames(given, network, steps, integers, samples, shorter=default)
@@ -55,6 +63,32 @@ def run_frames(
         raise InputError(f"samples: found {samples}, allowed up to {len(frames)} ({where})")
     log.info(frames.reading)
     return frames
+
+
+def binned_events(
+    network: Network, images: ImagesLike, steps: int, step_time: float, samples: int | None
+) -> np.ndarray:
+    """Bin event recordings in a file or a folder for the input of a network.
+
+    Returns
+    -------
+    (n, steps, polarities, height, width) int8
+    """
+    shape = network.input.shape
+    if len(shape) != 3 or shape[0] not in (1, 2):
+        raise InputError(
+            f"step_time: the input has the shape {shape}, allowed for events is (1 or 2 "
+            "polarities, height, width)"
+        )
+    if not isinstance(images, (str, Path)):
+        raise InputError("step_time: belongs to files of event recordings (images=)")
+    files = recording_files(images)[:samples]
+    found = encode_events(files, shape=shape, steps=steps, step_time=step_time)
+    log.info(
+        f"{images}: {number_of(len(files), 'recording')} of events in {steps} steps of "
+        f"{step_time:g}, {int(found.sum(dtype=np.int64))} spikes"
+    )
+    return found
 
 
 def run_steps(steps: int, frames: Frames) -> int:

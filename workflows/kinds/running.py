@@ -20,7 +20,14 @@ from ipvae.outputs import require_outputs
 from ipvae.workflows.cluster import NONE
 from ipvae.workflows.image_input.images import ImagesLike
 from ipvae.workflows.image_input.own_images import LabelsLike
-from ipvae.workflows.kinds.frames import UNNAMED, first_labels, host_products, run_frames, run_steps
+from ipvae.workflows.kinds.frames import (
+    UNNAMED,
+    binned_events,
+    first_labels,
+    host_products,
+    run_frames,
+    run_steps,
+)
 from ipvae.workflows.kinds.recorded import (
     Sample,
     all_variables,
@@ -60,6 +67,7 @@ def run(
     record: Record | None = None,
     files: Files | None = None,
     scheduler: str | None = None,
+    step_time: float | None = None,
 ) -> NetworkRun:
     """Run images and count the operations of every layer.
 
@@ -86,6 +94,8 @@ def run(
         File of the trace, which is then not kept in memory.
     scheduler : str, optional
         Of a Dask cluster on which the emulator runs, without a trace.
+    step_time : float, optional
+        As for `ipvae.run`.
 
     Raises
     ------
@@ -100,6 +110,8 @@ def run(
     to = files or Files()
     inputs = {"images": images, "network": name}
     require_outputs(run_outputs(to.trace, None, None, overwrite=to.overwrite), inputs)
+    if step_time is not None:
+        images = binned_events(network, images, steps, step_time, samples)
     frames = run_frames(network, images, steps, seed, samples, integers, name)
     steps = run_steps(steps, frames)
     known = first_labels(labels, len(frames), network.readout.n_neurons)
