@@ -1,6 +1,7 @@
 """Float inference with exact draws, in NumPy and compiled kernels."""
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -123,10 +124,14 @@ def visit_steps(
     with _quiet():
         prepared = _Prepared.of(model, params, image_shape or (1, images.shape[1]))
 
+    halt = threading.Event()
+
     @_quiet()
     def run(first: int) -> None:
         x = np.asarray(images[first : first + batch_size], dtype=np.float32)
         for t, codes, belief in prepared.trajectory(x, last, seed, first):
+            if halt.is_set():
+                return
             visit(t, first, codes, belief)
 
     starts = range(0, len(images), batch_size)
@@ -136,7 +141,12 @@ def visit_steps(
             run(first)
     else:
         with ThreadPoolExecutor(n_threads, "ipvae") as pool:
-            list(pool.map(run, starts))
+            try:
+                list(pool.map(run, starts))
+            except BaseException:  # the pool waits for batches that are running
+                halt.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
 
 def _quiet() -> np.errstate:

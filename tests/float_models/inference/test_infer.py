@@ -6,6 +6,8 @@ step of the inverse distribution function. From then on the image's trajectory i
 which is as likely: the longer a run, the more counts may differ.
 """
 
+import time
+
 import numpy as np
 import pytest
 from numba import njit
@@ -201,3 +203,18 @@ def test_mistakes_are_refused(images):
         infer(params, images, [2], model="pvae-conv", image_shape=SHAPE)
     with pytest.raises(DataError, match="image_shape is None; pvae-conv needs"):
         infer(params, images, [1], model="pvae-conv")
+
+
+def test_an_error_ends_all_batches_at_their_next_step(images):
+    """Ctrl-C is not delayed by batches that other threads are running."""
+    params, shown = random_params("ipvae"), []
+
+    def watch(t, codes):
+        shown.append(t)
+        time.sleep(0.005)
+        if len(shown) == 9:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        infer(params, images, [400], batch_size=len(images) // 3, threads=3, watch=watch)
+    assert len(shown) < 200
