@@ -29,6 +29,7 @@ from ipvae.workflows.kinds.frames import require_unset
 from ipvae.workflows.output.files import json_text
 from ipvae.workflows.progress import Listener, listening
 from ipvae.workflows.results import Result, Table, json_data
+from ipvae.workflows.running.estimates import announce
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -318,6 +319,8 @@ def compare(
         if probe and found.pixels is not None:
             source.require_labelled(found.pixels.labels, "images")
         fitted = source if probe else None
+        runs = sum(one.costed.seconds(len(found), wanted[-1]) for one in chosen.values())
+        announce(f"{len(found):,} images for {wanted[-1]:,} steps", runs)
         models = [compared(name, one, found, wanted, seed, fitted) for name, one in chosen.items()]
     sources = _sources(models)
     result = Comparison(tuple(models), len(found), seed, tuple(wanted), sources)

@@ -26,6 +26,7 @@ from ipvae.workflows.reporting.result import Report, Views
 from ipvae.workflows.reporting.saving import page_writer
 from ipvae.workflows.reporting.text import screen
 from ipvae.workflows.results import json_data
+from ipvae.workflows.running.estimates import announce, run_seconds
 from ipvae.workflows.running.number import DEFAULT_STEPS
 
 IN_MEMORY = "network in memory"
@@ -169,6 +170,8 @@ def make_report(
         verify=others,
         sanafe=sanafe,
     )
+    runs = run_seconds(network, request.samples, steps) * len(request.seeds)
+    announce(f"{request.samples:,} images for {steps:,} steps", runs)
     texts = {**calls(request, path, images, data_dir), **(commands or {})}
     with listening(progress):
         from ipvae.workflows.reporting.making import made

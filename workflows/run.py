@@ -22,6 +22,7 @@ from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.output.outputs import run_outputs
 from ipvae.workflows.progress import Listener, listening
 from ipvae.workflows.running.backends import require_known
+from ipvae.workflows.running.estimates import announce_run
 from ipvae.workflows.running.job import Files, Job
 from ipvae.workflows.running.number import DEFAULT_STEPS
 from ipvae.workflows.running.run_result import RunResult
@@ -178,6 +179,7 @@ def run(
         if path is not None:
             require_writable_file(path)  # also creates the folder
     files = Files(*(None if f is None else Path(f) for f in (trace_file, draws_file)))
+    announce_run(network, len(pixels), steps, backend, chosen, to_file=trace_file is not None)
     job = Job(network, pixels, steps, seed, draws, frame_steps)
     with listening(progress):
         if backend == "emulator":

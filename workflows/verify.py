@@ -23,6 +23,7 @@ from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.results import Result, Table
 from ipvae.workflows.run import replayed, run_pixels
 from ipvae.workflows.running.backends import require_known, run_backend
+from ipvae.workflows.running.estimates import announce, run_seconds, trace_bytes
 from ipvae.workflows.running.number import DEFAULT_STEPS
 
 MISSING = "not_recorded"
@@ -220,6 +221,11 @@ def verify(
     pixels = run_pixels(network, images, samples, data_dir, steps, frame_steps)
     n = len(pixels)
     draws, seed = replayed(replay_draws, network, n, steps, seed)
+    announce(
+        f"{n:,} images for {steps:,} steps on {' and '.join(names)}",
+        sum(run_seconds(network, n, steps, name) for name in names),
+        len(names) * trace_bytes(network, n, steps),
+    )
     traces = []
     with listening(progress):
         for name in names:

@@ -18,6 +18,7 @@ from ipvae.workflows.kinds.costs import network_costs
 from ipvae.workflows.kinds.frames import first_labels, host_products, run_frames
 from ipvae.workflows.kinds.judging import accuracy, classes
 from ipvae.workflows.progress import Advance
+from ipvae.workflows.running.estimates import run_seconds
 from ipvae.workflows.running.network_shards import totals_at
 
 
@@ -36,6 +37,10 @@ class AnyNetwork:
         """JSON keys that describe it."""
         kinds = dict.fromkeys(kind.name for kind in self.network.kinds.values())
         return {"checksum": checksum(self.network), "neurons": list(kinds)}
+
+    def seconds(self, images: int, steps: int) -> float:
+        """Rough time of a run on this machine, in seconds."""
+        return run_seconds(self.network, images, steps)
 
     def points(
         self, inputs: "NetworkInputs", steps: Sequence[int], progress: Advance | None = None

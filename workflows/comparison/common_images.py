@@ -69,7 +69,7 @@ def common_images(
     """
     ours = {n: of.costed for n, of in chosen.items() if isinstance(of.costed, CostedModel)}
     networks = {n: o.costed.network for n, o in chosen.items() if isinstance(o.costed, AnyNetwork)}
-    first = STORED_IMAGES if samples is None and images is None else samples
+    first = AtMost(STORED_IMAGES) if samples is None and images is None else samples
     if not networks:
         if integers != "input":
             raise InputError(

@@ -61,6 +61,10 @@ class CostedModel(ABC):
     one_shot: bool
     facts: Mapping[str, Any]
 
+    def seconds(self, images: int, steps: int) -> float:
+        """Rough time of a run on this machine, in seconds."""
+        return self.of.seconds(images, steps)
+
     @abstractmethod
     def costed(
         self,

@@ -12,6 +12,7 @@ from ipvae.network.pixels import to_real
 from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
 from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.progress import Advance
+from ipvae.workflows.running.estimates import steps_seconds
 
 DEFAULT_STEPS = 64
 
@@ -113,6 +114,11 @@ class Evaluable(ABC):
 
         `progress` receives numbers of finished images, if they are known.
         """
+
+    def seconds(self, images: int, steps: int) -> float:
+        """Rough time of a run on this machine, in seconds."""
+        n_pixels, n_neurons = self.decoder.shape
+        return steps_seconds(images * steps, 2 * n_pixels * n_neurons, n_neurons)
 
     @abstractmethod
     def prior_images(self, n: int, seed: int) -> np.ndarray:

@@ -23,6 +23,7 @@ from ipvae.workflows.image_input.images import (
 )
 from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.progress import Advance
+from ipvae.workflows.running.estimates import run_seconds
 from ipvae.workflows.running.stopping import StopChoice, stop_figures
 
 if TYPE_CHECKING:
@@ -85,6 +86,10 @@ class EvaluableNetwork(Evaluable):
         self.preset = network_preset(network)
         self.counts = network.draws
         self.facts = {}
+
+    def seconds(self, images: int, steps: int) -> float:
+        """Rough time of a run on this machine, in seconds."""
+        return run_seconds(self.network, images, steps)
 
     def test_images(
         self,

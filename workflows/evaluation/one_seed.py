@@ -13,6 +13,7 @@ from ipvae.workflows.evaluation.codes import Codes, FitSource
 from ipvae.workflows.evaluation.figures import fitted_figures, sparsity_figures
 from ipvae.workflows.image_input.images import LabelledImages
 from ipvae.workflows.progress import stage
+from ipvae.workflows.running.estimates import announce
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +75,8 @@ class Evaluator:
 
             steps = sorted({*steps, *drawn_steps(steps[-1])})
         message = f"evaluating {len(self.images.pixels)} images to step {steps[-1]}"
+        if first:
+            announce(message, self.of.seconds(len(self.images.pixels), steps[-1]))
         with stage(message, len(self.images.pixels)) as advance:
             return self.of.infer(self.images.pixels, steps, seed, advance)
 

@@ -41,6 +41,7 @@ from ipvae.workflows.kinds.recorded import (
 from ipvae.workflows.kinds.result import NetworkRun
 from ipvae.workflows.output.outputs import run_outputs
 from ipvae.workflows.progress import stage
+from ipvae.workflows.running.estimates import announce_run
 from ipvae.workflows.running.network_shards import totals_at
 
 
@@ -115,6 +116,8 @@ def run(
     frames = run_frames(network, images, steps, seed, samples, integers, name)
     steps = run_steps(steps, frames)
     known = first_labels(labels, len(frames), network.readout.n_neurons)
+    wanted = record or (EVERYTHING if to.trace else None)
+    announce_run(network, len(frames), steps, backend, wanted, to_file=to.trace is not None)
     if to.trace is not None:
         require_writable_file(to.trace)
     if scheduler in (None, NONE):

@@ -21,6 +21,7 @@ from ipvae.workflows.kinds.recorded import (
     selected,
 )
 from ipvae.workflows.progress import stage
+from ipvae.workflows.running.estimates import announce, run_seconds
 
 
 def compare_backends(
@@ -54,6 +55,10 @@ def compare_backends(
         )
     frames = run_frames(network, images, steps, seed, samples, integers)
     steps = run_steps(steps, frames)
+    announce(
+        f"{len(frames):,} images for {steps:,} steps on {' and '.join(backends)}",
+        sum(run_seconds(network, len(frames), steps, name) for name in backends),
+    )
     names, digest = all_variables(network), checksum(network)
     layers = {layer.id: layer.neuron.variables for layer in network.layers}
     values, largest, first = 0, 0, None

@@ -20,6 +20,7 @@ from ipvae.train.run.resume import NAME, ResumeState, discard_unfinished
 from ipvae.train.run.run_folder import sole_writer
 from ipvae.workflows.progress import stage
 from ipvae.workflows.reporting.pictures import FOLDER, PICTURES_OF_RUN, draw_run, require_pictures
+from ipvae.workflows.running.estimates import announce, training_seconds
 from ipvae.workflows.training.result import Trained
 
 Stop = AbstractContextManager[Callable[[], bool]]
@@ -76,6 +77,10 @@ def _log_begin(begun: ResumeState, images: Images, team: ProcessGroup) -> None:
         + (f"; {done} optimiser steps are done" if done else "")
         + (f"; {team.size} processes" if team.size > 1 else "")
     )
+    n, m = images.train_pixels.shape
+    epochs = config.epochs - done / batches_of(config, images)
+    runs = n * config.steps * epochs
+    announce("training", training_seconds(runs, m, config.latents, team.size))
 
 
 def _kept_fit(
