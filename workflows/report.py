@@ -12,6 +12,7 @@ from ipvae.outputs import require_outputs
 from ipvae.report.html.earlier import report_output
 from ipvae.report.html.verdicts import verdicts
 from ipvae.workflows.boundary import public
+from ipvae.workflows.certify import read_certificate
 from ipvae.workflows.image_input.images import ImagesLike, network_images
 from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.networks import load_network
@@ -49,6 +50,7 @@ def make_report(
     data_dir: str | Path | None = None,
     measured: str | Path | None = None,
     verify: str | Sequence[str] = (),
+    certificate: str | Path | None = None,
     scheduler: str | None = None,
     sanafe: bool = False,
     integers: str = "input",
@@ -81,6 +83,8 @@ def make_report(
         Log of Lava's profiler for Loihi 2 (CSV), to compare with the counts.
     verify : names of backends, optional
         Backends to compare bit for bit with the emulator, on the first 2 images and up to 16 steps.
+    certificate : path, optional
+        Certificate of this network (`ipvae certify --json`), shown with the verdicts.
     scheduler : str, optional
         Address of a Dask scheduler, 'local' or 'none'.
     sanafe : bool
@@ -127,6 +131,7 @@ def make_report(
 
         name = IN_MEMORY if path is None else str(path)
         own: dict[str, object] = {"data_dir": data_dir, "measured": measured}
+        own["certificate"] = certificate
         own["seeds"] = None if seeds is None else ", ".join(map(str, seeds))
         require_unset({**own, "sanafe": sanafe or None}, name)
         with listening(progress):
@@ -159,6 +164,7 @@ def make_report(
         inputs = {"network": path, "images": images, "measured": measured}
         require_outputs([report_output(folder)], inputs)
     assert isinstance(network, IntNetwork)  # paths are read above
+    cited = None if certificate is None else read_certificate(certificate, network)
     request = ReportRequest(
         name=IN_MEMORY if path is None else str(path),
         network=network,
@@ -177,6 +183,8 @@ def make_report(
         from ipvae.workflows.reporting.making import made
 
         found, pictures = made(request, profile, texts)
+    if cited is not None:
+        found["certificate"] = cited
     out = None if folder is None else Path(folder)
     return Report(json_data(found), pictures, RECONSTRUCTIONS, out)
 

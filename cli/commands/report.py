@@ -8,6 +8,7 @@ import typer
 
 from ipvae.cli.options.evaluation import SchedulerOption
 from ipvae.cli.options.inputs import (
+    CertificateOption,
     DataDirOption,
     ImagesOption,
     IntegersOption,
@@ -61,6 +62,7 @@ def report(
             show_default="none",
         ),
     ] = None,
+    certificate: CertificateOption = None,
     scheduler: SchedulerOption = None,
     sanafe: Annotated[
         bool,
@@ -87,6 +89,7 @@ def report(
         "--seeds": seeds,
         "--measured": measured,
         "--verify": verify,
+        "--certificate": certificate,
         "--sanafe": sanafe or None,
     }
     found = make_report(
@@ -100,6 +103,7 @@ def report(
         data_dir=data_dir,
         measured=measured,
         verify=() if verify is None else verify,
+        certificate=certificate,
         scheduler=scheduler,
         sanafe=sanafe,
         integers=integers,

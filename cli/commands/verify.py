@@ -8,6 +8,7 @@ import typer
 import ipvae
 from ipvae.cli.options.inputs import (
     TIMEOUT_SECONDS,
+    CertificateOption,
     DataDirOption,
     ImagesOption,
     IntegersOption,
@@ -48,10 +49,7 @@ def verify(
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
     integers: IntegersOption = "input",
-    certificate: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.json", help="Certificate (certify --json) to name beside."),
-    ] = None,
+    certificate: CertificateOption = None,
     json: JsonOption = None,
 ) -> None:
     """Compare backends in every variable, neuron, step and image; exit 1 if they differ.

@@ -39,6 +39,14 @@ OverwriteOption = Annotated[
 NetArgument = Annotated[
     Path, typer.Argument(metavar="NET.h5", help="Network file.", callback=not_nir)
 ]
+CertificateOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.json",
+        help="Certificate of the network (certify --json) to show too.",
+        show_default="none",
+    ),
+]
 BackendOption = Annotated[
     str,
     typer.Option(

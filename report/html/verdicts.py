@@ -32,7 +32,7 @@ def verdicts(result: Mapping[str, Any]) -> list[Verdict]:
     fits, *proofs = [*_limits(result)] or [None]
     spent, *rest = [*_energy(result)] or [None]
     merit, *later = _quality(result)
-    first = [*_exact(result), fits, spent, merit, _cost(result)]
+    first = [*_exact(result), *_certified(result), fits, spent, merit, _cost(result)]
     return [one for one in (*first, *rest, *later, *proofs) if one is not None]
 
 
@@ -53,6 +53,18 @@ def _exact(result: Mapping[str, Any]) -> Iterator[Verdict]:
     where = found["first_divergence"] or {}
     text = f"{where.get('backend')} differs first at step {where.get('step')} ({extent})"
     yield Verdict(FAILS, "Bit-exact", text)
+
+
+def _certified(result: Mapping[str, Any]) -> Iterator[Verdict]:
+    found = result.get("certificate")
+    if found is None:
+        return
+    values = f"{whole(found['compared_values'])} values of {found['model']}"
+    if found["passed"]:
+        text = f"{found['checks']} checks, {values}, derived again from the model"
+        yield Verdict(HOLDS, "Certificate", text)
+        return
+    yield Verdict(FAILS, "Certificate", f"differs from the model in {', '.join(found['failed'])}")
 
 
 def _limits(result: Mapping[str, Any]) -> Iterator[Verdict]:

@@ -8,6 +8,7 @@ import pytest
 import ipvae
 from ipvae.network.io.network_file import checksum
 from ipvae.network.network import Network
+from ipvae.report.html.verdicts import verdicts
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,18 @@ def test_verify_shows_it(net, file, images, found):
     assert proof.certificate["passed"]
     assert str(proof.shown()[1]).endswith(f"values of ipvae of arrays, says {file}")
     assert proof.to_json()["certificate"]["compared_values"] == found.compared_values
+
+
+def test_a_report_shows_it(net, file, images, tmp_path):
+    report = ipvae.make_report(net, images, steps=2, samples=1, certificate=file)
+    (verdict,) = [v for v in verdicts(report.to_json()) if v.title == "Certificate"]
+    assert verdict.kind == "holds" and "derived again from the model" in verdict.text
+    failed = json.loads(file.read_text())
+    failed["passed"], failed["checks"][4]["status"] = False, "failed"
+    file.write_text(json.dumps(failed))
+    report = ipvae.make_report(net, images, steps=2, samples=1, certificate=file)
+    (verdict,) = [v for v in verdicts(report.to_json()) if v.title == "Certificate"]
+    assert verdict.kind == "fails" and verdict.text.endswith(failed["checks"][4]["name"])
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"passed": 1}', '{"a":' * 9999])
