@@ -86,8 +86,8 @@ class EnergyOfEach:
         weights = layer.weight_rec
         if not isinstance(layer, PoissonLayer) or str(layer.source) != network.code:
             raise InputError(
-                "free energy: its terms are known of a Poisson code that hears itself only; found "
-                f"{layer.title} {network.code} that hears {layer.source}; stop by r2"
+                f"free energy: found {layer.title} {network.code} with source {layer.source}, "
+                "allowed is a Poisson code that receives only its own counts; stop by r2"
             )
         assert weights is not None
         self._gram = np.ldexp(weights * (-1.0 * layer.sign), layer.weight_exp)

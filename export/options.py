@@ -147,7 +147,7 @@ class ExportOptions:
         if trained and self.weight_bits < MOST_BITS:
             ways.append("train for few bits (ipvae train --init-from MODEL --weight-bits B)")
         if not self.refit_decoder:
-            ways.append("fit the decoder anew (refit_decoder=True)")
+            ways.append("refit the decoder (refit_decoder=True)")
         return ", ".join(ways or ["look at the model itself (ipvae evaluate MODEL)"])
 
     def as_dict(self) -> dict[str, Any]:

@@ -306,10 +306,10 @@ def _locate(path: Path) -> tuple[Path, Path]:
             if os.path.exists(file.with_name(UNFINISHED)):
                 raise CheckpointError(
                     f"{file.parent}: holds an unfinished training ({UNFINISHED}) and no model yet. "
-                    "Go on with `ipvae train --resume`."
+                    "Continue with `ipvae train --resume`."
                 )
             raise CheckpointError(
-                f"{file}: missing; a model is a .safetensors and a .json file side by side. "
+                f"{file}: missing; a model is a .safetensors and a .json file in one folder. "
                 "Train one with `ipvae train`, or copy both."
             )
     return pair

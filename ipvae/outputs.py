@@ -341,7 +341,7 @@ def run_output(
     )
     if not is_free(folder / UNFINISHED):
         refusal = (
-            f"{folder}: holds an unfinished training ({UNFINISHED}). Go on with it with "
+            f"{folder}: holds an unfinished training ({UNFINISHED}). Continue it with "
             "resume=True, give it up with overwrite=True, or choose another out=."
         )
     return Output(

@@ -175,7 +175,7 @@ def _recurrent_weights(layer: PoissonLayer) -> tuple[np.ndarray, np.ndarray]:
     if weight_rec is None or weight_rec.shape[0] != weight_rec.shape[1] or layer.source != 1:
         found = "none" if weight_rec is None else weight_rec.shape
         raise ValueError(
-            f"PoissonRecurrent: the layer hears layer {layer.source}, with recurrent weights "
+            f"PoissonRecurrent: the layer receives layer {layer.source}, with recurrent weights "
             f"{found}; allowed is layer 1, itself, with {(len(weight),) * 2}"
         )
     if layer.sign != SUBTRACTED or not layer.memory or layer.ceiling:

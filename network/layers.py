@@ -103,7 +103,7 @@ class Layer(ABC):
                 "both or neither"
             )
         if self.weight is None and self.weight_rec is None:
-            raise DescriptionError(f"{self.title}: hears neither the image nor a layer")
+            raise DescriptionError(f"{self.title}: receives neither the image nor a layer")
 
     @property
     def title(self) -> str:

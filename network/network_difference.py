@@ -38,7 +38,7 @@ _FIELDS = {
     "ipvae/drive_exp": ("exponent of the drive", RUNS, ""),
     "ipvae/layers/*/drive_exp": ("exponent of the drive", RUNS, ""),
     "ipvae/layers/*/sign": ("sign of what is received", RUNS, ""),
-    "ipvae/layers/*/source": ("layer that is heard", RUNS, ""),
+    "ipvae/layers/*/source": ("source layer", RUNS, ""),
     "ipvae/layers/*/role": ("role of the layer", RUNS, ""),
     "layer/*/neuron/type": ("type of the neurons", RUNS, ""),
     "layer/*/neuron/fracBits": ("fraction bits of the log-rate", RUNS, ""),

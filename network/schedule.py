@@ -79,8 +79,8 @@ def wiring(
         if i <= number and layer.memory != (loop and i == number):
             raise DescriptionError(
                 f"layer {i}: found {'' if layer.memory else 'no '}memory, allowed is memory in a "
-                "code that hears itself, at once or through hidden layers, and nowhere else before "
-                "the read-outs"
+                "code that receives itself, at once or through hidden layers, and nowhere else "
+                "before the read-outs"
             )
     back = n > 0 and loop
     period = number if back else 1

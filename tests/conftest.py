@@ -279,7 +279,7 @@ def draw_statistics():
 
 @pytest.fixture(scope="session")
 def weak_sources():
-    """tests/network/weak_sources.py: generators that the tests must tell apart."""
+    """tests/network/weak_sources.py: generators that the tests must distinguish."""
     return module_from(ROOT / "tests" / "network" / "weak_sources.py")
 
 

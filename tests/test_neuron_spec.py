@@ -92,7 +92,7 @@ def test_words_have_the_names_and_ranges_of_the_specification(name, layered, mak
 
 
 class Replica:
-    """All layers of a network, and the step of delay of their synapses; images side by side."""
+    """All layers of a network, and the step of delay of their synapses; images in parallel."""
 
     def __init__(self, network, images, n_steps, seed, draws=None):
         self.network, self.n, self.draws = network, len(images), draws

@@ -211,7 +211,7 @@ def test_what_was_written_is_read(name, path):
 def test_an_absent_file(name, path):
     path.unlink()
     if name == "resume":
-        assert read_unfinished(path.parent) is None  # nothing to go on with
+        assert read_unfinished(path.parent) is None  # nothing to continue with
     else:
         refused(name, path)
 
@@ -259,7 +259,7 @@ def test_flipped_bits(name, path):
     """Each is found, or changes nothing that is read."""
     whole, chance = path.read_bytes(), random.Random(20261121)
     expected = comparable(READERS[name][1](path))
-    few = 6 if name in ("trace", "NIR", ".net") else FLIPS  # read in a process of their own
+    few = 6 if name in ("trace", "NIR", ".net") else FLIPS  # read in a separate process
     for _ in range(few):
         place = chance.randrange(8 * len(whole))
         damaged = bytearray(whole)

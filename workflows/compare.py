@@ -99,7 +99,7 @@ class Comparison(Result):
             return [STATUS, *by_step, f"{ENERGY}: {WIDTH}", OF_CLASSES, *written]
         title = (
             f"{self.images} images, seed {self.seed}, at the early-stopping point: the "
-            f"least step looked at whose R2 is the last less {NEAR}, or more; per image"
+            f"least compared step whose R2 is the last less {NEAR}, or more; per image"
         )
         return [
             STATUS,

@@ -181,7 +181,7 @@ def export_images(
         found = (own.pixels, own_labels, own.pixels, own_labels)
     elif preset == "arrays":
         raise InputError(
-            "this model names no data set of ours; give images to calibrate on with images="
+            "this model names no known data set; give images to calibrate on with images="
         )
     else:
         data = preset_images(preset, data_dir, (most, STORED_IMAGES))

@@ -151,7 +151,7 @@ def run(
     if labels is not None:
         raise InputError(
             "labels: allowed with a lava-dl network, whose last layer is judged by them; "
-            "ipvae.evaluate judges a network of ours. Omit it."
+            "ipvae.evaluate judges other networks. Omit it."
         )
     if step_time is not None:
         raise InputError(

@@ -19,7 +19,7 @@ def check(
         str | None,
         typer.Option(
             metavar="[FILE|-]",
-            help="Show which neurons go on which cores; write it as JSON where a FILE is named.",
+            help="Show which neurons each core holds; write it as JSON where a FILE is named.",
         ),
     ] = None,
     cores: Annotated[

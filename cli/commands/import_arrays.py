@@ -35,7 +35,7 @@ def import_model(
         str | None, typer.Option(metavar="HxW", help="Height and width; square if not given.")
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="Data set that it was trained on, if it is one of ours.")
+        str | None, typer.Option(help="Data set that it was trained on, if ipvae has it.")
     ] = None,
     config: Annotated[
         Path | None,
@@ -44,11 +44,14 @@ def import_model(
         ),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="T of the .pt, where no configuration says it.")
+        int | None, typer.Option(min=1, help="T of the .pt, where no configuration gives it.")
     ] = None,
-    clamp: Annotated[float | None, typer.Option(help="Limit of the soft clamp, likewise.")] = None,
+    clamp: Annotated[
+        float | None, typer.Option(help="Limit of the soft clamp, where no configuration gives it.")
+    ] = None,
     inner_iterations: Annotated[
-        int | None, typer.Option(help="Those of the .pt, likewise.")
+        int | None,
+        typer.Option(help="Inner iterations of the .pt, where no configuration gives them."),
     ] = None,
     overwrite: OverwriteOption = False,
     json: JsonOption = None,

@@ -38,7 +38,7 @@ def report(
         typer.Option(
             min=1,
             metavar="N",
-            help="Number of seeds, from --seed on: mean and spread over them are told too.",
+            help="Number of seeds, from --seed on: the report has their mean and spread.",
             show_default="1",
         ),
     ] = None,
@@ -50,7 +50,7 @@ def report(
         Path | None,
         typer.Option(
             metavar="LOG.csv",
-            help="Log of Lava's profiler for Loihi 2, to lay beside the counts.",
+            help="Log of Lava's profiler for Loihi 2, to compare with the counts.",
             show_default="none",
         ),
     ] = None,

@@ -71,7 +71,7 @@ def train(
     ] = None,
     weight_bits: Annotated[
         int | None,
-        setting("N", "Train for recurrent weights of so many bits (2-8); 0: do not round.", "0"),
+        setting("N", "Train for recurrent weights of this many bits (2-8); 0: do not round.", "0"),
     ] = None,
     threads: Annotated[
         int | None,
@@ -112,7 +112,7 @@ def train(
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the training in OUT, to the same bits.")
+        bool, typer.Option("--resume", help="Continue the training in OUT, to the same bits.")
     ] = False,
     init_from: Annotated[
         Path | None,
@@ -152,7 +152,7 @@ def train(
         "weight_bits": weight_bits,
     }
     stop, texts = StopRequest(), pairs(settings_given or [])
-    settings.advice = {out / UNFINISHED: f"go on with: {resuming(out)}"}
+    settings.advice = {out / UNFINISHED: f"continue with: {resuming(out)}"}
     with naming(NAMES):
         request = TrainingRequest(
             settings_from_text(given, texts),
@@ -202,7 +202,7 @@ def as_shown(error: IpvaeError, out: Path, stop: StopRequest) -> Exception:
     from ipvae.workflows.train import is_first_process
 
     if isinstance(error, StoppedError):
-        stopped = InputError(f"{error}; go on with: {resuming(out)}")
+        stopped = InputError(f"{error}; continue with: {resuming(out)}")
         stopped.exit_status = 128 + stop.number
         return stopped
     if not is_first_process():

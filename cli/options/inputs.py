@@ -23,7 +23,7 @@ def not_nir(path: Path) -> Path:
     if is_nir(path) and not path.is_dir():
         raise InputError(
             f"{path}: a NIR file, which holds a float model; import it first, with "
-            f"'ipvae import {path} --out RUN', and go on with RUN"
+            f"'ipvae import {path} --out RUN', and continue with RUN"
         )
     return path
 
@@ -106,7 +106,7 @@ ImagesOption = Annotated[
     typer.Option(
         metavar="FILE|DIR|SET",
         help="Images of your own: an .npy or .npz file (images, labels) or a folder of pictures. "
-        "Or those of a set: faces, photographs, digits; faces-framed and so on: smaller, with "
+        "Or the images of a set: faces, photographs, digits; faces-framed and so on: smaller, with "
         "background around them.",
         show_default="stored ones, or the preset's",
     ),
@@ -116,7 +116,7 @@ LabelsOption = Annotated[
     typer.Option(
         metavar="FILE.npy",
         help="Classes of --images: integers, one for each image.",
-        show_default="those of the images, if any",
+        show_default="the labels of the images, if any",
     ),
 ]
 IntegersOption = Annotated[

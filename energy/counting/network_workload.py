@@ -17,7 +17,7 @@ from ipvae.network.traces.network_totals import NetworkTotals
 def network_workload(network: Network, totals: NetworkTotals, counts: NetworkCounts) -> Workload:
     """Workload of one image of a run on any backend.
 
-    All layers update side by side, each in every step of the chip (with a loop whose period is
+    All layers update in parallel, each in every step of the chip (with a loop whose period is
     above 1, in every `period`-th step).
 
     Parameters

@@ -68,7 +68,7 @@ class Workload:
         Placement on the fewest cores by the optimistic and by the conservative memory model, or the
         exceeded limit if no board is large enough.
     pipelined : bool
-        True for a `Network` of any kinds, whose layers all update side by side.
+        True for a `Network` of any kinds, whose layers all update in parallel.
     """
 
     counts: Counts

@@ -161,7 +161,7 @@ def _counts(
     found = place(shapes, board, CONSERVATIVE, received)
     if isinstance(found, Placement):
         return core_counts(network, activity, found), [
-            f"the log has {wanted} cores, the nearest plan of ours another number: totals are "
+            f"the log has {wanted} cores, and the nearest plan another number: totals are "
             "compared, cores are not"
         ]
     return None, [f"the memory model does not fit the network ({found.rule}): nothing is compared"]

@@ -184,8 +184,8 @@ def _arithmetic(dense: Dense, precision: Precision) -> EnergyRow:
         HOROWITZ,
         (
             dense.operations_text,
-            "low: arithmetic alone, operands in registers, instructions shared by so many lanes "
-            "that they cost nothing; no memory traffic",
+            "low: arithmetic alone, operands in registers, instructions shared by so wide a "
+            "vector that they cost nothing; no memory traffic",
             "high: an instruction of 70 pJ for each operation, each weight from DRAM at each use; "
             "caches lie between (64 bits: 10 pJ from 8 KB, 100 pJ from 1 MB)",
             "left out: static power, other traffic, exponentials",

@@ -51,17 +51,17 @@ WIDTH = (
 _TIMES = (
     "a step lasts as long as the busiest core takes for its mean load (steps vary: the mean of the "
     "slowest is longer), and 1.164 us at least; layers cost time in the steps in which they act",
-    "low: spread over all cores of the chips that it needs, synapses and neurons work side by "
-    "side, one pass of microcode per neuron",
+    "low: spread over all cores of the chips that it needs, synapses and neurons work in "
+    "parallel, one pass of microcode per neuron",
     "high: the fewest cores that hold it, by the slower reading of the memory model; synapses and "
     "neurons one after the other and after the floor; 60 passes per Poisson neuron (one for each "
-    "operation) and 2 per graded neuron: how many its microcode would take is unknown, nobody has "
-    "compiled it",
+    "operation) and 2 per graded neuron: how many its microcode would take is unknown, it was "
+    "never compiled",
     "left out: links between cores and chips, embedded processors, host and I/O, drive, read-out",
 )
 _PIPELINED_TIMES = (
     "a step lasts as long as the busiest core takes for its mean load (steps vary: the mean of the "
-    "slowest is longer), and 1.164 us at least; all layers update in every step, side by side",
+    "slowest is longer), and 1.164 us at least; all layers update in every step, in parallel",
     _TIMES[1],
     "high: the fewest cores that hold it, by the slower reading of the memory model; synapses and "
     "neurons one after the other and after the floor; 2 passes of microcode per neuron, as of a "

@@ -137,7 +137,7 @@ def require_convergence(baseline: FloatBaseline, options: ExportOptions, where: 
     raise QuantizationError(
         f"{where}: the float model itself diverges on the calibration images: after {step} steps a "
         f"neuron sends {mean:.4g} on average, allowed is {most} (MSE {error:.4g}). Its step size "
-        "is too large, or the images have another scale than those of its training"
+        "is too large, or the images have another scale than the training images"
     )
 
 

@@ -102,9 +102,9 @@ def require_small_loss(
     real, whole, step = max(pairs, key=lambda pair: np.nan_to_num(pair[0] - pair[1], nan=np.inf))
     lost = real - whole
     if not lost <= most:
-        enough = f"; or write it all the same with most_loss={np.ceil(lost * 100) / 100:.2f}"
+        enough = f"; or write it nevertheless with most_loss={np.ceil(lost * 100) / 100:.2f}"
         raise LossError(
             f"{where}: R2 after {step} steps falls from {real:.4f} to {whole:.4f} on the "
-            f"calibration images, by {lost:.4f}; allowed {most:g}. To mend it: {advice}"
+            f"calibration images, by {lost:.4f}; allowed {most:g}. Remedies: {advice}"
             + (enough if np.isfinite(lost) else "")
         )

@@ -124,7 +124,7 @@ def _approve(path: Path, datasets: Kinds) -> None:
         )
     if not {_META + "format", _META + "format_version", _META + "model"} <= set(datasets):
         raise FormatError(
-            f"{path}: a graph of NIR without a model of ours in its metadata; NIR itself has no "
+            f"{path}: a graph of NIR without an ipvae model in its metadata; NIR itself has no "
             "Poisson neuron, so only what `ipvae export MODEL --out NET.nir` wrote can be read"
         )
     excess = _excess(datasets)
@@ -155,7 +155,7 @@ def _require_shapes(path: Path, datasets: Kinds) -> None:
         if tuple(found) != wanted:
             raise FormatError(
                 f"{path}: {node} has weights of shape {tuple(found)}, allowed is {wanted}, as its "
-                "parameter phi has it; export it anew"
+                "parameter phi has it; export it again"
             )
 
 
@@ -163,19 +163,21 @@ def _require_ours(path: Path, fields: Fields) -> None:
     found, version = (fields[_META + name] for name in ("format", "format_version"))
     if found.dtype.kind != "S" or found.ravel()[:1].tolist() != [FORMAT.encode()]:
         text = shown(found.ravel()[:1].tolist())
-        raise FormatError(f"{path}: format is {text}, allowed is '{FORMAT}'; export the model anew")
+        raise FormatError(
+            f"{path}: format is {text}, allowed is '{FORMAT}'; export the model again"
+        )
     if version.dtype.kind not in "iu" or version.ravel()[:1].tolist() != [VERSION]:
         text = shown(version.ravel()[:1].tolist())
         raise FormatError(
             f"{path}: format version {text}, this ipvae reads {VERSION}; use the ipvae that wrote "
-            "it, or export the model anew"
+            "it, or export the model again"
         )
 
 
 def _text(path: Path, fields: Fields) -> bytes:
     text = fields[_META + "model"]
     if text.dtype.kind != "S" or text.size != 1:
-        raise FormatError(f"{path}: its description of the model is no text; export it anew")
+        raise FormatError(f"{path}: its description of the model is no text; export it again")
     return text.ravel()[0]
 
 
@@ -198,7 +200,7 @@ def _threshold(path: Path, fields: Fields) -> float | None:
     if found is None:
         return None
     if found.dtype.kind != "f" or found.size != 1:
-        raise FormatError(f"{path}: lca_threshold is no single number; export the model anew")
+        raise FormatError(f"{path}: lca_threshold is no single number; export the model again")
     return float(found.ravel()[0])
 
 
@@ -209,7 +211,7 @@ def _require_loop(
     if threshold is None and checkpoint.member.inference != "iterative":
         return
     if _FEEDBACK not in fields:
-        raise FormatError(f"{path}: {_FEEDBACK} is missing; export the model anew")
+        raise FormatError(f"{path}: {_FEEDBACK} is missing; export the model again")
 
 
 def _require_same(path: Path, fields: Fields, graph: Graph) -> None:
@@ -226,7 +228,7 @@ def _require_same(path: Path, fields: Fields, graph: Graph) -> None:
     if changed:
         raise FormatError(
             f"{path}: another tool changed {', '.join(shown(n) for n in changed[:3])}; what is "
-            "read is the model that was exported, so the change would be lost. Export it anew"
+            "read is the model that was exported, so the change would be lost. Export it again"
         )
 
 

@@ -79,7 +79,7 @@ def _dense_of_the_extension() -> type:
     except Exception as error:
         raise failed(
             f"no neuro-core model of Dense: Intel's extension brings {DENSE_MODULE}."
-            f"{DENSE_CLASS}, which does not import here ({type(error).__name__}: {error}); mend "
+            f"{DENSE_CLASS}, which does not import here ({type(error).__name__}: {error}); repair "
             f"the extension, or register a model under {GROUP} ({GUIDE})"
         ) from error
 
@@ -123,7 +123,7 @@ def _models_of(entry: EntryPoint, where: str) -> Iterable[Any]:
         named = entry.load()
     except Exception as error:
         raise failed(
-            f"{where}: does not import ({type(error).__name__}: {error}); mend or uninstall it"
+            f"{where}: does not import ({type(error).__name__}: {error}); repair or uninstall it"
         ) from error
     if not inspect.ismodule(named):
         return [named]

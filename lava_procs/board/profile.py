@@ -98,7 +98,7 @@ def profiler_for(configuration: Any) -> Any:
     except Exception as error:
         raise failed(
             f"no profiler ({type(error).__name__}: {error}); Intel's extension brings it in "
-            "lava.utils.loihi2_profiler_api, run without profile_file= or mend the extension "
+            "lava.utils.loihi2_profiler_api, run without profile_file= or repair the extension "
             f"({GUIDE})"
         ) from error
 

@@ -103,7 +103,7 @@ def list_datasets(
 def require_hard_link(parent: Any, name: str, full: str) -> None:
     """Raise RefusedError if a name is a link to elsewhere, for example into another file."""
     if not isinstance(parent.get(name, getlink=True), h5py.HardLink):
-        raise RefusedError(f"/{shown(full)} is a soft or external link, allowed are none")
+        raise RefusedError(f"/{shown(full)} is a soft or external link, allowed are hard links")
 
 
 def require_plain(name: str, dataset: Any, gzip: bool, texts: int = 0) -> None:

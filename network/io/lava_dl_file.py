@@ -80,7 +80,7 @@ def read_plain(path: str | Path) -> Network:
     def approve(datasets: dict, _: dict) -> None:
         tops = {name.split("/")[0] for name in datasets}
         if "ipvae" in tops:
-            raise FormatError(f"{path}: a network of ours without its seal; export it anew")
+            raise FormatError(f"{path}: an ipvae network without its seal; export it again")
         if "layer" not in tops:
             raise FormatError(
                 f"{path}: no lava-dl network (it has no group /layer); "
@@ -112,7 +112,7 @@ class _Layer:
 
     def _array(self, key: str) -> np.ndarray:
         if key not in self._fields:
-            raise self.fail(f"dataset {key} is missing; export it anew")
+            raise self.fail(f"dataset {key} is missing; export it again")
         return self._fields[key]
 
     def _numbers(self, key: str) -> np.ndarray:
@@ -303,7 +303,7 @@ def _require_declared(part: _Layer, **sizes: tuple[int, ...]) -> None:
             declared = tuple(int(n) for n in part.integers(key).reshape(-1))
             if declared != made:
                 raise part.fail(
-                    f"{key} is {_one(declared)}, its weights make {_one(made)}; export it anew"
+                    f"{key} is {_one(declared)}, its weights make {_one(made)}; export it again"
                 )
 
 

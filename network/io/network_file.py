@@ -159,7 +159,7 @@ def read_network(path: str | Path) -> Any:
     wanted = {"ipvae": ["format_version", "format_minor", "checksum"]}
     fields = read_datasets(path, approve, wanted, most=MOST_DATASETS, trusted=trusted)
     if stored != _content_checksum(fields, version):
-        raise FormatError(f"{path}: the checksum of its contents is wrong; export it anew")
+        raise FormatError(f"{path}: the checksum of its contents is wrong; export it again")
     network, same = _network(path, fields, version)
     if minor != minor_of(network):
         raise FormatError(

@@ -47,14 +47,14 @@ def check_seal(path: Path) -> str:
             head = f.read(SIZE)
         if not head.startswith(_MAGIC):
             raise FormatError(
-                f"{path}: not a network file of ours (found no '{_MAGIC.decode().strip()}' at its "
+                f"{path}: not an ipvae network file (found no '{_MAGIC.decode().strip()}' at its "
                 "start); make one with 'ipvae export'"
             )
         digest = _digest(path)
         if head != _seal(digest):
             raise FormatError(
                 f"{path}: damaged (its contents do not match its SHA-256 seal); "
-                "copy it again or export it anew"
+                "copy it again or export it again"
             )
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror}); check the path") from error

@@ -251,7 +251,7 @@ def read_trace(path: str | Path, *, check_digest: bool = True) -> Trace:
     def approve(datasets: dict, found: dict) -> None:
         attributes.update(found.get("/", {}))
         for missing in ATTRIBUTES.keys() - attributes.keys():
-            raise FormatError(f"{path}: not a trace file of ours (no attribute {missing})")
+            raise FormatError(f"{path}: not an ipvae trace file (no attribute {missing})")
         for name, kind in ATTRIBUTES.items():
             if not isinstance(attributes[name], kind):
                 raise FormatError(
@@ -322,7 +322,7 @@ def _check_datasets(path: Path, datasets: dict, steps: int, every: int) -> None:
             continue
         found = re.fullmatch(r"samples/(0|[1-9]\d{0,9})/([^/]+)/([^/]+)", name)
         if found is None:
-            raise FormatError(f"{path}: not a trace file of ours (found dataset /{shown(name)})")
+            raise FormatError(f"{path}: not an ipvae trace file (found dataset /{shown(name)})")
         rows = steps // every + 1
         if dtype != np.int32 or len(shape) != 2 or shape[0] != rows or shape[1] < 1:
             raise FormatError(
@@ -337,4 +337,4 @@ def _check_datasets(path: Path, datasets: dict, steps: int, every: int) -> None:
             )
         images.add(int(found[1]))
     if images != set(range(len(images))) or not images:
-        raise FormatError(f"{path}: not a trace file of ours (images are not numbered from 0)")
+        raise FormatError(f"{path}: not an ipvae trace file (images are not numbered from 0)")

@@ -45,7 +45,7 @@ def of_graded(layer, total, u, z) -> dict[str, bool]:
 
 
 def test_every_branch_is_reached(kinds):
-    """By those that stand for all where each network takes long to build."""
+    """Only representative kinds where each network takes long to build."""
     reached: dict[str, bool] = {}
     for network in map(kinds.networks(1).get, kinds.BUILT):
         trace = recording.run(network, network.test_images, STEPS, 5)

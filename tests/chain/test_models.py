@@ -40,7 +40,7 @@ def test_there_are_models():
 def test_model_does_what_was_recorded(name, tmp_path):
     check = json.loads((MODELS / name / "evaluation.json").read_text())["check"]
     found = command(tmp_path, "evaluate", MODELS / name, *check["words"], *data_words(name))
-    # The same draws; where sums round otherwise, trajectories part and 200 images are drawn anew:
+    # The same draws; where sums round otherwise, trajectories part and 200 images are drawn again:
     # R2 of an image varies by about 0.02 over draws, 5 deviations of the mean of 200 are 0.007.
     for kind in ("half", "single"):
         assert found["r2"] == pytest.approx(check[kind]["r2"], abs=0.007)
@@ -61,7 +61,7 @@ def test_card_gives_the_recorded_figures(name):
 
 
 def few_images(name):
-    """Images (20, M) int16 that are like those of the training, but made in no time."""
+    """Images (20, M) int16 that resemble the training images, but are made in no time."""
     if name == "patches":
         camera = pytest.importorskip("skimage").data.camera
         return patches.to_pixels(patches.cut([patches.whiten(camera() / 255.0)], 20, SEED))

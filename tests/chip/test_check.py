@@ -14,7 +14,7 @@ def lines_of(found, rule):
 
 
 def test_lines_of_a_small_network_by_hand(make_network):
-    """Three neurons with weights of 2 and -4 hear counts up to 15; nothing else acts."""
+    """Three neurons with weights of 2 and -4 receive counts up to 15, and nothing else."""
     network = make_network(
         k=3,
         m=2,

@@ -1,6 +1,6 @@
 """The memory model against rows of published compiler logs.
 
-The rows stand in notebooks of lava-dl, tutorials/lava/lib/dl/netx: mnist/run.ipynb,
+The rows are from notebooks of lava-dl, tutorials/lava/lib/dl/netx: mnist/run.ipynb,
 oxford/run.ipynb, pilotnet_sdnn/benchmark.ipynb, pilotnet_snn/benchmark.ipynb.
 """
 
@@ -26,7 +26,7 @@ from ipvae.chip.core_memory import (
     recurrent_shape,
 )
 
-DENSE_ROWS = {  # neurons heard, neurons on the core, words of synapses, bits that give them
+DENSE_ROWS = {  # source neurons, neurons on the core, words of synapses, bits that give them
     "PilotNet SDNN, before the split": (2560, 100, 66_560, 16),
     "PilotNet SNN, before the split": (2560, 100, 61_440, 15),
     "PilotNet SNN, second": (100, 50, 1_300, 15),
@@ -141,7 +141,7 @@ def test_table_of_the_sampler_is_as_large_as_the_document_says():
 @pytest.mark.parametrize(("receiving_layers", "axon_map"), [(0, 40), (1, 40), (2, 80), (3, 120)])
 @pytest.mark.parametrize(("draws", "state"), [(False, 40), (True, 160)])
 def test_words_of_a_core_are_those_of_its_tables_added_up(receiving_layers, axon_map, draws, state):
-    """What nobody receives is sent all the same: a word of the axon map for each neuron."""
+    """Messages that no layer receives are sent too: a word of the axon map for each neuron."""
     state_words = limits.NEURON_STATE_WORDS if draws else limits.GRADED_STATE_WORDS
     shape = LayerShape("2", 99, 64, "1", state_words, draws, receiving_layers)
     for reading, bits, table in ((OPTIMISTIC, 8 + 6, 0), (CONSERVATIVE, 8 + 12, 1308)):
@@ -171,7 +171,7 @@ def test_target_indices_of_the_tight_reading_have_the_bits_of_the_neurons(neuron
 
 
 def test_shapes_and_words_of_read_outs_by_hand(kinds):
-    """7 neurons that hear themselves and are heard by 6 pixels and 3 classes, in one core each."""
+    """7 neurons with recurrent weights, received by 6 pixels and 3 classes, in one core each."""
     code, picture, classes = layer_shapes(kinds.networks(0)["recurrent + 2 read-outs"])
     assert code == LayerShape("1", 7, 7, "1", 4, True, 3)
     assert picture == LayerShape("2", 6, 7, "1", 1, False, 0)
@@ -188,7 +188,7 @@ def test_shapes_and_words_of_read_outs_by_hand(kinds):
 
 
 def test_the_limit_that_is_exceeded_most_and_the_least_cores():
-    """Of a layer that fits nowhere the limit that is exceeded most is told."""
+    """For a layer that fits no core, the limit exceeded most is reported."""
     shape = LayerShape("3", 10, 40_000, "2", 1, draws=False, receiving_layers=1)
     line = least_cores(shape, OPTIMISTIC)
     assert isinstance(line, limits.LimitCheck) and not line.holds

@@ -209,7 +209,7 @@ def test_the_scripts_largest_networks_fit_and_the_next_ones_do_not(core_limits_s
 
 
 def small_plan(n_cores):
-    """Six neurons and ten error units, which hear three and two messages in an update."""
+    """Six neurons and ten error units, which receive three and two messages in an update."""
     shapes = error_unit_shapes(6, 10)
     received = {"1": np.full(6, 5), "2": np.full(10, 2)}
     activity = received_activity("made up", 10, received, {"1": 5, "2": 7})
@@ -286,7 +286,7 @@ def test_a_network_that_does_not_fit_has_no_cores():
 
 
 def test_messages_between_chips_of_two_layers_neuron_by_neuron():
-    """Error units on chips 0 and 1, neurons on chip 1; every message to every core that hears."""
+    """Error units on chips 0 and 1, neurons on chip 1; every message to every receiving core."""
     shapes = error_unit_shapes(100, 130)
     rng = np.random.default_rng(3)
     received = {"1": rng.integers(0, 1000, 100), "2": rng.integers(0, 1000, 130)}

@@ -17,7 +17,7 @@ CORES = 150
 
 @pytest.fixture
 def plan(rng):
-    """900 neurons and 700 error units that hear each other, and 40 read-outs, on two chips."""
+    """A loop of 900 neurons and 700 error units, and 40 read-outs, on two chips."""
     errors, code = error_unit_shapes(900, 700)
     code = LayerShape("2", 900, 700, "1", code.state_words, draws=True, receiving_layers=2)
     shown = LayerShape("3", 40, 900, "2", 1, draws=False, receiving_layers=0)
@@ -137,7 +137,7 @@ def test_as_many_cores_as_there_are_may_be_asked_for():
 
 
 def test_pace_doubles_the_cores_up_to_those_of_the_board():
-    """Of 9 neurons that hear 9: 1, 2, 3 (of 4), 5 (of 8) and 9 (of 16) cores help."""
+    """Of 9 neurons that receive 9: 1, 2, 3 (of 4), 5 (of 8) and 9 (of 16) cores help."""
     shapes = (LayerShape("1", 9, 9, "1", 4, draws=True, receiving_layers=1),)
     plan = make_plan(shapes, CHIP, full_activity(shapes))
     rows = plan.as_dict()["readings"]["conservative"]["pace"]

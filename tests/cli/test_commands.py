@@ -81,7 +81,7 @@ def test_odd_provenance_does_not_harm_the_commands(command, tmp_path, make_netwo
     assert "\x1b" not in out and "\\ud800" in out
     for name in ("a.h5", "b.h5"):
         result = command("run", tmp_path / name, "--data-dir", tmp_path)
-        assert_one_line_error(result, "names no data set of ours")
+        assert_one_line_error(result, "names no known data set")
         assert result[2][:-1].isprintable()
 
 

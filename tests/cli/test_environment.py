@@ -38,7 +38,7 @@ def limited(what, most):
 
 
 def started(*words, limit=None, cwd=ROOT, **environment):
-    """Run the console script in a process of its own; status, stdout, stderr."""
+    """Run the console script in a separate process; status, stdout, stderr."""
     done = subprocess.run(
         [sys.executable, "-c", ENTRY, *map(str, words)],
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **environment},
@@ -147,7 +147,7 @@ def test_a_working_directory_that_is_gone_is_one_line(net, tmp_path):
 
 
 def in_namespace(mount, *words):
-    """Run the console script with file systems of its own; None where that is not allowed."""
+    """Run the console script with separate file systems; None where that is not allowed."""
     line = f'{mount} && exec "$@"'
     program = ["unshare", "-m", "sh", "-c", line, "sh", sys.executable, "-c", ENTRY]
     try:

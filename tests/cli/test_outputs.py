@@ -1,4 +1,4 @@
-"""Outputs of every command: seen to before its work, and nothing of a user's is lost by them."""
+"""Outputs of every command: checked before its work, and nothing of a user's is lost by them."""
 
 import json
 import os

@@ -91,7 +91,7 @@ def test_a_rule_that_does_not_fit_the_network_is_told(command, tmp_path, kinds):
 
 def test_a_float_model_has_no_such_run(command, tmp_path):
     status, _, err = command("evaluate", tmp_path / "run", "--stop", "r2")
-    assert status == 2 and f"--stop: runs network files (.h5), {tmp_path / 'run'} is none" in err
+    assert status == 2 and f"--stop: found {tmp_path / 'run'}, allowed with network files" in err
 
 
 @pytest.mark.parametrize(("rule", "tolerance"), [("r2", 0.002), ("free-energy", 0.005)])

@@ -99,10 +99,12 @@ def test_the_first_signal_raises_and_the_second_does_not_disturb():
 def test_a_stop_says_what_is_kept(tmp_path):
     outputs = [trace_output(tmp_path / n, overwrite=True, name="trace_file") for n in ("a", "b")]
     state = tmp_path / "resume.safetensors"
-    settings = Settings(command="run", written=Written(outputs), advice={state: "go on with: this"})
+    settings = Settings(
+        command="run", written=Written(outputs), advice={state: "continue with: this"}
+    )
     assert settings.stopped("SIGINT") == "run was stopped (SIGINT); nothing was written"
     (tmp_path / "b").write_text("x")
     state.touch()
     assert settings.stopped("SIGINT") == (
-        f"run was stopped (SIGINT); written and kept: {tmp_path / 'b'}; go on with: this"
+        f"run was stopped (SIGINT); written and kept: {tmp_path / 'b'}; continue with: this"
     )

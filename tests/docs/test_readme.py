@@ -58,7 +58,7 @@ def test_no_document_with_commands_is_left_out(documents):
 
 
 def test_the_console_script_runs_as_a_process(shop, documents):
-    """The rest is done in one process; every command is, with `-m long`, one of its own."""
+    """The rest runs in one process; with `-m long`, each command in a separate one."""
     shop.read(next(act for act in documents.acts("README.md") if act.command == "export"))
     words = [Path(sys.executable).parent / "ipvae", "check", "build/readme/net.h5"]
     place = shop.place("README.md")

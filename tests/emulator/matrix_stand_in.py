@@ -42,7 +42,7 @@ class Registers:
         self._functions = {name: kind(self._guarded(name)) for name in INSTRUCTIONS}
 
     def address(self, name: str) -> int:
-        """Address of the function that stands for an instruction."""
+        """Address of the function that replaces an instruction."""
         found = ctypes.cast(self._functions[name], ctypes.c_void_p).value
         assert found is not None
         return found
@@ -133,7 +133,7 @@ def _word(builder, argument):
 
 
 def compiled_again(monkeypatch):
-    """`messages.receive`, compiled now: with the registers that stand in at this time."""
+    """`messages.receive`, compiled now: with the replaced registers."""
     names = ("receive", "multiply")
     fresh = {name: njit(nogil=True)(getattr(messages, name).py_func) for name in names}
     monkeypatch.setattr(messages, "multiply", fresh["multiply"])

@@ -1,4 +1,4 @@
-"""Images that stop alone: their numbers are those of a longer run, their steps the rule's."""
+"""Images that stop alone: their numbers equal a longer run's, their steps follow the rule."""
 
 import itertools
 import math
@@ -64,7 +64,7 @@ def test_each_image_stops_where_the_rule_says(kinds, images, name, tile, margin)
 
 
 def assert_counted_alone(network, images, found):
-    """Totals and counts are those of each image run by itself for its own steps."""
+    """Totals and counts equal each image's, run by itself for its own steps."""
     alone = [
         Emulator(network, threads=1).totals(images[i : i + 1], int(step), SEED, first_image=i)
         for i, step in enumerate(found.steps)
@@ -214,7 +214,7 @@ def test_rules_that_never_hold_are_refused(every, window, tolerance, margin):
 
 
 def edges(tolerance=0.0, relative=False, every=1, window=4):
-    """A rule of a figure that nobody asks for here."""
+    """A rule of a figure that no caller here uses."""
     return StopRule(lambda _, u, __: np.zeros(len(u)), tolerance, every, window, relative)
 
 

@@ -1,4 +1,4 @@
-"""Totals after several numbers of steps of one run are those of separate runs, bit for bit."""
+"""Totals after several numbers of steps of one run equal separate runs, bit for bit."""
 
 import numpy as np
 import pytest

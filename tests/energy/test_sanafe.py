@@ -97,7 +97,7 @@ def test_it_gets_our_weights(simulator, make_network):
     found = chip.sim(STEPS + 1, potential_trace=True)["potential_trace"]
     heard = trace.stacked("1", "z")[0, :STEPS] != 0
     expected = np.cumsum(heard @ weight.T.astype(int), axis=0)
-    # Row t of its trace is what neurons have before step t, of ours before they hear z of t - 1.
+    # Row t of its trace is the state before step t; our row t precedes z of t - 1.
     np.testing.assert_array_equal(np.asarray(found)[2:, :6], expected[:-1])
     assert not np.asarray(found)[:2].any()
     assert np.abs(expected).max() > 0

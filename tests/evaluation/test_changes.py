@@ -131,7 +131,7 @@ def test_noise_is_keyed_by_its_seed_and_the_images_place(name):
 
 
 def test_noise_is_the_same_on_every_machine():
-    """Written anew: raw bits of PCG64, which NumPy keeps, through the inverse normal law."""
+    """Again from raw bits of PCG64, which NumPy keeps, through the inverse normal law."""
     found = apply(np.full((1, 144), 100, np.int16), BYTES, "noise", 0.2, seed=5)
     bits = np.random.PCG64([5, 1])
     uniforms = [((int(bits.random_raw()) >> 12) + 0.5) / 2**52 for _ in range(144)]

@@ -46,7 +46,7 @@ def test_every_value_is_in_one_bin(network):
 
 
 def test_potentials_that_are_all_the_same_span_one_step(kinds):
-    """Without a width of their own: from the potential to the next integer, whole in one bin."""
+    """Without a given width: from the potential to the next integer, whole in one bin."""
     network = kinds.networks(3)["lca"]
     layer = network.layers[network.code]
     assert isinstance(layer, GradedLayer)
@@ -151,7 +151,7 @@ def test_bins_of_weights_are_as_narrow_as_64_of_them_allow(low, high, width, bin
 
 @pytest.mark.parametrize("network", ["errors, graded code"], indirect=True)
 def test_potentials_that_are_all_alike_fill_a_bin_of_one_step(network):
-    """Graded neurons have no clips of their own: bins go from the least to the largest there is."""
+    """Graded neurons have no clips: bins go from the least to the largest there is."""
     unit = 2.0**-network.layer.shift
     found = _potentials(network.layer, np.full((2, 7), 40))
     assert (found["edges"][0], found["edges"][-1]) == (40 * unit, 41 * unit)

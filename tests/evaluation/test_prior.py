@@ -12,7 +12,7 @@ def test_moments_of_samples(rng):
     rate = np.exp(u0)
     variance = (phi**2 * rate).sum(axis=1)
     assert got.shape == (n, 4)
-    # 5 deviations of a mean of n draws; for the variance, twice those of a normal law's
+    # 5 deviations of a mean of n draws; for the variance, twice a normal law's
     np.testing.assert_array_less(np.abs(got.mean(axis=0) - phi @ rate), 5 * np.sqrt(variance / n))
     np.testing.assert_allclose(got.var(axis=0), variance, rtol=10 * np.sqrt(2 / n))
     np.testing.assert_array_equal(got, prior_samples(u0, phi, n, seed=5))

@@ -53,7 +53,9 @@ def test_the_update_is_the_energys_negative_gradient(kinds, images):
 @pytest.mark.parametrize("name", ["errors + 2 read-outs", "lca", "two hidden", "loop of three"])
 def test_networks_without_such_an_energy_are_refused(kinds, images, name):
     network = kinds.networks(2)[name]
-    with pytest.raises(InputError, match=r"Poisson code that hears itself only.*stop by r2"):
+    with pytest.raises(
+        InputError, match=r"Poisson code that receives only its own counts.*stop by r2"
+    ):
         EnergyOfEach(network, images)
 
 

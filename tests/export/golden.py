@@ -118,7 +118,7 @@ class Model:
 
 
 def recurrent(model: Model, bits: int) -> IntNetwork:
-    """Weights that make good what others lost."""
+    """Weights that correct the rounding errors of others."""
     activity = CalibrationMoments.of(model.counts)
     return quantizing.quantize(model.network, PIXELS, model.stored, bits, activity=activity)
 

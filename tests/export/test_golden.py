@@ -1,4 +1,4 @@
-"""Exports are those of golden.json, integer by integer; golden.py says how it is made."""
+"""Exports equal golden.json, integer by integer; golden.py makes it."""
 
 import importlib.util
 import inspect

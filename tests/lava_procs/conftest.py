@@ -1,4 +1,4 @@
-"""Commands in sessions of their own, so that whatever they leave behind is seen."""
+"""Commands in separate sessions, so that whatever they leave behind is seen."""
 
 import multiprocessing
 import os

@@ -1,6 +1,6 @@
 """CPU models that execute docs/loihi2/*.json, for neurons that the host serves.
 
-They stand in for the neuro-core models that members write from the same files.
+They replace the neuro-core models that members write from the same files.
 """
 
 # pyright: reportAssignmentType=false, reportAttributeAccessIssue=false

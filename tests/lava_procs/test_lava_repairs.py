@@ -25,7 +25,7 @@ def _lava():
 
 
 def outcome(code, *, path=()):
-    """The last line that a program prints, as JSON, in an interpreter of its own."""
+    """The last line that a program prints, as JSON, in a separate interpreter."""
     places = os.pathsep.join(map(str, (*path, ROOT)))
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],

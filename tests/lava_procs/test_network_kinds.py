@@ -218,7 +218,7 @@ def test_recurrent_layers_send_themselves_spikes(network_oracle, rng):
 
 @pytest.mark.parametrize("stock", [False, True])
 def test_biases_act_from_row_0_on_where_messages_are_delayed(network_oracle, rng, stock):
-    """As in SLAYER. Layers 1 and 2 send spikes in their first chip steps, which nobody receives."""
+    """As in SLAYER. Layers 1 and 2 send spikes in their first chip steps, without receivers."""
     each = np.array([1, 2, 4, 1, 3])
     layers = (
         Layer("1", CUBA, (Connection("0", dense(rng, 6, 4)),), np.full(6, 90)),

@@ -205,7 +205,7 @@ def netx_answer(network, netx_reading, tmp_path, monkeypatch, sample):
 def test_dense_layers_multiply_exactly_where_netx_does_not(
     make_plain, plain_nets, netx_reading, tmp_path, monkeypatch, weight, without
 ):
-    """Sums of what was heard; `without` is what netx's own block makes of them, None if right."""
+    """Sums of messages; `without` is what netx's own block makes of them, None if right."""
     layers = [plain_nets.entry((2,)), plain_nets.dense(weight, plain_nets.sdnn(sigma_output=True))]
     network = make_plain(layers)
     sample = np.array([[1, 1], [5, 4]], np.int32)

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE, SEED = 12, 20261130
-"""Mutants of each room, drawn anew only when this or the sources change."""
+"""Mutants of each room, drawn again only when this or the sources change."""
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""Provenance at the limits of its size and depth, and JSON that is none."""
+"""Provenance at the limits of its size and depth, and invalid JSON."""
 
 import json
 from typing import Any

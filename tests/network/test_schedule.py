@@ -57,7 +57,7 @@ def test_layers_act_when_the_document_says(kinds, name):
 
 
 def chain(n_hidden):
-    """Layers of one neuron, each of which hears the one before."""
+    """Layers of one neuron, each of which receives the one before."""
     weight = np.ones((1, 1), np.int8)
     first = GradedLayer(
         weight=np.ones((1, 1), np.int16),

@@ -34,7 +34,7 @@ def congruential(multiplier, increment, modulus, shift):
 
 
 def mix24(without=(), second_factor=0xD80165):
-    """The source's rule written anew, with parts left out.
+    """The source's rule written independently, with parts left out.
 
     `without` holds names: "m1".."m5" a multiplication, "s1".."s6" an exclusive or with
     the shifted word, "counter b" the counter's second entry, "mixed b" its mixing.

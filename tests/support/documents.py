@@ -103,7 +103,7 @@ def makers(document: str) -> list[Act]:
 
 
 def with_less(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Words whose numbers are at most those of MOST."""
+    """Words whose numbers are at most the numbers in MOST."""
     pairs = zip(("", *words), words, strict=False)
     return tuple(
         str(min(int(word), MOST[option])) if option in MOST else word for option, word in pairs
@@ -126,7 +126,7 @@ def small_model(name: str, folder: Path) -> None:
 
 
 class Shop:
-    """Does what documents say, each in a folder of its own.
+    """Does what documents say, each in a separate folder.
 
     Parameters
     ----------

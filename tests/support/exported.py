@@ -1,7 +1,7 @@
 """Networks of every kind by our exporters, of random float models with lifelike activity.
 
 Images are sums of a few atoms of the model's own dictionary, so that codes are sparse and some
-counts are above 1: rates are those of a trained model, not of noise. Loaded by conftest.py.
+counts are above 1: rates are as in a trained model, not noise. Loaded by conftest.py.
 """
 
 import math
@@ -149,7 +149,7 @@ KINDS: dict[str, Callable[[Model, int], IntNetwork]] = {
 
 
 def network(kind: str, bits: int, k: int, seed: int, readout: str = "none") -> IntNetwork:
-    """Export a network of a kind with weights of so many bits and K neurons.
+    """Export a network of a kind with weights of a number of bits and K neurons.
 
     Parameters
     ----------

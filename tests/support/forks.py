@@ -23,7 +23,7 @@ NUMBERS = itertools.count()
 
 
 class Fork:
-    """A program in a session of its own; its methods are those of `subprocess.Popen`.
+    """A program in a separate session, with the methods of `subprocess.Popen`.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ BUILT = (
     "two hidden, graded code",
     "lca + 2 read-outs",
 )
-"""One of each kind: where a network is costly to build these stand for all.
+"""One of each kind: representative where a network is costly to build.
 
 With seed 1 they reach every branch that NAMES do: a test says so.
 """
@@ -66,7 +66,7 @@ With seed 1 they reach every branch that NAMES do: a test says so.
 
 @functools.cache
 def networks(seed: int) -> dict[str, IntNetwork]:
-    """One random network for each of NAMES; nobody changes them."""
+    """One random network for each of NAMES, not to be changed."""
     parts = itertools.product(KINDS, range(3))
     return {
         name: _network(kind, n, np.random.default_rng([seed, i]))
@@ -130,7 +130,7 @@ def _chain(
 def _loop(
     kind: str, rng: np.random.Generator
 ) -> tuple[tuple[GradedLayer, ...], PoissonLayer | GradedLayer]:
-    """Errors of the pixels, which hear the code; the code hears them, or a layer that does."""
+    """Errors of the pixels in a loop with the code, which may pass through a third layer."""
     number = 3 if kind == "loop of three" else 2
     frac_bits = 16 if "16" in kind else 12
     errors = _graded(

@@ -205,7 +205,7 @@ def simulate(layers, messages):
 
     Returns
     -------
-    dict of number -> (steps + layers, n) int64: row t is step t of the chip, and layer l hears
+    dict of number -> (steps + layers, n) int64: row t is step t of the chip, and layer l receives
     what the layer before sent in the step before. A CUBA layer is set back to rest before row l.
     """
     synapses = all_connections(layers)

@@ -75,7 +75,7 @@ def neurons(layer, pixels=None, key=(0, 0)):
 
 
 def phases(network):
-    """Least chip steps for which every synapse has one; without delays alone if there are none."""
+    """Least chip steps for which every synapse has one; else without delayed synapses."""
     edges = [(c.source, x.id, int(np.min(c.delay))) for x in network.layers for c in x.connections]
     for chosen in (edges, [edge for edge in edges if edge[2] == 0]):
         found = {"0": 0} | {layer.id: 0 for layer in network.layers}

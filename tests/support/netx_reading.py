@@ -86,7 +86,7 @@ def netx_plain(path: Path, network: AnyNetwork, n_steps: int) -> Any:
             str(path),
             input_message_bits=16 if network.schedule.free_running else 0,
             reset_interval=None if network.schedule.free_running else n_steps,
-            reset_offset=1,  # a layer hears the first message one step after it was sent
+            reset_offset=1,  # a layer receives the first message one step after it was sent
         )
     built.net_config.f.close()  # netx leaves it open
     return built
@@ -110,7 +110,7 @@ def builder(folder: Path) -> Any:
 
 
 def netx_layered(path: Path, network: IntNetwork, monkeypatch: Any, **options: Any) -> Any:
-    """The Lava network that netx builds of a file of ours with one layer, from what it reads."""
+    """The Lava network that netx builds of an ipvae file with one layer, from what it reads."""
     from lava.lib.dl.netx.hdf5 import Network
 
     from ipvae.lava_procs.procs.layered_network.process import layer_block

@@ -1,7 +1,7 @@
 """A slow second opinion in plain Python integers.
 
 Written from docs/arithmetic.md and docs/format.md alone; it shares no code with the project.
-Section numbers below are those of docs/arithmetic.md. Files of version 2 (section 9) are the
+Section numbers below refer to docs/arithmetic.md. Files of version 2 (section 9) are the
 business of oracle_layers.py, which takes its arithmetic from here.
 """
 

@@ -186,7 +186,7 @@ def digest(table: list[Any]) -> str:
 
 
 def check_wiring(layers: dict[int, Layer], period: int) -> None:
-    """Roles, sources, phases, lags and period must be those of one of the networks of section 9."""
+    """Roles, sources, phases, lags and period must match one of the networks of section 9."""
     roles = [layer.role for layer in layers.values()]
     h = roles.index("code")
     require(roles[:h] == ["hidden"] * h, f"roles {roles}")
@@ -194,7 +194,7 @@ def check_wiring(layers: dict[int, Layer], period: int) -> None:
     code = h + 1
     loop = layers[1].source != 0
     require(period == (h + 1 if loop else 1), f"ipvae/period: {period}")
-    require(any(x.image_weight is not None for x in layers.values()), "none hears the image")
+    require(any(x.image_weight is not None for x in layers.values()), "none receives the image")
     for number, layer in layers.items():
         if number > code:
             source, phase = code, layers[code].phase + 1
@@ -209,7 +209,7 @@ def check_wiring(layers: dict[int, Layer], period: int) -> None:
         require(found == (source, phase, lag), f"layer {number}: source, phase, lag {found}")
         require(layer.sign in (1, -1), f"layer {number}: sign {layer.sign}")
         require((layer.V is not None) == (source != 0), f"layer {number}: weights of no source")
-        require(number <= code or layer.image_weight is None, f"layer {number}: hears the image")
+        require(number <= code or layer.image_weight is None, f"layer {number}: receives the image")
         check_neurons(number, layer, loop)
 
 

@@ -196,7 +196,7 @@ def narrower(layer: Any) -> Any:
 
 
 def agree_on_examples(agree: Any, n_examples: int, **backends: bool) -> list[bool]:
-    """Let backends agree on so many networks.
+    """Let backends agree on a number of networks.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """What happens to the files of every writer when a write fails, and what it may replace.
 
-Run as a process of its own, which may fork, by test_writers.py: `write_trials.py FOLDER TRIALS...`
+Run as a separate process, which may fork, by test_writers.py: `write_trials.py FOLDER TRIALS...`
 prints {trial: {writer: outcome}} as JSON. The outcome is "" if all is well.
 """
 
@@ -95,7 +95,7 @@ def limit(folder: Path, writer: Writer, late: bool) -> str:
 
 
 def full(folder: Path, writer: Writer, late: bool) -> str:
-    """The folder lies on a small disk of its own."""
+    """The folder lies on a small separate disk."""
     needed = sum(-(-size // BLOCK) * BLOCK for size in sizes(folder, writer))
     if writer is WRITERS["metrics log"]:
         needed -= BLOCK  # a block of the old file is added to
@@ -214,7 +214,7 @@ def there_already(folder: Path, writer: Writer) -> str:
 
 
 def something_else(folder: Path, writer: Writer) -> str:
-    """Whatever is asked for, each of the files is kept if it is none of ours."""
+    """Whatever is asked for, each file that ipvae did not write is kept."""
     for name in writer.files:
         prepared(folder, writer, old=False)
         (folder / name).parent.mkdir(exist_ok=True, parents=True)
@@ -255,7 +255,7 @@ TRIALS: dict[str, Callable[[Path, Writer], str]] = {
     "read-only": read_only,
 }
 ON_A_DISK = ("full early", "full late", "read-only")
-"""Trials that need a small disk of their own."""
+"""Trials that need a small separate disk."""
 
 
 def main(folder: str, *trials: str) -> None:

@@ -67,13 +67,13 @@ def test_whatever_an_import_does_the_next_ones_are_tried(tmp_path, monkeypatch):
     monkeypatch.setattr(children, "SECONDS", 3.0)
     steps = [("import", f"made_up_{name}") for name in [*WAYS, "nowhere"]]
     answers = Answers(children.tried([steps, [("import", "json")]]))
-    found = {s[1]: answers.finding(s, s[1], False, "get it", "mend it") for s in steps}
+    found = {s[1]: answers.finding(s, s[1], False, "get it", "repair it") for s in steps}
     assert found["made_up_prints"] == Finding("made_up_prints", OK, False, "1")
     assert found["made_up_nowhere"].state == MISSING
     assert found["made_up_nowhere"].advice == "get it"
     for name in ("raises", "exits", "dies", "hangs", "lacks"):
         assert found[f"made_up_{name}"].state == BROKEN, name
-        assert found[f"made_up_{name}"].advice == "mend it"
+        assert found[f"made_up_{name}"].advice == "repair it"
     assert found["made_up_hangs"].found == "did not answer in 3 s"
     assert "something_that_is_not_there" in found["made_up_lacks"].found
     assert answers.of["import", "json"]["found"]

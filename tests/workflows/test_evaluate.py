@@ -1,7 +1,7 @@
 # pyright: reportOptionalMemberAccess=false, reportOptionalOperand=false, reportOperatorIssue=false
 # pyright: reportOptionalMemberAccess=false, reportOptionalSubscript=false
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
-"""`ipvae.evaluate` on arrays and labels of one's own, in memory, with one seed and several."""
+"""`ipvae.evaluate` on own arrays and labels, in memory, with one seed and several."""
 
 import json
 from dataclasses import replace
@@ -247,7 +247,9 @@ def test_what_is_neither_model_nor_network_is_refused(model, net, images, tmp_pa
         ipvae.evaluate(model)
     with pytest.raises(ipvae.IpvaeError, match="inference=lca: a network, which has its own"):
         ipvae.evaluate(net, inference="lca")
-    with pytest.raises(ipvae.IpvaeError, match="scheduler: runs network files .*the model is none"):
+    with pytest.raises(
+        ipvae.IpvaeError, match="scheduler: found a model, allowed with network files"
+    ):
         ipvae.evaluate(model, images, scheduler="none")
     known = replace(net, test_labels=np.arange(len(net.test_images), dtype=np.int16) % 2)
     with pytest.raises(ipvae.IpvaeError, match="probe: no images to fit on"):

@@ -2,8 +2,8 @@
 
 The model is followed through the calls of an export in the order in which they happen: its path,
 its checkpoint, its parameters, the float and the integer network. A call is an event of the room
-whose function gets one of them, properties included; a network's checks at birth are none. A climb
-is an event in a room of a higher floor than that of the event before.
+whose function gets one of them, properties included; a network's checks at birth are not. A climb
+is an event in a room of a higher floor than the event before.
 """
 
 import os

@@ -205,7 +205,7 @@ def test_a_report_shows_itself_and_replaces_only_a_report(net, tmp_path):
 
 @pytest.mark.usefixtures("page", "still")
 def test_shards_on_a_cluster_give_the_same_report(net, monkeypatch):
-    """Each shard has observers of its own; their results are joined in order."""
+    """Each shard has its own observers; their results are joined in order."""
     whole = ipvae.make_report(net, steps=STEPS, verify=()).to_json()
     monkeypatch.setattr("ipvae.workflows.cluster.IMAGES", 2)
 

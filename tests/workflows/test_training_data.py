@@ -1,4 +1,4 @@
-"""A user's own images as a data set: which integer pixels stand for them, what is held out."""
+"""A user's own images as a data set: which integer pixels represent them, what is held out."""
 
 import logging
 

@@ -44,7 +44,7 @@ class MetricsLog:
         try:
             atomic_write(self._path, "".join(_line(*entry) for entry in known).encode())
         except InputError as error:
-            raise CheckpointError(f"{error}. Then go on with resume=True.") from error
+            raise CheckpointError(f"{error}. Then continue with resume=True.") from error
         for record, _ in known:
             self._show(record)
 
@@ -152,6 +152,6 @@ def _append(path: Path, line: bytes) -> None:
 
 def _unwritable(path: Path, error: OSError) -> CheckpointError:
     return CheckpointError(
-        f"{path}: cannot be written ({error.strerror or error}). Make room or mend its "
-        "permissions, then go on with resume=True."
+        f"{path}: cannot be written ({error.strerror or error}). Make room or correct its "
+        "permissions, then continue with resume=True."
     )

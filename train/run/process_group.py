@@ -67,7 +67,7 @@ class ProcessGroup:
         except RuntimeError as error:
             raise TeamError(
                 f"process {self.rank} of {self.size} has lost the others "
-                f"({str(error).splitlines()[0]}). See what they said, then go on by torchrun with "
+                f"({str(error).splitlines()[0]}). See their output, then continue by torchrun with "
                 "resume=True."
             ) from error
         sizes = [tensor.numel() for tensor in tensors]

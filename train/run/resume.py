@@ -90,7 +90,7 @@ def write_unfinished(run: Path, unfinished: ResumeState) -> None:
         atomic_write(run / NAME, to_safetensors(arrays, metadata=metadata))
     except InputError as error:
         raise CheckpointError(
-            f"{error}; the one before is kept. Then go on with resume=True."
+            f"{error}; the one before is kept. Then continue with resume=True."
         ) from error
 
 
@@ -113,7 +113,7 @@ def read_unfinished(run: Path) -> ResumeState | None:
     try:
         require_file(path, CheckpointError)
     except CheckpointError as error:
-        raise CheckpointError(f"{error}. Or start anew with overwrite=True.") from error
+        raise CheckpointError(f"{error}. Or start over with overwrite=True.") from error
     try:
         with safe_open(str(path), framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -164,7 +164,7 @@ def require_same_settings(config: TrainConfig, given: dict[str, Any], where: Pat
             raise ConfigError(
                 f"{name}: found {value}, but the training in {where} has "
                 f"{begun}, and its settings cannot change on the way. Leave it out, or choose "
-                "another out=, or start anew with overwrite=True."
+                "another out=, or start over with overwrite=True."
             )
 
 
@@ -181,7 +181,7 @@ def require_same_images(unfinished: ResumeState, images: Images, run: Path) -> N
         raise DataError(
             f"{run / NAME}: the training began with other images (fingerprint "
             f"{unfinished.images[:12]}, found {found[:12]}); only the same ones are allowed. "
-            "Pass their folder with data_dir=, or start anew with overwrite=True."
+            "Pass their folder with data_dir=, or start over with overwrite=True."
         )
     model = unfinished.config.model
     check_params(unfinished.state.params, images.info, str(run / NAME), model)
@@ -197,12 +197,12 @@ def _mark(content: str, arrays: dict[str, np.ndarray]) -> str:
 def _other_version(path: Path, version: Any) -> CheckpointError:
     return CheckpointError(
         f"{path}: version is {version!r}, this ipvae reads {VERSION}. "
-        "Go on with the ipvae that wrote it, or start anew with overwrite=True."
+        "Continue with the ipvae that wrote it, or start over with overwrite=True."
     )
 
 
 def _damaged(path: Path, found: str) -> CheckpointError:
     return CheckpointError(
         f"{path}: {found}; it must be a state that `ipvae train` wrote. "
-        "Copy it again, or start anew with overwrite=True."
+        "Copy it again, or start over with overwrite=True."
     )

@@ -24,7 +24,7 @@ def sole_writer(run: Path) -> Iterator[None]:
         folder = os.open(run, os.O_RDONLY)
     except OSError as error:
         raise TrainingError(
-            f"{run}: cannot be read ({error.strerror}). Mend its permissions, or choose another "
+            f"{run}: cannot be read ({error.strerror}). Correct its permissions, or choose another "
             "out=."
         ) from error
     try:

@@ -54,7 +54,9 @@ class Choice:
         self._found: list[tuple[Opened, str, str, CostedModel | AnyNetwork]] = []
         named = _named(subjects)
         if scheduler is not None and not any(is_network(given) for given, _ in named):
-            raise InputError("scheduler: runs network files (.h5), none is given; leave it away")
+            raise InputError(
+                "scheduler: found no network file, allowed with network files (.h5) only; omit it"
+            )
         for given, name in named:
             self._add_subject(given, name)
 
@@ -186,7 +188,7 @@ def one_set(
         if mine != its:
             raise InputError(
                 f"{first} and {name}: found pixels of {mine} and of {its}, allowed is one format; "
-                "compare those of one data set"
+                "compare models of one data set"
             )
     found = of.test_images(samples, data_dir, images, labels)
     if images is not None:
@@ -196,7 +198,7 @@ def one_set(
         if not np.array_equal(its.test_images(samples, data_dir).pixels, found.pixels):
             raise InputError(
                 f"{first} and {name}: their first {samples} images differ (data sets "
-                f"{of.preset} and {its.preset}), allowed is one set; compare those of one data "
+                f"{of.preset} and {its.preset}), allowed is one set; compare models of one data "
                 "set, or give images="
             )
     return found

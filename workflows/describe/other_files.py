@@ -18,11 +18,11 @@ _NEXT = {
     NETWORK: "is a network file; 'ipvae info {0}' describes it, 'ipvae run {0}' runs it",
     MODEL: "is a trained model; make a network of it with 'ipvae export {0} --out NET.h5'",
     TRACE: (
-        "is a trace, what a run recorded; 'ipvae info {0}' says of which network, 'ipvae diff {0} "
+        "is a trace, what a run recorded; 'ipvae info {0}' shows its network, 'ipvae diff {0} "
         "OTHER.h5' compares two"
     ),
     "images": "holds images; use them with 'ipvae evaluate NET.h5 --images {0}'",
-    "arrays": "holds arrays; if they are those of a model, 'ipvae import {0} --out RUN' reads them",
+    "arrays": "holds arrays; if they describe a model, 'ipvae import {0} --out RUN' reads them",
     "checkpoint": "is a checkpoint of PyTorch; 'ipvae import {0} --out RUN' makes a model of it",
     "report": "is a report of 'ipvae report'; open {0}/index.html",
     "comparison": "is a comparison of 'ipvae compare'; look at {0}/compare.png",

@@ -46,7 +46,7 @@ def numba_kernel(_: str) -> str:
     where = "no folder for its cache can be written"
     if folder is not None:
         where = f"its cache {folder} cannot be written"
-    return f"compiles, at every start anew: {where}; name one with NUMBA_CACHE_DIR"
+    return f"compiles again at every start: {where}; name one with NUMBA_CACHE_DIR"
 
 
 def torch_device(_: str) -> str:

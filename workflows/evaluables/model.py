@@ -195,7 +195,7 @@ def require_preset(preset: str) -> str:
 
     if preset not in PRESETS:
         raise InputError(
-            f"images: none given, and the model names no data set of ours (found '{preset}', "
+            f"images: none given, and the model names no known data set (found '{preset}', "
             f"allowed {', '.join(PRESETS)}); give images="
         )
     return preset

@@ -88,13 +88,13 @@ def _refuse_others(path: Path) -> None:
     suffix = path.suffix.lower()
     if suffix == PLAIN and not path.is_dir():
         raise InputError(
-            f"{path}: must be a network of ours ({NETWORK}) or a model, got a network of lava-dl's "
+            f"{path}: must be an ipvae network ({NETWORK}) or a model, got a network of lava-dl's "
             "layout, which has no decoder to judge. Evaluate it with labels: ipvae evaluate."
         )
     if suffix == NIR and not path.is_dir():
         raise InputError(
             f"{path}: a NIR file, which holds a float model; import it first, with "
-            f"'ipvae import {path} --out RUN', and go on with RUN"
+            f"'ipvae import {path} --out RUN', and continue with RUN"
         )
 
 
@@ -130,7 +130,9 @@ def require_network(given: ModelOrNetwork, **arguments: object) -> None:
     """Raise InputError if an argument for networks is given for a model."""
     if is_network(given):
         return
-    what = f"{given} is none" if isinstance(given, (str, Path)) else "the model is none"
+    what = str(given) if isinstance(given, (str, Path)) else "a model"
     for name, value in arguments.items():
         if value is not None:
-            raise InputError(f"{name}: runs network files ({NETWORK}), {what}; leave it away")
+            raise InputError(
+                f"{name}: found {what}, allowed with network files ({NETWORK}) only; omit it"
+            )

@@ -138,7 +138,7 @@ class FitSource:
 
         if preset not in PRESETS:
             raise InputError(
-                f"{self.asked_by}: no images to fit on, since '{preset}' is no data set of ours "
+                f"{self.asked_by}: no images to fit on, since '{preset}' is no known data set "
                 f"({', '.join(PRESETS)}); give images= and labels="
             )
         return preset

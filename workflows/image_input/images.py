@@ -161,7 +161,7 @@ def _require_from_black(where: str, fmt: InputFormat) -> None:
         raise InputError(
             f"images={where}: its pixels go from black to white, the network's from "
             f"{fmt.minimum} to {fmt.maximum}; give an .npy file of images that were prepared as "
-            "those of the training were"
+            "the training images were"
         )
 
 
@@ -229,9 +229,9 @@ def _warn_if_unlike(pixels: np.ndarray, network: IntNetwork, where: str) -> None
     mean, expected = float(pixels.mean()), float(own.mean())
     if abs(mean - expected) > UNLIKE * (fmt.maximum - fmt.minimum):
         log.warning(
-            f"{where}: warning: the mean level is {mean:.1f}, that of the network's test images "
+            f"{where}: warning: the mean level is {mean:.1f}, the network's test images have "
             f"{expected:.1f}, of {fmt.minimum} to {fmt.maximum}. Check that black is black and "
-            "that the images were prepared as those of the training"
+            "that the images were prepared as the training images"
         )
 
 
@@ -241,7 +241,7 @@ def _test_set(network: IntNetwork, data_dir: str | Path) -> LabelledImages:
     preset = network_preset(network)
     if preset not in PRESETS:
         raise InputError(
-            f"data_dir: the network names no data set of ours (found '{preset}', allowed "
+            f"data_dir: the network names no known data set (found '{preset}', allowed "
             f"{', '.join(PRESETS)}); give images with images="
         )
     data = preset_images(preset, data_dir)

@@ -112,5 +112,5 @@ def _date(epoch: str) -> str:
         return datetime.fromtimestamp(int(epoch), timezone.utc).isoformat()
     except (ValueError, OverflowError, OSError) as error:
         raise InputError(
-            f"{EPOCH}: found '{epoch}', allowed a number of seconds since 1970; mend or unset it"
+            f"{EPOCH}: found '{epoch}', allowed a number of seconds since 1970; correct or unset it"
         ) from error

@@ -150,7 +150,7 @@ def draw_training(folder: Path, metrics: Path, name: str) -> list[Path]:
     try:
         lines = read_file(metrics, InputError, MOST_BYTES).decode().splitlines()
     except UnicodeDecodeError as error:
-        raise InputError(f"{metrics}: cannot be read ({error}); mend or remove it") from error
+        raise InputError(f"{metrics}: cannot be read ({error}); repair or remove it") from error
     history = [_record(metrics, n, line) for n, line in enumerate(lines, 1)]
     if not history:
         return []

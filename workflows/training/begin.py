@@ -49,7 +49,7 @@ def fresh(request: TrainingRequest, processes: int, *, first: bool) -> tuple[Res
     config = _config(settings, images)
     if first and not request.overwrite and request.out is not None and is_unfinished(request.out):
         raise InputError(
-            f"{request.out}: holds an unfinished training ({NAME}). Go on with it with "
+            f"{request.out}: holds an unfinished training ({NAME}). Continue it with "
             "resume=True, give it up with overwrite=True, or choose another out=."
         )
     device = "cpu" if request.device is None else request.device
@@ -109,7 +109,7 @@ def _begun_with(
     if kind != config.model:
         raise InputError(
             f"init_from: {path} is of kind {kind}, and the model to train "
-            f"{config.model}; begin from one of its own kind, or train model={kind}"
+            f"{config.model}; begin from a model of its kind, or train model={kind}"
         )
     if request.given("step_size") is not None:
         raise InputError("step_size and init_from: the weights bring their own; give one of them")
@@ -157,18 +157,18 @@ def _require_same_place(request: TrainingRequest, begun: ResumeState, processes:
         raise InputError(
             f"resume: found {processes} processes, but the training in {out} has "
             f"{there}; only with as many it ends in the same weights. "
-            "Start as many by torchrun, or start anew with overwrite=True."
+            "Start as many by torchrun, or start over with overwrite=True."
         )
     device = begun.options["device"]
     if request.device not in (None, device):
         raise InputError(
             f"device: found {request.device}, but the training in {out} is on "
             f"{device}; only there it ends in the same weights. Leave the option "
-            "out, or start anew with overwrite=True."
+            "out, or start over with overwrite=True."
         )
     require_device(
         device,
-        f"The training in {out} is on it: go on where it is there, or start anew with "
+        f"The training in {out} is on it: continue where it is present, or start over with "
         "overwrite=True and device=cpu.",
     )
 

@@ -95,7 +95,7 @@ def _kept_fit(
                 keep.interrupted()
                 if not stopping():  # the stopping code reports it
                     log.info(
-                        f"interrupted; the state is kept in {out / NAME}, go on with resume=True"
+                        f"interrupted; the state is kept in {out / NAME}, continue with resume=True"
                     )
                 raise
     except DivergenceError as error:

@@ -146,7 +146,7 @@ def per_image_r2(real, read_out):
 
 
 def differences(run, net, change):
-    """R2 of the integers less that of the float model, image by image; the unchanged have both."""
+    """R2 of the integers less R2 of the float model, image by image; the unchanged have both."""
     found = []
     for path in (run, net):
         of = looked_at(path)

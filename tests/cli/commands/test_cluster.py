@@ -165,7 +165,7 @@ def test_a_scheduler_without_workers_is_one_line(command, net, monkeypatch):
 
 @pytest.fixture
 def started(net, tmp_path):
-    """Function that starts `evaluate` on a local cluster, as a process of its own session."""
+    """Function that starts `evaluate` on a local cluster, as a process in a new session."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     processes = []
@@ -251,4 +251,7 @@ def test_without_dask_one_line_says_how_to_install_it(command, net, monkeypatch)
 
 def test_a_model_does_not_run_on_a_cluster(tmp_path, capsys):
     assert run_command(["evaluate", str(tmp_path), "--scheduler", "local"]) == 2
-    assert "--scheduler: runs network files (.h5)" in capsys.readouterr().err
+    assert (
+        "--scheduler: found no network file, allowed with network files (.h5)"
+        in capsys.readouterr().err
+    )

@@ -1,4 +1,4 @@
-"""`ipvae compare`: the figures of `evaluate` and `report`, side by side."""
+"""`ipvae compare`: the figures of `evaluate` and `report` in one table."""
 
 import json
 from importlib.util import find_spec

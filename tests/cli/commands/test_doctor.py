@@ -24,7 +24,7 @@ WAYS = {
 
 @pytest.fixture
 def doctor(tmp_path):
-    """Run it with modules of ours first on the path; the status, and the checks by name."""
+    """Run it with test modules first on the path; the status, and the checks by name."""
 
     def run(modules):
         for name, text in modules.items():

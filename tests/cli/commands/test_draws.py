@@ -1,4 +1,4 @@
-"""Record, replay, and verify a board that draws with a random source of its own."""
+"""Record, replay, and verify a board that draws with another random source."""
 
 from dataclasses import replace
 
@@ -64,7 +64,7 @@ def board(net, rate=1.0, seed=8):
 
 
 def write_board_trace(path, net, found):
-    """What a board's own tooling writes: h5py and nothing of ours but the checksum's value."""
+    """What a board's own tooling writes: h5py and nothing of ipvae but the checksum's value."""
     with h5py.File(net, "r") as f:
         value = f["ipvae"].attrs["checksum"]
     with h5py.File(path, "w") as f:

@@ -197,7 +197,7 @@ def test_a_longer_trace_takes_no_more_memory(tmp_path, make_network):
 
 
 class Terminal:
-    """Stands in for rich's console on a terminal: keeps what a spinner says."""
+    """Replacement for rich's console on a terminal, which keeps a spinner's texts."""
 
     is_terminal = True
 

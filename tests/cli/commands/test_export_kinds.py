@@ -18,7 +18,7 @@ MODELS = {
     "pvae-linear": ("--epochs", 30, "--beta", 0.2),
 }
 # One draw of each image is judged: between seeds, R2 of these models differs by .02 (standard
-# deviation), that of float model less network by .025 (measured on six seeds each).
+# deviation), float model less network by .025 (measured on six seeds each).
 AMORTIZED_LOSS = 0.03
 KINDS = {
     "recurrent": ("ipvae", ()),
@@ -283,7 +283,7 @@ def test_a_network_that_lost_too_much_is_not_written_until_that_is_allowed(
         1,
         "R2 after ",
         " falls from 0.",
-        "allowed 0.005. To mend it: use more --weight-bits, train for few bits",
+        "allowed 0.005. Remedies: use more --weight-bits, train for few bits",
     )
     assert [(file, file.read_bytes()) for file in tmp_path.iterdir()] == [(net, before)]
     enough = refused[2].split("--most-loss ")[1].strip()

@@ -19,7 +19,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def images(tmp_path):
-    """Function count -> file with so many black images."""
+    """Function count -> file with that many black images."""
 
     def write(n):
         np.save(tmp_path / "images.npy", np.zeros((n, 64), np.int16))

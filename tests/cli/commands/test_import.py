@@ -25,7 +25,7 @@ def images(tmp_path):
 
 
 def test_a_checkpoint_goes_through_like_any_other_model(command, tmp_path, images):
-    """Reconstruction of float and integer model is that of the authors' code, within 0.02."""
+    """Float and integer model reconstruct as the authors' code does, within 0.02."""
     importing = ("import", CHECKPOINT, "--pixel-max", 16, "--out", tmp_path / "m", "--json", "-")
     status, found, _ = command(*importing)
     assert (status, found["pixels"], found["neurons"], found["data"]) == (0, 256, 24, "arrays")

@@ -1,4 +1,4 @@
-"""`ipvae report --measured`: a made-up log, which nobody measured, beside the counts."""
+"""`ipvae report --measured`: a made-up log, not a measurement, with the counts."""
 
 import json
 

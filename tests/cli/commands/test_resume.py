@@ -78,7 +78,7 @@ def result(run):
 
 
 def await_first_state(process, run, longest=300.0):
-    """Wait until the process has written a state of its own, or has ended."""
+    """Wait until the process has written its own state, or has ended."""
     begin, before = time.monotonic(), changed(run)
     while changed(run) == before and process.poll() is None:
         assert time.monotonic() < begin + longest
@@ -101,7 +101,7 @@ def lines(run):
 
 
 def await_lines(process, run, wanted, longest=300.0):
-    """Wait until the metrics have so many epochs, or the process has ended."""
+    """Wait until the metrics have that many epochs, or the process has ended."""
     begin = time.monotonic()
     while lines(run) < wanted and process.poll() is None:
         assert time.monotonic() < begin + longest
@@ -193,7 +193,7 @@ def test_stopped_by_a_signal_it_keeps_its_state_and_says_how_to_go_on(
     out, err = process.communicate(timeout=300)
     assert (process.returncode, out) == (status, "")
     assert err.startswith("ipvae: stopped after optimiser step ")
-    assert err.endswith(f"go on with: ipvae train --resume --out {tmp_path}\n")
+    assert err.endswith(f"continue with: ipvae train --resume --out {tmp_path}\n")
     assert err.count("\n") == 1
     assert (tmp_path / STATE).exists()
 
@@ -243,7 +243,7 @@ def contents(folder):
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        (TINY, "holds an unfinished training (resume.safetensors). Go on with it with --resume"),
+        (TINY, "holds an unfinished training (resume.safetensors). Continue it with --resume"),
         (["--resume", "--seed", "4"], "--seed: found 4, but the training in"),
         (["--resume", "--preset", "mnist", "--seed", "4"], "--preset: found mnist, but"),
         (["--resume", "--latents", "7"], "has 6, and its settings cannot change on the way"),
@@ -333,7 +333,7 @@ def test_resume_where_the_device_is_not_there_says_what_can_be_done(command, unf
     status, _, err = command("train", "--resume", "--out", unfinished)
     assert (status, err.count("\n")) == (2, 1)
     assert f"The training in {unfinished} is on it: " in err
-    assert "start anew with --overwrite and --device cpu." in err
+    assert "start over with --overwrite and --device cpu." in err
     assert contents(unfinished) == before
     words = ("--overwrite", "--device", "cpu", *TINY, "--epochs", 1)
     assert command("train", "--out", unfinished, *words)[0] == 0

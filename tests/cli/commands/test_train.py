@@ -1,5 +1,5 @@
 # pyright: reportAttributeAccessIssue=false
-"""`ipvae train`: images of one's own, settings by name, what a terminal shows, no PyTorch."""
+"""`ipvae train`: own images, settings by name, what a terminal shows, no PyTorch."""
 
 import io
 import json

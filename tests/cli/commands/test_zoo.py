@@ -142,7 +142,7 @@ def test_a_stopped_training_of_another_model_goes_on(command, tmp_path, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr("ipvae.cli.commands.train.StopRequest", lambda: StopRequest(15))
         status, _, err = command(*whole, "--out", run)
-    assert status == 128 + 15 and "go on with: ipvae train --resume" in err
+    assert status == 128 + 15 and "continue with: ipvae train --resume" in err
     one_line(command("train", "--resume", "--model", "igvae", "--out", run), "--model: found igvae")
     assert command("train", "--resume", "--out", run)[0] == 0
     for name in ("model.safetensors", "model.json"):

@@ -50,7 +50,7 @@ def compared(tmp_path_factory, kinds, shown, run_wide):
 def test_the_table_has_the_numbers_of_the_json(compared, shown):
     found, text, _ = compared
     title = (
-        "3 images, seed 2, at the early-stopping point: the least step looked at whose R2 is the "
+        "3 images, seed 2, at the early-stopping point: the least compared step whose R2 is the "
         "last less 0.005, or more; per image"
     )
     heads = ["kind", "stop", "R2", "zeros", "accuracy", "synaptic ops", "products"]

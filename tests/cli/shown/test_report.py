@@ -100,7 +100,7 @@ def test_the_busiest_core_is_that_of_synaptic_operations(seen):
 
 
 def test_energies_are_microjoules_and_times_microseconds(seen, shown):
-    """A time stands beside the energies of its model and chip, or on a line of its own."""
+    """A time is shown with the energies of its model and chip, or on a separate line."""
     result, text = seen
     title = "energy and time per image (sources and assumptions: report.json)"
     heads, *rows = shown.rows_below(text, title)

@@ -1,4 +1,4 @@
-"""All ways through the kernels give the same bits, and those of a run step by step."""
+"""All ways through the kernels give the same bits as a run step by step."""
 
 from dataclasses import replace
 
@@ -83,7 +83,7 @@ def test_layers_wider_than_a_cached_part_and_counts_beyond_a_byte(make_network, 
 
 
 def errors_network(rng, z_most, shift, pixels=600, k=130):
-    """Error units of which most send something, and a code that hears them."""
+    """Error units of which most send something, and a code that receives them."""
     from ipvae.network.description import InputFormat
 
     errors = GradedLayer(

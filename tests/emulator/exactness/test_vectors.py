@@ -88,7 +88,7 @@ def branches(name):
 
 
 def test_vectors_of_one_layer_reach_every_branch_between_them():
-    """Those of several layers have a test of their own, in test_kinds.py."""
+    """Vectors of several layers are tested in test_kinds.py."""
     taken, known = set(), set()
     for name in [name for name in NAMES if version_of(vector(name)[0]) == 1]:
         some, names = branches(name)

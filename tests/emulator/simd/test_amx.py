@@ -26,7 +26,7 @@ NEVER = 2**31
 
 @pytest.fixture(scope="module")
 def products(matrix_stand_in):
-    """Registers that stand in, and the sums that are compiled with them; once for the module."""
+    """Replaced registers, and the sums that are compiled with them; once for the module."""
     with pytest.MonkeyPatch.context() as patch:
         with matrix_stand_in.replacing(patch) as registers:
             receive = matrix_stand_in.compiled_again(patch)
@@ -104,7 +104,7 @@ def busy_recurrent(make_network):
 
 
 def busy_errors(z_most):
-    """Three blocks of error units that send numbers of both signs, and a code that hears them."""
+    """Three blocks of error units that send numbers of both signs, and a code as receiver."""
     rng = np.random.default_rng(5)
     pixels, k = 150, 70
     most = min(128, 2**16 // z_most)  # its sums stay within 24 bits

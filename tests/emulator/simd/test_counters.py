@@ -25,7 +25,7 @@ COUNTERS = ("sizes", "messages", "saturated", "words")
 def hand_made(make_network):
     """Three neurons whose counts are replayed; what each counter must be is plain to see.
 
-    The first hears the second 100 times, clipped at 2097151 >> 14 = 127 in size; its drive is at
+    The first receives the second 100 times, clipped at 2097151 >> 14 = 127 in size; its drive is at
     the limit, and so is the log-rate of the last, all others stay below theirs.
     """
     return make_network(
@@ -105,7 +105,7 @@ def test_counters_of_a_soft_ceiling_by_hand():
 
 
 def graded_chain(values, weights, **parts):
-    """Neurons that send given numbers at each row, and a read-out that hears all of them."""
+    """Neurons that send given numbers at each row, and a read-out that receives all of them."""
     k = len(values)
     code = GradedLayer(
         weight=np.zeros((k, 1), np.int16), bias=np.array(values, np.int32), source=0, **parts
@@ -223,7 +223,7 @@ def test_totals_of_many_images_are_joined_beyond_32_bits():
 
 
 def test_rows_of_images_that_stopped_alone():
-    """Row 0 of each counts; steps of their own may pass 32 bits together."""
+    """Row 0 of each counts; the steps of several images may pass 32 bits together."""
     each = np.array([0, 5, 2**31, 2**31], np.int64)
     alone = Totals(4, 2**31, {}, steps_of_each=each)
     assert alone.rows == 2**32 + 5 + 4

@@ -1,4 +1,4 @@
-"""Cores of a report's plan: which board, and what is said where there is none."""
+"""Cores of a report's plan: which board, and the message without one."""
 
 import numpy as np
 import pytest

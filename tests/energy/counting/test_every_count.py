@@ -52,7 +52,7 @@ class ByHand:
                 self.images[i]["readout_ops"] += (z != 0) * network.n_pixels
 
     def lag(self, name):
-        """A code in a loop hears what was sent a row before; all others hear the same row."""
+        """A code in a loop receives what was sent a row before; all others receive the same row."""
         layer = self.network.layers[name]
         return 1 if name == self.code and layer.source != 0 and layer.memory else 0
 

@@ -154,7 +154,7 @@ def test_the_band_of_layers_side_by_side_by_hand(nets):
     slowest = load * SYNAPTIC_OP_S + 3 * 2 * NEURON_PASS_S
     assert time.high_s == approx(steps * FLOOR_S + 5 * slowest)
     assert static.low_j == approx(0.213 * steps * FLOOR_S)
-    assert any("side by side" in text for text in static.assumptions)
+    assert any("in parallel" in text for text in static.assumptions)
     assert not any("Poisson" in text for text in static.assumptions)
 
 

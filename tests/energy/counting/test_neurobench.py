@@ -34,7 +34,7 @@ class Sends(torch.nn.Module):
 
 
 class Twin(torch.nn.Module):
-    """Integer weights of every layer that hears one, and recorded outputs of every layer."""
+    """Integer weights of every layer with a source, and recorded outputs of every layer."""
 
     def __init__(self, network):
         super().__init__()
@@ -50,7 +50,7 @@ class Twin(torch.nn.Module):
         self.layers = {name: layer.n_neurons for name, layer in network.layers.items()}
 
     def forward(self, recorded):
-        """Let every layer hear and send at the rows of `recorded`, (N, rows, all neurons)."""
+        """Let every layer receive and send at the rows of `recorded`, (N, rows, all neurons)."""
         z = dict(zip(self.layers, recorded.split(list(self.layers.values()), 2), strict=True))
         self.received = {name: torch.zeros_like(sent) for name, sent in z.items()}
         for t in range(recorded.shape[1]):
@@ -99,7 +99,7 @@ def test_neurobench_counts_our_effective_macs(network_kind, kinds):
     ours, theirs = check(network, run(network, network.test_images, STEPS, SEED))
     hears = any(layer.weight_rec is not None for layer in network.layers.values())
     assert (ours.effective_macs > 0) == hears
-    # What they call dense takes every synapse at every row at which it can hear.
+    # What they call dense takes every synapse at every row at which it can receive.
     heard = sum(
         stage.layer.weight_rec.size * (STEPS + 1 - stage.lag)
         for stage in network.wiring.stages
@@ -133,7 +133,7 @@ def test_they_average_over_executions(make_network):
     metric, model = workload.SynapticOperations(), TorchModel(Twin(network))
     model.register_hooks()
     for t in range(STEPS):
-        two = z[:, t : t + 2]  # the second row hears the first
+        two = z[:, t : t + 2]  # the second row receives the first
         metric(model, model(two), (two, None))
         model.reset_hooks()
     model.cleanup_hooks()

@@ -1,4 +1,4 @@
-"""Logs beside counts. All logs here are made up: nobody measured them."""
+"""Logs beside counts. All logs here are made up, not measured."""
 
 import numpy as np
 import pytest
@@ -63,7 +63,7 @@ def test_counts_of_two_cores_by_hand(make_network):
     trace = run(network, network.test_images, STEPS, 0)
     z = np.zeros((2, STEPS + 1, 4), np.int32)
     z[0, 0] = [3, 0, 1, 1]
-    z[1, STEPS] = [0, 2, 0, 0]  # nobody hears it
+    z[1, STEPS] = [0, 2, 0, 0]  # no layer receives it
     for image in (0, 1):
         trace.samples[image]["1"]["z"] = z[image]
     ours = on_cores(network, trace, 2)

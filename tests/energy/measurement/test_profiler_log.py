@@ -1,4 +1,4 @@
-"""Reading profiler logs. All logs here are made up: nobody measured them."""
+"""Reading profiler logs. All logs here are made up, not measured."""
 
 import numpy as np
 import pytest

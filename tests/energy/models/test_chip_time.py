@@ -119,7 +119,7 @@ def band(shapes, slots, loads, period, chip_steps):
 
 
 def work_of(shapes, slots, loads, period, chip_steps):
-    """The same for the models: a run of UPDATES updates with so many messages a row."""
+    """The same for the models: a run of UPDATES updates with that many messages a row."""
     rows = UPDATES + 1
     layers = tuple(
         LayerWorkload(shape, slot, rows, rows - 1, load * rows, 3.0 * load)
@@ -137,7 +137,7 @@ def work_of(shapes, slots, loads, period, chip_steps):
 
 
 def read_out(code, neurons, fan_in):
-    """Nobody receives what it sends."""
+    """No layer receives what it sends."""
     number = str(int(code) + 1)
     return LayerShape(number, neurons, fan_in, code, state_words=1, draws=False, receiving_layers=0)
 
@@ -208,7 +208,7 @@ def test_cores_are_the_fewest_by_the_words_of_the_document(case):
 
 @pytest.mark.parametrize("case", CASES)
 def test_loihi_1_and_sanafes_constants_of_the_same_work(case):
-    """Picojoules of docs/energy.md; a message is delivered to each core of who hears it."""
+    """Picojoules of docs/energy.md; a message is delivered to each core of its receivers."""
     shapes, slots, loads, period, chip_steps, _ = CASES[case]
     rows = UPDATES + 1
     ops = sum(load * rows * s.neurons for s, load in zip(shapes, loads, strict=True))

@@ -26,7 +26,7 @@ def approx(expected, rel=1e-9):
 
 
 def work(neurons, received, rows, sent=0.0):
-    """A recurrent layer of so many neurons that receives so many messages in an image."""
+    """A recurrent layer of n neurons that receives a number of messages in an image."""
     (shape,) = shapes = recurrent_shape(neurons)
     layer = LayerWorkload(shape, 0, rows, rows - 1, received, sent)
     packed, loose = (
@@ -155,7 +155,7 @@ def test_a_network_that_fits_no_board_has_no_band_and_says_why(make_network):
 
 
 def test_dense_work_by_hand():
-    """4 neurons, 3 rows of which 2 hear: 10 x 4 of the drive, 2 x 16 of the loop, 4 x 10."""
+    """4 neurons, 3 rows of which 2 receive: 10 x 4 of the drive, 2 x 16 of the loop, 4 x 10."""
     found = dense_work(work(4, received=1.0, rows=3), "1", 10)
     assert found == Dense(40.0, 32.0, 40.0, 12 * 9.0, 12 * 51.0)
     assert found.macs == 112.0
@@ -168,7 +168,7 @@ def test_dense_work_of_graded_layers_and_feed_forward(kinds):
     found = dense_work(work_of(network, totals), network.code, network.n_pixels)
     pixels, neurons, rows = 6, 7, STEPS + 1
     assert found.drive == pixels
-    # The errors hear the code of their own row; the code hears errors one row later.
+    # The errors receive the code of the same row; the code receives errors one row later.
     assert found.loop == pixels * neurons * (rows + rows - 1)
     assert found.readout == pixels * neurons
     assert found.multiplications == rows * (9 * neurons + pixels)

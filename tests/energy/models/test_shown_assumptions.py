@@ -1,4 +1,4 @@
-"""Numbers inside the assumptions that stand beside energies: per image, in the unit they name."""
+"""Numbers inside the assumptions printed with energies: per image, in the unit they name."""
 
 import pytest
 

@@ -64,7 +64,7 @@ def test_what_cannot_be_voted_on_is_refused(rng):
 
 
 def test_five_neighbours_of_twenty_draws_of_the_papers_numbers_of_labels(rng):
-    """As in arXiv 2405.14473; numbers of labels above those of the images are left out."""
+    """As in arXiv 2405.14473; numbers of labels above the number of images are left out."""
     assert (LABELS, NEIGHBOURS, REPEATS) == ((200, 1000, 5000), 5, 20)
     x, labels = clusters(rng, 210)
     got = neighbour_accuracy(x, labels, x[:30], labels[:30])

@@ -75,7 +75,7 @@ def test_places_and_tails_are_between_the_laws_sums(log_rate, counts):
         v = 256 * (below + float(w[at]) * (upto - below))
         assert found.place[at] in {int(v - 1e-6), min(int(v + 1e-6), 255)}
         tails.append(min(upto, 1 - below))
-    assert min(tails) > 2.0**-20  # no cut tail of the table is looked at
+    assert min(tails) > 2.0**-20  # no cut tail of the table is inspected
     assert found.rarest == pytest.approx(min(tails), rel=1e-6)
 
 

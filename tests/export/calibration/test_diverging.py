@@ -1,5 +1,5 @@
 # pyright: reportArgumentType=false
-"""A float model that diverges, and numbers that are none, are refused as that."""
+"""A float model that diverges, and values that are not numbers, are refused as such."""
 
 import dataclasses
 import types

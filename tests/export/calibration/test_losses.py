@@ -80,9 +80,7 @@ def test_a_loss_beyond_the_allowed_says_its_figures_and_what_would_let_it_pass(a
         require_small_loss(before, found, 0.05, "my/run")
     said = str(caught.value)
     assert said.startswith(f"my/run: R2 after 512 steps falls from 0.9000 to {after:.4f} on the ")
-    assert (
-        f"by {0.9 - after:.4f}; allowed 0.05. To mend it: use more weight_bits=; or write" in said
-    )
+    assert f"by {0.9 - after:.4f}; allowed 0.05. Remedies: use more weight_bits=; or write" in said
     assert caught.value.exit_status == 1
     (enough,) = re.findall(r"most_loss=(\S+)$", said)
     require_small_loss(before, found, float(enough), "my/run")
@@ -92,7 +90,7 @@ def test_a_loss_beyond_the_allowed_says_its_figures_and_what_would_let_it_pass(a
 def test_a_figure_that_becomes_undefined_is_a_loss():
     with pytest.raises(LossError, match="after 512 steps falls from 0.9000 to nan") as caught:
         require_small_loss(figures(0.9, 0.9), figures(0.9, float("nan")), 0.05, "run")
-    assert str(caught.value).endswith("To mend it: use more weight_bits=")
+    assert str(caught.value).endswith("Remedies: use more weight_bits=")
 
 
 def test_the_step_that_lost_most_is_named_and_undefined_ones_are_passed_over():

@@ -1,4 +1,4 @@
-"""A decoder is fitted anew to what a network sends."""
+"""A decoder is refitted to what a network sends."""
 
 import dataclasses
 
@@ -38,7 +38,7 @@ def network(images):
 
 
 def judged(network, pixels):
-    """Squared error and R2 on the last 50 images, after 64 steps of a run of their own."""
+    """Squared error and R2 on the last 50 images, after 64 steps of a separate run."""
     z = run(network, pixels[150:], 64, 77).stacked("1", "z")[:, -1]
     shown, real = z @ network.decoder.T.astype(float), pixels[150:] / 16.0
     return mse(real, shown), r2(real, shown)

@@ -47,7 +47,7 @@ def exported(model, images, weight_bits=8, largest_error=30.0):
 
 
 def synapses(layer):
-    """Weights of what a layer hears from another; it does."""
+    """Weights of a layer's input from another layer, which it must have."""
     assert layer.weight_rec is not None
     return layer.weight_rec.astype(int)
 

@@ -1,4 +1,4 @@
-"""Log-rates of a feed-forward network are those of the encoder, up to what is rounded."""
+"""Log-rates of a feed-forward network equal the encoder's, up to rounding."""
 
 import math
 

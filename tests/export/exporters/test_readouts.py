@@ -39,7 +39,7 @@ def running_means(counts):
 
 
 def synapses(layer):
-    """Weights of what a layer hears from another; it does."""
+    """Weights of a layer's input from another layer, which it must have."""
     assert layer.weight_rec is not None
     return layer.weight_rec.astype(int)
 
@@ -148,7 +148,7 @@ def test_grids_of_read_outs_tell_the_truth_and_have_their_layers_number(
 
 
 def test_the_averaged_code_is_the_running_mean_of_every_image_in_its_turn(make_network):
-    """260 images are more than a batch; the keys of the draws go on over it."""
+    """260 images are more than a batch; the keys of the draws continue over it."""
     network = make_network()
     images = np.resize(network.test_images, (260, 12))
     z = run(network, images, 5, 9).stacked("1", "z")
@@ -195,7 +195,7 @@ def test_classes_that_can_be_told_apart_are(make_network, labelled, bits, n_clas
 
 
 def test_units_of_classes_are_nats(make_network, labelled):
-    """Logits of the layer, in its unit, are those of scikit-learn's regression on the codes."""
+    """Logits of the layer, in its unit, equal scikit-learn's regression on the codes."""
     from sklearn.linear_model import LogisticRegression
 
     codes, labels = labelled

@@ -91,7 +91,7 @@ def test_nir_reads_the_graph_and_keeps_all_of_its_metadata(model, tmp_path, rng)
 
 
 def run(graph, image, steps, code):
-    """Euler's method with a step of 1 on NIR's equations; `code` stands for the Threshold.
+    """Euler's method with a step of 1 on NIR's equations; `code` replaces the Threshold.
 
     Returns the states after each step.
     """
@@ -163,7 +163,7 @@ def test_a_graph_that_another_tool_changed_is_refused(written, tmp_path):
 def test_a_graph_of_another_tool_is_refused(tmp_path):
     graph = nir.NIRGraph.from_list(nir.Linear(np.ones((2, 3))), nir.I(np.ones(2)))
     nir.write(tmp_path / "a.nir", graph)
-    with pytest.raises(FormatError, match="without a model of ours in its metadata"):
+    with pytest.raises(FormatError, match="without an ipvae model in its metadata"):
         read_nir(tmp_path / "a.nir")
 
 

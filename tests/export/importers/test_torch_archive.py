@@ -35,7 +35,7 @@ def claiming(path, name, size, stored):
     with zipfile.ZipFile(path, "a") as archive:
         info = archive.getinfo(f"a/{name}")
         info.file_size, info.compress_size = size, stored
-        archive.writestr("a/version", b"3")  # so that the list is written anew
+        archive.writestr("a/version", b"3")  # so that the list is written again
     return path
 
 

@@ -142,7 +142,7 @@ def test_calibration_records_what_a_run_reaches(float_network):
 def test_the_widest_payload_that_is_proved_is_taken_down_to_one_bit(
     make_network, monkeypatch, widest
 ):
-    """A stand-in for the proof: one bit takes 22,000 neurons that hear themselves, or more."""
+    """A stand-in for the proof: one bit takes 22,000 recurrent neurons or more."""
 
     def proved(network):
         most = 2**network.layer.payload_bits - 1

@@ -58,7 +58,7 @@ def changes(network, trace):
 
 @pytest.fixture
 def still(make_network):
-    """Function of log-rates (K,): they stay as they are, one pixel, nothing is heard."""
+    """Function of log-rates (K,): they stay as they are, one pixel, nothing is received."""
 
     def make(u_init, **parts):
         k = len(u_init)

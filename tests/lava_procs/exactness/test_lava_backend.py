@@ -284,7 +284,7 @@ def test_shared_memory_is_freed_though_its_keeper_is_gone(make_network, shared_m
 
 
 def test_a_network_in_another_thread_outlives_it(make_network):
-    """The kernel takes the end of a thread for that of the parent; ours must not."""
+    """The kernel takes the end of a thread for the parent's; ours must not."""
     network, made = make_network(), []
     thread = threading.Thread(target=lambda: made.append(LavaRunner(network, 5)))
     thread.start()

@@ -20,7 +20,7 @@ ORACLE_UP_TO = 100
 
 
 def readout_of(kind, i):
-    """A linear encoder hears nothing: only its read-outs have weights of few bits."""
+    """A linear encoder receives nothing: only its read-outs have weights of few bits."""
     return READOUTS[1 + i % 3] if kind == "linear" else READOUTS[i % 4]
 
 

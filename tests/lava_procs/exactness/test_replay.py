@@ -28,7 +28,7 @@ def _lava():
 
 
 def foreign_draws(network, n_images, n_steps, rng):
-    """Counts that no sampler of ours would give, up to the largest that can occur."""
+    """Counts that no sampler here would give, up to the largest that can occur."""
     reach = network.layer.count_reach
     shape = (n_images, n_steps + 1, network.layer.n_neurons)
     draws = rng.poisson(0.7, shape)

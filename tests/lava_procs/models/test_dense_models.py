@@ -18,7 +18,7 @@ def _lava():
 
 
 class Port:
-    """Stands for a port: gives messages, keeps what is sent."""
+    """Replacement for a port: gives messages, keeps what is sent."""
 
     def __init__(self, messages=()):
         self.messages, self.sent = list(messages), []

@@ -19,7 +19,7 @@ def _lava():
 
 
 def spikes_of(neuron, n_steps, tag="fixed_pt", first=None):
-    """What a neuron sends in so many steps, through a sink of Lava's."""
+    """What a neuron sends in a number of steps, through a sink of Lava's."""
     from lava.magma.core.run_conditions import RunSteps
     from lava.magma.core.run_configs import Loihi2SimCfg
     from lava.proc.io.sink import RingBuffer
@@ -33,7 +33,7 @@ def spikes_of(neuron, n_steps, tag="fixed_pt", first=None):
 
 
 def test_a_hand_made_network_equals_the_emulator(make_network):
-    """The layer's numbers, a Dense of Lava's own and no runner of ours."""
+    """The layer's numbers, Lava's own Dense and no runner of ipvae."""
     from dataclasses import fields
 
     from ipvae.lava_procs.procs.layer_block.process import exact_dense

@@ -66,10 +66,10 @@ def test_export_keeps_16_fraction_bits(tmp_path, kinds, block_of):
     ("name", "message"),
     [
         ("errors", "weights from the image: none"),
-        ("feed-forward", "hears layer 0"),
-        ("one hidden", r"hears layer 1, with recurrent weights \(7, 8\)"),
+        ("feed-forward", "receives layer 0"),
+        ("one hidden", r"receives layer 1, with recurrent weights \(7, 8\)"),
         ("recurrent, added", "sign 1"),
-        ("feed-forward, ceiling", "hears layer 0"),
+        ("feed-forward, ceiling", "receives layer 0"),
     ],
 )
 def test_other_layers_are_refused(kinds, block_of, name, message):

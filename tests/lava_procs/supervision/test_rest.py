@@ -14,7 +14,7 @@ pytestmark = pytest.mark.lava()
 
 
 class Notes:
-    """Stands for a port: receives what it is given, keeps what is sent."""
+    """Replacement for a port: receives what it is given, keeps what is sent."""
 
     def __init__(self, given=None, shape=None):
         self.given, self.shape, self.sent, self.asked = given, shape, [], 0

@@ -105,7 +105,7 @@ def test_a_signal_right_after_a_fork_leaves_nothing_behind(words, started, way, 
 
 
 def test_nothing_outlives_a_parent_that_was_killed(words, session, until):
-    """In an interpreter of its own, as the one that forks here has more children."""
+    """In a separate interpreter, as the one that forks here has more children."""
     command = [sys.executable, "-m", "ipvae.cli.main", *map(str, words)]
     with subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL) as running:
         processes = session(running.pid)

@@ -53,7 +53,7 @@ def rewrite(path, change, child=False):
 
 
 def put(**values):
-    """Change that replaces datasets; `__` stands for a slash, None deletes."""
+    """Change that replaces datasets; `__` replaces a slash, None deletes."""
 
     def change(f):
         for key, value in values.items():

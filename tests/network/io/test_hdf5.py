@@ -196,7 +196,7 @@ def test_what_is_not_plain_is_refused(path, make, message, trusted):
 
 
 def test_an_external_link_is_not_followed_for_its_attributes(path):
-    """Opening the pipe that it leads to would wait for ever."""
+    """Opening the pipe that it leads to would wait without end."""
     os.mkfifo(path.parent / "pipe")
     with h5py.File(path, "w") as f:
         f["a"] = h5py.ExternalLink(str(path.parent / "pipe"), "/x")
@@ -306,7 +306,7 @@ def test_reading_takes_at_most_64_mb_beyond_twice_the_declared_size(tmp_path, ma
         "from ipvae.network.io.network_file import read_network\n"
         "from ipvae.network.rules import poisson\n"
         "poisson.thresholds()\n"
-        "def peak():\n"  # ru_maxrss would begin at that of the process that started this one
+        "def peak():\n"  # ru_maxrss would begin at the value of the process that started this one
         "    lines = open('/proc/self/status').read().splitlines()\n"
         "    return next(int(l.split()[1]) * 1024 for l in lines if l.startswith('VmHWM'))\n"
         "before = peak()\n"

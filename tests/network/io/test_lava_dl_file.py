@@ -174,7 +174,7 @@ WRONG = {
     "output channels": (change(1, outChannels=2), "layer 1: outChannels is 2, its weights make 3"),
     "kernel size": (
         change(1, kernelSize=np.array([3, 4])),
-        r"layer 1: kernelSize is \(3, 4\), its weights make \(3, \d\); export it anew",
+        r"layer 1: kernelSize is \(3, 4\), its weights make \(3, \d\); export it again",
     ),
     "conv first": (lambda la: la.pop(0), "layer 0: type 'conv' behind no layer 'input'"),
     "empty": (lambda la: la.__delitem__(slice(1, None)), "holds no dense or convolutional layer"),
@@ -302,7 +302,7 @@ def test_foreign_and_damaged_files_are_refused(plain_nets, path, small):
     with h5py.File(damaged, "w") as file:
         file["ipvae/x"] = [1]
         file["layer/0/type"] = b"input"
-    with pytest.raises(FormatError, match="a network of ours without its seal"):
+    with pytest.raises(FormatError, match="an ipvae network without its seal"):
         read_plain(damaged)
     with pytest.raises(FormatError, match="no.net: cannot be read .*check the path"):
         read_plain(path.with_name("no.net"))

@@ -73,7 +73,7 @@ def test_missing_and_foreign_files_are_refused(tmp_path):
         read_network(tmp_path / "none.h5")
     with h5py.File(tmp_path / "foreign.h5", "w") as f:
         f["weights"] = [1, 2, 3]
-    with pytest.raises(FormatError, match="not a network file of ours"):
+    with pytest.raises(FormatError, match="not an ipvae network file"):
         read_network(tmp_path / "foreign.h5")
     with pytest.raises(FormatError, match="cannot be read"):
         read_network(tmp_path)

@@ -1,4 +1,4 @@
-"""A file of each version and its trace, made once: they load and run alike for ever."""
+"""A file of each version and its trace, made once: all later versions run them alike."""
 
 import hashlib
 from pathlib import Path

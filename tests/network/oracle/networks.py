@@ -1,7 +1,7 @@
 """A slow second opinion on files of version 3 and the networks in them.
 
 Written from docs/format.md and docs/arithmetic.md alone, first by someone who had seen nothing else
-of this project; it shares no code with it. Section numbers below are those of arithmetic.md. Layers
+of this project; it shares no code with it. Section numbers below refer to arithmetic.md. Layers
 and connections are dictionaries with the names of a file. Everything is int64, wrapped by hand.
 """
 
@@ -140,7 +140,7 @@ class Reader:
         return Network(layers, connections, graded, images, phases(layers, connections))
 
     def layer(self, name: str) -> Named:
-        """`layer/NAME`; its `type` is that of its neurons, "" for an input without."""
+        """`layer/NAME`; its `type` is its neurons' type, "" for an input without."""
         path, bias = f"layer/{name}/", np.zeros(1, np.int64)
         shape = tuple(self.integers(f"{path}shape", 1, ANY, (1,), (3,)).tolist())
         size, kinds = math.prod(shape), ["CUBA", "SDNN", "SIGMA"]

@@ -1,4 +1,4 @@
-"""Bounds from programs are those of the formulas that they replaced, and hold the sampler."""
+"""Bounds from programs equal the formulas that they replaced, and hold the sampler."""
 
 import hashlib
 import json

@@ -83,7 +83,7 @@ NIST_TESTS = (
     "dft",
     "cumulative sums",
 )
-"""Those of nistrng 1.2.3 that are sound on PCG64 and take seconds. The rest:
+"""Tests of nistrng 1.2.3 that are sound on PCG64 and take seconds. The rest:
 
 overlapping templates raises an error; non-overlapping templates, Maurer's test and both
 random excursions give p-values near 1, near 0 or above 1 on PCG64; linear complexity, serial

@@ -24,7 +24,7 @@ ERRORS = [
 
 @pytest.fixture
 def traced(kinds):
-    """Two error units hear three neurons at the same row, which hear them at the next."""
+    """Two error units receive three neurons at the same row, which receive them at the next."""
     network = kinds.networks(0)["errors"]
     (errors,) = network.hidden
     small = {
@@ -51,7 +51,7 @@ def traced(kinds):
 
 
 def test_what_layers_hear_is_counted_per_row(traced):
-    """The code does not hear the last row; row 0, at which it hears nothing, counts."""
+    """The code does not receive the last row; row 0, at which it receives nothing, counts."""
     network, trace = traced
     found = activity_of(network, trace, "by hand", plan=True)
     assert found.source == "by hand"

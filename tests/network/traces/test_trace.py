@@ -127,7 +127,7 @@ def test_attributes_have_their_types(tmp_path, name, value):
 
 
 def test_a_trace_of_many_images_is_read_back(tmp_path, rng):
-    """Three thousand datasets: none may stay open while the others are looked at."""
+    """Three thousand datasets: none may stay open while the others are read."""
     samples = [
         {"1": {name: rng.integers(0, 9, (5, 8)).astype(np.int32) for name in ("a_in", "u", "z")}}
         for _ in range(1000)

@@ -1,4 +1,4 @@
-"""Totals of a trace are those of the run that it was recorded from."""
+"""Totals of a trace equal the run's that it was recorded from."""
 
 import numpy as np
 import pytest

@@ -152,7 +152,7 @@ CONTRAST = """() => {
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_words_stand_out_from_what_is_behind_them(opened, scheme):
-    """WCAG AA: 4.5 to 1. Words in the core map's cells lie on colours of their own."""
+    """WCAG AA: 4.5 to 1. Words in the core map's cells lie on separate colours."""
     assert opened(color_scheme=scheme).evaluate(CONTRAST) == []
 
 

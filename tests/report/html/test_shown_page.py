@@ -41,7 +41,7 @@ def test_captions_and_heads_say_of_what_the_numbers_are(seen, shown):
         assert said in text, said
     stop = result["stop"]
     if stop is not None and stop["step"] < steps:
-        assert f"whose R² is at most {stop['within']:g} below that of the last step" in text
+        assert f"whose R² is at most {stop['within']:g} below the last step's" in text
     if "sanafe" in result:
         of = result["sanafe"]
         assert (
@@ -118,7 +118,7 @@ def test_what_is_asked_first_is_in_front(seen):
 
 
 def verdicts(result):
-    """All but those of energy and time, whose numbers are read."""
+    """All verdicts but energy and time, whose numbers are read."""
     quality, counts, check = result["quality"], result["counts"], result["check"]
     exact = result["verified"]
     if exact is None:
@@ -277,7 +277,7 @@ def test_cores_that_two_readings_give_are_a_range(result):
 
 
 def test_title_date_and_every_seed_stand_on_top(seen, shown):
-    """The date is that of SOURCE_DATE_EPOCH, which the run had."""
+    """The date is SOURCE_DATE_EPOCH's, which the run had."""
     result, page = seen
     assert f"<title>{result['network']}: report</title>" in page
     text = shown.text_of(page[page.index("<header>") : page.index("</header>")])

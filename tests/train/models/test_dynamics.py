@@ -63,7 +63,7 @@ def test_gram_form_equals_direct_form_gradients_included(generator):
 
 
 def smooth_draw(log_rate, step):
-    """Stand in for a draw: a smooth function, so that gradients can be compared exactly."""
+    """Replacement for a draw: a smooth function, so that gradients can be compared exactly."""
     return torch.exp(0.5 * log_rate) * (1.0 + 0.1 * step)
 
 

@@ -31,7 +31,7 @@ def noise(step, shape):
 
 
 def smooth_poisson(log_rate, step):
-    """Stand in for a draw: smooth, so that gradients can be compared exactly."""
+    """Replacement for a draw: smooth, so that gradients can be compared exactly."""
     return torch.exp(0.5 * log_rate) * (1.0 + 0.1 * step)
 
 

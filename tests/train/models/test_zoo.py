@@ -1,4 +1,4 @@
-"""Every member trains, is stored, goes on from any state, and generates by its own law."""
+"""Every member trains, is stored, continues from any state, and generates by its own law."""
 
 import dataclasses
 import math

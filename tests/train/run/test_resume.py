@@ -1,4 +1,4 @@
-"""A training that was cut off goes on to the same bits; its files are whole at any moment."""
+"""A training that was cut off continues to the same bits; its files are whole at any moment."""
 
 import dataclasses
 import errno
@@ -156,7 +156,10 @@ def change_byte(content):
         (change_byte, "does not fit its mark"),
         (lambda c: c.replace(b'\\"done\\": 0', b'\\"done\\": 9'), "does not fit its mark"),
         (lambda c: c.replace(b"mean.u0", b"mean.v0"), "not readable"),
-        (lambda c: c.replace(b'\\"version\\": 1', b'\\"version\\": 2', 1), "reads 1. Go on with"),
+        (
+            lambda c: c.replace(b'\\"version\\": 1', b'\\"version\\": 2', 1),
+            "reads 1. Continue with",
+        ),
     ],
 )
 def test_damaged_state_is_refused(begun, tmp_path, damage, text):
