@@ -1,7 +1,7 @@
 # make setup  .venv with the newest of Python 3.13 to 3.10 (PYTHON=PATH, TORCH=cpu|cuda to choose)
 # make demo   install, then the whole chain on scikit-learn's digits
 # make test   install, then all tests
-# make test-3.10  the same on that Python, in an environment of its own (3.10 to 3.13)
+# make test-3.10  the same on that Python, in a separate environment (3.10 to 3.13)
 # make test-long  the statistical batteries, fuzzing and searches that take minutes to hours
 # make site   the documents and the reference of the Python API as web pages, build/site/index.html
 # make tutorial  run docs/tutorial.ipynb, into build/tutorial.ipynb
@@ -62,7 +62,7 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-# Resolve requirements/*.in anew. Needs the network.
+# Resolve requirements/*.in again. Needs the network.
 lock: $(STAMP)
 	$(BIN)/python scripts/make_locks.py
 

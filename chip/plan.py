@@ -154,7 +154,7 @@ def between_chips(placement: Placement, activity: Activity) -> tuple[float, floa
     low = high = 0.0
     for shape in placement.shapes:
         target_cores = on_chip[shape.name]
-        received_rates = np.concatenate([[0.0], np.cumsum(activity.heard[shape.name])])
+        received_rates = np.concatenate([[0.0], np.cumsum(activity.received_fractions[shape.name])])
         first = 0
         for source in shape.sources:
             own = [core for core in cores if core.layer.name == source]

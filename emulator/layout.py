@@ -170,7 +170,7 @@ class Part:
         return len(self.fixed.real)
 
     @property
-    def first_heard(self) -> int:
+    def first_received(self) -> int:
         """First row with synaptic input."""
         return 2**31 if self.layer.source == NOTHING else self.stage.lag
 

@@ -117,7 +117,7 @@ class Tile:
             self._states[name].drive[:, : drive.shape[1]] = drive
         drawn = isinstance(part.rules, PoissonRules) and self._draws is not None
         draws = self._replayed(first, last) if drawn else None
-        self.run(part, (first, last, part.first_heard), draws)
+        self.run(part, (first, last, part.first_received), draws)
 
     def run(self, part: Part, rows: tuple[int, int, int], draws: np.ndarray | None = None) -> None:
         """Update one layer alone.
@@ -141,13 +141,13 @@ class Tile:
     def _call(self, part: Part) -> "Call":
         """Return the addresses for a kernel; they are valid until the images change."""
         name = part.stage.name
-        heard = self._messages.get(str(part.layer.source), self._messages[name])
+        presynaptic = self._messages.get(str(part.layer.source), self._messages[name])
         state = self._states[name]
         given = (
             layout.addresses(part.fixed),
             layout.addresses(self._rules[name]),
             part.synapses.weights.ctypes.data,
-            layout.addresses(heard),
+            layout.addresses(presynaptic),
             layout.addresses(state),
             layout.addresses(self._messages[name]),
             *([self._work_at] if isinstance(part.rules, PoissonRules) else []),

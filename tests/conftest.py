@@ -86,7 +86,7 @@ def pytest_generate_tests(metafunc):
     """A test that asks for one of these runs once for each.
 
     `network_kind`: the names of tests/support/kinds.py. `built_kind`: the same in `-m long`, else
-    those that stand for all. `act`: what the documents that the test's module names in DOCUMENTS
+    the representative ones. `act`: what the documents that the test's module names in DOCUMENTS
     have their readers do.
     """
     asked = {"network_kind", "built_kind"} & set(metafunc.fixturenames)

@@ -71,13 +71,13 @@ def test_a_damaged_cache_is_no_error(add, tmp_path, suffix, damage):
     assert add()(2, 3) == 5
 
 
-def test_what_will_be_compiled_at_every_start_is_said(make_network, monkeypatch):
-    network, told = make_network(), []
+def test_what_will_be_compiled_at_every_start_is_reported(make_network, monkeypatch):
+    network, seen = make_network(), []
     monkeypatch.setattr(compiling, "_ready", lambda _: False)
     monkeypatch.setattr(compiling, "is_kept", lambda _: False)
-    Emulator(network, on_message=told.append).totals(network.test_images, 2, 0)
-    assert told == [compiling.NOT_KEPT]
-    assert "at every start" in told[0] and "NUMBA_CACHE_DIR" in told[0] and "once" not in told[0]
+    Emulator(network, on_message=seen.append).totals(network.test_images, 2, 0)
+    assert seen == [compiling.NOT_KEPT]
+    assert "at every start" in seen[0] and "NUMBA_CACHE_DIR" in seen[0] and "once" not in seen[0]
 
 
 def test_numba_that_is_switched_off_is_one_line(monkeypatch):

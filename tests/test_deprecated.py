@@ -37,7 +37,7 @@ def test_an_old_name_works_and_names_the_new_way(name):
 
 
 @pytest.mark.parametrize("name", MOVED)
-def test_the_page_says_what_moved(name):
+def test_the_page_states_what_moved(name):
     module = name.rpartition(".")[0]
     page = (ROOT / "docs" / "api.md").read_text().split("## What moved")[1]
     assert name in page or f"`{module}`" in page

@@ -1,6 +1,7 @@
 """Prose uses the field's words and plain English; docs/glossary.md has the terms."""
 
 import ast
+import inspect
 import io
 import re
 import tokenize
@@ -34,14 +35,14 @@ BEGINNING = re.compile(r"(What|Whether|How|Say|Tell|Why|Who|Where|Which|See to)\
 def prose(file: Path) -> Iterator[tuple[int, str]]:
     """Comments and docstrings of a module, or lines of a page, with their line numbers."""
     text = file.read_text()
-    if file.suffix == ".md":
+    if file.suffix != ".py":
         yield from enumerate(text.splitlines(), 1)
         return
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             yield token.start[0], token.string
     for line, docstring in docstrings(file):
-        yield from enumerate(docstring.splitlines(), line)
+        yield from enumerate(inspect.cleandoc(docstring).splitlines(), line)
 
 
 def docstrings(file: Path) -> Iterator[tuple[int, str]]:
@@ -92,6 +93,10 @@ def test_prose_of_a_room_has_no_banned_phrase(room):
 @pytest.mark.parametrize("room", PACKAGE)
 def test_messages_of_a_room_have_no_banned_phrase(room):
     assert found_in(modules(room), messages) == []
+
+
+def test_templates_of_the_report_have_no_banned_phrase():
+    assert found_in(sorted((ROOT / "report").rglob("*.j2"))) == []
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -123,17 +123,19 @@ class Replica:
             before = dict(self.sent)
             for stage in wiring.stages:
                 layer, program = stage.layer, self.programs[stage.name]
-                heard = np.zeros((self.n, layer.n_neurons), np.int64)
+                presynaptic = np.zeros((self.n, layer.n_neurons), np.int64)
                 if layer.weight_rec is not None:
-                    heard = before[str(layer.source)] @ layer.weight_rec.T.astype(np.int64)
+                    presynaptic = before[str(layer.source)] @ layer.weight_rec.T.astype(np.int64)
                 t, rest = divmod(step - stage.phase, wiring.period)
                 acts = not rest and 0 <= t <= self.n_steps
                 if acts and self.draws is not None and stage.role == "code":
                     program.values["given"] = self.draws[:, t].reshape(-1)
-                self.sent[stage.name] = program.step(heard.reshape(-1)).reshape(heard.shape)
+                self.sent[stage.name] = program.step(presynaptic.reshape(-1)).reshape(
+                    presynaptic.shape
+                )
                 if acts:
                     found = (program.values[name] for name in ("received", "u", "z"))
-                    rows[stage.name].append([v.reshape(heard.shape) for v in found])
+                    rows[stage.name].append([v.reshape(presynaptic.shape) for v in found])
         return {
             name: dict(zip(VARIABLES, np.moveaxis(np.array(record), (0, 1), (2, 0)), strict=True))
             for name, record in rows.items()

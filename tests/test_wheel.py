@@ -71,7 +71,7 @@ def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel):
     }
 
 
-def test_the_wheel_says_what_it_needs(wheel):
+def test_the_wheel_states_what_it_needs(wheel):
     with zipfile.ZipFile(wheel) as archive:
         (place,) = [name for name in archive.namelist() if name.endswith("METADATA")]
         metadata = archive.read(place).decode()

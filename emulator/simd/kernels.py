@@ -63,7 +63,7 @@ def bump(table, distance, bits):
 
 
 @kernel
-def run_poisson(fixed, given, weights, heard, state, sent, work, sums, recorded, rows, shape):
+def run_poisson(fixed, given, weights, presynaptic, state, sent, work, sums, recorded, rows, shape):
     """Update a layer of Poisson neurons for rows[0] <= t < rows[1].
 
     Named tuples and weights come from `ipvae.emulator.layout.addresses`, the shape from `shape_of`.
@@ -87,7 +87,7 @@ def run_poisson(fixed, given, weights, heard, state, sent, work, sums, recorded,
         neurons += layer.real[k]
     for t in range(rows[0], rows[1]):
         if t >= rows[2]:
-            receive(weights, heard, heard.z, state.a_in, shape)
+            receive(weights, presynaptic, presynaptic.z, state.a_in, shape)
         # At row 0 a log-rate with memory does not change.
         limits = given.still if given.memory and t == 0 else given.limits
         if given.ceiling:
@@ -146,7 +146,7 @@ def bend(table, layer, u, width, limits):
 
 
 @kernel
-def run_graded(fixed, given, weights, heard, state, sent, sums, rows, shape):
+def run_graded(fixed, given, weights, presynaptic, state, sent, sums, rows, shape):
     """Update a layer of graded neurons for rows[0] <= t < rows[1]; as `run_poisson`."""
     n, _, width = shape
     layer, table = neurons_of(fixed), int32_at(fixed.bend)
@@ -160,7 +160,7 @@ def run_graded(fixed, given, weights, heard, state, sent, sums, rows, shape):
     peak, latest = peaks[0], peaks[1]
     for t in range(rows[0], rows[1]):
         if t >= rows[2]:
-            receive(weights, heard, heard.z, state.a_in, shape)
+            receive(weights, presynaptic, presynaptic.z, state.a_in, shape)
         peak, latest = max(peak, latest), 0
         for i in range(n):
             row = i * width

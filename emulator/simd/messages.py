@@ -32,45 +32,45 @@ MATRIX = amx.compiled()
 
 
 @inner
-def receive(weights, heard, numbers, a_in, shape):
+def receive(weights, presynaptic, numbers, a_in, shape):
     """Set a_in to weights times the messages of a tile's images, section 3: (N, K) int32.
 
-    `numbers` is `heard.z`, None for counts, so that only the code in use is compiled. `shape`
+    `numbers` is `presynaptic.z`, None for counts, so that only the code in use is compiled. `shape`
     contains the images, the images padded to whole products, and the receivers.
     """
     n, padded, width = shape
     first = 0
-    if numbers is not None and heard.kind == WIDE:
+    if numbers is not None and presynaptic.kind == WIDE:
         blocks.clear(n * width >> 4, a_in)
-        receive_wide(weights, heard.width, numbers, a_in, n, width)
+        receive_wide(weights, presynaptic.width, numbers, a_in, n, width)
         return
-    if MATRIX and heard.matrix and dense(heard, n, padded):
-        multiply(weights, heard, heard.high, a_in, padded, width)
-        first = heard.parts - (1 if numbers is None else 0)  # the excess over 255
+    if MATRIX and presynaptic.matrix and dense(presynaptic, n, padded):
+        multiply(weights, presynaptic, presynaptic.high, a_in, padded, width)
+        first = presynaptic.parts - (1 if numbers is None else 0)  # the excess over 255
     else:
         blocks.clear(n * width >> 4, a_in)
-    receive_lists(weights, heard, numbers, a_in, n, width, first)
+    receive_lists(weights, presynaptic, numbers, a_in, n, width, first)
 
 
 @inner
-def dense(heard, n, padded):
+def dense(presynaptic, n, padded):
     """Return True if there are enough messages for a dense product to be faster."""
-    listed, ends = 0, int64_at(heard.ends)
+    listed, ends = 0, int64_at(presynaptic.ends)
     for i in range(n):
-        listed += ends[i * (heard.parts + 1) + heard.parts]
-    return listed * DENSE > padded * (heard.width >> 2)
+        listed += ends[i * (presynaptic.parts + 1) + presynaptic.parts]
+    return listed * DENSE > padded * (presynaptic.width >> 2)
 
 
 @inner
-def receive_lists(weights, heard, numbers, a_in, n, width, first_part):
+def receive_lists(weights, presynaptic, numbers, a_in, n, width, first_part):
     """Add the products of listed messages to the sums, from a part on."""
-    offsets, values = heard.offsets, heard.values
-    ends, rows = int64_at(heard.ends), weights
+    offsets, values = presynaptic.offsets, presynaptic.values
+    ends, rows = int64_at(presynaptic.ends), weights
     for block in range(width // BLOCK):
-        for part in range(first_part, heard.parts):
+        for part in range(first_part, presynaptic.parts):
             for i in range(n):
-                end = moved(ends, i * (heard.parts + 1) + part)
-                at = (i * heard.length + end[0]) * 4
+                end = moved(ends, i * (presynaptic.parts + 1) + part)
+                at = (i * presynaptic.length + end[0]) * 4
                 to = a_in + (i * width + block * BLOCK) * 4
                 pairs = (end[1] - end[0]) >> 1
                 if pairs == 0:
@@ -79,31 +79,31 @@ def receive_lists(weights, heard, numbers, a_in, n, width, first_part):
                     blocks.add_bytes(pairs, offsets + at, values + at, rows, to)
                 else:
                     blocks.add_shorts(pairs, offsets + at, values + 2 * at, rows, to)
-        rows += heard.width * BLOCK
+        rows += presynaptic.width * BLOCK
 
 
 @inner
-def multiply(weights, heard, high, a_in, padded, width):
+def multiply(weights, presynaptic, high, a_in, padded, width):
     """Set a_in to weights times all messages: `receive` in matrix registers.
 
-    `high` is `heard.high`, None for counts.
+    `high` is `presynaptic.high`, None for counts.
     """
-    rows, low, n, stride = weights, heard.low, heard.width >> 6, width * 4
+    rows, low, n, stride = weights, presynaptic.low, presynaptic.width >> 6, width * 4
     amx.configure(address(start_of(amx.SHAPES)))
     for block in range(width // BLOCK):
         for half in range(0, 2):
             of_half = rows + half * (blocks.QUAD // 2)
             for i in range(0, padded, amx.IMAGES):
                 to = a_in + i * stride + (block * BLOCK + half * BLOCK // 2) * 4
-                at = i * heard.width
+                at = i * presynaptic.width
                 if high is not None:
-                    amx.multiply_signed(n, high + at, heard.width, of_half, to, stride)
+                    amx.multiply_signed(n, high + at, presynaptic.width, of_half, to, stride)
                     for j in range(amx.IMAGES):
                         blocks.times_256(to + j * stride)
-                    amx.multiply_more(n, low + at, heard.width, of_half, to, stride)
+                    amx.multiply_more(n, low + at, presynaptic.width, of_half, to, stride)
                 else:
-                    amx.multiply(n, low + at, heard.width, of_half, to, stride)
-        rows += heard.width * BLOCK
+                    amx.multiply(n, low + at, presynaptic.width, of_half, to, stride)
+        rows += presynaptic.width * BLOCK
     amx.release()
 
 

@@ -23,7 +23,7 @@ from ipvae.network.traces.network_totals import LayerSums, NetworkTotals
 def network_cores(network: Network, totals: NetworkTotals) -> dict[str, Any]:
     """Return the mean load of every core and the largest loads as JSON data.
 
-    The keys are those of `ipvae.energy.counting.cores.cores_as_dict`; the busiest core of a step is
+    The keys are as in `ipvae.energy.counting.cores.cores_as_dict`; the busiest core of a step is
     not known from totals.
     """
     placement = fewest_cores(network)

@@ -223,13 +223,13 @@ def _layer_values(name: str, layer: AnyLayer, n_pixels: int, version: int) -> di
     """Group of one layer: dense with one kind of weights, dense_rec with both."""
     both = layer.weight is not None and layer.weight_rec is not None
     weight = layer.weight_rec if layer.weight is None else layer.weight
-    hears = n_pixels if layer.weight is not None else layer.n_neurons
+    n_inputs = n_pixels if layer.weight is not None else layer.n_neurons
     if layer.weight is None and layer.weight_rec is not None:
-        hears = layer.weight_rec.shape[1]
+        n_inputs = layer.weight_rec.shape[1]
     values = {
         "type": [b"dense_rec" if both else b"dense"],
         "shape": [layer.n_neurons],
-        "inFeatures": hears,
+        "inFeatures": n_inputs,
         "outFeatures": layer.n_neurons,
         "weight": weight,
         "bias": layer.bias,

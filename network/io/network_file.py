@@ -134,7 +134,7 @@ def _hdf5_image(fields: dict[str, np.ndarray], version: tuple[int, int], digest:
 def read_network(path: str | Path) -> Any:
     """Read a network file of any version.
 
-    A file that this process has not written is opened in a child process with limits on time and
+    A file that another process wrote is opened in a child process with limits on time and
     memory (`hdf5.py`).
 
     Raises

@@ -84,7 +84,7 @@ class Activity:
     source: str = ""
 
     @property
-    def heard(self) -> dict[str, np.ndarray]:
+    def received_fractions(self) -> dict[str, np.ndarray]:
         """Fraction of rows in which each layer receives each neuron of its source: (J,) float64."""
         rows = int(self.rows.sum())
         return {name: of.received.sum(axis=0) / rows for name, of in self.layers.items()}
@@ -92,7 +92,7 @@ class Activity:
     @property
     def received(self) -> dict[str, float]:
         """Messages that each layer receives in one row, on average."""
-        return {name: float(parts.sum()) for name, parts in self.heard.items()}
+        return {name: float(parts.sum()) for name, parts in self.received_fractions.items()}
 
     @property
     def peak(self) -> dict[str, int]:
@@ -152,12 +152,12 @@ def activity_by_group(
             nothing = np.zeros((len(rows), 0), np.int64), np.zeros(len(rows), np.int64)
             layers[name] = LayerActivity(own, *nothing, peak=0)
             continue
-        heard, lag = sent[str(stage.layer.source)], stage.lag
+        sender, lag = sent[str(stage.layer.source)], stage.lag
         layers[name] = LayerActivity(
             own,
-            heard.messages - lag * heard.last_messages,
-            heard.sizes - lag * heard.last_sizes,
-            heard.peak if lag else max(heard.peak, heard.last_peak),
+            sender.messages - lag * sender.last_messages,
+            sender.sizes - lag * sender.last_sizes,
+            sender.peak if lag else max(sender.peak, sender.last_peak),
         )
     return Activity(images, steps, rows, layers, source)
 
@@ -190,11 +190,11 @@ def require_counted(network: IntNetwork, trace: Trace, *, plan: bool = False) ->
             f"trace of {trace.backend}: holds chosen steps or neurons, counts need all of them; "
             "record it whole"
         )
-    heard = {str(layer.source) for layer in network.layers.values()}
+    sources = {str(layer.source) for layer in network.layers.values()}
     for name, layer in network.layers.items():
         needed = ("u", "z") if isinstance(layer, PoissonLayer) else ("z",)
         if plan:
-            needed = ("z",) if name in heard else ()
+            needed = ("z",) if name in sources else ()
         for variable in needed:
             if any(variable not in sample.get(name, {}) for sample in trace.samples):
                 raise InputError(

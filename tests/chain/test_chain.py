@@ -35,7 +35,7 @@ def test_emulator_and_oracle_agree_on_a_trained_network(trained, oracle):
 def test_integers_keep_what_the_float_model_learned(trained, capsys, tmp_path):
     """All 360 held-out images, 64 steps: R2 differs by less than 0.03.
 
-    The noise of the draws moves R2 by about 0.01 between seeds on so many images.
+    The noise of the draws moves R2 by about 0.01 between seeds on this number of images.
     """
     r2 = {}
     for name in ("run", "net.h5"):

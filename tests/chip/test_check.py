@@ -103,10 +103,10 @@ def test_cores_of_several_layers_are_added(kinds):
 def test_a_layer_that_fits_no_core_has_no_number_of_cores(make_network):
     k = 1
     base = make_network(k=k, m=1)
-    heard = 20_000
+    presynaptic = 20_000
     hidden = GradedLayer(
-        weight=np.ones((heard, 1), np.int16),
-        bias=np.zeros(heard, np.int32),
+        weight=np.ones((presynaptic, 1), np.int16),
+        bias=np.zeros(presynaptic, np.int32),
         source=0,
         z_min=0,
         z_max=1,
@@ -114,7 +114,7 @@ def test_a_layer_that_fits_no_core_has_no_number_of_cores(make_network):
     code = replace(
         base.layer,
         weight=None,
-        weight_rec=np.zeros((k, heard), np.int8),
+        weight_rec=np.zeros((k, presynaptic), np.int8),
         memory=False,
         self_weight=np.zeros(k, np.int32),
         source=1,

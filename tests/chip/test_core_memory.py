@@ -131,7 +131,7 @@ def test_shapes_of_both_layouts_are_those_of_real_networks(make_network, kinds):
     assert layer_shapes(network) == error_unit_shapes(network.n_neurons, network.n_pixels)
 
 
-def test_table_of_the_sampler_is_as_large_as_the_document_says():
+def test_table_of_the_sampler_is_as_large_as_documented():
     text = (Path(__file__).resolve().parents[2] / "docs" / "arithmetic.md").read_text()
     (found,) = re.findall(r"([\d,]+) bytes per core", text)
     assert int(found.replace(",", "")) == limits.DRAW_TABLE_BYTES

@@ -163,7 +163,7 @@ def test_messages_between_chips_by_hand():
     on_first = sum(c.neurons for c in found.cores if c.chip_idx == 0)
     cores = [sum(c.chip_idx == chip for c in found.cores) for chip in (0, 1)]
     assert found.chips == 2 and sum(cores) == found.total_cores
-    senders = activity.heard["1"]
+    senders = activity.received_fractions["1"]
     first, second = senders[:on_first].sum(), senders[on_first:].sum()
     assert between_chips(found, activity) == (
         first + second,
@@ -291,7 +291,7 @@ def test_messages_between_chips_of_two_layers_neuron_by_neuron():
     rng = np.random.default_rng(3)
     received = {"1": rng.integers(0, 1000, 100), "2": rng.integers(0, 1000, 130)}
     activity = received_activity("made up", 1000, received, {"1": 100, "2": 130})
-    heard = activity.heard
+    presynaptic = activity.received_fractions
     found = placed(shapes, KAPOHO, CONSERVATIVE, activity.received, 230)
     assert found.chips == 2
     on_chips = {shape.name: {} for shape in shapes}
@@ -302,7 +302,7 @@ def test_messages_between_chips_of_two_layers_neuron_by_neuron():
     for shape in shapes:
         cores = [core.chip_idx for core in found.cores if core.layer is shape]
         for neuron, chip in on_chips[shape.source].items():
-            part = heard[shape.name][neuron]
+            part = presynaptic[shape.name][neuron]
             low += part * len(set(cores) - {chip})
             high += part * sum(other != chip for other in cores)
     assert between_chips(found, activity) == pytest.approx((low, high))

@@ -42,15 +42,15 @@ def cores_of(placement):
 
 @pytest.mark.parametrize("reading", ["optimistic", "conservative"])
 def test_every_number_of_a_placement(plan, reading):
-    placement, told = plan.readings[reading], plan.as_dict()["readings"][reading]
+    placement, content = plan.readings[reading], plan.as_dict()["readings"][reading]
     assert isinstance(placement, Placement)
-    heard = plan.activity.heard
-    received = {name: math.fsum(parts) for name, parts in heard.items()}
+    fractions = plan.activity.received_fractions
+    received = {name: math.fsum(parts) for name, parts in fractions.items()}
     cores = cores_of(placement)
-    assert told["fits"] and told["cores"] == len(cores) <= CORES
-    assert told["chips"] == placement.chips == 2
+    assert content["fits"] and content["cores"] == len(cores) <= CORES
+    assert content["chips"] == placement.chips == 2
     ops = [received[shape.name] * neurons for _, _, shape, _, neurons in cores]
-    per_core = told["synaptic_ops_per_core"]
+    per_core = content["synaptic_ops_per_core"]
     assert per_core["least"] == pytest.approx(min(ops))
     assert per_core["mean"] == pytest.approx(sum(ops) / len(ops))
     assert per_core["busiest"] == pytest.approx(max(ops))
@@ -58,20 +58,20 @@ def test_every_number_of_a_placement(plan, reading):
     peaks = [plan.activity.peak[name] * n for name, n in fullest.items()]
     assert per_core["busiest_in_any_update"] == max(peaks)
     delivered = sum(received[shape.name] for _, _, shape, *_ in cores)
-    assert told["deliveries"] == pytest.approx(delivered)
-    chips = cores_hear = 0.0
+    assert content["deliveries"] == pytest.approx(delivered)
+    chips = receiving_cores = 0.0
     for chip, _, shape, first, neurons in cores:
         for listener in plan.shapes:
             if listener.source != shape.name:
                 continue
             away = [c for c, _, of, *_ in cores if of is listener and c != chip]
-            sent = sum(heard[listener.name][first : first + neurons])
+            sent = sum(fractions[listener.name][first : first + neurons])
             chips += sent * len(set(away))
-            cores_hear += sent * len(away)
-    assert told["between_chips"]["once_per_chip"] == pytest.approx(chips)
-    assert told["between_chips"]["once_per_core"] == pytest.approx(cores_hear)
-    assert 0 < chips < cores_hear
-    for entry, (chip, core, shape, first, neurons) in zip(told["placement"], cores, strict=True):
+            receiving_cores += sent * len(away)
+    assert content["between_chips"]["once_per_chip"] == pytest.approx(chips)
+    assert content["between_chips"]["once_per_core"] == pytest.approx(receiving_cores)
+    assert 0 < chips < receiving_cores
+    for entry, (chip, core, shape, first, neurons) in zip(content["placement"], cores, strict=True):
         words = core_words(shape, neurons, placement.reading)
         words.pop("neurons_per_core")
         assert entry == {
@@ -84,13 +84,13 @@ def test_every_number_of_a_placement(plan, reading):
             **{name[: -len("_per_core")]: value for name, value in words.items()},
         }
     shares = [(line.share, line) for line in placement.lines]
-    assert told["binding"] == limit(max(shares, key=lambda pair: pair[0])[1])
+    assert content["binding"] == limit(max(shares, key=lambda pair: pair[0])[1])
 
 
 @pytest.mark.parametrize("reading", ["optimistic", "conservative"])
-def test_layers_say_which_limit_one_neuron_more_would_break(plan, reading):
-    placement, told = plan.readings[reading], plan.as_dict()["readings"][reading]
-    for i, (shape, of) in enumerate(zip(plan.shapes, told["layers"], strict=True)):
+def test_layers_state_which_limit_one_neuron_more_would_break(plan, reading):
+    placement, content = plan.readings[reading], plan.as_dict()["readings"][reading]
+    for i, (shape, of) in enumerate(zip(plan.shapes, content["layers"], strict=True)):
         assert (of["layer"], of["neurons"]) == (shape.name, shape.neurons)
         assert of["cores"] == placement.n_cores[i]
         assert of["neurons_on_fullest"] == math.ceil(shape.neurons / placement.n_cores[i])
@@ -115,11 +115,15 @@ def test_layers_say_which_limit_one_neuron_more_would_break(plan, reading):
         }
 
 
-def test_a_plan_says_what_it_is_of(plan):
-    told = plan.as_dict()
-    assert (told["version"], told["target"], told["chips"]) == (1, "kapoho-point", 8)
-    assert (told["cores_per_chip"], told["activity"], told["fits"]) == (120, "made up", True)
-    assert list(told["readings"]) == ["optimistic", "conservative"]
+def test_a_plan_states_what_it_is_of(plan):
+    content = plan.as_dict()
+    assert (content["version"], content["target"], content["chips"]) == (1, "kapoho-point", 8)
+    assert (content["cores_per_chip"], content["activity"], content["fits"]) == (
+        120,
+        "made up",
+        True,
+    )
+    assert list(content["readings"]) == ["optimistic", "conservative"]
 
 
 def test_margins_are_parts_of_what_is_allowed():

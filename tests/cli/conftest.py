@@ -52,9 +52,9 @@ def run_wide():
 
 
 @pytest.fixture(scope="session")
-def said(tmp_path_factory, kinds, shown, run_wide):
+def both_reports(tmp_path_factory, kinds, shown, run_wide):
     """JSON and text of two reports: of errors, a code and two read-outs; and beside a log."""
-    home = tmp_path_factory.mktemp("said")
+    home = tmp_path_factory.mktemp("both_reports")
     network = shown.with_named_readouts(kinds.networks(4)["errors + 2 read-outs"])
     write_network(home / "net.h5", network)
     (home / "log.csv").write_text(LOG)

@@ -67,7 +67,7 @@ def test_outputs_do_not_overwrite_inputs_or_each_other(command, net, tmp_path):
 
 
 @pytest.mark.parametrize("where", ["", "."])
-def test_a_folder_in_the_place_of_an_output_is_said_before_the_run(command, net, where):
+def test_a_folder_in_the_place_of_an_output_is_reported_before_the_run(command, net, where):
     result = command("run", net, "--samples", 1, "--steps", 1, "--trace", where)
     assert_one_line_error(result, "cannot write there (it is a folder)")
 
@@ -134,7 +134,7 @@ def sound(network):
 
 
 @pytest.mark.parametrize("kind", ["weight", "rounding", "draw"])
-def test_verify_notices_one_change_and_says_where(command, net, monkeypatch, stepwise, kind):
+def test_verify_notices_one_change_and_states_where(command, net, monkeypatch, stepwise, kind):
     """One weight, one rounding or one draw of the second backend differs."""
     reference = recording.run
     network = read_network(net)
@@ -347,7 +347,7 @@ def test_given_weights_must_fit_and_bring_their_step_size(command, tmp_path):
     assert not (tmp_path / "b").exists()
 
 
-def test_a_model_to_begin_with_says_what_it_is(command, tmp_path):
+def test_a_model_to_begin_with_states_what_it_is(command, tmp_path):
     words = ("train", "--epochs", 1, "--steps", 2)
     first = ("--preset", "digits", "--latents", 8, "--out", tmp_path / "a")
     assert command(*words, *first)[0] == 0
@@ -375,7 +375,7 @@ def test_place_for_pictures_is_looked_at_before_training(command, tmp_path):
     assert not (tmp_path / "run" / "model.json").exists()
 
 
-def test_process_that_is_not_of_its_team_is_told(command, tmp_path, monkeypatch):
+def test_process_that_is_not_of_its_team_is_reported(command, tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     words = ("train", "--preset", "digits", "--out", tmp_path / "run")
     assert_one_line_error(command(*words), "could not be joined (RANK is not set). Start all of")
@@ -388,7 +388,7 @@ def test_global_flags_may_follow_the_command(command, net):
     assert command("--quiet", "info", net)[0] == 0
 
 
-def test_verbose_says_how_long_each_part_took(command, net):
+def test_verbose_states_how_long_each_part_took(command, net):
     status, _, err = command("run", net, "--samples", 2, "--steps", 3, "--verbose")
     assert status == 0
     assert "running 2 images for 3 steps on emulator: " in err

@@ -74,12 +74,12 @@ BROKEN = {
 def test_a_training_names_what_is_wrong_with_torch(command, tmp_path, monkeypatch, way):
     for name in [n for n in sys.modules if n.partition(".")[0] == "torch"]:
         monkeypatch.delitem(sys.modules, name)
-    text, told = BROKEN[way]
+    text, cause = BROKEN[way]
     (tmp_path / "torch.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
     status, _, err = command("train", "--preset", "digits", "--out", tmp_path / "run")
     assert (status, err.count("\n")) == (2, 1)
-    assert "training needs PyTorch, which cannot be imported" in err and told in err
+    assert "training needs PyTorch, which cannot be imported" in err and cause in err
     assert "pip install torch" in err and not (tmp_path / "run").exists()
 
 
@@ -97,7 +97,7 @@ def test_limits_of_a_process_are_part_of_a_reason(monkeypatch):
         require_package("nothing_of_this_name", "x needs y", "Get it.")
 
 
-def test_functions_that_need_compiling_say_which_variable_forbids_it(net):
+def test_functions_that_need_compiling_state_which_variable_forbids_it(net):
     found = started("run", net, "--samples", 1, "--steps", 1, NUMBA_DISABLE_JIT="1")
     refused(found, "NUMBA_DISABLE_JIT is set", "unset it")
 
@@ -118,13 +118,13 @@ def test_warnings_as_errors_do_not_stop_lava(net):
 
 
 @needs_lava
-def test_lava_says_how_many_files_it_needs(net):
+def test_lava_states_how_many_files_it_needs(net):
     words = ("run", net, "--backend", "lava", "--samples", 1, "--steps", 1)
     found = started(*words, limit=limited(resource.RLIMIT_NOFILE, FILES))
     refused(found, "backend 'lava': Lava opens up to", f"may open {FILES}, of which", "ulimit -n")
 
 
-def test_a_limit_of_memory_is_told(net):
+def test_a_limit_of_memory_is_reported(net):
     found = started(
         "run", net, "--samples", 1, "--steps", 1, limit=limited(resource.RLIMIT_AS, MEMORY)
     )

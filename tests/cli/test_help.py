@@ -80,7 +80,7 @@ def test_help_has_examples_that_are_taken_and_defaults(command, name):
 
 
 @pytest.mark.parametrize("name", ["train", "evaluate", "compare", "report"])
-def test_every_option_says_its_default_and_what_it_takes(name):
+def test_every_option_states_its_default_and_what_it_takes(name):
     """But for those that are required or are switches; no metavar is a type's name."""
     made, more = context_of(name, resilient_parsing=True)
     context = made.make_context(name, [], **more)

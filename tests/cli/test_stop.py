@@ -77,12 +77,12 @@ def test_readouts_are_judged_where_images_stop(command, tmp_path, kinds):
         (("--stop", "r2", "--pictures", "p"), "--stop: does not go with --pictures"),
     ],
 )
-def test_options_that_do_not_fit_are_told(command, net, words, message):
+def test_options_that_do_not_fit_are_reported(command, net, words, message):
     status, _, err = command("evaluate", net, *words)
     assert status == 2 and message in err
 
 
-def test_a_rule_that_does_not_fit_the_network_is_told(command, tmp_path, kinds):
+def test_a_rule_that_does_not_fit_the_network_is_reported(command, tmp_path, kinds):
     write_network(tmp_path / "net.h5", kinds.networks(2)["errors"])
     status, _, err = command("evaluate", tmp_path / "net.h5", "--stop", "free-energy")
     assert status == 2 and "stop by r2" in err

@@ -96,7 +96,7 @@ def test_the_first_signal_raises_and_the_second_does_not_disturb():
     assert came() is None
 
 
-def test_a_stop_says_what_is_kept(tmp_path):
+def test_a_stop_states_what_is_kept(tmp_path):
     outputs = [trace_output(tmp_path / n, overwrite=True, name="trace_file") for n in ("a", "b")]
     state = tmp_path / "resume.safetensors"
     settings = Settings(

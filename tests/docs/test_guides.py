@@ -14,7 +14,7 @@ pytestmark = pytest.mark.xdist_group("documents")
 
 
 @pytest.mark.lava
-def test_a_guide_does_what_it_says(act, shop):
+def test_a_guide_works_as_written(act, shop):
     """On small models in place of those that ship: tests/support/documents.py."""
     shop.read(act)
 

@@ -88,7 +88,7 @@ def as_a_program(action, out, err):
         os._exit(status if isinstance(status, int) else 0)
 
 
-def require_what_the_page_says(command, run):
+def require_page(command, run):
     status, out, err = run(shlex.split(command))
     if "--backend" in command:
         assert status == 2
@@ -104,14 +104,14 @@ def require_what_the_page_says(command, run):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_commands_do_here_what_the_page_says(command):
-    require_what_the_page_says(command, here)
+def test_commands_work_as_on_the_page(command):
+    require_page(command, here)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("command", COMMANDS)
-def test_commands_in_processes_do_what_the_page_says(command):
-    require_what_the_page_says(command, in_a_process)
+def test_commands_in_processes_work_as_on_the_page(command):
+    require_page(command, in_a_process)
 
 
 def test_there_are_commands_of_every_sort():

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.xdist_group("documents")
 
 
 @pytest.mark.lava
-def test_a_document_does_what_it_says(act, shop):
+def test_a_document_works_as_written(act, shop):
     """With fewer epochs, and small models in place of those that ship: see documents.py."""
     printed = shop.read(act, *MORE.get(act.command, ()))
     if act.document == "docs/compare.md":
@@ -70,7 +70,7 @@ def test_the_console_script_runs_as_a_process(shop, documents):
 @pytest.mark.lava
 @pytest.mark.long
 @pytest.mark.parametrize("names", [DOCUMENTS, *([guide] for guide in GUIDES)], ids=lambda n: n[-1])
-def test_documents_do_what_they_say_in_processes(names, documents, tmp_path):
+def test_documents_work_as_written_in_processes(names, documents, tmp_path):
     """Every number as it stands, on the models that ship."""
     script = Path(sys.executable).parent / "ipvae"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -34,7 +34,7 @@ def outputs(notebook):
 class Reader:
     """Runs the cells in this process, on a small model in place of the one that ships.
 
-    Lines of Bash are commands of ours: tests/support/documents.py runs them.
+    Lines of Bash are commands of ipvae: tests/support/documents.py runs them.
     """
 
     def __init__(self, shop):

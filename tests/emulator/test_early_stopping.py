@@ -43,7 +43,7 @@ def images(rng):
 
 @pytest.mark.parametrize(("tile", "margin"), [(1, 0.0), (5, 2.5), (64, 0.5)])
 @pytest.mark.parametrize("name", NAMES)
-def test_each_image_stops_where_the_rule_says(kinds, images, name, tile, margin):
+def test_each_image_stops_at_the_rules_step(kinds, images, name, tile, margin):
     network = kinds.networks(2)[name]
     whole = run(network, images, BUDGET, SEED)
     u, z = (whole.stacked(network.code, variable) for variable in "uz")
@@ -188,12 +188,12 @@ def test_what_holds_still_under_noise_is_called_settled_in_time():
     assert rule.settled(figures).mean() > 0.95
 
 
-def test_progress_tells_of_every_image_once(kinds, images):
-    told = []
+def test_progress_counts_every_image_once(kinds, images):
+    seen = []
     network = kinds.networks(2)["recurrent"]
     rule = StopRule(lambda _, a, b: figure_of(a, b), 0.5, EVERY, WINDOW)
-    run_until_settled(Emulator(network), images, BUDGET, SEED, rule, progress=told.append)
-    assert sum(told) == len(images) and len(told) > 1
+    run_until_settled(Emulator(network), images, BUDGET, SEED, rule, progress=seen.append)
+    assert sum(seen) == len(images) and len(seen) > 1
 
 
 @pytest.mark.parametrize(

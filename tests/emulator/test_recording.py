@@ -96,12 +96,12 @@ def test_totals_take_no_more_memory_for_more_images(net):
     assert many < few + 25
 
 
-def test_compiling_is_said_once_and_not_where_it_was_done(make_network, monkeypatch, tmp_path):
-    network, said = make_network(), []
-    Emulator(network, on_message=said.append).totals(network.test_images, 2, 0)
-    del said[:]
-    Emulator(network, on_message=said.append).totals(network.test_images, 2, 0)
-    assert said == []
+def test_compiling_is_reported_once_and_not_where_it_was_done(make_network, monkeypatch, tmp_path):
+    network, message = make_network(), []
+    Emulator(network, on_message=message.append).totals(network.test_images, 2, 0)
+    del message[:]
+    Emulator(network, on_message=message.append).totals(network.test_images, 2, 0)
+    assert message == []
 
     class Unready:
         overloads = ()
@@ -112,8 +112,8 @@ def test_compiling_is_said_once_and_not_where_it_was_done(make_network, monkeypa
     (tmp_path / f"kernels.{Unready.py_func.__qualname__}-1.py310.nbi").touch()
     assert compiling._ready(Unready)
     monkeypatch.setattr(compiling, "_ready", lambda _: False)
-    Emulator(network, on_message=said.append).totals(network.test_images, 2, 0)
-    assert said == [compiling.NOTE]
+    Emulator(network, on_message=message.append).totals(network.test_images, 2, 0)
+    assert message == [compiling.NOTE]
 
 
 def test_kernels_are_compiled_anew_when_their_sources_change():

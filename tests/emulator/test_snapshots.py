@@ -71,10 +71,10 @@ def test_replayed_draws_and_a_later_first_image(make_network):
         assert_same(totals, emulator.totals(images, step, SEED, 40))
 
 
-def test_progress_tells_of_every_image_once(make_network):
-    network, told = make_network(), []
-    totals_at(Emulator(network, tile=2), network.test_images, STEPS, 0, progress=told.append)
-    assert sum(told) == len(network.test_images) and len(told) > 1
+def test_progress_counts_every_image_once(make_network):
+    network, seen = make_network(), []
+    totals_at(Emulator(network, tile=2), network.test_images, STEPS, 0, progress=seen.append)
+    assert sum(seen) == len(network.test_images) and len(seen) > 1
 
 
 @pytest.mark.parametrize("steps", [(), (0, 4)])

@@ -50,11 +50,11 @@ def test_what_a_board_logged_comes_before_a_model():
 
 
 def test_another_chip_is_never_the_headline():
-    said = "no Loihi 2 band and no row of SANA-FE's constants: the memory model does not fit"
-    found = headline([OTHER, HERE], [ELSEWHERE], ["this machine: none", said])
+    message = "no Loihi 2 band and no row of SANA-FE's constants: the memory model does not fit"
+    found = headline([OTHER, HERE], [ELSEWHERE], ["this machine: none", message])
     assert found["kind"] is None and found["model"] is None
     assert found["energy_j"] == {} and found["energy_delay_js"] == {}
     assert found["latency_s"] is None and found["images_per_second"] is None
-    assert found["reason"] == said
+    assert found["reason"] == message
     assert first_parts(found) == []
     assert headline([], [], [])["reason"] == "no figure of Loihi 2"

@@ -95,8 +95,8 @@ def test_it_gets_our_weights(simulator, make_network):
     chip = simulator.SpikingChip(arch)
     chip.load(net)
     found = chip.sim(STEPS + 1, potential_trace=True)["potential_trace"]
-    heard = trace.stacked("1", "z")[0, :STEPS] != 0
-    expected = np.cumsum(heard @ weight.T.astype(int), axis=0)
+    presynaptic = trace.stacked("1", "z")[0, :STEPS] != 0
+    expected = np.cumsum(presynaptic @ weight.T.astype(int), axis=0)
     # Row t of its trace is the state before step t; our row t precedes z of t - 1.
     np.testing.assert_array_equal(np.asarray(found)[2:, :6], expected[:-1])
     assert not np.asarray(found)[:2].any()
@@ -109,7 +109,7 @@ def test_nothing_is_printed(simulator, make_network, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_where_it_is_not_installed_one_line_says_how(monkeypatch):
+def test_where_it_is_not_installed_one_line_states_how(monkeypatch):
     monkeypatch.setitem(sys.modules, "sanafe", None)
     with pytest.raises(BackendError, match=r"pip install 'ipvae-loihi\[sanafe\]'"):
         ours.require_sanafe()

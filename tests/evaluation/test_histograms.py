@@ -130,8 +130,8 @@ def test_potentials_and_rates_by_hand(make_network):
     assert rates["edges"] == pytest.approx(edges)
     rows = len(network.test_images) * 8  # of 7 updates
     sent = [size / rows for size in code.sizes.tolist()]
-    heard = [max(rate, rates["edges"][0]) for rate in sent if rate > 0]
-    assert rates["counts"] == in_bins(heard, rates["edges"])
+    presynaptic = [max(rate, rates["edges"][0]) for rate in sent if rate > 0]
+    assert rates["counts"] == in_bins(presynaptic, rates["edges"])
     assert rates["silent"] == rates["at_clips"][0] == sum(rate == 0 for rate in sent)
     assert rates["at_clips"][1] == sum(rate >= 7 for rate in sent)
     assert rates["clips"] == [0.0, 7.0]

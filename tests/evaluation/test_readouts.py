@@ -14,14 +14,14 @@ def network(kinds):
     return kinds.networks(0)["one hidden + 2 read-outs"]
 
 
-def told(network, readouts):
+def naming(network, readouts):
     return dataclasses.replace(network, provenance={"readouts": readouts})
 
 
 def test_readouts_are_named_in_their_order(network):
-    named = readout_names(told(network, ["decoder", "classes"]))
+    named = readout_names(naming(network, ["decoder", "classes"]))
     assert named == {"3": "decoder", "4": "classes"}
-    named = readout_names(told(network, ["classes", "decoder"]))
+    named = readout_names(naming(network, ["classes", "decoder"]))
     assert named == {"3": "classes", "4": "decoder"}
 
 
@@ -29,19 +29,19 @@ def test_readouts_are_named_in_their_order(network):
     "readouts", [None, [], ["decoder"], ["decoder"] * 3, "decoder", {"3": "decoder"}, 2]
 )
 def test_provenance_of_another_shape_names_nothing(network, readouts):
-    assert readout_names(told(network, readouts)) == {"3": "unnamed", "4": "unnamed"}
+    assert readout_names(naming(network, readouts)) == {"3": "unnamed", "4": "unnamed"}
     without = dataclasses.replace(network, provenance={})
     assert readout_names(without) == {"3": "unnamed", "4": "unnamed"}
 
 
 @pytest.mark.parametrize("odd", ["picture", "\x1b[31m", None, 7, ["decoder"], {"a": 1}])
 def test_a_name_that_is_not_ours_is_not_repeated(network, odd):
-    assert readout_names(told(network, [odd, "classes"])) == {"3": "unnamed", "4": "classes"}
+    assert readout_names(naming(network, [odd, "classes"])) == {"3": "unnamed", "4": "classes"}
 
 
 def test_a_network_without_readouts_names_none(kinds):
     network = kinds.networks(0)["one hidden"]
-    assert readout_names(told(network, ["decoder"])) == {}
+    assert readout_names(naming(network, ["decoder"])) == {}
     assert judge(network, {}, np.zeros((2, 6)), np.zeros(2, int)) == []
 
 
@@ -55,7 +55,7 @@ def shown():
 
 def test_a_decoder_is_judged_in_its_unit(network, shown):
     images = shown["3"] / 128.0 + 0.5
-    picture, _ = judge(told(network, ["decoder", "classes"]), shown, images, np.zeros(4, int))
+    picture, _ = judge(naming(network, ["decoder", "classes"]), shown, images, np.zeros(4, int))
     variation = np.square(np.arange(6) - 2.5).sum() / 128.0**2
     assert picture == {
         "layer": "3",
@@ -67,7 +67,7 @@ def test_a_decoder_is_judged_in_its_unit(network, shown):
 
 def test_the_first_of_equal_classes_is_taken(network, shown):
     """The largest are 0 (and 1), 0 (of three), 1 (and 2), 2."""
-    named = told(network, ["decoder", "classes"])
+    named = naming(network, ["decoder", "classes"])
     images = np.random.default_rng(0).random((4, 6))
     for labels, right in (
         ([0, 0, 1, 2], 1.0),
@@ -80,7 +80,7 @@ def test_the_first_of_equal_classes_is_taken(network, shown):
 
 
 def test_images_of_unknown_class_are_left_out(network, shown):
-    named = told(network, ["decoder", "classes"])
+    named = naming(network, ["decoder", "classes"])
     images = np.random.default_rng(0).random((4, 6))
     for labels, right in (([-1, 0, 2, -1], 0.5), ([-1, -1, -1, 2], 1.0), ([-1] * 4, None)):
         _, classes = judge(named, shown, images, np.array(labels))
@@ -89,7 +89,7 @@ def test_images_of_unknown_class_are_left_out(network, shown):
 
 def test_what_has_no_name_or_not_an_images_size_has_no_figure(network, shown):
     images = np.random.default_rng(0).random((4, 6))
-    found = judge(told(network, None), shown, images, np.zeros(4, int))
+    found = judge(naming(network, None), shown, images, np.zeros(4, int))
     assert found == [{"layer": "3", "name": "unnamed"}, {"layer": "4", "name": "unnamed"}]
-    _, small = judge(told(network, ["classes", "decoder"]), shown, images, np.zeros(4, int))
+    _, small = judge(naming(network, ["classes", "decoder"]), shown, images, np.zeros(4, int))
     assert small == {"layer": "4", "name": "decoder"}  # three neurons are no image of six pixels

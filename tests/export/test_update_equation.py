@@ -13,7 +13,7 @@ def soft_limit(v):
     return 10 - np.log(1 + np.exp(10 - np.maximum(v, -8)))
 
 
-def test_a_step_is_what_the_documents_say(rng):
+def test_a_step_is_what_the_documents_define(rng):
     arrays = FloatNetwork(
         phi=rng.normal(0, 0.3, (PIXELS, NEURONS)),
         sigma=rng.uniform(0.5, 2, PIXELS),

@@ -118,7 +118,7 @@ def test_failed_write_keeps_the_old_model(run, monkeypatch):
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
 
 
-def test_files_of_two_saves_are_told_apart(run, tmp_path):
+def test_files_of_two_saves_are_distinguished(run, tmp_path):
     other = make_checkpoint()
     other.params["u0"][:] = 7
     save_checkpoint(tmp_path / "other", other)

@@ -53,7 +53,7 @@ def test_config_that_is_no_object_is_refused():
         ("weight_bits", 1, "'weight_bits' is 1; allowed are 0, 2, 3, 4, 5, 6, 7, 8"),
     ],
 )
-def test_bad_settings_say_what_is_allowed(name, value, text):
+def test_bad_settings_state_what_is_allowed(name, value, text):
     with pytest.raises(ConfigError, match=text):
         preset_config("digits", **{name: value})
 

@@ -129,7 +129,7 @@ def spikes_of(**parameters):
     return found
 
 
-def test_a_narrow_integer_is_the_parameter_that_it_says():
+def test_a_narrow_integer_is_the_parameter_that_it_states():
     expected = spikes_of(vth=1000, du=255, dv=100)
     assert 0 < len(expected[0]) < 20
     assert spikes_of(vth=np.int16(1000), du=np.uint8(255), dv=np.uint8(100)) == expected
@@ -206,10 +206,10 @@ import_lava_dl()
 from lava.lib.dl import slayer
 from ipvae.lava_procs.slayer_block import PoissonRecurrent
 try:
-    said = slayer.obd.YOLOBase.__name__
+    shown = slayer.obd.YOLOBase.__name__
 except AttributeError as error:
-    said = str(error)
-print(json.dumps([said, hasattr(slayer.obd, "__file__")]))
+    shown = str(error)
+print(json.dumps([shown, hasattr(slayer.obd, "__file__")]))
 """
 
 
@@ -219,6 +219,6 @@ def test_slayer_needs_no_torchvision_that_works(tmp_path):
     broken = tmp_path / "torchvision"
     broken.mkdir()
     (broken / "__init__.py").write_text("raise RuntimeError('operator torchvision::nms')\n")
-    said, real = outcome(SLAYER, path=(tmp_path,))
+    message, real = outcome(SLAYER, path=(tmp_path,))
     assert not real
-    assert "object_detection.YOLOBase needs torchvision" in said
+    assert "object_detection.YOLOBase needs torchvision" in message

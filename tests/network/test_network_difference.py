@@ -37,13 +37,13 @@ def test_the_same_weights_on_another_grid_differ_by_nothing(make_network):
     assert found["layer/1/weight_rec"].detail.endswith(": by 0 octaves")
 
 
-def test_another_size_is_told_by_shapes(make_network):
+def test_another_size_is_reported_by_shapes(make_network):
     found = {d.path: d for d in differences(make_network(), make_network(k=9))}
     assert (found["layer/1/bias"].first, found["layer/1/bias"].second) == ([16], [9])
     assert (found["layer/1/outFeatures"].first, found["layer/1/outFeatures"].second) == (16, 9)
 
 
-def test_what_judges_and_what_is_noted_is_told_apart_from_what_runs(make_network):
+def test_what_judges_and_what_is_noted_is_distinguished_from_what_runs(make_network):
     network = make_network()
     other = replace(
         network,

@@ -47,7 +47,7 @@ BY_HAND = {
 
 
 @pytest.mark.parametrize("name", BY_HAND)
-def test_layers_act_when_the_document_says(kinds, name):
+def test_layers_act_as_documented(kinds, name):
     network = kinds.networks(0)[name]
     found = network.wiring
     stages = [(s.name, s.role, s.phase, s.lag) for s in found.stages]

@@ -59,7 +59,7 @@ def mix24(without=(), second_factor=0xD80165):
     return uniforms
 
 
-def deaf_to(part):
+def ignoring(part):
     """The source with the words of the image, or of the neurons, taken as 0."""
     whole = mix24()
 

@@ -97,13 +97,13 @@ def _layers(
     if kind in ("one hidden", "two hidden", "two hidden, graded code"):
         return _chain(kind, rng)
     if kind == "lca":
-        lca = _heard(rng, 1, NEURONS, weight_exp=2) | _seen(rng, 2)
+        lca = _input_from(rng, 1, NEURONS, weight_exp=2) | _seen(rng, 2)
         return (), _graded(rng, z_min=-60, z_max=70, leak=2, threshold=1500, shift=6, **lca)
     frac_bits = 12 if kind in ("recurrent", "recurrent, added", "feed-forward") else 16
     if kind.startswith("recurrent"):
         sign = ADDED if "added" in kind else SUBTRACTED
-        heard = _heard(rng, 1, NEURONS, sign=sign, weight_exp=frac_bits - 9)
-        return (), _poisson(rng, frac_bits, **heard, **_seen(rng, frac_bits - 12))
+        inputs = _input_from(rng, 1, NEURONS, sign=sign, weight_exp=frac_bits - 9)
+        return (), _poisson(rng, frac_bits, **inputs, **_seen(rng, frac_bits - 12))
     alone: dict[str, Any] = {"memory": False, "source": NOTHING, "payload_bits": 3}
     alone["ceiling"] = "ceiling" in kind
     return (), _poisson(rng, frac_bits, **alone, **_seen(rng, frac_bits - 8))
@@ -116,15 +116,15 @@ def _chain(
     parts = {"z_min": -8, "z_max": 20, "shift": 7, "activation": SWISH, "source": NOTHING}
     first = _graded(rng, HIDDEN, **parts, **_seen(rng, 2, HIDDEN))
     if kind == "one hidden":
-        heard = _heard(rng, 1, HIDDEN, sign=ADDED, weight_exp=0)
-        return (first,), _poisson(rng, 12, memory=False, **heard, **_seen(rng, 0))
-    heard = _heard(rng, 1, HIDDEN, 5)
-    second = _graded(rng, 5, z_min=-40, z_max=40, threshold=900, shift=6, **heard)
+        inputs = _input_from(rng, 1, HIDDEN, sign=ADDED, weight_exp=0)
+        return (first,), _poisson(rng, 12, memory=False, **inputs, **_seen(rng, 0))
+    inputs = _input_from(rng, 1, HIDDEN, 5)
+    second = _graded(rng, 5, z_min=-40, z_max=40, threshold=900, shift=6, **inputs)
     if kind == "two hidden":
-        heard = _heard(rng, 2, 5, sign=ADDED, weight_exp=0)
-        return (first, second), _poisson(rng, 12, memory=False, **heard)
-    heard = _heard(rng, 2, 5, weight_exp=-2)
-    return (first, second), _graded(rng, z_min=-30, z_max=30, threshold=100, shift=4, **heard)
+        inputs = _input_from(rng, 2, 5, sign=ADDED, weight_exp=0)
+        return (first, second), _poisson(rng, 12, memory=False, **inputs)
+    inputs = _input_from(rng, 2, 5, weight_exp=-2)
+    return (first, second), _graded(rng, z_min=-30, z_max=30, threshold=100, shift=4, **inputs)
 
 
 def _loop(
@@ -141,13 +141,15 @@ def _loop(
         shift=3,
         weight=rng.integers(4, 12, PIXELS).astype(np.int16),
         drive_exp=-1,
-        **_heard(rng, number, NEURONS, PIXELS, weight_exp=-1),
+        **_input_from(rng, number, NEURONS, PIXELS, weight_exp=-1),
     )
-    heard = _heard(rng, 1, PIXELS, sign=ADDED, weight_exp=frac_bits - 15)
+    inputs = _input_from(rng, 1, PIXELS, sign=ADDED, weight_exp=frac_bits - 15)
     if "graded" in kind:
-        return (errors,), _graded(rng, z_min=-20, z_max=25, leak=1, threshold=500, shift=6, **heard)
+        return (errors,), _graded(
+            rng, z_min=-20, z_max=25, leak=1, threshold=500, shift=6, **inputs
+        )
     if number == 2:
-        return (errors,), _poisson(rng, frac_bits, **heard)
+        return (errors,), _poisson(rng, frac_bits, **inputs)
     second = _graded(
         rng,
         HIDDEN,
@@ -155,16 +157,16 @@ def _loop(
         z_max=80,
         shift=6,
         activation=SWISH,
-        **_heard(rng, 1, PIXELS, HIDDEN),
+        **_input_from(rng, 1, PIXELS, HIDDEN),
     )
-    heard = _heard(rng, 2, HIDDEN, sign=ADDED, weight_exp=-1)
-    return (errors, second), _poisson(rng, 12, **heard, **_seen(rng, -2))
+    inputs = _input_from(rng, 2, HIDDEN, sign=ADDED, weight_exp=-1)
+    return (errors, second), _poisson(rng, 12, **inputs, **_seen(rng, -2))
 
 
 def _readouts(code: int, rng: np.random.Generator) -> tuple[GradedLayer, ...]:
     """A reconstruction of the image, and three classes with memory."""
-    picture = _heard(rng, code, NEURONS, PIXELS, sign=ADDED, weight_exp=-2)
-    classes = _heard(rng, code, NEURONS, 3, sign=ADDED, weight_exp=0)
+    picture = _input_from(rng, code, NEURONS, PIXELS, sign=ADDED, weight_exp=-2)
+    classes = _input_from(rng, code, NEURONS, 3, sign=ADDED, weight_exp=0)
     return (
         _graded(rng, PIXELS, z_min=-128, z_max=127, shift=2, unit=1 / 128, **picture),
         _graded(rng, 3, z_min=-(2**15), z_max=2**15 - 1, leak=3, **classes),
@@ -177,7 +179,7 @@ def _seen(rng: np.random.Generator, exponent: int, n: int = NEURONS) -> dict[str
     return {"weight": weight, "drive_exp": exponent - 9}
 
 
-def _heard(
+def _input_from(
     rng: np.random.Generator, source: int, n_in: int, n_out: int = NEURONS, **parts: Any
 ) -> dict[str, Any]:
     """Synapses from another layer, odd and even weights of both signs."""

@@ -223,8 +223,10 @@ def simulate(layers, messages):
         for depth, (i, (_, matrix)) in enumerate(synapses.items(), 1):
             if t == depth and not sigma_delta:
                 neurons[i] = oracle(layers[int(i)])
-            heard = sent[names[depth - 1]][t - 1] if t else np.zeros(matrix.shape[1], np.int64)
-            sent[i][t] = neurons[i].step(matrix @ heard)
+            presynaptic = (
+                sent[names[depth - 1]][t - 1] if t else np.zeros(matrix.shape[1], np.int64)
+            )
+            sent[i][t] = neurons[i].step(matrix @ presynaptic)
     return sent
 
 

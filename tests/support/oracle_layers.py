@@ -369,22 +369,22 @@ def run_image(
     for t in range(n_steps + 1):
         for number in in_order:
             layer, found = net.layers[number], samples[number]
-            hears = layer.source and t >= layer.lag
-            heard = samples[layer.source]["z"][t - layer.lag] if hears else None
+            receives = layer.source and t >= layer.lag
+            inputs = samples[layer.source]["z"][t - layer.lag] if receives else None
             b = drives[number][frame(t, layer.lag, len(stream), hold)]
-            row = act(net, layer, t, b, heard, found, (image, stream[0]))
+            row = act(net, layer, t, b, inputs, found, (image, stream[0]))
             for name, numbers in zip(("a_in", "u", "z"), row, strict=True):
                 found[name].append(numbers)
     return samples
 
 
 def act(
-    net: Layers, layer: Layer, t: int, b: Ints, heard: Ints | None, before: Sample, image: Image
+    net: Layers, layer: Layer, t: int, b: Ints, inputs: Ints | None, before: Sample, image: Image
 ) -> tuple[Ints, Ints, Ints]:
-    """Row `t` of a layer, `a_in`, `u` and `z`, from what it hears and its rows `before`."""
+    """Row `t` of a layer, `a_in`, `u` and `z`, from what it receives and its rows `before`."""
     K = len(layer.bias)
-    input_rows = layer.V if layer.V is not None and heard is not None else []
-    a_in = [receive(row, heard or []) for row in input_rows] or [0] * K
+    input_rows = layer.V if layer.V is not None and inputs is not None else []
+    a_in = [receive(row, inputs or []) for row in input_rows] or [0] * K
     last_u = before["u"][-1] if t > 0 else [start(layer.n, k, image[1]) for k in range(K)]
     last_z = before["z"][-1] if t > 0 else [0] * K
     totals = [total_input(layer, b[k], a_in[k]) for k in range(K)]

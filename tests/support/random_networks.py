@@ -66,7 +66,7 @@ class Maker:
         weight = self.array(-(2**15), 2**15 - 1, shape, np.int16)
         return {"weight": weight, "drive_exp": self.draw(st.integers(-24, 14))}
 
-    def heard(self, n: int, source: int, n_in: int) -> dict[str, Any]:
+    def make_input(self, n: int, source: int, n_in: int) -> dict[str, Any]:
         """Synapses from a layer."""
         return {
             "weight_rec": self.array(-128, 127, (n, n_in), np.int8),
@@ -144,18 +144,18 @@ def networks(draw: st.DrawFn) -> IntNetwork:
         parts: dict[str, Any] = {"source": NOTHING}
         if number > 1 or loop:
             source = number - 1 if number > 1 else code
-            parts = make.heard(n, source, hidden[-1].n_neurons if hidden else k)
+            parts = make.make_input(n, source, hidden[-1].n_neurons if hidden else k)
         if number == 1 or draw(st.booleans()):
             parts |= make.seen(n, m, own=own)
         hidden.append(make.graded(n, memory=False, **parts))
     parts = {"source": NOTHING}
     if loop or hidden:
-        parts = make.heard(k, n_hidden or 1, hidden[-1].n_neurons if hidden else k)
+        parts = make.make_input(k, n_hidden or 1, hidden[-1].n_neurons if hidden else k)
     if not hidden or draw(st.booleans()):
         parts |= make.seen(k, m)
     kind = draw(st.sampled_from([make.poisson, make.poisson, make.graded]))
     readouts = [
-        make.graded(n, memory=draw(st.booleans()), **make.heard(n, code, k))
+        make.graded(n, memory=draw(st.booleans()), **make.make_input(n, code, k))
         for n in draw(st.lists(SIZES, max_size=2))
     ]
     low = draw(st.integers(-PIXEL_LIMIT, PIXEL_LIMIT - 2))

@@ -24,7 +24,7 @@ def number(text):
     return value, Decimal(1).scaleb(exponent)
 
 
-def says(text, value, factor=1):
+def shows(text, value, factor=1):
     """Whether a text is a value times a factor, rounded where its digits end, to three or more."""
     shown, last = number(text)
     exact = Decimal(repr(float(value))) * factor
@@ -33,12 +33,12 @@ def says(text, value, factor=1):
     return rounded and (digits >= 3 or shown == exact or abs(exact) < 1000 * last)
 
 
-def says_band(text, low, high, factor=1, between=" to "):
+def shows_band(text, low, high, factor=1, between=" to "):
     """Whether a text is a range, or the one value of both ends."""
     ends = text.split(between)
     values = [low, high] if low != high else [low]
     return len(ends) == len(values) and all(
-        says(end, value, factor) for end, value in zip(ends, values, strict=True)
+        shows(end, value, factor) for end, value in zip(ends, values, strict=True)
     )
 
 
@@ -124,30 +124,30 @@ FIRST = ("Energy of an image", "Width of the band", "Time of an image", "Energy-
 """Titles of the verdicts that say what an image takes on Loihi 2."""
 
 
-def check_headline(result, told):
+def check_headline(result, verdicts):
     """Loihi 2 comes first: dynamic and static apart, why a band, time, rate, energy x time.
 
     Compared with the tables of energy and time, not with the headline's own keys.
     """
     rows = {row["part"]: row for row in result["energy"] if row["chip"].startswith("Loihi 2")}
-    spent, what = told["Energy of an image"].split(", in microjoules ")
+    spent, what = verdicts["Energy of an image"].split(", in microjoules ")
     (dynamic, word), (static, other) = (part.rsplit(" ", 1) for part in spent.split(", "))
     assert (word, other) == ("dynamic", "static")
     for words, part in ((dynamic, "dynamic"), (static, "static")):
-        assert says_band(words, rows[part]["low_j"], rows[part]["high_j"], 1_000_000)
+        assert shows_band(words, rows[part]["low_j"], rows[part]["high_j"], 1_000_000)
     assert what == f"({rows['static']['model']}, {rows['static']['kind']})"
     (time,) = [row for row in result["time"] if row["chip"].startswith("Loihi 2")]
-    took, rest = told["Time of an image"].split(" microseconds, ")
-    assert says_band(took, time["low_s"], time["high_s"], 1_000_000)
+    took, rest = verdicts["Time of an image"].split(" microseconds, ")
+    assert shows_band(took, time["low_s"], time["high_s"], 1_000_000)
     rate, kind = rest.split(" images per second ")
-    assert says_band(rate, 1 / time["high_s"], 1 / time["low_s"])
+    assert shows_band(rate, 1 / time["high_s"], 1 / time["low_s"])
     assert kind == f"({time['kind']})"
-    delays, unit = told["Energy-delay product"].split(", in nJ s ")
+    delays, unit = verdicts["Energy-delay product"].split(", in nJ s ")
     for words, part in zip(delays.split(", "), ("dynamic", "static"), strict=True):
         ends = [rows[part][f"{end}_j"] * time[f"{end}_s"] for end in ("low", "high")]
         assert words.endswith(f" {part}")
-        assert says_band(words.removesuffix(f" {part}"), *ends, factor=10**9)
+        assert shows_band(words.removesuffix(f" {part}"), *ends, factor=10**9)
     assert unit == "(energy x time)"
     logged = rows["static"]["kind"] == "measured"
-    assert ("as logged" in told["Width of the band"]) == logged
-    assert ("no energy per operation is published" in told["Width of the band"]) != logged
+    assert ("as logged" in verdicts["Width of the band"]) == logged
+    assert ("no energy per operation is published" in verdicts["Width of the band"]) != logged

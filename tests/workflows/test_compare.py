@@ -112,7 +112,7 @@ def test_the_command_line_gives_the_same(model, net, images, labels, tmp_path, c
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"steps": (0,)}, "steps: must be one or more numbers of 1 and above"),
         ({"samples": 0}, "samples: must be 1 or more, got 0"),
@@ -122,9 +122,11 @@ def test_the_command_line_gives_the_same(model, net, images, labels, tmp_path, c
         ({"lca": "net"}, "lca: .* is a network; give a model"),
     ],
 )
-def test_what_cannot_be_is_said_in_the_words_of_the_arguments(model, net, images, given, said):
+def test_bad_arguments_are_refused_in_the_words_of_the_arguments(
+    model, net, images, given, message
+):
     given = {key: net if value == "net" else value for key, value in given.items()}
-    with pytest.raises(ipvae.IpvaeError, match=said):
+    with pytest.raises(ipvae.IpvaeError, match=message):
         ipvae.compare([model, net], images, **given)
 
 

@@ -112,7 +112,7 @@ def test_the_rules_of_an_installed_toolchain_are_read():
     assert rules["lava-nc"] == "==0.10.0"
 
 
-def test_the_first_line_says_what_to_do_first():
+def test_the_first_line_states_what_to_do_first():
     broken, needed = Finding("x", BROKEN, False, "no x"), Finding("y", MISSING, True, "no y", "get")
     first = Diagnosis((broken, needed)).shown()[0]
     assert first == "NOT READY: y is missing; do first: get (1 more below)"

@@ -1,4 +1,4 @@
-"""Time, memory and size of long work are reported before it starts; small work says nothing."""
+"""Time, memory and size of long work are reported before it starts; small work reports nothing."""
 
 import logging
 from types import SimpleNamespace
@@ -28,7 +28,7 @@ def texts(caplog):
 
 
 @pytest.mark.parametrize(
-    ("neurons", "layout", "bits", "said", "warned"),
+    ("neurons", "layout", "bits", "message", "warned"),
     [
         (1023, "recurrent", 8, "", ""),
         (2048, "recurrent", 8, "4,194,304 synapses, a file of at least 7 MB, roughly 80 s on", ""),
@@ -38,12 +38,12 @@ def texts(caplog):
         (60_000, "recurrent", 8, "3,600,000,000 synapses", "Hala Point"),
     ],
 )
-def test_large_exports_are_told_and_those_that_no_chip_holds(
-    texts, neurons, layout, bits, said, warned
+def test_large_exports_are_reported_and_those_that_no_chip_holds(
+    texts, neurons, layout, bits, message, warned
 ):
     announce_export(784, neurons, layout, bits)
     found = texts()
-    assert said in found.get(logging.INFO, "") and bool(said) == (logging.INFO in found)
+    assert message in found.get(logging.INFO, "") and bool(message) == (logging.INFO in found)
     assert warned in found.get(logging.WARNING, "") and bool(warned) == (logging.WARNING in found)
 
 

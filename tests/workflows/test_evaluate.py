@@ -195,7 +195,7 @@ def test_pictures_are_drawn_of_the_same_run(either, images, tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"steps": 0}, "steps: must be one or more numbers of 1 and above, got 0"),
         ({"steps": ()}, "steps: must be one or more"),
@@ -216,8 +216,8 @@ def test_pictures_are_drawn_of_the_same_run(either, images, tmp_path, monkeypatc
         ({"stop": "r2", "steps": (1, 2)}, "stop: does not go with several steps="),
     ],
 )
-def test_what_cannot_be_is_said_in_the_words_of_the_arguments(either, images, given, said):
-    with pytest.raises(ipvae.IpvaeError, match=said):
+def test_bad_arguments_are_refused_in_the_words_of_the_arguments(either, images, given, message):
+    with pytest.raises(ipvae.IpvaeError, match=message):
         ipvae.evaluate(either, images, **given)
 
 
@@ -237,9 +237,9 @@ def test_labels_must_fit(either, images, labels):
 def test_what_is_neither_model_nor_network_is_refused(model, net, images, tmp_path):
     with pytest.raises(ipvae.IpvaeError, match="must be a model, a network or the path of one"):
         ipvae.evaluate(3)
-    for name, said in (("x.net", "x.net: is empty"), ("x.nir", "import it first")):
+    for name, message in (("x.net", "x.net: is empty"), ("x.nir", "import it first")):
         (tmp_path / name).write_text("")
-        with pytest.raises(ipvae.IpvaeError, match=said):
+        with pytest.raises(ipvae.IpvaeError, match=message):
             ipvae.evaluate(tmp_path / name)
     with pytest.raises(ipvae.IpvaeError, match="no folder or file 'nothing'"):
         ipvae.evaluate("nothing")

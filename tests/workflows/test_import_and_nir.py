@@ -74,7 +74,7 @@ def test_a_model_in_units_of_its_own_goes_through_nir(tmp_path, rng):
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "said"),
+    ("name", "given", "message"),
     [
         ("x.txt", {}, "x.txt: allowed are .pt files of IterativeVAE"),
         ("arrays.npz", {"steps": 4}, "config=, steps=, clamp= and inner_iterations= describe"),
@@ -85,8 +85,8 @@ def test_a_model_in_units_of_its_own_goes_through_nir(tmp_path, rng):
         ("x.nir", {"steps": 9, "preset": "mnist"}, "preset and steps: not with"),
     ],
 )
-def test_what_does_not_go_with_a_file_is_said_by_its_argument(arrays, name, given, said):
-    with pytest.raises(ipvae.IpvaeError, match=said):
+def test_what_does_not_go_with_a_file_is_reported_by_its_argument(arrays, name, given, message):
+    with pytest.raises(ipvae.IpvaeError, match=message):
         ipvae.import_model(arrays.parent / name, **given)
 
 

@@ -44,7 +44,7 @@ def test_an_array_of_images_is_all_that_it_takes(model, images, tmp_path):
     assert "R2" in repr(made)
 
 
-def test_what_is_saved_is_said_once(model, images, tmp_path):
+def test_what_is_saved_is_reported_once(model, images, tmp_path):
     path = tmp_path / "net.h5"
     saved = ipvae.quantize(model, images, most_loss=9.0).save(path)
     assert ipvae.diff(path, saved.quantized.network).same
@@ -66,7 +66,7 @@ def test_labels_make_a_read_out_of_classes(model, images):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"layout": "ring"}, "layout: found 'ring', allowed recurrent, error-units"),
         ({"inference": "guess"}, "inference: found 'guess'"),
@@ -75,8 +75,8 @@ def test_labels_make_a_read_out_of_classes(model, images):
         ({"most_loss": -9.0}, r"R2 after \d+ steps falls.*refit_decoder=True"),
     ],
 )
-def test_what_cannot_be_is_said_in_the_words_of_the_arguments(model, images, given, said):
-    with pytest.raises(ipvae.IpvaeError, match=said):
+def test_bad_arguments_are_refused_in_the_words_of_the_arguments(model, images, given, message):
+    with pytest.raises(ipvae.IpvaeError, match=message):
         ipvae.quantize(model, images, **({"most_loss": 9.0} | given))
 
 

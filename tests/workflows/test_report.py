@@ -141,7 +141,7 @@ def test_the_emulators_side_of_a_verification_is_the_reports_own_run(net, monkey
 
 
 @pytest.mark.usefixtures("page")
-def test_several_seeds_are_told_with_their_spread(net, shown):
+def test_several_seeds_are_reported_with_their_spread(net, shown):
     report = ipvae.make_report(net, steps=STEPS, seeds=(3, 0, 8))
     alone = [ipvae.make_report(net, steps=STEPS, seed=seed).data for seed in (3, 0, 8)]
     assert report.data["seed"] == 3 and report.data["counts"] == alone[0]["counts"]
@@ -164,7 +164,7 @@ def test_several_seeds_are_told_with_their_spread(net, shown):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"steps": 0}, "steps: must be 1 or more, got 0"),
         ({"seeds": ()}, "seeds: must be one or more different numbers, got none"),
@@ -175,8 +175,8 @@ def test_several_seeds_are_told_with_their_spread(net, shown):
         ({"measured": "nothing.csv"}, "nothing.csv: cannot be read"),
     ],
 )
-def test_what_cannot_be_is_refused_before_any_work(net, tmp_path, options, said):
-    with pytest.raises(ipvae.IpvaeError, match=said):
+def test_what_cannot_be_is_refused_before_any_work(net, tmp_path, options, message):
+    with pytest.raises(ipvae.IpvaeError, match=message):
         ipvae.make_report(net, folder=tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
     with pytest.raises(ipvae.IpvaeError, match="folder: none was given"):

@@ -60,7 +60,7 @@ def test_arrays_of_every_allowed_shape_give_the_same_run(make_network, shape):
 
 
 @pytest.mark.parametrize(
-    ("images", "said"),
+    ("images", "text"),
     [
         (np.zeros((2, 4, 3), int), r"shape must be \(n, 12\).*got \(2, 4, 3\)"),
         (np.zeros(12, int), r"got \(12,\)"),
@@ -70,12 +70,12 @@ def test_arrays_of_every_allowed_shape_give_the_same_run(make_network, shape):
         (np.full((1, 12), 10**6), "pixel levels must be .*got 1e\\+06 to 1e\\+06. Scale them"),
     ],
 )
-def test_other_images_are_refused_with_what_is_allowed(make_network, images, said):
+def test_other_images_are_refused_with_what_is_allowed(make_network, images, text):
     from dataclasses import replace
 
     network = make_network(k=8, m=12)
     network = replace(network, input=replace(network.input, shape=(3, 4)))
-    with pytest.raises(ipvae.IpvaeError, match=said):
+    with pytest.raises(ipvae.IpvaeError, match=text):
         ipvae.run(network, images, steps=1)
 
 

@@ -215,7 +215,7 @@ def test_it_begins_with_the_weights_of_a_model_of_the_same_units(digits, trained
         ipvae.train_model(digits / 16.0, **short, init_from=trained)
 
 
-def test_progress_says_what_is_known_so_far(digits):
+def test_progress_states_what_is_known_so_far(digits):
     seen = []
     ipvae.train_model(digits, **TINY, progress=seen.append)
     events = [event for event in seen if event.message == "training"]
@@ -236,7 +236,7 @@ def test_a_model_shows_itself(trained):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "expected"),
     [
         ({}, "preset: missing; allowed are digits, patches, mnist. Give one, or images"),
         ({"preset": "arrays"}, "'preset' is 'arrays'; allowed are digits, patches, mnist"),
@@ -254,8 +254,10 @@ def test_a_model_shows_itself(trained):
         ({"images": np.ones((4, 9)), "image_shape": (2, 2)}, "image_shape: found '2x2', allowed"),
     ],
 )
-def test_what_cannot_be_is_said_in_the_words_of_the_arguments(given, said, tmp_path, monkeypatch):
+def test_bad_arguments_are_refused_in_the_words_of_the_arguments(
+    given, expected, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ipvae.IpvaeError, match=said):
+    with pytest.raises(ipvae.IpvaeError, match=expected):
         ipvae.train_model(**given)
     assert list(tmp_path.iterdir()) == []

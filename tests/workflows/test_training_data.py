@@ -100,7 +100,7 @@ def test_what_was_found_is_logged(caplog):
 
 
 @pytest.mark.parametrize(
-    ("images", "said"),
+    ("images", "message"),
     [
         (np.zeros((4, 9)), "all pixels are 0"),
         (np.ones((1, 9)), "must be 2 or more, one to hold out"),
@@ -114,8 +114,8 @@ def test_what_was_found_is_logged(caplog):
         (np.array([["a"]]), "dtype must be real numbers"),
     ],
 )
-def test_images_that_cannot_be_trained_on(images, said):
-    with pytest.raises(InputError, match=f"images: .*{said}"):
+def test_images_that_cannot_be_trained_on(images, message):
+    with pytest.raises(InputError, match=f"images: .*{message}"):
         own_data_set(images, None, None, 0)
 
 
@@ -164,7 +164,7 @@ def test_labels_go_with_their_images(tmp_path):
     assert given.test_labels.tolist() == list(range(1, 41))
 
 
-def test_flat_images_of_no_square_are_told_how_they_are_taken(caplog):
+def test_flat_images_of_no_square_are_reported_as_they_are_taken(caplog):
     caplog.set_level(logging.INFO, "ipvae")
     own_data_set(np.ones((4, 12)) * [[1], [2], [3], [4]], None, None, 0)
     assert "12 pixels each, which is no square: taken as one row" in caplog.text

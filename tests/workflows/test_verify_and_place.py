@@ -107,8 +107,8 @@ def test_a_run_on_lava_is_placed_and_priced_as_the_emulators(kinds):
     network = kinds.networks(1)["errors + 2 read-outs"]
     ours, lavas = (ipvae.run(network, steps=3, backend=b) for b in ("emulator", "lava"))
     plans = [ipvae.place(network, run=run).to_json() for run in (ours, lavas)]
-    said = [plan.pop("activity").split("(")[1] for plan in plans]
-    assert said == ["emulator)", "lava)"]
+    message = [plan.pop("activity").split("(")[1] for plan in plans]
+    assert message == ["emulator)", "lava)"]
     assert plans[0] == plans[1]
     energies = [ipvae.estimate_energy(network, run).to_json() for run in (ours, lavas)]
     assert energies[0] == energies[1]

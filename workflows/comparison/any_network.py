@@ -113,7 +113,7 @@ def require_one_size(sizes: Mapping[str, int]) -> None:
         if other != size:
             raise InputError(
                 f"{first} and {name}: found inputs of {size} and of {other} values, allowed is "
-                "one size; compare those of one data set"
+                "one size; compare models of one data set"
             )
 
 

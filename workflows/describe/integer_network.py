@@ -12,7 +12,7 @@ from ipvae.network.rules import poisson, random_source
 from ipvae.network.schedule import ScheduledLayer
 from ipvae.workflows.results import Table
 
-COLUMNS = ["", "neurons", "number", "hears", "synapses", "sends"]
+COLUMNS = ["", "neurons", "number", "receives", "synapses", "sends"]
 
 
 def network_facts(network: IntNetwork) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def _row(layer: dict[str, Any]) -> list[str]:
         f"{layer['layer']} {layer['role']}",
         layer["neuron"],
         str(layer["neurons"]),
-        ", ".join(layer["hears"]),
+        ", ".join(layer["receives"]),
         f"{layer['synapses']} ({layer['zero_synapses']} zero)" if layer["synapses"] else "none",
         f"{low}..{high}",
     ]
@@ -73,13 +73,15 @@ def _layer_facts(stage: ScheduledLayer, network: IntNetwork) -> dict[str, Any]:
     """Facts of one layer, including the code layer."""
     layer = stage.layer
     synapses = layer.weight_rec
+    receives = ["image"] if layer.weight is not None else []
+    receives += [f"layer {layer.source}"] if synapses is not None else []
     return {
         "layer": stage.name,
         "role": readout_names(network).get(stage.name, stage.role),
         "neuron": "Poisson" if isinstance(layer, PoissonLayer) else _graded(layer),
         "neurons": layer.n_neurons,
-        "hears": (["image"] if layer.weight is not None else [])
-        + ([f"layer {layer.source}"] if synapses is not None else []),
+        "receives": receives,
+        "hears": receives,  # deprecated name of `receives`
         "synapses": 0 if synapses is None else synapses.size,
         "zero_synapses": 0 if synapses is None else int((synapses == 0).sum()),
         "sends": list(layer.sent),

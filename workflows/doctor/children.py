@@ -36,11 +36,11 @@ def _try_all(steps: list[Step], answers: dict[Step, dict]) -> None:
     """Run steps in a child process; if it ends early, run the rest in another."""
     while steps:
         try:
-            told, why = _child(steps)
+            answered, why = _child(steps)
         except (OSError, RuntimeError, MemoryError) as error:  # no further file, process or thread
-            told, why = [], f"could not be tried ({reason(error)})"
-        answers.update(zip(steps, told, strict=False))
-        steps = steps[len(told) :]
+            answered, why = [], f"could not be tried ({reason(error)})"
+        answers.update(zip(steps, answered, strict=False))
+        steps = steps[len(answered) :]
         if steps:
             answers[steps[0]] = {"error": why, "missing": None}
             steps = steps[1:]
@@ -49,7 +49,7 @@ def _try_all(steps: list[Step], answers: dict[Step, dict]) -> None:
 def _child(steps: list[Step]) -> tuple[list[dict], str]:
     """Answers of one child process, and the reason why it ended."""
     script = str(Path(__file__).with_name("child.py"))
-    told: list[dict] = []
+    answered: list[dict] = []
     with subprocess.Popen(
         [sys.executable, script],
         stdin=subprocess.PIPE,
@@ -61,12 +61,12 @@ def _child(steps: list[Step]) -> tuple[list[dict], str]:
         for line in child.stdout or ():
             if not line.endswith(b"\n"):  # it died while writing
                 break
-            told.append(json.loads(line))
-            alive.step(len(told))
+            answered.append(json.loads(line))
+            alive.step(len(answered))
         alive.end()
     if alive.late:
-        return told, f"did not answer in {alive.late:.0f} s"
-    return told, f"its process ended, status {child.returncode}"
+        return answered, f"did not answer in {alive.late:.0f} s"
+    return answered, f"its process ended, status {child.returncode}"
 
 
 def _give(child: subprocess.Popen, work: str) -> None:

@@ -29,7 +29,7 @@ class LayerBlock(AbstractProcess):
     n_pixels : int
         Width of `inp`, which represents the image; the host computes the drive.
         weight_rec : (K, J) int in -128..127, None for a layer without synaptic input
-    heard_bits : int
+    presynaptic_bits : int
         Width of the received messages.
     recurrent : bool
         True if the layer receives its own messages.
@@ -43,7 +43,7 @@ class LayerBlock(AbstractProcess):
     Ports
     -----
     inp : (n_pixels,) without a connection inside
-    heard : (J,) messages of another layer; only with such a source
+    presynaptic : (J,) messages of another layer; only with such a source
     out : (K,) output of the neurons
     """
 
@@ -54,7 +54,7 @@ class LayerBlock(AbstractProcess):
         schedule: Schedule,
         n_pixels: int,
         weight_rec: np.ndarray | None,
-        heard_bits: int,
+        presynaptic_bits: int,
         recurrent: bool,
         record: LayerRecord | None = None,
         replay: bool = False,
@@ -74,13 +74,13 @@ class LayerBlock(AbstractProcess):
         self.neuron.s_out.connect(self.out)
         if weight_rec is None:
             return
-        self.synapse = exact_dense(weight_rec, heard_bits)
+        self.synapse = exact_dense(weight_rec, presynaptic_bits)
         self.synapse.a_out.connect(self.neuron.a_in)
         if recurrent:
             self.neuron.s_out.connect(self.synapse.s_in)
         else:
-            self.heard = InPort(shape=(weight_rec.shape[1],))
-            self.heard.connect(self.synapse.s_in)
+            self.presynaptic = InPort(shape=(weight_rec.shape[1],))
+            self.presynaptic.connect(self.synapse.s_in)
 
 
 def message_bits(layer: AnyLayer) -> int:

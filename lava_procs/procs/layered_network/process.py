@@ -67,7 +67,7 @@ class LayeredNetwork(AbstractProcess):
         blocks = {stage.name: block_of(stage) for stage in stages}
         for stage in stages:
             if str(stage.layer.source) not in ("0", stage.name):
-                blocks[str(stage.layer.source)].out.connect(blocks[stage.name].heard)
+                blocks[str(stage.layer.source)].out.connect(blocks[stage.name].presynaptic)
         self.layers = list(blocks.values())
         self.neurons: dict[str, Any] = {name: block.neuron for name, block in blocks.items()}
         self.inp = InPort(shape=self.layers[0].inp.shape)
@@ -89,13 +89,13 @@ def layer_block(
     """Build the block of a layer; options as for `LayeredNetwork`."""
     layer, wiring = stage.layer, network.wiring
     length = wiring.chip_steps(n_steps)
-    heard = None if layer.weight_rec is None else network.layers[str(layer.source)]
+    presynaptic = None if layer.weight_rec is None else network.layers[str(layer.source)]
     return LayerBlock(
         layer=layer,
         schedule=Schedule(n_steps, length, wiring.period, stage.phase, stage.lag, hold),
         n_pixels=network.n_pixels,
         weight_rec=layer.weight_rec,
-        heard_bits=0 if heard is None else message_bits(heard),
+        presynaptic_bits=0 if presynaptic is None else message_bits(presynaptic),
         recurrent=str(layer.source) == stage.name,
         record=record.of_layer(stage.name, layer.n_neurons),
         replay=replay and stage.role == "code",

@@ -168,7 +168,7 @@ def test_integers_are_as_robust_as_floats(run, net, name, value):
     assert beyond(differences(run, net, Change(name, value))) < 4.5
 
 
-def test_the_bound_tells_another_network_apart(run, net, tmp_path):
+def test_the_bound_distinguishes_another_network(run, net, tmp_path):
     whole = read_network(net)
     bare = replace(whole.layer, weight_rec=np.zeros_like(whole.layer.weight_rec))
     write_network(tmp_path / "bare.h5", replace(whole, layer=bare))
@@ -233,14 +233,14 @@ def test_constant_images_have_no_r2_in_json(command, subject):
 def test_labels_of_other_things_judge_no_read_out(command, tmp_path, kinds):
     """Faces or none are not the classes of a network of digits; digits are."""
     network = kinds.networks(2)["recurrent + 2 read-outs"]
-    told = {"data": {"preset": "digits"}, "readouts": ["classes", "classes"]}
+    named = {"data": {"preset": "digits"}, "readouts": ["classes", "classes"]}
     write_network(
         tmp_path / "net.h5",
         replace(
             network,
             input=replace(network.input, minimum=0, maximum=127),
             test_images=np.abs(network.test_images),
-            provenance=network.provenance | told,
+            provenance=network.provenance | named,
         ),
     )
     for name, known in (("faces", False), ("digits", True)):

@@ -63,7 +63,7 @@ def test_a_killed_worker_changes_no_number(command, net, cluster, monkeypatch):
     killed, finished, spread = [], [], scale.spread
 
     def with_a_kill(function, shards, scheduler, progress):
-        def told(shard):
+        def on_shard(shard):
             finished.append(shard.first)
             if not killed:
                 killed.append(kill_a_busy_worker(cluster))
@@ -73,7 +73,7 @@ def test_a_killed_worker_changes_no_number(command, net, cluster, monkeypatch):
             time.sleep(0.2)  # so that a worker is busy when the first result is here
             return function(shard)
 
-        return spread(slowly, shards, scheduler, told)
+        return spread(slowly, shards, scheduler, on_shard)
 
     monkeypatch.setattr(scale, "spread", with_a_kill)
     words = ("evaluate", net, "--steps", f"7,{STEPS}", "--sparsity", "--json", "-")
@@ -110,7 +110,7 @@ def test_images_that_stop_alone_stop_there_too(command, net, cluster):
 
 
 @needs_dask
-def test_a_large_run_is_spread_over_this_machine_unless_told_otherwise(command, net, monkeypatch):
+def test_a_large_run_is_spread_over_this_machine_unless_asked_otherwise(command, net, monkeypatch):
     asked, words = [], ("evaluate", net, "--steps", 4, "--json", "-")
     expected = command(*words)
     spread, local_cluster = scale.spread, scale.local_cluster
@@ -242,7 +242,7 @@ def test_ctrl_c_ends_a_local_cluster_without_a_word_of_dask(started):
     assert left_of(process.pid) == []
 
 
-def test_without_dask_one_line_says_how_to_install_it(command, net, monkeypatch):
+def test_without_dask_one_line_states_how_to_install_it(command, net, monkeypatch):
     monkeypatch.setitem(sys.modules, "dask.distributed", None)
     status, out, err = command("evaluate", net, "--scheduler", "local")
     assert (status, out, err.count("\n")) == (2, "", 1)

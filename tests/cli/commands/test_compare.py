@@ -279,7 +279,7 @@ def test_networks_may_run_on_a_cluster(command, here, tmp_path, monkeypatch):
     assert spread[:2] == plain[:2]
 
 
-def test_files_of_one_name_are_told_apart_by_their_paths(command, here, tmp_path):
+def test_files_of_one_name_are_distinguished_by_their_paths(command, here, tmp_path):
     (tmp_path / "eight.h5").write_bytes((here / "eight.h5").read_bytes())
     paths = (here / "eight.h5", tmp_path / "eight.h5")
     status, found, _ = command("compare", *paths, *ASKED, "--out", tmp_path, "--json", "-")

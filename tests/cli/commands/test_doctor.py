@@ -113,5 +113,5 @@ def test_a_signal_during_an_import_is_no_broken_package(tmp_path):
         text=True,
         check=False,
     )
-    said = "ipvae: info was stopped (SIGTERM); nothing was written\n"
-    assert (done.returncode, done.stdout, done.stderr) == (143, "", said)
+    message = "ipvae: info was stopped (SIGTERM); nothing was written\n"
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", message)

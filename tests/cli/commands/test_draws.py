@@ -258,7 +258,7 @@ def test_a_trace_of_streams_is_verified_as_streams(command, net, tmp_path, chang
 
 
 @pytest.mark.parametrize("name", ["run", "verify"])
-def test_too_few_images_for_streams_are_told_by_the_options_that_ask(command, net, name):
+def test_too_few_images_for_streams_are_reported_by_the_options_that_ask(command, net, name):
     status, out, err = command(name, net, "--samples", 3, "--steps", 9, "--hold", 2)
     assert (status, out) == (2, "")
     assert "images of --samples 3 with --hold 2: found 15, allowed up to 5" in err

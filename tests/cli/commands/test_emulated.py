@@ -202,15 +202,15 @@ class Terminal:
     is_terminal = True
 
     def __init__(self):
-        self.said = []
+        self.texts = []
 
     @contextmanager
     def status(self, message):
-        self.said.append(message)
+        self.texts.append(message)
         yield self
 
     def update(self, message):
-        self.said.append(message)
+        self.texts.append(message)
 
 
 @pytest.mark.parametrize(
@@ -230,8 +230,8 @@ def test_progress_is_shown_on_a_terminal(command, net, tmp_path, monkeypatch, wo
     monkeypatch.setattr(output, "_status", terminal)
     name, *rest = [str(tmp_path / "out") if word == "OUT" else word for word in words]
     assert command(name, net, *rest)[0] == 0
-    assert terminal.said[-1] == last.replace("OUT", str(tmp_path / "out"))
-    shown = [re.search(r": ([\d,]+) of", said) for said in terminal.said]
+    assert terminal.texts[-1] == last.replace("OUT", str(tmp_path / "out"))
+    shown = [re.search(r": ([\d,]+) of", text) for text in terminal.texts]
     numbers = [int(found[1].replace(",", "")) for found in shown if found]
     assert numbers == sorted(numbers)
 
@@ -273,7 +273,7 @@ EXPORT = ("export", "MODEL", "--images", "IMAGES", "--out", "OUT", "--most-loss"
         (*EXPORT, "--refit-decoder"),
     ],
 )
-def test_compiling_is_said_on_stderr_by_whatever_runs_first(
+def test_compiling_is_reported_on_stderr_by_whatever_runs_first(
     command, net, model, tmp_path, monkeypatch, words
 ):
     monkeypatch.setattr(backends, "BACKENDS", ("emulator", "twin"))

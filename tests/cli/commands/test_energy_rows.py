@@ -43,7 +43,7 @@ def counters(tmp_path, monkeypatch):
     monkeypatch.setattr(rapl, "_read", later)
 
 
-def test_a_report_has_every_model_and_says_what_is_missing(command, words, tmp_path, monkeypatch):
+def test_a_report_has_every_model_and_states_what_is_missing(command, words, tmp_path, monkeypatch):
     metered = once.metered
     monkeypatch.setattr(once, "metered", lambda: metered(tmp_path / "none"))
     status, found, _ = command(*words, "--json", "-")
@@ -62,8 +62,8 @@ def test_a_report_has_every_model_and_says_what_is_missing(command, words, tmp_p
         ("dense float32", "Intel i7-4960X"),
         ("dense float32", "NVIDIA GTX Titan Black"),
     ]
-    (said,) = found["energy_notes"]
-    assert said.startswith(f"this machine: no energy counter ({tmp_path / 'none'}")
+    (message,) = found["energy_notes"]
+    assert message.startswith(f"this machine: no energy counter ({tmp_path / 'none'}")
     chips = ["Loihi 2", *["NVIDIA Jetson Orin Nano"] * 2, *["NVIDIA A100"] * 2]
     assert [row["chip"] for row in found["time"]] == chips
     assert "sanafe" not in found
@@ -75,7 +75,7 @@ def test_counters_of_this_machine_become_a_measured_row(command, words, counters
     (row,) = [row for row in found["energy"] if row["kind"] == "measured"]
     assert (row["model"], row["part"]) == ("this machine (RAPL)", "total")
     assert row["low_j"] == row["high_j"] == pytest.approx(7 / 5)
-    assert any("idle power not subtracted" in said for said in row["assumptions"])
+    assert any("idle power not subtracted" in message for message in row["assumptions"])
     first = command(*words)[1].splitlines()[0]
     assert first == f"{STATUS} This machine's own was measured."
 
@@ -116,7 +116,7 @@ def test_sanafe_stands_beside_our_counts(command, words, tmp_path):
     assert (row["kind"], row["part"]) == ("modelled", "dynamic")
 
 
-def test_sanafe_that_counts_otherwise_is_said():
+def test_sanafe_that_counts_otherwise_is_reported():
     found = {"version": "9", "images": 4, "synaptic_events": 3.0, "synaptic_ops": 2.0}
     assert "3 synaptic events" in text._simulated({**found, "equal": False})
     assert "NOT equal to our 2" in text._simulated({**found, "equal": False})

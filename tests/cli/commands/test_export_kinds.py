@@ -34,7 +34,7 @@ LAYERS = {
     "mlp": ["hidden", "code", "decoder", "classes"],
     "linear": ["code", "decoder", "classes"],
 }
-HEARD = {"error-units": ["image", "layer 2"], "mlp": ["image"]}
+SOURCES_SHOWN = {"error-units": ["image", "layer 2"], "mlp": ["image"]}
 SHIPPED = Path(__file__).resolve().parents[3] / "models"
 READOUTS = ("--readout", "decoder,classes")
 
@@ -98,7 +98,7 @@ def one_line(result, status, *parts):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_report_tells_of_every_layer(exported, kind):
+def test_the_report_covers_every_layer(exported, kind):
     net, found = exported(kind)
     network = read_network(net)
     layers = found["layers"]
@@ -128,7 +128,7 @@ def test_the_report_tells_of_every_layer(exported, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_report_tells_what_was_lost(exported, kind):
+def test_the_report_lists_what_was_lost(exported, kind):
     """R2, MSE and zeros of 256 images are near the float model's."""
     most = AMORTIZED_LOSS if KINDS[kind][0] != "ipvae" else 0.05
     _, found = exported(kind)
@@ -156,18 +156,18 @@ def test_check_passes_and_info_names_the_layers(command, exported, kind):
     status, found, _ = command("info", net, "--json", "-")
     assert (status, found["overflow_proved"]) == (0, True)
     assert [layer["role"] for layer in found["layers"]] == LAYERS[kind]
-    hears = {layer["role"]: layer["hears"] for layer in found["layers"]}
+    sources = {layer["role"]: layer["receives"] for layer in found["layers"]}
     code = str(LAYERS[kind].index("code") + 1)
-    assert hears["decoder"] == hears["classes"] == [f"layer {code}"]
-    assert hears.get("hidden") == HEARD.get(kind)
+    assert sources["decoder"] == sources["classes"] == [f"layer {code}"]
+    assert sources.get("hidden") == SOURCES_SHOWN.get(kind)
     assert found["chip_steps_per_update"] == (2 if kind == "error-units" else 1)
     assert [layer["neurons"] for layer in found["layers"]][-2:] == [64, 10]
-    told = found["provenance"]
-    assert told["readouts"] == ["decoder", "classes"]
-    assert told["inference"] == ("lca" if kind == "lca" else "model")
-    assert told.get("threshold") == (0.2 if kind == "lca" else None)
+    of = found["provenance"]
+    assert of["readouts"] == ["decoder", "classes"]
+    assert of["inference"] == ("lca" if kind == "lca" else "model")
+    assert of.get("threshold") == (0.2 if kind == "lca" else None)
     layout = {"error-units": "error-units", "mlp": "feed-forward", "linear": "feed-forward"}
-    assert told["layout"] == report["layout"] == layout.get(kind, "recurrent")
+    assert of["layout"] == report["layout"] == layout.get(kind, "recurrent")
     status, out, _ = command("info", net)
     assert status == 0 and all(role in out for role in LAYERS[kind])
 

@@ -59,7 +59,7 @@ def test_a_report_lays_a_log_beside_its_counts(command, net, log, tmp_path):
     assert ops["ratio"] == pytest.approx(20 / ops["modelled"])
 
 
-def test_the_status_line_tells_the_truth(command, net, log, tmp_path):
+def test_the_status_line_is_true(command, net, log, tmp_path):
     words = ("report", net, "--out", tmp_path / "r", "--samples", 5, "--steps", 6)
     assert command(*words)[1].startswith(STATUS)
     _, out, _ = command(*words, "--measured", log)

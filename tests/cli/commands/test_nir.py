@@ -42,7 +42,7 @@ def test_the_suffix_may_be_in_capitals(command, tmp_path, trained):
 
 
 @pytest.mark.parametrize("name", ["report", "check", "evaluate", "info", "compare", "run"])
-def test_other_commands_say_that_it_is_nir(command, tmp_path, trained, name):
+def test_other_commands_state_that_it_is_nir(command, tmp_path, trained, name):
     net = tmp_path / "a.NIR"
     assert command("export", trained, "--out", net)[0] == 0
     words = ["--out", tmp_path / "page"] if name == "compare" else []
@@ -52,7 +52,7 @@ def test_other_commands_say_that_it_is_nir(command, tmp_path, trained, name):
     assert f"ipvae import {net} --out RUN" in err
 
 
-def test_what_is_lost_is_said_on_the_screen_and_in_the_file(command, tmp_path, trained):
+def test_what_is_lost_is_reported_on_the_screen_and_in_the_file(command, tmp_path, trained):
     import nir
 
     status, out, _ = command("export", trained, "--out", tmp_path / "a.nir")

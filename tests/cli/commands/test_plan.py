@@ -61,7 +61,7 @@ def test_a_plan_is_written_as_json_and_to_stdout(command, net, tmp_path):
     }
 
 
-def test_a_trace_says_how_busy_the_cores_are(command, net, tmp_path, make_network):
+def test_a_trace_states_how_busy_the_cores_are(command, net, tmp_path, make_network):
     trace = tmp_path / "t.h5"
     words = ("--samples", 5, "--steps", 64, "--trace", trace)
     assert command("run", net, *words)[0] == 0
@@ -123,7 +123,7 @@ def test_what_a_plan_cannot_do_ends_with_one_line(command, net, tmp_path, words,
     assert net.read_bytes() == before and list(tmp_path.iterdir()) == [net]
 
 
-def test_a_trace_without_counts_of_a_layer_that_is_heard_is_refused(command, net, tmp_path):
+def test_a_trace_without_counts_of_a_layer_that_is_received_is_refused(command, net, tmp_path):
     from ipvae.network.traces.trace import read_trace, write_trace
 
     command("run", net, "--samples", 1, "--steps", 2, "--trace", tmp_path / "t.h5")

@@ -108,7 +108,7 @@ def same(name, network, images, n_steps, seed):
     return run_backend("emulator", network, images, n_steps, seed)
 
 
-def test_verify_says_what_was_compared(command, net, out, monkeypatch):
+def test_verify_states_what_was_compared(command, net, out, monkeypatch):
     monkeypatch.setattr(once, "run_backend", same)
     words = ("report", net, "--out", out, *EXTENT, "--verify", "lava", "--json", "-")
     status, found, _ = command(*words)
@@ -161,7 +161,7 @@ def today():
     return datetime.now(timezone.utc).date().isoformat()
 
 
-def test_the_date_is_todays_or_what_the_environment_says(command, net, out, monkeypatch):
+def test_the_date_is_todays_or_what_the_environment_states(command, net, out, monkeypatch):
     words = ("report", net, "--out", out, *EXTENT, "--json", "-")
     days = {today()}
     found = command(*words)[1]["run"]["made"]
@@ -236,5 +236,5 @@ def test_pictures_show_what_the_emulator_sent(net, monkeypatch):
     np.testing.assert_array_equal(found.counts, z[:, 24])
     np.testing.assert_allclose(found.read_out[4], z[:, 4] @ network.decoder.T, rtol=1e-4)
     np.testing.assert_array_equal(found.images, to_real(network.test_images, network.input))
-    told = report.data["reconstructions"]
-    assert told[2]["r2"][0] == r2(found.images[:1], found.read_out[4][:1])
+    rows = report.data["reconstructions"]
+    assert rows[2]["r2"][0] == r2(found.images[:1], found.read_out[4][:1])

@@ -184,7 +184,7 @@ def test_killed_while_it_writes_its_state_it_ends_in_the_same_bits(fork, tmp_pat
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_stopped_by_a_signal_it_keeps_its_state_and_says_how_to_go_on(
+def test_stopped_by_a_signal_it_keeps_its_state_and_states_how_to_continue(
     fork, tmp_path, number, status
 ):
     process = fork("train", "--out", tmp_path, *TINY, "--epochs", 100_000, "--quiet")
@@ -324,7 +324,7 @@ def test_device_that_is_not_there_leaves_nothing_so_that_its_advice_works(
     assert command(*words, "--device", "cpu")[0] == 0
 
 
-def test_resume_where_the_device_is_not_there_says_what_can_be_done(command, unfinished):
+def test_resume_where_the_device_is_not_there_states_what_can_be_done(command, unfinished):
     begun = read_unfinished(unfinished)
     assert begun is not None
     begun.options["device"] = "cuda:99"

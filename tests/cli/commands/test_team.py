@@ -57,9 +57,9 @@ def team(fork):
 
 def ended(members):
     """Wait for their ends; what all of them wrote to stdout."""
-    said = [member.communicate(timeout=120) for member in members]
-    assert [member.returncode for member in members] == [0] * len(members), said
-    return "".join(out for out, _ in said)
+    message = [member.communicate(timeout=120) for member in members]
+    assert [member.returncode for member in members] == [0] * len(members), message
+    return "".join(out for out, _ in message)
 
 
 def records(folder):
@@ -80,8 +80,8 @@ def records(folder):
 def test_two_processes_train_as_one_does(team, tmp_path, more):
     alone, both = tmp_path / "alone", tmp_path / "both"
     train(*LIVELY, *more, "--out", alone)
-    said = ended(team(*TINY, *LIVELY, *more, "--out", both))
-    assert said.count("saved ") == 1  # one process speaks for all
+    message = ended(team(*TINY, *LIVELY, *more, "--out", both))
+    assert message.count("saved ") == 1  # one process speaks for all
     assert_same_training(alone, both)
 
 
@@ -152,16 +152,16 @@ def test_two_processes_resume_to_the_same_bits(team, stopped, tmp_path):
     assert all(np.array_equal(one[name], two[name]) for name in one)
 
 
-def test_process_that_loses_the_others_says_so_in_a_line(team, tmp_path):
+def test_process_that_loses_the_others_reports_it_in_a_line(team, tmp_path):
     out = tmp_path / "run"
     leader, follower = team(*TINY, "--epochs", 100_000, "--out", out)
     await_records(out, leader)
     follower.kill()
     follower.communicate()
-    _, said = leader.communicate(timeout=120)
+    _, message = leader.communicate(timeout=120)
     assert leader.returncode == 2
-    assert "Traceback" not in said
-    assert said.splitlines()[-1].startswith("ipvae: process 0 of 2 has lost the others (")
+    assert "Traceback" not in message
+    assert message.splitlines()[-1].startswith("ipvae: process 0 of 2 has lost the others (")
     assert (out / "resume.safetensors").is_file()
 
 

@@ -79,7 +79,7 @@ def test_resume_reads_the_file_again(command, files, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("--images", "x.npy", "--preset", "digits"), "--images and --preset: give one of them"),
         (("--images", "none.npy"), "none.npy: "),
@@ -95,12 +95,12 @@ def test_resume_reads_the_file_again(command, files, monkeypatch):
     ],
 )
 def test_mistakes_are_one_line_in_the_words_of_the_options(
-    command, files, monkeypatch, words, said
+    command, files, monkeypatch, words, message
 ):
     monkeypatch.chdir(files)
     status, out, err = command("train", *words, "--out", "run")
     assert (status, out, err.count("\n")) == (2, "", 1)
-    assert said in err
+    assert message in err
     assert not (files / "run").exists()
 
 
@@ -131,7 +131,7 @@ def test_without_pytorch_it_is_one_line(command, tmp_path, monkeypatch):
     assert not (tmp_path / "run").exists()
 
 
-def test_json_says_the_same_as_the_text(command, files):
+def test_json_states_the_same_as_the_text(command, files):
     words = ("train", "--images", files / "x.npy", *TINY, "--out", files / "run")
     status, out, _ = command(*words, "--json", files / "x.json")
     found = json.loads((files / "x.json").read_text())

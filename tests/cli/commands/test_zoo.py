@@ -73,7 +73,7 @@ def test_train_evaluate_info_and_export(command, runs, tmp_path, name):
         assert list(tmp_path.iterdir()) == []
 
 
-def test_evaluate_says_nats_and_latents(command, runs):
+def test_evaluate_states_nats_and_latents(command, runs):
     run = runs("gvae-mlp")
     status, out, _ = command("evaluate", run, "--samples", 20, "--probe")
     assert status == 0

@@ -100,8 +100,8 @@ def test_evaluate_with_a_stop(both, home, shown):
     assert stop["steps"]["mean"] == pytest.approx(np.mean(stop["steps_of_each"]))
     assert stop["steps"]["median"] == np.median(stop["steps_of_each"])
     lines = text.splitlines()
-    (said,) = [line for line in lines if line.startswith("stopped by r2")]
-    assert said.split("; ")[:3] == [
+    (message,) = [line for line in lines if line.startswith("stopped by r2")]
+    assert message.split("; ")[:3] == [
         f"stopped by r2: {stop['settled']} of 40 images settled",
         f"steps {stop['steps']['min']} to {stop['steps']['max']}, mean {stop['steps']['mean']:.1f}",
         f"{stop['counts']['synaptic_ops']:,.0f} synaptic operations an image",
@@ -202,8 +202,8 @@ def test_check_counts_what_is_exceeded(both, home, make_network, shown):
     assert marks.count("NO") == n and marks.count("ok") == len(marks) - n > 0
     _, _, text = both("check", "wide.h5", "--plan")
     for of in found["violations"]:
-        said = f"exceeded: {of['rule']}, found {of['found']}, allowed {of['allowed']}"
-        assert f"{said} ({of['where']})" in text.splitlines()
+        message = f"exceeded: {of['rule']}, found {of['found']}, allowed {of['allowed']}"
+        assert f"{message} ({of['where']})" in text.splitlines()
 
 
 def test_verify_of_a_trace(both, home, run_wide):
@@ -250,11 +250,11 @@ def test_info(both, home, shown):
         if key not in ("generator", "layers", "provenance") and not isinstance(value, dict)
     }
     heads, *rows = shown.rows_below(text, "layers")
-    assert heads == ["neurons", "number", "hears", "synapses", "sends"]
+    assert heads == ["neurons", "number", "receives", "synapses", "sends"]
     assert rows == [
         [
             *(f"{of['layer']} {of['role']}", of["neuron"], str(of["neurons"])),
-            ", ".join(of["hears"]),
+            ", ".join(of["receives"]),
             f"{of['synapses']} ({of['zero_synapses']} zero)" if of["synapses"] else "none",
             "..".join(map(str, of["sends"])),
         ]

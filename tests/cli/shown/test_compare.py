@@ -92,7 +92,7 @@ def test_energies_are_loihi_2s_dynamic_and_static_apart_and_loihi_1s_beside_them
         ):  # fmt: skip
             (of,) = [r for r in point["energy"] if (r["model"], r["part"]) == (model, part)]
             assert of["low_j"] < of["high_j"]
-            assert shown.says_band(cell, of["low_j"], of["high_j"], MICRO)
+            assert shown.shows_band(cell, of["low_j"], of["high_j"], MICRO)
     assert "Loihi 2 band: no energy per operation is published" in text
 
 
@@ -168,7 +168,7 @@ def test_accuracies_are_percentages(codes):
     assert found["neighbours_train_images"] == 240
 
 
-def test_dimensionality_is_said_as_it_was_found(codes):
+def test_dimensionality_is_reported_as_it_was_found(codes):
     found = dimension_figures(codes, 0)
     text = dimensionality_text(found, 6)
     of = found["dimensionality"]["shattering"]
@@ -205,7 +205,7 @@ LAYER = {
 }
 
 
-def test_export_says_what_was_lost():
+def test_export_states_what_was_lost():
     other = {**LAYER, "layer": "2", "role": "read-out", "neurons": 64, "widest_accumulator": None}
     report: Any = SimpleNamespace(
         options=SimpleNamespace(weight_bits=6),
@@ -217,9 +217,9 @@ def test_export_says_what_was_lost():
     network: Any = SimpleNamespace(
         input=SimpleNamespace(size=48), layers={"1": code, "2": SimpleNamespace(weight_rec=None)}
     )
-    said, losses, layers = SavedNetwork("a.h5", Quantized(network, report)).shown()
+    message, losses, layers = SavedNetwork("a.h5", Quantized(network, report)).shown()
     assert isinstance(losses, Table) and isinstance(layers, Table)
-    assert said == "wrote a.h5: 48 pixels, neurons: 40 code, 64 read-out; 1600 synapses, 6 bits"
+    assert message == "wrote a.h5: 48 pixels, neurons: 40 code, 64 read-out; 1600 synapses, 6 bits"
     assert losses.title == "77 training images"
     forms = {"R2": ("r2", ".4f"), "MSE": ("mse", ".3e"), "zeros": ("zeros", ".4f")}
     pairs = list(zip(*(CURVES[kind]["curve"] for kind in ("float", "integer")), strict=True))

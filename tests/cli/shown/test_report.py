@@ -8,24 +8,24 @@ MICRO = 1_000_000
 
 
 @pytest.fixture(params=["modelled", "measured"])
-def seen(request, said):
-    return said[request.param]
+def seen(request, both_reports):
+    return both_reports[request.param]
 
 
-def test_verdicts_come_first_and_say_what_the_json_says(seen, shown):
+def test_verdicts_come_first_and_state_what_the_json_states(seen, shown):
     result, text = seen
     lines = text.splitlines()
     assert lines[0] == result["status"]
     quality, counts, stop = result["quality"], result["counts"], result["stop"]
-    said = dict(line.split(": ", 1) for line in lines[1:13])
-    assert list(said)[:4] == ["Bit-exact", "Fits", "Energy of an image", "Quality"]
-    assert len(said) == 12
+    verdicts = dict(line.split(": ", 1) for line in lines[1:13])
+    assert list(verdicts)[:4] == ["Bit-exact", "Fits", "Energy of an image", "Quality"]
+    assert len(verdicts) == 12
     (low, high) = result["check"]["cores_range"]
-    assert said["Fits"] == f"loihi2, on {f'{low} to {high}' if low < high else low} " + (
+    assert verdicts["Fits"] == f"loihi2, on {f'{low} to {high}' if low < high else low} " + (
         f"core{'s' * (high > 1)} by a model of memory; tightest: {_tightest(result['check'])}"
     )
     spread = f"{result['quality_by_image']['r2']['sd']:.4f} over images"
-    assert said["Quality"] == (
+    assert verdicts["Quality"] == (
         f"R2 {quality['r2']:.4f}, MSE {quality['mse']:.3e}, zeros {quality['zeros']:.1%} "
         f"(3 images after 7 steps; sd of R2 {spread})"
     )
@@ -33,10 +33,10 @@ def test_verdicts_come_first_and_say_what_the_json_says(seen, shown):
         point = f"step {stop['step']}: R2 {stop['r2']:.4f}, at most 0.005 below the last"
     else:
         point = "none: before the last step R2 is lower by more than 0.005"
-    assert said["Stop point"] == point
+    assert verdicts["Stop point"] == point
     (of,) = [of for of in result["readouts"] if "accuracy" in of]
-    assert said["Class accuracy"] == f"{of['accuracy']:.2%} by read-out layer 4"
-    assert said["Cost of an image"] == (
+    assert verdicts["Class accuracy"] == f"{of['accuracy']:.2%} by read-out layer 4"
+    assert verdicts["Cost of an image"] == (
         f"{counts['synaptic_ops']:,.0f} synaptic operations, {counts['spikes']:,.0f} spikes "
         f"(sd over images {result['by_image']['synaptic_ops']['sd']:,.0f} and "
         f"{result['by_image']['spikes']['sd']:,.0f})"
@@ -108,7 +108,7 @@ def test_energies_are_microjoules_and_times_microseconds(seen, shown):
     times = {named(of): of for of in result["time"]}
     for row, of in zip(rows, result["energy"], strict=False):
         assert (*row[:2], row[2]) == (*named(of), of["part"])
-        assert shown.says_band(row[3], of["low_j"], of["high_j"], MICRO), row
+        assert shown.shows_band(row[3], of["low_j"], of["high_j"], MICRO), row
         time = times.get(named(of))
         assert row[4] == "-" if time is None else took(row[4], time, shown)
     assert times.keys() <= {tuple(row[:2]) for row in rows}
@@ -123,11 +123,11 @@ def named(row):
 
 
 def took(text, time, shown):
-    return shown.says_band(text, time["low_s"], time["high_s"], MICRO)
+    return shown.shows_band(text, time["low_s"], time["high_s"], MICRO)
 
 
-def test_a_log_stands_beside_the_counts(said, shown):
-    result, text = said["measured"]
+def test_a_log_stands_beside_the_counts(both_reports, shown):
+    result, text = both_reports["measured"]
     heads, *rows = shown.rows_below(text, "measured beside modelled")
     assert heads[1:] == ["over", "unit", "found", "modelled", "ratio"]
     assert heads[0].endswith("log.csv")

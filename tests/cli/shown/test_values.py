@@ -34,8 +34,8 @@ def trace(network):
     return emulate(network, network.test_images, STEPS, 0)
 
 
-def test_spreads_are_over_the_images(said, network, trace):
-    result, _ = said["modelled"]
+def test_spreads_are_over_the_images(both_reports, network, trace):
+    result, _ = both_reports["modelled"]
     alone = [
         count_run(network, replace(trace, samples=[sample])).as_dict() for sample in trace.samples
     ]
@@ -48,8 +48,8 @@ def test_spreads_are_over_the_images(said, network, trace):
     assert sum(of["min"] < of["max"] and of["sd"] > 2 for of in result["by_image"].values()) > 3
 
 
-def test_parts_add_up_to_the_whole(said):
-    result, _ = said["modelled"]
+def test_parts_add_up_to_the_whole(both_reports):
+    result, _ = both_reports["modelled"]
     counts, layers, steps = result["counts"], result["layers"], result["by_step"]
     assert steps["step"] == list(range(STEPS + 1))
     for name in ("synaptic_ops", "count_weighted_ops", "messages"):
@@ -77,8 +77,8 @@ def test_parts_add_up_to_the_whole(said):
             assert result["cores"]["busiest"][name]["mean"] == pytest.approx(whole / len(cores))
 
 
-def test_a_report_says_what_was_asked_for(said, network):
-    result, _ = said["modelled"]
+def test_a_report_states_what_was_asked_for(both_reports, network):
+    result, _ = both_reports["modelled"]
     assert (result["samples"], result["steps"], result["seed"]) == (3, STEPS, 0)
     assert result["run"]["command"].endswith("--out DIR --samples 3 --steps 7 --seed 0")
     assert result["run"]["verify"].startswith("ipvae verify ")
@@ -87,12 +87,12 @@ def test_a_report_says_what_was_asked_for(said, network):
     )
     assert result["run"]["images"] == "the test images in the network file"
     assert result["log_rates"] is True
-    found, _ = said["measured"]
+    found, _ = both_reports["measured"]
     assert "--measured" in found["run"]["command"] and "--measured" not in found["run"]["verify"]
 
 
-def test_saturations_and_read_outs_are_those_of_the_trace(said, network, trace):
-    result, _ = said["modelled"]
+def test_saturations_and_read_outs_are_those_of_the_trace(both_reports, network, trace):
+    result, _ = both_reports["modelled"]
     decoder, classes = result["readouts"]
     sent = trace.stacked("4", "z")[:, STEPS]
     right = sent.argmax(axis=1) == network.test_labels
@@ -151,11 +151,11 @@ def test_a_run_in_parts_is_counted_as_a_whole(network, monkeypatch):
     assert make_report(network, steps=STEPS, scheduler="none").to_json() == found
 
 
-@pytest.mark.parametrize(("kib", "said"), [(3145728, "3.0 GiB"), (1000000, "1.0 GiB")])
-def test_free_memory_is_in_gibibytes(monkeypatch, kib, said):
-    told = f"MemTotal: 9 kB\nMemAvailable:    {kib} kB\n"
-    monkeypatch.setattr(checks.Path, "read_text", lambda *_: told)
-    assert f", {said} of memory free, " in checks._machine().found
+@pytest.mark.parametrize(("kib", "text"), [(3145728, "3.0 GiB"), (1000000, "1.0 GiB")])
+def test_free_memory_is_in_gibibytes(monkeypatch, kib, text):
+    memory_file = f"MemTotal: 9 kB\nMemAvailable:    {kib} kB\n"
+    monkeypatch.setattr(checks.Path, "read_text", lambda *_: memory_file)
+    assert f", {text} of memory free, " in checks._machine().found
 
 
 def simulated(events):
@@ -181,7 +181,7 @@ def test_a_simulators_events_are_counted_per_image(network, trace, monkeypatch, 
     assert (costs.energy[0].low_j, costs.times[0].low_s) == (1e-6, 1e-3)
 
 
-def test_a_difference_is_said_as_it_was_found(network, trace):
+def test_a_difference_is_reported_as_it_was_found(network, trace):
     samples = [{name: dict(of) for name, of in sample.items()} for sample in trace.samples]
     samples[1]["2"]["u"] = samples[1]["2"]["u"].copy()
     expected = int(samples[1]["2"]["u"][3, 5])
@@ -227,7 +227,7 @@ def test_evaluate_takes_its_figures_from_the_last_step(network, trace, run_wide,
     assert [point["step"] for point in found["curve"]] == [2, STEPS]
 
 
-def test_info_says_what_the_network_is(network, run_wide, make_network, tmp_path):
+def test_info_states_what_the_network_is(network, run_wide, make_network, tmp_path):
     one = make_network(k=16, m=12)
     write_network(tmp_path / "one.h5", one)
     write_network(tmp_path / "four.h5", network)
@@ -247,7 +247,7 @@ def test_info_says_what_the_network_is(network, run_wide, make_network, tmp_path
     zero = int((code.weight_rec == 0).sum())
     assert (layer["synapses"], layer["zero_synapses"]) == (256, zero)
     assert layer["sends"] == [0, 2**code.payload_bits - 1]
-    assert layer["hears"] == ["image", "layer 1"]
+    assert layer["receives"] == layer["hears"] == ["image", "layer 1"]
     assert (second["pixel_range"], second["chip_steps_per_update"]) == ([-128, 127], 2)
     assert [of["role"] for of in second["layers"]] == ["hidden", "code", "decoder", "classes"]
     assert [of["neurons"] for of in second["layers"]] == [6, 7, 6, 3]

@@ -243,7 +243,7 @@ def assert_poisson(rules, layer, given):
 def test_log_rates_at_every_edge(rules, memory, frac_bits, highest):
     """Limits of the update, and of the log-rate, where the update is inside and where it is not.
 
-    A highest log-rate of 0 is that of what fills the last block, too: it must not be counted.
+    A highest log-rate of 0 belongs to what fills the last block, too: it must not be counted.
     """
     scale = 1 << (frac_bits - 12)
     low, high, down, up = -9000 * scale, highest * scale, -4000 * scale, 3000 * scale

@@ -31,9 +31,12 @@ def products(matrix_stand_in):
         with matrix_stand_in.replacing(patch) as registers:
             receive = matrix_stand_in.compiled_again(patch)
             # Both kinds of message are compiled while the registers are replaced.
-            for heard in (messages_of(layout, poisson=True), messages_of(layout, poisson=False)):
+            for presynaptic in (
+                messages_of(layout, poisson=True),
+                messages_of(layout, poisson=False),
+            ):
                 weights, a_in = np.zeros((1, 16, 256), np.int8), np.zeros((32, 64), np.int32)
-                at = layout.addresses(heard)
+                at = layout.addresses(presynaptic)
                 receive(weights.ctypes.data, at, at.z, a_in.ctypes.data, (1, 32, 64))
         yield registers, receive
 
@@ -55,13 +58,13 @@ def whole_products(monkeypatch, products):
     registers.counts.clear()
 
     def by_rows(kernel):
-        def act(fixed, given, weights, heard, state, sent, *more):
-            *rest, (first, last, first_heard), shape = more
+        def act(fixed, given, weights, presynaptic, state, sent, *more):
+            *rest, (first, last, first_received), shape = more
             for t in range(first, last):
-                if t >= first_heard:
-                    receive(weights, heard, heard.z, state.a_in, shape)
+                if t >= first_received:
+                    receive(weights, presynaptic, presynaptic.z, state.a_in, shape)
                 rows = (t, t + 1, NEVER)
-                kernel(fixed, given, weights, heard, state, sent, *rest, rows, shape)
+                kernel(fixed, given, weights, presynaptic, state, sent, *rest, rows, shape)
 
         return act
 

@@ -71,7 +71,7 @@ def test_a_list_of_cores_by_hand(make_network):
         {}, {}, {"spikes_in": 16, "synaptic_ops": 24, "neuron_updates": 8, "messages_out": 4}
     )
     found = cores_as_dict(network, three, activity_of(network, totals), counted)
-    heard = int(z[:, :-1].sum())
+    presynaptic = int(z[:, :-1].sum())
     sent = [int(part.sum()) for part in (z[:, :, :2], z[:, :, 2], z[:, :, 3])]
     for i, (core, neurons) in enumerate(zip(found["list"], (2, 1, 1), strict=True)):
         words = 4 + 4 * -(-(20 * neurons + 32) // 64) + neurons + 4 * neurons + 1308
@@ -80,16 +80,16 @@ def test_a_list_of_cores_by_hand(make_network):
             "core": i,
             "layer": "1",
             "neurons": neurons,
-            "spikes_in": heard / 2,
-            "synaptic_ops": heard * neurons / 2,
+            "spikes_in": presynaptic / 2,
+            "synaptic_ops": presynaptic * neurons / 2,
             "neuron_updates": 4 * neurons,
             "messages_out": sent[i] / 2,
             "memory": words / 20_000,
         }
     busiest = found["busiest"]
     assert busiest["synaptic_ops"] == {
-        "max": heard,
-        "mean": pytest.approx(heard * 4 / 2 / 3),
+        "max": presynaptic,
+        "mean": pytest.approx(presynaptic * 4 / 2 / 3),
         "core": "chip 0, core 0",
     }
     assert busiest["spikes_in"]["core"] == "chip 0, core 0"  # the first of equal ones
@@ -108,7 +108,7 @@ def test_a_list_of_cores_by_hand(make_network):
     )
 
 
-def test_cores_of_several_chips_are_told_with_their_chip(make_network):
+def test_cores_of_several_chips_are_reported_with_their_chip(make_network):
     silent = np.zeros((2400, 2400), np.int8)
     network = make_network(k=2400, m=1, n_images=1, weight_rec=silent)
     placement = fewest_cores(network)

@@ -45,7 +45,7 @@ class ByHand:
         for i, sample in enumerate(self.images_of):
             for t in self.rows:
                 for name in network.layers:
-                    self._hear(i, t, name)
+                    self._receive(i, t, name)
                     for k, z in enumerate(sample[name]["z"][t]):
                         self._send(i, t, name, k, z)
             for z in sample[self.code]["z"][-1]:
@@ -56,16 +56,16 @@ class ByHand:
         layer = self.network.layers[name]
         return 1 if name == self.code and layer.source != 0 and layer.memory else 0
 
-    def heard(self, i, t, name):
+    def presynaptic(self, i, t, name):
         """What a layer receives at a row: an integer from each neuron of its source."""
         layer, row = self.network.layers[name], t - self.lag(name)
         if layer.weight_rec is None or row < 0:
             return []
         return self.images_of[i][str(layer.source)]["z"][row]
 
-    def _hear(self, i, t, name):
+    def _receive(self, i, t, name):
         weight = self.network.layers[name].weight_rec
-        for j, z in enumerate(self.heard(i, t, name)):
+        for j, z in enumerate(self.presynaptic(i, t, name)):
             if z == 0:
                 continue
             self._add(i, t, name, "messages_received", 1)
@@ -103,7 +103,7 @@ class ByHand:
         for c, core in enumerate(placement.cores):
             name = core.layer.name
             for t in self.rows:
-                messages = sum(z != 0 for z in self.heard(i, t, name))
+                messages = sum(z != 0 for z in self.presynaptic(i, t, name))
                 sends = sum(z != 0 for z in self.images_of[i][name]["z"][t][core.own])
                 step = t * (hidden + 1 if loop else 1) + phases.get(name, first + 1)
                 found[step][c] = (messages, messages * core.neurons, core.neurons, sends)
@@ -112,14 +112,14 @@ class ByHand:
     def shared_words(self, name, neurons):
         """Of one core, by the conservative reading: 8 + 12 bits a synapse, the sampler's table.
 
-        A neuron that nobody hears has an axon as well: what it sends leaves the chip.
+        A neuron without receivers has an axon as well: what it sends leaves the chip.
         """
         layer = self.network.layers[name]
         axons = 0 if layer.weight_rec is None else layer.weight_rec.shape[1]
-        hear = [of for of in self.network.layers.values() if str(of.source) == name]
+        receivers = [of for of in self.network.layers.values() if str(of.source) == name]
         draws = name == self.code and self.network.draws
         words = axons + axons * -(-(20 * neurons + 32) // 64)
-        return words + neurons * max(1, len(hear)) + (4 * neurons + 1308 if draws else neurons)
+        return words + neurons * max(1, len(receivers)) + (4 * neurons + 1308 if draws else neurons)
 
 
 def check_layers(by_hand, network, layers, n_images):

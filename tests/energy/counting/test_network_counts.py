@@ -71,16 +71,16 @@ def test_counts_equal_brute_force(make, plain_nets, family, seed):
     for sample in samples:
         record = plain_nets.windows(layers, plain_nets.simulate(layers, sample), n_steps)
         records.append(recorded(sample, record))
-        heard = sample
+        presynaptic = sample
         for name, (stored, matrix) in synapses.items():
-            for row in np.abs(heard):
+            for row in np.abs(presynaptic):
                 sums[name]["hardware"] += int((stored & (row > 0)).sum())
                 sums[name]["weighted"] += int((stored * row).sum())
                 sums[name]["macs"] += int(((matrix != 0) & (row > 0)).sum())
-            received, sizes = received + (heard != 0).sum(), sizes + np.abs(heard).sum()
-            values, zeros = values + heard.size, zeros + (heard == 0).sum()
-            heard = record[name]
-            sums[name]["sent"] += int((heard != 0).sum())
+            received, sizes = received + (presynaptic != 0).sum(), sizes + np.abs(presynaptic).sum()
+            values, zeros = values + presynaptic.size, zeros + (presynaptic == 0).sum()
+            presynaptic = record[name]
+            sums[name]["sent"] += int((presynaptic != 0).sum())
     counts = network_counts(network, record_totals(network, records, n_steps), 7.0)
     of_input, *found = counts.layers
     assert [layer.layer for layer in found] == list(synapses)

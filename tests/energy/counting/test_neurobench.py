@@ -56,8 +56,8 @@ class Twin(torch.nn.Module):
         for t in range(recorded.shape[1]):
             for stage in self.stages:
                 if stage.name in self.synapses and t >= stage.lag:
-                    heard = z[str(stage.layer.source)][:, t - stage.lag]
-                    self.received[stage.name][:, t] = self.synapses[stage.name](heard)
+                    presynaptic = z[str(stage.layer.source)][:, t - stage.lag]
+                    self.received[stage.name][:, t] = self.synapses[stage.name](presynaptic)
                 self.sends[stage.name](z[stage.name][:, t])
         return recorded
 
@@ -97,15 +97,15 @@ def check(network, trace):
 def test_neurobench_counts_our_effective_macs(network_kind, kinds):
     network = kinds.networks(1)[network_kind]
     ours, theirs = check(network, run(network, network.test_images, STEPS, SEED))
-    hears = any(layer.weight_rec is not None for layer in network.layers.values())
-    assert (ours.effective_macs > 0) == hears
+    has_synapses = any(layer.weight_rec is not None for layer in network.layers.values())
+    assert (ours.effective_macs > 0) == has_synapses
     # What they call dense takes every synapse at every row at which it can receive.
-    heard = sum(
+    presynaptic = sum(
         stage.layer.weight_rec.size * (STEPS + 1 - stage.lag)
         for stage in network.wiring.stages
         if stage.layer.weight_rec is not None
     )
-    assert theirs["Dense"] == heard
+    assert theirs["Dense"] == presynaptic
 
 
 def test_large_counts_are_macs_and_counts_of_one_are_acs(make_network):
@@ -151,7 +151,7 @@ def test_neurobench_counts_our_effective_macs_of_models_mnist(tmp_path, layout):
     large = np.pad(np.kron(small, np.ones((3, 3))), ((0, 0), (2, 2), (2, 2)))
     np.save(tmp_path / "digits.npy", large.reshape(60, -1).astype(np.float32))
     words = ("export", MNIST, "--out", net, "--layout", layout, "--most-loss", 1)
-    words += ("--images", tmp_path / "digits.npy", "--json", tmp_path / "told.json")
+    words += ("--images", tmp_path / "digits.npy", "--json", tmp_path / "counts.json")
     assert run_command([*map(str, words)]) == 0
     network = read_network(net)
     ours, _ = check(network, run(network, network.test_images[:4], 6, SEED))

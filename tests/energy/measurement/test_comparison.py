@@ -154,7 +154,7 @@ def test_error_units_take_two_chip_steps_for_an_update(kinds, beside):
     assert (found.part, found.low_j) == ("total", approx(1e-6 * per_image))
 
 
-def test_negative_dynamic_energy_is_kept_and_said(make_network, beside):
+def test_negative_dynamic_energy_is_kept_and_reported(make_network, beside):
     """As in a published log of PilotNet: 0.275709 W, of which 0.281775 W are static."""
     text = "avg_time_per_step,total_power,static_total_power\n59277,0.275709,0.281775\n"
     measured = beside(make_network(), text)
@@ -170,7 +170,7 @@ def test_logged_energies_are_shared_out_over_images(make_network, beside):
     assert found == approx({"total": 0.4, "static": 0.3, "dynamic": 0.05})
 
 
-def test_power_without_time_gives_no_energy_and_says_so(make_network, beside):
+def test_power_without_time_gives_no_energy_and_reports_it(make_network, beside):
     measured = beside(make_network(), "total_power,static_energy\n0.5,\n")
     assert measured.energy == []
     assert any("no time per step" in note for note in measured.notes)
@@ -200,7 +200,7 @@ def test_every_figure_of_a_log_by_hand(make_network, beside):
     """Two images of 8 chip steps on two cores of two neurons each; the log has 32 chip steps."""
     network = make_network(k=4, m=4, n_images=2)
     z = run(network, network.test_images, STEPS, 0).stacked("1", "z") != 0
-    heard, first, second = (int(part.sum()) for part in (z[:, :-1], z[:, :, :2], z[:, :, 2:]))
+    presynaptic, first, second = (int(part.sum()) for part in (z[:, :-1], z[:, :, :2], z[:, :, 2:]))
     measured = beside(
         network,
         "num_steps,avg_time_per_step,total_power,static_total_power,"
@@ -218,14 +218,14 @@ def test_every_figure_of_a_log_by_hand(make_network, beside):
         ("avg_time_per_step", "us", "run", 5, None),
         ("total_power", "W", "mean of 2", approx(0.6), None),
         ("static_total_power", "W", "run", 0.2, None),
-        ("syn_ops", ops, "all cores", 15, 4 * heard / 16),
-        ("syn_ops", ops, "busiest core", 10, 2 * heard / 16),
+        ("syn_ops", ops, "all cores", 15, 4 * presynaptic / 16),
+        ("syn_ops", ops, "busiest core", 10, 2 * presynaptic / 16),
         ("dendrite_updates", updates, "all cores", 5, 4),
         ("dendrite_updates", updates, "busiest core", 3, 2),
         ("axon_out", messages, "all cores", 0.75, (first + second) / 16),
         ("axon_out", messages, "busiest core", 0.5, max(first, second) / 16),
-        ("spikes_in", messages, "all cores", 2.75, 2 * heard / 16),
-        ("spikes_in", messages, "busiest core", 1.5, heard / 16),
+        ("spikes_in", messages, "all cores", 2.75, 2 * presynaptic / 16),
+        ("spikes_in", messages, "busiest core", 1.5, presynaptic / 16),
         ("total_mpds", "part of a core's memory", "mean core", 0.5, approx(memory)),
         ("num_local_spikes", "as logged", "mean core", 3.5, None),
     ]
@@ -252,9 +252,9 @@ def test_every_figure_of_a_log_by_hand(make_network, beside):
     how = "total_power x time per step - static_total_power x time per step"
     assert f"dynamic energy: {how}" in measured.notes
     assert not any("is taken to be of the run" in note for note in measured.notes)
-    told = measured.as_dict()
-    assert (told["columns_left_out"], told["columns_empty"]) == ([], [])
-    assert told["rows"][0] == {**told["rows"][0], "found": 32.0, "modelled": 16, "ratio": 2.0}
+    content = measured.as_dict()
+    assert (content["columns_left_out"], content["columns_empty"]) == ([], [])
+    assert content["rows"][0] == {**content["rows"][0], "found": 32.0, "modelled": 16, "ratio": 2.0}
 
 
 def test_times_of_steps_stand_for_the_time_of_a_step(make_network, beside):

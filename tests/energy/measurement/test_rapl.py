@@ -51,7 +51,7 @@ def test_a_counter_that_wraps_goes_on(tmp_path, zone):
     assert meter.joules == approx({"package-0": 0.25})
 
 
-def test_no_folder_and_no_package_are_said(tmp_path, zone):
+def test_no_folder_and_no_package_are_reported(tmp_path, zone):
     with metered(tmp_path / "none") as meter:
         pass
     assert meter.row(1, "") is None
@@ -68,7 +68,7 @@ def test_no_folder_and_no_package_are_said(tmp_path, zone):
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_a_counter_that_may_not_be_read_is_said(tmp_path, zone, monkeypatch, before):
+def test_a_counter_that_may_not_be_read_is_reported(tmp_path, zone, monkeypatch, before):
     from pathlib import Path
 
     zone("intel-rapl:0", "package-0", 1)
@@ -88,7 +88,7 @@ def test_a_counter_that_may_not_be_read_is_said(tmp_path, zone, monkeypatch, bef
     assert f"no energy counter ({path} may not be read; 'sudo chmod a+r {path}'" in meter.missing
 
 
-def test_counters_of_this_machine_are_read_or_their_absence_is_said():
+def test_counters_of_this_machine_are_read_or_their_absence_is_reported():
     with metered() as meter:
         sum(range(10))
     assert bool(meter.joules) != bool(meter.missing)

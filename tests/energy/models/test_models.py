@@ -66,7 +66,7 @@ def test_sanafe_constants_by_hand():
     assert (row.kind, row.part, row.chip) == ("modelled", "dynamic", "Loihi 1")
 
 
-def test_sanafe_constants_count_each_core_that_hears_a_message():
+def test_sanafe_constants_count_each_core_that_receives_a_message():
     """512 neurons: 5 cores in one tile by the tight reading, 6 in two tiles by the wide one."""
     found = work(512, received=100.0, rows=1)
     row = sanafe_constants(found)
@@ -143,7 +143,7 @@ def test_read_outs_take_their_steps_at_the_end(kinds):
     assert time.low_s == approx((STEPS + 4) * 1.164e-6)
 
 
-def test_a_network_that_fits_no_board_has_no_band_and_says_why(make_network):
+def test_a_network_that_fits_no_board_has_no_band_and_gives_the_reason(make_network):
     network = make_network()
     found = work_of(network, Emulator(network).totals(network.test_images, 1, 0))
     line = LimitCheck("neurons_per_core", 9000, 8192, "layer 1: one neuron")

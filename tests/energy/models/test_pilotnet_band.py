@@ -36,7 +36,7 @@ def test_the_document_has_the_bands_of_today(rows):
         assert millijoules(energy[part].low_j, energy[part].high_j) in TEXT
 
 
-def test_the_document_says_by_how_much_the_band_misses_the_measurement(rows):
+def test_the_document_states_by_how_much_the_band_misses_the_measurement(rows):
     energy, time = rows
     measured_s = MEASURED_STEP_S * STEPS
     assert "**The band does not contain this measurement**" in TEXT

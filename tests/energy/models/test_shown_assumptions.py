@@ -20,13 +20,13 @@ def test_what_a_simulation_leaves_out_is_microjoules_of_an_image():
     row, time = found.rows()
     assert (row.low_j, row.high_j) == (2e-6, 2e-6)
     assert (time.low_s, time.high_s) == (5e-4, 5e-4)
-    (said,) = [text for text in row.assumptions if "uJ per image" in text]
-    value = float(said.split(": ")[1].removesuffix(" uJ per image"))
+    (message,) = [text for text in row.assumptions if "uJ per image" in text]
+    value = float(message.split(": ")[1].removesuffix(" uJ per image"))
     assert value == pytest.approx(12_000 / 4 * SPIKE_OUT_PJ / 1_000_000, rel=5e-3)
-    assert f"{SPIKE_OUT_PJ} pJ per spike" in said
+    assert f"{SPIKE_OUT_PJ} pJ per spike" in message
 
 
-def test_dense_work_says_its_parts():
+def test_dense_work_states_its_parts():
     found = Dense(drive=1234.0, loop=56789.0, readout=321.0, multiplications=40.0, others=7.0)
     assert found.macs == 1234 + 56789 + 321
     assert found.operations_text == (

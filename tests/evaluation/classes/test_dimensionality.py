@@ -66,7 +66,7 @@ def test_points_in_general_position_shatter_and_points_on_a_line_do_not(rng):
     assert got.deviation > 0.1
 
 
-def test_shattering_says_what_was_used(rng):
+def test_shattering_states_what_was_used(rng):
     data = (*make(rng, 80, np.eye(6)), *make(rng, 42, np.eye(6)))
     got = shattering(*data, most=4)
     assert (got.dichotomies, got.possible, got.train_images, got.test_images) == (4, 10, 80, 42)

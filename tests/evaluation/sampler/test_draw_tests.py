@@ -152,7 +152,7 @@ def test_p_values_are_uniform_under_the_law(rng):
         assert np.mean(np.array(p_values) < level) == pytest.approx(level, rel=0.2)
 
 
-def test_few_draws_leave_tests_out_and_say_so(log_rate, rng):
+def test_few_draws_leave_tests_out_and_report_it(log_rate, rng):
     few = log_rate[:1, :10, :8]
     found = judge(few, rng.poisson(rates(few)), 255)
     assert {test.name for test in found.tests} == {

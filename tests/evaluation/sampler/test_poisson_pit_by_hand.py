@@ -209,9 +209,9 @@ def test_a_verdict_fails_below_its_bound_and_not_at_it():
         found = Verdict(10, tests, ("y",))
         assert (found.follows_poisson, found.worst.name) == (follows, "x")
         assert found.bound == ALPHA / 4 == 1e-6 / 4
-        told = found.as_dict()
-        assert (told["p_value"], told["follows_poisson"]) == (p, follows)
-        assert (told["draws"], told["left_out"], len(told["tests"])) == (10, ["y"], 4)
+        content = found.as_dict()
+        assert (content["p_value"], content["follows_poisson"]) == (p, follows)
+        assert (content["draws"], content["left_out"], len(content["tests"])) == (10, ["y"], 4)
 
 
 def test_what_does_not_fit_is_refused(log_rate, counts):

@@ -36,7 +36,7 @@ def facts_of(network, calibration):
     return layer_facts(network.wiring.stages, grids, bounds(network), calibration)
 
 
-def test_every_layer_is_told_of_in_the_order_of_its_number(kinds):
+def test_every_layer_is_reported_in_the_order_of_its_number(kinds):
     network = kinds.networks(0)["loop of three + 2 read-outs"]
     calibration = calibrate(network, network.test_images, [3], seed=0)
     facts = facts_of(network, calibration)
@@ -74,15 +74,19 @@ def test_what_loses_little_or_has_no_figure_passes(after):
 
 
 @pytest.mark.parametrize("after", [0.8, 0.8493, -0.1, -12345.62, -1e9])
-def test_a_loss_beyond_the_allowed_says_its_figures_and_what_would_let_it_pass(after):
+def test_a_loss_beyond_the_allowed_states_its_figures_and_what_would_let_it_pass(after):
     before, found = figures(0.5, 0.9), figures(0.49, after)
     with pytest.raises(LossError) as caught:
         require_small_loss(before, found, 0.05, "my/run")
-    said = str(caught.value)
-    assert said.startswith(f"my/run: R2 after 512 steps falls from 0.9000 to {after:.4f} on the ")
-    assert f"by {0.9 - after:.4f}; allowed 0.05. Remedies: use more weight_bits=; or write" in said
+    message = str(caught.value)
+    assert message.startswith(
+        f"my/run: R2 after 512 steps falls from 0.9000 to {after:.4f} on the "
+    )
+    assert (
+        f"by {0.9 - after:.4f}; allowed 0.05. Remedies: use more weight_bits=; or write" in message
+    )
     assert caught.value.exit_status == 1
-    (enough,) = re.findall(r"most_loss=(\S+)$", said)
+    (enough,) = re.findall(r"most_loss=(\S+)$", message)
     require_small_loss(before, found, float(enough), "my/run")
     assert float(enough) < (0.9 - after) * 1.001 + 0.011
 

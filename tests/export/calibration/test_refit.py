@@ -71,7 +71,7 @@ def test_a_right_decoder_is_hardly_changed(network, images):
     assert judged(again, pixels)[1] > judged(network, pixels)[1] - 0.005
 
 
-def test_nothing_but_the_decoder_changes_and_provenance_says_so(network, images):
+def test_nothing_but_the_decoder_changes_and_provenance_reports_it(network, images):
     pixels, _ = images
     again = refit_decoder(network, pixels[:20], 3)
     refit = again.provenance.pop("refit")

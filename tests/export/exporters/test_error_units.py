@@ -125,21 +125,21 @@ def test_errors_of_the_calibration_are_sent_whole_and_finer_if_they_are_small(mo
     assert scale[1.0] > scale[10.0] > scale[100.0]
 
 
-def test_grids_tell_the_truth(model, images, rng):
+def test_grids_are_true(model, images, rng):
     phi = rng.standard_t(2, (M, K)) * 0.2
     network = exported(replace(model, phi=phi), images, 4)
     q = synapses(network.hidden[0])
     grids = network.provenance["grids"]
-    told = grids["1"]["weight_rec"]
-    assert told == grids["2"]["weight_rec"]
+    facts = grids["1"]["weight_rec"]
+    assert facts == grids["2"]["weight_rec"]
     exponent = network.layer.weight_exp + FINE - network.hidden[0].shift
     unit = 2**network.layer.frac_bits / math.log(2)
     factor = math.sqrt(model.step_size * unit / 2.0**exponent)
     values = factor * phi / model.sigma[:, None]
-    assert told["scale"] == 1.0
-    assert told["range"] == [q.min(), q.max()]
-    assert told["zeros"] == (q == 0).sum() and told["weights"] == q.size
-    assert told["clipped"] == (np.abs(values) > 7.5).sum() > 0
+    assert facts["scale"] == 1.0
+    assert facts["range"] == [q.min(), q.max()]
+    assert facts["zeros"] == (q == 0).sum() and facts["weights"] == q.size
+    assert facts["clipped"] == (np.abs(values) > 7.5).sum() > 0
     forward = grids["1"]["weight"]
     assert forward["scale"] == 2.0 ** network.hidden[0].drive_exp
     assert forward["clipped"] == 0

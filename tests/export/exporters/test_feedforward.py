@@ -122,7 +122,7 @@ def test_no_activation_of_the_calibration_reaches_the_limit(mlp, images):
     assert hidden.z_min < sent.min() and sent.max() < hidden.z_max <= 1.6 * sent.max()
 
 
-def test_grids_tell_the_truth(mlp, images):
+def test_grids_are_true(mlp, images):
     mlp["encoder_weight"][0] *= 5.0
     network = exported(mlp, images, 3)
     hidden, code = network.hidden[0], network.layer
@@ -130,12 +130,12 @@ def test_grids_tell_the_truth(mlp, images):
     step = 2.0**code.weight_exp
     synapses = mlp["encoder_weight"].astype(float) @ mlp["residual_weight"]
     values = synapses * PER_NAT / FINE * 2.0**hidden.shift
-    told = grids["2"]["weight_rec"]
-    assert told["scale"] == step
-    assert told["range"] == [code.weight_rec.min(), code.weight_rec.max()]
-    assert told["zeros"] == (code.weight_rec == 0).sum() > 0
-    assert told["clipped"] == (np.abs(values) > 3.5 * step).sum() > 0
-    assert told["relative_error"] == pytest.approx(
+    facts = grids["2"]["weight_rec"]
+    assert facts["scale"] == step
+    assert facts["range"] == [code.weight_rec.min(), code.weight_rec.max()]
+    assert facts["zeros"] == (code.weight_rec == 0).sum() > 0
+    assert facts["clipped"] == (np.abs(values) > 3.5 * step).sum() > 0
+    assert facts["relative_error"] == pytest.approx(
         np.linalg.norm(code.weight_rec * step - values) / np.linalg.norm(values)
     )
     assert grids["1"]["weight"]["scale"] == 2.0**hidden.drive_exp

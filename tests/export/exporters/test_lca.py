@@ -140,15 +140,15 @@ def test_decoder_turns_what_is_sent_into_pixels(atoms, images):
     assert network.layer.threshold == round(THRESHOLD * FINE)
 
 
-def test_grids_tell_the_truth(atoms, images):
+def test_grids_are_true(atoms, images):
     network = exported(atoms, images, 3)
     layer, grids = network.layer, network.provenance["grids"]["1"]
     competition = (atoms.T @ atoms - np.eye(K)) * 2.0**layer.shift
-    told, step = grids["weight_rec"], 2.0**layer.weight_exp
-    assert told["scale"] == step
-    assert told["range"] == [layer.weight_rec.min(), layer.weight_rec.max()]
-    assert told["zeros"] == (layer.weight_rec == 0).sum() > K
-    assert told["clipped"] == (np.abs(competition) > 3.5 * step).sum()
+    facts, step = grids["weight_rec"], 2.0**layer.weight_exp
+    assert facts["scale"] == step
+    assert facts["range"] == [layer.weight_rec.min(), layer.weight_rec.max()]
+    assert facts["zeros"] == (layer.weight_rec == 0).sum() > K
+    assert facts["clipped"] == (np.abs(competition) > 3.5 * step).sum()
     assert grids["weight"]["scale"] == 2.0**layer.drive_exp
 
 

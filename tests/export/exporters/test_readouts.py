@@ -94,11 +94,11 @@ def test_large_rows_get_a_coarser_step_and_never_overflow(make_network, bits):
     phi[1] = 0.0
     network = with_decoder(dataclasses.replace(plain, decoder=phi), bits)
     assert all(bound.holds for bound in bounds(network))
-    layer, told = network.readouts[0], network.provenance["grids"]["2"]["weight_rec"]
+    layer, facts = network.readouts[0], network.provenance["grids"]["2"]["weight_rec"]
     too_wide = largest * 150 * 511 > 2**23 - 1
     assert too_wide == (bits == 8)
-    assert layer.unit == told["scale"] == (2.0**-6 if too_wide else 2.0**-7)
-    assert told["range"] == [0, synapses(layer).max()]
+    assert layer.unit == facts["scale"] == (2.0**-6 if too_wide else 2.0**-7)
+    assert facts["range"] == [0, synapses(layer).max()]
     assert np.abs(synapses(layer) * layer.unit - phi).max() <= layer.unit / 2
 
 
@@ -128,18 +128,16 @@ def test_images_of_a_fine_code_fit_into_the_decoders_messages(rng, neurons):
     assert (layer.weight_exp < 0) == (neurons == 2)  # the wider sums
 
 
-def test_grids_of_read_outs_tell_the_truth_and_have_their_layers_number(
-    make_network, labelled, rng
-):
+def test_grids_of_read_outs_are_true_and_have_their_layers_number(make_network, labelled, rng):
     plain = dataclasses.replace(make_network(), decoder=rng.standard_t(2, (12, 16)))
     codes, labels = labelled
     network = with_classes(with_decoder(plain, 3), codes, labels, 4)
     assert list(network.provenance["grids"]) == ["2", "3"]
     for number, limit in (("2", 3.5), ("3", 7.5)):
-        layer, told = network.layers[number], network.provenance["grids"][number]["weight_rec"]
-        assert told["range"] == [synapses(layer).min(), synapses(layer).max()]
-        assert told["zeros"] == (synapses(layer) == 0).sum()
-        assert max(map(abs, told["range"])) < limit
+        layer, facts = network.layers[number], network.provenance["grids"][number]["weight_rec"]
+        assert facts["range"] == [synapses(layer).min(), synapses(layer).max()]
+        assert facts["zeros"] == (synapses(layer) == 0).sum()
+        assert max(map(abs, facts["range"])) < limit
     assert (
         network.provenance["grids"]["2"]["weight_rec"]["clipped"]
         == (np.abs(network.decoder) > 3.5 * network.readouts[0].unit).sum()
@@ -168,8 +166,8 @@ def test_classes_are_those_of_a_float_regression_with_the_same_weights(calm, lab
     counts = of_rows(network, images, 80, "1")
     wanted, scores = np.zeros((40, CLASSES)), []
     for t, z in enumerate(counts):
-        heard = layer.bias + (z @ synapses(layer).T) * 2.0**layer.weight_exp
-        wanted = wanted + (heard - wanted) * 2.0**-layer.leak * (t > 0)
+        presynaptic = layer.bias + (z @ synapses(layer).T) * 2.0**layer.weight_exp
+        wanted = wanted + (presynaptic - wanted) * 2.0**-layer.leak * (t > 0)
         scores.append(wanted)
     found, wanted = of_rows(network, images, 80, "2"), np.array(scores)
     bound = 2.0**layer.leak + 2.0**layer.shift / 2
@@ -182,7 +180,7 @@ def test_classes_are_those_of_a_float_regression_with_the_same_weights(calm, lab
 
 @pytest.mark.parametrize("bits", [8, 4])
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_classes_that_can_be_told_apart_are(make_network, labelled, bits, n_classes):
+def test_classes_that_can_be_distinguished_are(make_network, labelled, bits, n_classes):
     """Of two classes too each has its neuron; 100 or more codes, busy neurons six times as busy."""
     codes, labels = labelled
     codes, labels = codes[labels < n_classes], labels[labels < n_classes]
@@ -204,8 +202,8 @@ def test_units_of_classes_are_nats(make_network, labelled):
         LogisticRegression(max_iter=500).fit(codes / scale, labels).decision_function(codes / scale)
     )
     layer = with_classes(make_network(), codes, labels).readouts[0]
-    heard = codes @ synapses(layer).T * 2.0**layer.weight_exp + layer.bias
-    found = heard * 2.0**-layer.shift * layer.unit
+    presynaptic = codes @ synapses(layer).T * 2.0**layer.weight_exp + layer.bias
+    found = presynaptic * 2.0**-layer.shift * layer.unit
     assert np.abs(found - wanted).max() < 0.02 * np.abs(wanted).max()
 
 

@@ -148,7 +148,7 @@ def test_configuration_of_a_training_lies_one_folder_above(altered, imported):
     np.testing.assert_array_equal(found.params["phi"], imported.params["phi"])
 
 
-def test_what_a_configuration_does_not_say_comes_as_options(altered):
+def test_what_a_configuration_does_not_state_comes_as_options(altered):
     path = altered(config=dict.fromkeys(CONFIG, None) | {"t_train": 16, "clamp_u": 10.0})
     refused(path, "Give inner_iterations=")
     found = from_iterative_vae(path, inner_iterations=1).settings

@@ -99,8 +99,8 @@ def run(graph, image, steps, code):
     drive = nodes["drive"].weight @ image + getattr(nodes["drive"], "bias", 0.0)
     state = nodes["u"].metadata["start"]
     for step in range(steps):
-        heard = nodes["feedback"].weight @ code(step, state)
-        change = drive + heard
+        presynaptic = nodes["feedback"].weight @ code(step, state)
+        change = drive + presynaptic
         if isinstance(nodes["u"], nir.LI):
             change = (nodes["u"].v_leak - state + nodes["u"].r * change) / nodes["u"].tau
         state = state + change
@@ -140,7 +140,7 @@ def test_the_constants_are_those_of_training():
     ("model", "reason"),
     [("pvae-mlp", "swish"), ("pvae-conv", "swish"), ("igvae", "noise"), ("iavae", "guess")],
 )
-def test_models_that_nir_cannot_say_are_refused_with_the_reason(model, reason, tmp_path, rng):
+def test_models_that_nir_cannot_express_are_refused_with_the_reason(model, reason, tmp_path, rng):
     with pytest.raises(InputError, match=f"a model '{model}' .*{reason}.*allowed are ipvae"):
         write_nir(tmp_path / "a.nir", checkpoint_of(model, rng))
     assert not list(tmp_path.iterdir())

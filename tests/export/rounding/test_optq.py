@@ -9,7 +9,7 @@ ANY = (-64, 64)
 
 
 @pytest.fixture
-def heard(rng):
+def presynaptic(rng):
     """Counts of 30 neurons, 4000 times: neighbours fire together, most of them rarely."""
     common = rng.normal(size=(4000, 10)).repeat(3, axis=1)
     return rng.poisson(np.exp(common - 0.5))
@@ -20,32 +20,34 @@ def lost(runs, values, activity):
     return np.sqrt(np.vdot(change @ activity.covariance, change))
 
 
-def test_activity_is_mean_and_covariance(heard):
-    found = CalibrationMoments.of(heard)
-    np.testing.assert_allclose(found.mean, heard.mean(axis=0))
-    np.testing.assert_allclose(found.covariance, np.cov(heard.T, bias=True), atol=1e-9)
+def test_activity_is_mean_and_covariance(presynaptic):
+    found = CalibrationMoments.of(presynaptic)
+    np.testing.assert_allclose(found.mean, presynaptic.mean(axis=0))
+    np.testing.assert_allclose(found.covariance, np.cov(presynaptic.T, bias=True), atol=1e-9)
 
 
 @pytest.mark.parametrize("bits", range(2, 9))
-def test_weights_lie_on_the_grid_within_their_range(rng, heard, bits):
+def test_weights_lie_on_the_grid_within_their_range(rng, presynaptic, bits):
     values = rng.normal(size=(20, 30))
-    runs, exponent = compensated(values, CalibrationMoments.of(heard).covariance, bits, ANY, "w")
+    runs, exponent = compensated(
+        values, CalibrationMoments.of(presynaptic).covariance, bits, ANY, "w"
+    )
     integers = runs / 2.0**exponent
     np.testing.assert_array_equal(integers, np.rint(integers))
     assert np.abs(integers).max() <= 2 ** (bits - 1) - 1
 
 
 @pytest.mark.parametrize("bits", [3, 4, 6])
-def test_what_arrives_is_nearer_than_with_each_weight_at_its_nearest(rng, heard, bits):
-    values, activity = rng.normal(size=(20, 30)), CalibrationMoments.of(heard)
+def test_what_arrives_is_nearer_than_with_each_weight_at_its_nearest(rng, presynaptic, bits):
+    values, activity = rng.normal(size=(20, 30)), CalibrationMoments.of(presynaptic)
     integers, exponent = recurrent_grid(values, bits, ANY, "w")
     runs, _ = compensated(values, activity.covariance, bits, ANY, "w")
     nearest = lost(integers * 2.0**exponent, values, activity)
     assert lost(runs, values, activity) < 0.9 * nearest
 
 
-def test_hardly_any_weight_is_better_on_another_integer(rng, heard):
-    values, covariance = rng.normal(size=(8, 30)), CalibrationMoments.of(heard).covariance
+def test_hardly_any_weight_is_better_on_another_integer(rng, presynaptic):
+    values, covariance = rng.normal(size=(8, 30)), CalibrationMoments.of(presynaptic).covariance
     runs, exponent = compensated(values, covariance, 6, ANY, "w")
     damped = covariance + np.eye(30) * DAMPING * np.diag(covariance).mean()
     felt = (runs - values) @ damped
@@ -66,9 +68,9 @@ def test_independent_senders_leave_nothing_to_make_good(rng):
     np.testing.assert_array_equal(runs, integers * 2.0**exponent)
 
 
-def test_what_a_neuron_does_to_itself_is_not_rounded_but_makes_good(rng, heard):
+def test_what_a_neuron_does_to_itself_is_not_rounded_but_makes_good(rng, presynaptic):
     gram = rng.normal(size=(30, 30)) + 5 * np.eye(30)
-    activity = CalibrationMoments.of(heard)
+    activity = CalibrationMoments.of(presynaptic)
     runs, exponent = compensated(gram, activity.covariance, 4, ANY, "w", own=True)
     off = runs - np.diag(np.diag(runs))
     np.testing.assert_array_equal(off / 2.0**exponent, np.rint(off / 2.0**exponent))
@@ -79,9 +81,11 @@ def test_what_a_neuron_does_to_itself_is_not_rounded_but_makes_good(rng, heard):
     assert lost(runs, gram, activity) < lost(exact, gram, activity)
 
 
-def test_self_inhibition_does_not_fall_below_zero(rng, heard):
+def test_self_inhibition_does_not_fall_below_zero(rng, presynaptic):
     gram = rng.normal(size=(30, 30)) * (1 - np.eye(30))
-    runs, _ = compensated(gram, CalibrationMoments.of(heard).covariance, 3, ANY, "w", own=True)
+    runs, _ = compensated(
+        gram, CalibrationMoments.of(presynaptic).covariance, 3, ANY, "w", own=True
+    )
     assert np.diag(runs).min() == 0 < np.diag(runs).max()
 
 

@@ -68,7 +68,7 @@ def line(match):
     assert str(info.value).startswith("backend 'loihi2': ")
 
 
-def test_without_the_extension_it_says_who_gets_it(programs):
+def test_without_the_extension_it_states_who_gets_it(programs):
     with line(r"lava-loihi is missing \(no module lava.utils.loihi2_profiler\); members of .* get"):
         find_board()
 

@@ -111,7 +111,7 @@ def test_a_dense_of_ones_own_goes_before_the_extensions(register, tmp_path, make
     assert names(models_for(make_network()))["Dense"] == "NcOwn"
 
 
-def test_without_a_registration_it_says_what_to_write(stand_in, make_network, layered):
+def test_without_a_registration_it_states_what_to_write(stand_in, make_network, layered):
     with line(
         "no neuro-core model of PoissonNeuron is registered; write one from .*poisson_neuron"
     ):

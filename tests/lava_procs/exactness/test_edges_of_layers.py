@@ -51,9 +51,9 @@ def test_all_synapses_of_one_weight(kinds, agree, name, weight):
             continue
         sent = wide(trace, str(stage.layer.source), "z").sum(axis=2, keepdims=True)
         assert sent.any()
-        heard = wide(trace, stage.name, "a_in")[:, stage.lag :]
-        expected = weight * sent[:, : heard.shape[1]]
-        np.testing.assert_array_equal(heard, np.broadcast_to(expected, heard.shape))
+        presynaptic = wide(trace, stage.name, "a_in")[:, stage.lag :]
+        expected = weight * sent[:, : presynaptic.shape[1]]
+        np.testing.assert_array_equal(presynaptic, np.broadcast_to(expected, presynaptic.shape))
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_draws_and_network_must_both_be_for_replay(make_network):
         run(network, network.test_images[:1], 3, 0, draws=draws)
 
 
-def test_loihi2_checks_draws_before_it_says_what_is_missing(make_network):
+def test_loihi2_checks_draws_before_it_states_what_is_missing(make_network):
     network = make_network()
     with pytest.raises(InputError, match="images, steps"):
         loihi2.run(network, network.test_images, 3, 0, draws=np.zeros((5, 3, 16), np.int64))

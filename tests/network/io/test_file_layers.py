@@ -34,7 +34,7 @@ def saved(tmp_path, networks):
 def rewrite(path, change, child=False):
     """Apply `change` to the open file, then renew checksum and seal.
 
-    It is then read as one that this process has written, unless a child process is asked for.
+    It is then read like a file of this process, unless a child process is asked for.
     """
     datasets = {}
     with h5py.File(path, "r+") as file:
@@ -215,16 +215,16 @@ def test_a_changed_file_is_refused_in_one_line(saved, oracle, kind, change, mess
     refused(path, message, None if lenient else oracle)
 
 
-def hears_the_image(f):
+def receives_the_image(f):
     k = f["layer/3/bias"].shape[0]
     f.move("layer/3/weight", "layer/3/weight_rec")
     f["layer/3/weight"] = np.ones((k, 5), "<i2")
     put(layer__3__type=[b"dense_rec"], layer__3__inFeatures=5)(f)
 
 
-def test_a_read_out_that_hears_the_image_is_refused(saved, oracle):
+def test_a_read_out_that_receives_the_image_is_refused(saved, oracle):
     path = saved("errors/1")
-    rewrite(path, hears_the_image)
+    rewrite(path, receives_the_image)
     refused(path, "a read-out has weights from the image", oracle)
 
 

@@ -19,7 +19,7 @@ TRIALS = 300
 def killed_writes(path, sources, trials):
     """Fork a writer, kill it at a random moment, look at the file; again and again.
 
-    Runs as a process of its own, since a test process has threads that a fork would lose.
+    Runs as a separate process, since a test process has threads that a fork would lose.
     """
     networks = [read_network(source) for source in sources]
     whole = []

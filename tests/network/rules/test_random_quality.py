@@ -73,7 +73,7 @@ def test_rule_written_anew_gives_the_source(stream_script, weak_sources, order):
 
 @pytest.mark.parametrize("part", ["image", "neuron"])
 def test_a_source_that_ignores_a_key_fails(measure, draw_statistics, weak_sources, part):
-    found = measure(part, CONTROL, uniforms=weak_sources.deaf_to(part))
+    found = measure(part, CONTROL, uniforms=weak_sources.ignoring(part))
     assert "lag 1, correlation" in draw_statistics.failures(found.p_values())
 
 

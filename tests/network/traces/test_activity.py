@@ -50,13 +50,13 @@ def traced(kinds):
     return network, Trace("emulator", 0, "", samples)
 
 
-def test_what_layers_hear_is_counted_per_row(traced):
+def test_what_layers_receive_is_counted_per_row(traced):
     """The code does not receive the last row; row 0, at which it receives nothing, counts."""
     network, trace = traced
     found = activity_of(network, trace, "by hand", plan=True)
     assert found.source == "by hand"
-    np.testing.assert_allclose(found.heard["1"], np.array([4, 1, 3]) / 6)
-    np.testing.assert_allclose(found.heard["2"], np.array([2, 1]) / 6)
+    np.testing.assert_allclose(found.received_fractions["1"], np.array([4, 1, 3]) / 6)
+    np.testing.assert_allclose(found.received_fractions["2"], np.array([2, 1]) / 6)
     assert found.received == pytest.approx({"1": 8 / 6, "2": 3 / 6})
     assert found.peak == {"1": 3, "2": 1}
 

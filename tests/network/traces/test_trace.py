@@ -96,7 +96,7 @@ def written(path, **changes):
         ({"other/0": np.zeros(2, np.int32)}, "found dataset /other/0"),
     ],
 )
-def test_a_trace_that_says_something_else_is_refused(tmp_path, changes, message):
+def test_a_trace_that_has_other_contents_is_refused(tmp_path, changes, message):
     path = tmp_path / "t.h5"
     written(path)
     assert read_trace(path).stacked("1", "z").shape == (1, 3, 4)

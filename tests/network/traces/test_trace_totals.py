@@ -37,11 +37,11 @@ def test_they_equal_the_emulators_totals(kinds, network_kind):
 
 
 @pytest.mark.parametrize(
-    ("record", "said"),
+    ("record", "message"),
     [(Record(("u", "z")), "lacks 1/a_in"), (Record(every=2), "holds chosen steps or neurons")],
 )
-def test_a_part_of_a_run_is_refused(make_network, record, said):
+def test_a_part_of_a_run_is_refused(make_network, record, message):
     network = make_network()
     trace = recording.run(network, network.test_images, 4, 0, record=record)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         trace_totals(network, trace, stream_drives(network, network.test_images, 4, None))

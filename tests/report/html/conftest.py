@@ -26,13 +26,13 @@ def browser():
 @pytest.fixture
 def opened(browser, address):
     """Open the page at a size; what it says on the console and asks for is refused afterwards."""
-    said, asked, pages = [], [], []
+    expected, asked, pages = [], [], []
 
     def opening(size=(1280, 900), **options):
         tab = browser.new_page(viewport={"width": size[0], "height": size[1]}, **options)
         pages.append(tab)
-        tab.on("console", lambda message: said.append(message.text))
-        tab.on("pageerror", lambda error: said.append(str(error)))
+        tab.on("console", lambda message: expected.append(message.text))
+        tab.on("pageerror", lambda error: expected.append(str(error)))
         tab.on("request", lambda request: asked.append(request.url))
         tab.goto(address)
         return tab
@@ -40,5 +40,5 @@ def opened(browser, address):
     yield opening
     for tab in pages:
         tab.close()
-    assert said == []
+    assert expected == []
     assert [url for url in asked if not url.startswith("data:")] == [address] * len(pages)

@@ -42,7 +42,7 @@ def test_the_slider_changes_the_picture_by_pointer_and_by_keyboard(opened):
     assert pictures[0] != pictures[1] and steps == 6
 
 
-def test_points_of_curves_say_their_values_on_hover_and_on_focus(opened, result):
+def test_points_of_curves_state_their_values_on_hover_and_on_focus(opened, result):
     tab = opened()
     tip, point = tab.locator("#tip"), tab.locator("#figure-convergence .point").first
     assert not tip.is_visible()
@@ -226,14 +226,14 @@ def test_pixels_of_images_are_whole_pixels_of_the_screen(opened, width):
     assert sheet[:2] == [f"{82 * zoom}px {36 * zoom}px", f"-{zoom}px -{zoom}px"]
 
 
-def test_a_wide_table_says_that_it_scrolls(opened):
+def test_a_wide_table_states_that_it_scrolls(opened):
     tab = opened(PHONE)
-    said = tab.evaluate(
+    message = tab.evaluate(
         "() => [...document.querySelectorAll('.scroll')].filter((e) => e.clientWidth).map((e) => ["
         "e.scrollWidth > e.clientWidth, getComputedStyle(e, '::before').content])"
     )
-    assert {wide for wide, _ in said} == {True, False}
-    assert all(("scroll sideways" in text) == wide for wide, text in said)
+    assert {wide for wide, _ in message} == {True, False}
+    assert all(("scroll sideways" in text) == wide for wide, text in message)
     for caption in tab.locator("caption span:visible").all():
         box = caption.bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE[0]

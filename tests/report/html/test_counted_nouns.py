@@ -25,14 +25,14 @@ def test_the_words_suit_networks_without_log_rates(result, ink, figures):
         assert word in rates and word not in graded
 
 
-def test_one_is_not_said_in_the_plural(result, ink):
+def test_one_is_not_reported_in_the_plural(result, ink):
     one = {**result, "samples": 1, "steps": 1, "curve_images": 1}
     text = files(one, replace(ink, raster=ink.raster[:, :1]))["index.html"].decode()
     assert "1 image after 1 step" in text and "mean over the first 1 image." in text
     assert not re.search(r"\b(?<![.,])1 (images|steps|neurons)\b", text)
 
 
-def test_a_map_of_some_chips_says_so(result, ink):
+def test_a_map_of_some_chips_reports_it(result, ink):
     cores = [{**result["cores"]["list"][0], "chip": chip} for chip in range(6)]
     found = files({**result, "cores": {**result["cores"], "list": cores}}, ink)
     text = found["index.html"].decode()

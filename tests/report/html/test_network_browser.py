@@ -61,7 +61,7 @@ def test_pictures_and_figures_are_there(opened, size):
     assert tab.locator("figure svg:visible").count() == 3
 
 
-def test_points_of_layers_tell_their_messages(opened):
+def test_points_of_layers_report_their_messages(opened):
     tab = opened()
     point = tab.locator("#figure-by-step .point").first
     point.scroll_into_view_if_needed()

@@ -144,7 +144,7 @@ def test_the_command_and_the_versions_are_told(page, result):
     assert "emulator and lava ran the first images" in page and "1/voltage, 1/z" in page
 
 
-def test_without_a_comparison_the_page_says_so(result, report):
+def test_without_a_comparison_the_page_reports_it(result, report):
     text = files({**result, "verified": None}, report.pictures)["index.html"].decode()
     assert "Not verified in this report" in text and result["run"]["verify"][:20] in text
 

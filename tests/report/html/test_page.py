@@ -144,7 +144,7 @@ def test_every_figure_of_a_table_is_one_of_the_json(page, result):
     assert rows >= 2 * len(result["curve"]) // 2
 
 
-def test_every_cell_of_figures_says_them_for_programs_too(whole):
+def test_every_cell_of_figures_states_them_for_programs_too(whole):
     cells = re.findall(r'<td class="n">(.*?)</td>', whole["index.html"].decode())
     assert len(cells) > 150
     assert all(c.startswith('<data value="') or c == "<span>–</span>" for c in cells)
@@ -215,8 +215,8 @@ def test_a_large_network_stays_under_five_megabytes(result, ink):
         counts=rng.poisson(1, (4, k)),
         raster=rng.poisson(2, (513, k)),
     )
-    told = [{"step": step, "r2": [0.5] * 8} for step in steps]
-    found = files({**result, "reconstructions": told}, large)
+    shown_rows = [{"step": step, "r2": [0.5] * 8} for step in steps]
+    found = files({**result, "reconstructions": shown_rows}, large)
     assert 100_000 < len(found["index.html"]) < 5_000_000
 
 
@@ -282,18 +282,18 @@ def test_a_report_without_what_is_optional_is_a_page(result, ink):
 def test_what_is_undefined_is_a_dash(result, ink):
     nothing = {"mse": 0.5, "r2": None, "zeros": 1.0}
     curve = [{**point, "r2": None} for point in result["curve"]]
-    told = [{**row, "r2": [None] * len(row["r2"])} for row in result["reconstructions"]]
-    changed = {"quality": nothing, "curve": curve, "stop": None, "reconstructions": told}
+    shown_rows = [{**row, "r2": [None] * len(row["r2"])} for row in result["reconstructions"]]
+    changed = {"quality": nothing, "curve": curve, "stop": None, "reconstructions": shown_rows}
     text = files({**result, **changed}, ink)["index.html"].decode()
     assert "R2 undefined" in text
     assert not re.search(r"\b(nan|None|NaN)\b", Page(text).all("main")[0]["text"])
 
 
-def test_verdicts_tell_what_is_and_what_is_not(result):
-    def told(**changes):
+def test_verdicts_report_what_is_and_what_is_not(result):
+    def verdicts_of(**changes):
         return {v.title: (v.kind, v.text) for v in verdicts({**result, **changes})}
 
-    assert told()["Bit-exact"][0] == "open"
+    assert verdicts_of()["Bit-exact"][0] == "open"
     exact = {
         "bit_exact": True,
         "backends": ["emulator", "lava"],
@@ -302,37 +302,38 @@ def test_verdicts_tell_what_is_and_what_is_not(result):
         "steps": 16,
         "first_divergence": None,
     }
-    assert told(verified=exact)["Bit-exact"] == (
+    assert verdicts_of(verified=exact)["Bit-exact"] == (
         "holds",
         "emulator = lava in 1,234 values (2 images, steps 0 to 16)",
     )
     apart = {**exact, "bit_exact": False, "first_divergence": {"backend": "lava", "step": 3}}
-    kind, text = told(verified=apart)["Bit-exact"]
+    kind, text = verdicts_of(verified=apart)["Bit-exact"]
     assert kind == "fails" and "lava differs first at step 3" in text
-    assert told()["Fits"][0] == "holds" and told()["Overflow"][0] == "holds"
+    assert verdicts_of()["Fits"][0] == "holds" and verdicts_of()["Overflow"][0] == "holds"
     broken = [{"rule": "cores", "found": 200, "allowed": 120, "where": "layer 1"}]
     full = {**result["check"], "ok": False, "violations": broken, "overflow_proved": False}
-    assert told(check=full)["Fits"] == ("fails", "not loihi2: cores exceeded")
-    assert told(check=full)["Overflow"] == ("fails", "not excluded")
+    assert verdicts_of(check=full)["Fits"] == ("fails", "not loihi2: cores exceeded")
+    assert verdicts_of(check=full)["Overflow"] == ("fails", "not excluded")
     clipped = {"1": {"u": 2, "z": 1}}
-    assert told(saturations=clipped)["Saturation"] == (
+    assert verdicts_of(saturations=clipped)["Saturation"] == (
         "figure",
         "3 values stood at a limit (log-rates: the upper one; at the lower one a neuron is silent)",
     )
     assert (
-        "(drives, inputs, messages)" in told(saturations=clipped, log_rates=False)["Saturation"][1]
+        "(drives, inputs, messages)"
+        in verdicts_of(saturations=clipped, log_rates=False)["Saturation"][1]
     )
     last = {**result["stop"], "step": result["steps"]}
-    assert told(stop=last)["Stop point"][1].startswith("none: before the last step")
+    assert verdicts_of(stop=last)["Stop point"][1].startswith("none: before the last step")
     for step in (1, result["steps"] - 1):
-        text = told(stop={**result["stop"], "step": step})["Stop point"][1]
+        text = verdicts_of(stop={**result["stop"], "step": step})["Stop point"][1]
         assert text.startswith(f"step {step}: R2 ")
     first = {**result["headline"], "kind": "measured"}
-    assert "measured" in told(headline=first)["Energy of an image"][1]
-    assert "modelled" in told()["Energy of an image"][1]
+    assert "measured" in verdicts_of(headline=first)["Energy of an image"][1]
+    assert "modelled" in verdicts_of()["Energy of an image"][1]
 
 
-def test_sources_are_told_once():
+def test_sources_are_reported_once():
     rows = [
         {"source": "a", "assumptions": ["x"]},
         {"source": "b"},

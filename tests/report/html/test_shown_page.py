@@ -17,7 +17,7 @@ from ipvae.report.limits import ranked, tightest
 MICRO = 1_000_000
 
 
-def test_captions_and_heads_say_of_what_the_numbers_are(seen, shown):
+def test_captions_and_heads_name_what_the_numbers_are_of(seen, shown):
     result, page = seen
     captions = shown.Tables(page).captions
     n, steps = result["samples"], result["steps"]
@@ -28,7 +28,7 @@ def test_captions_and_heads_say_of_what_the_numbers_are(seen, shown):
     assert captions["Time per image"] == "Time of one image, in microseconds."
     assert captions["Limits"].startswith(f"What {result['check']['target']} allows")
     text = shown.text_of(page)
-    for said in (
+    for message in (
         f"integer spiking network: {n} images, {steps} steps, seed {result['seed']}",
         f"the first {n} of {result['run']['images']}",
         f"{steps} updates of each image, seed {result['seed']}",
@@ -38,7 +38,7 @@ def test_captions_and_heads_say_of_what_the_numbers_are(seen, shown):
         f"each of {len(result['check']['intervals'])} intervals lies in its range",
         f"sent nothing at any step of any image: {result['histograms']['rates']['silent']}.",
     ):
-        assert said in text, said
+        assert message in text, message
     stop = result["stop"]
     if stop is not None and stop["step"] < steps:
         assert f"whose R² is at most {stop['within']:g} below the last step's" in text
@@ -57,8 +57,8 @@ def test_every_reconstruction_has_its_own_r2(seen, shown):
     for row in result["reconstructions"]:
         step = row["step"]
         head = f"Read out after {step} step{'s' if step > 1 else ''} "
-        said = " ".join(f"R² {value:.3f}" for value in row["r2"])
-        assert head + said in text, step
+        message = " ".join(f"R² {value:.3f}" for value in row["r2"])
+        assert head + message in text, step
 
 
 def test_what_was_verified_is_shown_as_it_was_found(seen, shown):
@@ -122,12 +122,12 @@ def verdicts(result):
     quality, counts, check = result["quality"], result["counts"], result["check"]
     exact = result["verified"]
     if exact is None:
-        said = "not verified in this report; ipvae verify does it, or report --verify lava"
+        message = "not verified in this report; ipvae verify does it, or report --verify lava"
     elif exact["bit_exact"]:
-        said = "emulator = lava in 123,456 values (2 images, steps 0 to 16)"
+        message = "emulator = lava in 123,456 values (2 images, steps 0 to 16)"
     else:
-        said = "lava differs first at step 3 (2 images, steps 0 to 16)"
-    yield "Bit-exact", said
+        message = "lava differs first at step 3 (2 images, steps 0 to 16)"
+    yield "Bit-exact", message
     (low, high), s = check["cores_range"], "s" * (check["cores_range"][1] != 1)
     cores = f"{high} core{s}" if low == high else f"{low} to {high} core{s}"
     first = min((of for of in check["limits"] if of["rule"] not in FILLED), key=_margin)
@@ -135,9 +135,9 @@ def verdicts(result):
     yield "Fits", f"loihi2, on {cores} by a model of memory; tightest: {rule}, {used}"
     yield "Overflow", f"impossible: {len(check['intervals'])} intervals proved"
     number = sum(sum(of.values()) for of in result["saturations"].values())
-    said = f"{number:,} value{'s' * (number != 1)} stood" if number else "no value stood"
+    message = f"{number:,} value{'s' * (number != 1)} stood" if number else "no value stood"
     upper = "log-rates: the upper one; at the lower one a neuron is silent"
-    yield "Saturation", f"{said} at a limit ({upper})"
+    yield "Saturation", f"{message} at a limit ({upper})"
     seeds = ""
     if "seeds" in result:
         seeds = f", {result['seeds']['quality']['r2_sd']:.4f} over 2 seeds"
@@ -148,14 +148,14 @@ def verdicts(result):
         f"sd of R2 {result['quality_by_image']['r2']['sd']:.4f} over images{seeds})",
     )
     stop = result["stop"]
-    said = f"step {stop['step']}: R2 {stop['r2']:.4f}, at most 0.005 below the last"
+    message = f"step {stop['step']}: R2 {stop['r2']:.4f}, at most 0.005 below the last"
     if stop["step"] == result["steps"]:
-        said = "none: before the last step R2 is lower by more than 0.005"
-    yield "Stop point", said
+        message = "none: before the last step R2 is lower by more than 0.005"
+    yield "Stop point", message
     for of in result["readouts"]:
         if of.get("accuracy") is not None:
-            said = f"{100 * of['accuracy']:.2f}% by read-out layer {of['layer']}"
-            yield "Class accuracy", said
+            message = f"{100 * of['accuracy']:.2f}% by read-out layer {of['layer']}"
+            yield "Class accuracy", message
     yield (
         "Cost of an image",
         f"{counts['synaptic_ops']:,.0f} synaptic operations, {counts['spikes']:,.0f} spikes"
@@ -185,7 +185,7 @@ def test_pictures_of_the_page_are_numbered_and_stepped_as_they_are(seen, shown):
     assert re.findall(r'data-said="([^"]*)"', page) == after
     assert re.findall(r'alt="input image (\d+)"', page) == [str(i + 1) for i in range(n)]
     assert re.findall(r'alt="image (\d+) (after \d+ steps?)"', page) == [
-        (str(i + 1), said) for said in after for i in range(n)
+        (str(i + 1), message) for message in after for i in range(n)
     ]
     (slider,) = re.findall(r'<input type="range"[^>]*>', page)
     last = len(steps) - 1
@@ -210,7 +210,7 @@ def test_each_step_shows_what_is_read_out_after_it(result, ink, figures):
     assert ": equal." in written(same, plain, figures)
 
 
-def test_the_dictionary_says_how_large_its_weights_are(result, ink, figures, shown):
+def test_the_dictionary_states_how_large_its_weights_are(result, ink, figures, shown):
     strong = replace(ink, phi=np.tile([[0.5], [-2.0]], (24, 40)))
     page = written(result, strong, figures)
     text = shown.text_of(page)
@@ -222,7 +222,7 @@ def test_the_dictionary_says_how_large_its_weights_are(result, ink, figures, sho
     assert "--w: 8; --h: 6; --large: 5; --small: 4; --sprite-w: 82; --sprite-h: 36" in page
 
 
-def test_a_long_list_of_cores_is_cut_and_says_so(result, ink, figures, shown):
+def test_a_long_list_of_cores_is_cut_and_reports_it(result, ink, figures, shown):
     one = result["cores"]["list"][0]
     many = [{**one, "core": i} for i in range(250)]
     page = written({**result, "cores": {**result["cores"], "list": many}}, ink, figures)
@@ -253,7 +253,7 @@ def test_a_range_that_an_export_fills_is_the_last_limit_unless_it_is_exceeded():
     assert tightest([]) is None
 
 
-def told(result):
+def texts_of(result):
     return {verdict.title: verdict.text for verdict in verdicts_of(result)}
 
 
@@ -264,16 +264,16 @@ def test_a_network_that_fits_no_board_has_a_reason_in_place_of_an_energy(result)
         **{"latency_s": None, "latency_kind": None, "images_per_second": None},
         "reason": "no Loihi 2 band: too large",
     }
-    found = told({**result, "headline": nothing})
+    found = texts_of({**result, "headline": nothing})
     assert found["Energy of an image"] == "no Loihi 2 band: too large"
     assert not {"Time of an image", "Energy-delay product", "Width of the band"} & found.keys()
 
 
 def test_cores_that_two_readings_give_are_a_range(result):
     check = {**result["check"], "cores_range": [3, 14]}
-    assert told({**result, "check": check})["Fits"].startswith("loihi2, on 3 to 14 cores by")
+    assert texts_of({**result, "check": check})["Fits"].startswith("loihi2, on 3 to 14 cores by")
     check["cores_range"] = [14, 14]
-    assert told({**result, "check": check})["Fits"].startswith("loihi2, on 14 cores by")
+    assert texts_of({**result, "check": check})["Fits"].startswith("loihi2, on 14 cores by")
 
 
 def test_title_date_and_every_seed_stand_on_top(seen, shown):

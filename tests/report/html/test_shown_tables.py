@@ -44,7 +44,7 @@ class Micro:  # noqa: PLW1641
         self._shown, self._value, self._factor = shown, value, factor
 
     def __eq__(self, text):
-        return self._shown.says(text, self._value, self._factor)
+        return self._shown.shows(text, self._value, self._factor)
 
     def __repr__(self):
         return f"{self._value} times {self._factor}"

@@ -62,7 +62,7 @@ def test_every_subject_and_every_axis_is_named(tmp_path):
     assert "accuracy" not in texts(drawn(tmp_path, [subject("eight")])[1])
 
 
-def test_marks_tell_subjects_apart_without_colour():
+def test_marks_distinguish_subjects_without_colour():
     looks = {(COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]) for i in range(77)}
     assert len(looks) == 77
     assert len(set(MARKERS)) == len(MARKERS)

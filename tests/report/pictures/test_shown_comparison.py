@@ -115,7 +115,7 @@ def test_every_curve_band_and_ring_lies_at_its_numbers(drawn):
                 }
 
 
-def test_axes_are_named_and_their_ticks_are_where_they_say(drawn, shown):
+def test_axes_are_named_and_their_ticks_are_where_they_state(drawn, shown):
     kept = drawn(SUBJECTS)
     axes = kept["axes"]
     assert [one.get_xlabel() for one in axes[-1]] == [

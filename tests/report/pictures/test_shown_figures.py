@@ -45,8 +45,10 @@ def test_convergence_is_the_curve(kept, result):
         assert title(axes).startswith(name)
         assert line(axes) == (steps, values)
         assert line(axes, 1)[0] == [result["stop"]["step"]] * 2
-        said = [f"step {t}: {title(axes)} {v:{form}}" for t, v in zip(steps, values, strict=True)]
-        assert tooltips(found, axes) == list(zip(steps, values, said, strict=True))
+        message = [
+            f"step {t}: {title(axes)} {v:{form}}" for t, v in zip(steps, values, strict=True)
+        ]
+        assert tooltips(found, axes) == list(zip(steps, values, message, strict=True))
         assert axes.get_xscale() == "log" and axes.get_xlim() == (1, steps[-1])
     first, *_, last = found.figure.axes
     assert title(first, "right") == f"dashed: stop point, step {result['stop']['step']}"
@@ -55,8 +57,8 @@ def test_convergence_is_the_curve(kept, result):
     assert [text for _, text in ticks["x"]] == [f"{at:g}" for at, _ in ticks["x"]]
     for at, text in ticks["y"]:
         assert text.endswith("%") and float(text[:-1]) == pytest.approx(100 * at)
-    said = f"steps 1 to {steps[-1]}. The stop point is step {result['stop']['step']}."
-    assert found.alt == f"R2, MSE and zeros against {said}"
+    message = f"steps 1 to {steps[-1]}. The stop point is step {result['stop']['step']}."
+    assert found.alt == f"R2, MSE and zeros against {message}"
 
 
 def test_tooltips_lie_on_the_marks_of_their_values(figures):
@@ -88,8 +90,8 @@ def test_the_raster_is_what_the_code_sent(kept, ink):
     assert bar.get_ylabel() == "size of the message"
     assert [text for _, text in found.ticks[1]["y"]] == ["1", str(most)]
     n = np.count_nonzero(ink.raster)
-    said = f"at steps 0 to 24: 40 neurons, {n} messages of sizes up to {most}."
-    assert found.alt == f"Messages of the first image {said}"
+    message = f"at steps 0 to 24: 40 neurons, {n} messages of sizes up to {most}."
+    assert found.alt == f"Messages of the first image {message}"
 
 
 def test_messages_below_nothing_have_a_size_too(record, shown):
@@ -144,7 +146,7 @@ def test_histograms_are_those_of_the_json(kept, result):
     assert len(kept["potentials"].figure.axes[0].lines) == 2
 
 
-def test_ticks_of_a_histogram_say_where_they_are(record, shown):
+def test_ticks_of_a_histogram_state_where_they_are(record, shown):
     edges, counts = [0.001, 0.01, 0.1, 1.0, 10.0], [3, 20_000, 5, 700]
     with record() as kept:
         histogram("rates", "neurons", {"unit": "u", "edges": edges, "counts": counts}, ratio=True)
@@ -162,10 +164,10 @@ def test_costs_of_each_step_are_those_of_the_json(kept, result, shown):
     for axes, (key, name) in zip(found.figure.axes, keys.items(), strict=True):
         assert title(axes) == name
         assert line(axes) == (of["step"], of[key])
-        said = [
+        message = [
             f"step {t}: {shown.mean(v)} {name}" for t, v in zip(of["step"], of[key], strict=True)
         ]
-        assert tooltips(found, axes) == list(zip(of["step"], of[key], said, strict=True))
+        assert tooltips(found, axes) == list(zip(of["step"], of[key], message, strict=True))
         low, high = axes.get_ylim()
         assert low == 0 and high > max(of[key])
     assert found.figure.axes[-1].get_xlabel() == "step"
@@ -265,7 +267,7 @@ def test_bands_of_energy_lie_at_their_joules(kept, result, shown):
         assert name == names[i]
         assert spent.endswith(" µJ per image")
         ends = spent.removesuffix(" µJ per image")
-        assert shown.says_band(ends, row["low_j"], row["high_j"], MICRO), point.text
+        assert shown.shows_band(ends, row["low_j"], row["high_j"], MICRO), point.text
     assert axes.get_xscale() == "log"
     assert axes.get_xlabel() == "energy per image (circle: modelled, diamond: measured)"
     assert len(found.ticks[0]["x"]) > 2

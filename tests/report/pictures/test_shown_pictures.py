@@ -136,14 +136,14 @@ def test_each_reconstruction_has_its_own_r2_below_it(saved, tmp_path):
     def r2(image, found):
         return 1 - ((image - found) ** 2).sum() / ((image - image.mean()) ** 2).sum()
 
-    said = [
+    message = [
         *("image", "1 step"),
         *(f"{r2(one, 0.25 * one):.2f}" for one in x),
         "16 steps",
         *(f"{r2(one, 0.7 * one):.2f}" for one in x),
     ]
-    assert saved["words"][:-2] == said
-    assert len({*said}) == len(said)
+    assert saved["words"][:-2] == message
+    assert len({*message}) == len(message)
     shown = [axes.images[0].get_array() for axes in saved["axes"]]
     for i, one in enumerate([*x, *(0.25 * x), *(0.7 * x)]):
         np.testing.assert_array_equal(shown[i], one.reshape(3, 4))
@@ -154,8 +154,8 @@ def test_the_words_of_a_dictionary_are_of_its_counts(saved, tmp_path):
     phi = np.array([[1.0, -3.0, 0.5, 0.25], [1.0, -1.0, 0.5, 0.25]])
     counts = np.array([[0, 5, 1, 0], [1, 4, 1, 0]])
     tiles.dictionary(tmp_path / "a.png", phi, (1, 2), counts, "a model")
-    said = "4 latents: row by row by mean count, 4.5 down to 0 (2 images); 1 never spoke"
-    assert saved["words"] == ["Dictionary of a model", said]
+    message = "4 latents: row by row by mean count, 4.5 down to 0 (2 images); 1 never spoke"
+    assert saved["words"] == ["Dictionary of a model", message]
     laid = np.array(saved["axes"][0].images[0].get_array().filled(np.nan))
     found = laid[~np.isnan(laid)].reshape(-1, 2)
     np.testing.assert_array_equal(found, phi.T[[1, 2, 0, 3]])
@@ -168,8 +168,8 @@ def test_of_many_latents_the_most_used_are_drawn(saved, tmp_path, monkeypatch):
     monkeypatch.setattr(tiles, "MOST_TILES", 2)
     counts = np.array([[1, 5, 3], [1, 5, 3]])
     tiles.dictionary(tmp_path / "a.png", np.ones((2, 3)), (1, 2), counts, "x")
-    said = "the 2 most used of 3 latents: row by row by mean count, 5 down to 3 (2 images)"
-    assert saved["words"][1] == f"{said}; 0 never spoke"
+    message = "the 2 most used of 3 latents: row by row by mean count, 5 down to 3 (2 images)"
+    assert saved["words"][1] == f"{message}; 0 never spoke"
     tiles.samples(tmp_path / "a.png", np.ones((5, 2)), (1, 2), "x", signed=False)
     assert saved["words"][0] == "Samples from the prior of x"
     assert saved["words"][1].startswith("2 draws: ")

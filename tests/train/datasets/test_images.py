@@ -70,7 +70,7 @@ def test_unknown_preset_lists_the_allowed_ones():
         load_images("cifar")
 
 
-def test_mnist_without_a_folder_says_what_to_pass():
+def test_mnist_without_a_folder_states_what_to_pass():
     with pytest.raises(DataError, match=r"no data folder was given.*data_dir=DIR"):
         load_images("mnist")
 

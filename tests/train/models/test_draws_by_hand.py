@@ -250,7 +250,7 @@ def test_exact_draws_have_no_gradient_and_relaxed_ones_have():
         assert relaxed_poisson(u, temperature, 1).requires_grad
 
 
-def test_streams_begin_at_their_first_number_unless_told_otherwise():
+def test_streams_begin_at_their_first_number_unless_asked_otherwise():
     u, draws = torch.linspace(-1, 1, 8).reshape(2, 4), exact_draws(7)
     assert torch.equal(draws.poisson(u, 3), exact_draws(7, first_image=0).poisson(u, 3))
     assert torch.equal(draws.normal(u, 3), exact_draws(7, first_image=0).normal(u, 3))

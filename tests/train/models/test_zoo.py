@@ -102,8 +102,8 @@ def test_every_state_on_the_way_leads_to_the_same_bits(images, tmp_path, name, t
         write_unfinished(tmp_path, ResumeState(config, "", state, [0.0]))
         stored = read_unfinished(tmp_path)
         assert stored is not None
-        again, told = fit(config, images, start=stored.state)
-        assert told == history
+        again, stored_history = fit(config, images, start=stored.state)
+        assert stored_history == history
         for key, array in model.arrays().items():
             assert again.arrays()[key].tobytes() == array.tobytes(), (state.done, key)
 

@@ -43,7 +43,7 @@ def test_short_training_lowers_the_loss_and_raises_r2(trained):
     assert 0.4 < history[-1]["zeros"] < 1.0
 
 
-def test_progress_is_told_of_every_step(trained):
+def test_progress_is_reported_every_step(trained):
     config, _, history, seen = trained
     batches = -(-1437 // config.batch_size)
     assert [state.done for state in seen] == list(range(1, 16 * batches + 1))

@@ -81,15 +81,15 @@ def test_every_state_on_the_way_leads_to_the_same_bits_and_history(
         write_unfinished(tmp_path, ResumeState(config, "", state, [0.0]))
         stored = read_unfinished(tmp_path)
         assert stored is not None
-        again, told = go(start=stored.state)
+        again, stored_history = go(start=stored.state)
         assert bits(again) == bits(model), state.done
-        assert told == history, state.done
+        assert stored_history == history, state.done
 
 
 def test_keeping_changes_nothing(images):
     model, history = fit(SMALL, images)
-    kept, told = fit(SMALL, images, keep=lambda _, state: state() and None)
-    assert bits(kept) == bits(model) and told == history
+    kept, stored_history = fit(SMALL, images, keep=lambda _, state: state() and None)
+    assert bits(kept) == bits(model) and stored_history == history
 
 
 def test_stored_state_is_exact(begun, tmp_path):
@@ -234,7 +234,7 @@ def test_state_is_saved_at_the_end_of_epochs_where_that_is_cheap(
     assert saved_steps(begun, images, tmp_path, monkeypatch) == steps
 
 
-def test_asked_to_stop_it_keeps_its_state_and_says_so(begun, images, tmp_path):
+def test_asked_to_stop_it_keeps_its_state_and_reports_it(begun, images, tmp_path):
     answers = iter([False, False, True])
     with pytest.raises(StoppedError, match=r"stopped after optimiser step 3 of 15; .*resume"):
         keep_training(begun, images, tmp_path, lambda: next(answers))

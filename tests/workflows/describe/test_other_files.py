@@ -82,7 +82,7 @@ def test_what_is_not_wanted_is_named_with_what_to_do(home, wanted):
             assert NEXT[kind] in str(caught.value), name
 
 
-def test_a_report_of_a_model_or_a_trace_says_what_to_do(home):
+def test_a_report_of_a_model_or_a_trace_states_what_to_do(home):
     for name, following in (("model", "ipvae export"), ("trace.h5", "ipvae diff")):
         with pytest.raises(ipvae.IpvaeError, match=following):
             ipvae.make_report(home / name, steps=1)
@@ -90,7 +90,7 @@ def test_a_report_of_a_model_or_a_trace_says_what_to_do(home):
         ipvae.evaluate(home / "trace.h5")
 
 
-def test_what_is_described_is_said_first_and_the_rest_is_refused(home):
+def test_what_is_described_is_reported_first_and_the_rest_is_refused(home):
     for name, kind in KINDS.items():
         if kind in ("network", "model", "trace"):
             found = ipvae.describe(home / name)
@@ -105,7 +105,7 @@ def test_what_is_described_is_said_first_and_the_rest_is_refused(home):
             assert NEXT[kind] in str(caught.value)
 
 
-def test_a_model_says_how_good_it_is(home):
+def test_a_model_states_how_good_it_is(home):
     lines = ipvae.describe(home / "model").summary
     assert (
         lines[0] == "trained model ipvae of data set digits: 3 x 4 pixels, 5 neurons, 83 parameters"
@@ -116,7 +116,7 @@ def test_a_model_says_how_good_it_is(home):
 @pytest.mark.parametrize(
     "provenance", [{}, {"calibration": 5}, {"calibration": {"integer": {"r2": "x", "curve": 3}}}]
 )
-def test_a_network_whose_provenance_says_nothing_of_quality_says_how_to_find_it(
+def test_a_network_whose_provenance_states_nothing_of_quality_states_how_to_find_it(
     make_network, provenance
 ):
     network = replace(make_network(k=K, m=M), provenance=provenance)

@@ -28,7 +28,7 @@ def test_a_run_shows_what_the_code_sent_for_the_first_image(run):
     np.testing.assert_array_equal(drawn, sent.T[order])
 
 
-def test_a_run_that_recorded_nothing_says_what_to_record(net, run):
+def test_a_run_that_recorded_nothing_states_what_to_record(net, run):
     alone = ipvae.run(net, np.zeros((1, 12), int), steps=1)
     with pytest.raises(ipvae.IpvaeError, match="record='all'"):
         alone.plot()

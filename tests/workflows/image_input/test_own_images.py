@@ -52,24 +52,24 @@ def test_any_other_shape_is_refused_with_the_order_wanted(tmp_path, shape, form)
         given_images(source, FORMAT)
 
 
-def test_one_image_is_told_how_to_be_given():
+def test_one_image_gets_advice_on_its_shape():
     with pytest.raises(ipvae.IpvaeError, match=r"one image.*images\[None\]"):
         given_images(np.zeros((5, 7)), FORMAT)
     with pytest.raises(ipvae.IpvaeError, match=r"one image.*images\[None\]"):
         given_images(np.zeros(35), FORMAT)
 
 
-def test_a_line_says_which_reading_was_taken(messages):
+def test_a_line_states_which_reading_was_taken(messages):
     given_images(LEVELS.astype(np.uint8), FORMAT)
     given_images(LEVELS / 255.0, FORMAT)
     given_images(np.eye(35, dtype=bool), FORMAT)
-    said = [record.getMessage() for record in messages.records]
+    message = [record.getMessage() for record in messages.records]
     low, high = LEVELS.min(), LEVELS.max()
-    assert said[0] == (
+    assert message[0] == (
         f"images: 3 of 5 x 7, uint8 read as pixel levels, {low} to {high} (0 to 255 allowed)"
     )
-    assert "float64 read as real values" in said[1] and "(0 to 1 allowed)" in said[1]
-    assert "bool read as black and white, 0 to 255" in said[2]
+    assert "float64 read as real values" in message[1] and "(0 to 1 allowed)" in message[1]
+    assert "bool read as black and white, 0 to 255" in message[2]
 
 
 def test_true_is_white():
@@ -79,7 +79,7 @@ def test_true_is_white():
 
 
 @pytest.mark.parametrize(
-    ("images", "said"),
+    ("images", "message"),
     [
         (LEVELS.astype(float), "real values must be 0 to 1, got .*or give integers if they are"),
         (LEVELS * 300, "pixel levels must be 0 to 255, got .*or give floating-point numbers if"),
@@ -88,8 +88,8 @@ def test_true_is_white():
         (np.full((1, 35), None), "dtype must be real numbers"),
     ],
 )
-def test_numbers_that_do_not_fit_are_told_in_the_users_own(images, said):
-    with pytest.raises(ipvae.IpvaeError, match=said):
+def test_numbers_that_do_not_fit_are_reported_in_the_users_own(images, message):
+    with pytest.raises(ipvae.IpvaeError, match=message):
         given_images(images, FORMAT)
 
 
@@ -214,7 +214,7 @@ def test_grey_pictures_are_not_called_coloured(tmp_path, messages):
 
 
 @pytest.mark.parametrize("shape", [(3, 5, 7, 3), (3, 3, 5, 7), (3, 5, 7, 4)])
-def test_arrays_in_colour_are_told_how_to_become_grey(shape):
+def test_arrays_in_colour_get_advice_to_become_grey(shape):
     with pytest.raises(ipvae.IpvaeError, match=r"in colour.*@ \[0.299, 0.587, 0.114\]"):
         given_images(np.zeros(shape), FORMAT)
 

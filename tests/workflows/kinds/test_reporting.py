@@ -101,7 +101,7 @@ def test_layers_are_described_and_their_messages_told_by_step(path, images):
         assert len(by_step) == STEPS and sum(by_step) == pytest.approx(layer["messages"])
 
 
-def test_rows_before_row_0_are_told_apart(plain_nets, tmp_path):
+def test_rows_before_row_0_are_distinguished(plain_nets, tmp_path):
     """Sigma-delta neurons cannot be reset while the chip runs: they update before their row 0."""
     p, rng = plain_nets, np.random.default_rng(5)
     layers = [p.entry((4,)), p.dense(rng.integers(-9, 20, (3, 4)), p.sdnn(), [900, 900, 900])]

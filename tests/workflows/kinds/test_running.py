@@ -249,10 +249,10 @@ def test_where_nothing_was_sent_the_largest_potential_decides():
 def test_labels_must_be_classes_of_the_last_layer():
     assert first_labels(None, 2, 4) is None
     assert first_labels([3, 1, 2], 2, 4).tolist() == [3, 1]
-    for labels, said in (
+    for labels, text in (
         ([4, 0], "must be below 4"),
         ([1], "shape \\(2,\\)"),
         ([0.5, 1], "integers"),
     ):
-        with pytest.raises(ipvae.IpvaeError, match=f"^labels: .*{said}"):
+        with pytest.raises(ipvae.IpvaeError, match=f"^labels: .*{text}"):
             first_labels(labels, 2, 4)
