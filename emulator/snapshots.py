@@ -43,7 +43,7 @@ def totals_at(
     """
     wanted = sorted(set(steps))
     if not wanted or wanted[0] < 1:
-        raise InputError(f"steps: must be one or more numbers of 1 and above, got {wanted}.")
+        raise InputError(f"steps: found {wanted}, allowed one or more numbers of 1 and above")
 
     def act(tile: Tile) -> list[Finished]:
         return [Finished(emulator, tile, step) for step in wanted]

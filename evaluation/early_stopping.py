@@ -27,7 +27,7 @@ def stopping_step(points: Sequence[Mapping[str, float]]) -> int | None:
         If there are no points.
     """
     if not points:
-        raise ValueError("points are empty; needed is one or more. Look at some steps.")
+        raise ValueError("points: found none, allowed one or more")
     last = points[-1]["r2"]
     if not np.isfinite(last):
         return None

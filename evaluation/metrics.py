@@ -64,7 +64,7 @@ def zeros(counts: np.ndarray) -> float:
         If there are no counts.
     """
     if counts.size == 0:
-        raise ValueError(f"counts are {counts.shape}; at least one is needed. Pass some images.")
+        raise ValueError(f"counts: found shape {counts.shape}, allowed at least one image")
     return float(np.count_nonzero(counts == 0) / counts.size)
 
 
@@ -81,7 +81,7 @@ def spikes(counts: np.ndarray) -> float:
         If there are no images.
     """
     if len(counts) == 0:
-        raise ValueError(f"counts are {counts.shape}; at least one is needed. Pass some images.")
+        raise ValueError(f"counts: found shape {counts.shape}, allowed at least one image")
     return float(counts.sum(axis=1, dtype=np.float64).mean())
 
 
@@ -96,7 +96,7 @@ def quality(images: np.ndarray, counts: np.ndarray, phi: np.ndarray) -> dict[str
     """
     if counts.ndim != 2 or phi.ndim != 2 or counts.shape[1] != phi.shape[1]:
         raise ValueError(
-            f"counts are {counts.shape} and phi is {phi.shape}; needed are (N, K) and (M, K). "
+            f"counts: found {counts.shape} and phi {phi.shape}, allowed (N, K) and (M, K). "
             "Pass the decoder of the model that drew the counts."
         )
     read_out = counts.astype(np.float32) @ phi.T.astype(np.float32)
@@ -162,6 +162,6 @@ def _residual_sums(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarra
 def _check_pair(images: np.ndarray, reconstructions: np.ndarray) -> None:
     if images.ndim != 2 or images.shape != reconstructions.shape or images.size == 0:
         raise ValueError(
-            f"images are {images.shape} and reconstructions {reconstructions.shape}; both must be "
-            "(N, M) with at least one image. Pass one reconstruction for each image."
+            f"images: found shape {images.shape} and reconstructions {reconstructions.shape}, "
+            "allowed (N, M) for both, N above 0; pass one reconstruction for each image"
         )

@@ -28,10 +28,10 @@ def prior_samples(u0: np.ndarray, phi: np.ndarray, n: int, seed: int = 0) -> np.
     """
     if phi.ndim != 2 or u0.shape != phi.shape[1:] or n < 1:
         raise ValueError(
-            f"u0 is {u0.shape}, phi {phi.shape}, n {n}; needed are (K,), (M, K) and 1 or more."
+            f"u0: found {u0.shape}, phi {phi.shape}, n {n}, allowed (K,), (M, K) and 1 or more"
         )
     if not np.all(u0 <= 40):
-        raise ValueError(f"u0 reaches {u0.max()}; allowed is up to 40. Check the model.")
+        raise ValueError(f"u0: found {u0.max()}, allowed up to 40; check the model")
     rng = np.random.default_rng(seed)
     counts = rng.poisson(np.exp(u0.astype(np.float64)), size=(n, len(u0)))
     return counts @ phi.T.astype(np.float64)

@@ -47,12 +47,11 @@ def sparsity(counts: np.ndarray) -> Sparsity:
     """
     if counts.ndim != 2 or counts.size == 0:
         raise ValueError(
-            f"counts are {counts.shape}; needed are (N, K), both above 0. Pass some images."
+            f"counts: found {counts.shape}, allowed (N, K), both above 0; pass some images"
         )
     if counts.min() < 0:
         raise ValueError(
-            f"counts hold {counts.min()}; allowed are 0 and above, as of spikes. Leave it out for "
-            "codes that are signed."
+            f"counts: found {counts.min()}, allowed 0 and above; omit it for signed codes"
         )
     active = counts.any(axis=0)
     used = counts[:, active]

@@ -209,8 +209,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     if "pair" in metadata:  # absent if another program wrote the tensors
         if metadata["pair"] != content["pair"]:
             raise CheckpointError(
-                f"{weights}: does not belong to {description.name} beside it (their marks differ); "
-                "both must come from one save. Train or copy the model again."
+                f"{weights}: does not belong to {description.name} beside it (their marks differ), "
+                "allowed are files of one save; train or copy the model again"
             )
         _require_unchanged(content, stored, MODEL_SPECS[model_of(config)], weights)
     start = content.get("start")

@@ -234,7 +234,7 @@ _RANGES = (
 def preset_config(preset: str, **overrides: Any) -> TrainConfig:
     """Return the settings of a preset, replaced by `overrides` where given.
 
-    Overrides that are None are ignored, so that a command line can pass missing options. A model's
+    An override of None is ignored, so that a command line can pass missing options. A model's
     own settings (`ipvae.float_models.zoo`) replace the preset's.
 
     Raises

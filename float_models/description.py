@@ -73,7 +73,7 @@ def read_header(content: dict[str, Any], path: Path) -> tuple[TrainConfig | None
     if not isinstance(metrics, dict) or not all(
         isinstance(value, (int, float)) for value in metrics.values()
     ):
-        raise CheckpointError(f"{path}: metrics must be an object of numbers, found {metrics!r}.")
+        raise CheckpointError(f"{path}: metrics: found {metrics!r}, allowed an object of numbers")
     return config or None, _read_data(content["data"], path)
 
 

@@ -34,8 +34,8 @@ def check_params(
     rules = member.belief_name
     if params[rules].ndim != 1 or params[rules].size == 0:
         raise CheckpointError(
-            f"{where}: {rules} is {params[rules].dtype} {params[rules].shape}; it must be float32 "
-            "(K,), K above 0. Train or copy the model again."
+            f"{where}: {rules}: found {params[rules].dtype} {params[rules].shape}, allowed float32 "
+            "(K,), K above 0; train or copy the model again"
         )
     k = params[rules].shape[0]
     rounded = any(name in params for name in member.rounded)
@@ -44,9 +44,8 @@ def check_params(
         array = params[name]
         if array.dtype != np.float32 or array.shape != shape or array.size == 0:
             raise CheckpointError(
-                f"{where}: {name} is {array.dtype} {array.shape}; with {m} pixels and {k} neurons "
-                f"(the length of {rules}) it must be float32 {shape}. "
-                "Train or copy the model again."
+                f"{where}: {name}: found {array.dtype} {array.shape}, allowed float32 {shape} with "
+                f"{m} pixels and {k} neurons (the length of {rules}); train or copy the model again"
             )
         if not np.isfinite(array).all():
             raise CheckpointError(

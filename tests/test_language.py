@@ -28,6 +28,8 @@ PHRASES = (
 )
 """Calques, people in machines, chains of pronouns: phrases that need a second reading."""
 BANNED = re.compile(rf"\b(?!is None\b)({'|'.join(PHRASES)})\b", re.IGNORECASE)
+OTHER_TEMPLATE = re.compile(r"\bmust be\b|, got |\bneeded (is|are)\b")
+"""Errors are of one form: found X, allowed Y; remedy."""
 Texts = Callable[[Path], Iterator[tuple[int, str]]]
 BEGINNING = re.compile(r"(What|Whether|How|Say|Tell|Why|Who|Where|Which|See to)\b")
 
@@ -93,6 +95,17 @@ def test_prose_of_a_room_has_no_banned_phrase(room):
 @pytest.mark.parametrize("room", PACKAGE)
 def test_messages_of_a_room_have_no_banned_phrase(room):
     assert found_in(modules(room), messages) == []
+
+
+@pytest.mark.parametrize("room", [room for room in PACKAGE if room != "network"])
+def test_errors_state_what_was_found_and_what_is_allowed(room):
+    wrong = [
+        f"{file.relative_to(ROOT)}:{line}: {text}"
+        for file in modules(room)
+        for line, text in messages(file)
+        if OTHER_TEMPLATE.search(text)
+    ]
+    assert wrong == []
 
 
 def test_templates_of_the_report_have_no_banned_phrase():

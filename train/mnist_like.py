@@ -172,8 +172,8 @@ def _require_fit(of: IdxSet, part: str, images: np.ndarray, labels: np.ndarray) 
     """Raise DataError if images and labels of a part are inconsistent."""
     if images.shape[1:] != (SIDE, SIDE) or labels.shape != images.shape[:1] or not len(images):
         raise DataError(
-            f"{of.folder}: {part} holds images {images.shape} and labels {labels.shape}; needed "
-            f"are (N, {SIDE}, {SIDE}) and (N,) with N above 0. Fetch the files again."
+            f"{of.folder}: {part}: found images {images.shape} and labels {labels.shape}, allowed "
+            f"(N, {SIDE}, {SIDE}) and (N,) with N above 0; fetch the files again"
         )
     if labels.max() >= of.classes:
         raise DataError(

@@ -51,7 +51,13 @@ def whole_number(name: str, value: Any, signature: inspect.Signature) -> int | N
         return value
     if isinstance(value, SupportsIndex) and not isinstance(value, bool):
         return operator.index(value)
-    raise InputError(f"{name}: must be a whole number, got {value!r}.")
+    raise InputError(f"{name}: found {value!r}, allowed a whole number")
+
+
+def require_positive(name: str, value: int | None) -> None:
+    """Raise InputError for a number below 1; None is allowed."""
+    if value is not None and value < 1:
+        raise InputError(f"{name}: found {value}, allowed 1 and above")
 
 
 def network_of(value: Any) -> Any:
@@ -65,6 +71,6 @@ def network_of(value: Any) -> Any:
     if isinstance(value, (IntNetwork, Network)):
         return value
     raise InputError(
-        f"network: must be an integer network or the path of its file, got {type(value).__name__}. "
-        "Make one of a trained model with ipvae.quantize(model).network."
+        f"network: found {type(value).__name__}, allowed an integer network or the path of its "
+        "file; make one of a trained model with ipvae.quantize(model).network"
     )

@@ -288,7 +288,7 @@ def _act(function: Callable[[S], R], shard: S, version: str) -> R:
         from dask.distributed import get_worker
 
         raise BackendError(
-            f"worker {get_worker().address}: found ipvae-loihi {__version__}, needed is {version} "
+            f"worker {get_worker().address}: found ipvae-loihi {__version__}, allowed {version} "
             "as here; install it there"
         )
     return function(shard)

@@ -12,7 +12,7 @@ from ipvae.files import atomic_path, require_writable_file
 from ipvae.outputs import Output, is_json_of, require_outputs
 from ipvae.report.html.counted_nouns import STATUS
 from ipvae.report.numbers import fit, percent, whole
-from ipvae.workflows.boundary import public
+from ipvae.workflows.boundary import public, require_positive
 from ipvae.workflows.comparison.choosing import Choice, Subjects
 from ipvae.workflows.comparison.common_images import common_images
 from ipvae.workflows.comparison.compared import (
@@ -289,8 +289,7 @@ def compare(
     for name, given in (("probe_images", probe_images), ("train_images", train_images)):
         if given is not None and not probe:
             raise InputError(f"{name}: nothing is fitted; give probe= too")
-    if samples is not None and samples < 1:
-        raise InputError(f"samples: must be 1 or more, got {samples}.")
+    require_positive("samples", samples)
     if folder is not None:
         inputs = {"subjects": _read(subjects), "lca": _read(lca), "dense": _read(dense)}
         more = {"images": images, "labels": labels, "train_images": train_images}

@@ -213,7 +213,7 @@ def _counted(network: Network, result: object) -> tuple[NetworkTotals, NetworkCo
         return result.network_totals, result.counted
     trace = ran(result)
     if not isinstance(trace, Trace):
-        raise InputError("result: must be a run or a trace of this network, got other totals.")
+        raise InputError("result: found other totals, allowed a run or a trace of this network")
     totals = trace_totals_of(network, trace)
     return totals, network_counts(network, totals)
 
@@ -237,7 +237,7 @@ def ran(result: object) -> Trace | Totals:
 
         return read_trace(Path(result))
     raise InputError(
-        f"result: must be what ipvae.run returns, a trace or totals, got {type(result).__name__}."
+        f"result: found {type(result).__name__}, allowed what ipvae.run returns, a trace or totals"
     )
 
 

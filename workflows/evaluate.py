@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ipvae.errors import InputError
-from ipvae.workflows.boundary import public
+from ipvae.workflows.boundary import public, require_positive
 from ipvae.workflows.evaluables.base import Evaluable
 from ipvae.workflows.evaluables.opening import (
     THRESHOLD,
@@ -279,8 +279,7 @@ def evaluate(
     source = _fit_source(
         fitted, probe_images, images, train_images, as_labels(train_labels), data_dir
     )
-    if samples is not None and samples < 1:
-        raise InputError(f"samples: must be 1 or more, got {samples}.")
+    require_positive("samples", samples)
     if pictures is not None:
         from ipvae.workflows.reporting.pictures import require_pictures
 
@@ -318,7 +317,7 @@ def as_steps(steps: int | Sequence[int]) -> list[int]:
     """Return numbers of steps in increasing order; raise InputError for invalid ones."""
     given = list(steps) if isinstance(steps, Iterable) else [steps]
     if not given or not all(isinstance(step, (int, np.integer)) and step > 0 for step in given):
-        raise InputError(f"steps: must be one or more numbers of 1 and above, got {steps}.")
+        raise InputError(f"steps: found {steps}, allowed one or more numbers of 1 and above")
     return sorted({int(step) for step in given})
 
 
@@ -328,7 +327,7 @@ def as_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
     whole = all(isinstance(seed, (int, np.integer)) for seed in given)
     if not given or not whole or min(given) < 0 or len(set(given)) < len(given):
         raise InputError(
-            f"seeds: must be one or more different numbers of 0 and above, got {seeds}."
+            f"seeds: found {seeds}, allowed one or more different numbers of 0 and above"
         )
     return given
 
@@ -354,7 +353,7 @@ def _fit_source(
     """Source of images to fit classifiers on; None without classifiers."""
     if fitted:
         if most is not None and most < 2:
-            raise InputError(f"probe_images: must be 2 or more, got {most}.")
+            raise InputError(f"probe_images: found {most}, allowed 2 and above")
         return FitSource(fitted[0], most, images, train_images, train_labels, data_dir)
     for name, given in (("probe_images", most), ("train_images", train_images)):
         if given is not None:

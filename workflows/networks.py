@@ -219,7 +219,7 @@ def diff(
         return NetworkDiff(tuple(differences(a, b)), (checksum(a), checksum(b)))
     if isinstance(a, Network) and isinstance(b, Network):
         return NetworkDiff(tuple(network_differences(a, b)), (checksum(a), checksum(b)))
-    raise InputError(f"diff: both must be networks or both traces, got {_noun(a)} and {_noun(b)}.")
+    raise InputError(f"diff: found {_noun(a)} and {_noun(b)}, allowed two networks or two traces")
 
 
 def _comparable(path: str | Path) -> IntNetwork | Trace:

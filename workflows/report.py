@@ -11,7 +11,7 @@ from ipvae.network.network import Network
 from ipvae.outputs import require_outputs
 from ipvae.report.html.earlier import report_output
 from ipvae.report.html.verdicts import verdicts
-from ipvae.workflows.boundary import public
+from ipvae.workflows.boundary import public, require_positive
 from ipvae.workflows.certify import read_certificate
 from ipvae.workflows.image_input.images import ImagesLike, network_images
 from ipvae.workflows.image_input.own_images import LabelsLike
@@ -120,8 +120,7 @@ def make_report(
     >>> report = ipvae.make_report("net.h5", steps=64)  # doctest: +SKIP
     >>> report.save("out/")  # doctest: +SKIP
     """
-    if steps < 1:
-        raise InputError(f"steps: must be 1 or more, got {steps}.")
+    require_positive("steps", steps)
     path = network if isinstance(network, (str, Path)) else None
     if path is not None:
         network = load_network(path)

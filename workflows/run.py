@@ -16,7 +16,7 @@ from ipvae.network.traces.replay import read_draws
 from ipvae.network.traces.selection import EVERYTHING, Record
 from ipvae.network.traces.totals import Totals
 from ipvae.outputs import require_outputs
-from ipvae.workflows.boundary import public
+from ipvae.workflows.boundary import public, require_positive
 from ipvae.workflows.image_input.images import ImagesLike, given_images, network_images
 from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.output.outputs import run_outputs
@@ -216,8 +216,8 @@ def as_record(record: str | Sequence[str] | Record) -> Record | None:
         return EVERYTHING
     if isinstance(record, str):
         raise InputError(
-            f"record: must be 'totals', 'all' or names of variables, got '{record}'. "
-            "Pass for example ('z',)."
+            f"record: found '{record}', allowed 'totals', 'all' or names of variables; "
+            "pass for example ('z',)"
         )
     return Record(variables=tuple(record))
 
@@ -231,8 +231,7 @@ def run_pixels(
     frame_steps: int | None,
 ) -> np.ndarray:
     """Return the pixels of a run: (N, M) int16, or (N, frames, M) with `frame_steps`."""
-    if steps < 1:
-        raise InputError(f"steps: must be 1 or more, got {steps}.")
+    require_positive("steps", steps)
     if frame_steps is None:
         return network_images(network, samples, data_dir, images).pixels
     wanted = frames(steps, frame_steps)

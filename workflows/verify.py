@@ -379,7 +379,7 @@ def _held(network: IntNetwork, recorded: Trace, path: Path) -> dict[str, list[st
             held[layer] = found
     if not held:
         raise FormatError(
-            f"{path}: holds z alone, needed is a_in or u as well: there is nothing to compare; "
+            f"{path}: found z alone, allowed a_in or u as well: there is nothing to compare; "
             "record what the board can read out"
         )
     for layer, names in held.items():

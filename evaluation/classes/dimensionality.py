@@ -56,7 +56,7 @@ def participation_ratio(features: np.ndarray) -> float:
     """
     if features.ndim != 2 or len(features) < 2 or features.shape[1] == 0:
         raise ValueError(
-            f"features are {features.shape}; needed are (N, K), N above 1. Pass more images."
+            f"features: found {features.shape}, allowed (N, K), N above 1; pass more images"
         )
     centred = features.astype(np.float64)
     centred -= centred.mean(axis=0)
@@ -130,7 +130,7 @@ def shattering(
 
     require_labels(train, train_labels, test, test_labels)
     if most < 1:
-        raise ValueError(f"dichotomies: found {most}; at least one is needed. Ask for 1 or more.")
+        raise ValueError(f"dichotomies: found {most}, allowed 1 and above")
     classes = np.unique(train_labels).tolist()
     halves = dichotomies(classes, most, seed)
     scaler = StandardScaler().fit(train)

@@ -21,11 +21,11 @@ def require_labels(
     for name, features, labels in (("training", train, train_labels), ("test", test, test_labels)):
         if features.ndim != 2 or labels.shape != features.shape[:1] or labels.size == 0:
             raise ValueError(
-                f"{name} features are {features.shape} and labels {labels.shape}; needed are "
-                "(N, K) and (N,), N above 0. Pass one label for each image."
+                f"{name} images: found features {features.shape} and labels {labels.shape}, "
+                "allowed (N, K) and (N,), N above 0; pass one label for each image"
             )
     if np.unique(train_labels).size < 2:
         raise ValueError(
-            f"training labels hold one class in {train_labels.size} images; at least two are "
-            "needed. Use more training images."
+            f"training labels: found one class in {train_labels.size} images, allowed two or more; "
+            "use more training images"
         )

@@ -81,8 +81,8 @@ def neighbour_accuracy(
     sizes = sorted(set(labels))
     if repeats < 1 or not sizes or sizes[0] < neighbours or neighbours < 1:
         raise ValueError(
-            f"found labels {sizes}, neighbours {neighbours}, repeats {repeats}; needed are at "
-            "least as many labels as neighbours, and 1 of each. Ask for more labels."
+            f"labels: found {sizes}, neighbours {neighbours}, repeats {repeats}, allowed at least "
+            "as many labels as neighbours, and 1 of each; use more labels"
         )
     found = {}
     for size in (n for n in sizes if n <= len(train)):

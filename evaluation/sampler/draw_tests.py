@@ -125,7 +125,7 @@ def judge(log_rate: np.ndarray, counts: np.ndarray, count_max: int, seed: int = 
         If the shapes differ, there are no draws, or a log-rate is outside the sampler's range.
     """
     if counts.ndim != 3 or counts.size == 0:
-        raise ValueError(f"counts are {counts.shape}; needed are images, steps + 1 and neurons")
+        raise ValueError(f"counts: found {counts.shape}, allowed (images, steps + 1, neurons)")
     counts = np.asarray(counts, dtype=np.int64)
     placed = place(log_rate, counts, count_max, seed)
     tests = dict(_tests(log_rate, counts, placed))

@@ -148,7 +148,7 @@ def _model(archive: Archive) -> dict[str, Any]:
         model[plain] = value
     if not named and not model.keys() & TENSORS.keys():
         raise InputError(
-            f"{archive.path}: has no entry 'model'; needed is a checkpoint of IterativeVAE's "
+            f"{archive.path}: has no entry 'model', allowed is a checkpoint of IterativeVAE's "
             "trainer. Pass the .pt that it saved."
         )
     return model
@@ -177,8 +177,8 @@ def _parameters(archive: Archive, tensors: dict[str, Tensor]) -> dict[str, np.nd
         found = tensors[name].shape
         if tuple(n for n in found if n != 1) != tuple(n for n in target if n != 1):
             raise InputError(
-                f"{archive.path}: {name} is {found}; with {m} pixels and {k} neurons (of "
-                f"layer.phi.weight) it must hold {target or 'one number'}. Copy the file again."
+                f"{archive.path}: {name}: found {found}; with {m} pixels and {k} neurons (of "
+                f"layer.phi.weight) allowed is {target or 'one number'}. Copy the file again."
             )
         arrays[name] = archive.array(tensors[name], name).reshape(target).astype(np.float32)
         if not np.isfinite(arrays[name]).all():

@@ -84,7 +84,7 @@ def comparison_figure(subjects: Sequence[Mapping[str, Any]], of: str, energy: st
 def _rows(subjects: Sequence[Mapping[str, Any]]) -> list[str]:
     """Quantities that at least one point has."""
     if not subjects:
-        raise ValueError("subjects are empty; needed is one or more. Compare something.")
+        raise ValueError("subjects: found none, allowed one or more")
     return [key for key in ROWS if any(key in point for s in subjects for point in s["curve"])]
 
 

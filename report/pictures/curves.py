@@ -86,7 +86,7 @@ def _draw_convergence(
 ) -> None:
     steps = np.array([point["step"] for point in points], dtype=float)
     if steps.size == 0 or steps.min() < 1:
-        raise ValueError(f"steps are {steps.tolist()}; needed is one or more, each 1 or above.")
+        raise ValueError(f"steps: found {steps.tolist()}, allowed one or more, each 1 or above")
     fit, zeros = (np.array([point[k] for point in points], dtype=float) for k in ("r2", "zeros"))
     upper, lower = figure.subplots(2, 1, sharex=True)
     figure.subplots_adjust(left=0.09, right=0.96, top=0.84, bottom=0.09, hspace=0.28)
@@ -137,7 +137,7 @@ def training(path: str | Path, history: Sequence[Mapping[str, Any]], of: str) ->
         If the file cannot be written.
     """
     if not history:
-        raise ValueError("history is empty; needed is one epoch or more. Train first.")
+        raise ValueError("history: found no epoch, allowed one or more; train first")
     epochs = [record.get("epoch", i + 1) for i, record in enumerate(history)]
     with drawing(1100, 640) as figure:
         panels = figure.subplots(2, 3, sharex=True)

@@ -46,8 +46,8 @@ def reconstructions(
     sizes = {images.shape, *(row.shape for row in read_out.values())}
     if len(sizes) != 1 or images.ndim != 2 or images.shape[1] != height * width or not len(images):
         raise ValueError(
-            f"images and reconstructions are {sorted(sizes)}; needed is one shape (N, "
-            f"{height * width}), N above 0. Pass a reconstruction of each image at each step."
+            f"images and reconstructions: found shapes {sorted(sizes)}, allowed one (N, "
+            f"{height * width}), N above 0; pass a reconstruction of each image at each step"
         )
     scale = colours(images, signed=signed)
     tall = TILE * height / width

@@ -41,7 +41,7 @@ def dictionary(
     """
     if phi.ndim != 2 or counts.ndim != 2 or counts.shape[1] != phi.shape[1]:
         raise ValueError(
-            f"phi is {phi.shape} and counts {counts.shape}; needed are (M, K) and (N, K). Pass "
+            f"phi: found {phi.shape} and counts {counts.shape}, allowed (M, K) and (N, K). Pass "
             "counts of the model whose dictionary it is."
         )
     usage = counts.mean(axis=0)
@@ -120,7 +120,7 @@ def mosaic(tiles: np.ndarray, shape: tuple[int, int], columns: int) -> np.ndarra
     height, width = shape
     if tiles.ndim != 2 or len(tiles) == 0 or tiles.shape[1] != height * width:
         raise ValueError(
-            f"tiles are {tiles.shape}; needed are (N, {height * width}) for {height} x {width} "
+            f"tiles: found {tiles.shape}, allowed (N, {height * width}) for {height} x {width} "
             "pixels, N above 0. Pass images of that shape."
         )
     rows = math.ceil(len(tiles) / columns)

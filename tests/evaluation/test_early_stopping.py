@@ -30,5 +30,5 @@ def test_without_a_last_value_there_is_none():
 
 
 def test_no_point_is_refused():
-    with pytest.raises(ValueError, match="points are empty"):
+    with pytest.raises(ValueError, match="points: found none"):
         stopping_step([])

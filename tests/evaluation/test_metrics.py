@@ -77,18 +77,18 @@ def test_curve_is_in_order_of_steps():
 @pytest.mark.parametrize("function", [mse, r2])
 @pytest.mark.parametrize("shapes", [((2, 3), (2, 4)), ((0, 3), (0, 3)), ((3,), (3,))])
 def test_arrays_that_do_not_pair_are_refused(function, shapes):
-    with pytest.raises(ValueError, match=r"images are \(.*both must be \(N, M\)"):
+    with pytest.raises(ValueError, match=r"images: found shape \(.*allowed \(N, M\) for both"):
         function(np.zeros(shapes[0]), np.zeros(shapes[1]))
 
 
 def test_counts_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="at least one is needed"):
+    with pytest.raises(ValueError, match="allowed at least one image"):
         zeros(np.zeros((0, 3)))
-    with pytest.raises(ValueError, match="at least one is needed"):
+    with pytest.raises(ValueError, match="allowed at least one image"):
         spikes(np.zeros((0, 3)))
-    with pytest.raises(ValueError, match=r"counts are \(1, 3\) and phi is \(4, 2\)"):
+    with pytest.raises(ValueError, match=r"counts: found \(1, 3\) and phi \(4, 2\)"):
         quality(np.zeros((1, 4)), np.zeros((1, 3)), np.zeros((4, 2)))
-    with pytest.raises(ValueError, match=r"counts are \(3,\) and phi is \(4, 3\)"):
+    with pytest.raises(ValueError, match=r"counts: found \(3,\) and phi \(4, 3\)"):
         quality(np.zeros((1, 4)), np.zeros(3), np.zeros((4, 3)))
-    with pytest.raises(ValueError, match=r"counts are \(1, 3\) and phi is \(4,\)"):
+    with pytest.raises(ValueError, match=r"counts: found \(1, 3\) and phi \(4,\)"):
         quality(np.zeros((1, 4)), np.zeros((1, 3)), np.zeros(4))

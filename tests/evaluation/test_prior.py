@@ -19,7 +19,7 @@ def test_moments_of_samples(rng):
 
 
 def test_shapes_and_rates_that_cannot_be_are_refused():
-    with pytest.raises(ValueError, match=r"u0 is \(2,\), phi \(4, 3\)"):
+    with pytest.raises(ValueError, match=r"u0: found \(2,\), phi \(4, 3\)"):
         prior_samples(np.zeros(2), np.zeros((4, 3)), 1)
-    with pytest.raises(ValueError, match="u0 reaches 41"):
+    with pytest.raises(ValueError, match="u0: found 41"):
         prior_samples(np.full(3, 41.0), np.zeros((4, 3)), 1)

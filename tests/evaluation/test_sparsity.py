@@ -51,9 +51,9 @@ def test_a_silent_code_has_no_sparsity():
 
 
 def test_counts_that_are_none_are_refused():
-    with pytest.raises(ValueError, match=r"counts are \(0, 3\)"):
+    with pytest.raises(ValueError, match=r"counts: found \(0, 3\)"):
         sparsity(np.zeros((0, 3)))
-    with pytest.raises(ValueError, match="counts hold -2"):
+    with pytest.raises(ValueError, match="counts: found -2"):
         sparsity(np.array([[0, -2]]))
 
 
@@ -70,5 +70,5 @@ def test_sparsity_of_three_latents_over_two_images_by_hand():
     assert found.lifetime == pytest.approx((1 + 0) / 2)
     assert found.population == pytest.approx(((1 - 9 / 10) / (1 / 2) + 1) / 2)
     assert (found.active, found.dead, found.images) == (2, 1, 2)
-    with pytest.raises(ValueError, match=r"counts are \(3,\)"):
+    with pytest.raises(ValueError, match=r"counts: found \(3,\)"):
         sparsity(np.zeros(3))

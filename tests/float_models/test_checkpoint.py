@@ -200,7 +200,7 @@ def test_damaged_description(run, content):
         ({"kind": "gvae"}, "kind is 'gvae', allowed is 'ipvae'"),
         ({"version": 2}, "version is 2, this ipvae reads 1"),
         ({"extra": 1}, r"unknown keys \['extra'\]"),
-        ({"metrics": [1]}, "metrics must be an object of numbers"),
+        ({"metrics": [1]}, "metrics: found .1., allowed an object of numbers"),
         ({"config": {"preset": "digits", "betta": 1}}, "unknown key 'betta'"),
         ({"config": 3}, "found int, need an object"),
         ({"data": {"preset": "digits"}}, "data is .*allowed is an object"),
@@ -222,7 +222,7 @@ def test_damaged_description(run, content):
         ),
         (
             {"data": {"preset": "d", "pixel_max": 16, "image_shape": [3, 3], "n_train": 1}},
-            "phi is float32 .6, 4.; with 9 pixels and 4 neurons",
+            "phi: found float32 .6, 4.*with 9 pixels and 4 neurons",
         ),
     ],
 )
@@ -239,12 +239,15 @@ def test_huge_description_is_not_read(run):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"phi": np.zeros((K, M), np.float32)}, r"phi is float32 \(4, 6\);.*float32 \(6, 4\)"),
-        ({"phi": np.zeros((M, K))}, "phi is float64"),
+        (
+            {"phi": np.zeros((K, M), np.float32)},
+            r"phi: found float32 \(4, 6\), allowed float32 \(6, 4\)",
+        ),
+        ({"phi": np.zeros((M, K))}, "phi: found float64"),
         ({"u0": np.full(K, np.nan, np.float32)}, "u0 has 4 of 4 values that are not finite"),
-        ({"u0": np.zeros((K, 1), np.float32)}, "u0 is float32"),
-        ({"u0": np.zeros(0, np.float32)}, "u0 is float32"),
-        ({"log_lr": np.zeros(2, np.float32)}, "log_lr is float32 .2,."),
+        ({"u0": np.zeros((K, 1), np.float32)}, "u0: found float32"),
+        ({"u0": np.zeros(0, np.float32)}, "u0: found float32"),
+        ({"log_lr": np.zeros(2, np.float32)}, "log_lr: found float32 .2,."),
         ({"log_lr": None}, r"missing tensors \['log_lr'\]"),
         ({"spare": np.zeros(1, np.float32)}, r"unknown tensors \['spare'\]"),
     ],
@@ -257,7 +260,7 @@ def test_wrong_weights(run, changes, text):
 def test_wrong_model_is_not_saved(tmp_path):
     checkpoint = make_checkpoint()
     checkpoint.params["phi"] = checkpoint.params["phi"].T
-    with pytest.raises(CheckpointError, match="phi is float32"):
+    with pytest.raises(CheckpointError, match="phi: found float32"):
         save_checkpoint(tmp_path / "run", checkpoint)
     assert not (tmp_path / "run").exists()
 

@@ -197,13 +197,13 @@ def test_pictures_are_drawn_of_the_same_run(either, images, tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"steps": 0}, "steps: must be one or more numbers of 1 and above, got 0"),
-        ({"steps": ()}, "steps: must be one or more"),
-        ({"steps": (2.5,)}, "steps: must be one or more"),
-        ({"seeds": ()}, "seeds: must be one or more different"),
-        ({"seeds": (1, 1)}, "seeds: must be one or more different"),
-        ({"seeds": (-1,)}, "seeds: must be"),
-        ({"samples": 0}, "samples: must be 1 or more, got 0"),
+        ({"steps": 0}, "steps: found 0, allowed one or more numbers of 1 and above"),
+        ({"steps": ()}, "steps: found .*, allowed one or more"),
+        ({"steps": (2.5,)}, "steps: found .*, allowed one or more"),
+        ({"seeds": ()}, "seeds: found .*, allowed one or more different"),
+        ({"seeds": (1, 1)}, "seeds: found .*, allowed one or more different"),
+        ({"seeds": (-1,)}, "seeds: found .*, allowed"),
+        ({"samples": 0}, "samples: found 0, allowed 1 and above"),
         ({"samples": 31}, "samples: found 31, allowed up to 30"),
         ({"probe": True}, "probe: needs labelled images; give labels="),
         ({"probe_images": 5}, "probe_images: nothing is fitted"),
@@ -222,7 +222,7 @@ def test_bad_arguments_are_refused_in_the_words_of_the_arguments(either, images,
 
 
 def test_labels_must_fit(either, images, labels):
-    with pytest.raises(ipvae.IpvaeError, match=r"labels: must be integers of shape \(30,\)"):
+    with pytest.raises(ipvae.IpvaeError, match=r"labels: .*allowed integers of shape \(30,\)"):
         ipvae.evaluate(either, images, labels[:5])
     with pytest.raises(ipvae.IpvaeError, match="labels: belong to images="):
         ipvae.evaluate(either, labels=labels)
@@ -235,7 +235,7 @@ def test_labels_must_fit(either, images, labels):
 
 
 def test_what_is_neither_model_nor_network_is_refused(model, net, images, tmp_path):
-    with pytest.raises(ipvae.IpvaeError, match="must be a model, a network or the path of one"):
+    with pytest.raises(ipvae.IpvaeError, match="allowed a model, a network or the path of one"):
         ipvae.evaluate(3)
     for name, message in (("x.net", "x.net: is empty"), ("x.nir", "import it first")):
         (tmp_path / name).write_text("")

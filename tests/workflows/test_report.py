@@ -166,9 +166,9 @@ def test_several_seeds_are_reported_with_their_spread(net, shown):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"steps": 0}, "steps: must be 1 or more, got 0"),
-        ({"seeds": ()}, "seeds: must be one or more different numbers, got none"),
-        ({"seeds": (1, 1)}, "seeds: must be one or more different numbers, got 1, 1"),
+        ({"steps": 0}, "steps: found 0, allowed 1 and above"),
+        ({"seeds": ()}, "seeds: found none, allowed one or more different numbers"),
+        ({"seeds": (1, 1)}, "seeds: found 1, 1, allowed one or more different numbers"),
         ({"verify": ("emulator",)}, "verify: found 'emulator', allowed backends to compare"),
         ({"verify": "brian"}, "backend: found 'brian', allowed emulator, lava"),
         ({"samples": 99}, "samples: found 99, allowed up to 5"),

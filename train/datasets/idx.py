@@ -55,7 +55,7 @@ def _array(stream: BinaryIO, n_dims: int, most: int) -> np.ndarray:
     zero, kind, found_dims = struct.unpack(">HBB", stream.read(4))
     if zero != 0 or kind != _UINT8 or found_dims != n_dims:
         raise ValueError(
-            f"it begins with {zero}, type {kind}, {found_dims} dimensions; needed are 0, type "
+            f"it begins with {zero}, type {kind}, {found_dims} dimensions, allowed are 0, type "
             f"{_UINT8}, {n_dims} dimensions"
         )
     shape = struct.unpack(f">{n_dims}I", stream.read(4 * n_dims))

@@ -203,6 +203,6 @@ def _other_version(path: Path, version: Any) -> CheckpointError:
 
 def _damaged(path: Path, found: str) -> CheckpointError:
     return CheckpointError(
-        f"{path}: {found}; it must be a state that `ipvae train` wrote. "
-        "Copy it again, or start over with overwrite=True."
+        f"{path}: {found}, allowed is a state that `ipvae train` wrote; "
+        "copy it again, or start over with overwrite=True"
     )

@@ -72,8 +72,8 @@ def opened(given: ModelOrNetwork) -> Opened:
         return Opened(given)
     if not isinstance(given, (str, Path)):
         raise InputError(
-            f"model_or_net: must be a model, a network or the path of one, got "
-            f"{type(given).__name__}. Pass what ipvae.load_model or ipvae.load_network returns."
+            f"model_or_net: found {type(given).__name__}, allowed a model, a network or the path "
+            "of one; pass what ipvae.load_model or ipvae.load_network returns"
         )
     path = Path(given)
     if path.suffix == NETWORK:
@@ -88,8 +88,8 @@ def _refuse_others(path: Path) -> None:
     suffix = path.suffix.lower()
     if suffix == PLAIN and not path.is_dir():
         raise InputError(
-            f"{path}: must be an ipvae network ({NETWORK}) or a model, got a network of lava-dl's "
-            "layout, which has no decoder to judge. Evaluate it with labels: ipvae evaluate."
+            f"{path}: found a network of lava-dl's layout, which has no decoder to judge, allowed "
+            f"an ipvae network ({NETWORK}) or a model; evaluate it with labels: ipvae evaluate"
         )
     if suffix == NIR and not path.is_dir():
         raise InputError(

@@ -100,8 +100,8 @@ def read_images(
         values = np.asarray(images)
     if values.dtype.kind not in "biuf":
         raise InputError(
-            f"{where}: dtype must be real numbers or true and false, got {values.dtype}. "
-            "Convert them."
+            f"{where}: found dtype {values.dtype}, allowed real numbers, or true and false; "
+            "convert them"
         )
     own = _labels(found_labels if labels is None else labels, len(values))
     return OwnImages(values, own, where, pictures).first(first)
@@ -133,8 +133,8 @@ def _from_archive(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         shown_names = ", ".join(map(shown, names[:10])) or "none"
         if len(names) != 1 and not {"images", "labels"} <= set(names):
             raise InputError(
-                f"{path}: must hold an array 'images' (and 'labels'), or one array; got "
-                f"{shown_names}. Rename them."
+                f"{path}: found the arrays {shown_names}, allowed one, or 'images' (and 'labels'); "
+                "rename them"
             )
         if len(names) == 1:
             return names
@@ -152,8 +152,8 @@ def _labels(labels: LabelsLike, n: int) -> np.ndarray:
         return np.full(n, -1)
     if found.shape != (n,) or found.dtype.kind not in "iu":
         raise InputError(
-            f"labels: must be integers of shape ({n},), one for each image, got {found.dtype} of "
-            f"shape {found.shape}."
+            f"labels: found {found.dtype} of shape {found.shape}, allowed integers of shape ({n},)"
+            ", one for each image"
         )
     return found.astype(np.int64)
 
@@ -171,9 +171,10 @@ def to_levels(own: OwnImages, fmt: InputFormat) -> np.ndarray:
     allowed = [(fmt.size,), (height, width), (1, height, width), (height, width, 1)]
     if values.ndim < 2 or values.shape[1:] not in allowed or len(values) == 0:
         raise InputError(
-            f"{where}: shape must be (n, {fmt.size}), (n, {height}, {width}), "
-            f"(n, 1, {height}, {width}) or (n, {height}, {width}, 1) with n above 0, got "
-            f"{values.shape}. {_advice(values, fmt)}"
+            f"{where}: found shape {values.shape}, allowed (n, {fmt.size}), "
+            f"(n, {height}, {width}), (n, 1, {height}, {width}) or (n, {height}, {width}, 1) "
+            "with n above 0. "
+            f"{_advice(values, fmt)}"
         )
     flat = values.reshape(len(values), fmt.size)
     if flat.dtype.kind == "b":
@@ -216,8 +217,8 @@ def _require_range(levels: np.ndarray, fmt: InputFormat, where: str, kind: str, 
     what, other = ("real values", "levels") if kind == "f" else ("pixel levels", "real values")
     as_other = "f" if kind != "f" else "i"
     raise InputError(
-        f"{where}: {what} must be {_range(fmt, kind)}, got {found}. Scale them as the images of "
-        f"the training were, or give {'integers' if kind == 'f' else 'floating-point numbers'} if "
+        f"{where}: {what}: found {found}, allowed {_range(fmt, kind)}. Scale them as the training "
+        f"images were, or give {'integers' if kind == 'f' else 'floating-point numbers'} if "
         f"they are {other} ({_range(fmt, as_other)})."
     )
 

@@ -70,9 +70,8 @@ def read_pictures(
     for file, image in zip(files, images, strict=True):
         if image.shape != images[0].shape:
             raise InputError(
-                f"{folder}: pictures must have one size, got {_size(images[0])} ({files[0].name}) "
-                f"and {_size(image)} ({file.name}). Resize them, or say to which size with "
-                "image_shape=."
+                f"{folder}: found {_size(images[0])} ({files[0].name}) and {_size(image)} "
+                f"({file.name}), allowed pictures of one size; resize them, or give image_shape="
             )
     _log_reading(folder, len(images), sum(coloured for _, coloured in read), classes)
     return np.stack(images), np.array(labels, np.int64)
@@ -135,7 +134,10 @@ def _grey(file: Path, shape: tuple[int, int] | None) -> tuple[np.ndarray, bool]:
             warnings.simplefilter("ignore")  # about unusual tags, and sizes below MAX_PIXELS
             with Image.open(file) as picture:
                 if picture.width * picture.height > MAX_PIXELS:
-                    raise InputError(f"{file}: must have up to {MAX_PIXELS} pixels")
+                    raise InputError(
+                        f"{file}: found {picture.width} x {picture.height}, allowed up to "
+                        f"{MAX_PIXELS} pixels"
+                    )
                 upright: Any = ImageOps.exif_transpose(picture)
                 coloured = len(upright.getbands()) > 2 or upright.mode == "P"
                 levels = _luma(upright)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ipvae.errors import InputError
+from ipvae.workflows.boundary import require_positive
 from ipvae.workflows.image_input.event_files import read_events, recording_files
 
 EVENT_FIELDS = ("t", "x", "y", "p")
@@ -158,13 +159,12 @@ def _columns(events: np.ndarray, number: int) -> tuple[np.ndarray, ...]:
 def _pixels(images: ArrayLike, steps: int, largest: float | None) -> tuple[np.ndarray, float]:
     """Pixels as float64, and the value that counts as 1."""
     pixels = np.asarray(images, np.float64)
-    if steps < 1:
-        raise InputError(f"steps: must be 1 or more, got {steps}.")
+    require_positive("steps", steps)
     if pixels.ndim < 2 or not pixels.size or not np.isfinite(pixels).all() or pixels.min() < 0:
         raise InputError(
             f"images: shape {pixels.shape}, allowed are (n, ...) finite numbers of 0 and above"
         )
     most = float(pixels.max()) if largest is None else float(largest)
     if most < 0 or (largest is not None and most == 0):
-        raise InputError(f"largest: must be above 0, got {largest}.")
+        raise InputError(f"largest: found {largest}, allowed above 0")
     return pixels, most or 1.0

@@ -9,6 +9,7 @@ from ipvae.errors import InputError
 from ipvae.network.frames import Frames, load_frames
 from ipvae.network.network import Network
 from ipvae.report.html.counted_nouns import number_of
+from ipvae.workflows.boundary import require_positive
 from ipvae.workflows.image_input.event_files import is_recording, recording_files
 from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
 from ipvae.workflows.image_input.own_images import LabelsLike, as_labels
@@ -38,8 +39,7 @@ def run_frames(
     InputError
         If an argument cannot be used.
     """
-    if steps < 1:
-        raise InputError(f"steps: must be 1 or more, got {steps}.")
+    require_positive("steps", steps)
     if seed != 0:
         raise InputError(f"seed: found {seed}, but nothing is drawn in {name}; leave it out")
     if images is None and len(network.test_images):
@@ -104,13 +104,13 @@ def first_labels(labels: LabelsLike, n: int, classes: int) -> np.ndarray | None:
         return None
     if found.ndim != 1 or found.dtype.kind not in "iu" or len(found) < n:
         raise InputError(
-            f"labels: must be integers of shape ({n},), one for each image, got {found.dtype} of "
-            f"shape {found.shape}."
+            f"labels: found {found.dtype} of shape {found.shape}, allowed integers of shape ({n},)"
+            ", one for each image"
         )
     found = found[:n].astype(np.int64)
     if found.max() >= classes:
         raise InputError(
-            f"labels: must be below {classes}, the outputs of the last layer, got {found.max()}."
+            f"labels: found {found.max()}, allowed below {classes}, the outputs of the last layer"
         )
     return found
 

@@ -33,7 +33,7 @@ def network_activity(network: Network, given: Any) -> Activity:
     trace = read_trace(Path(given)) if isinstance(given, (str, Path)) else given
     if not isinstance(trace, Trace):
         raise InputError(
-            f"run: must be what ipvae.run returns, or a trace, got {type(given).__name__}."
+            f"run: found {type(given).__name__}, allowed what ipvae.run returns, or a trace"
         )
     where = str(given) if isinstance(given, (str, Path)) else "the trace"
     totals = trace_totals_of(network, trace, where)

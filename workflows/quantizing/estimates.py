@@ -40,8 +40,8 @@ def announce_export(n_pixels: int, n_neurons: int, layout: str, weight_bits: int
     """
     if n_neurons > MAX_NEURONS:
         raise InputError(
-            f"model: must have up to {MAX_NEURONS} neurons, which the network file can hold, got "
-            f"{n_neurons}. Train a smaller one."
+            f"model: found {n_neurons} neurons, allowed up to {MAX_NEURONS}, as many as the file "
+            "can hold; train a smaller one"
         )
     if n_neurons < LARGE or layout == "feed-forward":
         return

@@ -111,7 +111,7 @@ def chosen_seeds(seed: int, seeds: Sequence[int] | None) -> tuple[int, ...]:
     found = tuple(int(one) for one in seeds)
     if not found or len(set(found)) < len(found):
         raise InputError(
-            "seeds: must be one or more different numbers, got "
-            f"{', '.join(map(str, found)) or 'none'}. Pass for example range(5)."
+            f"seeds: found {', '.join(map(str, found)) or 'none'}, allowed one or more different "
+            "numbers; pass for example range(5)"
         )
     return found

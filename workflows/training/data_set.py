@@ -87,8 +87,8 @@ def own_data_set(images: object, test_images: object, image_shape: ShapeLike, se
         test, other, labels = _flat(test_images, "test_images", image_shape)
         if other != shape or (test.dtype.kind == "f") != (train.dtype.kind == "f"):
             raise InputError(
-                f"test_images: must be {shape[0]} x {shape[1]} pixels of the same kind as images "
-                f"({train.dtype}), got {other[0]} x {other[1]} of {test.dtype}."
+                f"test_images: found {other[0]} x {other[1]} pixels of {test.dtype}, allowed "
+                f"{shape[0]} x {shape[1]} of the same kind as images ({train.dtype})"
             )
         arrays.append(test)
         classes.append(labels)
@@ -133,18 +133,19 @@ def pixel_reading(arrays: Sequence[np.ndarray]) -> PixelReading:
     high = float(max(array.max() for array in arrays))
     peak, real = max(-low, high), arrays[0].dtype.kind == "f"
     if peak == 0:
-        raise InputError("images: all pixels are 0; at least one must differ. Pass other images.")
+        raise InputError("images: found only pixels of 0, allowed are images with other values")
     scatter = _power(_rms(arrays), round)
     if not real:
         if low < -PIXEL_LIMIT or high >= PIXEL_LIMIT:
             raise InputError(
-                f"images: integers must be within {-PIXEL_LIMIT}..{PIXEL_LIMIT - 1}, got "
-                f"{low:.0f}..{high:.0f}. Pass them as real values, astype(float)."
+                f"images: found integers {low:.0f}..{high:.0f}, allowed {-PIXEL_LIMIT}.."
+                f"{PIXEL_LIMIT - 1}; pass them as real values, astype(float)"
             )
         return PixelReading(*_range(low, high), None if low >= 0 else 1.0 / scatter, 1.0, False)
     if not SMALLEST <= peak <= LARGEST:
         raise InputError(
-            f"images: real values must reach {SMALLEST:g} to {LARGEST:g}, got {peak:g}. Scale them."
+            f"images: found real values up to {peak:g}, allowed {SMALLEST:g} to {LARGEST:g}; "
+            "scale them"
         )
     unit = _power(peak, math.ceil) if low >= 0 else scatter
     step = 1.0 / BYTE if peak <= 1 and low >= 0 else 1.0
@@ -188,7 +189,7 @@ def _power(value: float, rounded: Callable[[float], int]) -> float:
 def _split(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Sorted indices of training images and of held-out images, from the seed."""
     if n < 2:
-        raise InputError("images: must be 2 or more, one to hold out, got 1. Pass test_images=.")
+        raise InputError("images: found 1, allowed 2 and above, one to hold out; pass test_images=")
     held = min(max(1, n // HELD_OUT_PART), MOST_HELD_OUT)
     # Raw bits of PCG64 are frozen across NumPy versions; Generator.permutation is not.
     order = np.argsort(np.random.PCG64(seed).random_raw(n), kind="stable")
@@ -204,7 +205,7 @@ def _flat(
     sides = _sides(values.shape)
     if sides is None or values.size == 0:
         raise InputError(
-            f"{where}: shape must be {SHAPES} with n above 0, got {values.shape}. "
+            f"{where}: found shape {values.shape}, allowed {SHAPES} with n above 0. "
             + (IN_COLOUR if is_coloured(values.shape) else "Reshape them.")
         )
     require_finite(values, where)

@@ -131,7 +131,7 @@ def test_a_worker_with_another_version_is_named(command, net, cluster, monkeypat
     monkeypatch.setattr(scale, "__version__", "99.0")
     status, out, err = command("evaluate", net, "--scheduler", cluster.scheduler_address)
     assert (status, out, err.count("\n")) == (2, "", 1)
-    assert "worker tcp://" in err and "needed is 99.0 as here; install it there" in err
+    assert "worker tcp://" in err and "allowed 99.0 as here; install it there" in err
 
 
 @needs_dask

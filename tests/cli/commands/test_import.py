@@ -85,7 +85,7 @@ def test_pixels_can_be_declared(command, tmp_path):
     np.save(tmp_path / "x.npy", np.full((4, 256), -2.2))
     status, _, err = command(*exporting, tmp_path / "o.h5")
     assert (status, err.count("\n")) == (2, 1)
-    assert "must be -2 to 1.75, got -2.2 to -2.2" in err and "(-8 to 7)" in err
+    assert "found -2.2 to -2.2, allowed -2 to 1.75" in err and "(-8 to 7)" in err
     status, _, err = command("import", CHECKPOINT, "--pixel-scale", 0, "--out", tmp_path / "o")
     assert (status, err.count("\n")) == (2, 1)
     assert "--pixel-scale: found 0.0" in err

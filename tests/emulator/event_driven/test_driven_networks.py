@@ -27,7 +27,7 @@ MIXES = {
 
 
 def same_trace(network, images, n_steps, seed):
-    """Compare the trace of an `IntNetwork` with that of the same numbers as a `Network`."""
+    """Compare the trace of an `IntNetwork` with the same numbers as a `Network`."""
     expected = recording.run(network, images, n_steps, seed)
     frames = images.astype(np.int32)[:, None]
     found = NetworkEmulator(as_network(network), 1).records(

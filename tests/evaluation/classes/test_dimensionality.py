@@ -26,7 +26,7 @@ def test_participation_ratio_of_known_spectra():
     assert participation_ratio(axes * [1, 1, 0, 0]) == pytest.approx(2.0)
     assert participation_ratio(np.outer(np.arange(5.0), [1, 2, 3])) == pytest.approx(1.0)
     assert np.isnan(participation_ratio(np.ones((3, 2))))
-    with pytest.raises(ValueError, match=r"features are \(1, 4\)"):
+    with pytest.raises(ValueError, match=r"features: found \(1, 4\)"):
         participation_ratio(np.ones((1, 4)))
 
 
@@ -92,9 +92,9 @@ def test_all_dichotomies_of_ten_classes_are_fitted_unless_fewer_are_asked_for():
     assert len(dichotomies(range(10), 10**9)) == DICHOTOMIES == 126
     assert dichotomies([3, 1, 2, 0], 3) == [(0, 1), (0, 2), (0, 3)]
     assert len(dichotomies([3, 1, 2, 0], 2)) == 2
-    with pytest.raises(ValueError, match=r"features are \(3,\)"):
+    with pytest.raises(ValueError, match=r"features: found \(3,\)"):
         participation_ratio(np.ones(3))
-    with pytest.raises(ValueError, match=r"features are \(3, 0\)"):
+    with pytest.raises(ValueError, match=r"features: found \(3, 0\)"):
         participation_ratio(np.ones((3, 0)))
     # Two images lie on a line, whatever the direction.
     assert participation_ratio(np.array([[1.0, 2.0], [4.0, 0.0]])) == pytest.approx(1.0)

@@ -55,7 +55,7 @@ def test_more_labels_than_images_are_left_out(rng):
 
 def test_what_cannot_be_voted_on_is_refused(rng):
     x, labels = clusters(rng, 30)
-    with pytest.raises(ValueError, match=r"found labels \[4\], neighbours 5"):
+    with pytest.raises(ValueError, match=r"labels: found \[4\], neighbours 5"):
         neighbour_accuracy(x, labels, x, labels, labels=[4])
     with pytest.raises(ValueError, match="repeats 0"):
         neighbour_accuracy(x, labels, x, labels, labels=[10], repeats=0)
@@ -80,7 +80,7 @@ def test_as_many_labels_as_neighbours_and_as_images_are_enough(rng):
     assert got[12].deviation == 0.0
     with pytest.raises(ValueError, match="neighbours 0"):
         neighbour_accuracy(x, labels, x, labels, labels=[3], neighbours=0)
-    with pytest.raises(ValueError, match=r"found labels \[\]"):
+    with pytest.raises(ValueError, match=r"labels: found \[\]"):
         neighbour_accuracy(x, labels, x, labels, labels=[])
 
 

@@ -29,7 +29,7 @@ def test_labels_without_relation_are_not_read():
 
 def test_probe_refuses_what_it_cannot_fit():
     u = np.zeros((4, 2))
-    with pytest.raises(ValueError, match="training labels hold one class in 4 images"):
+    with pytest.raises(ValueError, match="training labels: found one class in 4 images"):
         linear_probe(u, np.zeros(4), u, np.zeros(4))
-    with pytest.raises(ValueError, match=r"test features are \(4, 2\) and labels \(3,\)"):
+    with pytest.raises(ValueError, match=r"test images: found features \(4, 2\) and labels \(3,\)"):
         linear_probe(u, np.arange(4), u, np.zeros(3))

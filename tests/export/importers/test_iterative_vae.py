@@ -199,7 +199,7 @@ def test_what_we_cannot_run_is_refused_with_the_reason(altered, config, part):
         ({"layer.phi.weight": torch.zeros(4, 1, 3, 3)}, "allowed (pixels, neurons)"),
         ({"layer.phi.weight": torch.zeros(K, M)}, "layer.u_init.0 is (1, 24); with 24 pixels"),
         ({"layer.dec_log_sigma": torch.zeros(1, 1)}, "layer.dec_log_sigma is (1, 1)"),
-        ({"layer.log_lr.0": torch.zeros(2)}, "it must hold one number"),
+        ({"layer.log_lr.0": torch.zeros(2)}, "allowed is one number"),
         ({"layer.log_lr.0": torch.tensor([math.inf])}, "values that are not finite"),
     ],
 )

@@ -186,7 +186,7 @@ def altered(path, name, value):
         ("node/metadata/model", np.arange(3), "is no text"),
         ("node/metadata/model", np.array([b"{"]), "not readable as JSON"),
         ("node/metadata/parameters/u0", np.zeros(K, np.float32), "marks differ"),
-        ("node/metadata/parameters/u0", np.zeros(K + 1, np.float32), "must be float32"),
+        ("node/metadata/parameters/u0", np.zeros(K + 1, np.float32), "allowed float32"),
         ("node/metadata/parameters/phi", None, "missing tensors"),
         ("node/metadata/lca_threshold", np.array([1, 2]), "no single number"),
         ("node/metadata/lca_threshold", -1.0, "above 0"),

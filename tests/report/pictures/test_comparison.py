@@ -86,6 +86,6 @@ def test_values_that_are_not_numbers_leave_gaps(tmp_path):
 
 
 def test_nothing_to_compare_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="subjects are empty"):
+    with pytest.raises(ValueError, match="subjects: found none"):
         comparison(tmp_path / "a.png", tmp_path / "a.svg", [], "4 images", ENERGY)
     assert list(tmp_path.iterdir()) == []

@@ -133,14 +133,14 @@ def test_values_that_are_not_numbers_leave_gaps(tmp_path):
 
 def test_arrays_that_do_not_fit_are_refused(tmp_path):
     path = tmp_path / "a.png"
-    with pytest.raises(ValueError, match=r"tiles are \(2, 7\); needed are \(N, 30\)"):
+    with pytest.raises(ValueError, match=r"tiles: found \(2, 7\), allowed \(N, 30\)"):
         tiles.samples(path, np.zeros((2, 7)), SHAPE, "x", signed=False)
-    with pytest.raises(ValueError, match=r"phi is \(30, 2\) and counts \(4, 3\)"):
+    with pytest.raises(ValueError, match=r"phi: found \(30, 2\) and counts \(4, 3\)"):
         tiles.dictionary(path, np.zeros((30, 2)), SHAPE, np.zeros((4, 3)), "x")
-    with pytest.raises(ValueError, match=r"\(1, 30\), \(2, 30\).*needed is one shape"):
+    with pytest.raises(ValueError, match=r"\(1, 30\), \(2, 30\).*allowed one \(N, 30\)"):
         reconstructions(path, np.zeros((1, 30)), {1: np.zeros((2, 30))}, SHAPE, "x", signed=False)
     with pytest.raises(ValueError, match="each 1 or above"):
         curves.convergence(path, [{"step": 0, "r2": 0, "zeros": 0}], "x", 1)
-    with pytest.raises(ValueError, match="history is empty"):
+    with pytest.raises(ValueError, match="history: found no epoch"):
         curves.training(path, [], "x")
     assert not path.exists()

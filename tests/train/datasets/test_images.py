@@ -125,7 +125,7 @@ def header(*shape, kind=8, dims=None):
         (header(2**32 - 1, 28, 28) + bytes(9), "declares 3367254359280 bytes, .*more than"),
         (header(*[1] * 255) + b"1", "255 dimensions"),
         (header(4, 28, 28, kind=13) + bytes(4 * 3136), "type 13"),
-        (header(4, 784) + bytes(3136), "2 dimensions; needed are 0, type 8, 3 dimensions"),
+        (header(4, 784) + bytes(3136), "2 dimensions, allowed are 0, type 8, 3 dimensions"),
     ],
 )
 @pytest.mark.parametrize("gzipped", [False, True])

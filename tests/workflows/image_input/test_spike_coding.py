@@ -42,8 +42,11 @@ def test_events_are_binned_by_time_place_and_polarity(structured):
 def test_wrong_arguments_are_one_line():
     cases = [
         (lambda: ipvae.encode_rate([[-1.0]], steps=2), "^images: shape"),
-        (lambda: ipvae.encode_rate([[1.0]], steps=0), "^steps: must be 1 or more"),
-        (lambda: ipvae.encode_latency([[1.0]], steps=2, largest=0), "^largest: must be above 0"),
+        (lambda: ipvae.encode_rate([[1.0]], steps=0), "^steps: found 0, allowed 1 and above"),
+        (
+            lambda: ipvae.encode_latency([[1.0]], steps=2, largest=0),
+            "^largest: found 0, allowed",
+        ),
         (
             lambda: ipvae.encode_events([np.zeros((2, 3))], shape=(2, 4, 4), steps=1, step_time=1),
             "^events: recording 0 has dtype",
