@@ -37,16 +37,16 @@ def rows(
     for t in range(n_steps + 1):
         row: Row = {}
         for stage in network.wiring.stages:
-            heard = (last if stage.lag else row).get(str(stage.layer.source))
+            inputs = (last if stage.lag else row).get(str(stage.layer.source))
             b = drives[stage.name][0, frame(t, stage.lag, n_steps, hold)].astype(np.int64)
-            row[stage.name] = _acted(stage, heard, last.get(stage.name), b, key, t, start)
+            row[stage.name] = _acted(stage, inputs, last.get(stage.name), b, key, t, start)
         yield row
         last = row
 
 
 def _acted(
     stage: ScheduledLayer,
-    heard: dict[str, np.ndarray] | None,
+    inputs: dict[str, np.ndarray] | None,
     before: dict[str, np.ndarray] | None,
     b: np.ndarray,
     key: random_source.Key,
@@ -55,8 +55,8 @@ def _acted(
 ) -> dict[str, np.ndarray]:
     layer = stage.layer
     a_in = np.zeros_like(b)
-    if heard is not None and layer.weight_rec is not None:
-        a_in = layer.weight_rec.astype(np.int64) @ heard["z"]
+    if inputs is not None and layer.weight_rec is not None:
+        a_in = layer.weight_rec.astype(np.int64) @ inputs["z"]
     still = layer.memory and before is None
     if isinstance(layer, GradedLayer):
         old = np.zeros_like(b) if before is None else before["u"]
