@@ -182,15 +182,6 @@ class Comparison(Result):
         return f"{self.images} images, seed {self.seed}"
 
 
-def _require_output(folder: str | Path) -> None:
-    """Raise InputError before the work if the files cannot be drawn or written."""
-    from ipvae.workflows.reporting.drawing import require_matplotlib
-
-    require_matplotlib("folder")
-    for path in paths(folder):
-        require_writable_file(path)
-
-
 def paths(folder: str | Path) -> tuple[Path, ...]:
     """Return the files that `Comparison.save` writes."""
     return tuple(Path(folder) / name for name in FILES)
