@@ -54,7 +54,7 @@ def certify_export(
     certify_input(checks, network, checkpoint.data.pixel_format, test_pixels)
     layout = "lca" if options.inference == "lca" else options.layout
     if not certify_structure(checks, network, layout):
-        checks.not_derived("all other numbers", "those of the layout", "it is another layout")
+        checks.not_derived("all other numbers", "the layout's", "it is another layout")
         return checks.found
     phi = np.asarray(checkpoint.params["phi"])
     if options.inference == "lca":

@@ -242,7 +242,7 @@ def _row_errors(
     fault = ""
     if len(worse):
         fault = f"{len(worse)} of {len(ours)} rows are worse; the first is {worse[0]}"
-    rule = "no receiver's squared input error exceeds that of nearest rounding"
+    rule = "no receiver's squared input error exceeds nearest rounding's"
     checks.holds(f"layer {name}: errors of rounding", rule, fault, len(ours))
 
 
