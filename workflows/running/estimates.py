@@ -80,7 +80,7 @@ def announce_run(
 ) -> None:
     """Log the size of a run and of its trace, as `announce` does.
 
-    The emulator records in a run of its own; backends other than the emulator return all variables.
+    The emulator records in a separate run; backends other than the emulator return all variables.
     """
     seconds, held = run_seconds(of, images, steps, backend), 0
     if backend != "emulator":
