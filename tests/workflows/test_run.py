@@ -63,7 +63,7 @@ def test_arrays_of_every_allowed_shape_give_the_same_run(make_network, shape):
     ("images", "text"),
     [
         (np.zeros((2, 4, 3), int), r"found shape \(2, 4, 3\), allowed \(n, 12\)"),
-        (np.zeros(12, int), r"got \(12,\)"),
+        (np.zeros(12, int), r"found shape \(12,\)"),
         (np.zeros((0, 12), int), "n above 0"),
         (np.full((1, 12), "a"), "found dtype .* allowed real numbers"),
         (np.full((1, 12), np.nan), "not finite"),

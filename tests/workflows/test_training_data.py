@@ -102,11 +102,11 @@ def test_what_was_found_is_logged(caplog):
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (np.zeros((4, 9)), "all pixels are 0"),
+        (np.zeros((4, 9)), "found only pixels of 0"),
         (np.ones((1, 9)), "found 1, allowed 2 and above, one to hold out"),
         (np.ones(9), r"found shape \(9,\), allowed \(n, pixels\)"),
-        (np.ones((0, 9)), r"got \(0, 9\)"),
-        (np.ones((5, 3, 8, 8)), r"got \(5, 3, 8, 8\)"),
+        (np.ones((0, 9)), r"found shape \(0, 9\)"),
+        (np.ones((5, 3, 8, 8)), r"found shape \(5, 3, 8, 8\)"),
         (np.full((4, 9), np.nan), "not finite"),
         (np.full((4, 9), 70_000), r"found integers 70000..70000, allowed -32768..32767"),
         (np.full((4, 9), 1e12), r"found real values up to 1e\+12, allowed 1e-09 to 1e\+09"),

@@ -140,5 +140,5 @@ def test_traces_are_described_and_compared_by_their_paths(home, tmp_path):
     value = potentials[2, 4]
     place = "sample 1, step 2, layer 1, variable u, index 4"
     assert f"different: a and b differ first at {place}: {value - 3} and {value} (" in first
-    with pytest.raises(ipvae.IpvaeError, match="got a network and a trace"):
+    with pytest.raises(ipvae.IpvaeError, match="found a network and a trace"):
         ipvae.diff(home / "net.h5", home / "trace.h5")
