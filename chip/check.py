@@ -15,7 +15,7 @@ from ipvae.chip.core_memory import (
     least_cores,
 )
 from ipvae.chip.limits import LimitCheck
-from ipvae.chip.network_check import network_lines
+from ipvae.chip.network_check import network_lines, overflow_lines
 from ipvae.network.description import IntNetwork
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.network import Network
@@ -85,8 +85,9 @@ def check(network: IntNetwork | Network, target: str = "loihi2") -> CheckResult:
     board = limits.target_named(target)
     if isinstance(network, Network):
         memory, cores = _memory(layer_shapes(network), board)
-        lines = [*network_lines(network), *memory]
-        return CheckResult(target, lines, kind_bounds(network), cores)  # ranges may wrap as in Lava
+        proofs = kind_bounds(network)  # of CUBA and sigma-delta neurons they may wrap, as in Lava
+        lines = [*network_lines(network), *overflow_lines(network, proofs), *memory]
+        return CheckResult(target, lines, proofs, cores)
     proofs = bounds(network)
     lines: list[LimitCheck] = []
     for name, layer in network.layers.items():

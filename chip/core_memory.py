@@ -194,14 +194,14 @@ def network_shapes(network: Network) -> tuple[LayerShape, ...]:
 
 def _network_shape(layer: Layer, receiving_layers: int) -> LayerShape:
     weights = [connection.weights for connection in layer.connections]
-    fans = np.concatenate([of.fan_out() for of in weights])
+    fans = np.concatenate([of.fan_out() for of in weights]) if weights else np.zeros(1)
     return LayerShape(
         layer.id,
         layer.n_neurons,
         sum(of.n_in for of in weights if not isinstance(of, Convolution)),
-        layer.connections[0].source,
+        layer.connections[0].source if weights else "",
         layer.neuron.state_words,
-        False,
+        layer.neuron.draws,
         receiving_layers,
         tuple(_kernel(of) for of in weights if isinstance(of, Convolution)),
         tuple(connection.source for connection in layer.connections[1:]),

@@ -4,7 +4,8 @@ A layer's row 0 is at chip step `phase` (`ipvae.network.row_schedule`), since ev
 messages by a step. Lava's LIFReset resets CUBA neurons, as in netx: just before row 0 of every
 sample. Samples therefore follow one another without a gap through one compiled network.
 Networks with neurons that cannot be reset, or with delays, are built for every sample, since states
-or messages on their way would pass from one to the next.
+or messages on their way would pass from one to the next. So are networks with Poisson and graded
+neurons, whose drives and keys the host sends to each layer before its row 0.
 """
 
 import contextlib
@@ -20,6 +21,9 @@ from ipvae.lava_procs.importing import import_lava
 from ipvae.lava_procs.supervision.session import LavaSession, log_handlers_kept
 from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS, require_timeout
 from ipvae.network.network import INPUT, Layer, Network
+from ipvae.network.proof.driven import require_driven_proved
+from ipvae.network.rules import random_source
+from ipvae.network.rules.network_drive import layer_drive
 
 PIPE_BYTES, PIPE_MESSAGES = 2**22, 64
 """Limits of a pipe: number of messages, and bytes (at least two messages)."""
@@ -36,6 +40,8 @@ def run_network(
     timeout: float = TIMEOUT_SECONDS,
     stock: bool = False,
     record: Iterable[str] = (),
+    frames: np.ndarray | None = None,
+    seed: int = 0,
 ) -> Generator[SampleTrace, None, None]:
     """Run samples one after another, each from a network at rest.
 
@@ -51,6 +57,10 @@ def run_network(
         True for Lava's own models of synapses; ipvae's are bit-exact to them and faster.
     record : iterable of str
         Variables in addition to `z`, of every layer whose kind has them.
+    frames : (n_samples, 1 or n_steps, n_inputs) int32
+        Images of the samples, of a network with Poisson or graded layers.
+    seed : int
+        Of neurons that draw.
 
     Yields
     ------
@@ -67,18 +77,47 @@ def run_network(
     HungBackendError
         If a process died or stopped answering. All processes are then ended, as they are when the
         caller stops early.
+    UnprovedOverflowError
+        If a variable of a Poisson or graded layer may leave its range.
     """
     require_timeout(timeout)
+    require_driven_proved(network)
     record = tuple(record)
     _require_variables(network, record)
     import_lava()
     require_runnable(network)
     samples = iter(samples)
-    per_build = 1 if network.schedule.free_running or network.delayed else n_samples
-    for _ in range(0, n_samples, per_build):
-        stream = _Stream(network, n_steps, per_build, timeout, stock, record)
+    alone = network.schedule.free_running or network.delayed or network.driven
+    per_build = 1 if alone else n_samples
+    for sample in range(0, n_samples, per_build):
+        given, drives = {}, 1
+        if network.driven:
+            assert frames is not None
+            given, drives = image_messages(network, frames[sample], seed, sample), len(frames[0])
+        stream = _Stream(network, n_steps, per_build, timeout, stock, record, given, drives)
         with contextlib.closing(stream):
             yield from stream.run(islice(samples, per_build))
+
+
+def image_messages(
+    network: Network, frames: np.ndarray, seed: int, image: int
+) -> dict[str, np.ndarray]:
+    """Messages of the host to each driven layer: drives of all frames, then key words if it draws.
+
+    Parameters
+    ----------
+    frames : (1 or rows, n_inputs) int32
+    seed : int
+    image : int
+        Its index in the run.
+    """
+    found = {}
+    for layer in network.layers:
+        if layer.neuron.driven:
+            key = random_source.image_key(seed, image) if layer.neuron.draws else ()
+            drives = layer_drive(layer, frames).ravel()
+            found[layer.id] = np.concatenate([drives, np.array(key, np.int32)]).astype(np.int32)
+    return found
 
 
 def require_runnable(network: Network) -> None:
@@ -108,14 +147,15 @@ def require_runnable(network: Network) -> None:
 def _require_connected(network: Network) -> None:
     """Raise BackendError if a part of the network is connected neither to the input nor with it."""
     links = [{c.source, layer.id} for layer in network.layers for c in layer.connections]
-    found, before = {INPUT}, 0
+    found, before = {INPUT if network.sends_input else network.layers[0].id}, 0
     while len(found) > before:
         before = len(found)
         found = found.union(*(link for link in links if link & found))
     apart = [layer.id for layer in network.layers if layer.id not in found]
     if apart:
         raise BackendError(
-            f"backend 'lava' needs connected networks, and no connections lead from the input to "
+            f"backend 'lava' needs connected networks, and no connections lead from the "
+            f"{'input' if network.sends_input else 'first layer'} to "
             f"layers {', '.join(apart)} or from there to layers that have such"
         )
 
@@ -160,7 +200,8 @@ class _Tap:
     ) -> None:
         self.port = port.external_pipe_csp_recv_port
         self.layer, self.variables = layer.id, variables
-        self._shape = (len(variables), *layer.shape[::-1])
+        own = port.shape if variables == ("z",) else port.shape[1:]
+        self._shape = (len(variables), *own)
         self._steps, self._total, self.left = steps, total, total
         self.rows: deque[np.ndarray] = deque()
 
@@ -180,6 +221,21 @@ class _Tap:
         return dict(zip(self.variables, rows, strict=True))
 
 
+class _RowTap(_Tap):
+    """Pipe from a driven layer to the host: recorded rows, some in a message."""
+
+    def __init__(self, port: Any, layer: Layer, variables: tuple[str, ...], n_rows: int) -> None:
+        self._together, self._rows = port.shape[0], n_rows
+        super().__init__(port, layer, variables, range(0), -(-n_rows // self._together))
+
+    def serve(self) -> None:
+        """Receive a message if there is one; the last one may end in unused rows."""
+        if self.left and self.port.probe():
+            first = (self._total - self.left) * self._together
+            self.rows.extend(np.asarray(self.port.recv(), np.int32)[: self._rows - first])
+            self.left -= 1
+
+
 class _Stream:
     """One compiled network and the samples that run through it."""
 
@@ -191,15 +247,20 @@ class _Stream:
         timeout: float,
         stock: bool = False,
         record: tuple[str, ...] = (),
+        given: dict[str, np.ndarray] | None = None,
+        drives: int = 1,
     ) -> None:
         from ipvae.lava_procs.procs.network.process import LavaNetwork
 
         self._network, self._n_steps, self._n_samples = network, n_steps, n_samples
         self._chip_steps = n_samples * n_steps + network.schedule.depth
+        self._given = given or {}
         with log_handlers_kept():
-            self._process: Any = LavaNetwork(network, n_steps, record, stock)
-        outputs = list(self._outputs())
-        pipes = [self._process.entry.port, *(port for _, port, _ in outputs)]
+            self._process: Any = LavaNetwork(network, n_steps, record, stock, drives)
+        outputs, entry = list(self._outputs()), self._process.entry
+        images = {name: self._process.layers[name].neuron.image for name in self._given}
+        pipes = [port for _, port, _ in outputs] + ([] if entry is None else [entry.port])
+        pipes += images.values()
         for port in pipes:
             bytes_each = 4 * int(np.prod(port.shape))
             depth = max(2, min(PIPE_MESSAGES, PIPE_BYTES // bytes_each))
@@ -207,8 +268,11 @@ class _Stream:
         self._built = LavaSession(
             self._process, _configuration(stock), pipes, self._process.layers, timeout
         )
+        self._images = {n: port.external_pipe_csp_send_port for n, port in images.items()}
         self._taps = [
-            _Tap(port, layer, variables, self._steps_of(layer), self._chip_steps)
+            _RowTap(port, layer, variables, n_steps)
+            if layer.neuron.driven and variables != ("z",)
+            else _Tap(port, layer, variables, self._steps_of(layer), self._chip_steps)
             for layer, port, variables in outputs
         ]
 
@@ -231,27 +295,37 @@ class _Stream:
 
     def run(self, samples: Iterator[np.ndarray]) -> Iterator[SampleTrace]:
         """Run the network once for all samples; yield each as soon as all layers are done."""
+        for name, port in self._images.items():
+            port.send(self._given[name])
         self._built.start(self._chip_steps)
         silence = repeat(np.zeros(self._network.input.size, np.int32), self._network.schedule.depth)
         rows = chain((row for sample in samples for row in sample), silence)
         entry = self._process.entry
-        self._feed = _Feed(entry.port, map(_arrangement(entry.shape), rows))
+        self._feed = None
+        if entry is not None:
+            self._feed = _Feed(entry.port, map(_arrangement(entry.shape), rows))
         for _ in range(self._n_samples):
             self._exchange(lambda: all(len(t.rows) >= self._n_rows(t.layer) for t in self._taps))
             found: SampleTrace = {layer.id: {} for layer in self._network.layers}
             for tap in self._taps:
                 found[tap.layer] |= tap.take(self._n_rows(tap.layer))
             yield found
-        self._exchange(lambda: self._feed.next is None and not any(tap.left for tap in self._taps))
+        self._exchange(lambda: not self._feeding and not any(tap.left for tap in self._taps))
         self._built.finish()
+
+    @property
+    def _feeding(self) -> bool:
+        """True if messages of the input are yet to be sent."""
+        return self._feed is not None and self._feed.next is not None
 
     def _exchange(self, done: Callable[[], bool]) -> None:
         """Send and receive in any order: a full pipe would block its layer, then all others."""
         while not done():
             ports = [tap.port for tap in self._taps if tap.left]
-            ports += [] if self._feed.next is None else [self._feed.port]
+            if self._feed is not None and self._feed.next is not None:
+                ports.append(self._feed.port)
             self._built.wait(ports)
-            for pipe in (self._feed, *self._taps):
+            for pipe in (*self._taps, *([] if self._feed is None else [self._feed])):
                 pipe.serve()
 
     def close(self) -> None:

@@ -8,14 +8,28 @@ from lava.proc.lif.process import LIF, LIFReset
 from lava.proc.sdn.process import ActivationMode, Sigma, SigmaDelta
 
 from ipvae.errors import BackendError
+from ipvae.lava_procs.procs.graded_neuron.process import GradedNeuron as GradedProcess
 from ipvae.lava_procs.procs.observed_lif.process import ObservedLif
 from ipvae.lava_procs.procs.observed_lif_reset.process import ObservedLifReset
 from ipvae.lava_procs.procs.observed_sigma.process import ObservedSigma
 from ipvae.lava_procs.procs.observed_sigma_delta.process import ObservedSigmaDelta
-from ipvae.network.kinds import CubaNeuron, NeuronKind, SigmaDeltaNeuron, SigmaNeuron
+from ipvae.lava_procs.procs.poisson_neuron.process import PoissonNeuron as PoissonProcess
+from ipvae.lava_procs.schedule import EveryFrame
+from ipvae.network.kinds import (
+    CubaNeuron,
+    GradedNeuron,
+    NeuronKind,
+    PoissonNeuron,
+    SigmaDeltaNeuron,
+    SigmaNeuron,
+)
 from ipvae.network.kinds.cuba import STATE_SHIFT
 from ipvae.network.kinds.sigma_delta import MESSAGE_FRACTION, RELU, STATE_FRACTION
 from ipvae.network.network import Layer
+from ipvae.network.traces.selection import LayerRecord
+
+NO_END = 2**24
+"""Chip steps of an image after which no other follows."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +40,13 @@ class Reset:
     ----------
     interval, offset : int
         Steps between two resets, and the step of the first.
+    drives : int
+        Drives of an image, of a driven layer: 1, or one for each row.
     """
 
     interval: int
     offset: int
+    drives: int = 1
 
 
 def neurons(layer: Layer, reset: Reset | None, record: tuple[str, ...]) -> Any:
@@ -39,7 +56,7 @@ def neurons(layer: Layer, reset: Reset | None, record: tuple[str, ...]) -> Any:
     ----------
     layer : Layer
     reset : Reset or None
-        None for neurons that run on.
+        None for neurons that run on. Driven neurons begin with it, at their row 0.
     record : tuple of str
         Variables of the layer's kind, other than `z`, that the process sends through `trace`.
 
@@ -57,6 +74,11 @@ def require_kind(layer: Layer) -> type[NeuronKind]:
     if kind not in BUILDERS:
         raise BackendError(f"backend 'lava' has no {kind.name} neurons (layer {layer.id})")
     return kind
+
+
+def port_shape(layer: Layer) -> tuple[int, ...]:
+    """Shape of the messages of a layer's process; (C, H, W) is in Lava's order there."""
+    return (layer.n_neurons,) if layer.neuron.driven else layer.shape
 
 
 def lava_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -104,8 +126,33 @@ def _sigma(layer: Layer, _: Reset | None, record: tuple[str, ...]) -> Sigma:
     return ObservedSigma(record=record, shape=shape) if record else Sigma(shape=shape)
 
 
+def _schedule(of: Reset | None) -> EveryFrame:
+    """Rows of a driven layer, which begin where others are reset."""
+    assert of is not None
+    return EveryFrame(of.interval - 1, length=NO_END, phase=of.offset - 1, lag=0, drives=of.drives)
+
+
+def _recorded(layer: Layer, record: tuple[str, ...]) -> LayerRecord | None:
+    return LayerRecord(record, 1, layer.n_neurons) if record else None
+
+
+def _poisson(layer: Layer, reset: Reset | None, record: tuple[str, ...]) -> PoissonProcess:
+    neuron: Any = layer.neuron
+    made = neuron.layer(layer.biases)
+    options = {"record": _recorded(layer, record), "key_layer": neuron.key_layer}
+    return PoissonProcess.of(made, _schedule(reset), **options)
+
+
+def _graded(layer: Layer, reset: Reset | None, record: tuple[str, ...]) -> GradedProcess:
+    neuron: Any = layer.neuron
+    made = neuron.layer(layer.biases)
+    return GradedProcess(layer=made, schedule=_schedule(reset), record=_recorded(layer, record))
+
+
 BUILDERS: dict[type[NeuronKind], Callable[[Layer, Reset | None, tuple[str, ...]], Any]] = {
     CubaNeuron: _cuba,
+    GradedNeuron: _graded,
+    PoissonNeuron: _poisson,
     SigmaDeltaNeuron: _sigma_delta,
     SigmaNeuron: _sigma,
 }

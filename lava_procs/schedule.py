@@ -58,3 +58,24 @@ class Schedule:
     def frame(self, row: int) -> int:
         """Index of the frame that drives a row."""
         return frame(row, self.lag, self.n_steps, self.hold)
+
+
+@dataclass(frozen=True)
+class EveryFrame(Schedule):
+    """Rows of a layer in a `Network`, which lead to no further image.
+
+    Attributes
+    ----------
+    drives : 1, or the number of rows: one drive for each
+    """
+
+    drives: int = 1
+
+    @property
+    def frames(self) -> int:
+        """Number of drives of an image."""
+        return self.drives
+
+    def frame(self, row: int) -> int:
+        """Index of the drive of a row."""
+        return row % self.drives

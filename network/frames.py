@@ -123,8 +123,14 @@ def _shapes(entry: Input) -> list[tuple[int, ...]]:
 
 def _frames(images: np.ndarray, network: Network, where: str, dtype: str) -> Frames:
     neuron, real = network.input.neuron, images.dtype.kind == "f"
+    pixels = network.input.pixels
     found = f"{images.min():g} to {images.max():g}"
-    if neuron is None:
+    if pixels is not None:
+        reading = "pixel levels"
+        if real:
+            images = np.rint(images / pixels.scale)
+            real, reading = False, f"real numbers (x / {pixels.scale:g}, rounded)"
+    elif neuron is None:
         if real and (images != np.rint(images)).any():
             raise InputError(
                 f"{where}: holds fractions; without input neurons allowed are messages"
@@ -139,11 +145,23 @@ def _frames(images: np.ndarray, network: Network, where: str, dtype: str) -> Fra
     low, high = network.input.value_range
     if images.min() < low or images.max() > high:
         raise InputError(
-            f"{where}: holds {images.min():g}..{images.max():g} for the input neurons, allowed "
+            f"{where}: holds {images.min():g}..{images.max():g} for the "
+            f"{'input neurons' if pixels is None else 'pixels'}, allowed "
             f"{low}..{high}" + ("; scale the images as in training" if neuron is not None else "")
         )
     said = (
-        f"{where}: {len(images)} samples, {dtype} read as {reading}, {found}; input neurons get "
+        f"{where}: {len(images)} samples, {dtype} read as {reading}, {found}; "
+        f"{'input neurons get' if pixels is None else 'pixels are'} "
         f"{images.min():g} to {images.max():g} ({low} to {high} allowed)"
     )
     return Frames(images.astype(np.int32), real, said)
+
+
+def in_rows(network: Network, values: np.ndarray) -> np.ndarray:
+    """Return the values of each row of a run: (N, 1 or rows, n_inputs).
+
+    Row 0 of a network with Poisson or graded layers takes the first frame, as row 1 does.
+    """
+    if not network.driven or values.shape[1] == 1:
+        return values
+    return np.concatenate([values[:, :1], values], axis=1)

@@ -7,6 +7,9 @@ import numpy as np
 from ipvae.emulator.event_driven.packing import Places
 from ipvae.network.traces.network_totals import LayerSums
 
+WORDS = 3
+"""Place of the number of uniforms among values at limits."""
+
 
 class PartSums:
     """Sums over all images in the rows between two checkpoints; arrays are packed.
@@ -16,7 +19,7 @@ class PartSums:
     messages, sizes : (width,) int64
         Nonzero messages of each neuron, and sums of their magnitudes.
     limits : (4,) int64
-        Values at limits.
+        Values at limits; at the last place uniforms that were drawn.
     peak : int
         Largest number of messages in one row of one image.
     """
@@ -81,5 +84,5 @@ class RunSums:
         at_limits = np.sum([part.limits for part in parts], axis=0)
         named = {name: int(n) for name, n in zip(limits, at_limits, strict=False)}
         peak = max(part.peak for part in parts)
-        by_row = self._by_row[:rows]
-        return LayerSums(messages, sizes, rows, peak, named, last[0], last[1], by_row)
+        by_row, words = self._by_row[:rows], int(at_limits[WORDS])
+        return LayerSums(messages, sizes, rows, peak, named, last[0], last[1], by_row, words)

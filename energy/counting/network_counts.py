@@ -19,7 +19,7 @@ class LayerCounts:
     ----------
     layer : str
         Layer number in the file; the input is '0'.
-    kind : 'input', or the kinds of its connections: 'dense', 'conv', 'diagonal', joined by ' + '
+    kind : 'input', or kinds of its connections and 'drive', joined by ' + '
     neurons : int
     synapses : int
         Connections; a convolution counts each one, although weights are shared.
@@ -88,7 +88,7 @@ def network_counts(
     network : Network
     totals : NetworkTotals
     host_products : float
-        Products of the input transform per image.
+        Products of the input transform and of drives per image.
     """
     n, sums = totals.images, totals.layers
     layers = [_input(network, sums[INPUT], n)]
@@ -98,6 +98,7 @@ def network_counts(
     updates = sum(layer.neuron_updates for layer in layers)
     active = sum(layer.updates_active for layer in layers)
     received = [received_messages(layer.connections, totals) for layer in network.layers]
+    drawing = [sums[name] for name, kind in network.kinds.items() if kind.draws]
     values = sum(of.rows * len(of.messages) for of in sent) * n
     total = Counts(
         synaptic_ops=sum(layer.synaptic_ops for layer in layers),
@@ -110,6 +111,8 @@ def network_counts(
         readout_ops=0.0,
         updates_active=active,
         updates_idle=updates - active,
+        draws=float(sum(of.rows * len(of.messages) for of in drawing)),
+        random_words=sum(of.random_words for of in drawing) / n,
     )
     silent = values - sum(int(of.messages.sum()) for of in sent)
     return NetworkCounts(total, tuple(layers), silent / values if values else 1.0)
@@ -141,15 +144,13 @@ def _input(network: Network, of: LayerSums, images: int) -> LayerCounts:
 
 def _layer(layer: Layer, sums: dict[str, LayerSums], images: int) -> LayerCounts:
     own = sums[layer.id]
-    operations = np.sum(
-        [_operations(connection, sums[connection.source]) for connection in layer.connections],
-        axis=0,
-    )
+    of_each = [_operations(connection, sums[connection.source]) for connection in layer.connections]
+    operations = np.sum(of_each, axis=0) if of_each else (0, 0, 0)
     stored, weighted, effective = (int(n) / images for n in operations)
     messages = int(own.messages.sum()) / images
     return LayerCounts(
         layer=layer.id,
-        kind=" + ".join(dict.fromkeys(c.weights.kind for c in layer.connections)),
+        kind=connections_text(layer),
         neurons=layer.n_neurons,
         synapses=sum(int(c.weights.fan_out().sum()) for c in layer.connections),
         messages=messages,
@@ -160,6 +161,12 @@ def _layer(layer: Layer, sums: dict[str, LayerSums], images: int) -> LayerCounts
         neuron_updates=float(own.rows * layer.n_neurons),
         updates_active=messages,
     )
+
+
+def connections_text(layer: Layer) -> str:
+    """Kinds of a layer's connections, and `drive` if it has one, joined by ' + '."""
+    kinds = [connection.weights.kind for connection in layer.connections]
+    return " + ".join(dict.fromkeys([*kinds, *(["drive"] if layer.drive is not None else [])]))
 
 
 def _operations(connection: Connection, sent: LayerSums) -> tuple[int, int, int]:

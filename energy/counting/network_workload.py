@@ -66,12 +66,12 @@ def _layer(
         input_rows=totals.steps if connections else 0,
         received=received,
         sent=counted.messages,
-        weights=sum(_products(connection.weights) for connection in connections),
-        update=_operations(network.kinds[name]),
+        weights=sum(products(connection.weights) for connection in connections),
+        update=None if network.kinds[name].driven else _operations(network.kinds[name]),
     )
 
 
-def _products(weights: Weights) -> int:
+def products(weights: Weights) -> int:
     """Products of one row if no zero is skipped; those with the padding of a convolution too."""
     if isinstance(weights, Convolution):
         return weights.n_out * weights.weight[0].size

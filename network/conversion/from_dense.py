@@ -3,6 +3,7 @@
 from dataclasses import fields
 from typing import Any
 
+from ipvae.errors import DescriptionError
 from ipvae.network.connections import Connection, Dense, Diagonal, Drive
 from ipvae.network.description import DRAWN, IntNetwork
 from ipvae.network.kinds import GradedNeuron, NeuronKind, PoissonNeuron
@@ -15,7 +16,17 @@ def as_network(network: IntNetwork) -> Network:
     """Return the same network with the same ids, which gives the same trace.
 
     The decoder is not part of it; a code without read-outs is the layer that is judged.
+
+    Raises
+    ------
+    DescriptionError
+        If the code starts each image from log-rates of its own, which no `Network` does.
     """
+    if getattr(network.layer, "start", None) is not None:
+        raise DescriptionError(
+            f"layer {network.code}: starts each image from its own log-rates, which a Network of "
+            "connections cannot; keep it as it is"
+        )
     pixels = network.input
     stages = sorted(network.wiring.stages, key=lambda stage: int(stage.name))
     return Network(

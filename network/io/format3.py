@@ -10,23 +10,30 @@ from typing import Any
 import numpy as np
 
 from ipvae.errors import DescriptionError
-from ipvae.network.connections import Connection, Convolution, Dense, Diagonal, Weights
-from ipvae.network.io.fields import Spec
+from ipvae.network.connections import Connection, Convolution, Dense, Diagonal, Drive, Weights
+from ipvae.network.io.fields import TABLES, Spec
 from ipvae.network.kinds import (
     CubaNeuron,
     DeltaNeuron,
+    GradedNeuron,
     NeuronKind,
+    PoissonNeuron,
     SigmaDeltaNeuron,
     SigmaNeuron,
 )
 from ipvae.network.network import INPUT, Input, Layer, Network
+from ipvae.network.pixels import Pixels
 from ipvae.network.provenance import json_data, json_text
+from ipvae.network.rules import poisson, random_source
+from ipvae.network.rules.activations import SWISH
 
 VERSION = 3
 NAME, TEXT, WHOLE, REAL = "S10", "S32", ("<i8", 0), ("<f8", 0)
 KINDS: dict[str, type[NeuronKind]] = {
     "CUBA": CubaNeuron,
     "DELTA": DeltaNeuron,
+    "GRADED": GradedNeuron,
+    "POISSON": PoissonNeuron,
     "SDNN": SigmaDeltaNeuron,
     "SIGMA": SigmaNeuron,
 }
@@ -57,11 +64,20 @@ def to_fields(network: Network) -> Fields:
     for layer in network.layers:
         found |= _layer(layer)
     found["ipvae/input/graded"] = np.int64(entry.graded)
+    if entry.pixels is not None:
+        found["ipvae/input/minimum"] = np.int64(entry.pixels.minimum)
+        found["ipvae/input/maximum"] = np.int64(entry.pixels.maximum)
+        found["ipvae/input/scale"] = np.float64(entry.pixels.scale)
     numbered = [(layer, c) for layer in network.layers for c in layer.connections]
     for number, (layer, connection) in enumerate(numbered):
         found |= _connection(f"ipvae/connections/{number}", layer.id, connection)
     for layer in network.layers:
         found[f"ipvae/layers/{layer.id}/purpose"] = _name(layer.purpose)
+        if layer.drive is not None:
+            group = f"ipvae/layers/{layer.id}/drive"
+            found[f"{group}/exponent"] = np.int64(layer.drive.exponent)
+            found |= _weights(group, layer.drive.weights)
+    found |= _shared(network)
     found["ipvae/test/images"] = network.test_images.astype("<i4")
     found["ipvae/test/labels"] = network.test_labels.astype("<i8")
     text = json_text(network.provenance)
@@ -69,21 +85,41 @@ def to_fields(network: Network) -> Fields:
     return {path: np.asarray(value) for path, value in found.items()}
 
 
+def _shared(network: Network) -> dict[str, Any]:
+    """Random source, sampler and tables that some neurons use."""
+    found: dict[str, Any] = {}
+    if network.draws:
+        found["ipvae/random"] = np.array(random_source.NAME, TEXT)
+        found["ipvae/sampler/name"] = np.array(poisson.NAME, TEXT)
+        found["ipvae/sampler/thresholds"] = poisson.thresholds().astype("<i4")
+    kinds = network.kinds.values()
+    used = {
+        "ipvae/tables/ceiling": any(getattr(kind, "ceiling", False) for kind in kinds),
+        "ipvae/tables/swish": any(getattr(kind, "activation", "") == SWISH for kind in kinds),
+    }
+    return found | {path: TABLES[path]().astype("<i4") for path, is_used in used.items() if is_used}
+
+
 def _neuron(group: str, neuron: NeuronKind) -> dict[str, Any]:
     (kind,) = (name for name, of in KINDS.items() if type(neuron) is of)
     found: dict[str, Any] = {f"{group}/neuron/type": _names(kind)}
     for parameter, dataset in neuron.datasets.items():
-        value = getattr(neuron, parameter)
-        found[f"{group}/neuron/{dataset}"] = (
-            _names(value) if isinstance(value, str) else np.int64(value)
-        )
+        found[f"{group}/neuron/{dataset}"] = _parameter(getattr(neuron, parameter))
     return found
+
+
+def _parameter(value: Any) -> np.ndarray:
+    if isinstance(value, str):
+        return _names(value)
+    if isinstance(value, np.ndarray):
+        return value.astype("<i4")
+    return np.asarray(value, "<f8" if isinstance(value, float) else "<i8")
 
 
 def _layer(layer: Layer) -> dict[str, Any]:
     group = f"layer/{layer.id}"
     found = {
-        f"{group}/type": _names(layer.connections[0].weights.kind),
+        f"{group}/type": _names(layer.weights[0].kind),
         f"{group}/shape": _wholes(layer.shape),
         **_neuron(group, layer.neuron),
     }
@@ -93,13 +129,18 @@ def _layer(layer: Layer) -> dict[str, Any]:
 
 
 def _connection(group: str, target: str, connection: Connection) -> dict[str, Any]:
-    weights = connection.weights
-    found = {
+    return {
         f"{group}/source": _name(connection.source),
         f"{group}/target": _name(target),
-        f"{group}/kind": _name(weights.kind),
         f"{group}/exponent": np.int64(connection.exponent),
         f"{group}/delay": np.asarray(connection.delay, "<i8"),
+        **_weights(group, connection.weights),
+    }
+
+
+def _weights(group: str, weights: Weights) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        f"{group}/kind": _name(weights.kind),
         f"{group}/weight": weights.weight.astype("<i2"),
     }
     if isinstance(weights, Convolution):
@@ -140,8 +181,19 @@ _OF_CONNECTION: Spec = {
 }
 _OF_CONV: Spec = {"inShape": ("<i8", 1), **dict.fromkeys(GEOMETRY, ("<i8", 1)), "groups": WHOLE}
 _LAYER_PATH = re.compile(r"layer/(0|[1-9][0-9]{0,8})/(.+)")
+_DRIVE_PATH = re.compile(r"ipvae/layers/([1-9][0-9]{0,8})/drive/(.+)")
 _CONNECTION_PATH = re.compile(r"ipvae/connections/(0|[1-9][0-9]{0,3})/(.+)")
-_TEXTS = {"activation"}
+_TYPES = {"activation": (NAME, 1), "unit": REAL}
+_OF_EACH = {"uInit", "selfWeight"}
+_OPTIONAL: Spec = {
+    "ipvae/input/minimum": WHOLE,
+    "ipvae/input/maximum": WHOLE,
+    "ipvae/input/scale": REAL,
+    "ipvae/random": (TEXT, 0),
+    "ipvae/sampler/name": (TEXT, 0),
+    "ipvae/sampler/thresholds": ("<i4", 2),
+    **dict.fromkeys(TABLES, ("<i4", 1)),
+}
 
 
 def expected_fields(datasets: dict[str, tuple[np.dtype, tuple[int, ...]]]) -> Spec:
@@ -150,6 +202,8 @@ def expected_fields(datasets: dict[str, tuple[np.dtype, tuple[int, ...]]]) -> Sp
     The contents decide the rest: `from_fields` and a comparison with `to_fields` follow.
     """
     expected = dict(_ALWAYS)
+    for path, kind in _OPTIONAL.items():
+        _optional(expected, datasets, path, kind)
     layers = {m[1] for path in datasets if (m := _LAYER_PATH.fullmatch(path))}
     for name in layers - {INPUT}:
         expected |= {f"layer/{name}/{key}": kind for key, kind in _OF_LAYER.items()}
@@ -158,16 +212,27 @@ def expected_fields(datasets: dict[str, tuple[np.dtype, tuple[int, ...]]]) -> Sp
         _optional(expected, datasets, f"layer/{name}/bias", ("<i4", 1), name != INPUT)
         _optional(expected, datasets, f"layer/{name}/neuron/type", (NAME, 1))
         for key in {key for kind in KINDS.values() for key in kind.datasets.values()}:
-            kind = (NAME, 1) if key in _TEXTS else WHOLE
-            _optional(expected, datasets, f"layer/{name}/neuron/{key}", kind)
+            path = f"layer/{name}/neuron/{key}"
+            each = key in _OF_EACH and _dimensions(datasets, path) > 0
+            kind = ("<i4", 1) if each else _TYPES.get(key, WHOLE)
+            _optional(expected, datasets, path, kind)
+    for name in {m[1] for path in datasets if (m := _DRIVE_PATH.fullmatch(path))}:
+        group = f"ipvae/layers/{name}/drive"
+        expected |= {f"{group}/kind": (NAME, 0), f"{group}/exponent": WHOLE}
+        expected |= _expected_weights(datasets, group)
     for number in {m[1] for path in datasets if (m := _CONNECTION_PATH.fullmatch(path))}:
         group = f"ipvae/connections/{number}"
         expected |= {f"{group}/{key}": kind for key, kind in _OF_CONNECTION.items()}
         expected[f"{group}/delay"] = ("<i8", min(_dimensions(datasets, f"{group}/delay"), 1))
-        found = _dimensions(datasets, f"{group}/weight")
-        expected[f"{group}/weight"] = ("<i2", found if found in (1, 2, 4) else 2)
-        if found == 4:
-            expected |= {f"{group}/{key}": kind for key, kind in _OF_CONV.items()}
+        expected |= _expected_weights(datasets, group)
+    return expected
+
+
+def _expected_weights(datasets: dict[str, Any], group: str) -> Spec:
+    found = _dimensions(datasets, f"{group}/weight")
+    expected: Spec = {f"{group}/weight": ("<i2", found if found in (1, 2, 4) else 2)}
+    if found == 4:
+        expected |= {f"{group}/{key}": kind for key, kind in _OF_CONV.items()}
     return expected
 
 
@@ -196,6 +261,7 @@ def from_fields(fields: Fields) -> Network:
         float(fields["layer/0/weight"]),
         float(fields["layer/0/bias"]),
         bool(fields["ipvae/input/graded"]),
+        _pixels(fields),
     )
     ids = sorted({m[1] for path in fields if (m := _LAYER_PATH.fullmatch(path))} - {INPUT}, key=int)
     numbers = sorted({int(m[1]) for path in fields if (m := _CONNECTION_PATH.fullmatch(path))})
@@ -219,6 +285,7 @@ def from_fields(fields: Fields) -> Network:
             tuple(received[name]),
             fields.get(f"layer/{name}/bias"),
             _text(fields[f"ipvae/layers/{name}/purpose"]),
+            _drive(fields, f"ipvae/layers/{name}/drive"),
         )
         for name in ids
     )
@@ -231,6 +298,22 @@ def from_fields(fields: Fields) -> Network:
     )
 
 
+def _pixels(fields: Fields) -> Pixels | None:
+    parts = [fields.get(f"ipvae/input/{name}") for name in ("minimum", "maximum", "scale")]
+    low, high, scale = parts
+    if low is None or high is None or scale is None:
+        if any(part is not None for part in parts):
+            raise DescriptionError("ipvae/input: minimum, maximum and scale are there together")
+        return None
+    return Pixels(int(low), int(high), float(scale))
+
+
+def _drive(fields: Fields, group: str) -> Drive | None:
+    if f"{group}/kind" not in fields:
+        return None
+    return Drive(_read_weights(fields, group), int(fields[f"{group}/exponent"]))
+
+
 def _kind(fields: Fields, group: str) -> Any:
     name = _text(fields[f"{group}/neuron/type"])
     if name not in KINDS:
@@ -241,12 +324,19 @@ def _kind(fields: Fields, group: str) -> Any:
         path = f"{group}/neuron/{kind.datasets[field.name]}"
         if path not in fields:
             raise DescriptionError(f"{path} is missing")
-        found = fields[path]
-        values[field.name] = _text(found) if found.dtype.kind == "S" else int(found)
+        values[field.name] = _read_parameter(fields[path])
     return kind(**values)
 
 
-def _read_connection(fields: Fields, group: str) -> Connection:
+def _read_parameter(found: np.ndarray) -> Any:
+    if found.dtype.kind == "S":
+        return _text(found)
+    if found.ndim:
+        return found
+    return float(found) if found.dtype.kind == "f" else int(found)
+
+
+def _read_weights(fields: Fields, group: str) -> Weights:
     name, weight = _text(fields[f"{group}/kind"]), fields[f"{group}/weight"]
     if name not in WEIGHTS or weight.ndim != WEIGHTS[name][1]:
         kinds = ", ".join(f"{kind} ({n} dimensions)" for kind, (_, n) in WEIGHTS.items())
@@ -258,17 +348,17 @@ def _read_connection(fields: Fields, group: str) -> Connection:
         in_shape = _shape(fields[f"{group}/inShape"])
         if len(in_shape) != 3:
             raise DescriptionError(f"{group}/inShape: {in_shape}, allowed (C, H, W)")
-        weights: Weights = Convolution(
-            weight, in_shape, **geometry, groups=int(fields[f"{group}/groups"])
-        )
-    else:
-        weights = WEIGHTS[name][0](weight)  # type: ignore[call-arg]
+        return Convolution(weight, in_shape, **geometry, groups=int(fields[f"{group}/groups"]))
+    return WEIGHTS[name][0](weight)  # type: ignore[call-arg]
+
+
+def _read_connection(fields: Fields, group: str) -> Connection:
     delay = fields[f"{group}/delay"]
     if delay.ndim and (delay == delay[:1]).all():
         raise DescriptionError(f"{group}/delay: an array of one value, allowed is the number alone")
     return Connection(
         _text(fields[f"{group}/source"]),
-        weights,
+        _read_weights(fields, group),
         int(fields[f"{group}/exponent"]),
         delay if delay.ndim else int(delay),
     )

@@ -5,7 +5,17 @@ import numpy as np
 from ipvae.network.kinds import CubaNeuron, DeltaNeuron
 from ipvae.network.kinds.cuba import DECAY_BITS, DECAY_UNITY, STATE_LIMIT, STATE_SHIFT
 from ipvae.network.kinds.sigma_delta import MESSAGE_FRACTION, STATE_FRACTION
-from ipvae.network.network import Input
+from ipvae.network.network import Input, Network
+
+
+def sent_messages(network: Network, frames: np.ndarray, n_rows: int) -> np.ndarray:
+    """Return what the input of a network sends for one sample; see `messages`.
+
+    An input whose pixels only make drives sends nothing.
+    """
+    if network.input.neuron is None and not network.sends_input:
+        return np.zeros((n_rows, network.input.size), np.int32)
+    return messages(network.input, frames, n_rows)
 
 
 def messages(entry: Input, frames: np.ndarray, n_steps: int) -> np.ndarray:

@@ -1,11 +1,13 @@
 """Totals of a run of a `Network`: what counting, judging and planning need, without a trace."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ipvae.network.kinds import PoissonNeuron
 from ipvae.network.network import INPUT, Network
+from ipvae.network.rules.poisson import random_words
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +34,8 @@ class LayerSums:
         Sums of their magnitudes.
     by_row : (rows,) int64
         Nonzero messages of all neurons in each row, lead-in rows first.
+    random_words : int
+        Uniforms that its neurons drew.
     """
 
     messages: np.ndarray
@@ -42,6 +46,7 @@ class LayerSums:
     last: np.ndarray
     last_sizes: np.ndarray
     by_row: np.ndarray
+    random_words: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +94,7 @@ def _joined(parts: list[LayerSums]) -> LayerSums:
         last=total("last"),
         last_sizes=total("last_sizes"),
         by_row=total("by_row"),
+        random_words=int(total("random_words")),
     )
 
 
@@ -132,13 +138,18 @@ def record_totals(
     ----------
     network : Network
     records : list of {layer: {variable: (rows, n) int32}}
-        `z` of the input '0' and of every layer.
+        `z` of the input '0' and of every layer, and `u` of layers that draw.
     steps : int
     """
     layers = {
         name: _reduced([record[name]["z"] for record in records], longest_delay(network, name))
         for name in (INPUT, *network.by_id)
     }
+    for name, kind in network.kinds.items():
+        if isinstance(kind, PoissonNeuron):
+            log_rates = [record[name]["u"] for record in records if "u" in record[name]]
+            words = sum(int(random_words(u >> kind.finer_bits).sum()) for u in log_rates)
+            layers[name] = replace(layers[name], random_words=words)
     readout = network.readout.id
     sent = [record[readout] for record in records]
     state = potential(network)

@@ -96,7 +96,9 @@ def builder(folder: Path) -> Any:
     """Function that takes the place of our Lava network: netx builds it, from a file."""
     from ipvae.lava_procs.procs.network.process import Entry, LayerProcesses
 
-    def build(network: AnyNetwork, n_steps: int, record: tuple[str, ...], stock: bool) -> Any:
+    def build(
+        network: AnyNetwork, n_steps: int, record: tuple[str, ...], stock: bool, _drives: int
+    ) -> Any:
         built = netx_plain(folder / "netx.net", network, n_steps)
         blocks = list(built.layers)
         built.entry = Entry(blocks[0].synapse.s_in, network.input.shape)

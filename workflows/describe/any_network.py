@@ -1,14 +1,17 @@
 """Facts of a `Network`, and its layers as a table."""
 
+from dataclasses import asdict
 from typing import Any
 
-from ipvae.network.connections import Connection, Convolution
+from ipvae.energy.counting.network_counts import connections_text
+from ipvae.network.connections import Connection, Convolution, Weights
 from ipvae.network.network import Layer, Network
 from ipvae.report.numbers import whole
 from ipvae.workflows.results import Table
 
 COLUMNS = ["", "shape", "receives", "neuron", "synapses"]
 NO_NEURON = "none: images are messages"
+NO_SYNAPSES = {"synapses": 0, "zero_synapses": 0, "weights": 0, "weight_range": [0, 0]}
 
 
 def network_facts(network: Network) -> dict[str, Any]:
@@ -16,14 +19,23 @@ def network_facts(network: Network) -> dict[str, Any]:
     entry = network.input
     kinds = dict.fromkeys(kind.name for kind in network.kinds.values())
     return {
-        "kind": "lava-dl network",
+        "kind": "network of layers" if network.driven else "lava-dl network",
         "input_shape": list(entry.shape),
-        "input_neuron": NO_NEURON if entry.neuron is None else entry.neuron.text(),
+        "input_neuron": input_text(network),
         "input_transform": {"weight": entry.weight, "bias": entry.bias},
+        **({} if entry.pixels is None else {"input_pixels": asdict(entry.pixels)}),
         "neurons": network.n_neurons,
         "neuron_family": family(tuple(kinds)),
         "layers": [_layer_facts(layer) for layer in network.layers],
     }
+
+
+def input_text(network: Network) -> str:
+    """Neurons of the input, or the role of its images without them."""
+    entry = network.input
+    if entry.neuron is not None:
+        return entry.neuron.text()
+    return NO_NEURON if network.sends_input else "none: images make drives alone"
 
 
 def family(kinds: tuple[str, ...]) -> str:
@@ -48,30 +60,43 @@ def layer_table(facts: dict[str, Any]) -> Table:
 
 
 def _layer_facts(layer: Layer) -> dict[str, Any]:
-    first, *others = layer.connections
     facts: dict[str, Any] = {
         "layer": layer.id,
-        "kind": " + ".join(dict.fromkeys(c.weights.kind for c in layer.connections)),
+        "kind": connections_text(layer),
         "shape": list(layer.shape),
-        "receives": ", ".join(_source(connection, layer) for connection in layer.connections),
+        "receives": ", ".join(_sources(layer)),
         "neuron": layer.neuron.text(),
         "neurons": layer.n_neurons,
-        **_connection_facts(first),
+        **(_weights_facts(layer.connections[0].weights) if layer.connections else NO_SYNAPSES),
     }
-    if others or first.longest_delay or first.exponent:
+    plain = [not (c.longest_delay or c.exponent) for c in layer.connections]
+    if plain not in ([], [True]):
         facts["connections"] = [
             {
                 "source": c.source,
                 "kind": c.weights.kind,
                 "exponent": c.exponent,
                 "delay": [c.least_delay, c.longest_delay],
-                **_connection_facts(c),
+                **_weights_facts(c.weights),
             }
             for c in layer.connections
         ]
         for key in ("synapses", "zero_synapses", "weights"):
             facts[key] = sum(found[key] for found in facts["connections"])
+    if layer.drive is not None:
+        drive = layer.drive
+        facts["drive"] = {
+            "kind": drive.weights.kind,
+            "exponent": drive.exponent,
+            **_weights_facts(drive.weights),
+        }
     return facts
+
+
+def _sources(layer: Layer) -> list[str]:
+    """Sources of a layer's connections, and the pixels if they drive it."""
+    found = [_source(connection, layer) for connection in layer.connections]
+    return found + (["drive"] if layer.drive is not None else [])
 
 
 def _source(connection: Connection, layer: Layer) -> str:
@@ -83,8 +108,7 @@ def _source(connection: Connection, layer: Layer) -> str:
     return f"{source} (delay {least}{'' if least == longest else f' to {longest}'})"
 
 
-def _connection_facts(connection: Connection) -> dict[str, Any]:
-    weights = connection.weights
+def _weights_facts(weights: Weights) -> dict[str, Any]:
     stored, nonzero = weights.fan_out(), weights.fan_out(nonzero=True)
     facts: dict[str, Any] = {
         "synapses": int(stored.sum()),

@@ -51,7 +51,7 @@ def any_network_summary(facts: Mapping[str, Any], name: str) -> tuple[str, ...]:
     """Lines of a lava-dl network."""
     layers = facts["layers"]
     return (
-        f"lava-dl network: input {' x '.join(map(str, facts['input_shape']))}, "
+        f"{facts['kind']}: input {' x '.join(map(str, facts['input_shape']))}, "
         f"{number_of(facts['neurons'], 'neuron')} in {number_of(len(layers), 'layer')}, "
         f"{whole(sum(layer['synapses'] for layer in layers))} synapses, {facts['neuron_family']}",
         f"next: ipvae run {name} --images FILE.npy",

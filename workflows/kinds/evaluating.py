@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ipvae.energy.counting.network_counts import network_counts
+from ipvae.network.frames import in_rows
 from ipvae.network.network import Network
 from ipvae.report.html.counted_nouns import number_of
 from ipvae.report.numbers import count, percent
@@ -120,9 +121,10 @@ def evaluate_network(
     curve: list[dict[str, Any]] = []
     products, n = host_products(network, frames), len(frames)
     decided = outputs = np.zeros(0, np.int64)
+    values, rows = in_rows(network, frames.values), [network.rows(step) for step in steps]
     with stage(f"evaluating {n} images to step {steps[-1]}", n) as advance:
-        found = totals_at(network, frames.values, steps, scheduler, advance)
-    for step, totals in found.items():
+        found = totals_at(network, values, rows, scheduler, advance)
+    for step, totals in zip(steps, found.values(), strict=True):
         decided, outputs = classes(totals), totals.outputs
         counts = network_counts(network, totals, products)
         curve.append(

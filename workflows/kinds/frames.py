@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ipvae.energy.counting.network_workload import products
 from ipvae.errors import InputError
 from ipvae.network.frames import Frames, load_frames
 from ipvae.network.network import Network
+from ipvae.network.rules import random_source
 from ipvae.report.html.counted_nouns import number_of
 from ipvae.workflows.boundary import require_positive
 from ipvae.workflows.image_input.event_files import is_recording, recording_files
@@ -40,15 +42,17 @@ def run_frames(
         If an argument cannot be used.
     """
     require_positive("steps", steps)
-    if seed != 0:
+    if network.draws:
+        random_source.check_steps(steps)
+        random_source.image_key(seed, 0)  # refuses a seed out of range
+    elif seed != 0:
         raise InputError(f"seed: found {seed}, but nothing is drawn in {name}; leave it out")
     if images is None and len(network.test_images):
         images = network.test_images
     if images is None:
         shape = ", ".join(str(n) for n in network.input.shape)
         raise InputError(
-            f"{name}: a lava-dl network holds no images; give some with images=FILE.npy, "
-            f"(n, {shape})"
+            f"{name}: this network holds no images; give some with images=FILE.npy, (n, {shape})"
         )
     if is_recording(images):
         raise InputError(
@@ -116,8 +120,10 @@ def first_labels(labels: LabelsLike, n: int, classes: int) -> np.ndarray | None:
 
 
 def host_products(network: Network, frames: Frames) -> float:
-    """Number of products of the input transform, if any, for each image."""
-    return float(network.input.size * frames.values.shape[1]) if frames.real else 0.0
+    """Number of products of the input transform and of drives, for each image."""
+    weights = [layer.drive.weights for layer in network.layers if layer.drive is not None]
+    each = sum(products(of) for of in weights) + (network.input.size if frames.real else 0)
+    return float(each * frames.values.shape[1])
 
 
 def require_unset(given: dict[str, object], name: str = UNNAMED) -> None:

@@ -8,10 +8,10 @@ import numpy as np
 
 from ipvae.errors import InputError
 from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS
-from ipvae.network.frames import Frames
+from ipvae.network.frames import Frames, in_rows
 from ipvae.network.io.network_file import checksum
 from ipvae.network.network import INPUT, Network
-from ipvae.network.rules.input_messages import messages
+from ipvae.network.rules.input_messages import sent_messages
 from ipvae.network.traces.selection import Record
 from ipvae.network.traces.trace import Trace
 from ipvae.workflows.running.backends import require_known
@@ -27,8 +27,8 @@ def require_backend(backend: str) -> None:
     require_known(backend)
     if backend not in BACKENDS:
         raise InputError(
-            f"backend: found '{backend}', which has no CUBA and sigma-delta neurons here; allowed "
-            f"are {', '.join(BACKENDS)}"
+            f"backend: found '{backend}', which has no CUBA and sigma-delta neurons here, and "
+            f"Poisson ones of file versions 1 and 2; allowed are {', '.join(BACKENDS)}"
         )
 
 
@@ -45,6 +45,7 @@ def samples_of(
     backend: str,
     record: Sequence[str],
     timeout: float = TIMEOUT_SECONDS,
+    seed: int = 0,
 ) -> Iterator[Sample]:
     """Run images on a backend and yield what is recorded of each, in order.
 
@@ -54,33 +55,36 @@ def samples_of(
         Layers whose kind lacks a variable record the others; `z` is always recorded.
     """
     wanted = tuple(dict.fromkeys([*record, "z"]))
+    values, rows = in_rows(network, frames.values), network.rows(steps)
     if backend == "emulator":
         from ipvae.emulator.event_driven.engine import NetworkEmulator
 
-        yield from NetworkEmulator(network).records(frames.values, steps, wanted)
+        yield from NetworkEmulator(network).records(values, rows, wanted, seed=seed)
         return
     from ipvae.lava_procs.importing import import_lava
     from ipvae.lava_procs.network_run import run_network
 
     import_lava()
-    sent = (messages(network.input, values, steps) for values in frames.values)
+    sent = (sent_messages(network, of_image, rows) for of_image in values)
     running: Any = run_network(
         network,
         sent,
-        steps,
+        rows,
         len(frames),
         timeout,
         stock=backend == "lava-stock",
         record=tuple(name for name in wanted if name != "z"),
+        frames=values,
+        seed=seed,
     )
     with contextlib.closing(running) as samples:
-        for values, sample in zip(frames.values, samples, strict=True):
-            of_input = {"z": messages(network.input, values, steps)}
+        for of_image, sample in zip(values, samples, strict=True):
+            of_input = {"z": sent_messages(network, of_image, rows)}
             yield {INPUT: of_input, **sample}
 
 
 def rows_of(network: Network, sample: Sample) -> Sample:
-    """Return the rows 0..T-1 of a sample, without lead-in rows."""
+    """Return the rows of a sample from row 0 on, without lead-in rows."""
     lead_in = {INPUT: 0, **{n: network.schedule.lead_in(n) for n in network.by_id}}
     return {
         name: {variable: values[lead_in[name] :] for variable, values in of.items()}
@@ -117,6 +121,6 @@ def selected(record: Record, sample: Sample) -> Sample:
     return found
 
 
-def header(network: Network, record: Record, backend: str) -> Trace:
-    """Trace without samples: backend, checksum and selection."""
-    return record.trace(backend, 0, checksum(network), [])
+def header(network: Network, record: Record, backend: str, seed: int) -> Trace:
+    """Trace without samples: backend, seed, checksum and selection."""
+    return record.trace(backend, seed, checksum(network), [])

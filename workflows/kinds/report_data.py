@@ -15,7 +15,7 @@ from ipvae.network.network import INPUT, Network
 from ipvae.network.traces.network_totals import LayerSums, potential
 from ipvae.report.html.counted_nouns import number_of
 from ipvae.report.numbers import whole
-from ipvae.workflows.describe.any_network import NO_NEURON, family
+from ipvae.workflows.describe.any_network import family, input_text
 from ipvae.workflows.kinds.result import NetworkRun
 
 SHOWN = 8
@@ -28,6 +28,7 @@ def run_data(network: Network, run: NetworkRun) -> dict[str, Any]:
     """Return the keys of a report that follow from a network and its run."""
     sums = run.network_totals.layers
     kinds = tuple(dict.fromkeys(kind.name for kind in network.kinds.values()))
+    sending = {*network.by_id, *([INPUT] if network.sends_input else [])}
     limits = {name: of.limits for name, of in sums.items() if of.limits}
     return {
         "family": f"{family(kinds)} network of {number_of(len(network.layers), 'layer')}",
@@ -39,7 +40,7 @@ def run_data(network: Network, run: NetworkRun) -> dict[str, Any]:
         "zeros": run.zeros,
         "counts": run.counts.as_dict(),
         "layers": _layers(network, run),
-        "silent_layers": [name for name, of in sums.items() if not of.messages.any()],
+        "silent_layers": [n for n, of in sums.items() if n in sending and not of.messages.any()],
         "at_limits": limits,
         "by_step": _by_step(run),
         "outputs": _outputs(network, run),
@@ -68,7 +69,7 @@ def _layers(network: Network, run: NetworkRun) -> list[dict[str, Any]]:
         found.append(
             {
                 **counted.as_dict(),
-                "neuron": network.kinds[name].text() if name in network.kinds else NO_NEURON,
+                "neuron": network.kinds[name].text() if name != INPUT else input_text(network),
                 "connections": [_connection(connection) for connection in connections],
                 "messages_received": received,
                 "zeros": _zeros(sums, run.images),
@@ -105,11 +106,12 @@ def _connection(connection: Connection) -> dict[str, Any]:
 
 
 def _by_step(run: NetworkRun) -> dict[str, Any]:
-    """Messages of each layer in rows 0..T-1, and in its rows before; means over the images."""
-    found: dict[str, Any] = {"step": list(range(run.steps)), "messages": {}, "lead_in": {}}
+    """Messages of each layer from row 0 on, and in its rows before; means over the images."""
+    rows = run.network_totals.steps
+    found: dict[str, Any] = {"step": list(range(rows)), "messages": {}, "lead_in": {}}
     for name, sums in run.network_totals.layers.items():
         means = (sums.by_row / run.images).tolist()
-        before = len(means) - run.steps
+        before = len(means) - rows
         found["messages"][name] = means[before:]
         if before:
             found["lead_in"][name] = means[:before]

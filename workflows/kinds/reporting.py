@@ -96,7 +96,9 @@ def report(
         scheduler=scheduler,
     )
     steps = ran.steps
-    verified = _verified(network, images, steps, integers, samples, verify) if verify else None
+    verified = None
+    if verify:
+        verified = _verified(network, images, steps, integers, samples, verify, seed)
     costs = network_costs(network, ran.network_totals, ran.counted)
     described = {**_calls(name, images, steps, samples, integers), **(commands or {})}
     data = {
@@ -107,7 +109,8 @@ def report(
         "verified": verified,
         "run": {**described, "images": _source(images), "frames": ran.frames, **_versions()},
     }
-    inputs = _pictures(network, images, steps, integers, ran.images)
+    shown = network.test_images if images is None else images
+    inputs = _pictures(network, shown, steps, integers, ran.images)
     out = None if folder is None else Path(folder)
     return Report(json_data(data), inputs, OUTPUTS, out)
 
@@ -119,6 +122,7 @@ def _verified(
     integers: str,
     samples: int | None,
     others: Sequence[str],
+    seed: int,
 ) -> dict[str, Any]:
     """Result of `ipvae verify` for the first images and steps."""
     from ipvae.workflows.verify import VerifyResult
@@ -127,7 +131,7 @@ def _verified(
         network,
         images,
         steps=min(steps, VERIFIED_STEPS),
-        seed=0,
+        seed=seed,
         backends=("emulator", *others),
         samples=AtMost(VERIFIED_IMAGES if samples is None else min(samples, VERIFIED_IMAGES)),
         integers=integers,
@@ -144,7 +148,7 @@ def _pictures(
     if len(shape) != 3 or shape[0] not in PICTURE_CHANNELS:
         return None
     given = images.pixels if isinstance(images, LabelledImages) else images
-    assert given is not None  # it ran
+    assert given is not None
     values = load_frames(given, network, steps, integers, min(n, SHOWN)).values
     return values.mean(axis=1).reshape(-1, *shape)
 

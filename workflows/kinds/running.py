@@ -10,7 +10,7 @@ import numpy as np
 from ipvae.energy.counting.network_counts import network_counts
 from ipvae.files import require_writable_file
 from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS, require_timeout
-from ipvae.network.frames import Frames
+from ipvae.network.frames import Frames, in_rows
 from ipvae.network.network import Network
 from ipvae.network.traces.network_totals import NetworkTotals, potential, record_totals
 from ipvae.network.traces.selection import EVERYTHING, Record
@@ -80,8 +80,8 @@ def run(
         (n, C, H, W), (n, inputs), or with one image for each step (n, steps, ...).
     steps, samples, timeout
         As for `ipvae.run`.
-    seed : 0
-        Only 0 is allowed, since there are no random draws.
+    seed : int
+        Of all draws; only 0 is allowed for a network without Poisson layers.
     backend : 'emulator', 'lava' or 'lava-stock'
     integers : 'input' or 'real'
         Meaning of integers in `images`: values for the input neurons, or real numbers.
@@ -121,15 +121,15 @@ def run(
     if to.trace is not None:
         require_writable_file(to.trace)
     if scheduler in (None, NONE):
-        seconds, totals, trace = _run(network, frames, steps, backend, timeout, record, to)
+        seconds, totals, trace = _run(network, frames, steps, backend, timeout, record, to, seed)
     else:
-        seconds, totals, trace = *_spread(network, frames, steps, scheduler), None
+        seconds, totals, trace = *_spread(network, frames, steps, scheduler, seed), None
     return NetworkRun(
         backend=backend,
         images=len(frames),
         steps=steps,
         frames=1 if len(frames.values[0]) == 1 else steps,
-        seed=0,
+        seed=seed,
         replayed=False,
         totals=None,
         trace=trace,
@@ -143,12 +143,13 @@ def run(
 
 
 def _spread(
-    network: Network, frames: Frames, steps: int, scheduler: str
+    network: Network, frames: Frames, steps: int, scheduler: str, seed: int
 ) -> tuple[float, NetworkTotals]:
     """Run on a cluster; return seconds and totals."""
     n, start = len(frames), time.perf_counter()
     with stage(f"running {n} images for {steps} steps on {scheduler}", n) as advance:
-        totals = totals_at(network, frames.values, (steps,), scheduler, advance)[steps]
+        values, rows = in_rows(network, frames.values), network.rows(steps)
+        totals = totals_at(network, values, (rows,), scheduler, advance, seed)[rows]
     return time.perf_counter() - start, totals
 
 
@@ -160,6 +161,7 @@ def _run(
     timeout: float,
     record: Record | None,
     files: Files,
+    seed: int,
 ) -> tuple[float, NetworkTotals, Trace | None]:
     """Run on a backend; return seconds, totals and the trace, if it is kept in memory."""
     n, wanted = len(frames), record or (EVERYTHING if files.trace else None)
@@ -170,35 +172,42 @@ def _run(
         with stage(f"running {n} images for {steps} steps on emulator", n) as advance:
             emulator.totals(frames.values[:1], 1)  # loads or compiles the kernels
             start = time.perf_counter()
-            totals = emulator.totals(frames.values, steps, advance)
+            values, rows = in_rows(network, frames.values), network.rows(steps)
+            totals = emulator.totals(values, rows, advance, seed)
             seconds = time.perf_counter() - start
         if wanted is None:
             return seconds, totals, None
-        found = samples_of(network, frames, steps, backend, all_variables(network))
-        return seconds, totals, _trace(network, found, backend, steps, n, wanted, files)
-    names = all_variables(network) if wanted else (potential(network),)
+        found = samples_of(network, frames, steps, backend, all_variables(network), seed=seed)
+        return seconds, totals, _trace(network, found, backend, steps, n, wanted, files, seed)
+    log_rates = ("u",) if network.draws else ()
+    names = all_variables(network) if wanted else (potential(network), *log_rates)
     kept: list[Sample] = []
 
     def seen(samples: Iterator[Sample]) -> Iterator[Sample]:
         for sample in samples:
-            kept.append({name: {"z": of["z"]} | _state(of) for name, of in sample.items()})
+            drawing = {name for name, kind in network.kinds.items() if kind.draws}
+            kept.append(
+                {n: {"z": of["z"]} | _state(of, whole=n in drawing) for n, of in sample.items()}
+            )
             yield sample
 
     start = time.perf_counter()
     with stage(f"running {n} images for {steps} steps on {backend}"):
-        found = seen(samples_of(network, frames, steps, backend, names, timeout))
+        found = seen(samples_of(network, frames, steps, backend, names, timeout, seed))
         trace = None
         if wanted is None:
             for _ in found:
                 pass
         else:
-            trace = _trace(network, found, backend, steps, n, wanted, files)
-    return time.perf_counter() - start, record_totals(network, kept, steps), trace
+            trace = _trace(network, found, backend, steps, n, wanted, files, seed)
+    totals = record_totals(network, kept, network.rows(steps))
+    return time.perf_counter() - start, totals, trace
 
 
-def _state(of: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Last row of the potential, if it is recorded."""
-    return {name: of[name][-1:] for name in ("voltage", "sigma") if name in of}
+def _state(of: dict[str, np.ndarray], *, whole: bool) -> dict[str, np.ndarray]:
+    """Last row of the potential, if it is recorded, or all rows."""
+    rows = slice(None) if whole else slice(-1, None)
+    return {name: of[name][rows] for name in ("voltage", "sigma", "u") if name in of}
 
 
 def _trace(
@@ -209,13 +218,14 @@ def _trace(
     images: int,
     record: Record,
     files: Files,
+    seed: int,
 ) -> Trace | None:
     """Write the trace during the run, or keep it in memory."""
-    head = header(network, record, backend)
+    head = header(network, record, backend, seed)
     chosen = (selected(record, rows_of(network, sample)) for sample in samples)
     if files.trace is None:
         return replace(head, samples=list(chosen))
-    rows = (steps - 1) // record.every + 1
+    rows = (network.rows(steps) - 1) // record.every + 1
     with (
         stage(f"writing {files.trace}", images) as advance,
         open_trace(files.trace, head, rows) as file,

@@ -62,7 +62,7 @@ def compare_backends(
     names, digest = all_variables(network), checksum(network)
     layers = {layer.id: layer.neuron.variables for layer in network.layers}
     values, largest, first = 0, 0, None
-    runs = [samples_of(network, frames, steps, name, names, timeout) for name in backends]
+    runs = [samples_of(network, frames, steps, name, names, timeout, seed) for name in backends]
     with stage(f"comparing {' and '.join(backends)}", len(frames)) as advance:
         for image in range(len(frames)):
             found = [_whole(next(run), layers) for run in runs]
@@ -89,11 +89,11 @@ def compare_backends(
         "variables": tuple(f"{n}/{variable}" for n, held in layers.items() for variable in held),
         "images": len(frames),
         "steps": steps,
-        "seed": 0,
+        "seed": seed,
         "compared_values": values,
         "max_count": largest,
         "first_divergence": first,
-        "last_step": steps - 1,
+        "last_step": network.rows(steps) - 1,
     }
 
 
@@ -116,14 +116,15 @@ def compare_trace(
         raise InputError(
             f"{where}: is of the network {recorded.checksum[:12]}..., this one is {own[:12]}..."
         )
-    steps, samples = recorded.steps + 1, recorded.samples
-    frames = run_frames(network, images, steps, samples=len(samples), integers=integers)
+    steps, samples = recorded.steps + 1 - int(network.driven), recorded.samples
+    seed = recorded.seed
+    frames = run_frames(network, images, steps, seed, len(samples), integers)
     held = {name: tuple(of) for name, of in samples[0].items()}
     selection = Record(
         every=recorded.every, neurons={n: of.tolist() for n, of in recorded.neurons.items()}
     )
     values, first = 0, None
-    found = samples_of(network, frames, steps, "emulator", all_variables(network))
+    found = samples_of(network, frames, steps, "emulator", all_variables(network), seed=seed)
     for image, (sample, wanted) in enumerate(zip(found, samples, strict=True)):
         ours = selected(selection, rows_of(network, sample))
         ours = {n: {v: ours[n][v] for v in names if v in ours[n]} for n, names in held.items()}
@@ -142,11 +143,11 @@ def compare_trace(
         "variables": tuple(f"{n}/{variable}" for n, names in held.items() for variable in names),
         "images": len(samples),
         "steps": steps,
-        "seed": 0,
+        "seed": seed,
         "compared_values": values,
         "max_count": max(_largest(sample) for sample in samples),
         "first_divergence": first,
-        "last_step": steps - 1,
+        "last_step": network.rows(steps) - 1,
     }
 
 

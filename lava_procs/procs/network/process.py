@@ -7,7 +7,7 @@ import numpy as np
 from lava.magma.core.process.ports.ports import OutPort
 from lava.magma.core.process.process import AbstractProcess
 
-from ipvae.lava_procs.neurons import Reset, neurons
+from ipvae.lava_procs.neurons import Reset, neurons, port_shape
 from ipvae.lava_procs.procs.delay_line.process import DelayLine
 from ipvae.lava_procs.synapses import Synapse, synapse
 from ipvae.network.connections import Connection, Convolution
@@ -56,11 +56,14 @@ class LavaNetwork(AbstractProcess):
         Variables that layers send to the host, where they have them.
     stock : bool
         As for `synapse`.
+    drives : int
+        Drives of an image, of driven layers: 1, or one for each row.
 
     Attributes
     ----------
     layers : dict of layer id -> LayerProcesses
-    entry : Entry
+    entry : Entry or None
+        None if no layer receives messages of the input.
 
     Ports
     -----
@@ -68,19 +71,24 @@ class LavaNetwork(AbstractProcess):
     """
 
     def __init__(
-        self, network: Network, n_steps: int, record: tuple[str, ...] = (), stock: bool = False
+        self,
+        network: Network,
+        n_steps: int,
+        record: tuple[str, ...] = (),
+        stock: bool = False,
+        drives: int = 1,
     ) -> None:
         super().__init__()
         entries: list[Entry] = []
         self.layers = {
-            layer.id: _layer_processes(network, layer, n_steps, record, stock)
+            layer.id: _layer_processes(network, layer, n_steps, record, stock, drives)
             for layer in network.layers
         }
         for layer in network.layers:
             made = self.layers[layer.id]
             for connection, of_it in zip(layer.connections, made.synapses, strict=True):
                 weights = connection.weights
-                connect(of_it.out, weights.shape, made.neuron.a_in, layer.shape)
+                connect(of_it.out, weights.shape, made.neuron.a_in, port_shape(layer))
                 takes = weights.in_shape if isinstance(weights, Convolution) else (weights.n_in,)
                 port = of_it.weights.s_in
                 if connection.source == INPUT:
@@ -88,11 +96,14 @@ class LavaNetwork(AbstractProcess):
                 else:
                     source = network.by_id[connection.source]
                     sends = self._sent_from_row_0(network, source, connection)
-                    connect(sends, source.shape, port, takes)
+                    connect(sends, port_shape(source), port, takes)
             out = OutPort(shape=made.neuron.s_out.shape)
             setattr(self, f"out_{layer.id}", out)
             made.neuron.s_out.connect(out)
-        self.entry = entries[0] if len(entries) == 1 else _relay(network.input.size, entries)
+        self.entry: Entry | None = None
+        if entries:
+            relayed = len(entries) > 1
+            self.entry = _relay(network.input.size, entries) if relayed else entries[0]
 
     def _sent_from_row_0(self, network: Network, source: Layer, connection: Connection) -> Any:
         """Port of a source's messages, without those before its row 0 if a delay would keep them.
@@ -117,10 +128,16 @@ def _relay(size: int, entries: list[Entry]) -> Entry:
 
 
 def _layer_processes(
-    network: Network, layer: Layer, n_steps: int, record: tuple[str, ...], stock: bool
+    network: Network,
+    layer: Layer,
+    n_steps: int,
+    record: tuple[str, ...],
+    stock: bool,
+    drives: int,
 ) -> LayerProcesses:
-    schedule = network.schedule
-    reset = None if schedule.free_running else Reset(n_steps, schedule.phase[layer.id] + 1)
+    schedule, reset = network.schedule, None
+    if layer.neuron.driven or not schedule.free_running:
+        reset = Reset(n_steps, schedule.phase[layer.id] + 1, drives)
     recorded = tuple(name for name in layer.neuron.variables if name in record and name != "z")
     synapses = [
         synapse(

@@ -15,7 +15,6 @@ from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from ipvae.lava_procs.models.count_kernel import draw_counts
 from ipvae.lava_procs.neuron_base import PyNeuronBase
 from ipvae.lava_procs.procs.poisson_neuron.process import KEY_WORDS, PoissonNeuron
-from ipvae.network.description import DRAWN
 from ipvae.network.rules import random_source
 from ipvae.network.rules.neuron_step import next_log_rate
 from ipvae.network.rules.poisson import thresholds
@@ -35,7 +34,8 @@ class PyPoissonNeuronFixed(PyNeuronBase):
         self._replays: bool = proc_params["replay"]
         self._started: bool = proc_params["started"]
         self._replayed = None
-        self._neuron_key = random_source.neuron_keys(DRAWN, self._layer.n_neurons)
+        word = proc_params["key_layer"]
+        self._neuron_key = random_source.neuron_keys(word, self._layer.n_neurons)
 
     def _begin(self, received: np.ndarray) -> None:
         """Store the next image's drives and key; restore the start state."""

@@ -9,6 +9,7 @@ from lava.magma.core.process.variable import Var
 
 from ipvae.lava_procs.neuron_base import NeuronBase
 from ipvae.lava_procs.schedule import Schedule, message_rows
+from ipvae.network.description import DRAWN
 from ipvae.network.layers import NOTHING, SUBTRACTED, PoissonLayer
 from ipvae.network.rules import random_source
 from ipvae.network.rules.arithmetic import CHANGE_MAX, FRAC_BITS
@@ -59,6 +60,8 @@ class PoissonNeuron(NeuronBase):
         True if each image sends its own start log-rates, in place of `u_init`.
     seed, image : int
         Key of the random draws, as for an image in a run.
+    key_layer : int
+        Layer word of the keys of its neurons.
     schedule : Schedule, optional
         Process images one after another (`NeuronBase`): `image` then gives `drive` and key.
     record : LayerRecord, optional
@@ -113,6 +116,7 @@ class PoissonNeuron(NeuronBase):
         started: bool = False,
         seed: int = 0,
         image: int = 0,
+        key_layer: int = DRAWN,
         schedule: Schedule | None = None,
         record: LayerRecord | None = None,
         replay: bool = False,
@@ -151,6 +155,7 @@ class PoissonNeuron(NeuronBase):
             log_config=log_config,
             replay=replay,
             started=started,
+            key_layer=key_layer,
         )
         n_steps = 0 if schedule is None else schedule.n_steps
         if hosted:
@@ -169,6 +174,7 @@ class PoissonNeuron(NeuronBase):
         record: LayerRecord | None = None,
         replay: bool = False,
         hosted: bool = False,
+        key_layer: int = DRAWN,
     ) -> "PoissonNeuron":
         """Make the neurons of a network's layer, which process images."""
         # not parameters of neurons
@@ -177,7 +183,7 @@ class PoissonNeuron(NeuronBase):
         shape = (layer.n_neurons,)
         options = {"schedule": schedule, "record": record, "replay": replay, "hosted": hosted}
         options["started"] = layer.start is not None
-        return cls(shape=shape, **options, **numbers)
+        return cls(shape=shape, key_layer=key_layer, **options, **numbers)
 
 
 def _values(value: int | np.ndarray, k: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ipvae.emulator import recording
 from ipvae.emulator.event_driven import driven, layer_state
 from ipvae.emulator.event_driven.engine import NetworkEmulator
+from ipvae.errors import DescriptionError
 from ipvae.network.conversion.from_dense import as_network
 from ipvae.network.io.network_file import read_network
 from ipvae.network.rules import random_source
@@ -28,6 +29,10 @@ MIXES = {
 
 def same_trace(network, images, n_steps, seed):
     """Compare the trace of an `IntNetwork` with the same numbers as a `Network`."""
+    if getattr(network.layer, "start", None) is not None:
+        with pytest.raises(DescriptionError, match="starts each image from its own log-rates"):
+            as_network(network)
+        return recording.run(network, images, n_steps, seed)
     expected = recording.run(network, images, n_steps, seed)
     frames = images.astype(np.int32)[:, None]
     found = NetworkEmulator(as_network(network), 1).records(

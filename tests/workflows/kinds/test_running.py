@@ -80,8 +80,9 @@ def test_backends_agree_in_every_variable_and_a_difference_is_found(small, monke
 
     real = verifying.samples_of
 
-    def changed(network, frames, steps, backend, names, timeout):
-        for image, sample in enumerate(real(network, frames, steps, "emulator", names, timeout)):
+    def changed(network, frames, steps, backend, names, timeout, seed):
+        emulated = real(network, frames, steps, "emulator", names, timeout, seed)
+        for image, sample in enumerate(emulated):
             if backend == "lava" and image == 1:
                 sample["1"]["current"][3, 2] += 1
             yield sample
