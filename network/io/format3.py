@@ -75,6 +75,7 @@ def to_fields(network: Network) -> Fields:
         found[f"ipvae/layers/{layer.id}/purpose"] = _name(layer.purpose)
         if layer.drive is not None:
             group = f"ipvae/layers/{layer.id}/drive"
+            found[f"{group}/kind"] = _name(layer.drive.weights.kind)
             found[f"{group}/exponent"] = np.int64(layer.drive.exponent)
             found |= _weights(group, layer.drive.weights)
     found |= _shared(network)
@@ -132,6 +133,7 @@ def _connection(group: str, target: str, connection: Connection) -> dict[str, An
     return {
         f"{group}/source": _name(connection.source),
         f"{group}/target": _name(target),
+        f"{group}/kind": _name(connection.weights.kind),
         f"{group}/exponent": np.int64(connection.exponent),
         f"{group}/delay": np.asarray(connection.delay, "<i8"),
         **_weights(group, connection.weights),
@@ -139,10 +141,7 @@ def _connection(group: str, target: str, connection: Connection) -> dict[str, An
 
 
 def _weights(group: str, weights: Weights) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        f"{group}/kind": _name(weights.kind),
-        f"{group}/weight": weights.weight.astype("<i2"),
-    }
+    found: dict[str, Any] = {f"{group}/weight": weights.weight.astype("<i2")}
     if isinstance(weights, Convolution):
         found[f"{group}/inShape"] = _wholes(weights.in_shape)
         found |= {f"{group}/{name}": _wholes(getattr(weights, name)) for name in GEOMETRY}

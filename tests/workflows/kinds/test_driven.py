@@ -1,6 +1,7 @@
 """Poisson and graded networks in the public functions: as an `IntNetwork`, and what differs."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,11 @@ def pair(kinds):
     return network, as_network(network)
 
 
+def run(*arguments: Any, **options: Any) -> Any:
+    """As `ipvae.run`."""
+    return ipvae.run(*arguments, **options)
+
+
 def mixed(weight=20):
     """A Poisson code with a CUBA read-out."""
     rng = np.random.default_rng(3)
@@ -35,7 +41,7 @@ def mixed(weight=20):
 
 def test_runs_and_counts_are_those_of_the_same_integer_network(pair):
     network, converted = pair
-    one, other = (ipvae.run(n, steps=9, seed=5, record="all") for n in pair)
+    one, other = (run(n, steps=9, seed=5, record="all") for n in pair)
     assert (one.trace.steps, one.trace.seed) == (other.trace.steps, other.trace.seed) == (9, 5)
     for name in network.layers:
         for variable in ("a_in", "u", "z"):
@@ -52,10 +58,10 @@ def test_real_images_are_divided_by_the_scale_and_rounded(pair):
     network, converted = pair
     levels = network.test_images.astype(np.int64)
     real = (levels + np.random.default_rng(0).uniform(-0.49, 0.49, levels.shape)) / 128
-    one, other = (ipvae.run(converted, x, steps=4, record=("z",)) for x in (levels, real))
+    one, other = (run(converted, x, steps=4, record=("z",)) for x in (levels, real))
     np.testing.assert_array_equal(one.trace.stacked("1", "z"), other.trace.stacked("1", "z"))
     with pytest.raises(ipvae.IpvaeError, match="for the pixels, allowed -128..127"):
-        ipvae.run(converted, 40 * real, steps=4)
+        run(converted, 40 * real, steps=4)
 
 
 @pytest.mark.lava
@@ -65,12 +71,10 @@ def test_verify_compares_emulator_and_lava(tmp_path):
     found = ipvae.verify(network, images, steps=7, seed=11, backends=("emulator", "lava"))
     assert found.bit_exact and (found.seed, found.last_step) == (11, 7)
     assert found.compared_values == 2 * 8 * (6 * 3 + 3 * 4)
-    one, other = (
-        ipvae.run(network, images, steps=7, seed=11, backend=b) for b in ("emulator", "lava")
-    )
+    one, other = (run(network, images, steps=7, seed=11, backend=b) for b in ("emulator", "lava"))
     assert one.counts.as_dict() == other.counts.as_dict() and one.counts.random_words > 0
     trace = tmp_path / "t.h5"
-    ipvae.run(network, images, steps=7, seed=11, backend="lava", trace_file=trace)
+    run(network, images, steps=7, seed=11, backend="lava", trace_file=trace)
     again = ipvae.verify_trace(network, trace, images=images)
     assert again.bit_exact and again.compared_values >= 2 * 8 * (6 * 3 + 3 * 4)
 
@@ -78,9 +82,9 @@ def test_verify_compares_emulator_and_lava(tmp_path):
 def test_a_sequence_has_one_frame_for_each_step_and_row_0_takes_the_first():
     network = mixed()
     frames = np.random.default_rng(2).integers(0, 256, (2, 5, 4))
-    whole = ipvae.run(network, frames, steps=5, record="all").trace
+    whole = run(network, frames, steps=5, record="all").trace
     assert whole.steps == 5
-    still = ipvae.run(network, frames[:, 0], steps=1, record="all").trace
+    still = run(network, frames[:, 0], steps=1, record="all").trace
     for name in ("1", "2"):
         np.testing.assert_array_equal(whole.stacked(name, "z")[:, :2], still.stacked(name, "z"))
 
@@ -93,7 +97,7 @@ def test_the_other_functions_take_them(tmp_path):
     assert ipvae.check(network).ok
     assert not ipvae.check(mixed(weight=-128)).violations
     assert ipvae.evaluate(network, images, labels=labels, steps=(2, 6)).accuracy is not None
-    result = ipvae.run(network, images, steps=6)
+    result = run(network, images, steps=6)
     assert ipvae.estimate_energy(network, result).to_json()["energy"]
     report = ipvae.make_report(tmp_path / "n.h5", images, steps=6, seed=4)
     page = report.save(tmp_path / "page")
@@ -111,5 +115,5 @@ def test_what_cannot_run_is_refused_in_one_line():
         ({"backend": "loihi2"}, "Poisson ones of file versions 1 and 2"),
     ):
         with pytest.raises(ipvae.IpvaeError, match=words) as error:
-            ipvae.run(network, images, **{"steps": 3, **options})
+            run(network, images, **{"steps": 3, **options})
         assert "\n" not in str(error.value)

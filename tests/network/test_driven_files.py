@@ -1,5 +1,7 @@
 """Files of version 3 with Poisson and graded layers: contents, conditions, refusals."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -54,7 +56,7 @@ def network():
 def written(path, fields):
     """A file with these datasets, sealed, of this format's version."""
     digest = network_file._content_checksum(fields, 3)
-    path.write_bytes(network_file._hdf5_image(fields, 3, digest))
+    path.write_bytes(network_file._hdf5_image(fields, (3, 0), digest))
     network_file.write_seal(path)
     return path
 
@@ -62,23 +64,23 @@ def written(path, fields):
 def test_a_network_comes_back_with_the_same_numbers(network, tmp_path):
     network.save(tmp_path / "n.h5")
     network_file._written.clear()
-    found = ipvae.load_network(tmp_path / "n.h5")
+    found: Any = ipvae.load_network(tmp_path / "n.h5")
     assert network_file.checksum(found) == network_file.checksum(network)
     assert found.input == network.input
     assert [layer.neuron for layer in found.layers] == [layer.neuron for layer in network.layers]
-    one, other = (ipvae.run(n, steps=6, seed=3, record="all") for n in (network, found))
+    runs: list[Any] = [ipvae.run(n, steps=6, seed=3, record="all") for n in (network, found)]
     for name in ("1", "2", "3", "7"):
-        for variable in one.trace.samples[0][name]:
-            values = [run.trace.stacked(name, variable) for run in (one, other)]
+        for variable in runs[0].trace.samples[0][name]:
+            values = [run.trace.stacked(name, variable) for run in runs]
             np.testing.assert_array_equal(*values)
-    assert one.trace.stacked("1", "z").max() > 1
+    assert runs[0].trace.stacked("1", "z").max() > 1
 
 
 def test_integer_networks_come_back(kinds, built_kind, tmp_path):
     network = as_network(kinds.networks(1)[built_kind])
     network.save(tmp_path / "n.h5")
     network_file._written.clear()
-    found = ipvae.load_network(tmp_path / "n.h5")
+    found: Any = ipvae.load_network(tmp_path / "n.h5")
     assert network_file.checksum(found) == network_file.checksum(network)
 
 
