@@ -45,7 +45,7 @@ def test_a_hand_made_network_equals_the_emulator(make_network):
     numbers = {
         f.name: getattr(layer, f.name)
         for f in fields(layer)
-        if f.name not in ("weight", "weight_rec", "drive_exp", "source", "bias")
+        if f.name not in ("weight", "weight_rec", "drive_exp", "source", "bias", "start")
     }
     bias = drive(network, network.test_images[:1])[0]
     neuron = PoissonNeuron(shape=(9,), bias=bias, seed=5, **numbers)
