@@ -100,7 +100,7 @@ class Dense(Weights):
     def __post_init__(self) -> None:
         if self.weight.ndim != 2 or 0 in self.weight.shape:
             raise DescriptionError(
-                f"weight must have the shape (neurons, inputs), got {self.weight.shape}."
+                f"weight: found the shape {self.weight.shape}, allowed (neurons, inputs)"
             )
         super().__post_init__()
 
@@ -143,7 +143,7 @@ class Diagonal(Weights):
 
     def __post_init__(self) -> None:
         if self.weight.ndim != 1 or not self.weight.size:
-            raise DescriptionError(f"weight must have the shape (n,), got {self.weight.shape}.")
+            raise DescriptionError(f"weight: found the shape {self.weight.shape}, allowed (n,)")
         super().__post_init__()
 
     @property
@@ -193,7 +193,7 @@ class Convolution(Weights):
     def __post_init__(self) -> None:
         if self.weight.ndim != 4 or 0 in self.weight.shape:
             raise DescriptionError(
-                f"weight must have the shape (C_out, C_in, height, width), got {self.weight.shape}."
+                f"weight: found the shape {self.weight.shape}, allowed (C_out, C_in, height, width)"
             )
         super().__post_init__()
         c_out, c_in = self.weight.shape[:2]
@@ -305,13 +305,13 @@ class Connection:
         if isinstance(self.delay, np.ndarray):
             if not isinstance(self.weights, Dense):
                 raise DescriptionError(
-                    f"delay must be one number for {self.weights.kind} weights; only dense ones "
-                    "have one for each neuron."
+                    f"delay: found one for each neuron, allowed one number for {self.weights.kind} "
+                    "weights; dense ones can have several"
                 )
             if self.delay.shape != (self.weights.n_out,):
                 raise DescriptionError(
-                    f"delay must be one number, or one for each of {self.weights.n_out} neurons, "
-                    f"got the shape {self.delay.shape}."
+                    f"delay: found the shape {self.delay.shape}, allowed one number, or one for "
+                    f"each of {self.weights.n_out} neurons"
                 )
             delays = frozen(self.delay, np.int64)
             equal = (delays == delays[0]).all()

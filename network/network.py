@@ -63,15 +63,17 @@ class Input:
 
     def __post_init__(self) -> None:
         if len(self.shape) not in (1, 3) or min(self.shape) < 1:
-            raise DescriptionError(f"shape must be (n,) or (C, H, W), got {self.shape}.")
+            raise DescriptionError(f"shape: found {self.shape}, allowed (n,) or (C, H, W)")
         require_within("its number of pixels", self.size, 1, MAX_NEURONS)
         if self.graded and self.neuron is not None:
             raise DescriptionError(
-                "graded: must be False with input neurons, whose kind decides what they send."
+                "graded: found True, allowed False with input neurons, whose kind decides it"
             )
         for name in ("weight", "bias"):
             if not np.isfinite(getattr(self, name)):
-                raise DescriptionError(f"{name}: must be a finite number.")
+                raise DescriptionError(
+                    f"{name}: found {getattr(self, name)}, allowed a finite number"
+                )
         if self.pixels is not None:
             for value in (self.pixels.minimum, self.pixels.maximum):
                 require_within("a limit of the pixels", value, *self._widest)
@@ -124,23 +126,22 @@ class Layer:
     def __post_init__(self) -> None:
         if self.purpose not in (HIDDEN, READOUT):
             raise DescriptionError(
-                f"layer {self.id}: purpose must be {HIDDEN} or {READOUT}, got '{self.purpose}'."
+                f"layer {self.id}: purpose: found '{self.purpose}', allowed {HIDDEN} or {READOUT}"
             )
         if not self.weights:
-            raise DescriptionError(f"layer {self.id}: must receive at least one connection.")
+            raise DescriptionError(f"layer {self.id}: found no connection, allowed one or more")
         if self.drive is not None and not self.neuron.driven:
             raise DescriptionError(f"layer {self.id}: {self.neuron.name} neurons have no drive.")
         sizes = {weights.n_out for weights in self.weights}
         if len(sizes) > 1:
             raise DescriptionError(
-                f"layer {self.id}: its connections have {sorted(sizes)} receivers; all must have "
-                "as many as the layer has neurons."
+                f"layer {self.id}: its connections have {sorted(sizes)} receivers, allowed is "
+                "one number, the layer's neurons"
             )
         maps = {weights.shape for weights in self.weights if len(weights.shape) == 3}
         if len(maps) > 1:
             raise DescriptionError(
-                f"layer {self.id}: its convolutions make the shapes {sorted(maps)}; all must make "
-                "the same."
+                f"layer {self.id}: its convolutions make the shapes {sorted(maps)}, allowed is one"
             )
         if isinstance(self.neuron, DeltaNeuron):
             raise DescriptionError(f"layer {self.id}: delta neurons are for the input only.")
@@ -214,7 +215,7 @@ class Network:
         names = [layer.id for layer in self.layers]
         for name in names:
             if not name.isascii() or not name.isdigit() or name.startswith("0"):
-                raise DescriptionError(f"layer '{name}': ids must be '1', '2', ...")
+                raise DescriptionError(f"layer '{name}': allowed ids are '1', '2', ...")
         if len(set(names)) < len(names):
             raise DescriptionError("layers: two of them have the same id.")
         for layer in self.layers:

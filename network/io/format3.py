@@ -265,7 +265,7 @@ def from_fields(fields: Fields) -> Network:
     ids = sorted({m[1] for path in fields if (m := _LAYER_PATH.fullmatch(path))} - {INPUT}, key=int)
     numbers = sorted({int(m[1]) for path in fields if (m := _CONNECTION_PATH.fullmatch(path))})
     if numbers != list(range(len(numbers))):
-        raise DescriptionError("ipvae/connections: numbers must be 0, 1, 2, ...")
+        raise DescriptionError("ipvae/connections: allowed numbers are 0, 1, 2, ...")
     if len(numbers) > MOST_CONNECTIONS:
         raise DescriptionError(
             f"ipvae/connections: {len(numbers)} of them, allowed up to {MOST_CONNECTIONS}"

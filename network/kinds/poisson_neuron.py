@@ -205,12 +205,12 @@ def one_or_each(name: str, value: Any) -> Any:
     array = np.asarray(value)
     if array.dtype.kind not in "iu" or array.ndim > 1 or not array.size:
         raise DescriptionError(
-            f"{name} must be an integer, or integers (n,), got {array.dtype} of shape {array.shape}"
+            f"{name}: found {array.dtype} of shape {array.shape}, allowed an integer, or (n,)"
         )
     if array.ndim == 0:
         return int(array)
     if abs(array.astype(np.float64)).max() >= 2**31:
-        raise DescriptionError(f"{name} must be in 32 bits, got up to {abs(array).max()}")
+        raise DescriptionError(f"{name}: found up to {abs(array).max()}, allowed 32 bits")
     return frozen(array, np.int32)
 
 

@@ -177,7 +177,7 @@ class SigmaDeltaNeuron(NeuronKind):
         require_within("vThMant", self.threshold, 0, VALUE_END - 1)
         if self.activation not in ACTIVATIONS:
             raise DescriptionError(
-                f"activation must be {' or '.join(ACTIVATIONS)}, got '{self.activation}'."
+                f"activation: found '{self.activation}', allowed {' or '.join(ACTIVATIONS)}"
             )
 
     @property

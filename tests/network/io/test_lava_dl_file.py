@@ -209,7 +209,7 @@ WRONG = {
     ),
     "input shape": (
         change(0, shape=np.array([2, 20])),
-        r"layer 0: shape .* got \(2, 20\)",
+        r"layer 0: shape.* found \(2, 20\)",
     ),
     "pixels": (change(0, shape=np.array([2, 2**31, 2**31])), "number of pixels is|more than 32"),
     "too many pixels": (change(0, shape=np.array([2, 2**12, 2**12])), "of pixels is 33554432, all"),

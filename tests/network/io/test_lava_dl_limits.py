@@ -55,7 +55,7 @@ def test_numbers_reach_the_ends_of_their_ranges(name):
     for right in (low, high):
         make(right)
     for wrong in (low - 1, high + 1):
-        with pytest.raises(DescriptionError, match=r"allowed|must be \(n,\)"):
+        with pytest.raises(DescriptionError, match=r"allowed"):
             make(wrong)
 
 
