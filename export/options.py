@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from ipvae.float_models.zoo import ModelSpec
 
 LAYOUTS = ("recurrent", "error-units")
+CONSTANT, AFFINE = STARTS = ("constant", "affine")
+"""Log-rates at which an image begins: the model's, or affine in the image."""
+START_MARGIN = 2.0
+LARGEST_NATS = 20.0
+"""Largest margin and threshold of a start: the log-rate itself has a range of 18 nats."""
+
 LCA_THRESHOLD = 0.1
 MOST_BITS = 8
 STEPS = (64, 512)
@@ -29,7 +35,10 @@ REFUSED = {
         "products of 24 by 24 bits in each neuron and step, which is no neuron that we know on the "
         "chip"
     ),
-    "hybrid": "its iteration starts from an encoder's guess, and a neuron starts from a constant",
+    "hybrid": (
+        "its iteration starts from an encoder's guess, and a neuron from a constant, or from an "
+        "affine function of the image (start=affine)"
+    ),
 }
 """Reason why a kind of model has no integer network."""
 
@@ -49,6 +58,11 @@ class ExportOptions:
     steps : steps of the quality measures; one if each step is an independent draw
     seed : seed of all random draws
     learned : the model was trained for these bits with learned rounding
+    start : one of STARTS
+    start_threshold, start_margin : nats
+        Of an affine start: log-rates below the threshold are lowered by the margin.
+    step_scale : multiple of the model's step size
+    inhibition_scale : multiple of the model's constant inhibition, a price on activity
     """
 
     layout: str
@@ -60,6 +74,11 @@ class ExportOptions:
     steps: tuple[int, ...]
     seed: int
     learned: bool = False
+    start: str = CONSTANT
+    start_threshold: float = 0.0
+    start_margin: float = START_MARGIN
+    step_scale: float = 1.0
+    inhibition_scale: float = 1.0
 
     @classmethod
     def of(
@@ -74,6 +93,11 @@ class ExportOptions:
         weight_bits: int = MOST_BITS,
         refit_decoder: bool = False,
         seed: int = 0,
+        start: str = CONSTANT,
+        start_threshold: float | None = None,
+        start_margin: float | None = None,
+        step_scale: float = 1.0,
+        inhibition_scale: float = 1.0,
     ) -> "ExportOptions":
         """Validate the options for a model and return them.
 
@@ -86,6 +110,8 @@ class ExportOptions:
         threshold : LCA threshold, pixel units; LCA_THRESHOLD if not given
         readouts : some of READOUTS
         weight_bits, refit_decoder, seed : see the class attributes
+        start, step_scale, inhibition_scale : see the class attributes
+        start_threshold, start_margin : see the class attributes; 0 and START_MARGIN if not given
 
         Raises
         ------
@@ -116,6 +142,17 @@ class ExportOptions:
                     )
                 layout = "feed-forward"
         trained_for = config.weight_bits if config is not None and layout == LAYOUTS[0] else 0
+        learned = inference == "model" and trained_for == weight_bits
+        scales = {"step_scale": step_scale, "inhibition_scale": inhibition_scale}
+        start_nats = {"start_threshold": start_threshold, "start_margin": start_margin}
+        _check_start(start, start_nats, scales)
+        if (start != CONSTANT or set(scales.values()) != {1.0}) and (
+            learned or inference == "lca" or layout != LAYOUTS[0]
+        ):
+            raise InputError(
+                "start, step_scale and inhibition_scale: belong to an iterative model in the "
+                "layout recurrent that was not trained for these weight_bits; omit them"
+            )
         return cls(
             layout=layout,
             inference=inference,
@@ -125,7 +162,10 @@ class ExportOptions:
             refit_decoder=refit_decoder,
             steps=STEPS[:1] if layout == "feed-forward" else STEPS,
             seed=seed,
-            learned=inference == "model" and trained_for == weight_bits,
+            learned=learned,
+            start=start,
+            **{name: value for name, value in start_nats.items() if value is not None},
+            **scales,
         )
 
     @property
@@ -140,6 +180,11 @@ class ExportOptions:
         return iterated and not self.learned
 
     @property
+    def changed_inference(self) -> bool:
+        """True if the inference differs from the model's: its start or one of its scales."""
+        return self.start != CONSTANT or (self.step_scale, self.inhibition_scale) != (1.0, 1.0)
+
+    @property
     def advice(self) -> str:
         """Advice for an export with too large a loss."""
         trained = self.layout == LAYOUTS[0] and self.inference == "model"
@@ -152,13 +197,36 @@ class ExportOptions:
 
     def as_dict(self) -> dict[str, Any]:
         """Options in the network's provenance."""
+        names = ("start", "start_threshold", "start_margin", "step_scale", "inhibition_scale")
+        changed = {name: getattr(self, name) for name in names} if self.changed_inference else {}
         return {
             "weight_bits": self.weight_bits,
             "layout": self.layout,
             "refit_decoder": self.refit_decoder,
             "inference": self.inference,
             "readouts": list(self.readouts),
+            **changed,
         } | ({"threshold": self.threshold} if self.inference == "lca" else {})
+
+
+def _check_start(start: str, nats: dict[str, float | None], scales: dict[str, float]) -> None:
+    """Raise InputError for a start or scales that cannot be."""
+    if start not in STARTS:
+        raise InputError(f"start: found '{start}', allowed {', '.join(STARTS)}")
+    for name, value in nats.items():
+        if value is None:
+            continue
+        if start == CONSTANT:
+            raise InputError(f"{name}: belongs to start=affine; give both or neither")
+        low = 0.0 if name == "start_margin" else -LARGEST_NATS
+        if not low <= value <= LARGEST_NATS:
+            raise InputError(f"{name}: found {value:g}, allowed {low:g} to {LARGEST_NATS:g} nats")
+    if not 0.0 < scales["step_scale"] < float("inf"):
+        raise InputError(f"step_scale: found {scales['step_scale']:g}, allowed numbers above 0")
+    if not 0.0 <= scales["inhibition_scale"] < float("inf"):
+        raise InputError(
+            f"inhibition_scale: found {scales['inhibition_scale']:g}, allowed 0 and above"
+        )
 
 
 def require_exportable(model: str, member: "ModelSpec", where: str) -> None:

@@ -12,7 +12,7 @@ from ipvae.export.calibration.float_baseline import float_baseline, require_conv
 from ipvae.export.calibration.losses import layer_facts, require_small_loss
 from ipvae.export.calibration.ranges import calibrate
 from ipvae.export.exporters.build import build_network
-from ipvae.export.options import LAYOUTS, ExportOptions
+from ipvae.export.options import CONSTANT, LAYOUTS, ExportOptions
 from ipvae.export.rounding.quantize import Images
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.network.description import InputFormat
@@ -56,6 +56,11 @@ def quantize(
     threshold: float | None = None,
     readouts: tuple[str, ...] = (),
     refit_decoder: bool = False,
+    start: str = CONSTANT,
+    start_threshold: float | None = None,
+    start_margin: float | None = None,
+    step_scale: float = 1.0,
+    inhibition_scale: float = 1.0,
     most_loss: float = MOST_LOSS,
     data_dir: str | Path | None = None,
     seed: int = 0,
@@ -82,6 +87,15 @@ def quantize(
         Layers that read the code on the chip.
     refit_decoder : bool
         Fit the decoder to the counts of the integer network.
+    start : 'constant' or 'affine'
+        Log-rates at which an image begins: the model's, or affine in the image, fitted to the
+        log-rates at which the network settles (docs/cheap_inference.md).
+    start_threshold, start_margin : float, nats, optional
+        Log-rates of an affine start below the threshold (0) are lowered by the margin (2).
+    step_scale : float
+        Multiple of the model's step size, up to the largest stable one.
+    inhibition_scale : float
+        Multiple of the model's constant inhibition, which lowers all rates.
     most_loss : float
         Largest allowed loss of R2.
     data_dir : path, optional
@@ -110,6 +124,11 @@ def quantize(
         weight_bits=weight_bits,
         refit_decoder=refit_decoder,
         seed=seed,
+        start=start,
+        start_threshold=start_threshold,
+        start_margin=start_margin,
+        step_scale=step_scale,
+        inhibition_scale=inhibition_scale,
     )
     data, config = checkpoint.data, checkpoint.config
     pixels = data.pixel_format
@@ -168,7 +187,8 @@ def export_images(
         If arguments exclude each other, or there are no images or required labels.
     """
     classes = "classes" in options.readouts
-    most = TRAINING_IMAGES if classes or options.refit_decoder else ACTIVITY_IMAGES
+    fits = classes or options.refit_decoder or options.changed_inference
+    most = TRAINING_IMAGES if fits else ACTIVITY_IMAGES
     if images is not None and data_dir is not None:
         raise InputError("images and data_dir: give one of them")
     if classes and images is None and preset in UNLABELLED:

@@ -46,6 +46,31 @@ def export(
     ] = None,
     inference: InferenceOption = "model",
     threshold: ThresholdOption = None,
+    start: Annotated[
+        str,
+        typer.Option(
+            help="Log-rates at which an image begins: the model's, or affine in the image.",
+            **chosen_from("constant", "affine"),
+        ),
+    ] = "constant",
+    start_threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="Log-rates of an affine start below X nats are lowered.",
+            show_default="0",
+        ),
+    ] = None,
+    start_margin: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="They are lowered by X nats.", show_default="2"),
+    ] = None,
+    step_scale: Annotated[
+        float, typer.Option(metavar="X", help="Multiply the step size of the model.")
+    ] = 1.0,
+    inhibition_scale: Annotated[
+        float, typer.Option(metavar="X", help="Multiply the constant inhibition of the model.")
+    ] = 1.0,
     most_loss: Annotated[
         float,
         typer.Option(
@@ -89,6 +114,11 @@ def export(
         threshold=threshold,
         readouts=readouts,
         refit_decoder=refit_decoder,
+        start=start,
+        start_threshold=start_threshold,
+        start_margin=start_margin,
+        step_scale=step_scale,
+        inhibition_scale=inhibition_scale,
         most_loss=most_loss,
         data_dir=data_dir,
         seed=seed,

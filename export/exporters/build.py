@@ -6,12 +6,18 @@ from ipvae.emulator import OnMessage
 from ipvae.evaluation.readouts import DECODER
 from ipvae.export.calibration.float_baseline import FloatBaseline
 from ipvae.export.calibration.refit import refit_decoder
+from ipvae.export.calibration.start import (
+    SettledRates,
+    largest_step_scale,
+    scaled,
+    with_start,
+)
 from ipvae.export.exporters.error_units import error_units
 from ipvae.export.exporters.feedforward import amortized
 from ipvae.export.exporters.lca import lca_network
 from ipvae.export.exporters.readouts import averaged_code, with_classes, with_decoder
 from ipvae.export.importers.arrays import from_parameters
-from ipvae.export.options import ExportOptions
+from ipvae.export.options import AFFINE, ExportOptions
 from ipvae.export.rounding.fake_quantize import with_learned_rounding
 from ipvae.export.rounding.quantize import Images, quantize
 from ipvae.network.description import InputFormat, IntNetwork
@@ -44,6 +50,8 @@ def build_network(
         See `ipvae.emulator.Emulator`.
     """
     network = _without_readouts(checkpoint, options, before, test, pixels)
+    if options.changed_inference:
+        network = _changed(network, checkpoint, options, before, train, on_message)
     if options.refit_decoder:
         network = refit_decoder(network, train.pixels[:REFIT_IMAGES], options.seed, on_message)
     for name in options.readouts:
@@ -55,6 +63,31 @@ def build_network(
             )
             network = with_classes(network, codes, train.labels, options.weight_bits)
     return network
+
+
+def _changed(
+    network: IntNetwork,
+    checkpoint: "Checkpoint",
+    options: ExportOptions,
+    before: FloatBaseline,
+    train: Images,
+    on_message: OnMessage | None,
+) -> IntNetwork:
+    """Return the network with the start and the scales of the options, fitted with its own runs."""
+    trained = from_parameters(checkpoint.params)
+    settled = SettledRates.of(network, train.pixels, options.seed, on_message)
+    bound = largest_step_scale(trained, settled)
+    made = quantize(
+        scaled(trained, options, bound),
+        network.input,
+        Images(network.test_images, network.test_labels),
+        options.weight_bits,
+        activity=before.activity,
+    )
+    facts = {"images": len(train.pixels), "largest_step_scale": bound}
+    if options.start == AFFINE:
+        made, facts["explained_variance"] = with_start(made, settled, options)
+    return made.with_provenance(start_fit=facts)
 
 
 def _without_readouts(

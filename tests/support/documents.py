@@ -30,6 +30,7 @@ PROGRAM = ("import ipvae", "from ipvae")
 """How a line of a program in Python begins."""
 BEFORE = {
     "docs/certificate.md": ("README.md",),
+    "docs/cheap_inference.md": ("README.md",),
     "docs/hardware.md": ("README.md",),
     "docs/quantization.md": ("README.md",),
     "docs/robustness.md": ("README.md",),

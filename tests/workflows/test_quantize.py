@@ -83,3 +83,42 @@ def test_bad_arguments_are_refused_in_the_words_of_the_arguments(model, images, 
 def test_a_model_of_arrays_needs_images(model):
     with pytest.raises(ipvae.IpvaeError, match="give images to calibrate on with images="):
         ipvae.quantize(model)
+
+
+def test_a_start_from_the_image_is_fitted_and_reported(model, images, tmp_path):
+    options = {"start": "affine", "start_margin": 1.0, "step_scale": 1.5, "inhibition_scale": 0.5}
+    made = ipvae.quantize(model, images, most_loss=9.0, **options)
+    plain = ipvae.quantize(model, images, most_loss=9.0)
+    layer, base = made.network.layer, plain.network.layer
+    assert base.start is None and layer.start.weight.shape == (K, SIDE * SIDE)
+    unit = 2**layer.frac_bits / np.log(2)
+    assert layer.start.margin == round(unit) and layer.start.threshold == 0
+    assert layer.self_weight.mean() / base.self_weight.mean() == pytest.approx(1.5, rel=0.02)
+    fit = made.to_json()["start"]
+    assert fit["images"] == 40 and 0 < fit["explained_variance"] <= 1
+    assert "start" not in plain.to_json()
+    last = str(made.shown()[-1])
+    assert last.startswith("start affine, fitted on 40 images (")
+    assert f"stable up to {fit['largest_step_scale']:.3g}" in last
+    made.network.save(tmp_path / "net.h5")
+    assert ipvae.diff(made.network, tmp_path / "net.h5").same
+    assert ipvae.load_network(tmp_path / "net.h5").provenance["step_scale"] == 1.5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"start": "linear"}, "start: found 'linear', allowed constant, affine"),
+        ({"start_margin": 1.0}, "start_margin: belongs to start=affine"),
+        ({"start": "affine", "start_margin": -1.0}, "start_margin: found -1, allowed 0 to 20 nats"),
+        ({"start": "affine", "start_threshold": 21.0}, "start_threshold: found 21, allowed -20 to"),
+        ({"step_scale": 0.0}, "step_scale: found 0, allowed numbers above 0"),
+        ({"inhibition_scale": -1.0}, "inhibition_scale: found -1, allowed 0 and above"),
+        ({"start": "affine", "inference": "lca"}, "start, step_scale and inhibition_scale: belong"),
+        ({"step_scale": 2.0, "layout": "error-units"}, "in the layout recurrent"),
+        ({"step_scale": 1e6}, "step_scale: found 1e\\+06, allowed up to"),
+    ],
+)
+def test_starts_and_scales_that_cannot_be_are_refused(model, images, options, message):
+    with pytest.raises(ipvae.IpvaeError, match=message):
+        ipvae.quantize(model, images, most_loss=9.0, **options)

@@ -106,7 +106,12 @@ class Quantized(Result):
             "layers": report.layers,
             "calibration": {"integer": report.integer, "float": report.real},
             "check": report.check.as_dict(),
+            **({"start": self.network.provenance["start_fit"]} if self._changed else {}),
         }
+
+    @property
+    def _changed(self) -> bool:
+        return self.report.options.changed_inference
 
     @property
     def synapses(self) -> int:
@@ -131,6 +136,7 @@ class Quantized(Result):
         return [
             Table(f"{report.integer['images']} training images", ["", "float", "integer"], rows),
             Table("layers", LAYER_COLUMNS, [_layer_row(facts) for facts in report.layers]),
+            *([_start_text(self.network.provenance)] if self._changed else []),
         ]
 
 
@@ -164,6 +170,23 @@ class SavedNetwork(Result):
             f"{made.synapses} synapses, {made.report.options.weight_bits} bits"
         )
         return [first, *made.shown()]
+
+
+def _start_text(provenance: dict) -> str:
+    """Start and scales of a network whose inference differs from the model's, in one line."""
+    fit = provenance["start_fit"]
+    affine = ""
+    if "explained_variance" in fit:
+        affine = (
+            f" fitted on {fit['images']} images ({fit['explained_variance']:.1%} of the log-rates' "
+            f"variance), below {provenance['start_threshold']:g} nats lowered by "
+            f"{provenance['start_margin']:g},"
+        )
+    return (
+        f"start {provenance['start']},{affine} step size x {provenance['step_scale']:g} (stable up "
+        f"to {fit['largest_step_scale']:.3g}), constant inhibition x "
+        f"{provenance['inhibition_scale']:g}"
+    )
 
 
 def _layer_row(facts: dict) -> list[str]:

@@ -1,3 +1,4 @@
+# pyright: reportOptionalMemberAccess=false, reportOptionalSubscript=false
 """Starts that depend on the image: values by hand, streams, every backend, what is refused."""
 
 from dataclasses import replace
