@@ -9,6 +9,7 @@ import numpy as np
 
 from ipvae.errors import InputError
 from ipvae.workflows.boundary import public, require_positive
+from ipvae.workflows.evaluables.averaging import DRAW, require_readout
 from ipvae.workflows.evaluables.base import Evaluable
 from ipvae.workflows.evaluables.opening import (
     THRESHOLD,
@@ -165,6 +166,7 @@ def evaluate(
     inference: str = "model",
     threshold: float | None = None,
     changes: Sequence[ChangeLike] = (),
+    readout: str = DRAW,
     stop: str | None = None,
     tolerance: float | None = None,
     scheduler: str | None = None,
@@ -208,6 +210,8 @@ def evaluate(
         Evaluate images once more for each change: 'rotate' (degrees), 'shift' (pixels to
         the right), 'invert', 'noise' (standard deviation, pixel units), 'salt' (fraction of
         pixels), 'contrast' (factor).
+    readout : 'draw', 'mean' or 'rates'
+        Input of the decoder: the last counts, their mean over the last quarter, or rates exp(u).
     stop : 'r2' or 'free-energy', optional
         For networks: stop each image when this figure converges, at most after `steps`.
     tolerance : float, optional
@@ -251,6 +255,7 @@ def evaluate(
                 "train_images": train_images,
                 "inference": None if inference == "model" else inference,
                 "changes": tuple(changes) or None,
+                "readout": None if readout == DRAW else readout,
                 "stop": stop,
                 "pictures": pictures,
             },
@@ -291,9 +296,11 @@ def evaluate(
     )
     require_network(model_or_net, scheduler=scheduler, stop=choice)
     found = read or opened(model_or_net)
+    require_readout(readout, stops=choice is not None)
     limit = None if inference != "lca" else THRESHOLD if threshold is None else threshold
     of = evaluable(found, found.name or found.kind, limit, scheduler, choice)
     wanted = wanted or [of.steps]
+    of.facts = {**of.facts, **({} if readout == DRAW else {"readout": readout})}
     with listening(progress), data_sets_kept():
         chosen = of.test_images(samples, data_dir, images, classes)
         if source is not None:
@@ -307,6 +314,7 @@ def evaluate(
             sparsity,
             as_changes(changes, of.shape[1]),
             None if pictures is None else Path(pictures),
+            readout,
         )
         each = [evaluator.of_seed(seed, first=i == 0) for i, seed in enumerate(all_seeds)]
     title = of.name if found.path is None else str(found.path)

@@ -27,6 +27,7 @@ from ipvae.cli.options.inputs import (
     LabelsOption,
     SeedOption,
     ThresholdOption,
+    chosen_from,
     not_nir,
 )
 from ipvae.cli.options.lists import parse_steps
@@ -68,6 +69,13 @@ def evaluate(
     dimensionality: Annotated[
         bool, typer.Option("--dimensionality", help="Participation ratio and shattering.")
     ] = False,
+    readout: Annotated[
+        str,
+        typer.Option(
+            help="Decode the last draw, counts averaged over the last quarter, or rates.",
+            **chosen_from("draw", "mean", "rates"),
+        ),
+    ] = "draw",
     inference: InferenceOption = "model",
     threshold: ThresholdOption = None,
     pictures: Annotated[
@@ -108,6 +116,7 @@ def evaluate(
         changes=chosen_changes(
             rotate=rotate, shift=shift, invert=invert, noise=noise, salt=salt, contrast=contrast
         ),
+        readout=readout,
         stop=stop,
         tolerance=tolerance,
         scheduler=scheduler,

@@ -15,6 +15,7 @@ from ipvae.evaluation.classes.probe import linear_probe
 from ipvae.evaluation.metrics import curve
 from ipvae.float_models.checkpoint import save_checkpoint
 from ipvae.float_models.inference.infer import infer
+from ipvae.network.rules.arithmetic import to_nats
 from ipvae.workflows.evaluation.seeds import mean_over_seeds
 
 K, N = 10, 30
@@ -47,6 +48,45 @@ def test_the_curve_of_a_model_is_that_of_its_codes(model, images):
     assert point == pytest.approx(expected, rel=1e-5)
     assert found.facts == {"model": "ipvae"}
     assert found.figures["elbo"] == pytest.approx(-found.figures["nll"] - found.figures["kl"])
+
+
+@pytest.mark.parametrize("readout", ["mean", "rates"])
+def test_other_read_outs_of_a_network_decode_means_or_rates(net, images, readout):
+    flat = images.reshape(N, -1)
+    found = ipvae.evaluate(net, images, steps=(2, 9), seeds=(5,), readout=readout)
+    trace = recording.run(net, flat, 9, 5)
+    z, u = (trace.stacked("1", name) for name in ("z", "u"))
+    codes = {2: z[:, 2], 9: z[:, 8:10].mean(axis=1)}
+    if readout == "rates":
+        codes = {t: np.exp(to_nats(u[:, t], net.layer.frac_bits)) for t in (2, 9)}
+    expected = curve(flat / 255, codes, net.decoder)
+    drawn = ipvae.evaluate(net, images, steps=(2, 9), seeds=(5,))
+    for point, other, plain in zip(found.curve, expected, drawn.curve, strict=True):
+        assert point["r2"] == pytest.approx(other["r2"]) and point["mse"] == pytest.approx(
+            other["mse"]
+        )
+        assert point["zeros"] == plain["zeros"]
+    assert found.to_json()["readout"] == readout and "readout" not in drawn.to_json()
+
+
+def test_averaged_counts_of_a_model_are_of_its_last_steps(model, images):
+    found = ipvae.evaluate(model, images / 255, steps=9, readout="mean")
+    real = images.reshape(N, -1) / 255
+    states = infer(model.params, real.astype(np.float32), [8, 9])
+    codes = (states[8].counts + states[9].counts) / 2
+    (expected,) = curve(real, {9: codes}, model.params["phi"])
+    assert found.r2 == pytest.approx(expected["r2"], rel=1e-4)
+
+
+def test_averages_that_cannot_be_are_refused(net, model, images):
+    with pytest.raises(
+        ipvae.IpvaeError, match="readout: found 'median', allowed draw, mean, rates"
+    ):
+        ipvae.evaluate(net, images, readout="median")
+    with pytest.raises(ipvae.IpvaeError, match="readout=mean: images that stop early"):
+        ipvae.evaluate(net, images, readout="mean", stop="r2")
+    with pytest.raises(ipvae.IpvaeError, match="readout=mean: .* has no counts to average"):
+        ipvae.evaluate(model, images, readout="mean", inference="lca")
 
 
 def test_labels_given_with_images_are_fitted_on_their_first_half(either, images, labels):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ipvae.errors import InputError
 from ipvae.network.description import InputFormat
 from ipvae.network.pixels import to_real
 from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
@@ -119,6 +120,21 @@ class Evaluable(ABC):
         """Rough time of a run on this machine, in seconds."""
         n_pixels, n_neurons = self.decoder.shape
         return steps_seconds(images * steps, 2 * n_pixels * n_neurons, n_neurons)
+
+    def averaged(
+        self,
+        pixels: np.ndarray,  # noqa: ARG002
+        steps: list[int],  # noqa: ARG002
+        seed: int,  # noqa: ARG002
+    ) -> dict[int, np.ndarray]:
+        """Codes averaged over the last quarter of each number of steps, (N, K) float32.
+
+        Raises
+        ------
+        InputError
+            If the codes of successive steps are no draws of one state.
+        """
+        raise InputError(f"readout=mean: {self.name} has no counts to average; allowed is draw")
 
     @abstractmethod
     def prior_images(self, n: int, seed: int) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ipvae.errors import InputError
 from ipvae.float_models.checkpoint import Checkpoint
+from ipvae.workflows.evaluables.averaging import RunningMeans
 from ipvae.workflows.evaluables.base import DEFAULT_STEPS, Evaluable, Inferred
 from ipvae.workflows.image_input.images import (
     ImagesLike,
@@ -139,6 +140,25 @@ class EvaluableModel(Evaluable):
         states = {t: (state.counts, self._features(state.belief[0])) for t, state in found.items()}
         return ModelInferred(states, sent, checkpoint, found[steps[-1]], real)
 
+    def averaged(self, pixels: np.ndarray, steps: list[int], seed: int) -> dict[int, np.ndarray]:
+        """Codes averaged over the last quarter of each number of steps."""
+        from ipvae.float_models.inference.infer import visit_steps
+
+        checkpoint, real = self.checkpoint, self.real(pixels).astype(np.float32)
+        if self.amortized:
+            return super().averaged(pixels, steps, seed)
+        means = RunningMeans(steps, (len(real), self.decoder.shape[1]))
+        visit_steps(
+            checkpoint.params,
+            real,
+            steps[-1],
+            lambda step, first, codes, _: means.add(step, codes, first),
+            checkpoint.model,
+            self.shape,
+            seed=seed,
+        )
+        return means.means()
+
     def prior_images(self, n: int, seed: int) -> np.ndarray:
         """Images drawn from the prior."""
         from ipvae.float_models.inference.infer import sample
@@ -187,6 +207,10 @@ class EvaluableLca(EvaluableModel):
         sent = NonzeroCodes()
         found = lca_codes(self.solver, self.real(pixels), steps, sent)
         return CountedInferred({step: (codes, codes) for step, codes in found.items()}, sent)
+
+    def averaged(self, pixels: np.ndarray, steps: list[int], seed: int) -> dict[int, np.ndarray]:
+        """Refuse averages: codes of LCA are not drawn."""
+        return Evaluable.averaged(self, pixels, steps, seed)
 
 
 def require_preset(preset: str) -> str:

@@ -14,6 +14,7 @@ from ipvae.network.pixels import to_real
 from ipvae.network.rules.arithmetic import to_nats
 from ipvae.network.traces.totals import Totals
 from ipvae.workflows import cluster
+from ipvae.workflows.evaluables.averaging import AveragedCounts
 from ipvae.workflows.evaluables.base import Evaluable, Inferred
 from ipvae.workflows.image_input.images import (
     ImagesLike,
@@ -114,6 +115,15 @@ class EvaluableNetwork(Evaluable):
         states = {step: self._state(*totals.kept[step][code]) for step in steps}
         readouts = {name: last[name][1] for name in readout_names(self.network)}
         return NetworkInferred(states, self.network, readouts)
+
+    def averaged(self, pixels: np.ndarray, steps: list[int], seed: int) -> dict[int, np.ndarray]:
+        """Codes averaged over the last quarter of each number of steps, run in this process."""
+        from ipvae.emulator import Emulator
+        from ipvae.emulator.observing import observe
+
+        network = self.network
+        means = AveragedCounts(network.code, network.n_neurons, tuple(steps))
+        return observe(Emulator(network), pixels, steps[-1], seed, [means])[1][0]
 
     def _infer_to_rest(
         self,

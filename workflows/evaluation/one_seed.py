@@ -7,6 +7,7 @@ from typing import Any
 
 from ipvae.evaluation.changes import Change
 from ipvae.evaluation.metrics import curve, spikes
+from ipvae.workflows.evaluables.averaging import DRAW, MEAN
 from ipvae.workflows.evaluables.base import Evaluable, Inferred
 from ipvae.workflows.evaluation.changes import change_figures
 from ipvae.workflows.evaluation.codes import Codes, FitSource
@@ -33,6 +34,8 @@ class Evaluator:
     changes : list of Change
     pictures : path or None
         Folder for pictures.
+    readout : 'draw', 'mean' or 'rates'
+        Input of the decoder for error and fit; zeros are of the drawn counts.
     """
 
     of: Evaluable
@@ -43,13 +46,13 @@ class Evaluator:
     sparsity: bool
     changes: list[Change]
     pictures: Path | None
+    readout: str = DRAW
 
     def of_seed(self, seed: int, first: bool) -> dict[str, Any]:
         """Return `curve` and figures, JSON data; draw pictures for the first seed."""
         of, pixels = self.of, self.images.pixels
         inferred = self._infer(seed, first)
-        counts = {step: inferred.counts[step] for step in self.steps}
-        found: dict[str, Any] = {"curve": curve(of.real(pixels), counts, of.decoder)}
+        found: dict[str, Any] = {"curve": self._curve(inferred, seed)}
         found |= inferred.figures(self.images)
         last = inferred.last[0]
         if of.counts:
@@ -66,6 +69,19 @@ class Evaluator:
         if self.pictures is not None and first:
             found["pictures"] = self._draw(self.pictures, inferred, seed)
         return found
+
+    def _curve(self, inferred: Inferred, seed: int) -> list[dict[str, float]]:
+        """Error, fit and zeros after each number of steps."""
+        of, real = self.of, self.of.real(self.images.pixels)
+        drawn = {step: inferred.counts[step] for step in self.steps}
+        found = curve(real, drawn, of.decoder)
+        if self.readout == DRAW:
+            return found
+        read_out = {step: inferred.states[step][1] for step in self.steps}
+        if self.readout == MEAN:
+            read_out = of.averaged(self.images.pixels, self.steps, seed)
+        better = curve(real, read_out, of.decoder)
+        return [{**b, "zeros": a["zeros"]} for a, b in zip(found, better, strict=True)]
 
     def _infer(self, seed: int, first: bool) -> Inferred:
         """Codes after the steps to evaluate and the steps that pictures show."""
