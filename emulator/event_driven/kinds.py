@@ -1,7 +1,7 @@
 """The emulator's implementation of each kind of neuron.
 
 A compiled kernel, where there is one, is written apart from the kind's program. Every other kind
-runs by its program, on integers: slower, and the same bits.
+runs by its program, compiled as it stands (`ipvae.emulator.kind_programs`): slower, the same bits.
 """
 
 from collections.abc import Callable

@@ -7,6 +7,7 @@ from ipvae.emulator.event_driven.driven import LIMITS, ROWS, DrivenRows
 from ipvae.emulator.event_driven.kinds import KERNELS, ByProgram, state_places
 from ipvae.emulator.event_driven.packing import Places
 from ipvae.emulator.event_driven.run_sums import RunSums
+from ipvae.emulator.kind_programs import ProgramRows
 from ipvae.network.kinds import NeuronKind
 from ipvae.network.traces.network_totals import LayerSums
 
@@ -67,9 +68,10 @@ class Neurons:
         self.neuron, self.places, self.numbers = neuron, places, numbers
         width = places.width
         self.states = np.zeros((images, max(3, len(neuron.states)), width), np.int32)
-        self.program: ByProgram | DrivenRows | None = None
+        self.program: ByProgram | DrivenRows | ProgramRows | None = None
         if type(neuron) not in KERNELS:
-            self.program = ROWS.get(type(neuron), ByProgram)(neuron, places, bias, images)
+            other = ByProgram if neuron.driven else ProgramRows
+            self.program = ROWS.get(type(neuron), other)(neuron, places, bias, images)
         self.scratch = np.zeros(width, np.int32)
         self.sums = RunSums(width, checkpoints)
         self._drive: np.ndarray | None = None
@@ -110,10 +112,12 @@ class Neurons:
             recorded_state=0 if states is None else states.strides[1],
         )
         kernel = KERNELS.get(type(self.neuron))
-        if kernel is None:
-            self._by_program(sums, sent, row, by_row, states, at)
-        else:
+        if kernel is not None:
             kernel.update(self.neuron, of)
+        elif isinstance(self.program, ProgramRows):
+            self.program.update(of, sums, self.states)
+        else:
+            self._by_program(sums, sent, row, by_row, states, at)
         self.sums.add_rows(by_row, at)
         return states
 
@@ -127,7 +131,7 @@ class Neurons:
         at: int,
     ) -> None:
         """Update rows one by one."""
-        assert self.program is not None
+        assert isinstance(self.program, (ByProgram, DrivenRows))
         part = self.sums.part
         if isinstance(self.program, DrivenRows):
             self.program.limits = part.limits
