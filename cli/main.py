@@ -19,7 +19,7 @@ from ipvae.cli.arguments import with_options
 from ipvae.cli.command_groups import Commands, Group
 from ipvae.cli.options.plan import completed
 from ipvae.cli.output import settings, shown_on_terminal
-from ipvae.environment import reason
+from ipvae.environment import process, reason
 from ipvae.errors import IpvaeError
 from ipvae.signals import Stopped, came, describe_stops, ignore, listen
 from ipvae.streams import discard, open_closed_streams, write_error
@@ -143,6 +143,7 @@ def main() -> None:
         listen()
     describe_stops(settings.stopped)
     gc.set_threshold(*COLLECTED)
+    process["own"] = True
     status = run_command()
     ignore()
     gc.freeze()  # the last collection skips objects of numba and matplotlib

@@ -3,16 +3,21 @@
 A cache that cannot be written or read is not an error: the function is compiled again.
 """
 
+import functools
 import gc
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
+from ipvae.environment import process
 from ipvae.errors import BackendError
 
 log = logging.getLogger("ipvae")
 
+_BLAS = "scipy.linalg.cython_blas"
 SET_FOLDER = "name a folder with NUMBA_CACHE_DIR"
 
 
@@ -24,12 +29,7 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     BackendError
         If NUMBA_DISABLE_JIT is set: without compilation these functions cannot run.
     """
-    import numba
-
-    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-        raise BackendError(
-            "NUMBA_DISABLE_JIT is set, and this needs functions that numba compiles; unset it"
-        )
+    numba = _numba()
 
     def decorated(function: Callable[..., Any]) -> Any:
         try:
@@ -40,13 +40,114 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
         compile_ = kernel.compile
 
         def compile_undisturbed(*arguments: Any) -> Any:
-            with _without_collection():
+            _load_library()
+            with _without_collection(), _libraries(part=False):
                 return compile_(*arguments)
 
         kernel.compile = compile_undisturbed
         return kernel
 
     return decorated
+
+
+def _numba() -> Any:
+    """Return the package numba; raise BackendError if it does not compile."""
+    import numba
+
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        raise BackendError(
+            "NUMBA_DISABLE_JIT is set, and this needs functions that numba compiles; unset it"
+        )
+    return numba
+
+
+def inner(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Return a decorator like `numba.njit` for functions that only compiled functions call.
+
+    Each is optimized as a part of the kernels that call it, and not by itself as well.
+
+    Raises
+    ------
+    BackendError
+        As for `compiled`.
+    """
+    numba = _numba()
+
+    def decorated(function: Callable[..., Any]) -> Any:
+        part: Any = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)(function)
+        compile_ = part.compile
+
+        def compile_part(*arguments: Any) -> Any:
+            with _libraries(part=True):
+                return compile_(*arguments)
+
+        part.compile = compile_part
+        return part
+
+    return decorated
+
+
+@contextmanager
+def _libraries(*, part: bool) -> Iterator[None]:
+    """Compile to numba's libraries; or, parts, to LLVM's intermediate code and no further."""
+    from numba.core.compiler_lock import global_compiler_lock
+    from numba.core.registry import cpu_target
+
+    target: Any = cpu_target.target_context
+    codegen = target.codegen()
+    usual = type(codegen)
+    with global_compiler_lock:
+        before = codegen._library_class, codegen.set_env
+        codegen._library_class = usual._library_class
+        codegen.set_env = usual.set_env.__get__(codegen)
+        if part:
+            codegen._library_class = _part_of(usual._library_class)
+            codegen.set_env = lambda *_: None  # Python objects of a function, which parts lack
+        try:
+            yield
+        finally:
+            codegen._library_class, codegen.set_env = before
+
+
+@functools.cache
+def _part_of(library: Any) -> Any:
+    """Class of libraries like numba's `library`, neither optimized nor translated by themselves."""
+
+    class Part(library):
+        def _optimize_functions(self, module: Any) -> None:
+            module.data_layout = self._codegen._data_layout
+
+        def _optimize_final_module(self) -> None:
+            pass
+
+        def _finalize_final_module(self) -> None:
+            self._finalized = True
+
+        def get_pointer_to_function(self, name: str) -> int:  # noqa: ARG002
+            return 0  # as for every function without a Python wrapper
+
+    return Part
+
+
+@functools.cache
+def _load_library() -> None:
+    """Load the functions that numba offers; in the process of a command without SciPy.
+
+    SciPy's BLAS is for matrix products in compiled functions, which our kernels do not contain.
+    The search for it takes as long as the import of numba.
+    """
+    from numba.core.compiler_lock import global_compiler_lock
+
+    if not process["own"]:
+        return
+    with global_compiler_lock:
+        if _BLAS in sys.modules:
+            return
+        sys.modules[_BLAS] = None  # type: ignore[assignment]  # cannot be imported
+        try:
+            import_module("numba.np.arraymath")
+        finally:
+            del sys.modules[_BLAS]
 
 
 @contextmanager

@@ -17,6 +17,9 @@ if sys.platform != "win32":
 LONGEST = 300
 """Maximum number of characters of a reason from another package."""
 
+process = {"own": False}
+"""`own`: this process runs a command, so no user compiles functions in it."""
+
 
 def require_package(
     module: str, purpose: str, remedy: str, error: type[IpvaeError] = BackendError

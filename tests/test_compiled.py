@@ -1,16 +1,19 @@
-# pyright: reportPrivateImportUsage=false
+# pyright: reportPrivateImportUsage=false, reportAttributeAccessIssue=false
 """Compiled functions work without a cache on the disk, and it is said why they are not kept."""
 
 import logging
+import os
 import subprocess
 import sys
 
 import numba
+import numpy as np
 import pytest
 from numba.core import caching
+from numba.core.registry import cpu_target
 
 from ipvae import compiled as compiling_of_all
-from ipvae.compiled import compiled, is_kept
+from ipvae.compiled import compiled, inner, is_kept
 from ipvae.emulator.engine import Emulator
 from ipvae.emulator.simd import compiling
 from ipvae.errors import BackendError
@@ -20,7 +23,7 @@ from ipvae.errors import BackendError
 def add(monkeypatch, tmp_path):
     """Function that compiles an addition; its cache lies in a folder of the test."""
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(compiling_of_all, "_said", [])
+    monkeypatch.setattr(compiling_of_all, "_reported", [])
 
     def compile_it():
         def add(a, b):
@@ -95,3 +98,59 @@ def test_kernels_of_a_numba_that_is_switched_off_are_one_line(module):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "NUMBA_DISABLE_JIT is set" in done.stdout and done.stderr == ""
+
+
+def test_inner_functions_are_compiled_as_a_part_of_their_kernel(monkeypatch, tmp_path):
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    finished = []
+    library = cpu_target.target_context.codegen()._library_class
+    finalize = library._finalize_final_module
+    monkeypatch.setattr(
+        library, "_finalize_final_module", lambda of: (finished.append(of.name), finalize(of))
+    )
+
+    @inner(nogil=True)
+    def twice(a):
+        return a + a
+
+    @inner(nogil=True)
+    def checked(a):
+        if a < 0:
+            raise ValueError("negative")
+        return twice(a) + 1
+
+    def sums_of_parts(a):
+        return checked(a) + twice(a)
+
+    kernel = compiled()(sums_of_parts)
+    assert [kernel(n) for n in (0, 3)] == [1, 13]
+    with pytest.raises(ValueError, match="negative"):
+        kernel(-1)
+    own = [name for name in finished if "test_inner_functions" in name]
+    assert own and all("sums_of_parts" in name for name in own)
+    assert cpu_target.target_context.codegen()._library_class is library
+    again = compiled()(sums_of_parts)
+    assert again(3) == 13 and sum(again.stats.cache_hits.values()) == 1
+
+
+def test_other_functions_of_a_process_compile_as_before():
+    assert numba.njit(lambda a: np.sqrt(a).sum())(np.ones(4)) == 4
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_command_compiles_without_looking_for_blas(own, tmp_path):
+    pytest.importorskip("scipy")
+    program = f"""
+import sys
+from ipvae import compiled
+from ipvae.environment import process
+process["own"] = {own}
+assert compiled.compiled()(lambda a: a + 1)(2) == 3
+print("scipy.linalg" in sys.modules)
+import scipy.linalg.cython_blas
+"""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    found = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split() == [str(not own)]

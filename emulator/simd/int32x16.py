@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
-from numba import njit
 from numba.core import cgutils, types
 from numba.extending import intrinsic
+
+from ipvae import compiled
 
 LANES = 16
 BYTES = 4 * LANES
@@ -26,12 +27,8 @@ _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 
 Body = Callable[..., Any]
 
-_INNER: Any = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-
-
-def inner(function: Callable[..., Any]) -> Any:
-    """Compile a function for compiled callers only, without a Python wrapper, to save time."""
-    return njit(**_INNER)(function)
+inner = compiled.inner(nogil=True)
+"""Decorator of functions for compiled callers only."""
 
 
 def kernel(result: types.Type, *arguments: types.Type) -> Callable[[Body], Any]:

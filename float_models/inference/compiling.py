@@ -5,14 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from numba import njit
-
-from ipvae.compiled import compiled
+from ipvae import compiled
 
 COMPILED = ("kernels", "relaxed_kernels")
 """Modules whose functions are compiled; they call only functions of each other."""
 
-_OPTIONS: Any = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+_OPTIONS: Any = {"nogil": True, "error_model": "numpy"}
 FUSED = frozenset({"contract"})
 """Allow fused multiply-add instructions."""
 
@@ -31,12 +29,11 @@ def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
     def named(function: Callable[..., Any]) -> Any:
         function.__qualname__ = f"{function.__name__}_{_DIGEST}"
-        return compiled(**_OPTIONS, **options)(function)
+        return compiled.compiled(no_cfunc_wrapper=True, **_OPTIONS, **options)(function)
 
     return named
 
 
 def inner(fastmath: frozenset[str] = FUSED) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function that only compiled functions call; Python cannot call it."""
-    options = _OPTIONS | {"fastmath": set(fastmath), "no_cpython_wrapper": True}
-    return njit(**options)
+    return compiled.inner(fastmath=set(fastmath), **_OPTIONS)
