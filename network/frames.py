@@ -78,7 +78,7 @@ def load_frames(
     where = str(images) if path else "images"
     array = load_array(images, "biuf", "(n, ...)") if path else np.asarray(images)
     require_numbers(array, where, "biuf", "(n, ...)")
-    found = _in_steps(array[:first], network.input, n_steps, where, shorter)
+    found = _in_steps(array, first, network.input, n_steps, where, shorter)
     require_finite(found, where)
     if integers == "real":
         found = found.astype(np.float64)
@@ -86,9 +86,10 @@ def load_frames(
 
 
 def _in_steps(
-    images: np.ndarray, entry: Input, n_steps: int, where: str, shorter: bool
+    whole: np.ndarray, first: int | None, entry: Input, n_steps: int, where: str, shorter: bool
 ) -> np.ndarray:
-    """Images as (N, 1 or n_steps, n_inputs)."""
+    """First images as (N, 1 or n_steps, n_inputs)."""
+    images = whole[:first]
     n, size, given = len(images), entry.size, images.shape[1:]
     shapes = _shapes(entry)
     if n and given in shapes:
@@ -100,7 +101,7 @@ def _in_steps(
     else:
         wanted = ", ".join(f"(n, {', '.join(map(str, shape))})" for shape in shapes)
         raise InputError(
-            f"{where}: shape {images.shape}, the network takes one or more images of {size} "
+            f"{where}: shape {whole.shape}, the network takes one or more images of {size} "
             f"values, {wanted}, or with one for each step (n, steps, ...) or (n, ..., steps)"
         )
     steps = by_step.shape[1]
@@ -149,8 +150,9 @@ def _frames(images: np.ndarray, network: Network, where: str, dtype: str) -> Fra
             f"{'input neurons' if pixels is None else 'pixels'}, allowed "
             f"{low}..{high}" + ("; scale the images as in training" if neuron is not None else "")
         )
+    each = f" of {images.shape[1]} steps" if images.shape[1] > 1 else ""
     said = (
-        f"{where}: {len(images)} samples, {dtype} read as {reading}, {found}; "
+        f"{where}: {len(images)} samples{each}, {dtype} read as {reading}, {found}; "
         f"{'input neurons get' if pixels is None else 'pixels are'} "
         f"{images.min():g} to {images.max():g} ({low} to {high} allowed)"
     )

@@ -63,13 +63,19 @@ def load_array(path: str | Path, kinds: str, allowed: str) -> np.ndarray:
 def require_numbers(images: object, where: str, kinds: str, allowed: str) -> None:
     """Raise InputError unless this is an array that `load_array` allows; `where` is its origin."""
     if not isinstance(images, np.ndarray) or images.dtype.kind not in kinds or images.ndim < 2:
-        raise InputError(f"{where}: holds no array of images, allowed {allowed} numbers")
+        raise InputError(
+            f"{where}: holds no array of images, allowed {allowed} numbers. Save one with "
+            "numpy.save."
+        )
 
 
 def require_finite(images: np.ndarray, where: str) -> None:
     """Raise InputError if images contain NaN or infinity."""
     if images.dtype.kind == "f" and not np.isfinite(images).all():
-        raise InputError(f"{where}: holds values that are not finite numbers")
+        raise InputError(
+            f"{where}: holds values that are not finite numbers. Replace them, or leave these "
+            "images out."
+        )
 
 
 def to_pixels(images: np.ndarray, fmt: InputFormat, where: str = "images") -> np.ndarray:

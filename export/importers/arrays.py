@@ -48,10 +48,14 @@ def to_parameters(network: FloatNetwork) -> dict[str, np.ndarray]:
     if np.abs(log_sigma).max() >= LOG_SIGMA_LIMIT:
         raise InputError(
             f"sigma: {network.sigma.min():.4g}..{network.sigma.max():.4g} found, allowed "
-            f"{np.exp(-LOG_SIGMA_LIMIT):.4g}..{np.exp(LOG_SIGMA_LIMIT):.4g} (exclusive)"
+            f"{np.exp(-LOG_SIGMA_LIMIT):.4g}..{np.exp(LOG_SIGMA_LIMIT):.4g} (exclusive). "
+            "Scale phi and sigma by one number."
         )
     if (network.bias <= 0).any():
-        raise InputError(f"bias: smallest value {network.bias.min():.4g}, allowed above 0")
+        raise InputError(
+            f"bias: smallest value {network.bias.min():.4g}, allowed above 0. It is the rate of "
+            "the prior, exp(c): for a rate of zero give a tiny number such as 1e-9."
+        )
     return {
         "phi": network.phi.astype(np.float32),
         "u0": network.u0.astype(np.float32),
@@ -70,7 +74,7 @@ def _required(path: str | Path, names: list[str]) -> tuple[str, ...]:
         others = shown(sorted(unknown)) if unknown else "none"
         raise InputError(
             f"{path}: arrays missing: {sorted(missing) or 'none'}, unknown: {others}; allowed are "
-            f"exactly {', '.join(ARRAYS)}"
+            f"exactly {', '.join(ARRAYS)}. Save these with numpy.savez."
         )
     return ARRAYS
 
@@ -87,10 +91,15 @@ def from_arrays(path: str | Path) -> FloatNetwork:
     """
     arrays = read_npz(path, lambda names: _required(path, names))
     if arrays["step_size"].size != 1:
-        raise InputError(f"{path}: step_size has {arrays['step_size'].size} values, allowed one")
+        raise InputError(
+            f"{path}: step_size has {arrays['step_size'].size} values, allowed one. Take "
+            "one for all."
+        )
     for name, array in arrays.items():
         if array.dtype.kind not in "iuf":
-            raise InputError(f"{path}: {name} has dtype {array.dtype}, allowed real numbers")
+            raise InputError(
+                f"{path}: {name} has dtype {array.dtype}, allowed real numbers. Convert it."
+            )
     try:
         return FloatNetwork(
             phi=arrays["phi"],
@@ -100,4 +109,7 @@ def from_arrays(path: str | Path) -> FloatNetwork:
             u0=arrays["u0"],
         )
     except DescriptionError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(
+            f"{path}: {error}. phi is (pixels, neurons), sigma has one number for each pixel, bias "
+            "and u0 one for each neuron, all finite: transpose or repair them"
+        ) from error

@@ -195,7 +195,8 @@ class _Machine:
         if text not in _KNOWN:
             raise InputError(
                 f"its pickle asks for {shown(text.replace(' ', '.', 1)[:80])}; allowed are "
-                "tensors and plain containers. Nothing was run; do not trust this file."
+                "tensors and plain containers. Nothing was run; do not trust this file. Of a "
+                "module of your own, save model.state_dict() instead."
             )
         self.stack.append(_Global(text))
 

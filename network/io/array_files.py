@@ -74,9 +74,14 @@ def read_npy(path: str | Path) -> np.ndarray:
                 return np.memmap(path, header.dtype, "r", header.start, header.shape, order)
             return _contents(file, header)
         except MemoryError as error:
-            raise InputError(f"{path}: its {size} bytes do not fit into memory") from error
+            raise InputError(
+                f"{path}: its {size} bytes do not fit into memory. Use fewer images."
+            ) from error
         except ValueError as error:
-            raise InputError(f"{path}: not an .npy file of numbers ({shown(error)})") from error
+            raise InputError(
+                f"{path}: not an .npy file of numbers ({shown(error)}). Save an array of "
+                "numbers with numpy.save."
+            ) from error
 
 
 def read_npz(
@@ -115,9 +120,14 @@ def read_npz(
         except IpvaeError:
             raise
         except MemoryError as problem:
-            raise InputError(f"{path}: its arrays do not fit into memory") from problem
+            raise InputError(
+                f"{path}: its arrays do not fit into memory. Use fewer images."
+            ) from problem
         except Exception as problem:  # zipfile and its decoders have no common error class
-            raise InputError(f"{path}: not an .npz file of numbers ({shown(problem)})") from problem
+            raise InputError(
+                f"{path}: not an .npz file of numbers ({shown(problem)}). Save arrays of "
+                "numbers with numpy.savez."
+            ) from problem
 
 
 def _members(archive: zipfile.ZipFile, file: BinaryIO) -> dict[str, zipfile.ZipInfo]:

@@ -45,19 +45,28 @@ class OwnImages:
         Name in messages.
     pictures : bool
         Whether they are pictures, from 0 (black) to 255 (white).
+    whole_shape : tuple of int, optional
+        Shape of all images, of which `values` are the first.
     """
 
     values: np.ndarray
     labels: np.ndarray
     where: str
     pictures: bool = False
+    whole_shape: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
 
     def first(self, n: int | None) -> "OwnImages":
         """Return the first n images, or all; the rest of a large file is not read."""
-        return replace(self, values=self.values[:n], labels=self.labels[:n])
+        whole = self.shape
+        return replace(self, values=self.values[:n], labels=self.labels[:n], whole_shape=whole)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the images as given, for messages."""
+        return self.values.shape if self.whole_shape is None else self.whole_shape
 
 
 def read_images(
@@ -122,8 +131,7 @@ def as_labels(labels: LabelsLike) -> np.ndarray | None:
     try:
         return np.asarray(read_npy(labels))
     except InputError as error:
-        reason = str(error).removeprefix(f"{labels}: ")
-        raise InputError(f"labels: {labels} is not an .npy file of integers ({reason})") from error
+        raise InputError(f"labels: {error}") from error
 
 
 def _from_archive(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
@@ -151,9 +159,14 @@ def _labels(labels: LabelsLike, n: int) -> np.ndarray:
     if found is None:
         return np.full(n, -1)
     if found.shape != (n,) or found.dtype.kind not in "iu":
+        remedy = "Convert them: labels.astype(int)."
+        if found.ndim == 2 and len(found) == n:
+            remedy = "Convert one row for each image to its class: labels.argmax(axis=1)."
+        elif found.shape != (n,):
+            remedy = "Give a label for each image, -1 where it is unknown."
         raise InputError(
             f"labels: found {found.dtype} of shape {found.shape}, allowed integers of shape ({n},)"
-            ", one for each image"
+            f", one for each image. {remedy}"
         )
     return found.astype(np.int64)
 
@@ -171,10 +184,10 @@ def to_levels(own: OwnImages, fmt: InputFormat) -> np.ndarray:
     allowed = [(fmt.size,), (height, width), (1, height, width), (height, width, 1)]
     if values.ndim < 2 or values.shape[1:] not in allowed or len(values) == 0:
         raise InputError(
-            f"{where}: found shape {values.shape}, allowed (n, {fmt.size}), "
+            f"{where}: found shape {own.shape}, allowed (n, {fmt.size}), "
             f"(n, {height}, {width}), (n, 1, {height}, {width}) or (n, {height}, {width}, 1) "
             "with n above 0. "
-            f"{_advice(values, fmt)}"
+            f"{_advice(own.shape, fmt)}"
         )
     flat = values.reshape(len(values), fmt.size)
     if flat.dtype.kind == "b":
@@ -238,14 +251,16 @@ def is_coloured(shape: tuple[int, ...]) -> bool:
     return len(shape) == 4 and bool({shape[1], shape[3]} & {3, 4})
 
 
-def _advice(values: np.ndarray, fmt: InputFormat) -> str:
+def _advice(shape: tuple[int, ...], fmt: InputFormat) -> str:
     """Advice for images of a wrong shape."""
     height, width = fmt.shape
-    if values.shape in ((fmt.size,), fmt.shape):
+    if shape in ((fmt.size,), fmt.shape):
         return "It is one image: put it into an array of images, images[None]."
-    if is_coloured(values.shape):
+    if is_coloured(shape):
         return IN_COLOUR
-    if values.ndim > 2 and np.prod(values.shape[1:]) == fmt.size and height != width:
+    if len(shape) == 3 and shape[:2] == fmt.shape and shape[2] not in fmt.shape:
+        return "The images are last: put them first, np.moveaxis(images, -1, 0)."
+    if len(shape) > 2 and np.prod(shape[1:]) == fmt.size and height != width:
         return (
             "The order is image, row, column, from top left; transpose them, do not only reshape."
         )

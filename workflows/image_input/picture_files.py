@@ -144,7 +144,9 @@ def _grey(file: Path, shape: tuple[int, int] | None) -> tuple[np.ndarray, bool]:
     except InputError:
         raise
     except Exception as error:  # decoders have no common class of errors
-        raise InputError(f"{file}: not a picture that can be read ({shown(error)})") from error
+        raise InputError(
+            f"{file}: not a picture that can be read ({shown(error)}). Replace or remove it."
+        ) from error
     if shape is None or levels.size == (shape[1], shape[0]):
         return np.asarray(levels), coloured
     fitted = ImageOps.fit(levels, (shape[1], shape[0]), Image.Resampling.LANCZOS)

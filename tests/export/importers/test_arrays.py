@@ -55,7 +55,7 @@ def params():
     [
         ({"sigma": None}, r"missing: \['sigma'\]"),
         ({"extra": np.ones(1)}, r"unknown: \['extra'\]"),
-        ({"sigma": np.ones(5)}, "phi asks for"),
+        ({"sigma": np.ones(5)}, "phi asks for .*: transpose or repair them"),
         ({"phi": np.ones(4)}, r"allowed \(pixels, neurons\)"),
         ({"sigma": np.zeros(4)}, "not positive"),
         ({"step_size": np.ones(2)}, "allowed one"),
@@ -115,5 +115,5 @@ def test_what_the_model_can_express_ends_at_its_limits(tmp_path):
         with pytest.raises(InputError, match=r"sigma: .* allowed 0\.03175..31\.5"):
             to_parameters(network)
     network = from_arrays(saved(tmp_path, bias=np.array([0.1, 0.0, 0.2])))
-    with pytest.raises(InputError, match="bias: smallest value 0, allowed above 0"):
+    with pytest.raises(InputError, match="bias: smallest value 0, allowed above 0. .* 1e-9"):
         to_parameters(network)

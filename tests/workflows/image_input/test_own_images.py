@@ -59,6 +59,36 @@ def test_one_image_gets_advice_on_its_shape():
         given_images(np.zeros(35), FORMAT)
 
 
+@pytest.mark.parametrize(
+    ("shape", "advice"),
+    [((5, 7), r"one image.*images\[None\]"), ((5, 7, 30), r"np.moveaxis\(images, -1, 0\)")],
+)
+def test_a_wrong_shape_is_shown_whole_although_some_images_are_run(shape, advice):
+    """--samples reads the first images; the message has the shape that the user knows."""
+    text = rf"found shape \({', '.join(map(str, shape))}\), allowed .*{advice}"
+    with pytest.raises(ipvae.IpvaeError, match=text):
+        given_images(np.zeros(shape), FORMAT, first=2)
+
+
+@pytest.mark.parametrize(
+    ("labels", "remedy"),
+    [
+        (np.arange(3) * 0.5, r"labels.astype\(int\)"),
+        (np.eye(3), r"labels.argmax\(axis=1\)"),
+        (np.arange(2), "a label for each image, -1 where it is unknown"),
+    ],
+)
+def test_labels_that_do_not_fit_have_a_remedy(labels, remedy):
+    with pytest.raises(ipvae.IpvaeError, match=rf"allowed integers of shape \(3,\).*{remedy}"):
+        given_images(LEVELS, FORMAT, labels)
+
+
+def test_labels_in_text_are_refused_once(tmp_path):
+    np.save(tmp_path / "y.npy", np.array(["a", "b", "c"]))
+    with pytest.raises(ipvae.IpvaeError, match=r"^labels: .*y.npy: not .* with numpy.save\.$"):
+        given_images(LEVELS, FORMAT, tmp_path / "y.npy")
+
+
 def test_a_line_states_which_reading_was_taken(messages):
     given_images(LEVELS.astype(np.uint8), FORMAT)
     given_images(LEVELS / 255.0, FORMAT)
@@ -228,5 +258,5 @@ def test_arrays_in_colour_get_advice_to_become_grey(shape):
 def test_labels_may_be_a_file(tmp_path):
     np.save(tmp_path / "y.npy", [4, 5, 6])
     assert read_images(LEVELS, tmp_path / "y.npy").labels.tolist() == [4, 5, 6]
-    with pytest.raises(ipvae.IpvaeError, match=r"labels: .*none.npy is not an .npy file"):
+    with pytest.raises(ipvae.IpvaeError, match=r"labels: .*none.npy: cannot be read"):
         read_images(LEVELS, tmp_path / "none.npy")

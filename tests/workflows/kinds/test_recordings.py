@@ -48,6 +48,14 @@ def test_by_default_all_steps_of_a_shorter_recording_are_run(recurrent, spikes):
     assert ipvae.run(recurrent, spikes[:, 0]).steps == 64  # one image for all steps
 
 
+def test_the_line_on_images_has_steps_and_a_refusal_the_whole_shape(recurrent, spikes, caplog):
+    caplog.set_level("INFO", "ipvae")
+    ipvae.run(recurrent, spikes)
+    assert f"3 samples of {STEPS} steps, int32 read as messages" in caplog.text
+    with pytest.raises(ipvae.IpvaeError, match=r"shape \(9, 4\)"):
+        ipvae.run(recurrent, np.zeros((9, 4), int), samples=2)
+
+
 def test_steps_that_were_asked_for_are_not_shortened(recurrent, spikes):
     with pytest.raises(ipvae.IpvaeError, match="found 64, allowed up to 9, .*; ask for fewer"):
         ipvae.run(recurrent, spikes, steps=64)
@@ -64,6 +72,8 @@ def test_commands_take_the_length_of_the_recording(recurrent, spikes, tmp_path, 
     assert run_command(["report", *words, "--out", str(tmp_path / "page"), "--json", "-"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["steps"] == STEPS and "--steps" not in found["run"]["verify"]
+    assert run_command(["evaluate", *words, "--steps", "4", "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["steps"] == 4
     assert run_command(["run", *words, "--steps", "64"]) == 2
     assert f"--steps: found 64, allowed up to {STEPS}" in capsys.readouterr().err
 
