@@ -100,7 +100,7 @@ def report(
     if verify:
         verified = _verified(network, images, steps, integers, samples, verify, seed)
     costs = network_costs(network, ran.network_totals, ran.counted)
-    described = {**_calls(name, images, steps, samples, integers), **(commands or {})}
+    described = {**_calls(name, images, steps, samples, integers, seed), **(commands or {})}
     data = {
         "status": STATUS,
         "network": name,
@@ -165,7 +165,7 @@ def _versions() -> dict[str, Any]:
 
 
 def _calls(
-    name: str, images: ImagesLike, steps: int, samples: int | None, integers: str
+    name: str, images: ImagesLike, steps: int, samples: int | None, integers: str, seed: int
 ) -> dict[str, str]:
     """Python calls that reproduce a report, and that verify the network on its images."""
     network = f'ipvae.load_network("{name}")' if name.endswith(".net") else "network"
@@ -173,6 +173,7 @@ def _calls(
     parts = [network, given, f"steps={steps}"]
     parts += [] if samples is None else [f"samples={samples}"]
     parts += [] if integers == "input" else [f'integers="{integers}"']
+    parts += [f"seed={seed}"] if seed else []
     run = ", ".join(parts)
     return {
         "command": f"ipvae.make_report({run}).save(folder)",

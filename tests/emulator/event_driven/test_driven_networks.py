@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import ipvae
 from ipvae.emulator import recording
 from ipvae.emulator.event_driven import driven, layer_state
 from ipvae.emulator.event_driven.engine import NetworkEmulator
@@ -68,6 +69,19 @@ def test_random_integer_networks_give_the_same_trace(random_networks):
         same_trace(network, network.test_images, n_steps, seed)
 
     check()
+
+
+@pytest.mark.parametrize("kind", ["recurrent", "errors", "linear", "mlp", "lca"])
+def test_exported_networks_give_the_same_trace(exported, kind):
+    """Of each exporter; LCA and amortized ones have few distinct counts."""
+    made = exported.KINDS[kind](exported.Model(40, 1), 8)
+    same_trace(made, made.test_images, 12, seed=5)
+
+
+def test_a_shipped_model_gives_the_same_trace():
+    network = ipvae.quantize(ipvae.load_model("patches")).network
+    expected = same_trace(network, network.test_images[:2], 12, seed=5)
+    assert expected.stacked("1", "z").max() > 2
 
 
 @pytest.mark.parametrize("path", sorted(RUNS.glob("*.net.h5")), ids=lambda p: p.name.split(".")[0])

@@ -104,6 +104,7 @@ def test_the_other_functions_take_them(tmp_path):
     data = json.loads((page.parent / "report.json").read_text())
     assert "0" not in data["silent_layers"] and data["counts"]["drive_macs"] == 24
     assert len(data["by_step"]["step"]) == 7
+    assert "seed=4" in data["run"]["command"] and "seed=4" in data["run"]["verify"]
 
 
 def test_what_cannot_run_is_refused_in_one_line():
