@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def of_the_page():
     text = PAGE.read_text()
     found = re.search(r"`network/kinds/adaptive_lif.py`:\n\n```python\n(.*?)```", text, re.DOTALL)
     assert found is not None
-    space = {"__name__": "adaptive_lif"}
+    space: dict[str, Any] = {"__name__": "adaptive_lif"}
     exec(found[1], space)
     return space
 
