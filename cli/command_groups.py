@@ -78,6 +78,11 @@ GROUPS: dict[str, dict[str, Entry]] = {
             "differs.",
             ("certify net.h5 --model models/patches", "certify net.h5 --model run --json c.json"),
         ),
+        "conformance": Entry(
+            "conformance:conformance",
+            "Test an implementation of the specification, in any language; exit 1 if it differs.",
+            ('conformance --impl "./runner {network} {images} {steps} {seed} {out}"',),
+        ),
         "diff": Entry(
             "diff:diff",
             "List the differences between two networks; exit 1 if there are any.",

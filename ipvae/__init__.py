@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ipvae.errors import IpvaeError
     from ipvae.workflows.certify import certify
     from ipvae.workflows.compare import compare
+    from ipvae.workflows.conformance import conformance
     from ipvae.workflows.count import count_operations, estimate_energy
     from ipvae.workflows.describe import describe
     from ipvae.workflows.doctor import doctor
@@ -39,6 +40,7 @@ _HOMES = {
     "errors": ("IpvaeError",),
     "workflows.certify": ("certify",),
     "workflows.compare": ("compare",),
+    "workflows.conformance": ("conformance",),
     "workflows.count": ("count_operations", "estimate_energy"),
     "workflows.describe": ("describe",),
     "workflows.doctor": ("doctor",),
@@ -64,6 +66,7 @@ __all__ = [
     "certify",
     "check",
     "compare",
+    "conformance",
     "count_operations",
     "describe",
     "diff",

@@ -113,6 +113,16 @@ def write_network(path: str | Path, network: AnyNetwork) -> None:
         _written.add(write_seal(temporary))
 
 
+def write_fields(path: Path, fields: dict[str, np.ndarray], version: int) -> None:
+    """Write a file of any datasets, valid or not, with its checksum and seal.
+
+    For tests of readers: nothing is checked. `write_network` writes networks.
+    """
+    image = _hdf5_image(fields, (version, 0), _content_checksum(fields, version))
+    path.write_bytes(image)
+    write_seal(path)
+
+
 def _hdf5_image(fields: dict[str, np.ndarray], version: tuple[int, int], digest: str) -> bytes:
     """Return the bytes of a network file; its user block, the place of the seal, is zero.
 

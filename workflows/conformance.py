@@ -1,0 +1,220 @@
+"""Conformance of any implementation of docs/arithmetic.md and docs/format.md."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ipvae.errors import InputError, IpvaeError
+from ipvae.network.traces.trace import compare
+from ipvae.workflows.boundary import public
+from ipvae.workflows.implementations.cases import (
+    LEVELS,
+    REFUSALS,
+    FileCase,
+    RunCase,
+    file_cases,
+    run_cases,
+)
+from ipvae.workflows.implementations.program import Program, written_trace
+from ipvae.workflows.progress import Listener, listening, stage
+from ipvae.workflows.results import Result, Table
+
+AGREES, DIFFERS, FAILED = "agrees", "differs", "failed"
+TIMEOUT = 60.0
+"""Seconds for one run of the program."""
+SECTIONS = {
+    "a_in": "arithmetic.md, section 3: what is received",
+    "u": "arithmetic.md, sections 2, 3 and 9: drive and update",
+    "z": "arithmetic.md, sections 4, 5 and 9: random source, sampler, output",
+}
+"""Where the rule of a variable is written."""
+SHOWN = 20
+"""Cases that the text lists."""
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """Outcome of one case.
+
+    Attributes
+    ----------
+    name, level : str
+    status : 'agrees', 'differs' or 'failed'
+    values : int
+        Compared values; 0 of a file that is to be read or refused.
+    detail : str
+        First divergence, or what went wrong; empty if it agrees.
+    rule : str
+        Document and section of the rule; empty if it agrees.
+    """
+
+    name: str
+    level: str
+    status: str
+    values: int
+    detail: str = ""
+    rule: str = ""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ConformanceResult(Result):
+    """Outcome of the conformance suite for one implementation.
+
+    Attributes
+    ----------
+    command : str
+    cases : tuple of CaseResult
+    """
+
+    command: str
+    cases: tuple[CaseResult, ...]
+
+    @property
+    def conforms(self) -> bool:
+        """True if all cases agree."""
+        return all(case.status == AGREES for case in self.cases)
+
+    def _counts(self) -> list[tuple[str, int, int, int]]:
+        """Level, agreeing cases, cases and compared values, of each level that was run."""
+        found = []
+        for level in LEVELS:
+            cases = [case for case in self.cases if case.level == level]
+            good = sum(case.status == AGREES for case in cases)
+            if cases:
+                found.append((level, good, len(cases), sum(case.values for case in cases)))
+        return found
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the main figures: pairs of name and text."""
+        rows = [(level, f"{good} of {n} cases") for level, good, n, _ in self._counts()]
+        return [("conforms", str(self.conforms)), *rows]
+
+    def shown(self) -> list[Table | str]:
+        """Return the verdict, a table of levels, and the first cases that do not agree."""
+        verdict = "conforms" if self.conforms else "does NOT conform"
+        rows = [
+            [level, f"{good} of {n}", f"{values:,}" if values else "none"]
+            for level, good, n, values in self._counts()
+        ]
+        wrong = [case for case in self.cases if case.status != AGREES]
+        lines = [f"{c.level}, {c.name}: {c.status}: {c.detail} ({c.rule})" for c in wrong[:SHOWN]]
+        if len(wrong) > SHOWN:
+            lines.append(f"and {len(wrong) - SHOWN} more")
+        return [verdict, Table("levels", ["", "agree", "compared values"], rows), *lines]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data, with the keys of `ipvae conformance --json`."""
+        return {
+            "conforms": self.conforms,
+            "command": self.command,
+            "levels": {
+                level: {"agree": good, "cases": n, "compared_values": values}
+                for level, good, n, values in self._counts()
+            },
+            "cases": [dict(vars(case)) for case in self.cases],
+        }
+
+
+@public
+def conformance(
+    command: str,
+    *,
+    levels: Sequence[str] = LEVELS,
+    timeout: float = TIMEOUT,
+    progress: Listener | None = None,
+) -> ConformanceResult:
+    """Run another implementation on the conformance suite and compare every value.
+
+    The suite holds networks with the traces that any implementation of the documents must give,
+    and files that it must read or refuse (docs/conformance.md).
+
+    Parameters
+    ----------
+    command : str
+        Command line with {network}, {images}, {steps}, {seed} and {out}. The program runs the
+        network file on the images of an .npy file (n, M) int16, and writes a trace into the folder
+        {out}: trace.h5, trace.npz or trace.csv. It exits with 0, or refuses a file with another
+        status.
+    levels : some of 'one layer', 'several layers', 'refusals'
+    timeout : float, seconds
+        Longest time for one run.
+    progress : callable, optional
+        As for `ipvae.run`.
+
+    Raises
+    ------
+    InputError
+        If the command cannot be run, or an argument cannot be used.
+    """
+    unknown = sorted(set(levels) - set(LEVELS))
+    if unknown or not levels:
+        raise InputError(
+            f"levels: found '{', '.join(unknown)}', allowed one or more of {', '.join(LEVELS)}"
+        )
+    if not timeout > 0:
+        raise InputError(f"timeout: found {timeout:g}, allowed seconds above 0")
+    program = Program(command, timeout)
+    found: list[CaseResult] = []
+    with listening(progress), tempfile.TemporaryDirectory(prefix="ipvae-conformance-") as folder:
+        for number, case in enumerate(run_cases(tuple(levels))):
+            with stage(f"{case.level}: {case.name}"):
+                found.append(_run(program, case, Path(folder) / f"run{number}"))
+        if REFUSALS in levels:
+            with stage(REFUSALS):
+                for number, file in enumerate(file_cases()):
+                    found.append(_read(program, file, Path(folder) / f"file{number}"))
+    return ConformanceResult(command, tuple(found))
+
+
+def _run(program: Program, case: RunCase, place: Path) -> CaseResult:
+    """Run a network, and compare its trace."""
+    images, out = _places(place, case.images)
+    expected = case.trace
+    ended = program.run(case.network, images, expected.steps, expected.seed, out)
+    if ended.status != 0:
+        return CaseResult(case.name, case.level, FAILED, 0, _end(ended.status, ended.said), "run")
+    try:
+        comparison = compare(expected, written_trace(out, expected.seed))
+    except IpvaeError as error:
+        detail = " ".join(str(error).split())
+        return CaseResult(case.name, case.level, FAILED, 0, detail, "format.md, Traces")
+    where = comparison.first_divergence
+    if where is None:
+        return CaseResult(case.name, case.level, AGREES, comparison.compared_values)
+    detail = (
+        f"image {where['sample']}, step {where['step']}, layer {where['layer']}, variable "
+        f"{where['variable']}, index {where['index']}: expected {where['expected']}, found "
+        f"{where['found']}"
+    )
+    rule = SECTIONS.get(where["variable"], "format.md, Traces")
+    return CaseResult(case.name, case.level, DIFFERS, comparison.compared_values, detail, rule)
+
+
+def _read(program: Program, case: FileCase, place: Path) -> CaseResult:
+    """Give the program a file that it must read, or refuse."""
+    images, out = _places(place, case.images)
+    case.write(place / "net.h5")
+    ended = program.run(place / "net.h5", images, 1, 0, out)
+    if ended.status is not None and (ended.status == 0) == case.accepted:
+        return CaseResult(case.name, REFUSALS, AGREES, 0)
+    if ended.status is None or case.accepted:
+        detail = f"must be read; {_end(ended.status, ended.said)}"
+        status = FAILED if ended.status is None else DIFFERS
+        return CaseResult(case.name, REFUSALS, status, 0, detail, case.rule)
+    return CaseResult(case.name, REFUSALS, DIFFERS, 0, "must be refused, and was read", case.rule)
+
+
+def _end(status: int | None, said: str) -> str:
+    return said if status is None else f"exit status {status}: {said}"
+
+
+def _places(place: Path, images: np.ndarray) -> tuple[Path, Path]:
+    """Make the folder of a case; return the file of its images, and the folder for the trace."""
+    out = place / "out"
+    out.mkdir(parents=True)
+    np.save(place / "images.npy", images.astype(np.int16))
+    return place / "images.npy", out

@@ -1,0 +1,1 @@
+"""Parts of `ipvae.conformance`: other implementations, run as programs."""
