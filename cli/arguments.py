@@ -6,82 +6,25 @@ from contextlib import contextmanager
 
 from ipvae.errors import IpvaeError
 
-OPTIONS = {
-    "backend": "--backend",
-    "backends": "--backends",
-    "beta": "--beta",
-    "certificate": "--certificate",
-    "clamp": "--clamp",
+_SAME_NAME = """
+backend backends beta certificate clamp config contrast cores data_dir dense device
+dimensionality epochs image_shape images inference init_from inner_iterations integers json
+labels latents layers layout lca learning_rate levels measured most_loss neighbours neurons
+noise out overwrite pictures pixel_max pixel_min pixel_scale plan preset probe probe_images
+refit_decoder replay_draws resume rotate salt samples sanafe scheduler seed seeds shift sparsity
+step_time steps stop target tensorboard test_images threads threshold timeout tolerance trace
+verify weight_bits
+"""
+_OTHER_NAME = {
     "command": "--impl",
-    "config": "--config",
-    "contrast": "--contrast",
-    "cores": "--cores",
-    "data_dir": "--data-dir",
-    "dense": "--dense",
-    "device": "--device",
-    "dimensionality": "--dimensionality",
     "draws_file": "--record-draws",
-    "epochs": "--epochs",
     "folder": "--out",
     "frame_steps": "--hold",
-    "image_shape": "--image-shape",
-    "images": "--images",
-    "inference": "--inference",
-    "init_from": "--init-from",
-    "inner_iterations": "--inner-iterations",
-    "integers": "--integers",
-    "json": "--json",
-    "labels": "--labels",
-    "latents": "--latents",
-    "layers": "--layers",
-    "layout": "--layout",
-    "lca": "--lca",
-    "learning_rate": "--learning-rate",
-    "levels": "--levels",
-    "measured": "--measured",
-    "most_loss": "--most-loss",
-    "neighbours": "--neighbours",
-    "neurons": "--neurons",
-    "noise": "--noise",
-    "out": "--out",
-    "overwrite": "--overwrite",
-    "pictures": "--pictures",
-    "pixel_max": "--pixel-max",
-    "pixel_min": "--pixel-min",
-    "pixel_scale": "--pixel-scale",
-    "plan": "--plan",
-    "preset": "--preset",
-    "probe": "--probe",
-    "probe_images": "--probe-images",
     "profile_file": "--profile",
     "readouts": "--readout",
-    "refit_decoder": "--refit-decoder",
-    "replay_draws": "--replay-draws",
-    "resume": "--resume",
-    "rotate": "--rotate",
-    "salt": "--salt",
-    "samples": "--samples",
-    "sanafe": "--sanafe",
-    "scheduler": "--scheduler",
-    "seed": "--seed",
-    "seeds": "--seeds",
-    "shift": "--shift",
-    "sparsity": "--sparsity",
-    "step_time": "--step-time",
-    "steps": "--steps",
-    "stop": "--stop",
-    "target": "--target",
-    "tensorboard": "--tensorboard",
-    "test_images": "--test-images",
-    "threads": "--threads",
-    "threshold": "--threshold",
-    "timeout": "--timeout",
-    "tolerance": "--tolerance",
-    "trace": "--trace",
     "trace_file": "--trace",
-    "verify": "--verify",
-    "weight_bits": "--weight-bits",
 }
+OPTIONS = {name: f"--{name.replace('_', '-')}" for name in _SAME_NAME.split()} | _OTHER_NAME
 """Option of each argument that a message of the library may name."""
 
 _NAMED = re.compile(r"\b(\w+)=(True\b)?(?=(?P<value>[\w./-]*))")

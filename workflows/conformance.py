@@ -31,7 +31,7 @@ SECTIONS = {
     "u": "arithmetic.md, sections 2, 3 and 9: drive and update",
     "z": "arithmetic.md, sections 4, 5 and 9: random source, sampler, output",
 }
-"""Where the rule of a variable is written."""
+"""Section with the rule of each variable."""
 SHOWN = 20
 """Cases that the text lists."""
 

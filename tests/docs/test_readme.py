@@ -98,10 +98,11 @@ def test_commands_on_plain_networks_succeed(shop, documents, tmp_path, monkeypat
         for line in block
         if line.startswith("ipvae ")
     ]
-    assert len(lines) == 6
+    assert len(lines) == 7
+    (tmp_path / "other.net").write_bytes(net.read_bytes())
     np.save(tmp_path / "labels.npy", np.zeros(2, np.int64))
     given = {"FILE.net": str(net), "IMAGES.npy": "images.npy", "N": "2", "T": "4", "DIR": "out"}
-    given |= {"LABELS.npy": "labels.npy", "OUT.h5": "trace.h5"}
+    given |= {"LABELS.npy": "labels.npy", "OUT.h5": "trace.h5", "OTHER.net": "other.net"}
     for line in lines:
         status, text = shop.ipvae(*(given.get(word, word) for word in shlex.split(line)[1:]))
         assert status == 0, (line, text)
