@@ -199,7 +199,10 @@ def _set_powers(axes: Axes, least: float) -> None:
 
 
 def _set_logarithmic(axes: Axes, *, powers_of_two: bool) -> None:
-    """Set a logarithmic axis with at least three labelled ticks."""
+    """Set a logarithmic axis with at least three labelled ticks; linear if no value is positive."""
+    values = [np.asarray(line.get_xdata(), float) for line in axes.lines]
+    if not any((x > 0).any() for x in values):
+        return
     axes.set_xscale("log")
     low, high = axes.get_xlim()
     ticks = octaves(low, high) if powers_of_two else []
