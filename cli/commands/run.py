@@ -39,12 +39,10 @@ def run(
     steps: StepsOption = 64,
     seed: SeedOption = 0,
     trace: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.h5", help="Write every variable of every step here."),
+        Path | None, typer.Option(metavar="FILE.h5", help="Write every variable of every step.")
     ] = None,
     record_draws: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.h5", help="Write the counts alone here, as a trace."),
+        Path | None, typer.Option(metavar="FILE.h5", help="Write the counts alone, as a trace.")
     ] = None,
     replay_draws: ReplayOption = None,
     variables: VariablesOption = None,
@@ -64,12 +62,7 @@ def run(
     labels: LabelsOption = None,
     integers: IntegersOption = "input",
     step_time: Annotated[
-        float | None,
-        typer.Option(
-            metavar="TIME",
-            help="Bin the recordings of events in --images (a file or a folder): time of a step, "
-            "microseconds in files of cameras.",
-        ),
+        float | None, typer.Option(metavar="TIME", help="Step of event recordings in --images.")
     ] = None,
     overwrite: OverwriteOption = False,
     json: JsonOption = None,
