@@ -14,8 +14,13 @@ import pytest
 import ipvae
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = sorted(link.name for link in (ROOT / "ipvae").iterdir() if link.is_symlink())
-PACKAGES = [name for name in FOLDERS if name != "models"]
+FOLDERS = {
+    link.name: link.resolve().relative_to(ROOT)
+    for link in sorted((ROOT / "ipvae").iterdir())
+    if link.is_symlink()
+}
+"""Folders of the package, and where they are in the repository."""
+PACKAGES = [name for name in FOLDERS if name not in ("models", "vectors")]
 FILES = (
     *("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "THIRD_PARTY_NOTICES.md"),
     *("CHANGELOG.md", "CITATION.cff"),
@@ -41,7 +46,7 @@ def tree(tmp_path_factory):
     for name in FILES:
         shutil.copy(ROOT / name, copy)
     skipped = shutil.ignore_patterns("__pycache__")
-    for name in ("ipvae", *FOLDERS):
+    for name in (Path("ipvae"), *FOLDERS.values()):
         shutil.copytree(ROOT / name, copy / name, symlinks=True, ignore=skipped)
     return copy
 
@@ -58,9 +63,9 @@ def names(wheel):
 
 def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel):
     in_tree = {f"ipvae/{file.name}" for file in (ROOT / "ipvae").iterdir() if file.is_file()} | {
-        f"ipvae/{file.relative_to(ROOT)}"
-        for name in FOLDERS
-        for file in (ROOT / name).rglob("*")
+        f"ipvae/{name}/{file.relative_to(ROOT / place)}"
+        for name, place in FOLDERS.items()
+        for file in (ROOT / place).rglob("*")
         if file.is_file() and "__pycache__" not in file.parts
     }
     held = names(wheel)

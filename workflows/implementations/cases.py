@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -126,7 +127,8 @@ def _damaged(base: Fields, flipped: int, path: Path) -> None:
 
 def _version(path: Path) -> int:
     with h5py.File(path, "r") as file:
-        return int(file["ipvae"].attrs["format_version"])
+        attributes: Any = file["ipvae"].attrs
+        return int(attributes["format_version"])
 
 
 def _fields(path: Path) -> Fields:
