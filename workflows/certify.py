@@ -25,6 +25,8 @@ from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.quantize import ACTIVITY_IMAGES, CALIBRATION_IMAGES, export_images
 from ipvae.workflows.results import Result, Table
 
+CHANGES = ("start", "step_scale", "inhibition_scale")
+"""Options of an export that change the inference; absent in the provenance of others."""
 MOST_BYTES = 2**20
 """Largest certificate file; one has some ten thousand bytes."""
 
@@ -206,6 +208,7 @@ def _options(network: IntNetwork, checkpoint: Checkpoint, where: str, seed: int)
         threshold=given.get("threshold"),
         weight_bits=given["weight_bits"],
         seed=seed,
+        **{name: given[name] for name in CHANGES if name in given and given[name] is not None},
     )
 
 

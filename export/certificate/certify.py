@@ -81,7 +81,9 @@ def certify_export(
             model = ModelValues.of(checkpoint.params)
             certify_error_units(checks, network, model, moments, bits)
         else:
-            certify_recurrent(checks, network, ModelValues.of(checkpoint.params), moments, bits)
+            scales = options.step_scale, options.inhibition_scale
+            model = ModelValues.of(checkpoint.params).scaled(*scales)
+            certify_recurrent(checks, network, model, moments, bits)
     if getattr(network.layer, "start", None) is not None:
         reason = "fitted to the log-rates of the calibration images"
         checks.not_derived("log-rates at reset of each image", "the fit's weights", reason)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,6 +55,10 @@ class ModelValues:
             np.exp(wide["log_bias"]),
             wide["u0"],
         )
+
+    def scaled(self, step: float, push: float) -> "ModelValues":
+        """Return the model with multiples of its step size and of its constant inhibition."""
+        return replace(self, step_size=self.step_size * step, push=self.push * push)
 
     @property
     def drive(self) -> np.ndarray:
