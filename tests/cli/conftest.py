@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -68,3 +69,21 @@ def both_reports(tmp_path_factory, kinds, shown, run_wide):
             assert status == 0
             found[name] = json.loads((home / name / "report.json").read_text()), text
     return found
+
+
+@pytest.fixture
+def cuba_net(tmp_path, plain_nets):
+    """A CUBA network of a convolution and a dense layer, its file, and the folder of its images."""
+    p, rng, shape = plain_nets, np.random.default_rng(1), (2, 5, 4)
+    first = p.conv(rng.integers(-9, 20, (3, 2, 2, 2)), shape, p.cuba(6), padding=1)
+    n = int(np.prod(first["shape"]))
+    layers = [
+        p.entry(shape, p.cuba(25), weight=[30.0], bias=[2.0]),
+        first,
+        p.flatten(n),
+        p.dense(rng.integers(-9, 10, (4, n)), p.cuba(9)),
+    ]
+    np.save(tmp_path / "real.npy", rng.random((3, *shape)))
+    np.save(tmp_path / "labels.npy", np.array([0, 1, 2]))
+    np.save(tmp_path / "whole.npy", rng.integers(0, 40, (3, *shape)))
+    return layers, p.write(tmp_path / "x.net", layers), tmp_path

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ipvae.lava_procs.importing import import_lava
+from ipvae.network.io.lava_dl_file import read_plain
 
 
 @pytest.fixture(autouse=True)
@@ -150,3 +151,13 @@ def session():
 def until():
     """Wait until a condition holds; False if it does not in time."""
     return wait_for
+
+
+@pytest.fixture
+def make_plain(tmp_path, plain_nets):
+    """Function of layers -> network, by its file."""
+
+    def make(layers):
+        return read_plain(plain_nets.write(tmp_path / "x.net", layers))
+
+    return make

@@ -20,14 +20,6 @@ def _lava():
     import_lava()
 
 
-@pytest.fixture
-def make_plain(tmp_path, plain_nets):
-    def make(layers):
-        return read_plain(plain_nets.write(tmp_path / "x.net", layers))
-
-    return make
-
-
 def golden(plain_nets, name):
     """A golden array of lava-dl's wheel, (W, H, C, T) or (n, T), as (T, n) in (C, H, W) order."""
     array = np.load(plain_nets.wheel_folder() / "gts" / name)

@@ -17,23 +17,6 @@ from ipvae.network.rules.input_messages import messages
 from ipvae.network.traces.network_totals import record_totals
 
 
-@pytest.fixture
-def small(tmp_path, plain_nets):
-    """A CUBA network of a convolution and a dense layer, and images for it."""
-    p, rng, shape = plain_nets, np.random.default_rng(1), (2, 5, 4)
-    first = p.conv(rng.integers(-9, 20, (3, 2, 2, 2)), shape, p.cuba(6), padding=1)
-    n = int(np.prod(first["shape"]))
-    layers = [
-        p.entry(shape, p.cuba(25), weight=[30.0], bias=[2.0]),
-        first,
-        p.flatten(n),
-        p.dense(rng.integers(-9, 10, (4, n)), p.cuba(9)),
-    ]
-    np.save(tmp_path / "real.npy", rng.random((3, *shape)))
-    np.save(tmp_path / "whole.npy", rng.integers(0, 40, (3, *shape)))
-    return layers, p.write(tmp_path / "x.net", layers), tmp_path
-
-
 def expected_counts(plain_nets, layers, path, images, steps):
     """Counts of the oracle's messages, for images that are currents."""
     network, records = read_plain(path), []
@@ -45,8 +28,8 @@ def expected_counts(plain_nets, layers, path, images, steps):
 
 
 @pytest.mark.parametrize("backend", ["emulator", pytest.param("lava", marks=pytest.mark.lava)])
-def test_run_counts_what_the_oracle_counts(command, plain_nets, small, backend):
-    layers, path, folder = small
+def test_run_counts_what_the_oracle_counts(command, plain_nets, cuba_net, backend):
+    layers, path, folder = cuba_net
     status, found, err = command(
         *("run", path, "--backend", backend, "--images", folder / "whole.npy"),
         *("--samples", 2, "--steps", 6, "--json", "-"),
@@ -61,8 +44,8 @@ def test_run_counts_what_the_oracle_counts(command, plain_nets, small, backend):
     assert found["counts"]["synaptic_ops"] > 100
 
 
-def test_integers_may_be_real_numbers(command, small):
-    _, path, folder = small
+def test_integers_may_be_real_numbers(command, cuba_net):
+    _, path, folder = cuba_net
     np.save(folder / "as_real.npy", np.load(folder / "whole.npy").astype(float))
     found = []
     for words in (("whole.npy", "--integers", "real"), ("as_real.npy",), ("whole.npy",)):
@@ -73,16 +56,16 @@ def test_integers_may_be_real_numbers(command, small):
     assert found[0] == found[1] != found[2]
 
 
-def test_run_shows_a_table_by_layer(command, small):
-    _, path, folder = small
+def test_run_shows_a_table_by_layer(command, cuba_net):
+    _, path, folder = cuba_net
     words = ("--images", folder / "whole.npy", "--samples", 1, "--steps", 3)
     status, out, err = command("run", path, *words)
     assert status == 0 and "read as what input neurons take" in err and err.count("\n") == 1
     assert all(word in out for word in ("0 input", "1 conv", "3 dense", "synaptic ops"))
 
 
-def test_info_describes_every_layer(command, small):
-    _, path, _ = small
+def test_info_describes_every_layer(command, cuba_net):
+    _, path, _ = cuba_net
     status, found, _ = command("info", path, "--json", "-")
     assert status == 0
     assert found["kind"] == "lava-dl network" and found["input_shape"] == [2, 5, 4]
@@ -103,8 +86,8 @@ def assert_error(result, *parts):
         assert part in err
 
 
-def test_what_makes_no_sense_is_one_clear_line(command, small, tmp_path):
-    _, path, folder = small
+def test_what_makes_no_sense_is_one_clear_line(command, cuba_net, tmp_path):
+    _, path, folder = cuba_net
     lava = ("run", path, "--backend", "lava")
     good = ("--images", folder / "whole.npy", "--samples", 1)
     words = ("run", path, "--backend", "loihi2", *good)
@@ -147,9 +130,9 @@ def test_damaged_and_unsupported_files_are_one_clear_line(command, plain_nets, t
 @pytest.mark.lava
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("seconds", [0.2, pytest.param(3, marks=pytest.mark.long)])
-def test_an_interrupted_run_leaves_no_process_behind(small, number, seconds):
+def test_an_interrupted_run_leaves_no_process_behind(cuba_net, number, seconds):
     """The signal goes to the parent alone, when Lava has begun; in `-m long` in mid-run too."""
-    _, path, folder = small
+    _, path, folder = cuba_net
     words = ("run", path, "--backend", "lava", "--images", folder / "whole.npy", "--samples", "1")
     running = subprocess.Popen(
         [sys.executable, "-m", "ipvae.cli.main", *map(str, words), "--steps", "200000"],

@@ -2,7 +2,6 @@
 
 import json
 
-import numpy as np
 import pytest
 
 import ipvae
@@ -12,20 +11,8 @@ TAG = f'<meta name="generator" content="{GENERATOR}">'.encode()
 
 
 @pytest.fixture
-def small(tmp_path, plain_nets):
-    """A CUBA network of a convolution and a dense layer, and images for it."""
-    p, rng, shape = plain_nets, np.random.default_rng(1), (2, 5, 4)
-    first = p.conv(rng.integers(-9, 20, (3, 2, 2, 2)), shape, p.cuba(6), padding=1)
-    n = int(np.prod(first["shape"]))
-    layers = [
-        p.entry(shape, p.cuba(25), weight=[30.0], bias=[2.0]),
-        first,
-        p.flatten(n),
-        p.dense(rng.integers(-9, 10, (4, n)), p.cuba(9)),
-    ]
-    np.save(tmp_path / "real.npy", rng.random((3, *shape)))
-    np.save(tmp_path / "labels.npy", np.array([0, 1, 2]))
-    return p.write(tmp_path / "x.net", layers)
+def small(cuba_net):
+    return cuba_net[1]
 
 
 @pytest.fixture

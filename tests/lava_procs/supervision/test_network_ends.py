@@ -16,7 +16,6 @@ from ipvae.errors import HungBackendError
 from ipvae.lava_procs import network_run
 from ipvae.lava_procs.importing import import_lava
 from ipvae.lava_procs.network_run import run_network
-from ipvae.network.io.lava_dl_file import read_plain
 
 pytestmark = pytest.mark.lava()
 
@@ -24,14 +23,6 @@ pytestmark = pytest.mark.lava()
 @pytest.fixture(scope="module", autouse=True)
 def _lava():
     import_lava()
-
-
-@pytest.fixture
-def make_plain(tmp_path, plain_nets):
-    def make(layers):
-        return read_plain(plain_nets.write(tmp_path / "x.net", layers))
-
-    return make
 
 
 def shared_memory():
