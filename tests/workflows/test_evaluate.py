@@ -266,11 +266,11 @@ def test_labels_must_fit(either, images, labels):
         ipvae.evaluate(either, images, labels[:5])
     with pytest.raises(ipvae.IpvaeError, match="labels: belong to images="):
         ipvae.evaluate(either, labels=labels)
-    with pytest.raises(ipvae.IpvaeError, match="labels: none.npy is not an .npy file"):
+    with pytest.raises(ipvae.IpvaeError, match="labels: none.npy: cannot be read"):
         ipvae.evaluate(either, images, "none.npy")
     with pytest.raises(ipvae.IpvaeError, match="train_images have no labels; give train_labels="):
         ipvae.evaluate(either, images, labels, probe=True, train_images=images)
-    with pytest.raises(ipvae.IpvaeError, match="probe: training labels hold one class"):
+    with pytest.raises(ipvae.IpvaeError, match="probe: training labels: found one class"):
         ipvae.evaluate(either, images, labels * 0, probe=True, steps=1)
 
 
@@ -283,7 +283,7 @@ def test_what_is_neither_model_nor_network_is_refused(model, net, images, tmp_pa
             ipvae.evaluate(tmp_path / name)
     with pytest.raises(ipvae.IpvaeError, match="no folder or file 'nothing'"):
         ipvae.evaluate("nothing")
-    with pytest.raises(ipvae.IpvaeError, match="images: none given, and the model names no data"):
+    with pytest.raises(ipvae.IpvaeError, match="images: none given, .*names no known data"):
         ipvae.evaluate(model)
     with pytest.raises(ipvae.IpvaeError, match="inference=lca: a network, which has its own"):
         ipvae.evaluate(net, inference="lca")

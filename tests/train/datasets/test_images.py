@@ -119,7 +119,7 @@ def header(*shape, kind=8, dims=None):
     [
         (b"", "is empty"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer, not the file: fetch"),
-        (header(0, 28, 28), r"t10k : found images \(0, 28, 28\)"),
+        (header(0, 28, 28), r"t10k: found images \(0, 28, 28\)"),
         (header(4, 28, 28) + bytes(3135), "needs 3136 bytes, it has 3135"),
         (header(4, 28, 28) + bytes(3137), "needs 3136 bytes, it has more"),
         (header(2**32 - 1, 28, 28) + bytes(9), "declares 3367254359280 bytes, .*more than"),
@@ -143,7 +143,7 @@ def test_images_that_are_none_are_refused(mnist_dir, content, message, gzipped):
 def test_sets_without_images_are_refused(mnist_dir):
     for kind, shape in (("images-idx3", (0, 28, 28)), ("labels-idx1", (0,))):
         write_idx(mnist_dir / "MNIST" / "raw" / f"train-{kind}-ubyte", np.zeros(shape))
-    with pytest.raises(DataError, match=r"train : found images \(0, 28, 28\).*N above 0"):
+    with pytest.raises(DataError, match=r"train: found images \(0, 28, 28\).*N above 0"):
         load_images("mnist", mnist_dir)
 
 
@@ -155,7 +155,7 @@ def test_labels_beyond_the_classes_are_refused(mnist_dir):
 
 def test_mnist_with_other_shapes_is_refused(mnist_dir):
     write_idx(mnist_dir / "MNIST" / "raw" / "t10k-labels-idx1-ubyte", np.zeros(3))
-    with pytest.raises(DataError, match=r"t10k : found images \(4, 28, 28\) and labels \(3,\)"):
+    with pytest.raises(DataError, match=r"t10k: found images \(4, 28, 28\) and labels \(3,\)"):
         load_images("mnist", mnist_dir)
 
 
