@@ -300,7 +300,8 @@ def compare(
             integers=integers,
         )
         if found.pixels is None:
-            require_unset({"probe": probe or None, "seed": seed or None}, next(iter(chosen)))
+            unused = {"probe": probe or None, "seed": None if found.draws else seed or None}
+            require_unset(unused, next(iter(chosen)))
         elif probe and (found.pixels.labels < 0).all():
             raise InputError("probe: the images have no labels; leave it out")
         source = FitSource(

@@ -8,7 +8,7 @@ import numpy as np
 
 from ipvae.energy.counting.network_counts import network_counts
 from ipvae.errors import InputError
-from ipvae.network.frames import Frames
+from ipvae.network.frames import Frames, in_rows
 from ipvae.network.io.network_file import checksum
 from ipvae.network.network import Network
 from ipvae.network.traces.network_totals import NetworkTotals
@@ -43,12 +43,18 @@ class AnyNetwork:
         return run_seconds(self.network, images, steps)
 
     def points(
-        self, inputs: "NetworkInputs", steps: Sequence[int], progress: Advance | None = None
+        self,
+        inputs: "NetworkInputs",
+        steps: Sequence[int],
+        progress: Advance | None = None,
+        seed: int = 0,
     ) -> list[Point]:
         """Costs, and accuracy if there are labels, after increasing numbers of steps of one run."""
-        frames = inputs.frames
-        found = totals_at(self.network, frames.values, steps, self.scheduler, progress)
-        return [self._point(step, totals, inputs) for step, totals in found.items()]
+        network = self.network
+        values, rows = in_rows(network, inputs.frames.values), [network.rows(n) for n in steps]
+        found = totals_at(network, values, rows, self.scheduler, progress, seed)
+        by_step = zip(steps, found.values(), strict=True)
+        return [self._point(step, totals, inputs) for step, totals in by_step]
 
     def _point(self, step: int, totals: NetworkTotals, inputs: "NetworkInputs") -> Point:
         network, frames = self.network, inputs.frames

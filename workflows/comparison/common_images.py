@@ -33,10 +33,13 @@ class CommonImages:
         For models, baselines and networks with a decoder; None without such.
     inputs : dict of name -> NetworkInputs
         For networks of any kind.
+    draws : bool
+        True if some of these networks draw.
     """
 
     pixels: LabelledImages | None
     inputs: dict[str, NetworkInputs] = field(default_factory=dict)
+    draws: bool = False
 
     @property
     def of_pixels(self) -> LabelledImages:
@@ -86,4 +89,5 @@ def common_images(
         require_unset({"data_dir": data_dir}, next(iter(networks)))
     most = AtMost(first) if samples is None and first is not None else first
     inputs = network_inputs(networks, images, labels, steps, most, integers)
-    return CommonImages(one_set(ours, first, data_dir, images, labels) if ours else None, inputs)
+    pixels = one_set(ours, first, data_dir, images, labels) if ours else None
+    return CommonImages(pixels, inputs, any(network.draws for network in networks.values()))

@@ -132,7 +132,7 @@ def compared(
     steps = [1] if costed.one_shot else wanted
     with stage(f"{name}: {n} images to step {steps[-1]}", n) as advance:
         if isinstance(costed, AnyNetwork):
-            points = costed.points(images.inputs[name], steps, advance)
+            points = costed.points(images.inputs[name], steps, advance, seed)
         else:
             found = costed.costed(images.of_pixels, steps, seed, advance)
             points, stop = found.points, stopping_step(found.points)

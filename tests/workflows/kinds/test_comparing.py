@@ -9,6 +9,7 @@ import pytest
 import ipvae
 from ipvae.emulator.event_driven.engine import NetworkEmulator
 from ipvae.network.connections import Connection, Dense
+from ipvae.network.conversion.from_dense import as_network
 from ipvae.network.kinds import CubaNeuron, SigmaDeltaNeuron
 from ipvae.network.network import Input, Layer, Network
 
@@ -62,6 +63,15 @@ def test_points_are_those_of_separate_runs(spikes, changes, images, labels):
             assert point["energy"] == rows
     assert found["spikes"].to_json()["neurons"] == ["CUBA"]
     assert found["changes"].curve[-1]["counts"] != found["spikes"].curve[-1]["counts"]
+
+
+def test_networks_that_draw_have_the_points_of_separate_runs(net, images):
+    one = as_network(net)
+    found = ipvae.compare(one, images, steps=STEPS, seed=5).models[0]
+    for point in found.curve:
+        run = ipvae.run(one, images, steps=point["step"], seed=5)
+        assert point["counts"] == run.counts.as_dict()
+    assert found.curve != ipvae.compare(one, images, steps=STEPS, seed=6).models[0].curve
 
 
 def test_each_is_run_once(spikes, changes, images, monkeypatch):
