@@ -46,6 +46,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+LONGEST_LINE = 1000
+"""Characters of an error, in which a user's value may be of any length."""
 GLOBAL_FLAGS = ("--quiet", "--verbose")
 COMPLETION = "_IPVAE_COMPLETE"
 """Environment variable by which a shell requests completions (`ipvae --show-completion`)."""
@@ -71,8 +73,11 @@ def options(
 
 
 def fail(message: object, status: int) -> int:
-    """Print an error on one line of stderr."""
-    write_error(f"ipvae: {' '.join(printable(message).split())}")
+    """Print an error on one line of stderr; a very long one without its middle."""
+    line = " ".join(printable(message).split())
+    if len(line) > LONGEST_LINE:
+        line = f"{line[: LONGEST_LINE // 2]} ... {line[-LONGEST_LINE // 2 :]}"
+    write_error(f"ipvae: {line}")
     return status
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ipvae.cli.main import fail
 from ipvae.cli.output import Settings
 from ipvae.network.io.network_file import write_network
 from ipvae.signals import Stopped, came, listen
@@ -108,3 +109,10 @@ def test_a_stop_states_what_is_kept(tmp_path):
     assert settings.stopped("SIGINT") == (
         f"run was stopped (SIGINT); written and kept: {tmp_path / 'b'}; continue with: this"
     )
+
+
+def test_an_error_on_a_value_of_any_length_is_one_line_of_a_readable_size(capsys):
+    assert fail(f"{'a' * 5000}: does not exist. Check the path.", 2) == 2
+    line = capsys.readouterr().err
+    assert len(line) < 1100 and line.startswith("ipvae: aaa") and line.endswith("the path.\n")
+    assert " ... " in line
