@@ -14,6 +14,7 @@ from ipvae.emulator.event_driven.engine import NetworkEmulator
 from ipvae.errors import DescriptionError
 from ipvae.network.conversion.from_dense import as_network
 from ipvae.network.io.network_file import read_network
+from ipvae.network.proof.driven import driven_bounds
 from ipvae.network.rules import random_source
 from ipvae.network.rules.input_messages import messages
 from ipvae.network.traces.network_totals import record_totals
@@ -90,6 +91,10 @@ def test_networks_of_the_documents_give_the_same_trace(path):
     same_trace(network, network.test_images, 40, seed=20261121)
 
 
+def driven_ids(network):
+    return [name for name, kind in network.kinds.items() if kind.driven]
+
+
 def samples_of(network, n_steps, rng):
     """One image for all rows, or one for each, and what the input sends."""
     rows = network.rows(n_steps)
@@ -122,6 +127,10 @@ def test_mixed_networks_equal_the_oracle(network_oracle, mix, first):
     for seed in range(15) if first == 0 else range(1000, 1300):
         rng = np.random.default_rng([seed, len(mix)])
         network = network_oracle.tangled_network(rng, MIXES[mix])
+        if first and not all(
+            b.holds for n in driven_ids(network) for b in driven_bounds(network, n)
+        ):
+            continue  # a few of many networks may overflow and do not run
         frames, found = compared(network_oracle, network, 6, rng, threads=1 + seed % 2)
         for layer in network.layers:
             if not layer.neuron.driven:
