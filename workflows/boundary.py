@@ -3,6 +3,7 @@
 import inspect
 import operator
 from collections.abc import Callable
+from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
 from typing import Any, SupportsIndex, TypeVar, get_args
@@ -25,14 +26,19 @@ def public(function: F) -> F:
     ------
     InputError
         From the returned function, with the name and the value of the argument.
+    TypeError
+        From the returned function, for an argument that it does not have.
     """
     signature = inspect.signature(function)
     whole = {name for name, p in signature.parameters.items() if p.annotation in WHOLE}
+    anything = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
     network = signature.parameters.get("network")
     read = network is not None and str not in get_args(network.annotation)
 
     @wraps(function)
     def checked(*arguments: Any, **named: Any) -> Any:
+        for name in () if anything else named.keys() - signature.parameters.keys():
+            raise TypeError(_unknown(function.__name__, name, signature))
         bound = signature.bind(*arguments, **named)
         for name in whole & bound.arguments.keys():
             bound.arguments[name] = whole_number(name, bound.arguments[name], signature)
@@ -41,6 +47,13 @@ def public(function: F) -> F:
         return function(*bound.args, **bound.kwargs)
 
     return checked  # type: ignore[return-value]
+
+
+def _unknown(function: str, name: str, signature: inspect.Signature) -> str:
+    """Message on an argument that a function does not have, with the most similar one."""
+    similar = get_close_matches(name, signature.parameters, 1)
+    remedy = f"use {similar[0]}=" if similar else f"it has {', '.join(signature.parameters)}"
+    return f"ipvae.{function} has no argument {name}=; {remedy}"
 
 
 def whole_number(name: str, value: Any, signature: inspect.Signature) -> int | None:

@@ -147,6 +147,11 @@ def quantize(
             after = calibrate(network, judged, options.steps, options.seed, log.info)
     real = before.figures
     require_small_loss(real, after, most_loss, where, options.advice)
+    if after["r2"] < 0:
+        log.warning(
+            f"{where}: R2 of the network is {after['r2']:.2f}, below 0: its reconstructions are "
+            "worse than the mean of the images. Train longer, or check the scale of the images"
+        )
     checked = check(network)
     grids = network.provenance["grids"]
     layers = layer_facts(network.wiring.stages, grids, bounds(network), after)

@@ -1,3 +1,4 @@
+# pyright: reportCallIssue=false
 """Arguments of public functions are checked where they enter the library."""
 
 import numpy as np
@@ -58,3 +59,10 @@ def test_a_trace_names_what_it_holds(net):
     for layer, variable in (("2", "z"), ("1", "u")):
         with pytest.raises(ipvae.IpvaeError, match=rf"no variable '{variable}' of layer '{layer}'"):
             run.trace.stacked(layer, variable)
+
+
+def test_an_argument_that_a_function_lacks_is_named_with_the_similar_one(net):
+    with pytest.raises(TypeError, match=r"^ipvae.verify has no argument backend=; use backends=$"):
+        ipvae.verify(net, backend="lava")
+    with pytest.raises(TypeError, match=r"^ipvae.check has no argument x=; it has network, "):
+        ipvae.check(net, x=1)

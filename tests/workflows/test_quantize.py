@@ -9,6 +9,7 @@ from ipvae.export.importers.arrays import to_parameters
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.float_models.data import DataInfo
 from ipvae.network.description import FloatNetwork
+from ipvae.workflows import quantize as quantizing
 
 SIDE, K = 4, 10
 
@@ -42,6 +43,20 @@ def test_an_array_of_images_is_all_that_it_takes(model, images, tmp_path):
     made.network.save(tmp_path / "net.h5")
     assert ipvae.diff(made.network, tmp_path / "net.h5").same
     assert "R2" in repr(made)
+
+
+def test_a_network_worse_than_the_mean_image_is_named(model, images, caplog, monkeypatch):
+    """Random atoms reconstruct nothing."""
+    made = ipvae.quantize(model, images, most_loss=9.0)
+    r2 = made.report.integer["r2"]
+    assert r2 < 0
+    (line,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert line.startswith(f"the model: R2 of the network is {r2:.2f}, below 0")
+    caplog.clear()
+    calibrate = quantizing.calibrate
+    monkeypatch.setattr(quantizing, "calibrate", lambda *a: {**calibrate(*a), "r2": 0.0})
+    ipvae.quantize(model, images, most_loss=9.0)
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
 
 
 def test_what_is_saved_is_reported_once(model, images, tmp_path):
