@@ -9,7 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import ipvae
+from ipvae.emulator import recording
+from ipvae.energy.counting.counts import count_run
+from ipvae.workflows.image_input.images import preset_images
 
 ROOT = Path(__file__).resolve().parents[2]
 BETAS = {"ipvae": (2, 96), "pvae-linear": (0.25, 8)}
@@ -158,3 +164,23 @@ def test_script_of_comparisons_gives_every_row(in_a_process, tiny, tmp_path):
     words = [tiny, "--out", tmp_path / "made", "--pictures", tmp_path / "pictures"]
     printed = in_a_process("compare_figures", *words, *STEPS["compare_figures"])
     comparisons_are_there(printed, tmp_path, [9, 4, 4])
+
+
+def test_script_of_cheap_inference_gives_its_table_and_figure(made, script, tiny, tmp_path):
+    names = ["as trained", "start, margin 2", "LCA 0.1"]
+    some = {name: script("cheap_inference").VARIANTS[name] for name in names}
+    folder, steps = tmp_path / "cheap", (0, 1, 8)
+    words = [tiny, "--out", folder, "--pictures", tmp_path, "--samples", "8", "--seeds", "2"]
+    printed = made("cheap_inference", *words, VARIANTS=some, STEPS=steps, LONG=steps)
+    rows = [row.split(" | ") for row in rows_of(printed)[1:]]
+    assert [row[0][2:] for row in rows] == [name for name in names for _ in steps]
+    assert [int(row[1]) for row in rows] == list(steps) * 3
+    network = ipvae.load_network(folder / "1.h5")
+    point = json.loads((folder / "1-1.json").read_text())[-1]
+    images = preset_images("digits", None).test_pixels[:8].astype(np.int16)
+    found = ipvae.evaluate(network, images, steps=8, seeds=(1,), readout="mean")
+    assert point["mean"] == pytest.approx(found.r2) and point["zeros"] == pytest.approx(found.zeros)
+    counts = count_run(network, recording.run(network, images, 8, 1))
+    assert point["synaptic_ops"] == counts.synaptic_ops
+    assert point["host_ops"] == counts.drive_macs == 2 * network.layer.weight.size
+    require_picture(tmp_path / "cheap_inference_run.png")
