@@ -71,10 +71,7 @@ def evaluate(
     ] = False,
     readout: Annotated[
         str,
-        typer.Option(
-            help="Decode the last draw, counts averaged over the last quarter, or rates.",
-            **chosen_from("draw", "mean", "rates"),
-        ),
+        typer.Option(help="Counts to decode.", **chosen_from("draw", "mean", "rates")),
     ] = "draw",
     inference: InferenceOption = "model",
     threshold: ThresholdOption = None,

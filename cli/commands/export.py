@@ -48,22 +48,15 @@ def export(
     threshold: ThresholdOption = None,
     start: Annotated[
         str,
-        typer.Option(
-            help="Log-rates at which an image begins: the model's, or affine in the image.",
-            **chosen_from("constant", "affine"),
-        ),
+        typer.Option(help="Log-rates at reset, by image.", **chosen_from("constant", "affine")),
     ] = "constant",
     start_threshold: Annotated[
         float | None,
-        typer.Option(
-            metavar="X",
-            help="Log-rates of an affine start below X nats are lowered.",
-            show_default="0",
-        ),
+        typer.Option(metavar="X", help="Lower a start below X nats.", show_default="0"),
     ] = None,
     start_margin: Annotated[
         float | None,
-        typer.Option(metavar="X", help="They are lowered by X nats.", show_default="2"),
+        typer.Option(metavar="X", help="Lower it by X nats.", show_default="2"),
     ] = None,
     step_scale: Annotated[
         float, typer.Option(metavar="X", help="Multiply the step size of the model.")
