@@ -83,7 +83,7 @@ def _shipped(package: str, installed: str, folder: str, name: str) -> np.ndarray
         from PIL import Image
     try:
         spec = find_spec(package)
-    except ValueError:  # sys.modules has None for the package
+    except (ImportError, ValueError):  # an import hook refuses it; sys.modules has None for it
         spec = None
     for place in [] if spec is None else spec.submodule_search_locations or []:
         path = Path(place) / folder / name

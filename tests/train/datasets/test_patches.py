@@ -89,3 +89,12 @@ def test_every_place_of_an_image_can_be_cut():
     image = np.arange(17 * 18.0).reshape(17, 18)
     corners = {tuple(patch[[0, -1]].tolist()) for patch in cut([image], 200, 1)}
     assert len(corners) == 2 * 3
+
+
+def test_a_package_that_an_import_hook_refuses_is_one_line(monkeypatch):
+    def refused(name):
+        raise ImportError(f"{name} is refused")
+
+    monkeypatch.setattr(module, "find_spec", refused)
+    with pytest.raises(DataError, match="is not installed, whose photographs it takes"):
+        module.photographs()
