@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """The scripts that make tables and figures of docs/, on a tiny model.
 
 Each runs its `main` here, with fewer rows than the documents show; with `-m long` all rows, in a
