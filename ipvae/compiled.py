@@ -96,6 +96,9 @@ def _libraries(*, part: bool) -> Iterator[None]:
     target: Any = cpu_target.target_context
     codegen = target.codegen()
     usual = type(codegen)
+    if not _has_steps(usual):
+        yield
+        return
     with global_compiler_lock:
         before = codegen._library_class, codegen.set_env
         codegen._library_class = usual._library_class
@@ -107,6 +110,17 @@ def _libraries(*, part: bool) -> Iterator[None]:
             yield
         finally:
             codegen._library_class, codegen.set_env = before
+
+
+@functools.cache
+def _has_steps(codegen: Any) -> bool:
+    """Return whether numba compiles in the steps that a part leaves out, as 0.59 to 0.68 do.
+
+    Another version compiles parts by themselves as well: slower, with the same results.
+    """
+    library = getattr(codegen, "_library_class", None)
+    steps = ("_optimize_functions", "_optimize_final_module", "_finalize_final_module")
+    return hasattr(codegen, "set_env") and all(hasattr(library, step) for step in steps)
 
 
 @functools.cache
