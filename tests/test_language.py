@@ -59,9 +59,10 @@ def messages(file: Path) -> Iterator[tuple[int, str]]:
     """Texts that a program shows or raises: constants with a space, docstrings excepted."""
     lines = {line for line, _ in docstrings(file)}
     for node in ast.walk(ast.parse(file.read_text())):
-        text = node.value if isinstance(node, ast.Constant) else None
-        if isinstance(text, str) and " " in text and node.lineno not in lines:
-            yield node.lineno, text
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+            continue
+        if " " in node.value and node.lineno not in lines:
+            yield node.lineno, node.value
 
 
 def modules(room: str) -> list[Path]:

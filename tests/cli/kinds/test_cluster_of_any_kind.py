@@ -69,9 +69,9 @@ def test_shards_give_the_same_numbers(command, folder, cluster, tmp_path, monkey
 
 
 def test_totals_of_every_layer_are_the_same_to_the_bit(folder, cluster):
-    from ipvae import load_network
+    from ipvae.network.io.network_file import read_network
 
-    network = load_network(folder / "net.h5")
+    network = read_network(folder / "net.h5")
     frames = np.load(folder / "x.npy").astype(np.int32)
     here = sharding.totals_at(network, frames, (2, 8), "none")
     there = sharding.totals_at(network, frames, (2, 8), cluster.scheduler_address)

@@ -128,7 +128,9 @@ def check_layers(by_hand, network, layers, n_images):
         given, sums = network.layers[layer.layer], by_hand.layers[layer.layer]
         n_out, n_in = (0, 0) if given.weight_rec is None else given.weight_rec.shape
         assert (layer.neurons, layer.synapses) == (len(given.bias), n_out * n_in)
-        assert layer.drive_macs == (0 if given.weight is None else given.weight.size)
+        start = getattr(given, "start", None)
+        host = [given.weight] if start is None else [given.weight, start.weight]
+        assert layer.drive_macs == sum(w.size for w in host if w is not None)
         for name in ("spikes", "messages", "updates_active", "updates_idle", "draws", *ADDED):
             assert getattr(layer, name) == sums[name] / n_images, (layer.layer, name)
         assert layer.random_words == sums["random_words"] / n_images
