@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from ipvae.errors import IpvaeError
 from ipvae.network.kinds.program import Operand, Program, Statement, Word, width_range
 
 COMPARISONS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
@@ -29,8 +30,10 @@ OPERATIONS: dict[str, Callable[..., np.ndarray]] = {
 }
 
 
-class WidthError(ArithmeticError):
+class WidthError(IpvaeError, ArithmeticError):
     """A result does not fit the width or the range that the program declares."""
+
+    exit_status = 1
 
 
 class Neurons:

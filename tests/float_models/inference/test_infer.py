@@ -212,7 +212,7 @@ def test_an_error_ends_all_batches_at_their_next_step(images):
     def watch(t, codes):
         shown.append(t)
         time.sleep(0.005)
-        if len(shown) == 9:
+        if len(shown) >= 9:  # two threads may append before either looks
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
