@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ipvae.files import remove_unfinished
 from ipvae.streams import write_error
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -87,6 +86,8 @@ def _end_unless_reached(number: int, before: int) -> None:
     """End the process if the handler of `listen` is set and no handler has run."""
     if len(_reached) > before or signal.getsignal(number) is not _stop:
         return
+    from ipvae.files import remove_unfinished  # not on Windows
+
     remove_unfinished()
     write_error(f"ipvae: {_describe[0](signal.Signals(number).name)}")
     os._exit(128 + number)

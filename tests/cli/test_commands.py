@@ -280,7 +280,7 @@ DIGITS = ["train", "--preset", "digits", "--out", "{tmp}"]
         (["run", "{net}", "--steps", "many"], "--steps"),
         (["run", "{net}", "--trace", "/proc/none/t.h5", "--samples", "2"], "cannot write there"),
         (["run", "{net}", "--images", "none.npy"], "none.npy"),
-        (["run", "{net}", "--data-dir", "none"], "no data set"),
+        (["run", "{net}", "--data-dir", "none"], "no known data set"),
         (["run", "{net}", "--backend", "loihi2", "--samples", "2"], "Intel's extension lava-loihi"),
         (
             ["run", "{net}", "--profile", "log.csv"],
@@ -341,7 +341,7 @@ def test_given_weights_must_fit_and_bring_their_step_size(command, tmp_path):
     assert command(*words, "--out", tmp_path / "a")[0] == 0
     more = ("--init-from", tmp_path / "a", "--out", tmp_path / "b")
     other = command(*words, *more, "--model", "iavae")
-    assert_one_line_error(other, "is of kind ipvae, and the model to train iavae; begin from one")
+    assert_one_line_error(other, "is of kind ipvae, and the model to train iavae; begin from a")
     both = command(*words, *more, "--set", "step_size=0.1")
     assert_one_line_error(both, "--set step_size and --init-from: the weights bring their own")
     assert not (tmp_path / "b").exists()

@@ -208,7 +208,7 @@ LAYER = {
 def test_export_states_what_was_lost():
     other = {**LAYER, "layer": "2", "role": "read-out", "neurons": 64, "widest_accumulator": None}
     report: Any = SimpleNamespace(
-        options=SimpleNamespace(weight_bits=6),
+        options=SimpleNamespace(weight_bits=6, changed_inference=False),
         integer=CURVES["integer"],
         real=CURVES["float"],
         layers=[LAYER, {**other, "grids": {}}],
