@@ -1,5 +1,6 @@
 """Poisson and graded neurons of a layer in all images of a tile, row by row."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from ipvae.network.rules.activations import SWISH, ceiling_table, swish_table
 from ipvae.network.rules.poisson import thresholds
 
 
-class DrivenRows:
+class DrivenRows(ABC):
     """Interface of `ByProgram`, with compiled rows.
 
     Parameters
@@ -33,8 +34,9 @@ class DrivenRows:
         self._numbers = np.array(self._parameters(kind), np.int64)
         self.begin()
 
+    @abstractmethod
     def _parameters(self, kind: Any) -> list[int]:
-        raise NotImplementedError
+        """Return the numbers of a layer in the order of the compiled row."""
 
     def begin(self, keys: np.ndarray | None = None) -> None:
         """Reset all states; `keys` of the images, (images, 2), for neurons that draw."""
@@ -52,8 +54,9 @@ class DrivenRows:
         self._row += 1
         return self._places.packed(self._z), {"u": self._places.packed(self._u)}
 
+    @abstractmethod
     def _advance(self, a_in: np.ndarray, drive: np.ndarray) -> None:
-        raise NotImplementedError
+        """Run the compiled row on what arrived, (images, n) int32, and the drive, the same."""
 
 
 class PoissonRows(DrivenRows):
