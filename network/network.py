@@ -14,6 +14,7 @@ import numpy as np
 
 from ipvae.errors import DescriptionError
 from ipvae.network.connections import Connection, Convolution, Drive, Weights
+from ipvae.network.convolutional.decoder import Decoder
 from ipvae.network.description import check_provenance
 from ipvae.network.kinds import CubaNeuron, DeltaNeuron, NeuronKind, PoissonNeuron
 from ipvae.network.kinds.base import require_within
@@ -201,6 +202,8 @@ class Network:
         Their classes, -1 where unknown.
     provenance : dict
         Record of how the network was made: JSON data, not used when running.
+    decoder : Decoder, optional
+        Reconstruction of the image from a layer's messages; figures of merit only.
     """
 
     input: Input
@@ -208,6 +211,7 @@ class Network:
     test_images: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int32))
     test_labels: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     provenance: dict[str, Any] = field(default_factory=dict)
+    decoder: Decoder | None = None
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -229,6 +233,10 @@ class Network:
             )
         self._check_test_images()
         check_provenance(self.provenance)
+        if self.decoder is not None:
+            if self.decoder.layer not in self.by_id:
+                raise DescriptionError(f"decoder: layer {self.decoder.layer} does not exist.")
+            self.decoder.require_fits(self.shape_of(self.decoder.layer), self.input.shape)
         _ = self.schedule
 
     def _check_test_images(self) -> None:

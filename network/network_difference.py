@@ -126,6 +126,10 @@ def differences(first: IntNetwork, second: IntNetwork) -> list[Difference]:
 _PARTS = {
     "ipvae/test/images": ("test images", JUDGED, "image {}, pixel {}"),
     "ipvae/test/labels": ("test labels", JUDGED, "image {}"),
+    "ipvae/decoder/layer": ("decoded layer", JUDGED, ""),
+    "ipvae/decoder/weight": ("decoder", JUDGED, "[{}]"),
+    "ipvae/decoder/stride": ("stride of the decoder", JUDGED, ""),
+    "ipvae/decoder/crop": ("crop of the decoder", JUDGED, ""),
     "purpose": ("purpose of the layer", JUDGED, ""),
     "bias": ("biases", RUNS, "{}"),
     "weight": ("weights", RUNS, "[{}]"),

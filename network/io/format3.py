@@ -11,6 +11,7 @@ import numpy as np
 
 from ipvae.errors import DescriptionError
 from ipvae.network.connections import Connection, Convolution, Dense, Diagonal, Drive, Weights
+from ipvae.network.io.decoder_fields import DECODER, decoder_fields, decoder_from
 from ipvae.network.io.fields import TABLES, Spec
 from ipvae.network.kinds import (
     CubaNeuron,
@@ -27,7 +28,7 @@ from ipvae.network.provenance import json_data, json_text
 from ipvae.network.rules import poisson, random_source
 from ipvae.network.rules.activations import SWISH
 
-VERSION = 3
+VERSION, MINOR = 3, 1
 NAME, TEXT, WHOLE, REAL = "S10", "S32", ("<i8", 0), ("<f8", 0)
 KINDS: dict[str, type[NeuronKind]] = {
     "CUBA": CubaNeuron,
@@ -48,6 +49,11 @@ GEOMETRY = ("stride", "padding", "dilation")
 MOST_CONNECTIONS = 4096
 
 Fields = dict[str, np.ndarray]
+
+
+def minor_of(network: Network) -> int:
+    """Return the minor version that a network needs: 1 with a decoder."""
+    return int(network.decoder is not None)
 
 
 def to_fields(network: Network) -> Fields:
@@ -79,6 +85,7 @@ def to_fields(network: Network) -> Fields:
             found[f"{group}/exponent"] = np.int64(layer.drive.exponent)
             found |= _weights(group, layer.drive.weights)
     found |= _shared(network)
+    found |= decoder_fields(network.decoder)
     found["ipvae/test/images"] = network.test_images.astype("<i4")
     found["ipvae/test/labels"] = network.test_labels.astype("<i8")
     text = json_text(network.provenance)
@@ -203,6 +210,8 @@ def expected_fields(datasets: dict[str, tuple[np.dtype, tuple[int, ...]]]) -> Sp
     expected = dict(_ALWAYS)
     for path, kind in _OPTIONAL.items():
         _optional(expected, datasets, path, kind)
+    if not DECODER.keys().isdisjoint(datasets):
+        expected |= DECODER
     layers = {m[1] for path in datasets if (m := _LAYER_PATH.fullmatch(path))}
     for name in layers - {INPUT}:
         expected |= {f"layer/{name}/{key}": kind for key, kind in _OF_LAYER.items()}
@@ -294,6 +303,7 @@ def from_fields(fields: Fields) -> Network:
         fields["ipvae/test/images"],
         fields["ipvae/test/labels"],
         json_data(fields["ipvae/provenance"].tobytes()),
+        decoder_from(fields),
     )
 
 

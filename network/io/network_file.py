@@ -26,6 +26,7 @@ from ipvae.network.provenance import PROVENANCE_BYTES, json_text
 from ipvae.once import once
 
 VERSIONS = (*format12.VERSIONS, format3.VERSION)
+MINOR = {**format12.MINOR, format3.VERSION: format3.MINOR}
 MOST_DATASETS = 2**16
 """Upper limit for groups and datasets of any valid file."""
 
@@ -44,7 +45,9 @@ def version_of(network: AnyNetwork) -> int:
 
 def minor_of(network: AnyNetwork) -> int:
     """Return the minor version of the format that a network needs."""
-    return 0 if isinstance(network, Network) else format12.minor_of(network)
+    if isinstance(network, Network):
+        return format3.minor_of(network)
+    return format12.minor_of(network)
 
 
 def to_fields(network: AnyNetwork, version: int) -> dict[str, np.ndarray]:
@@ -192,7 +195,7 @@ def _check_attributes(path: Path, attributes: dict) -> tuple[int, int, str]:
             f"{path}: format version {version}, this program reads {allowed}; "
             "update ipvae or export the network again"
         )
-    minor, latest = attributes.get("format_minor", 0), format12.MINOR.get(version, 0)
+    minor, latest = attributes.get("format_minor", 0), MINOR.get(version, 0)
     if not isinstance(minor, int) or not 0 <= minor <= latest:
         raise FormatError(
             f"{path}: format version {version}.{minor}, this program reads version {version} up to "
