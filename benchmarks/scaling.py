@@ -92,7 +92,7 @@ def operations(network: IntNetwork, tiles: list) -> int:
     """Synaptic operations up to now."""
     return sum(
         int(tile.sums[str(stage.layer.source)].messages.sum()) * stage.layer.n_neurons
-        for stage in network.wiring.stages
+        for stage in network.schedule.stages
         if stage.layer.weight_rec is not None
         for tile in tiles
     )

@@ -172,14 +172,14 @@ class Part:
     @property
     def first_received(self) -> int:
         """First row with synaptic input."""
-        return 2**31 if self.layer.source == NOTHING else self.stage.lag
+        return 2**31 if self.layer.source == NOTHING else self.stage.input_delay
 
 
 def parts(network: IntNetwork) -> tuple[Part, ...]:
     """All layers, in the order in which they update."""
     return tuple(
         Part(stage, _fixed(stage.layer), _rules(stage.layer), Synapses(_weights(stage.layer)))
-        for stage in network.wiring.stages
+        for stage in network.schedule.stages
     )
 
 

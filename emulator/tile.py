@@ -110,7 +110,7 @@ class Tile:
         self._calls = {}
 
     def _act(self, part: Part, first: int, last: int) -> None:
-        name, lag = part.stage.name, part.stage.lag
+        name, lag = part.stage.name, part.stage.input_delay
         frame = self._frame(first, lag)
         if first and frame != self._frame(first - 1, lag):
             drive = self.drives[name][:, frame]

@@ -161,7 +161,7 @@ def _build(
     """SANA-FE network: a group for each layer, and one that replays its input."""
     net = sanafe.Network()
     used = [0] * placement.total_cores
-    for stage in network.wiring.stages:
+    for stage in network.schedule.stages:
         targets = _targets(net, arch, stage, placement)
         if stage.layer.weight_rec is not None:
             senders = _replay(net, arch, stage, trace, placement, used)
@@ -194,8 +194,8 @@ def _replay(
     spikes. `used` counts the input neurons of each core.
     """
     source = str(stage.layer.source)
-    inputs = received_messages(trace, source, stage.lag)
-    spikes = np.pad(inputs, ((0, 0), (stage.lag, 0), (0, 0))).reshape(-1, inputs.shape[2])
+    inputs = received_messages(trace, source, stage.input_delay)
+    spikes = np.pad(inputs, ((0, 0), (stage.input_delay, 0), (0, 0))).reshape(-1, inputs.shape[2])
     group = net.create_neuron_group(f"received{stage.name}", inputs.shape[2])
     for neuron, core, train in zip(group.neurons, _homes(placement, source), spikes.T, strict=True):
         neuron.set_attributes(

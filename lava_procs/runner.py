@@ -151,7 +151,7 @@ class LavaRunner:
                 drawn = self.network.draws and name == self.network.code
                 drive = np.ravel(drives_of_image[name])
                 pipe.send(np.concatenate([drive, *(of_code if drawn else [])]).astype(np.int32))
-            chip_steps = self.network.wiring.chip_steps(self.n_steps)
+            chip_steps = self.network.schedule.chip_steps(self.n_steps)
             self._built.start(chip_steps)
             records = self._collect(draws)
             self._built.finish()

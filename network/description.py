@@ -13,7 +13,7 @@ import numpy as np
 
 from ipvae.errors import DescriptionError
 from ipvae.network.layers import GradedLayer, PoissonLayer, frozen
-from ipvae.network.schedule import AnyLayer, Schedule, wiring
+from ipvae.network.schedule import AnyLayer, Schedule, schedule_of
 from ipvae.outputs import network_output, require_outputs
 
 DRAWN = 1
@@ -96,7 +96,7 @@ class IntNetwork:
         object.__setattr__(self, "test_images", frozen(self.test_images, np.int16))
         object.__setattr__(self, "test_labels", frozen(self.test_labels, np.int16))
         m, k = self.n_pixels, self.n_neurons
-        for stage in self.wiring.stages:
+        for stage in self.schedule.stages:
             weight = stage.layer.weight
             if weight is not None and weight.shape[-1] != m:
                 raise DescriptionError(
@@ -109,7 +109,7 @@ class IntNetwork:
                 f"input: shape {self.input.shape} has {m} pixels, start: weight asks for "
                 f"{start.weight.shape[1]}"
             )
-        if not any(stage.layer.weight is not None for stage in self.wiring.stages):
+        if not any(stage.layer.weight is not None for stage in self.schedule.stages):
             raise DescriptionError("layers: none has weights from the image")
         if self.decoder.shape != (m, k):
             raise DescriptionError(
@@ -143,9 +143,9 @@ class IntNetwork:
         return str(len(self.hidden) + 1)
 
     @cached_property
-    def wiring(self) -> Schedule:
+    def schedule(self) -> Schedule:
         """Execution schedule of all layers."""
-        return wiring(self.hidden, self.layer, self.readouts)
+        return schedule_of(self.hidden, self.layer, self.readouts)
 
     @property
     def layers(self) -> dict[str, AnyLayer]:

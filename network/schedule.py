@@ -23,7 +23,7 @@ class ScheduledLayer:
     layer : PoissonLayer or GradedLayer
     role : 'hidden', 'code' or 'readout'
     phase : chip step of its first row
-    lag : rows between the sending of its input and its own update: 0, or 1 for input from itself
+    input_delay : rows between the sending of its input and its update: 0, or 1 for input from itself
         or from a later layer
     """
 
@@ -31,7 +31,7 @@ class ScheduledLayer:
     layer: AnyLayer
     role: str
     phase: int
-    lag: int
+    input_delay: int
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Schedule:
         return n_steps * self.period + max(stage.phase for stage in self.stages) + 1
 
 
-def wiring(
+def schedule_of(
     hidden: tuple[GradedLayer, ...], code: AnyLayer, readouts: tuple[GradedLayer, ...]
 ) -> Schedule:
     """Compute when each layer updates.

@@ -158,7 +158,7 @@ def exported():
 
 @pytest.fixture(scope="session")
 def random_networks():
-    """Strategy for networks of any wiring, tests/support/random_networks.py."""
+    """Strategy for networks of any order of layers, tests/support/random_networks.py."""
     return module_from(ROOT / "tests" / "support" / "random_networks.py")
 
 

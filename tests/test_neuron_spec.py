@@ -100,9 +100,9 @@ class Replica:
         self.drive = drives(network, images)
         keys = np.array([random_source.image_key(seed, i) for i in range(self.n)])
         self.programs, self.sent = {}, {}
-        for stage in network.wiring.stages:
+        for stage in network.schedule.stages:
             layer, k = stage.layer, stage.layer.n_neurons
-            schedule = Schedule(n_steps, 0, network.wiring.period, stage.phase, stage.lag)
+            schedule = Schedule(n_steps, 0, network.schedule.period, stage.phase, stage.input_delay)
             replay = draws is not None and stage.role == "code"
             values = dict(layer_words(layer, schedule, replay))
             values |= {name: np.tile(w, self.n) for name, w in neuron_words(layer).items()}
@@ -118,15 +118,15 @@ class Replica:
     def run(self):
         """Traces by layer and variable, (N, T + 1, K)."""
         rows = {name: [] for name in self.programs}
-        wiring = self.network.wiring
-        for step in range(wiring.chip_steps(self.n_steps)):
+        schedule = self.network.schedule
+        for step in range(schedule.chip_steps(self.n_steps)):
             before = dict(self.sent)
-            for stage in wiring.stages:
+            for stage in schedule.stages:
                 layer, program = stage.layer, self.programs[stage.name]
                 presynaptic = np.zeros((self.n, layer.n_neurons), np.int64)
                 if layer.weight_rec is not None:
                     presynaptic = before[str(layer.source)] @ layer.weight_rec.T.astype(np.int64)
-                t, rest = divmod(step - stage.phase, wiring.period)
+                t, rest = divmod(step - stage.phase, schedule.period)
                 acts = not rest and 0 <= t <= self.n_steps
                 if acts and self.draws is not None and stage.role == "code":
                     program.values["given"] = self.draws[:, t].reshape(-1)

@@ -310,7 +310,7 @@ def require_trace_of(network: IntNetwork, trace: Trace, where: str) -> None:
         raise InputError(f"trace: {where} holds chosen steps or neurons; record it whole")
     missing = [
         source
-        for source in {str(s.layer.source) for s in network.wiring.stages} - {"0"}
+        for source in {str(s.layer.source) for s in network.schedule.stages} - {"0"}
         if any("z" not in sample.get(source, {}) for sample in trace.samples)
     ]
     if missing:

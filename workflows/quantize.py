@@ -154,7 +154,7 @@ def quantize(
         )
     checked = check(network)
     grids = network.provenance["grids"]
-    layers = layer_facts(network.wiring.stages, grids, bounds(network), after)
+    layers = layer_facts(network.schedule.stages, grids, bounds(network), after)
     network = network.with_provenance(
         ipvae=ipvae.__version__,
         data={"preset": data.preset, "n_train": data.n_train},

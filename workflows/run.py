@@ -266,5 +266,5 @@ def replayed(
 def _outputs(network: IntNetwork, totals: Totals | None) -> dict[str, np.ndarray]:
     if totals is None:
         return {}
-    shown = [s.name for s in network.wiring.stages if s.role != "hidden"]
+    shown = [s.name for s in network.schedule.stages if s.role != "hidden"]
     return {name: totals.layers[name].z for name in shown}

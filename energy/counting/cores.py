@@ -50,7 +50,7 @@ def cores_as_dict(
     if isinstance(placement, LimitCheck):
         return no_plan(placement)
     counts = core_counts(network, activity, placement)
-    chip_steps = activity.images * network.wiring.chip_steps(activity.steps)
+    chip_steps = activity.images * network.schedule.chip_steps(activity.steps)
     listed = _list(placement, counts, activity.images)
     return {
         "plan": plan_text(placement),

@@ -72,7 +72,7 @@ def layer_counts(network: IntNetwork, run: Activity | Totals | Trace) -> list[La
         See `ipvae.network.traces.activity.activity_of`.
     """
     activity = activity_of(network, run)
-    roles = {stage.name: stage.role for stage in network.wiring.stages}
+    roles = {stage.name: stage.role for stage in network.schedule.stages}
     return [
         LayerCounts(
             layer=name,

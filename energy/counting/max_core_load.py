@@ -42,7 +42,7 @@ class MaxCoreLoad:
     """
 
     def __init__(self, network: IntNetwork, placement: Placement, n_images: int) -> None:
-        self._wiring = network.wiring
+        self._wiring = network.schedule
         self._most = {shape.name: placement.largest(i) for i, shape in enumerate(placement.shapes)}
         nothing = np.zeros((n_images, 1), np.int64)
         self._before: Mapping[str, np.ndarray] = dict.fromkeys(network.layers, nothing)
@@ -55,7 +55,7 @@ class MaxCoreLoad:
             name, source = stage.name, str(stage.layer.source)
             received = np.zeros(len(leaving[name]), np.int64)
             if stage.layer.weight_rec is not None:
-                presynaptic = self._before if stage.lag else leaving
+                presynaptic = self._before if stage.input_delay else leaving
                 received = presynaptic[source].sum(axis=1)
             most = self._most[name]
             updates = np.full_like(received, most)

@@ -130,11 +130,11 @@ class _Counting:
         layers, code = self._layers, self._layers[self._network.code].by_row
         names = ("messages", "synaptic_ops", "count_weighted_ops")
         found = {name: np.zeros_like(code[0]) for name in names}
-        for stage in self._network.wiring.stages:
+        for stage in self._network.schedule.stages:
             if stage.layer.weight_rec is None:
                 continue
             sent, received = layers[str(stage.layer.source)].by_row, np.zeros_like(code)
-            received[:, stage.lag :] = sent[:, : sent.shape[1] - stage.lag]
+            received[:, stage.input_delay :] = sent[:, : sent.shape[1] - stage.input_delay]
             found["messages"] += received[0]
             found["synaptic_ops"] += received[0] * stage.layer.n_neurons
             found["count_weighted_ops"] += received[1] * stage.layer.n_neurons

@@ -115,7 +115,7 @@ def work_of(network: IntNetwork, run: Activity | Totals) -> Workload:
     """
     activity, steps = activity_of(network, run), run.steps
     shapes = {shape.name: shape for shape in layer_shapes(network)}
-    stages = {stage.name: stage for stage in network.wiring.stages}
+    stages = {stage.name: stage for stage in network.schedule.stages}
     layers = tuple(
         _layer(stages[counted.layer], shapes[counted.layer], network, steps + 1, counted)
         for counted in layer_counts(network, activity)
@@ -129,8 +129,8 @@ def work_of(network: IntNetwork, run: Activity | Totals) -> Workload:
     return Workload(
         counts=count_run(network, activity),
         layers=layers,
-        period=network.wiring.period,
-        chip_steps=network.wiring.chip_steps(steps),
+        period=network.schedule.period,
+        chip_steps=network.schedule.chip_steps(steps),
         packed=packed,
         loose=loose,
     )
@@ -141,9 +141,9 @@ def _layer(
 ) -> LayerWorkload:
     return LayerWorkload(
         shape=shape,
-        slot=stage.phase % network.wiring.period,
+        slot=stage.phase % network.schedule.period,
         rows=rows,
-        input_rows=rows - stage.lag if shape.fan_in else 0,
+        input_rows=rows - stage.input_delay if shape.fan_in else 0,
         received=counted.messages_received,
         sent=counted.messages,
     )

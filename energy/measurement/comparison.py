@@ -120,7 +120,7 @@ def lay_beside(log: ProfilerLog, network: IntNetwork, run: Activity | Totals | T
         Counts per chip step on both sides, so that a log of another length is comparable.
     """
     activity = activity_of(network, run)
-    per_image = network.wiring.chip_steps(activity.steps)
+    per_image = network.schedule.chip_steps(activity.steps)
     run_steps = per_image * activity.images
     logged = log.figure(STEPS)
     steps = float(run_steps) if logged is None else logged

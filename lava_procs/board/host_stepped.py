@@ -145,11 +145,11 @@ class HostSteppedRunner:
             for name, value in values.items():
                 getattr(self.neurons[layer], name).set(value)
         rows: dict[str, list[list[np.ndarray]]] = {name: [] for name in self.neurons}
-        wiring = self.network.wiring
-        for step in range(wiring.chip_steps(self.n_steps)):
+        schedule = self.network.schedule
+        for step in range(schedule.chip_steps(self.n_steps)):
             due = {}
-            for stage in wiring.stages:
-                row, between = divmod(step - stage.phase, wiring.period)
+            for stage in schedule.stages:
+                row, between = divmod(step - stage.phase, schedule.period)
                 if not between and 0 <= row <= self.n_steps:
                     due[stage.name] = row
             if draws is not None and self.network.code in due:

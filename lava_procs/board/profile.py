@@ -76,7 +76,7 @@ def measure(
     first = start_log_rates(network, image[None])
     key = random_source.image_key(seed, 0)
     start = start_of(network, b, key, None if first is None else first[0])
-    chip_steps = network.wiring.chip_steps(n_steps)
+    chip_steps = network.schedule.chip_steps(n_steps)
     columns: dict[str, int | float] = {STEPS: chip_steps}
     for probe, names in PROBES.items():
         made = prepared(network)

@@ -28,7 +28,7 @@ def as_network(network: IntNetwork) -> Network:
             "connections cannot; keep it as it is"
         )
     pixels = network.input
-    stages = sorted(network.wiring.stages, key=lambda stage: int(stage.name))
+    stages = sorted(network.schedule.stages, key=lambda stage: int(stage.name))
     return Network(
         Input(
             (1, *pixels.shape),
@@ -46,7 +46,9 @@ def _layer(stage: ScheduledLayer) -> Layer:
     layer = stage.layer
     connections = ()
     if layer.weight_rec is not None:
-        connections = (Connection(str(layer.source), Dense(layer.weight_rec), delay=stage.lag),)
+        connections = (
+            Connection(str(layer.source), Dense(layer.weight_rec), delay=stage.input_delay),
+        )
     drive = None
     if layer.weight is not None:
         weights = Diagonal(layer.weight) if layer.weight.ndim == 1 else Dense(layer.weight)

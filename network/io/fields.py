@@ -188,8 +188,8 @@ def to_fields(network: IntNetwork, version: int | None = None) -> dict[str, np.n
         values |= _layer_values("1", network.layer, network.n_pixels, version)
         spec = FIELDS_1
     else:
-        values["ipvae/period"] = network.wiring.period
-        for stage in network.wiring.stages:
+        values["ipvae/period"] = network.schedule.period
+        for stage in network.schedule.stages:
             values |= _layer_values(stage.name, stage.layer, network.n_pixels, version)
             values |= _place_values(stage)
         used = {getattr(layer, "activation", LINEAR) for layer in network.layers.values()}
@@ -285,7 +285,7 @@ def _place_values(stage: ScheduledLayer) -> dict[str, Any]:
         "source": layer.source,
         "sign": layer.sign,
         "phase": stage.phase,
-        "lag": stage.lag,
+        "lag": stage.input_delay,
         "drive_exp": layer.drive_exp,
     }
     return {f"ipvae/layers/{stage.name}/{key}": value for key, value in values.items()}

@@ -108,7 +108,7 @@ def bounds(network: IntNetwork) -> list[Bound]:
 def _bounds(network: IntNetwork) -> tuple[Bound, ...]:
     return tuple(
         Bound(name, *i.ends, *_allowed(name, stage.layer), layer=stage.name)
-        for stage in network.wiring.stages
+        for stage in network.schedule.stages
         for name, i in _layer(network, stage.layer).items()
     )
 

@@ -145,14 +145,14 @@ def activity_by_group(
 ) -> Activity:
     """Activity from the messages sent; with a lag of 1, row T is not received by any layer."""
     layers = {}
-    for stage in sorted(network.wiring.stages, key=lambda stage: int(stage.name)):
+    for stage in sorted(network.schedule.stages, key=lambda stage: int(stage.name)):
         name, weights = stage.name, stage.layer.weight_rec
         own = sent.get(name) or _silent(stage.layer.n_neurons, len(rows))
         if weights is None:
             nothing = np.zeros((len(rows), 0), np.int64), np.zeros(len(rows), np.int64)
             layers[name] = LayerActivity(own, *nothing, peak=0)
             continue
-        sender, lag = sent[str(stage.layer.source)], stage.lag
+        sender, lag = sent[str(stage.layer.source)], stage.input_delay
         layers[name] = LayerActivity(
             own,
             sender.messages - lag * sender.last_messages,

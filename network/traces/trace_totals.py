@@ -52,7 +52,7 @@ def trace_totals(
         stacks[name] = {v: trace.stacked(name, v) for v in VARIABLES}
         at_limit = layer_saturations(layer, stacks[name], drives[name])
         layers[name] = _reduced(layer, stacks[name], at_limit)
-    shown = [stage.name for stage in network.wiring.stages if stage.role != "hidden"]
+    shown = [stage.name for stage in network.schedule.stages if stage.role != "hidden"]
     kept = {
         step: {name: (stacks[name]["u"][:, step], stacks[name]["z"][:, step]) for name in shown}
         for step in sorted(set(at))

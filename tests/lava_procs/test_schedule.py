@@ -1,4 +1,4 @@
-"""Rows of a layer's schedule, against the wiring's own words."""
+"""Rows of a layer, against the schedule of its network."""
 
 import pytest
 
@@ -6,12 +6,12 @@ from ipvae.lava_procs.schedule import Schedule
 
 
 def test_rows_follow_the_wiring(kinds, network_kind):
-    wiring = kinds.networks(0)[network_kind].wiring
+    whole = kinds.networks(0)[network_kind].schedule
     n_steps = 4
-    length = wiring.chip_steps(n_steps)
-    for stage in wiring.stages:
-        plan = Schedule(n_steps, length, wiring.period, stage.phase, stage.lag)
-        acts = {t * wiring.period + stage.phase: t for t in range(n_steps + 1)}
+    length = whole.chip_steps(n_steps)
+    for stage in whole.stages:
+        plan = Schedule(n_steps, length, whole.period, stage.phase, stage.input_delay)
+        acts = {t * whole.period + stage.phase: t for t in range(n_steps + 1)}
         assert [plan.row(step) for step in range(length)] == [
             acts.get(step, -1) for step in range(length)
         ]

@@ -7,7 +7,7 @@ import pytest
 
 from ipvae.errors import DescriptionError
 from ipvae.network.layers import NOTHING, GradedLayer
-from ipvae.network.schedule import wiring
+from ipvae.network.schedule import schedule_of
 
 BY_HAND = {
     "recurrent": (1, 5, [("1", "code", 0, 1)]),
@@ -49,8 +49,8 @@ BY_HAND = {
 @pytest.mark.parametrize("name", BY_HAND)
 def test_layers_act_as_documented(kinds, name):
     network = kinds.networks(0)[name]
-    found = network.wiring
-    stages = [(s.name, s.role, s.phase, s.lag) for s in found.stages]
+    found = network.schedule
+    stages = [(s.name, s.role, s.phase, s.input_delay) for s in found.stages]
     assert (found.period, found.chip_steps(4), stages) == BY_HAND[name]
     assert [stage.layer for stage in found.stages] == [network.layers[s[0]] for s in stages]
     assert found.chip_steps(1) == found.chip_steps(4) - 3 * found.period
@@ -73,11 +73,11 @@ def chain(n_hidden):
 
 def test_there_may_be_sixteen_layers_and_no_more():
     hidden, code = chain(15)
-    assert [stage.phase for stage in wiring(hidden, code, ()).stages] == list(range(16))
+    assert [stage.phase for stage in schedule_of(hidden, code, ()).stages] == list(range(16))
     reader = replace(code, source=16)
     hidden, code = chain(14)
-    assert len(wiring(hidden, code, (replace(reader, source=15),)).stages) == 16
+    assert len(schedule_of(hidden, code, (replace(reader, source=15),)).stages) == 16
     for n_hidden, readers in ((16, ()), (15, (reader,))):
         hidden, code = chain(n_hidden)
         with pytest.raises(DescriptionError, match="layers: found 17, allowed are up to 16"):
-            wiring(hidden, code, readers)
+            schedule_of(hidden, code, readers)

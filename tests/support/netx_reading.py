@@ -117,7 +117,7 @@ def netx_layered(path: Path, network: IntNetwork, monkeypatch: Any, **options: A
 
     from ipvae.lava_procs.procs.layered_network.process import layer_block
 
-    (stage,) = network.wiring.stages
+    (stage,) = network.schedule.stages
 
     def create(self: Any, layer_config: Any, **_: Any) -> Any:
         layer = replace(
@@ -127,7 +127,7 @@ def netx_layered(path: Path, network: IntNetwork, monkeypatch: Any, **options: A
             bias=layer_config["bias"].astype(np.int32),
         )
         read = replace(network, layer=layer)
-        (of_file,) = read.wiring.stages
+        (of_file,) = read.schedule.stages
         row = self._table_str(type_str="Poisson", width=1, height=1, channel=layer.n_neurons)
         return layer_block(read, of_file, **options), row
 

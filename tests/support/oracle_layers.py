@@ -154,19 +154,19 @@ def names_of_layer(number: int, values: dict[str, Any]) -> set[str]:
 
 def layer_of(number: int, values: dict[str, Any], dtypes: dict[str, str]) -> Layer:
     """One layer of a file; which weights it has follows from their dtypes."""
-    prefix, wiring = f"layer/{number}/", f"ipvae/layers/{number}/"
+    prefix, of_layer = f"layer/{number}/", f"ipvae/layers/{number}/"
     weight, recurrent_weight = values[prefix + "weight"], values.get(prefix + "weight_rec")
     dtype = dtypes[prefix + "weight"]
     require(dtype in ("<i2", "|i1"), f"{prefix}weight: {dtype}")
     sees = dtype == "<i2"
     require(sees or recurrent_weight is None, f"{prefix}: dense_rec without weights of the image")
     return Layer(
-        role=values[wiring + "role"].decode(),
-        source=values[wiring + "source"],
-        sign=values[wiring + "sign"],
-        lag=values[wiring + "lag"],
-        phase=values[wiring + "phase"],
-        ed=values[wiring + "drive_exp"],
+        role=values[of_layer + "role"].decode(),
+        source=values[of_layer + "source"],
+        sign=values[of_layer + "sign"],
+        lag=values[of_layer + "lag"],
+        phase=values[of_layer + "phase"],
+        ed=values[of_layer + "drive_exp"],
         image_weight=weight if sees else None,
         V=recurrent_weight if sees else weight,
         bias=values[prefix + "bias"],

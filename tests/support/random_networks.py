@@ -1,6 +1,6 @@
-"""Random networks for property tests: any wiring, any size up to 12, any numbers that run.
+"""Random networks for property tests: any order of layers, any size up to 12, any numbers that run.
 
-Hypothesis chooses wiring, sizes, limits, exponents and what the weights are like; a seed fills the
+Hypothesis chooses layers, sizes, limits, exponents and what the weights are like; a seed fills the
 arrays. Limits of messages are halved until no variable may overflow. Loaded by conftest.py.
 """
 

@@ -36,9 +36,9 @@ def rows(
     last: Row = {}
     for t in range(n_steps + 1):
         row: Row = {}
-        for stage in network.wiring.stages:
-            inputs = (last if stage.lag else row).get(str(stage.layer.source))
-            b = drives[stage.name][0, frame(t, stage.lag, n_steps, hold)].astype(np.int64)
+        for stage in network.schedule.stages:
+            inputs = (last if stage.input_delay else row).get(str(stage.layer.source))
+            b = drives[stage.name][0, frame(t, stage.input_delay, n_steps, hold)].astype(np.int64)
             row[stage.name] = _acted(stage, inputs, last.get(stage.name), b, key, t, start)
         yield row
         last = row

@@ -41,11 +41,11 @@ def network_facts(network: IntNetwork) -> dict[str, Any]:
         }
     return described | {
         "overflow_proved": all(bound.holds for bound in bounds(network)),
-        "chip_steps_per_update": network.wiring.period,
+        "chip_steps_per_update": network.schedule.period,
         "test_images": len(network.test_images),
         "layers": [
             _layer_facts(stage, network)
-            for stage in sorted(network.wiring.stages, key=lambda s: int(s.name))
+            for stage in sorted(network.schedule.stages, key=lambda s: int(s.name))
         ],
         "provenance": network.provenance,
     }
@@ -86,7 +86,7 @@ def _layer_facts(stage: ScheduledLayer, network: IntNetwork) -> dict[str, Any]:
         "zero_synapses": 0 if synapses is None else int((synapses == 0).sum()),
         "sends": list(layer.sent),
         "phase": stage.phase,
-        "lag": stage.lag,
+        "lag": stage.input_delay,
     }
 
 

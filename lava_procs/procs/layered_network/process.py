@@ -63,7 +63,7 @@ class LayeredNetwork(AbstractProcess):
                 hosted=hosted,
             )
 
-        stages = sorted(network.wiring.stages, key=lambda stage: int(stage.name))
+        stages = sorted(network.schedule.stages, key=lambda stage: int(stage.name))
         blocks = {stage.name: block_of(stage) for stage in stages}
         for stage in stages:
             if str(stage.layer.source) not in ("0", stage.name):
@@ -87,12 +87,12 @@ def layer_block(
     hosted: bool = False,
 ) -> LayerBlock:
     """Build the block of a layer; options as for `LayeredNetwork`."""
-    layer, wiring = stage.layer, network.wiring
-    length = wiring.chip_steps(n_steps)
+    layer, rows = stage.layer, network.schedule
+    length = rows.chip_steps(n_steps)
     presynaptic = None if layer.weight_rec is None else network.layers[str(layer.source)]
     return LayerBlock(
         layer=layer,
-        schedule=Schedule(n_steps, length, wiring.period, stage.phase, stage.lag, hold),
+        schedule=Schedule(n_steps, length, rows.period, stage.phase, stage.input_delay, hold),
         n_pixels=network.n_pixels,
         weight_rec=layer.weight_rec,
         presynaptic_bits=0 if presynaptic is None else message_bits(presynaptic),

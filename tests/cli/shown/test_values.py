@@ -252,6 +252,6 @@ def test_info_states_what_the_network_is(network, run_wide, make_network, tmp_pa
     assert [of["role"] for of in second["layers"]] == ["hidden", "code", "decoder", "classes"]
     assert [of["neurons"] for of in second["layers"]] == [6, 7, 6, 3]
     assert [(of["phase"], of["lag"]) for of in second["layers"]] == [
-        (stage.phase, stage.lag)
-        for stage in sorted(network.wiring.stages, key=lambda of: int(of.name))
+        (stage.phase, stage.input_delay)
+        for stage in sorted(network.schedule.stages, key=lambda of: int(of.name))
     ]

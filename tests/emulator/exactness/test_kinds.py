@@ -48,14 +48,14 @@ def spread(received):
 
 def branches(network, trace):
     """Names of the branches of section 9 that a run takes."""
-    found = {f"period {network.wiring.period}"}
+    found = {f"period {network.schedule.period}"}
     b = drives(network, network.test_images)
-    for stage in network.wiring.stages:
+    for stage in network.schedule.stages:
         layer, name = stage.layer, stage.name
         a_in, u, z = (trace.stacked(name, v).astype(np.int64) for v in VARIABLES)
         total = total_input(layer, b[name][:, None], a_in)
         weight = "no" if layer.weight is None else ("full", "diagonal")[layer.weight.ndim == 1]
-        found |= {f"{stage.role}: {weight} drive", f"{stage.role}: lag {stage.lag}"}
+        found |= {f"{stage.role}: {weight} drive", f"{stage.role}: lag {stage.input_delay}"}
         reached = {
             "input added": layer.sign > 0 and spread(a_in),
             "input subtracted": layer.sign < 0 and spread(a_in),

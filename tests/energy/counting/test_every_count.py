@@ -316,7 +316,7 @@ def test_details_of_a_report(network_kind, kinds):
         core = cores["list"][loads.index(max(loads))]
         assert where == f"chip {core['chip']}, core {core['core']}"
         # The busiest core of a whole image is at no step busier than that step's busiest.
-        chip_steps = network.wiring.chip_steps(STEPS)
+        chip_steps = network.schedule.chip_steps(STEPS)
         assert cores["busiest_per_step"][name] * chip_steps >= busiest["max"] - 1e-9
 
 

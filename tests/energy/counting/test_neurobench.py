@@ -38,7 +38,7 @@ class Twin(torch.nn.Module):
 
     def __init__(self, network):
         super().__init__()
-        self.stages, self.received = network.wiring.stages, {}
+        self.stages, self.received = network.schedule.stages, {}
         self.synapses, self.sends = torch.nn.ModuleDict(), torch.nn.ModuleDict()
         for stage in self.stages:
             self.sends[stage.name] = Sends()
@@ -55,8 +55,8 @@ class Twin(torch.nn.Module):
         self.received = {name: torch.zeros_like(sent) for name, sent in z.items()}
         for t in range(recorded.shape[1]):
             for stage in self.stages:
-                if stage.name in self.synapses and t >= stage.lag:
-                    presynaptic = z[str(stage.layer.source)][:, t - stage.lag]
+                if stage.name in self.synapses and t >= stage.input_delay:
+                    presynaptic = z[str(stage.layer.source)][:, t - stage.input_delay]
                     self.received[stage.name][:, t] = self.synapses[stage.name](presynaptic)
                 self.sends[stage.name](z[stage.name][:, t])
         return recorded
@@ -101,8 +101,8 @@ def test_neurobench_counts_our_effective_macs(network_kind, kinds):
     assert (ours.effective_macs > 0) == has_synapses
     # What they call dense takes every synapse at every row at which it can receive.
     presynaptic = sum(
-        stage.layer.weight_rec.size * (STEPS + 1 - stage.lag)
-        for stage in network.wiring.stages
+        stage.layer.weight_rec.size * (STEPS + 1 - stage.input_delay)
+        for stage in network.schedule.stages
         if stage.layer.weight_rec is not None
     )
     assert theirs["Dense"] == presynaptic

@@ -148,7 +148,7 @@ def test_energy_is_power_times_time_and_its_parts_stay_apart(make_network, besid
 
 def test_error_units_take_two_chip_steps_for_an_update(kinds, beside):
     network = kinds.networks(0)["errors"]
-    per_image = network.wiring.chip_steps(STEPS)
+    per_image = network.schedule.chip_steps(STEPS)
     assert per_image == 2 * STEPS + 2
     (found,) = beside(network, "avg_time_per_step,power\n1,1\n").energy
     assert (found.part, found.low_j) == ("total", approx(1e-6 * per_image))

@@ -53,7 +53,7 @@ def test_work_is_that_of_the_trace(kinds, network_kind):
         assert layer.sent == approx(sent)
         assert layer.received <= layer.input_rows * layer.shape.fan_in
         assert 0 <= layer.slot < found.period
-    assert found.chip_steps == network.wiring.chip_steps(STEPS)
+    assert found.chip_steps == network.schedule.chip_steps(STEPS)
 
 
 def test_sanafe_constants_by_hand():

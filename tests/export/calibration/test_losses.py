@@ -33,7 +33,7 @@ def test_weights_that_are_all_zero_have_no_relative_error():
 
 def facts_of(network, calibration):
     grids = network.provenance.get("grids", {})
-    return layer_facts(network.wiring.stages, grids, bounds(network), calibration)
+    return layer_facts(network.schedule.stages, grids, bounds(network), calibration)
 
 
 def test_every_layer_is_reported_in_the_order_of_its_number(kinds):

@@ -109,7 +109,7 @@ def test_down_and_up_again_is_the_gram_matrix(model, images, rng, bits, lost):
 def test_no_variable_can_overflow(model, images, bits, largest_error):
     network = exported(model, images, bits, largest_error)
     assert all(bound.holds for bound in bounds(network))
-    assert network.wiring.period == 2
+    assert network.schedule.period == 2
 
 
 def test_errors_of_the_calibration_are_sent_whole_and_finer_if_they_are_small(model, images):

@@ -46,12 +46,12 @@ def test_all_synapses_of_one_weight(kinds, agree, name, weight):
         readouts=tuple(filled(r, weight) for r in network.readouts),
     )
     trace = agree(network, STEPS, 1)
-    for stage in network.wiring.stages:
+    for stage in network.schedule.stages:
         if not stage.layer.source:
             continue
         sent = wide(trace, str(stage.layer.source), "z").sum(axis=2, keepdims=True)
         assert sent.any()
-        presynaptic = wide(trace, stage.name, "a_in")[:, stage.lag :]
+        presynaptic = wide(trace, stage.name, "a_in")[:, stage.input_delay :]
         expected = weight * sent[:, : presynaptic.shape[1]]
         np.testing.assert_array_equal(presynaptic, np.broadcast_to(expected, presynaptic.shape))
 

@@ -6,6 +6,7 @@ import os
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ipvae.lava_procs.runner import LavaRunner
@@ -18,7 +19,11 @@ pytestmark = [
 ]
 
 MEBIBYTE = 2**20
-GROWTH = 2 * MEBIBYTE
+BATCHES = 3
+"""Equal parts of a run. What leaks grows in each of them; a huge page, 2 MiB that the kernel gives
+at once, in one."""
+GROWTH = 2 * MEBIBYTE // BATCHES
+"""Bytes that the part with the least growth stays below."""
 
 
 def resident(pid):
@@ -71,39 +76,46 @@ def run_images(runner, network, first, number):
         runner.run_image({"1": b[i % len(b)]}, random_source.image_key(0, i))
 
 
-@pytest.mark.parametrize("n_images", [60, pytest.param(1000, marks=pytest.mark.long())])
+@pytest.mark.parametrize("n_images", [60, pytest.param(1200, marks=pytest.mark.long())])
 def test_images_leak_nothing(make_network, n_images):
     network = make_network()
     with LavaRunner(network, 5) as runner:
         run_images(runner, network, 0, 20)
         before, files = counted(), shared_memory(runner)
         sizes = {path: path.stat().st_size for path in files}
-        memory = {pid: resident(pid) for pid in [os.getpid(), *children()]}
-        run_images(runner, network, 20, n_images)
+        pids = [os.getpid(), *children()]
+        memory = [[resident(pid) for pid in pids]]
+        for batch in range(BATCHES):
+            size = n_images // BATCHES
+            run_images(runner, network, 20 + batch * size, size)
+            memory.append([resident(pid) for pid in pids])
         assert counted() == before
         assert {path: path.stat().st_size for path in shared_memory(runner)} == sizes
-        growth = {pid: resident(pid) - bytes_ for pid, bytes_ in memory.items()}
+        growth = np.diff(memory, axis=0)
         print(f"{n_images} images: {before}, {len(files)} files, bytes grown by {growth}")
-        assert max(growth.values()) < GROWTH
+        assert growth.min(axis=0).max() < GROWTH
     assert not [path for path in files if path.exists()]
 
 
-@pytest.mark.parametrize("n_cycles", [2, pytest.param(50, marks=pytest.mark.long())])
+@pytest.mark.parametrize("n_cycles", [3, pytest.param(51, marks=pytest.mark.long())])
 def test_networks_built_one_after_another_leak_nothing(make_network, n_cycles):
-    network, files, before, kept, memory = make_network(), set(), {}, 0, 0
+    network, files, before, kept, memory = make_network(), set(), {}, 0, []
     runner = None
     for cycle in range(3 + n_cycles):
         del runner
         if cycle == 3:  # what Lava and multiprocessing keep from the first ones
-            kept, before, memory = networks(), counted(), resident(os.getpid())
+            kept, before = networks(), counted()
+        if cycle >= 3 and (cycle - 3) % (n_cycles // BATCHES) == 0:
+            memory.append(resident(os.getpid()))
         with LavaRunner(network, 5) as runner:
             run_images(runner, network, 0, 1)
             files |= shared_memory(runner)
     del runner
     assert networks() == kept
-    growth = resident(os.getpid()) - memory
+    growth = np.diff([*memory, resident(os.getpid())])
+    assert len(growth) == BATCHES
     print(f"{n_cycles} cycles: {counted()}, {len(files)} files, bytes grown by {growth}")
     assert len(files) > 10 * n_cycles
     assert not [path for path in files if path.exists()]
     assert counted() == before
-    assert growth < GROWTH
+    assert growth.min() < GROWTH
