@@ -118,6 +118,7 @@ class ExportOptions:
         InputError
             If the model does not support an option, with the reason.
         """
+        checkpoint.require_dictionary(where)
         if layout not in LAYOUTS:
             raise InputError(f"layout: found '{layout}', allowed {', '.join(LAYOUTS)}")
         if inference not in ("model", "lca"):

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
-from ipvae.errors import CheckpointError, InputError
+from ipvae.errors import CheckpointError, DataError, InputError
 from ipvae.files import atomic_write_all, require_file
 from ipvae.float_models.config import TrainConfig, dumps
+from ipvae.float_models.convolutional.geometry import Canvas
 from ipvae.float_models.data import DataInfo
 from ipvae.float_models.description import (
     KIND,
@@ -25,7 +26,7 @@ from ipvae.float_models.description import (
     unreadable,
 )
 from ipvae.float_models.parameters import check_names, check_params, optional_tensors
-from ipvae.float_models.zoo import MODEL_SPECS, ModelSpec
+from ipvae.float_models.zoo import DENSE, MODEL_SPECS, ModelSpec
 from ipvae.outputs import RUN_FILES, UNFINISHED, require_outputs, run_output
 from ipvae.results import Result, json_data
 
@@ -61,13 +62,40 @@ class Checkpoint(Result):
 
     @property
     def n_pixels(self) -> int:
-        """M, the number of pixels."""
-        return self.params["phi"].shape[0]
+        """M, the number of pixels; of a convolutional model, in a training image."""
+        return self.data.pixels if self.member.convolutional else self.params["phi"].shape[0]
 
     @property
     def n_latents(self) -> int:
-        """K, the number of neurons."""
-        return self.params["phi"].shape[1]
+        """K, the number of neurons; of a convolutional model, for a training image."""
+        return self.canvas.neurons if self.member.convolutional else self.params["phi"].shape[1]
+
+    @property
+    def canvas(self) -> Canvas:
+        """Grid of maps of a convolutional model over a training image.
+
+        Raises
+        ------
+        DataError
+            If the model is not convolutional.
+        """
+        if not self.member.convolutional or self.config is None:
+            raise DataError(f"canvas: found a model of kind {self.model}, allowed conv-ipvae")
+        image = (self.data.channels, *self.data.image_shape)
+        return Canvas(image, len(self.params["u0"]), self.config.kernel_size, self.config.stride)
+
+    def require_dictionary(self, purpose: str) -> None:
+        """Raise InputError if the model has kernels instead of a dense dictionary.
+
+        Parameters
+        ----------
+        purpose : beginning of the message, such as the name of the model
+        """
+        if self.member.convolutional:
+            raise InputError(
+                f"{purpose}: found a model of kind {self.model}, allowed {', '.join(DENSE)}; give "
+                "one of them (docs/convolutional.md lists what works on convolutional models)"
+            )
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write the model into a folder, created if missing: model.safetensors and model.json.
@@ -89,11 +117,12 @@ class Checkpoint(Result):
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the main values as pairs of name and text."""
-        height, width = self.data.image_shape
+        sides = " x ".join(map(str, self.data.image_shape))
+        colour = f", {self.data.channels} channels" if self.data.channels != 1 else ""
         rows = [
             ("model", self.model),
-            ("pixels", f"{height} x {width}"),
-            ("neurons", str(self.n_latents)),
+            ("pixels", f"{sides}{colour}"),
+            ("neurons", self._neurons()),
             ("data", self.data.preset),
         ]
         if self.config is not None:
@@ -102,6 +131,16 @@ class Checkpoint(Result):
         rows += [(names[key], f"{self.metrics[key]:.4g}") for key in names if key in self.metrics]
         return rows
 
+    def _neurons(self) -> str:
+        """Text of their number, and of the grid of maps."""
+        if not self.member.convolutional:
+            return str(self.n_latents)
+        of = self.canvas
+        grid = " x ".join(map(str, of.grid))
+        return (
+            f"{of.neurons} ({grid} maps of kernels {of.kernel} x {of.kernel}, stride {of.stride})"
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return JSON data: model, sizes, data, settings and metrics; no parameters."""
         return json_data(
@@ -109,7 +148,7 @@ class Checkpoint(Result):
                 "model": self.model,
                 "pixels": self.n_pixels,
                 "neurons": self.n_latents,
-                "data": asdict(self.data),
+                "data": self.data.to_json(),
                 "config": None if self.config is None else self.config.to_json(),
                 "metrics": self.metrics,
                 "start": self.start,
@@ -120,6 +159,11 @@ class Checkpoint(Result):
 def model_of(config: TrainConfig | None) -> str:
     """Return the name of a model; iP-VAE if ipvae did not train it."""
     return "ipvae" if config is None else config.model
+
+
+def kernel_of(config: TrainConfig | None) -> int:
+    """Return the side of a model's kernels; 0 if it is not convolutional."""
+    return 0 if config is None else config.kernel_size
 
 
 def remove_model(run: Path, pictures: Iterable[Path] = ()) -> None:
@@ -168,7 +212,13 @@ def save_checkpoint(
     """
     run = Path(run)
     weights, description = run / "model.safetensors", run / "model.json"
-    check_params(checkpoint.params, checkpoint.data, str(weights), checkpoint.model)
+    check_params(
+        checkpoint.params,
+        checkpoint.data,
+        str(weights),
+        checkpoint.model,
+        kernel_of(checkpoint.config),
+    )
     tensors = _in_order(checkpoint.member, checkpoint.params)
     content = _content(checkpoint)
     dtype = np.float16 if half else np.float32
@@ -205,7 +255,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     config, data = read_header(content, description)
     stored, metadata = _read_weights(weights, model_of(config))
     params = {name: _whole(array) for name, array in stored.items()}
-    check_params(params, data, str(weights), model_of(config))
+    check_params(params, data, str(weights), model_of(config), kernel_of(config))
     if "pair" in metadata:  # absent if another program wrote the tensors
         if metadata["pair"] != content["pair"]:
             raise CheckpointError(
@@ -221,7 +271,9 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 
 def to_text(checkpoint: Checkpoint) -> str:
     """Return model.json text for a checkpoint whose tensors are stored elsewhere, as float32."""
-    check_params(checkpoint.params, checkpoint.data, "model", checkpoint.model)
+    check_params(
+        checkpoint.params, checkpoint.data, "model", checkpoint.model, kernel_of(checkpoint.config)
+    )
     content = _content(checkpoint)
     names = _in_order(checkpoint.member, checkpoint.params)
     arrays = {name: checkpoint.params[name] for name in names}
@@ -240,7 +292,7 @@ def from_text(text: bytes, params: dict[str, np.ndarray], where: Path) -> Checkp
         raise unreadable(where, ValueError(f"{len(text)} bytes, allowed are {MAX_BYTES}"))
     content = parse(text, where)
     config, data = read_header(content, where)
-    check_params(params, data, str(where), model_of(config))
+    check_params(params, data, str(where), model_of(config), kernel_of(config))
     _require_unchanged(content, params, MODEL_SPECS[model_of(config)], where)
     start = content.get("start")
     return Checkpoint(
@@ -255,7 +307,7 @@ def _content(checkpoint: Checkpoint) -> dict[str, Any]:
         "kind": KIND,
         "version": VERSION,
         "config": None if config is None else config.to_json(),
-        "data": asdict(checkpoint.data),
+        "data": checkpoint.data.to_json(),
         "metrics": checkpoint.metrics,
     }
     if checkpoint.start is not None:

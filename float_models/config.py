@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ipvae.errors import ConfigError
+from ipvae.float_models.presets import PRESETS
 from ipvae.float_models.zoo import MODEL_SPECS, RELAXATIONS
 
 VERSION = 1
@@ -26,7 +27,7 @@ class TrainConfig:
     ----------
     preset : name of the data set, a key of `PRESETS`, or `ARRAYS` for a user's own images
     model : key of `ipvae.float_models.zoo.MODEL_SPECS`
-    latents : K, number of neurons
+    latents : K, number of neurons; of a convolutional model, number of maps
     steps : T, unrolled updates for each image; 1 for an amortized model
     first_steps, growth_fraction :
         training starts with `first_steps` updates, doubled up to T at equal intervals over this
@@ -63,6 +64,8 @@ class TrainConfig:
         export --weight-bits`; 2 to 8, 0 for no rounding; ipvae only
     rounding_rate : learning rate of the change added to those weights before rounding, in integer
         steps; scheduled like `learning_rate`
+    kernel_size, stride : side of a convolutional model's kernels, and pixels between neighbouring
+        places of its maps, 1 to `kernel_size`; 0 for other models
     version : version of this record
 
     Raises
@@ -107,6 +110,8 @@ class TrainConfig:
     threads: int = 2
     weight_bits: int = 0
     rounding_rate: float = 0.05
+    kernel_size: int = 0
+    stride: int = 0
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -134,7 +139,10 @@ class TrainConfig:
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as a dict that `json` can serialize."""
-        return dataclasses.asdict(self)
+        found = dataclasses.asdict(self)
+        if not MODEL_SPECS[self.model].convolutional:
+            del found["kernel_size"], found["stride"]
+        return found
 
     @classmethod
     def from_json(cls, data: Any) -> "TrainConfig":
@@ -169,40 +177,6 @@ MOST_EPOCHS = 1000
 LATENTS = (64, 512)
 """Minimum and maximum number of neurons chosen for a user's own images."""
 
-# digits: 6,000 optimiser steps; held-out R2 .87 at 71 % zeros after 64 updates. A second thread
-# does not accelerate small matrices. patches: see models/patches/README.md. mnist: 7,500 optimiser
-# steps, two shards; models/mnist/README.md has the further training.
-PRESETS: dict[str, dict[str, Any]] = {
-    "digits": {
-        "latents": 64,
-        "steps": 16,
-        "beta": 24.0,
-        "epochs": 400,
-        "batch_size": 100,
-        "learning_rate": 0.008,
-        "threads": 1,
-    },
-    "patches": {
-        "latents": 512,
-        "steps": 64,
-        "first_steps": 16,
-        "beta": 24.0,
-        "kl": "exact",
-        "epochs": 60,
-        "batch_size": 200,
-        "learning_rate": 0.003,
-        "dictionary_rate": 0.3,
-        "step_size": 0.1,
-        "grad_clip": 300.0,
-        "relaxation": "eat-cubic",
-        "temperature_start": 0.3,
-        "temperature_end": 0.1,
-        "clamp_start": 4.0,
-        "ramp_fraction": 0.2,
-    },
-    "mnist": {"latents": 512, "steps": 16, "beta": 8.0, "epochs": 25, "batch_size": 200},
-}
-
 _RANGES = (
     ("latents", 1, 65536),
     ("steps", 1, 4096),
@@ -228,6 +202,8 @@ _RANGES = (
     ("warmup_fraction", 0.0, 1.0),
     ("grad_clip", 1e-6, 1e12),
     ("threads", 1, 1024),
+    ("kernel_size", 0, 64),
+    ("stride", 0, 64),
 )
 
 
@@ -268,6 +244,8 @@ def images_config(n_images: int, n_pixels: int, signed: bool, **overrides: Any) 
         See `preset_config`.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
+    if given.get("model") == "conv-ipvae":
+        given = {"latents": MODEL_SPECS["conv-ipvae"].settings["latents"], **given}
     power = 1 << max(0, n_pixels - 1).bit_length()
     latents = given.get("latents", min(max(power, LATENTS[0]), LATENTS[1]))
     few = isinstance(latents, int) and latents <= LATENTS[0]
@@ -284,12 +262,20 @@ def images_config(n_images: int, n_pixels: int, signed: bool, **overrides: Any) 
     return _config(chosen, given)
 
 
+_OF_KERNELS = ("model", "kernel_size", "stride")
+"""Settings of a preset that are for its own model."""
+
+
 def _config(base: dict[str, Any], overrides: dict[str, Any]) -> TrainConfig:
     """Settings of a preset, then a model's own, then the given ones."""
     given = {name: value for name, value in overrides.items() if value is not None}
-    member = MODEL_SPECS.get(given.get("model", "ipvae"))
-    own = member.settings if member else {}
-    chosen = {**base, **own, **given}
+    usual = PRESETS.get(base["preset"], {}).get("model", "ipvae")
+    model = given.get("model", usual)
+    member = MODEL_SPECS.get(model)
+    if model != usual:
+        base = {name: value for name, value in base.items() if name not in _OF_KERNELS}
+        base |= member.settings if member else {}
+    chosen = {**base, **given}
     if "first_steps" not in given:  # the preset's value belongs to the preset's T
         first, steps = chosen.get("first_steps", 0), chosen.get("steps")
         chosen["first_steps"] = min(first, steps) if isinstance(steps, int) and steps > 1 else 0
@@ -341,6 +327,7 @@ def _check_types(config: TrainConfig) -> None:
 
 def _check_member(config: TrainConfig) -> None:
     member = MODEL_SPECS[config.model]
+    _check_kernels(config, member.convolutional)
     if member.inference == "amortized" and config.steps != 1:
         iterative = [name for name, other in MODEL_SPECS.items() if other.inference != "amortized"]
         raise ConfigError(
@@ -364,6 +351,21 @@ def _check_member(config: TrainConfig) -> None:
         raise ConfigError(
             f"training setting 'weight_bits' is {config.weight_bits}; allowed for {config.model}, "
             "which no chip file holds, is 0. Change it, or train ipvae."
+        )
+
+
+def _check_kernels(config: TrainConfig, convolutional: bool) -> None:
+    kernel, stride = config.kernel_size, config.stride
+    if convolutional and not 1 <= stride <= kernel:
+        raise ConfigError(
+            f"training setting 'stride' is {stride}, with 'kernel_size' {kernel}; allowed for "
+            f"{config.model} are strides of 1 to kernel_size. Change either."
+        )
+    if not convolutional and (kernel, stride) != (0, 0):
+        names = [name for name, member in MODEL_SPECS.items() if member.convolutional]
+        raise ConfigError(
+            f"training settings 'kernel_size' and 'stride' are {kernel} and {stride}; allowed for "
+            f"{config.model}, which has no kernels, is 0. Omit them, or train {', '.join(names)}."
         )
 
 

@@ -16,7 +16,7 @@ MAX_BYTES = 1 << 20
 _KEYS = {"kind", "version", "config", "data", "metrics", "pair"}
 _MORE_KEYS = {"start"}  # only if there is a value
 _DATA_KEYS = {"preset", "pixel_max", "image_shape", "n_train"}
-_PIXEL_KEYS = {"pixel_min", "pixel_scale"}  # absent in models without signed pixels
+_PIXEL_KEYS = {"pixel_min", "pixel_scale", "channels"}  # absent: unsigned pixels, grey
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -91,12 +91,13 @@ def _read_data(data: Any, path: Path) -> DataInfo:
         and isinstance(data.get("pixel_min", 0), int)
         and _is_count(data["pixel_max"] - data.get("pixel_min", 0), 1)
         and _is_scale(data.get("pixel_scale"))
+        and _is_count(data.get("channels", 1), 1)
     )
     if not good:
         raise CheckpointError(
             f"{path}: data is {data!r}; allowed is an object of preset (text), pixel_max (1 or "
-            "more), image_shape [height, width], n_train, pixel_min and pixel_scale. Train or copy "
-            "the model again."
+            "more), image_shape [height, width], n_train, pixel_min, pixel_scale and channels. "
+            "Train or copy the model again."
         )
     return DataInfo(**{**data, "image_shape": tuple(data["image_shape"])})
 

@@ -64,7 +64,7 @@ def unit_of(params: Mapping[str, np.ndarray]) -> float:
 def _scaled(
     params: Mapping[str, np.ndarray], member: ModelSpec, unit: float
 ) -> dict[str, np.ndarray]:
-    powers = {"phi": 1, **_POWERS[member.encoder]}
+    powers = {"phi": 1, "kernels": 1, **_POWERS[member.encoder]}
     return {
         name: array * np.float32(unit ** powers[name]) if name in powers else array
         for name, array in params.items()

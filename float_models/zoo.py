@@ -22,6 +22,8 @@ Shape = tuple[str | int, ...]
 
 _DECODER: dict[str, Shape] = {"phi": ("M", "K")}
 _NOISE: dict[str, Shape] = {"log_sigma_raw": ("M",)}
+_KERNELS: dict[str, Shape] = {"kernels": ("K", "c", "k", "k")}
+_CHANNEL_NOISE: dict[str, Shape] = {"log_sigma_raw": ("c",)}
 UNIT: dict[str, Shape] = {"log_unit": ()}
 """Tensor of a model trained with a pixel unit other than 1: the natural logarithm of the unit,
 added to log sigma (`ipvae.float_models.units`)."""
@@ -73,6 +75,8 @@ class ModelSpec:
     encoder : key of `ENCODERS`, None without an encoder
     settings : settings of `TrainConfig` with defaults other than the preset's
     rounded : symbolic shapes of the additional tensors of a model trained with `weight_bits`
+    convolutional : the decoder is a transposed convolution with one precision for each channel,
+        see `ipvae.float_models.convolutional`; then K is the number of maps
     """
 
     latent: str
@@ -80,6 +84,7 @@ class ModelSpec:
     encoder: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     rounded: Mapping[str, Shape] = field(default_factory=dict)
+    convolutional: bool = False
 
     @property
     def tensors(self) -> dict[str, Shape]:
@@ -89,10 +94,18 @@ class ModelSpec:
         if self.inference != "amortized":
             updates = {"log_bias": ("K",), **{name: () for name in STEP_SIZES[self.latent]}}
         encoder = ENCODERS[self.encoder] if self.encoder else {}
+        if self.convolutional:
+            return {**_KERNELS, **prior, **updates, **_CHANNEL_NOISE}
         return {**_DECODER, **prior, **updates, **_NOISE, **encoder}
 
     def shapes(
-        self, image_shape: tuple[int, int], latents: int, *, rounded: bool = False
+        self,
+        image_shape: tuple[int, int],
+        latents: int,
+        *,
+        rounded: bool = False,
+        channels: int = 1,
+        kernel_size: int = 0,
     ) -> dict[str, tuple[int, ...]]:
         """Return the shape of each tensor.
 
@@ -101,6 +114,7 @@ class ModelSpec:
         image_shape : (height, width), with product M
         latents : K
         rounded : include the tensors of a model trained with `weight_bits`
+        channels, kernel_size : c and k of a convolutional model
         """
         height, width = image_shape
         features = height * width
@@ -114,6 +128,8 @@ class ModelSpec:
             "H": HIDDEN,
             "C": CHANNELS,
             "2C": 2 * CHANNELS,
+            "c": channels,
+            "k": kernel_size,
         }
         return {
             name: tuple(part if isinstance(part, int) else size[part] for part in shape)
@@ -129,6 +145,8 @@ class ModelSpec:
 _ITERATIVE_GAUSSIAN = {"kl": "exact", "beta": 8.0, "learning_rate": 0.005}
 _AMORTIZED = {"kl": "exact", "steps": 1, "beta": 1.0, "learning_rate": 0.02}
 
+_CONVOLUTION = {"kernel_size": 9, "stride": 3, "latents": 32}
+
 MODEL_SPECS: dict[str, ModelSpec] = {
     "ipvae": ModelSpec("poisson", "iterative", rounded={"recurrent_change": ("K", "K")}),
     "igvae": ModelSpec("gaussian", "iterative", settings=_ITERATIVE_GAUSSIAN),
@@ -139,7 +157,11 @@ MODEL_SPECS: dict[str, ModelSpec] = {
         for family, latent in (("pvae", "poisson"), ("gvae", "gaussian"), ("grelu", "rectified"))
         for encoder in ENCODERS
     },
+    "conv-ipvae": ModelSpec("poisson", "iterative", settings=_CONVOLUTION, convolutional=True),
 }
+
+DENSE = tuple(name for name, member in MODEL_SPECS.items() if not member.convolutional)
+"""Names of models with a dense dictionary `phi`."""
 
 
 def input_macs(member: ModelSpec, image_shape: tuple[int, int], latents: int) -> int:

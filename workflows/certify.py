@@ -166,6 +166,7 @@ def certify(
         )
     where = str(model) if isinstance(model, (str, Path)) else "the model"
     checkpoint = model if isinstance(model, Checkpoint) else load_model(model)
+    checkpoint.require_dictionary(where)
     _require_same_size(network, checkpoint, where)
     options = _options(network, checkpoint, where, seed)
     data = checkpoint.data

@@ -14,8 +14,8 @@ from ipvae.signals import StopRequest
 from ipvae.workflows.output.outputs import UNFINISHED
 
 MODEL_HELP = (
-    "Kind of model: ipvae, igvae, igrelu, iavae (iterative); pvae, gvae, grelu with -linear, -mlp "
-    "or -conv (amortized)."
+    "Kind of model: ipvae, igvae, igrelu, iavae, conv-ipvae (iterative); pvae, gvae, grelu with "
+    "-linear, -mlp or -conv (amortized)."
 )
 FILES = "FILE.npy|FILE.npz|DIR"
 PRESETS_OWN = "the preset's"

@@ -11,7 +11,7 @@ import numpy as np
 from ipvae.errors import DataError
 from ipvae.float_models.inference import steps as step
 from ipvae.float_models.inference.draws import stream_key
-from ipvae.float_models.zoo import MODEL_SPECS, PRIORS, ModelSpec
+from ipvae.float_models.zoo import DENSE, MODEL_SPECS, PRIORS, ModelSpec
 
 Watch = Callable[[int, np.ndarray], None]
 """Callback with the number of a step and the codes (n, K) of some images, from any thread."""
@@ -179,6 +179,11 @@ def checked_steps(
 ) -> list[int]:
     """Return the steps in ascending order without repetitions; see `infer` for the errors."""
     wanted = sorted(set(steps))
+    if MODEL_SPECS[model].convolutional:
+        raise DataError(
+            f"model: found {model}, allowed {', '.join(DENSE)}; convolutional models run with "
+            "ipvae.float_models.convolutional.steps.infer"
+        )
     n_pixels = len(params["phi"])
     if images.ndim != 2 or images.shape[1] != n_pixels:
         raise DataError(

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ipvae.errors import ConfigError, TrainingError
-from ipvae.float_models.config import PRESETS, TrainConfig, preset_config
+from ipvae.float_models.config import PRESETS, TrainConfig, images_config, preset_config
 from ipvae.float_models.zoo import MODEL_SPECS
 from ipvae.train.run.schedule import settings_at
 
@@ -120,3 +120,9 @@ def test_weight_bits_are_for_the_model_that_the_chip_runs():
     assert preset_config("digits", weight_bits=4).weight_bits == 4
     with pytest.raises(ConfigError, match=r"'weight_bits' is 4; allowed for igvae, .* is 0"):
         preset_config("digits", model="igvae", weight_bits=4)
+
+
+def test_own_images_on_a_convolutional_model_have_its_kernels():
+    config = images_config(500, 28 * 28, False, model="conv-ipvae", stride=2)
+    assert (config.latents, config.kernel_size, config.stride) == (32, 9, 2)
+    assert images_config(500, 28 * 28, False).kernel_size == 0

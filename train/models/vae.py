@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ipvae.errors import ConfigError
 from ipvae.float_models.config import TrainConfig
-from ipvae.float_models.zoo import MODEL_SPECS, PRIORS, STEP_SIZES
+from ipvae.float_models.zoo import DENSE, MODEL_SPECS, PRIORS, STEP_SIZES
 from ipvae.train.draws import Draws, exact_draws
 from ipvae.train.models.dynamics import log_sigma, precision_of
 from ipvae.train.models.encoders import ENCODE
@@ -223,6 +224,8 @@ def start_model(
     name: str, image_shape: tuple[int, int], n_latents: int, seed: int, *, rounded: bool = False
 ) -> Model:
     """Return a model to train: iP-VAE in its fast form, other models composed of parts."""
+    if MODEL_SPECS[name].convolutional:
+        raise ConfigError(f"training setting 'model' is '{name}'; allowed are {', '.join(DENSE)}")
     if name == "ipvae":
         return IPVAE(image_shape[0] * image_shape[1], n_latents, seed, rounded=rounded)
     return VAE(name, image_shape, n_latents, seed)

@@ -50,7 +50,10 @@ class ResumeState:
 
 def fingerprint(images: Images) -> str:
     """Return a hash of all image data that training reads."""
-    digest = hashlib.sha256(repr((images.info, images.test_pixels.shape)).encode())
+    info = images.info
+    digest = hashlib.sha256(repr((info, images.test_pixels.shape)).encode())
+    if info.channels != 1:  # not in the text of the description
+        digest.update(str(info.channels).encode())
     digest.update(images.train_pixels.tobytes())
     digest.update(images.test_pixels.tobytes())
     return digest.hexdigest()
@@ -184,7 +187,9 @@ def require_same_images(unfinished: ResumeState, images: Images, run: Path) -> N
             "Pass their folder with data_dir=, or start over with overwrite=True."
         )
     model = unfinished.config.model
-    check_params(unfinished.state.params, images.info, str(run / NAME), model)
+    check_params(
+        unfinished.state.params, images.info, str(run / NAME), model, unfinished.config.kernel_size
+    )
 
 
 def _mark(content: str, arrays: dict[str, np.ndarray]) -> str:

@@ -109,6 +109,7 @@ def evaluable(
     if isinstance(opened.given, IntNetwork):
         return EvaluableNetwork(opened.given, name, scheduler, stop)
     assert isinstance(opened.given, Checkpoint)  # other networks reconstruct nothing
+    opened.given.require_dictionary(name)
     if threshold is not None:
         return EvaluableLca(opened.given, name, threshold, opened.folder)
     return EvaluableModel(opened.given, name, opened.folder)

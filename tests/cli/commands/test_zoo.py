@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ipvae.cli.commands.train import MODEL_HELP
-from ipvae.float_models.zoo import ENCODERS, MODEL_SPECS
+from ipvae.float_models.zoo import DENSE, ENCODERS, MODEL_SPECS
 
 TINY = ("--preset", "digits", "--latents", 6, "--epochs", 1)
 
@@ -45,7 +45,7 @@ def runs(tmp_path_factory):
     return run
 
 
-@pytest.mark.parametrize("name", MODEL_SPECS)
+@pytest.mark.parametrize("name", DENSE)
 def test_train_evaluate_info_and_export(command, runs, tmp_path, name):
     run = runs(name)
     command("--version")  # take what training printed
@@ -154,7 +154,8 @@ def test_a_stopped_training_of_another_model_goes_on(command, tmp_path, monkeypa
 
 
 def test_help_names_every_model():
-    for name in MODEL_SPECS:
+    assert "conv-ipvae" in MODEL_HELP
+    for name in DENSE:
         family, _, encoder = name.partition("-")
         assert family in MODEL_HELP
         assert not encoder or f"-{encoder}" in MODEL_HELP

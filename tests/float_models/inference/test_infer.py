@@ -17,7 +17,7 @@ from ipvae.float_models.inference import steps as step
 from ipvae.float_models.inference.draws import fill_draws, poisson
 from ipvae.float_models.inference.infer import draw_again, infer, sample
 from ipvae.float_models.inference.kernels import exp32
-from ipvae.float_models.zoo import MODEL_SPECS
+from ipvae.float_models.zoo import DENSE, MODEL_SPECS
 from ipvae.train.infer import infer as torch_infer
 
 SHAPE, K, N = (6, 9), 24, 60
@@ -26,7 +26,7 @@ ONE_STEP_ERROR = 1e-5
 """Bound of a belief's difference after one step from the same draws, nats: some 80 terms whose
 partial sums stay below 16 are rounded by up to 2^-21 each; as independent errors they add up to
 9 * 2^-21 = 4e-6 in either order. Measured: 3e-6."""
-DRAWN_IN_COUNTS = [name for name, member in MODEL_SPECS.items() if member.latent == "poisson"]
+DRAWN_IN_COUNTS = [name for name in DENSE if MODEL_SPECS[name].latent == "poisson"]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def images():
     return np.random.default_rng(8).normal(0.3, 0.6, (N, M)).astype(np.float32)
 
 
-@pytest.fixture(scope="module", params=MODEL_SPECS)
+@pytest.fixture(scope="module", params=DENSE)
 def model(request):
     """A model's name and random parameters of the size that training gives them."""
     return request.param, random_params(request.param)

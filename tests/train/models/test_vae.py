@@ -10,7 +10,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from ipvae.float_models.config import preset_config
-from ipvae.float_models.zoo import MODEL_SPECS
+from ipvae.float_models.zoo import DENSE, MODEL_SPECS
 from ipvae.train.draws import Draws
 from ipvae.train.models.dynamics import log_sigma, precision_of, soft_clamp
 from ipvae.train.models.iterative import gaussian_update, poisson_update
@@ -176,7 +176,7 @@ def defined_loss(model, x, steps, beta, limit):
     return torch.stack(terms).mean() * 256 / M
 
 
-@pytest.mark.parametrize("name", [name for name in MODEL_SPECS if name != "ipvae"])
+@pytest.mark.parametrize("name", [name for name in DENSE if name != "ipvae"])
 def test_batch_loss_equals_its_definition_gradients_included(name, x):
     model = random_vae(name)
     steps = 1 if model.member.inference == "amortized" else 3
@@ -222,7 +222,7 @@ def test_hybrid_begins_with_its_encoder_and_goes_on_as_ipvae(x):
         assert torch.allclose(after.belief[0], want)
 
 
-@pytest.mark.parametrize("name", MODEL_SPECS)
+@pytest.mark.parametrize("name", DENSE)
 def test_start_values_are_those_of_the_seed(name):
     one, again, other = (start_model(name, SHAPE, K, seed).arrays() for seed in (3, 3, 4))
     assert all(np.array_equal(one[key], again[key]) for key in one)
@@ -232,7 +232,7 @@ def test_start_values_are_those_of_the_seed(name):
 
 
 def test_step_sizes_are_there_where_there_are_updates():
-    counts = {name: len(start_model(name, SHAPE, K, 0).step_sizes()) for name in MODEL_SPECS}
+    counts = {name: len(start_model(name, SHAPE, K, 0).step_sizes()) for name in DENSE}
     assert (counts["ipvae"], counts["iavae"], counts["igvae"], counts["igrelu"]) == (1, 1, 2, 2)
     assert counts["pvae-mlp"] == counts["grelu-conv"] == 0
 

@@ -13,7 +13,7 @@ from ipvae.errors import CheckpointError, ConfigError, DataError, DivergenceErro
 from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from ipvae.float_models.config import preset_config
 from ipvae.float_models.figures import figures, moments
-from ipvae.float_models.zoo import MODEL_SPECS, PRIORS
+from ipvae.float_models.zoo import DENSE, MODEL_SPECS, PRIORS
 from ipvae.train.datasets.images import Images, load_images
 from ipvae.train.draws import exact_draws
 from ipvae.train.infer import infer
@@ -51,7 +51,7 @@ def trained(images):
     return train
 
 
-@pytest.mark.parametrize("name", MODEL_SPECS)
+@pytest.mark.parametrize("name", DENSE)
 def test_a_short_training_lowers_the_loss_and_the_held_out_error(trained, name):
     _, history, _ = trained(name)
     assert history[-1]["loss"] < history[0]["loss"] - 60
@@ -63,7 +63,7 @@ def test_a_short_training_lowers_the_loss_and_the_held_out_error(trained, name):
     assert low < zeros < high
 
 
-@pytest.mark.parametrize("name", MODEL_SPECS)
+@pytest.mark.parametrize("name", DENSE)
 def test_a_model_survives_its_checkpoint(trained, images, tmp_path, name):
     model, _, checkpoint = trained(name)
     save_checkpoint(tmp_path, checkpoint)
