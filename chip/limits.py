@@ -27,12 +27,12 @@ PAYLOAD_BITS_MAX = 16
 """Widest graded spike in public work on the chip; Lava's models allow 24 bits, the brief 32."""
 WEIGHT_BITS = 8
 NEURON_STATE_WORDS = 4
-"""State of a Poisson neuron: 8 words of 24 bits (docs/arithmetic.md, section 7), two to a
+"""State of a Poisson neuron: 8 words of 24 bits (docs/spec/neuron_cost.md), two to a
 64-bit word."""
 GRADED_STATE_WORDS = 1
 """State of a graded neuron: potential and drive, 24 bits each."""
 DRAW_TABLE_BYTES = 10_462
-"""Size of the sampler's table on every core that draws (docs/arithmetic.md, section 7)."""
+"""Size of the sampler's table on every core that draws (docs/spec/neuron_cost.md)."""
 
 
 @dataclass(frozen=True)

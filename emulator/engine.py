@@ -1,4 +1,4 @@
-"""Emulator of an integer network on many images at once, bit-exact to docs/arithmetic.md."""
+"""Emulator of an integer network on many images at once, bit-exact to docs/spec/."""
 
 import os
 import threading

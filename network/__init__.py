@@ -1,5 +1,5 @@
 """The integer network: description, arithmetic, random source, sampler, file, traces.
 
 It imports only NumPy and h5py. All backends depend on this package, and it depends on none of
-them. The rules are specified in ``docs/arithmetic.md`` and ``docs/format.md``.
+them. The rules are specified in ``docs/spec/``.
 """

@@ -334,7 +334,7 @@ class Connection:
 class Drive:
     """Weights from the image's pixels, which the host applies once for each image.
 
-    It costs no operation on the chip (docs/arithmetic.md, section 14).
+    It costs no operation on the chip (docs/spec/network.md).
 
     Attributes
     ----------

@@ -179,7 +179,7 @@ class IntNetwork:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write the network file (docs/format.md), completely or not at all.
+        """Write the network file (docs/spec/file.md), completely or not at all.
 
         Raises
         ------

@@ -357,7 +357,7 @@ class Network:
         return self.readouts[-1]
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write the network file (docs/format.md, version 3), completely or not at all.
+        """Write the network file (docs/spec/file.md), completely or not at all.
 
         Raises
         ------

@@ -44,12 +44,12 @@ class Neuron(NamedTuple):
 
 def _ours(program: Program, of: ModuleType, process: str) -> Neuron:
     usual = cases.with_derived(of.USUAL)
-    document = "docs/arithmetic.md, sections 3 to 5 and 9"
+    document = f"docs/spec/neurons/{process.split('_', maxsplit=1)[0]}.md"
     return Neuron(program, usual, of.vectors, f"ipvae.lava_procs.procs.{process}", document, DRAFT)
 
 
 def _lavas(program: Program, of: cases.Source, process: str, status: str = NOT_PUBLIC) -> Neuron:
-    document = f"docs/arithmetic.md, section {of.section}; {of.model}"
+    document = f"docs/spec/neurons/{of.page}; {of.model}"
     return Neuron(program, of.usual, of.vectors, process, document, status)
 
 

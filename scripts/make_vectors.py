@@ -43,7 +43,7 @@ def tables() -> dict[str, str]:
 
 
 def main() -> None:
-    """Write all vectors; print the rows of the two tables of docs/arithmetic.md, section 8."""
+    """Write all vectors; print the rows of the two tables of docs/spec/known_answers.md."""
     (FOLDER / "runs").mkdir(parents=True, exist_ok=True)
     for name, text in tables().items():
         (FOLDER / name).write_text(text, newline="\n")
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def document_rows(name: str, network: IntNetwork, trace: Trace) -> list[str]:
-    """Rows of docs/arithmetic.md, section 8, one for each layer.
+    """Rows of docs/spec/known_answers.md, one for each layer.
 
     Each has the digests of `a_in`, `u`, `z`, and the saturations. With several layers, the layer
     number follows the name of the run.

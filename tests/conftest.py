@@ -122,7 +122,7 @@ def fork(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def layered(vector_script):
-    """Function of a seed: random networks of every kind of section 9, by name."""
+    """Function of a seed: random networks of every kind of versions.md, by name."""
     return vector_script.kinds.networks
 
 

@@ -1,4 +1,4 @@
-"""Conformance of any implementation of docs/arithmetic.md and docs/format.md."""
+"""Conformance of any implementation of docs/spec/."""
 
 import tempfile
 from collections.abc import Sequence
@@ -27,11 +27,11 @@ AGREES, DIFFERS, FAILED = "agrees", "differs", "failed"
 TIMEOUT = 60.0
 """Seconds for one run of the program."""
 SECTIONS = {
-    "a_in": "arithmetic.md, section 3: what is received",
-    "u": "arithmetic.md, sections 2, 3 and 9: drive and update",
-    "z": "arithmetic.md, sections 4, 5 and 9: random source, sampler, output",
+    "a_in": "received.md",
+    "u": "drive.md and neurons/: drive and update",
+    "z": "random_source.md, counts.md and neurons/: random source, sampler, output",
 }
-"""Section with the rule of each variable."""
+"""Pages of docs/spec/ with the rule of each variable."""
 SHOWN = 20
 """Cases that the text lists."""
 
@@ -49,7 +49,7 @@ class CaseResult:
     detail : str
         First divergence, or what went wrong; empty if it agrees.
     rule : str
-        Document and section of the rule; empty if it agrees.
+        Page of docs/spec/ with the rule, and its number if it has one; empty if it agrees.
     """
 
     name: str
@@ -181,7 +181,7 @@ def _run(program: Program, case: RunCase, place: Path) -> CaseResult:
         comparison = compare(expected, written_trace(out, expected.seed))
     except IpvaeError as error:
         detail = " ".join(str(error).split())
-        return CaseResult(case.name, case.level, FAILED, 0, detail, "format.md, Traces")
+        return CaseResult(case.name, case.level, FAILED, 0, detail, "trace.md")
     where = comparison.first_divergence
     if where is None:
         return CaseResult(case.name, case.level, AGREES, comparison.compared_values)
@@ -190,7 +190,7 @@ def _run(program: Program, case: RunCase, place: Path) -> CaseResult:
         f"{where['variable']}, index {where['index']}: expected {where['expected']}, found "
         f"{where['found']}"
     )
-    rule = SECTIONS.get(where["variable"], "format.md, Traces")
+    rule = SECTIONS.get(where["variable"], "trace.md")
     return CaseResult(case.name, case.level, DIFFERS, comparison.compared_values, detail, rule)
 
 

@@ -1,4 +1,4 @@
-"""Compiled rows of Poisson and graded neurons; docs/arithmetic.md, sections 3 to 5 and 9.
+"""Compiled rows of Poisson and graded neurons; docs/spec/neurons/.
 
 Written apart from the programs of the kinds. One neuron at a time, in the order of (C, H, W).
 """

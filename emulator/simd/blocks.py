@@ -1,4 +1,4 @@
-"""Vectorized parts of the kernels, 16 neurons at a time: docs/arithmetic.md, 3 to 5 and 9.
+"""Vectorized parts of the kernels, 16 neurons at a time: docs/spec/.
 
 All take addresses of int32 arrays whose length is a multiple of 16. `ipvae.network` has the same
 loops in readable form.
@@ -41,7 +41,7 @@ def mixed(h: Int32x16, shift: int, kept: Int32x16 | int) -> Int32x16:
 
 
 def uniform(start: Int32x16, nb: Int32x16, y: Int32x16, mix: list[Int32x16]) -> Int32x16:
-    """Uniforms of section 4 from na + ia + c * 0x9E3779, nb and y."""
+    """Uniforms from na + ia + c * 0x9E3779, nb and y."""
     m1, m2, m3, m4, m5, k12, k13, k11, k14, k10, word = mix[:11]
     h = mixed(start, 12, k12) * m1
     h = mixed(h, 13, k13) * m2

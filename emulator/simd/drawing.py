@@ -1,4 +1,4 @@
-"""Compiled draws: the counts of an image's row, docs/arithmetic.md, sections 4 and 5."""
+"""Compiled draws: the counts of an image's row, docs/spec/counts.md."""
 
 from typing import Any, NamedTuple
 
@@ -93,7 +93,7 @@ def image_words(key_a, key_b, counter):
 
 @inner
 def single(table, position, value):
-    """Count for one uniform at a position of the table, section 5."""
+    """Count for one uniform at a position of the table."""
     row = table + (position >> 7) * (4 * COUNTED * 4)
     fraction = np.int32(position & 127)
     found = blocks.reached(row, fraction, value)
@@ -190,7 +190,7 @@ def send_count(fixed, work, own, sent, sizes, messages, k, z):
 
 @inner
 def draw_counts(fixed, work, u, own, sent, sizes, messages, rules, width, draw, keys, counter):
-    """Draw and send the counts of an image's row, section 5.
+    """Draw and send the counts of an image's row.
 
     Returns the number of counts at the maximum, the number of sub-draws beyond one for each neuron,
     and the number of neurons that send.
@@ -222,7 +222,7 @@ def draw_counts(fixed, work, u, own, sent, sizes, messages, rules, width, draw, 
 
 @inner
 def sub_draws_beyond_one(u, n, finer):
-    """Number of sub-draws beyond one for the log-rates of `n` neurons, section 5."""
+    """Number of sub-draws beyond one for the log-rates of `n` neurons."""
     found = 0
     for k in range(n):
         octaves = ((np.int64(u[k]) >> finer) - SPLIT + 4095) >> 12

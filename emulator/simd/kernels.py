@@ -1,6 +1,6 @@
 """Compiled functions of the emulator (numba): a tile of images, one layer, some rows.
 
-The steps follow the sections of docs/arithmetic.md. `ipvae.emulator.simd.blocks` contains the parts
+The steps follow docs/spec/. `ipvae.emulator.simd.blocks` contains the parts
 that process 16 neurons at a time.
 """
 
@@ -132,7 +132,7 @@ def run_poisson(fixed, given, weights, presynaptic, state, sent, work, sums, rec
 
 @inner
 def bend(table, layer, u, width, limits):
-    """Compress log-rates below a soft ceiling, section 9; return the number at the limit."""
+    """Compress log-rates below a soft ceiling; return the number at the limit."""
     if table is None:
         return 0
     at, ends = int32_at(table), int32_at(limits)

@@ -1,4 +1,4 @@
-"""Compiled synaptic input of a tile of images, docs/arithmetic.md, section 3.
+"""Compiled synaptic input of a tile of images, docs/spec/received.md.
 
 There are two methods with equal sums: lists of nonzero messages, quad by quad, or a dense product
 in matrix registers.
@@ -33,7 +33,7 @@ MATRIX = amx.compiled()
 
 @inner
 def receive(weights, presynaptic, numbers, a_in, shape):
-    """Set a_in to weights times the messages of a tile's images, section 3: (N, K) int32.
+    """Set a_in to weights times the messages of a tile's images: (N, K) int32.
 
     `numbers` is `presynaptic.z`, None for counts, so that only the code in use is compiled. `shape`
     contains the images, the images padded to whole products, and the receivers.

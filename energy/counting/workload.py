@@ -34,7 +34,7 @@ class LayerWorkload:
         Products of one row if no zero is skipped; None: neurons times presynaptic neurons.
     update : (int, int) or None
         Multiplications and other operations of one neuron update; None: those of a Poisson or a
-        graded neuron (docs/arithmetic.md, section 7).
+        graded neuron (docs/spec/neuron_cost.md).
     """
 
     shape: LayerShape

@@ -7,7 +7,7 @@ from ipvae.energy.models.row import PICO, EnergyRow, TimeRow
 
 DRAWN_UPDATE = (9, 51)
 GRADED_UPDATE = (1, 11)
-"""Multiplications and other operations of a neuron update (docs/arithmetic.md, section 7); a
+"""Multiplications and other operations of a neuron update (docs/spec/neuron_cost.md); a
 Poisson neuron also draws, at a rate below 1."""
 INSTRUCTION_PJ = 70.0
 DRAM_PJ_PER_BYTE = 2600.0 / 8

@@ -26,8 +26,8 @@ CHIPS_BARRIER_S = 10e-6
 """Barrier time of a step over several chips."""
 PASSES_LOW = 1
 PASSES_DRAWN, PASSES_GRADED = 60, 2
-"""Passes of the high estimate: one for each operation at rates below 1 (docs/arithmetic.md, section
-7); a sigma-delta ReLU takes 2 (script)."""
+"""Passes of the high estimate: one for each operation at rates below 1 (docs/spec/neuron_cost.md);
+a sigma-delta ReLU takes 2 (script)."""
 
 NECOTIS = (
     "floor and static power: NECOTIS, TemporalLearningInRSNNs, loihi_experiment/res.json "

@@ -1,4 +1,4 @@
-"""Compiled counts of one step (numba); docs/arithmetic.md, sections 4 and 5.
+"""Compiled counts of one step (numba); docs/spec/counts.md.
 
 In NumPy a draw takes most of a neuron's step: a hundred calls for 512 numbers.
 `ipvae.network.rules.poisson.draw` and `ipvae.network.rules.random_source.uniforms` are the

@@ -1,4 +1,4 @@
-"""Datasets of a decoder: minor version 3.1 of docs/format.md."""
+"""Datasets of a decoder: minor version 3.1 of docs/spec/file.md."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Datasets of a network file and their conversion to a network; specified in docs/format.md.
+"""Datasets of a network file and their conversion to a network; specified in docs/spec/versions.md.
 
 Version 1 can contain one recurrent layer of Poisson neurons with 12 fraction bits, version 2 any
 network. A network is written in the oldest version that can represent it.

@@ -1,4 +1,4 @@
-"""Datasets of a network file of version 3 and their conversion; specified in docs/format.md.
+"""Datasets of a network file of version 3 and their conversion; specified in docs/spec/file.md.
 
 The version holds a `Network`: layers of any kind of neuron, and connections of any kind of weights.
 """

@@ -1,4 +1,4 @@
-"""Write and read the network file; ``docs/format.md`` is its specification.
+"""Write and read the network file; ``docs/spec/file.md`` is its specification.
 
 One table of fields (`ipvae.network.io.fields`) defines both writer and reader. The reader rejects
 anything outside the table; it returns a complete network or raises FormatError.

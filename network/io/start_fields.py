@@ -1,4 +1,4 @@
-"""Datasets of a start that depends on the image: minor version 2.1 of docs/format.md."""
+"""Datasets of a start that depends on the image: minor version 2.1 of docs/spec/versions.md."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Program of the graded neuron (docs/arithmetic.md, section 9)."""
+"""Program of the graded neuron (docs/spec/neurons/graded.md)."""
 
 from functools import lru_cache
 

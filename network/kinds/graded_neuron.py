@@ -17,8 +17,7 @@ from ipvae.network.rules.arithmetic import TERM_MAX
 class GradedNeuron(NeuronKind):
     """Neuron with a deterministic integer output.
 
-    Its input is the host's drive plus or minus the scaled `a_in` (docs/arithmetic.md, sections 9
-    and 14).
+    Its input is the host's drive plus or minus the scaled `a_in` (docs/spec/neurons/graded.md).
 
     Attributes
     ----------

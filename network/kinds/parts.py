@@ -76,7 +76,7 @@ def total_input() -> list[Statement]:
 
 
 def bump(table: str, entries: int, shift: int) -> list[Statement]:
-    """Return the statements of `bump` (docs/arithmetic.md, section 9), applied to `distance`.
+    """Return the statements of `bump` (docs/spec/tables.md), applied to `distance`.
 
     The table has `entries` entries, each for 2**shift units of the distance.
     """
@@ -110,9 +110,9 @@ def layer_constants(sent: str) -> list[Word]:
         word("input_high", 0, TERM_MAX, source=f"{TERM_MAX} >> left"),
         word("input_low", -TERM_MAX, 0, source="-input_high"),
         word("sign", -1, 1, source="ipvae/layers/LAYER/sign; -1 in version 1"),
-        word("period", 1, 16, source="docs/arithmetic.md, section 9; 1 in version 1"),
-        word("phase", 0, 16, source="docs/arithmetic.md, section 9; 0 in version 1"),
-        word("lag", 0, 1, source="docs/arithmetic.md, section 9; 1 in version 1"),
+        word("period", 1, 16, source="docs/spec/versions.md; 1 in version 1"),
+        word("phase", 0, 16, source="docs/spec/versions.md; 0 in version 1"),
+        word("lag", 0, 1, source="docs/spec/versions.md; 1 in version 1"),
     ]
 
 

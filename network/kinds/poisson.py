@@ -1,4 +1,4 @@
-"""Program of the Poisson neuron (docs/arithmetic.md, sections 3 to 5 and 9)."""
+"""Program of the Poisson neuron (docs/spec/neurons/poisson.md)."""
 
 from functools import lru_cache
 
@@ -76,7 +76,7 @@ def constants() -> list[Word]:
 def neuron_constants() -> list[Word]:
     """Constants of each neuron."""
     neuron = "layer/LAYER/neuron"
-    key = "docs/arithmetic.md, section 4"
+    key = "docs/spec/random_source.md"
     return [
         word("u_init", LOW, HIGH, source=f"{neuron}/uInit"),
         word("self_weight", 0, SELF_MAX, source=f"{neuron}/selfWeight"),

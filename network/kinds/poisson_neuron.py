@@ -23,8 +23,8 @@ OF_EACH = ("u_init", "self_weight")
 class PoissonNeuron(NeuronKind):
     """Neuron whose state `u` is a log-rate and whose messages are Poisson counts.
 
-    Its input is the host's drive plus or minus the scaled `a_in` (docs/arithmetic.md, sections 3 to
-    5, 9 and 14). Units are 2**-frac_bits octaves; a log-rate of 0 is one count a row.
+    Its input is the host's drive plus or minus the scaled `a_in` (docs/spec/neurons/poisson.md).
+    Units are 2**-frac_bits octaves; a log-rate of 0 is one count a row.
 
     Attributes
     ----------

@@ -1,8 +1,8 @@
 """Intervals of every variable and intermediate, from a network's own limits.
 
 They are valid for any images, any seed and any number of steps. Overflow is impossible if every
-interval lies in its range. Sections 2, 3, 5 and 6 of docs/arithmetic.md define the variables;
-each name here is an expression in that document.
+interval lies in its range. The pages of docs/spec/ define the variables; each name here is
+an expression in them.
 """
 
 from dataclasses import dataclass, replace

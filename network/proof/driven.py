@@ -1,4 +1,4 @@
-"""Ranges of Poisson and graded layers of a `Network`; docs/arithmetic.md, sections 6, 9 and 14.
+"""Ranges of Poisson and graded layers of a `Network`; docs/spec/ranges.md.
 
 They are valid for any images, any seed and any number of rows. A network is refused if one does not
 hold, since its values would be undefined.

@@ -8,7 +8,7 @@ States of other kinds are taken to be in the ranges that their programs declare,
 integers checks.
 
 A result that may wrap does not stay in its width, so its bound does not hold. That is no reason to
-refuse a network: its values are defined, as Lava wraps them (docs/arithmetic.md, sections 11, 12).
+refuse a network: its values are defined, as Lava wraps them (docs/spec/neurons/).
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,7 @@
 """Smooth functions of neurons in integers, by tables with linear interpolation.
 
 Both are a straight line minus a correction that depends only on a distance. One table of 257
-entries, 16 for each unit, is therefore enough for each. Specified in docs/arithmetic.md,
-section 3.
+entries, 16 for each unit, is therefore enough for each. Specified in docs/spec/tables.md.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Integer rules: shifts, clips and the fixed-point constants of the log-rate.
 
-Each rule has one implementation; ``docs/arithmetic.md`` is its specification. All arrays are
+Each rule has one implementation; ``docs/spec/`` is its specification. All arrays are
 widened to int64 explicitly, so that NumPy 1.26 and 2.x agree, and narrowed when a range is known.
 """
 

@@ -11,7 +11,7 @@ WINDOW_VALUES = 2**24
 
 
 def layer_drive(layer: Layer, frames: np.ndarray) -> np.ndarray:
-    """Compute b = clip(shift(W x, exponent) + bias), docs/arithmetic.md, sections 2 and 14.
+    """Compute b = clip(shift(W x, exponent) + bias), docs/spec/drive.md.
 
     Parameters
     ----------

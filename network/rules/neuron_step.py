@@ -1,4 +1,4 @@
-"""Update of a neuron from its drive and synaptic input: docs/arithmetic.md, section 3."""
+"""Update of a neuron from its drive and synaptic input: docs/spec/neurons/poisson.md."""
 
 import numpy as np
 

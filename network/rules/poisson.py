@@ -3,7 +3,7 @@
 Table row r contains the cumulative distribution for the rate 2**(r / 32 - 12), in units of
 2**-24. Between rows it is interpolated linearly with seven bits. A rate above 8 is drawn as 2**j
 independent draws at a rate 2**j times smaller, each with its own uniform. Specified in
-docs/arithmetic.md.
+docs/spec/counts.md.
 """
 
 from collections.abc import Callable

@@ -3,7 +3,7 @@
 A keyed, stateless hash: results depend only on the key. The host derives two 24-bit words per
 image and two per neuron. A neuron combines them with the step counter by additions,
 exclusive-ors, shifts and six multiplications modulo 2**24; Loihi 2's microcode has all of these.
-Specified in docs/arithmetic.md.
+Specified in docs/spec/random_source.md.
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Log-rates at reset that depend on the image: docs/arithmetic.md, section 9."""
+"""Log-rates at reset that depend on the image: docs/spec/neurons/poisson.md."""
 
 import numpy as np
 

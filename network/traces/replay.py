@@ -1,7 +1,7 @@
 """Recorded draws: the counts of a trace, checked, for replay in place of the sampler.
 
 A draw is the count that a neuron sends at one step of one image. A file of draws is a trace file
-(docs/format.md) that contains `z`; other variables in it are ignored here.
+(docs/spec/trace.md) that contains `z`; other variables in it are ignored here.
 """
 
 from pathlib import Path

@@ -73,7 +73,7 @@ class Trace:
         return self.every == 1 and not self.neurons
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write a trace file (docs/format.md), completely or not at all.
+        """Write a trace file (docs/spec/trace.md), completely or not at all.
 
         Raises
         ------

@@ -18,7 +18,7 @@ class Source(NamedTuple):
 
     usual: Values
     vectors: Callable[[], list[dict]]
-    section: int
+    page: str
     model: str
 
 

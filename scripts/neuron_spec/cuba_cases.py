@@ -109,4 +109,4 @@ def step(v: Values) -> Values:
     return {**v, "current": current, "voltage": 0 if sent else voltage, "s_out": int(sent)}
 
 
-CUBA = Source(USUAL, vectors, 11, "lava.proc.lif.models:PyLifModelBitAcc")
+CUBA = Source(USUAL, vectors, "cuba.md", "lava.proc.lif.models:PyLifModelBitAcc")

@@ -133,6 +133,14 @@ def sigma_delta_step(v: Values) -> Values:
     return changed({**v, "sigma": sigma}, max(value, 0) if v["relu_on"] else value)
 
 
+PAGES = {
+    "PyDeltaModelFixed": "delta.md",
+    "PySigmaDeltaModelFixed": "sigma_delta.md",
+    "PySigmaModelFixed": "sigma.md",
+}
+"""Page of docs/spec/neurons/ for each of Lava's models."""
+
+
 def source(program: Any, chosen: Any, usual: Values, step: Any, model: str) -> Source:
     """Return the vectors of one kind."""
 
@@ -140,7 +148,7 @@ def source(program: Any, chosen: Any, usual: Values, step: Any, model: str) -> S
         every = [*chosen(), *at_random(30, usual, step)]
         return cases.vectors(program(), every, usual, step, cases.given)
 
-    return Source(usual, vectors, 12, f"lava.proc.sdn.models:{model}")
+    return Source(usual, vectors, PAGES[model], f"lava.proc.sdn.models:{model}")
 
 
 DELTA = source(kinds.delta_program, of_delta, OF_DELTA, delta_step, "PyDeltaModelFixed")

@@ -1,4 +1,4 @@
-"""Rows of bounds.csv: valid and invalid rows of G (docs/arithmetic.md, 6)."""
+"""Rows of bounds.csv: valid and invalid rows of G (docs/spec/ranges.md)."""
 
 from ipvae.network.rules.arithmetic import STATE_MAX
 from ipvae.network.rules.poisson import largest_draw

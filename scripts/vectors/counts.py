@@ -1,4 +1,4 @@
-"""Rows of counts.csv: complete counts, with uniforms and limit (docs/arithmetic.md, 4 and 5)."""
+"""Rows of counts.csv: complete counts, with uniforms and limit (docs/spec/counts.md)."""
 
 import numpy as np
 

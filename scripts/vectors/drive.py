@@ -1,4 +1,4 @@
-"""Rows of drive.csv: the drive of one neuron (docs/arithmetic.md, section 2)."""
+"""Rows of drive.csv: the drive of one neuron (docs/spec/drive.md)."""
 
 import numpy as np
 

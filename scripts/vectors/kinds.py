@@ -1,4 +1,4 @@
-"""Small random networks of every kind of docs/arithmetic.md, section 9; also a test fixture."""
+"""Small random networks of every kind of docs/spec/versions.md; also a test fixture."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Rows of random_source.csv: keys and uniforms (docs/arithmetic.md, section 4)."""
+"""Rows of random_source.csv: keys and uniforms (docs/spec/random_source.md)."""
 
 from itertools import product
 

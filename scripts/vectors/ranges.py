@@ -1,4 +1,4 @@
-"""Rows of ranges.csv: values at the ends of docs/format.md's ranges, and one beyond them."""
+"""Rows of ranges.csv: values at the ends of docs/spec/versions.md's ranges, and one beyond."""
 
 COLUMNS = ["dataset", "value", "accepted"]
 

@@ -79,7 +79,7 @@ def networks() -> dict[str, IntNetwork]:
 
 
 def layered() -> dict[str, IntNetwork]:
-    """Networks of section 9, one of each kind, with 0, 1 or 2 read-outs."""
+    """Networks of version 2, one of each kind, with 0, 1 or 2 read-outs."""
     made = kinds.networks(2)
     return {
         "adaptive": made["forward1/0"],

@@ -1,4 +1,4 @@
-"""Rows of sampler.csv: counts from given uniforms (docs/arithmetic.md, section 5)."""
+"""Rows of sampler.csv: counts from given uniforms (docs/spec/counts.md)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Rows of steps.csv: single updates of one neuron (docs/arithmetic.md, section 3)."""
+"""Rows of steps.csv: single updates of one neuron (docs/spec/neurons/poisson.md)."""
 
 import numpy as np
 

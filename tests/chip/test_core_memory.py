@@ -132,7 +132,7 @@ def test_shapes_of_both_layouts_are_those_of_real_networks(make_network, kinds):
 
 
 def test_table_of_the_sampler_is_as_large_as_documented():
-    text = (Path(__file__).resolve().parents[2] / "docs" / "arithmetic.md").read_text()
+    text = (Path(__file__).resolve().parents[2] / "docs" / "spec" / "neuron_cost.md").read_text()
     (found,) = re.findall(r"([\d,]+) bytes per core", text)
     assert int(found.replace(",", "")) == limits.DRAW_TABLE_BYTES
     assert CONSERVATIVE.table_words * 8 >= limits.DRAW_TABLE_BYTES

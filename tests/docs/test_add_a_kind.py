@@ -38,7 +38,7 @@ def test_a_kind_is_added_emulated_saved_and_verified_on_lava(tmp_path):
 def test_the_page_counts_the_files_that_a_kind_touches():
     text = (ROOT / "docs" / "add_a_kind.md").read_text()
     (named,) = re.findall(r"the kind touches eight files: (.*?) Its specification", text, re.DOTALL)
-    files = re.findall(r"`([^`]+\.(?:py|md))`|\((format\.md)\)", named)
+    files = re.findall(r"`([^`]+\.(?:py|md))`|\((spec/file\.md)\)", named)
     paths = {a or b for a, b in files}
     assert len(paths) + 2 == 8  # the braces name three files
     for name in ("network/kinds/__init__.py", "network/io/format3.py", "lava_procs/neurons.py"):

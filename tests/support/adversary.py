@@ -1,7 +1,7 @@
 """An adversary: searches the states of a network for the worst value of every intermediate.
 
 Evaluates one drive, one update and one draw in plain Python integers, written from
-docs/arithmetic.md alone; it shares no code with the project. Nothing is refused or wrapped
+docs/spec/ alone; it shares no code with the project. Nothing is refused or wrapped
 here: values go where they go, and `WIDTHS` says where they may. A network is a `Network` of
 tests/support/oracle.py.
 """
@@ -28,7 +28,7 @@ WIDTHS = {
     "v + 49152": (0, 480 * 128),
     "f": (0, 127),
 }
-"""Ranges of section 6; every other variable has `BITS_24`."""
+"""Ranges of ranges.md; every other variable has `BITS_24`."""
 
 
 STATE_NAMES = ("partial p", "p", "q", "q + bias", "b", "a_in", "g", "own")

@@ -1,6 +1,6 @@
 """Keys with which a neuron draws a uniform of one's choice: the random source, backwards.
 
-Section 4 of docs/arithmetic.md maps the word `na` of a neuron to a uniform, all other words given,
+docs/spec/random_source.md maps the word `na` of a neuron to a uniform, all other words given,
 by steps that can each be undone. So every draw can be put at an edge of the sampler, through each
 implementation's own random source.
 """

@@ -1,7 +1,7 @@
 """A slow second opinion in plain Python integers.
 
-Written from docs/arithmetic.md and docs/format.md alone; it shares no code with the project.
-Section numbers below refer to docs/arithmetic.md. Files of version 2 (section 9) are the
+Written from the specification alone; it shares no code with the project.
+Pages below are in docs/spec/. Files of version 2 are the
 business of oracle_layers.py, which takes its arithmetic from here.
 """
 
@@ -57,7 +57,7 @@ UNUSED |= {"ipvae/test/labels", "ipvae/provenance"}
 
 @dataclass(frozen=True)
 class Network:
-    """The integers of one file, under the short names of section 1."""
+    """The integers of one file, under short names."""
 
     W: list[list[int]]
     G: list[list[int]]
@@ -82,7 +82,7 @@ class Network:
         return 2**self.message_bits - 1
 
 
-# ---------------------------------------------------------------- the file (format.md)
+# ---------------------------------------------------------------- the file (file.md, versions.md)
 
 
 def require(condition: bool, message: str) -> None:
@@ -146,7 +146,7 @@ def load(path: str) -> Any:
     Raises
     ------
     ValueError
-        If the seal, the checksum, a field or a bound of section 6 or 9 is wrong.
+        If the seal, the checksum, a field or a bound of ranges.md is wrong.
     """
     version, values, dtypes = read(path)
     if version == 2:
@@ -162,11 +162,11 @@ def load(path: str) -> Any:
     return network
 
 
-# ---------------------------------------------------------------- bounds (section 6)
+# ---------------------------------------------------------------- bounds (ranges.md)
 
 
 def check_bounds(net: Network) -> None:
-    """Refuse a network that could leave the ranges of section 6."""
+    """Refuse a network that could leave ranges.md."""
     for k, row in enumerate(net.G):
         largest = max(sum(max(w, 0) for w in row), -sum(min(w, 0) for w in row))
         require(min(net.zmax, 864) * largest <= 2**23 - 1, f"neuron {k}: a_in may exceed 24 bits")
@@ -178,7 +178,7 @@ def i24(value: int) -> int:
     return value
 
 
-# ---------------------------------------------------------------- random source (section 4)
+# ---------------------------------------------------------------- random source (random_source.md)
 
 
 def mix64(v: int) -> int:
@@ -211,7 +211,7 @@ def uniform(image: tuple[int, int], neuron: tuple[int, int], step: int, sub_draw
     return h ^ (h >> 12)
 
 
-# ---------------------------------------------------------------- counts (section 5)
+# ---------------------------------------------------------------- counts (counts.md)
 
 
 def table_position(u: int) -> tuple[int, int, int]:
@@ -250,7 +250,7 @@ def drawn(
     return total
 
 
-# ---------------------------------------------------------------- drive and steps (sections 2, 3)
+# ------------------------------------------------------- drive and steps (drive.md, neurons/)
 
 
 def clip(v: int, lo: int, hi: int) -> int:
@@ -360,7 +360,7 @@ def run(
     Raises
     ------
     ValueError
-        If an argument is out of range or the network fails the bounds of section 6 or 9.
+        If an argument is out of range or the network fails the bounds of ranges.md.
     """
     require(0 <= n_steps < 2**19, "steps out of range")
     require(0 <= seed < 2**48, "seed out of range")

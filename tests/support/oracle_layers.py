@@ -1,6 +1,6 @@
-"""Networks of several layers, for oracle.py: files of version 2, section 9 of docs/arithmetic.md.
+"""Networks of several layers, for oracle.py: files of version 2, docs/spec/versions.md.
 
-Written from docs/arithmetic.md and docs/format.md alone, in plain Python integers; it shares no
+Written from the specification alone, in plain Python integers; it shares no
 code with the project.
 """
 
@@ -24,7 +24,7 @@ from oracle import (
 
 Ints = list[int]
 Image = tuple[tuple[int, int], list[int]]  # its key, and the pixels of its first frame
-# ---------------------------------------------------------------- names (format.md)
+# ---------------------------------------------------------------- names (versions.md)
 
 GLOBAL = {"layer/0/type", "layer/0/shape", "ipvae/latency", "ipvae/period", "ipvae/decoder"}
 GLOBAL |= {f"ipvae/input/{name}" for name in ("minimum", "maximum", "scale", "shape")}
@@ -101,7 +101,7 @@ class Layers:
     images: list[list[int]]
 
 
-# ---------------------------------------------------------------- the file (format.md)
+# ---------------------------------------------------------------- the file (versions.md)
 
 
 def from_values(values: dict[str, Any], dtypes: dict[str, str]) -> Layers:
@@ -186,7 +186,7 @@ def digest(table: list[Any]) -> str:
 
 
 def check_wiring(layers: dict[int, Layer], period: int) -> None:
-    """Roles, sources, phases, lags and period must match one of the networks of section 9."""
+    """Roles, sources, phases, lags and period must match one of the networks of versions.md."""
     roles = [layer.role for layer in layers.values()]
     h = roles.index("code")
     require(roles[:h] == ["hidden"] * h, f"roles {roles}")
@@ -264,7 +264,7 @@ def fits_version_1(layers: dict[int, Layer]) -> bool:
     return full and first.source == 1 and first.sign == -1 and first.n["fracBits"] == 12
 
 
-# ---------------------------------------------------------------- bounds (section 9)
+# ---------------------------------------------------------------- bounds (ranges.md)
 
 
 def check_bounds(net: Layers) -> None:
@@ -281,7 +281,7 @@ def check_bounds(net: Layers) -> None:
             require(reach <= 2**23 - 1, f"{where}: a_in may exceed 24 bits")
 
 
-# ---------------------------------------------------------------- neurons (section 9)
+# ---------------------------------------------------------------- neurons (neurons/)
 
 
 def bump(X: list[int], a: int, B: int) -> int:

@@ -11,7 +11,7 @@ from ipvae.network.traces.selection import LayerRecord
 class GradedNeuron(NeuronBase):
     """Neurons with a deterministic integer output.
 
-    Implements, in integers (docs/arithmetic.md, section 3), at the rows of its schedule
+    Implements, in integers (docs/spec/neurons/graded.md), at the rows of its schedule
     (`NeuronBase`)::
 
         start:  u = 0

@@ -22,7 +22,7 @@ KEY_WORDS = 2
 class PoissonNeuron(NeuronBase):
     """Neurons whose potential is a log-rate and whose spikes are Poisson counts.
 
-    Implements, in integers (docs/arithmetic.md, sections 3 to 5), at every step::
+    Implements, in integers (docs/spec/neurons/poisson.md), at every step::
 
         step 0 with memory:  u stays
         all other steps:     u = next_log_rate(u, z, drive, a_in)

@@ -21,7 +21,7 @@ def net(tmp_path, make_network):
 
 
 def board(net, rate=1.0, seed=8):
-    """A board in plain integers (docs/arithmetic.md, 2 and 3) with NumPy's Poisson generator.
+    """A board in plain integers (docs/spec/neurons/poisson.md) with NumPy's Poisson generator.
 
     Returns a_in, u and z, each (IMAGES, STEPS + 1, K).
     """

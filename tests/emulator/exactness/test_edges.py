@@ -71,7 +71,7 @@ def acted(layer, given):
 
 
 def assert_counted(layer, given, u, z, saturated):
-    """Saturations as section 6 defines them, from the values by themselves."""
+    """Saturations as ranges.md defines them, from the values by themselves."""
     e = layer.weight_exp
     acts, limit = (given.a_in, TERM_MAX >> e) if e >= 0 else (given.a_in >> -e, TERM_MAX)
     expected = {"drive": int((np.abs(given.drive) == TERM_MAX).sum())}

@@ -1,4 +1,4 @@
-"""Networks of several layers: the emulator does what section 9 of docs/arithmetic.md says."""
+"""Networks of several layers: the emulator does what docs/spec/versions.md says."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -47,7 +47,7 @@ def spread(received):
 
 
 def branches(network, trace):
-    """Names of the branches of section 9 that a run takes."""
+    """Names of the branches of neurons/ that a run takes."""
     found = {f"period {network.schedule.period}"}
     b = drives(network, network.test_images)
     for stage in network.schedule.stages:

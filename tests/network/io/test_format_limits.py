@@ -1,4 +1,4 @@
-"""Every range of docs/format.md: its ends are written, read and equal; one past is refused."""
+"""Ranges of docs/spec/versions.md: its ends are written, read and equal; one past is refused."""
 
 import json
 import re
@@ -250,7 +250,7 @@ def test_what_cannot_be_written_is_refused_before_the_file_is_touched(path, base
 
 
 def test_ranges_of_this_test_are_the_ones_of_the_document():
-    text = (ROOT / "docs" / "format.md").read_text()
+    text = (ROOT / "docs" / "spec" / "versions.md").read_text()
     spelled = {S: "2^22 - 1", -S: "-(2^22 - 1)"}
     for dataset, (_, low, high) in SCALARS.items():
         range_of = re.search(rf"\| `{dataset}` \|[^|]*\| ([^|]*) \|", text)

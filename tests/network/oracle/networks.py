@@ -1,7 +1,7 @@
 """A slow second opinion on files of version 3 and the networks in them.
 
-Written from docs/format.md and docs/arithmetic.md alone, first by someone who had seen nothing else
-of this project; it shares no code with it. Section numbers below refer to arithmetic.md. Layers
+Written from the specification alone, first by someone who had seen nothing else
+of this project; it shares no code with it. Pages below are in docs/spec/. Layers
 and connections are dictionaries with the names of a file. Everything is int64, wrapped by hand.
 """
 
@@ -268,7 +268,7 @@ def decay(values: Any, amount: int) -> np.ndarray:
 
 
 def update(layer: Named, state: Named, a_in: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """One row of a layer: changes its state, gives what it sends (sections 11 and 12)."""
+    """One row of a layer: changes its state, gives what it sends (neurons/)."""
     if layer["type"] == "CUBA":
         total = wrap(decay(state["current"], layer["iDecay"]) + wrap(64 * a_in))
         state["current"] = total - 2**24 * (total > 2**23) + 2**24 * (total <= -(2**23))
@@ -312,7 +312,7 @@ def weigh(connection: Named, messages: np.ndarray) -> np.ndarray:
 
 
 def deliver(connection: Named, messages: np.ndarray, graded: bool) -> np.ndarray:
-    """What all receivers get for these messages, with the exponent of section 11."""
+    """What all receivers get for these messages, with the exponent (received.md)."""
     total, exponent = wrap(weigh(connection, messages)), connection["exponent"]
     if graded and connection["kind"] == "conv":
         total = wrap(total, 24)

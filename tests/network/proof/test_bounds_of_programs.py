@@ -52,7 +52,7 @@ OF_THE_SAMPLER = {
     "total": "sum.add",
     "z": "z.min",
 }
-"""Operations of the program by the names of section 6 of docs/arithmetic.md."""
+"""Operations of the program by the names of docs/spec/ranges.md."""
 
 
 def test_the_sampler_of_every_log_rate_stays_in_its_bounds(monkeypatch, make_network):

@@ -1,6 +1,6 @@
 """An adversary tries to leave the intervals that network/proof/bounds.py states, and must fail.
 
-It draws networks at and near the ends of every range of docs/format.md, evaluates single
+It draws networks at and near the ends of every range of docs/spec/versions.md, evaluates single
 updates in plain integers (tests/support/adversary.py) from any state that the format allows
 (pixels, counts and log-rates in range) and climbs towards each end of each intermediate.
 """
@@ -110,7 +110,7 @@ def with_layer(layer, low=0, high=255, rng=None):
 
 
 def plain(oracle, network):
-    """The integers of a network, without the oracle's check of section 6."""
+    """The integers of a network, without the oracle's check of ranges.md."""
     layer = network.layer
     arrays = {"W": "weight", "G": "weight_rec", "bias": "bias", "s": "self_weight"}
     arrays["u_init"] = "u_init"

@@ -30,14 +30,14 @@ def test_document_holds_the_certificate(certify_script):
     page = PAGE.read_text()
     assert certify_script.certificate() in page
     words, size = certify_script.table_bytes()
-    for text in (page, (PAGE.parent / "arithmetic.md").read_text()):
+    for text in (page, (PAGE.parent / "spec" / "neuron_cost.md").read_text()):
         assert f"{words:,} words of 24 bits" in text
         assert f"{size:,} bytes per core" in text
     assert size <= 16 * 1024
 
 
 def test_table_as_a_core_keeps_it_draws_the_same_counts(certify_script, rng):
-    """docs/arithmetic.md, section 7: 24-bit words, no case for f = 0 or for the end of a row."""
+    """docs/spec/neuron_cost.md: 24-bit words, no case for f = 0 or for the end of a row."""
     table = certify_script.core_table()
     log_rate = np.concatenate([rng.integers(-49152, 12289, 3000), [-49152, 12288, 12160, 0]])
     uniform = rng.integers(0, 2**24, log_rate.size).astype(np.uint32)
@@ -74,8 +74,8 @@ def test_distance_agrees_with_scipys_poisson(figures, log_rate):
 
 
 def test_table_of_operations_follows_from_its_parts(figures):
-    """docs/arithmetic.md, section 7: update 12, position 9, uniform 27, threshold 6."""
-    page = (PAGE.parent / "arithmetic.md").read_text()
+    """docs/spec/neuron_cost.md: update 12, position 9, uniform 27, threshold 6."""
+    page = (PAGE.parent / "spec" / "neuron_cost.md").read_text()
     for exponent, text in ((0, "below 1"), (3, "8"), (8, "256")):
         at = figures["log_rate"] == exponent * 4096
         (uniforms,), (looked_at,) = (

@@ -61,7 +61,7 @@ def test_keys_out_of_range_are_refused(seed, image):
 
 
 def test_running_sums_replace_the_products_with_the_counter():
-    """docs/arithmetic.md, section 7: two words per neuron, advanced by constants."""
+    """docs/spec/neuron_cost.md: two words per neuron, advanced by constants."""
     image, (na, nb) = random_source.image_key(11, 4), random_source.neuron_keys(1, 3)
     mask, w1, w2 = 0xFFFFFF, 0x9E3779, 0xD80165
     h0, h1 = int(na[2]) + image.a & mask, image.b

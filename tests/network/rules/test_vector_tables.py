@@ -229,7 +229,7 @@ def test_oracle_reproduces_the_drive(oracle, loaded):
 
 
 def drive_branches(row):
-    """Every branch of section 2, and whether a row takes it, from its numbers."""
+    """Every branch of drive.md, and whether a row takes it, from its numbers."""
     ed, p, total = row["drive_exp"], row["p"], row["q"] + row["bias"]
     products = {w * x for w, x in zip(row["weights"], row["pixels"], strict=True)}
     return {
@@ -285,7 +285,7 @@ def test_oracle_reproduces_the_steps(oracle, loaded):
 
 
 def step_branches(row):
-    """Every branch of section 3, and whether a row takes it, from its numbers."""
+    """Every branch of neurons/poisson.md, and whether a row takes it, from its numbers."""
     e, s, z, a_in = row["weight_exp"], row["self_weight"], row["last_count"], row["a_in"]
     sign = f"e{'<=>'[(e > 0) - (e < 0) + 1]}0"
     limit = L >> e if e > 0 else L

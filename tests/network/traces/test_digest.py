@@ -33,7 +33,7 @@ def streamed(path, trace):
 
 
 def by_hand(trace):
-    """docs/format.md, "Traces"."""
+    """docs/spec/trace.md, "Digest"."""
     text = b"ipvae-trace/1\0backend=emulator\0every=3\0hold=6\0network_checksum=ab\0"
     text += b"seed=5\0steps=207\0"
     contents = {"neurons/2": trace.neurons["2"]}
