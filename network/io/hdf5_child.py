@@ -23,7 +23,7 @@ MEMORY_SLACK = 48 << 20
 """Bytes that reading may allocate beyond the data themselves."""
 GZIP_RATIO = 1032
 """Largest ratio of deflate's compression (RFC 1951)."""
-MAX_DEPTH = 4
+MAX_DEPTH = 8
 FEW = 256
 _MAX_CHUNK = 16 << 20
 TEXT_BYTES = 64
