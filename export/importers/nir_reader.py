@@ -14,6 +14,8 @@ MOST_DATASETS = 8192
 MOST_BYTES = 2**30
 """Limit of all arrays together."""
 MOST_EDGES = 4096
+MOST_GROUPS = 12
+"""Groups around a dataset: five subgraphs in one another."""
 SUBGRAPH = "NIRGraph"
 
 Tree = dict[str, Any]
@@ -36,6 +38,7 @@ def read_graph(path: str | Path) -> NirGraph:
         gzip=True,
         singles=True,
         texts=2 * MOST_EDGES,
+        depth=MOST_GROUPS,
     )
     tree: Tree = {}
     for name, array in fields.items():
@@ -61,7 +64,14 @@ def is_own(path: str | Path) -> bool:
 
     try:
         read_datasets(
-            Path(path), approve, {}, most=MOST_DATASETS, gzip=True, singles=True, texts=MOST_EDGES
+            Path(path),
+            approve,
+            {},
+            most=MOST_DATASETS,
+            gzip=True,
+            singles=True,
+            texts=2 * MOST_EDGES,
+            depth=MOST_GROUPS,
         )
     except FormatError:
         return bool(found and found[0])

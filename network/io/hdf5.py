@@ -39,6 +39,7 @@ def read_datasets(
     gzip: bool = False,
     singles: bool = False,
     texts: int = 1,
+    depth: int = hdf5_child.MAX_DEPTH,
     trusted: bool = False,
 ) -> dict[str, np.ndarray]:
     """Read all datasets of a file.
@@ -59,6 +60,8 @@ def read_datasets(
         Allow single values that are boolean (read as 1 and 0) or text of any length.
     texts : int
         Largest number of texts in one dataset.
+    depth : int
+        Most groups around a dataset.
     trusted : bool
         The file was written by this process and is read without a child process.
 
@@ -79,6 +82,7 @@ def read_datasets(
         "gzip": gzip,
         "singles": singles,
         "texts": texts,
+        "depth": depth,
         "seconds": seconds,
     }
     try:

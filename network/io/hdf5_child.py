@@ -23,7 +23,7 @@ MEMORY_SLACK = 48 << 20
 """Bytes that reading may allocate beyond the data themselves."""
 GZIP_RATIO = 1032
 """Largest ratio of deflate's compression (RFC 1951)."""
-MAX_DEPTH = 8
+MAX_DEPTH = 4
 FEW = 256
 _MAX_CHUNK = 16 << 20
 TEXT_BYTES = 64
@@ -42,7 +42,12 @@ def shown(text: object) -> str:
 
 
 def list_datasets(
-    group: Any, most: int, gzip: bool, singles: bool = False, texts: int = 1
+    group: Any,
+    most: int,
+    gzip: bool,
+    singles: bool = False,
+    texts: int = 1,
+    depth: int = MAX_DEPTH,
 ) -> dict[str, tuple[np.dtype, tuple]]:
     """Find all datasets below a group. Each is closed again, since an open one takes 95 kB.
 
@@ -58,6 +63,8 @@ def list_datasets(
         writes. Its layers must not be empty groups.
     texts : int
         Largest number of texts in one dataset.
+    depth : int
+        Most groups around a dataset.
 
     Returns
     -------
@@ -80,7 +87,7 @@ def list_datasets(
                 raise RefusedError(f"/{shown(prefix)}{name[:100]!r} is not named in UTF-8")
             full = prefix + name
             seen += 1
-            if seen > most or full.count("/") > MAX_DEPTH:
+            if seen > most or full.count("/") > depth:
                 raise RefusedError("holds more groups and datasets than such a file has")
             require_hard_link(parent, name, full)
             item = parent[name]
@@ -183,7 +190,12 @@ def describe(file: Any, wanted: dict) -> dict:
     # Attributes first: a newer version is then reported as newer, whatever it contains.
     attributes = read_attributes(file, wanted["attributes"])
     datasets = list_datasets(
-        file, wanted["most"], wanted["gzip"], wanted.get("singles", False), wanted.get("texts", 1)
+        file,
+        wanted["most"],
+        wanted["gzip"],
+        wanted.get("singles", False),
+        wanted.get("texts", 1),
+        wanted.get("depth", MAX_DEPTH),
     )
     listed = {name: [dtype.str, list(shape)] for name, (dtype, shape) in datasets.items()}
     return {"datasets": listed, "attributes": attributes}
