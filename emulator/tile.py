@@ -167,6 +167,10 @@ class Tile:
         """Log-rates or potentials after the last row: (N, n) int32."""
         return self._states[layer].u[:, :n].copy()
 
+    def drive(self, layer: str) -> np.ndarray:
+        """Drive of the first image, (K,) int32 with the padding of the last block: the state."""
+        return self._states[layer].drive[0]
+
     def last_messages(self, layer: str) -> Messages:
         """Messages of the last row, in the kernels' layout."""
         return self._messages[layer]

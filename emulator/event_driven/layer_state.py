@@ -163,6 +163,10 @@ class Neurons:
         if self.program is not None:
             self.program.begin(keys)
 
+    def set_drive(self, drive: np.ndarray) -> None:
+        """Set the drive of the following rows: (images, 1 or rows, neurons) int32."""
+        self._drive = drive
+
     def summed(self, sent: "Messages", rows: int, checkpoint: int) -> LayerSums:
         """Sums of all images so far, in the rows up to a checkpoint."""
         kernel = KERNELS.get(type(self.neuron))

@@ -1,0 +1,1 @@
+"""Images that move: streams frame by frame, films from images, and their evaluation."""

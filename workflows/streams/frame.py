@@ -1,0 +1,137 @@
+"""Result of one frame of a stream."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ipvae.emulator.streams.layered import Sent
+from ipvae.energy.counting.counts import Counts, count_run, network_drive_macs
+from ipvae.energy.counting.network_counts import network_counts
+from ipvae.energy.counting.network_workload import products
+from ipvae.energy.counting.workload import work_of
+from ipvae.energy.headline import headline
+from ipvae.energy.models.table import left_out, model_table
+from ipvae.errors import InputError
+from ipvae.network.description import IntNetwork
+from ipvae.network.network import Network
+from ipvae.network.rules.start import start_of
+from ipvae.network.traces.network_totals import NetworkTotals
+from ipvae.report.numbers import count
+from ipvae.workflows.results import Result
+from ipvae.workflows.streams.frame_counts import frame_activity
+
+Since = dict[str, Sent] | NetworkTotals | None
+"""Messages since the reset."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StreamFrame(Result):
+    """Result of one frame of a stream.
+
+    Attributes
+    ----------
+    index : int
+        Number of the frame since the reset, from 0.
+    steps : int
+        Updates since the reset, this frame's included.
+    counts : (K,) int32
+        Output of the code in the frame's last row; of a `Network` the output of its last layer.
+    decoded : (K,) int32 or float64
+        Input of the decoder: `counts`, or their mean with `readout="mean"`.
+    outputs : dict of layer -> (n,) int
+        Outputs of the code and the read-outs in the last row; of a `Network` the messages of its
+        last layer, summed over the rows of the frame.
+    changed_pixels : int
+        Pixels that differ from the frame before; before the first one all are 0.
+    network : IntNetwork or Network
+    before, after : messages since the reset, of which `operations` is the difference
+    """
+
+    index: int
+    steps: int
+    counts: np.ndarray
+    decoded: np.ndarray
+    outputs: dict[str, np.ndarray]
+    changed_pixels: int
+    network: IntNetwork | Network
+    before: Since
+    after: Since
+
+    @cached_property
+    def reconstruction(self) -> np.ndarray | None:
+        """Image of the counts in real pixel units, with the input's shape; None for a `Network`."""
+        if isinstance(self.network, Network):
+            return None
+        found = self.network.decoder @ self.decoded.astype(np.float32)
+        return found.reshape(self.network.input.shape)
+
+    @cached_property
+    def operations(self) -> Counts:
+        """Operations of this frame; docs/energy.md defines each.
+
+        The sums over all frames are those of a run of the whole stream. Drive and read-out are of
+        one image; only the first frame has products of a start.
+        """
+        if isinstance(self.network, Network):
+            return self._network_operations(self.network)
+        found = count_run(self.network, self._activity)
+        start = start_of(self.network)
+        more = 0 if start is None or self.index == 0 else start.weight.size
+        return replace(found, drive_macs=float(network_drive_macs(self.network) - more))
+
+    @property
+    def _activity(self) -> Any:
+        assert isinstance(self.network, IntNetwork) and isinstance(self.after, dict)
+        before = self.before if isinstance(self.before, dict) else None
+        return frame_activity(self.network, before, self.after)
+
+    def _network_operations(self, network: Network) -> Counts:
+        assert isinstance(self.after, NetworkTotals)
+        weights = [layer.drive.weights for layer in network.layers if layer.drive is not None]
+        drive = sum(products(of) for of in weights)
+        after = network_counts(network, self.after, float(drive)).total
+        if not isinstance(self.before, NetworkTotals):
+            return after
+        before = network_counts(network, self.before).total.as_dict()
+        return Counts(**{name: value - before[name] for name, value in after.as_dict().items()})
+
+    @cached_property
+    def loihi2(self) -> dict[str, Any]:
+        """Modelled energy and time of this frame on Loihi 2, as `EnergyEstimate.headline`.
+
+        Raises
+        ------
+        InputError
+            For a `Network`, whose costs are of whole runs (`ipvae.estimate_energy`).
+        """
+        if isinstance(self.network, Network):
+            raise InputError(
+                "loihi2: found a network of any kinds, whose costs are of whole runs; give a run to "
+                "ipvae.estimate_energy"
+            )
+        work = work_of(self.network, self._activity)
+        return headline(*model_table(self.network, work), left_out(work))
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the main figures: pairs of name and text."""
+        found = self.operations
+        return [
+            ("frame", str(self.index)),
+            ("updates since the reset", str(self.steps)),
+            ("active", f"{int((self.counts != 0).sum())} of {len(self.counts)}"),
+            ("synaptic operations", count(found.synaptic_ops)),
+            ("changed pixels", str(self.changed_pixels)),
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON data: `frame`, `steps`, `counts`, `outputs`, `operations`."""
+        return {
+            "frame": self.index,
+            "steps": self.steps,
+            "counts": self.counts.tolist(),
+            "outputs": {name: values.tolist() for name, values in self.outputs.items()},
+            "operations": self.operations.as_dict(),
+            "changed_pixels": self.changed_pixels,
+        }
