@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ipvae.workflows.quantize import quantize
     from ipvae.workflows.report import make_report
     from ipvae.workflows.run import run
+    from ipvae.workflows.streams.stream import Stream
     from ipvae.workflows.train import train_model
     from ipvae.workflows.verify import verify, verify_trace
 
@@ -54,6 +55,7 @@ _HOMES = {
     "workflows.quantize": ("quantize",),
     "workflows.report": ("make_report",),
     "workflows.run": ("run",),
+    "workflows.streams.stream": ("Stream",),
     "workflows.train": ("train_model",),
     "workflows.verify": ("verify", "verify_trace"),
 }
@@ -63,6 +65,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "IpvaeError",
+    "Stream",
     "certify",
     "check",
     "compare",

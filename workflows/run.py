@@ -77,7 +77,8 @@ def run(
     data_dir : path, optional
         Folder of the network's data set, whose test images are run.
     frame_steps : int, optional
-        For streams: updates of each frame, without a reset between frames.
+        For streams: updates of each frame, without a reset between frames (`ipvae.Stream` takes
+        frames one by one).
     replay_draws : path or (n, steps + 1, K) int array, optional
         Counts to replay instead of sampling.
     keep_steps : ints in [0, steps]
@@ -122,7 +123,6 @@ def run(
     if isinstance(network, Network):
         only_ours: dict[str, object] = {
             "data_dir": data_dir,
-            "frame_steps": frame_steps,
             "replay_draws": replay_draws,
             "keep_steps": keep_steps or None,
             "draws_file": draws_file,
@@ -133,6 +133,10 @@ def run(
         from ipvae.workflows.kinds.running import run as run_network
 
         require_unset(only_ours)
+        if frame_steps is not None:
+            from ipvae.workflows.streams.held import held_rows
+
+            images = held_rows(network, images, steps, frame_steps, samples)
         with listening(progress):
             return run_network(
                 network,

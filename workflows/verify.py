@@ -199,9 +199,11 @@ def verify(
         from ipvae.workflows.kinds.frames import require_unset
         from ipvae.workflows.kinds.verifying import compare_backends
 
-        require_unset(
-            {"data_dir": data_dir, "frame_steps": frame_steps, "replay_draws": replay_draws}
-        )
+        require_unset({"data_dir": data_dir, "replay_draws": replay_draws})
+        if frame_steps is not None:
+            from ipvae.workflows.streams.held import held_rows
+
+            images = held_rows(network, images, steps, frame_steps, samples)
         with listening(progress):
             found = compare_backends(
                 network,

@@ -22,11 +22,14 @@ class PushedRows(NamedTuple):
     ----------
     totals : NetworkTotals
         Of all rows since the reset; `outputs` are of the frame alone.
+    counts : (K,) int32
+        Messages of the decoded layer, or of the last one, in the frame's last row.
     changed_pixels : int
         Values that differ from the frame before; before the first one all are 0.
     """
 
     totals: NetworkTotals
+    counts: np.ndarray
     changed_pixels: int
 
 
@@ -36,6 +39,7 @@ class LiveTile(Tile):
     def __init__(self, plan: Plan, rows: int) -> None:
         super().__init__(plan, 1, (max(rows, plan.rows),))
         self._names = [INPUT, *plan.network.by_id]
+        self._last_row = 0
 
     def begin(self, frame: np.ndarray, keys: np.ndarray) -> None:
         """Reset everything, and compute the rows of layers that lead in before row 0."""
@@ -60,7 +64,14 @@ class LiveTile(Tile):
             together = min(self._plan.rows, rows)
             self._advance(0, together)
             rows -= together
+            self._last_row = together - 1
         return self._outputs[0].copy()
+
+    def sent_last(self, name: str) -> np.ndarray:
+        """Messages of a layer in the last row: (n,) int32."""
+        sent = self._sent[name]
+        row = sent.z[0, sent.history + self._last_row]
+        return self._neurons[name].places.unpacked(row).astype(np.int32)
 
     def totals(self, steps: int, outputs: np.ndarray) -> NetworkTotals:
         """Totals of all rows so far, of which `steps` after the first."""
@@ -111,6 +122,7 @@ class NetworkStream:
             random_source.image_key(seed, 0)  # refuses a seed out of range
         self.network, self.steps, self._seed = network, steps, seed
         self._tile = LiveTile(plan_of(network), steps + 1)
+        self._code = network.readout.id if network.decoder is None else network.decoder.layer
         self._image = -1
         self.reset()
 
@@ -145,4 +157,5 @@ class NetworkStream:
         changed = int((values != self._shown).sum())
         self._shown = values
         self.frames += 1
-        return PushedRows(self._tile.totals(last, outputs), changed)
+        totals = self._tile.totals(last, outputs)
+        return PushedRows(totals, self._tile.sent_last(self._code), changed)

@@ -181,16 +181,16 @@ class LayeredStream:
         """Row after the last one that each layer can compute."""
         far = self.frames * self.steps
         found: dict[str, int] = {}
-        stages = self.network.wiring.stages
+        stages = self.network.schedule.stages
         for stage in stages:
             if stage.layer.weight is not None:
-                found[stage.name] = far + stage.lag
+                found[stage.name] = far + stage.input_delay
         for _ in stages:  # along chains of layers
             for stage in stages:
                 source = found.get(str(stage.layer.source))
                 if source is not None:
-                    own = found.get(stage.name, source + stage.lag)
-                    found[stage.name] = min(own, source + stage.lag)
+                    own = found.get(stage.name, source + stage.input_delay)
+                    found[stage.name] = min(own, source + stage.input_delay)
         return found
 
     def _run(self, tile: Tile, ends: dict[str, int]) -> None:

@@ -17,13 +17,14 @@ from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
 from ipvae.network.network import Network
 from ipvae.network.rules.start import start_of
+from ipvae.network.traces.activity import Activity
 from ipvae.network.traces.network_totals import NetworkTotals
 from ipvae.report.numbers import count
 from ipvae.workflows.results import Result
 from ipvae.workflows.streams.frame_counts import frame_activity
 
-Since = dict[str, Sent] | NetworkTotals | None
-"""Messages since the reset."""
+Messages = dict[str, Sent]
+"""Messages of each layer since the reset."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -37,7 +38,8 @@ class StreamFrame(Result):
     steps : int
         Updates since the reset, this frame's included.
     counts : (K,) int32
-        Output of the code in the frame's last row; of a `Network` the output of its last layer.
+        Output of the code in the frame's last row; of a `Network` that of the decoded layer, or
+        without a decoder of the last one.
     decoded : (K,) int32 or float64
         Input of the decoder: `counts`, or their mean with `readout="mean"`.
     outputs : dict of layer -> (n,) int
@@ -56,14 +58,18 @@ class StreamFrame(Result):
     outputs: dict[str, np.ndarray]
     changed_pixels: int
     network: IntNetwork | Network
-    before: Since
-    after: Since
+    before: Messages | NetworkTotals | None
+    after: Messages | NetworkTotals
 
     @cached_property
     def reconstruction(self) -> np.ndarray | None:
-        """Image of the counts in real pixel units, with the input's shape; None for a `Network`."""
+        """Image of the counts in real pixel units, with the input's shape; None if not decoded."""
         if isinstance(self.network, Network):
-            return None
+            decoder, shape = self.network.decoder, self.network.input.shape
+            if decoder is None:
+                return None
+            maps = self.network.shape_of(decoder.layer)
+            return decoder.images(self.decoded[None], maps, shape).reshape(shape)
         found = self.network.decoder @ self.decoded.astype(np.float32)
         return found.reshape(self.network.input.shape)
 
@@ -71,8 +77,8 @@ class StreamFrame(Result):
     def operations(self) -> Counts:
         """Operations of this frame; docs/energy.md defines each.
 
-        The sums over all frames are those of a run of the whole stream. Drive and read-out are of
-        one image; only the first frame has products of a start.
+        The sums over all frames equal the operations of a run of the whole stream. Drive and
+        read-out are of one image; only the first frame has products of a start.
         """
         if isinstance(self.network, Network):
             return self._network_operations(self.network)
@@ -82,8 +88,9 @@ class StreamFrame(Result):
         return replace(found, drive_macs=float(network_drive_macs(self.network) - more))
 
     @property
-    def _activity(self) -> Any:
-        assert isinstance(self.network, IntNetwork) and isinstance(self.after, dict)
+    def _activity(self) -> Activity:
+        assert isinstance(self.network, IntNetwork)
+        assert isinstance(self.after, dict)
         before = self.before if isinstance(self.before, dict) else None
         return frame_activity(self.network, before, self.after)
 
@@ -108,8 +115,8 @@ class StreamFrame(Result):
         """
         if isinstance(self.network, Network):
             raise InputError(
-                "loihi2: found a network of any kinds, whose costs are of whole runs; give a run to "
-                "ipvae.estimate_energy"
+                "loihi2: found a network of any kinds, whose costs are of whole runs; give a "
+                "run to ipvae.estimate_energy"
             )
         work = work_of(self.network, self._activity)
         return headline(*model_table(self.network, work), left_out(work))

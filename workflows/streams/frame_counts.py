@@ -12,7 +12,7 @@ def frame_activity(
 ) -> Activity:
     """Activity of the rows that a frame computed, as one image of that many rows.
 
-    Summed over the frames of a stream, messages received are those of the whole run.
+    Summed over the frames of a stream, messages received are the messages of the whole run.
 
     Parameters
     ----------
@@ -22,11 +22,13 @@ def frame_activity(
     """
     start = before or {name: _none(layer.n_neurons) for name, layer in network.layers.items()}
     layers = {}
-    for stage in sorted(network.wiring.stages, key=lambda stage: int(stage.name)):
+    for stage in sorted(network.schedule.stages, key=lambda stage: int(stage.name)):
         name, source = stage.name, str(stage.layer.source)
         received, sizes = np.zeros((1, 0), np.int64), np.zeros(1, np.int64)
         if stage.layer.weight_rec is not None:
-            ends = [_received(at[source], at[name].rows - stage.lag) for at in (start, after)]
+            ends = [
+                _received(at[source], at[name].rows - stage.input_delay) for at in (start, after)
+            ]
             received, sizes = (ends[1][0] - ends[0][0])[None], np.array([ends[1][1] - ends[0][1]])
         layers[name] = LayerActivity(
             _sent(start[name], after[name]), received, sizes, int((received > 0).sum())

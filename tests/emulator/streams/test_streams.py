@@ -1,3 +1,4 @@
+# pyright: reportOptionalMemberAccess=false
 """Streams frame by frame: the bits of a run of the whole stream, for every kind of network."""
 
 from dataclasses import replace
@@ -138,12 +139,12 @@ def network_rows(network, frames, steps, seed):
 
 
 def same_as_the_network(network, frames, steps, seed):
-    """Compare messages after each frame with those of a run."""
+    """Compare messages after each frame with a run."""
     seed = seed if network.draws else 0
     z, stream = network_rows(network, frames, steps, seed), NetworkStream(network, steps, seed)
     readout = network.readout.id
     for f, frame in enumerate(frames):
-        totals = stream.push(frame).totals
+        totals, counts, _ = stream.push(frame)
         end = network.rows((f + 1) * steps)
         for name, sums in totals.layers.items():
             lead_in = 0 if name == "0" else network.schedule.lead_in(name)
@@ -152,6 +153,7 @@ def same_as_the_network(network, frames, steps, seed):
             np.testing.assert_array_equal(sums.messages, (sent != 0).sum(axis=0), name)
             np.testing.assert_array_equal(sums.sizes, np.abs(sent.astype(np.int64)).sum(axis=0))
         np.testing.assert_array_equal(totals.last[0], z[readout][end + lead_in - 1])
+        np.testing.assert_array_equal(counts, totals.last[0])
         first = end - steps - int(network.driven and f == 0)
         of_frame = z[readout][first + lead_in : end + lead_in].sum(axis=0)
         np.testing.assert_array_equal(totals.outputs[0], of_frame)
