@@ -9,6 +9,7 @@ from lava.proc.sdn.process import ActivationMode, Sigma, SigmaDelta
 
 from ipvae.errors import BackendError
 from ipvae.lava_procs.procs.graded_neuron.process import GradedNeuron as GradedProcess
+from ipvae.lava_procs.procs.lif_neuron.process import LifNeuron as LifProcess
 from ipvae.lava_procs.procs.observed_lif.process import ObservedLif
 from ipvae.lava_procs.procs.observed_lif_reset.process import ObservedLifReset
 from ipvae.lava_procs.procs.observed_sigma.process import ObservedSigma
@@ -18,6 +19,7 @@ from ipvae.lava_procs.schedule import EveryFrame
 from ipvae.network.kinds import (
     CubaNeuron,
     GradedNeuron,
+    LifNeuron,
     NeuronKind,
     PoissonNeuron,
     SigmaDeltaNeuron,
@@ -149,9 +151,25 @@ def _graded(layer: Layer, reset: Reset | None, record: tuple[str, ...]) -> Grade
     return GradedProcess(layer=made, schedule=_schedule(reset), record=_recorded(layer, record))
 
 
+def _lif(layer: Layer, reset: Reset | None, record: tuple[str, ...]) -> LifProcess:
+    neuron: Any = layer.neuron
+    each = {
+        name: values.reshape(layer.shape).transpose()
+        for name, values in neuron.neuron_constants(layer.biases).items()
+    }
+    return LifProcess(
+        shape=lava_shape(layer.shape),
+        record=record,
+        restart=None if reset is None else (reset.interval, reset.offset),
+        each=each,
+        constants=neuron.constants(),
+    )
+
+
 BUILDERS: dict[type[NeuronKind], Callable[[Layer, Reset | None, tuple[str, ...]], Any]] = {
     CubaNeuron: _cuba,
     GradedNeuron: _graded,
+    LifNeuron: _lif,
     PoissonNeuron: _poisson,
     SigmaDeltaNeuron: _sigma_delta,
     SigmaNeuron: _sigma,

@@ -17,6 +17,7 @@ from ipvae.network.kinds import (
     CubaNeuron,
     DeltaNeuron,
     GradedNeuron,
+    LifNeuron,
     NeuronKind,
     PoissonNeuron,
     SigmaDeltaNeuron,
@@ -34,6 +35,7 @@ KINDS: dict[str, type[NeuronKind]] = {
     "CUBA": CubaNeuron,
     "DELTA": DeltaNeuron,
     "GRADED": GradedNeuron,
+    "LIF": LifNeuron,
     "POISSON": PoissonNeuron,
     "SDNN": SigmaDeltaNeuron,
     "SIGMA": SigmaNeuron,
@@ -189,8 +191,8 @@ _OF_CONV: Spec = {"inShape": ("<i8", 1), **dict.fromkeys(GEOMETRY, ("<i8", 1)), 
 _LAYER_PATH = re.compile(r"layer/(0|[1-9][0-9]{0,8})/(.+)")
 _DRIVE_PATH = re.compile(r"ipvae/layers/([1-9][0-9]{0,8})/drive/(.+)")
 _CONNECTION_PATH = re.compile(r"ipvae/connections/(0|[1-9][0-9]{0,3})/(.+)")
-_TYPES = {"activation": (NAME, 1), "unit": REAL}
-_OF_EACH = {"uInit", "selfWeight"}
+_TYPES = {"activation": (NAME, 1), "reset": (NAME, 1), "unit": REAL}
+_OF_EACH = {"uInit", "selfWeight", "iDecays", "vDecays"}
 _OPTIONAL: Spec = {
     "ipvae/input/minimum": WHOLE,
     "ipvae/input/maximum": WHOLE,

@@ -3,6 +3,7 @@
 from ipvae.network.kinds.base import NeuronKind
 from ipvae.network.kinds.cuba import ACCUMULATOR, CubaNeuron
 from ipvae.network.kinds.graded_neuron import GradedNeuron
+from ipvae.network.kinds.lif import LifNeuron
 from ipvae.network.kinds.poisson_neuron import PoissonNeuron
 from ipvae.network.kinds.sigma_delta import DeltaNeuron, SigmaDeltaNeuron, SigmaNeuron
 
@@ -11,6 +12,7 @@ __all__ = [
     "CubaNeuron",
     "DeltaNeuron",
     "GradedNeuron",
+    "LifNeuron",
     "NeuronKind",
     "PoissonNeuron",
     "SigmaDeltaNeuron",
