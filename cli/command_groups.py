@@ -54,6 +54,11 @@ GROUPS: dict[str, dict[str, Entry]] = {
             "Quantize a trained model, calibrate it on training images and write the network file.",
             ("export models/patches --out net.h5 --images photographs", "export run --out net.nir"),
         ),
+        "resize": Entry(
+            "resize:resize",
+            "Fit a network of convolutions to images of another size, without training.",
+            ("resize net.h5 --size 512x512 --out large.h5",),
+        ),
         "check": Entry(
             "check:check",
             "Check weight grid, ranges, payload, neurons and memory; exit 1 if a limit is "

@@ -103,6 +103,20 @@ def quality(images: np.ndarray, counts: np.ndarray, phi: np.ndarray) -> dict[str
     return {"mse": mse(images, read_out), "r2": r2(images, read_out), "zeros": zeros(counts)}
 
 
+def quality_of_images(
+    images: np.ndarray, reconstructions: np.ndarray, counts: np.ndarray
+) -> dict[str, float]:
+    """Return `mse`, `r2` and `zeros` of reconstructions by any decoder.
+
+    Parameters
+    ----------
+    images, reconstructions : (N, M), real units
+    counts : (N, K) spike counts
+    """
+    fit = {"mse": mse(images, reconstructions), "r2": r2(images, reconstructions)}
+    return {**fit, "zeros": zeros(counts)}
+
+
 def quality_of_each(
     images: np.ndarray, counts: np.ndarray, phi: np.ndarray
 ) -> dict[str, np.ndarray]:

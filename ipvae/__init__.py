@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ipvae.workflows.nir import save_nir
     from ipvae.workflows.place import check, place
     from ipvae.workflows.quantize import quantize
+    from ipvae.workflows.quantizing.resize import resize
     from ipvae.workflows.report import make_report
     from ipvae.workflows.run import run
     from ipvae.workflows.streams.stream import Stream
@@ -53,6 +54,7 @@ _HOMES = {
     "workflows.nir": ("save_nir",),
     "workflows.place": ("check", "place"),
     "workflows.quantize": ("quantize",),
+    "workflows.quantizing.resize": ("resize",),
     "workflows.report": ("make_report",),
     "workflows.run": ("run",),
     "workflows.streams.stream": ("Stream",),
@@ -86,6 +88,7 @@ __all__ = [
     "make_report",
     "place",
     "quantize",
+    "resize",
     "run",
     "save_nir",
     "shipped_models",

@@ -121,6 +121,12 @@ def fork(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def maps():
+    """tests/support/convolutional/maps.py as a module: convolutional models and images."""
+    return module_from(ROOT / "tests" / "support" / "convolutional" / "maps.py")
+
+
+@pytest.fixture(scope="session")
 def layered(vector_script):
     """Function of a seed: random networks of every kind of versions.md, by name."""
     return vector_script.kinds.networks

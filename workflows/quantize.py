@@ -19,6 +19,7 @@ from ipvae.network.description import InputFormat
 from ipvae.network.io.network_file import checksum
 from ipvae.network.proof.bounds import bounds
 from ipvae.workflows.boundary import public
+from ipvae.workflows.image_input.image_shape import ShapeLike
 from ipvae.workflows.image_input.images import (
     ImagesLike,
     given_images,
@@ -62,6 +63,7 @@ def quantize(
     step_scale: float = 1.0,
     inhibition_scale: float = 1.0,
     most_loss: float = MOST_LOSS,
+    image_size: ShapeLike = None,
     data_dir: str | Path | None = None,
     seed: int = 0,
     progress: Listener | None = None,
@@ -98,6 +100,9 @@ def quantize(
         Multiple of the model's constant inhibition, which lowers all rates.
     most_loss : float
         Largest allowed loss of R2.
+    image_size : (height, width) or 'HEIGHTxWIDTH', optional
+        Size of the network's images, of a convolutional model; by default that of `images`, else
+        the model's.
     data_dir : path, optional
         Folder of the model's data set.
     seed : int
@@ -114,6 +119,38 @@ def quantize(
     """
     where = str(model) if isinstance(model, (str, Path)) else "the model"
     checkpoint = model if isinstance(model, Checkpoint) else load_model(model)
+    if checkpoint.member.convolutional:
+        from ipvae.workflows.quantizing.maps import quantize_maps
+
+        return quantize_maps(
+            checkpoint,
+            where,
+            images,
+            labels,
+            weight_bits=weight_bits,
+            image_size=image_size,
+            most_loss=most_loss,
+            data_dir=data_dir,
+            seed=seed,
+            progress=progress,
+            others={
+                "layout": (layout, LAYOUTS[0]),
+                "inference": (inference, "model"),
+                "threshold": (threshold, None),
+                "readouts": (readouts, ()),
+                "refit_decoder": (refit_decoder, False),
+                "start": (start, CONSTANT),
+                "start_threshold": (start_threshold, None),
+                "start_margin": (start_margin, None),
+                "step_scale": (step_scale, 1.0),
+                "inhibition_scale": (inhibition_scale, 1.0),
+            },
+        )
+    if image_size is not None:
+        raise InputError(
+            f"image_size: found {image_size}, but {where} is a model '{checkpoint.model}' of one "
+            "size; it belongs to convolutional models, omit it"
+        )
     options = ExportOptions.of(
         checkpoint,
         where,

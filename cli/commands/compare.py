@@ -38,10 +38,7 @@ def compare(
     probe_images: Annotated[
         int | None,
         typer.Option(
-            min=2,
-            metavar="N",
-            help="Training images to fit it on.",
-            show_default=str(PROBE_IMAGES),
+            min=2, metavar="N", help="Training images to fit it on.", show_default=str(PROBE_IMAGES)
         ),
     ] = None,
     lca: Annotated[

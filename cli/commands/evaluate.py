@@ -37,8 +37,7 @@ from ipvae.workflows.evaluate import evaluate as evaluate_one
 
 def evaluate(
     path: Annotated[
-        Path,
-        typer.Argument(metavar="MODEL|NET.h5", help="Model or network.", callback=not_nir),
+        Path, typer.Argument(metavar="MODEL|NET.h5", help="Model or network.", callback=not_nir)
     ],
     steps: Annotated[
         str | None,
@@ -70,8 +69,7 @@ def evaluate(
         bool, typer.Option("--dimensionality", help="Participation ratio and shattering.")
     ] = False,
     readout: Annotated[
-        str,
-        typer.Option(help="Counts to decode.", **chosen_from("draw", "mean", "rates")),
+        str, typer.Option(help="Counts to decode.", **chosen_from("draw", "mean", "rates"))
     ] = "draw",
     inference: InferenceOption = "model",
     threshold: ThresholdOption = None,

@@ -20,7 +20,6 @@ from ipvae.cli.options.inputs import (
     not_nir,
 )
 from ipvae.cli.output import JsonOption, show
-from ipvae.errors import InputError
 from ipvae.workflows.output.files import require_writable_file
 
 
@@ -47,16 +46,14 @@ def export(
     inference: InferenceOption = "model",
     threshold: ThresholdOption = None,
     start: Annotated[
-        str,
-        typer.Option(help="Log-rates at reset, by image.", **chosen_from("constant", "affine")),
+        str, typer.Option(help="Log-rates at reset, by image.", **chosen_from("constant", "affine"))
     ] = "constant",
     start_threshold: Annotated[
         float | None,
         typer.Option(metavar="X", help="Lower a start below X nats.", show_default="0"),
     ] = None,
     start_margin: Annotated[
-        float | None,
-        typer.Option(metavar="X", help="Lower it by X nats.", show_default="2"),
+        float | None, typer.Option(metavar="X", help="Lower it by X nats.", show_default="2")
     ] = None,
     step_scale: Annotated[
         float, typer.Option(metavar="X", help="Multiply the step size of the model.")
@@ -70,6 +67,9 @@ def export(
             min=0.0, metavar="X", help="Refuse a network whose R2 is lower by more than this."
         ),
     ] = 0.05,
+    image_size: Annotated[
+        str | None, typer.Option(metavar="HxW", help="Of a convolutional network's images.")
+    ] = None,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
     labels: LabelsOption = None,
@@ -86,8 +86,6 @@ def export(
     """
     from ipvae.cli.commands.nir import require_no_others
 
-    if images is not None and data_dir is not None:
-        raise InputError("--images and --data-dir: give one of them")
     if is_nir(out):
         require_no_others(context, out)
         from ipvae.workflows.nir import save_nir
@@ -113,6 +111,7 @@ def export(
         step_scale=step_scale,
         inhibition_scale=inhibition_scale,
         most_loss=most_loss,
+        image_size=image_size,
         data_dir=data_dir,
         seed=seed,
     )

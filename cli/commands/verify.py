@@ -30,8 +30,7 @@ def verify(
     context: typer.Context,
     net: NetArgument,
     backends: Annotated[
-        str,
-        typer.Option(metavar="A,B,...", help="Two or more, the first is the reference."),
+        str, typer.Option(metavar="A,B,...", help="Two or more, the first is the reference.")
     ] = "emulator,lava",
     samples: SamplesOption = 16,
     steps: StepsOption = 64,

@@ -91,9 +91,7 @@ SaltOption = Annotated[
 ContrastOption = Annotated[
     str | None,
     typer.Option(
-        metavar="LIST",
-        help="Multiply pixels: factors, such as 0.25,0.5.",
-        show_default=UNCHANGED,
+        metavar="LIST", help="Multiply pixels: factors, such as 0.25,0.5.", show_default=UNCHANGED
     ),
 ]
 

@@ -85,20 +85,16 @@ def _at_most(context: typer.Context, parameter: typer.CallbackParam, value: int)
 
 
 SamplesOption = Annotated[
-    int,
-    typer.Option(min=1, metavar="N", help="Images, the first in order.", callback=_at_most),
+    int, typer.Option(min=1, metavar="N", help="Images, the first in order.", callback=_at_most)
 ]
 StepsOption = Annotated[
-    int,
-    typer.Option(min=1, metavar="T", help="Updates of each image.", callback=_at_most),
+    int, typer.Option(min=1, metavar="T", help="Updates of each image.", callback=_at_most)
 ]
 SeedOption = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of all random draws.")]
 DataDirOption = Annotated[
     Path | None,
     typer.Option(
-        metavar="DIR",
-        help="Folder with the data set (torchvision's layout).",
-        show_default="none",
+        metavar="DIR", help="Folder with the data set (torchvision's layout).", show_default="none"
     ),
 ]
 ImagesOption = Annotated[

@@ -94,8 +94,9 @@ def compensated(
     exponents : smallest and largest exponent that the file allows
     where : name of the values, for the message
     own : bool
-        The diagonal, a neuron's effect on itself, is stored elsewhere: it is not rounded, takes
-        part in the compensation and stays at 0 or above.
+        The first K presynaptic neurons are the K postsynaptic ones. The diagonal, a neuron's effect
+        on itself, is stored elsewhere: it is not rounded, takes part in the compensation and stays
+        at 0 or above.
 
     Returns
     -------
@@ -115,7 +116,9 @@ def compensated(
     if not covariance.any():
         covariance = np.eye(len(covariance))  # without any activity, all inputs count equally
     limit = 2 ** (bits - 1) - 1
-    apart = values - np.diag(np.diag(values)) if own else values
+    apart = values.copy()
+    if own:
+        np.fill_diagonal(apart, 0.0)
     widest = smallest_exponent(apart, limit, exponents, where)
     order = np.argsort(-np.diag(covariance), kind="stable")
     damped = covariance[np.ix_(order, order)]
@@ -146,7 +149,8 @@ class _Grid:
     step : float
     limit : int
     own : (J,) int, optional
-        For each presynaptic neuron, the index of the same postsynaptic neuron.
+        For each presynaptic neuron its index, which below K is that of the same postsynaptic
+        neuron.
     """
 
     step: float
@@ -158,8 +162,8 @@ class _Grid:
         found = np.rint(wanted / self.step)
         np.clip(found, -self.limit, self.limit, out=found)
         found *= self.step
-        if self.own is not None:
-            found[self.own[sender]] = max(wanted[self.own[sender]], 0.0)
+        if self.own is not None and (receiver := self.own[sender]) < len(found):
+            found[receiver] = max(wanted[receiver], 0.0)
         return found
 
 

@@ -11,15 +11,15 @@ ShapeLike = tuple[int, int] | str | None
 """Height and width, 'HEIGHTxWIDTH', or None."""
 
 
-def read_shape(given: ShapeLike) -> tuple[int, int] | None:
-    """Return the given height and width, or None.
+def read_shape(given: ShapeLike, name: str = "image_shape") -> tuple[int, int] | None:
+    """Return the given height and width, or None; `name` is the argument's.
 
     Raises
     ------
     InputError
         If they are not two whole numbers above 0.
     """
-    return None if given is None else _parsed(given, "")
+    return None if given is None else _parsed(given, "", name)
 
 
 def shape_of(given: ShapeLike, n_pixels: int) -> tuple[int, int]:
@@ -40,13 +40,15 @@ def shape_of(given: ShapeLike, n_pixels: int) -> tuple[int, int]:
     return height, width
 
 
-def _parsed(given: tuple[int, int] | str, allowed: str) -> tuple[int, int]:
+def _parsed(
+    given: tuple[int, int] | str, allowed: str, name: str = "image_shape"
+) -> tuple[int, int]:
     text = _text(given)
     height, _, width = text.partition("x")
     if not (height.isdecimal() and width.isdecimal() and len(text) <= MAX_TEXT):
-        raise _wrong(text, allowed)
+        raise _wrong(text, allowed, name)
     if int(height) * int(width) == 0:
-        raise _wrong(text, allowed)
+        raise _wrong(text, allowed, name)
     return int(height), int(width)
 
 
@@ -54,5 +56,5 @@ def _text(given: tuple[int, int] | str) -> str:
     return given if isinstance(given, str) else "x".join(map(str, given))
 
 
-def _wrong(text: str, allowed: str) -> InputError:
-    return InputError(f"image_shape: found '{text[:MAX_TEXT]}', allowed HEIGHTxWIDTH{allowed}")
+def _wrong(text: str, allowed: str, name: str = "image_shape") -> InputError:
+    return InputError(f"{name}: found '{text[:MAX_TEXT]}', allowed HEIGHTxWIDTH{allowed}")

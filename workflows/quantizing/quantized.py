@@ -88,7 +88,7 @@ class Quantized(Result):
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON data: figures of the report and of the code's weights."""
-        report, layer = self.report, self.network.layer
+        report = self.report
         of_code = next(facts["grids"] for facts in report.layers if facts["role"] == "code")
         grid = of_code.get("weight_rec") or of_code["weight"]
         return {
@@ -96,9 +96,7 @@ class Quantized(Result):
             "weight_bits": report.options.weight_bits,
             "layout": report.options.layout,
             "inference": report.options.inference,
-            "weight_exp": layer.weight_exp,
-            "drive_exp": layer.drive_exp,
-            "payload_bits": getattr(layer, "payload_bits", None),
+            **self._numbers(),
             "synapses": self.synapses,
             "clipped_weights": grid["clipped"],
             "zero_weights": grid["zeros"],
@@ -107,6 +105,15 @@ class Quantized(Result):
             "calibration": {"integer": report.integer, "float": report.real},
             "check": report.check.as_dict(),
             **({"start": self.network.provenance["start_fit"]} if self._changed else {}),
+        }
+
+    def _numbers(self) -> dict[str, int | None]:
+        """Exponents of the code's weights and drive, and the width of its counts."""
+        layer = self.network.layer
+        return {
+            "weight_exp": layer.weight_exp,
+            "drive_exp": layer.drive_exp,
+            "payload_bits": getattr(layer, "payload_bits", None),
         }
 
     @property

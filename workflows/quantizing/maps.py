@@ -1,0 +1,242 @@
+"""Quantization of a convolutional model: one layer of maps, for images of any size."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import ipvae
+from ipvae.chip.check import check
+from ipvae.errors import InputError
+from ipvae.export.calibration.losses import require_small_loss
+from ipvae.export.calibration.maps import calibrate_maps, map_baseline
+from ipvae.export.exporters.convolutional import CODE, ConvolutionalModel, convolutional
+from ipvae.export.options import LAYOUTS, LCA_THRESHOLD, STEPS, ExportOptions
+from ipvae.float_models.checkpoint import Checkpoint
+from ipvae.network.convolutional.resized import resized
+from ipvae.network.io.network_file import checksum
+from ipvae.network.network import Network
+from ipvae.network.pixels import Pixels, load_array
+from ipvae.network.proof.driven import driven_bounds
+from ipvae.workflows.image_input.image_shape import ShapeLike, read_shape
+from ipvae.workflows.image_input.images import (
+    ImagesLike,
+    LabelledImages,
+    given_images,
+    preset_images,
+)
+from ipvae.workflows.image_input.own_images import LabelsLike
+from ipvae.workflows.progress import Listener, listening, stage
+from ipvae.workflows.quantizing.quantized import QuantizationReport, Quantized
+from ipvae.workflows.results import json_data
+
+NEURONS = 2**20
+"""Neurons of all calibration images together; the counts of 18 steps of each are kept."""
+FEWEST, MOST = 4, 256
+"""Calibration images, at least and at most."""
+STORED_PIXELS = 2**20
+"""Pixels of the images in the network file, at most."""
+STORED_IMAGES = 64
+ROLE = "code"
+
+log = logging.getLogger("ipvae")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class QuantizedMaps(Quantized):
+    """An integer network of maps with the report of its quantization.
+
+    Attributes
+    ----------
+    network : Network
+    report : QuantizationReport
+    """
+
+    network: Any  # a Network, where the other kinds of models give an IntNetwork
+
+    def _numbers(self) -> dict[str, int | None]:
+        (layer,) = self.network.layers
+        return {
+            "weight_exp": layer.neuron.weight_exp,
+            "drive_exp": layer.drive.exponent,
+            "payload_bits": layer.neuron.payload_bits,
+        }
+
+
+def quantize_maps(
+    checkpoint: Checkpoint,
+    where: str,
+    images: ImagesLike,
+    labels: LabelsLike,
+    *,
+    weight_bits: int,
+    image_size: ShapeLike,
+    most_loss: float,
+    data_dir: str | Path | None,
+    seed: int,
+    progress: Listener | None,
+    others: Mapping[str, tuple[Any, Any]],
+) -> QuantizedMaps:
+    """Turn a convolutional model into an integer network, calibrated on images.
+
+    Parameters
+    ----------
+    checkpoint, images, labels, weight_bits, most_loss, data_dir, seed, progress
+        As for `ipvae.quantize`.
+    where : name of the model in messages
+    image_size : (height, width) or 'HEIGHTxWIDTH', optional
+        Of the network's images; by default that of `images`, else the model's.
+    others : name of an argument -> value and default
+        Arguments that apply to dense models only.
+
+    Raises
+    ------
+    InputError, QuantizationError, LossError
+        As for `ipvae.quantize`.
+    """
+    _require_defaults(where, others)
+    if images is not None and data_dir is not None:
+        raise InputError("images and data_dir: give one of them")
+    data = checkpoint.data
+    wanted = read_shape(image_size, "image_size")
+    size = _size_of(images, data.channels) or data.image_shape
+    model = ConvolutionalModel(
+        checkpoint.params,
+        checkpoint.canvas.resized(*size),
+        Pixels(data.pixel_min, data.pixel_max, data.scale),
+    )
+    train, test = _images(checkpoint, model, images, labels, data_dir)
+    options = ExportOptions(
+        LAYOUTS[0],
+        "model",
+        LCA_THRESHOLD,
+        (),
+        weight_bits,
+        refit_decoder=False,
+        steps=STEPS,
+        seed=seed,
+    )
+    with listening(progress):
+        with stage("running the float model"):
+            before = map_baseline(model, train, options.steps, seed, where)
+        with stage("quantizing"):
+            network = convolutional(model, weight_bits, before.moments)
+        with stage("calibrating"):
+            after = calibrate_maps(network, train, options.steps, seed)
+    require_small_loss(before.figures, after, most_loss, where, options.advice)
+    layers = _layer_facts(network, after)
+    network = replace(
+        network,
+        test_images=test[0],
+        test_labels=test[1],
+        provenance={
+            **network.provenance,
+            "ipvae": ipvae.__version__,
+            "data": {"preset": data.preset, "n_train": data.n_train},
+            "training": checkpoint.config.to_json() if checkpoint.config else None,
+            **options.as_dict(),
+            "calibration": json_data({"integer": after, "float": before.figures}),
+        },
+    )
+    network = resized(network, *(wanted or size))
+    report = QuantizationReport(
+        options, after, before.figures, layers, check(network), checksum(network)
+    )
+    return QuantizedMaps(network, report)
+
+
+def _require_defaults(where: str, others: Mapping[str, tuple[Any, Any]]) -> None:
+    """Raise InputError for an argument that applies to dense models only."""
+    for name, (value, default) in others.items():
+        if value != default:
+            raise InputError(
+                f"{name}: found {value}, but {where} is a convolutional model, for which only "
+                f"{name}={default} is available; omit it"
+            )
+
+
+def _size_of(images: ImagesLike, channels: int) -> tuple[int, int] | None:
+    """Return height and width of images in an array or an .npy file; None for others."""
+    if isinstance(images, (str, Path)) and Path(images).suffix == ".npy":
+        images = load_array(images, "biuf", "(n, height, width)")
+    if not isinstance(images, np.ndarray) or images.ndim not in (3, 4):
+        return None
+    shape = images.shape[1:]
+    if len(shape) == 3:
+        shape = shape[1:] if shape[0] == channels else shape[:2]
+    return int(shape[0]), int(shape[1])
+
+
+def _images(
+    checkpoint: Checkpoint,
+    model: ConvolutionalModel,
+    images: ImagesLike,
+    labels: LabelsLike,
+    data_dir: str | Path | None,
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """Training images for calibration, (N, M) int, and images with labels to store."""
+    data, canvas = checkpoint.data, model.canvas
+    n = min(MOST, max(FEWEST, NEURONS // canvas.neurons))
+    kept = min(STORED_IMAGES, max(1, STORED_PIXELS // canvas.pixels))
+    if images is not None:
+        if data.channels > 1:
+            pixels = _in_colour(images, model)
+            return pixels[:n], (pixels[:kept], np.full(len(pixels[:kept]), -1))
+        own = given_images(
+            images, replace(data.pixel_format, shape=canvas.image[1:]), labels, max(n, kept)
+        )
+        return own.pixels[:n], (own.pixels[:kept], np.asarray(own.labels)[:kept])
+    if data.preset == "arrays":
+        raise InputError(
+            "this model names no known data set; give images to calibrate on with images="
+        )
+    found = preset_images(data.preset, data_dir, (n, kept))
+    return found.train_pixels[:n], (found.test_pixels[:kept], found.test_labels[:kept])
+
+
+def _in_colour(images: ImagesLike, model: ConvolutionalModel) -> np.ndarray:
+    """Pixels of images in colour, (N, M) int, channel by channel."""
+    assert not isinstance(images, LabelledImages)
+    is_path = isinstance(images, (str, Path))
+    values = load_array(images, "biuf", "(n, c, h, w)") if is_path else np.asarray(images)
+    channels, height, width = model.canvas.image
+    if values.ndim == 4 and values.shape[1:] == (height, width, channels):
+        values = np.moveaxis(values, 3, 1)
+    if values.shape[1:] not in (model.canvas.image, (model.canvas.pixels,)) or not len(values):
+        raise InputError(
+            f"images: found shape {values.shape}, allowed (n, {channels}, {height}, {width}) and "
+            f"(n, {height}, {width}, {channels}) with n above 0; resize them, or give image_size="
+        )
+    if values.dtype.kind == "f":
+        values = np.rint(values / model.pixels.scale)
+    low, high = model.pixels.minimum, model.pixels.maximum
+    if not (values.min() >= low and values.max() <= high):
+        raise InputError(
+            f"images: found {values.min():g} to {values.max():g}, allowed {low} to {high}, or as "
+            f"real numbers that times {model.pixels.scale:g}"
+        )
+    return values.reshape(len(values), -1).astype(np.int32)
+
+
+def _layer_facts(network: Network, after: dict[str, Any]) -> list[dict[str, Any]]:
+    """Losses of the layer, as `ipvae.export.calibration.losses.layer_facts` has them."""
+    (layer,) = network.layers
+    neuron: Any = layer.neuron
+    ranges = driven_bounds(network, layer.id)
+    widest = max(b.reach for b in ranges if b.variable == "a_in")
+    return [
+        {
+            "layer": layer.id,
+            "role": ROLE,
+            "neurons": layer.n_neurons,
+            "unit": f"2**-{neuron.frac_bits} octave",
+            "grids": network.provenance["grids"][CODE],
+            "widest_accumulator": widest,
+            "accumulator_bits": widest.bit_length() + 1,
+            "bounds": {b.variable: [b.low, b.high] for b in ranges},
+            **after["layers"][CODE],
+        }
+    ]
