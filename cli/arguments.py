@@ -1,4 +1,4 @@
-"""Translation of argument names in the library's messages to command-line options."""
+"""Translation of the library's messages: its functions to commands, arguments to options."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -27,6 +27,18 @@ _OTHER_NAME = {
 OPTIONS = {name: f"--{name.replace('_', '-')}" for name in _SAME_NAME.split()} | _OTHER_NAME
 """Option of each argument that a message of the library may name."""
 
+_COMMANDS = {
+    "describe": "info",
+    "make_report": "report",
+    "quantize": "export",
+    "save_nir": "export",
+}
+_COMMANDS |= {"import_model": "import", "train_model": "train", "verify_trace": "verify"}
+_COMMANDS |= {name: name for name in ("certify", "check", "compare", "diff", "doctor", "evaluate")}
+_COMMANDS |= {"run": "run", "verify": "verify"}
+"""Command that does what a public function does."""
+_OUTPUTS = {"import": "--out RUN", "report": "--out DIR", "export": "--out NET.h5"}
+_CALL = re.compile(r"\bipvae\.(\w+)(?:\(((?:'[^']*'|[^()'])*)\))?(?!\.?[\w(])")
 _NAMED = re.compile(r"\b(\w+)=(True\b)?(?=(?P<value>[\w./-]*))")
 
 
@@ -54,6 +66,8 @@ def with_options(message: str, options: Mapping[str, str] = OPTIONS) -> str:
     'try --set step_size=0.1'
     >>> with_options("fit the decoder (refit_decoder=True), or use more weight_bits=")
     'fit the decoder (--refit-decoder), or use more --weight-bits'
+    >>> with_options("a model; make a network of it: ipvae.quantize('RUN', images='a.npy')")
+    'a model; make a network of it: ipvae export RUN --images a.npy --out NET.h5'
     """
     head, colon, rest = message.partition(":")
     names = head.split(" and ")
@@ -63,7 +77,7 @@ def with_options(message: str, options: Mapping[str, str] = OPTIONS) -> str:
 
 
 def options_named(text: str, options: Mapping[str, str] = OPTIONS) -> str:
-    """Return text in which options replace 'samples=' or 'overwrite=True'."""
+    """Return text with commands in place of functions, options of 'samples=' or 'resume=True'."""
 
     def option(match: re.Match) -> str:
         name = match.group(1)
@@ -72,4 +86,16 @@ def options_named(text: str, options: Mapping[str, str] = OPTIONS) -> str:
         value = match.group("value").strip(".")  # without the full stop of a sentence
         return options[name] + (" " if value and not options[name].endswith("=") else "")
 
-    return _NAMED.sub(option, text)
+    return _NAMED.sub(option, _CALL.sub(_command, text))
+
+
+def _command(match: re.Match) -> str:
+    """Return the command of a function, with its arguments and its output where they are given."""
+    name, given = match.groups()
+    if name not in _COMMANDS:
+        return match.group(0)
+    words = ["ipvae", _COMMANDS[name]]
+    if given:
+        plain = re.sub(r"'([\w./-]+)'", r"\1", given)  # a shell needs no quotation marks here
+        words += [*plain.split(", "), _OUTPUTS.get(words[1], "")]
+    return " ".join(filter(None, words))

@@ -191,10 +191,10 @@ class ExportOptions:
         trained = self.layout == LAYOUTS[0] and self.inference == "model"
         ways = ["use more weight_bits="] if self.weight_bits < MOST_BITS else []
         if trained and self.weight_bits < MOST_BITS:
-            ways.append("train for few bits (ipvae train --init-from MODEL --weight-bits B)")
+            ways.append("train for few bits (ipvae.train_model with init_from= and weight_bits=)")
         if not self.refit_decoder:
             ways.append("refit the decoder (refit_decoder=True)")
-        return ", ".join(ways or ["look at the model itself (ipvae evaluate MODEL)"])
+        return ", ".join(ways or ["look at the model itself (ipvae.evaluate)"])
 
     def as_dict(self) -> dict[str, Any]:
         """Options in the network's provenance."""
@@ -248,5 +248,5 @@ def require_exportable(model: str, member: "ModelSpec", where: str) -> None:
         raise InputError(
             f"{where}: holds a model '{model}', which cannot be exported: {reason}. "
             "Allowed are ipvae, pvae-linear and pvae-mlp, and inference=lca for any; "
-            "`ipvae evaluate` takes any model"
+            "ipvae.evaluate takes any model"
         )

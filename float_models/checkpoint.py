@@ -350,7 +350,7 @@ def _locate(path: Path) -> tuple[Path, Path]:
     elif path.suffix not in (".safetensors", ".json"):
         raise CheckpointError(
             f"{path}: no such model; allowed are a folder with model.safetensors and model.json, "
-            "or either file. Train one with `ipvae train`."
+            "or either file. Train one with ipvae.train_model."
         )
     pair = path.with_suffix(".safetensors"), path.with_suffix(".json")
     for file in pair:
@@ -358,11 +358,11 @@ def _locate(path: Path) -> tuple[Path, Path]:
             if os.path.exists(file.with_name(UNFINISHED)):
                 raise CheckpointError(
                     f"{file.parent}: holds an unfinished training ({UNFINISHED}) and no model yet. "
-                    "Continue with `ipvae train --resume`."
+                    "Continue with ipvae.train_model and resume=True."
                 )
             raise CheckpointError(
                 f"{file}: missing; a model is a .safetensors and a .json file in one folder. "
-                "Train one with `ipvae train`, or copy both."
+                "Train one with ipvae.train_model, or copy both."
             )
     return pair
 

@@ -46,7 +46,7 @@ def parse(text: bytes, path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("kind") != KIND:
         found = content.get("kind") if isinstance(content, dict) else type(content).__name__
         raise CheckpointError(
-            f"{path}: kind is {found!r}, allowed is {KIND!r}. Pass a model of `ipvae train`."
+            f"{path}: kind is {found!r}, allowed is {KIND!r}. Pass a model of ipvae.train_model."
         )
     if content.get("version") != VERSION:
         raise CheckpointError(

@@ -23,8 +23,9 @@ class ScheduledLayer:
     layer : PoissonLayer or GradedLayer
     role : 'hidden', 'code' or 'readout'
     phase : chip step of its first row
-    input_delay : rows between the sending of its input and its update: 0, or 1 for input from itself
-        or from a later layer
+    input_delay :
+        rows between the sending of its input and its update: 0, or 1 for input from itself or from
+        a later layer
     """
 
     name: str

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ipvae.cli.command_groups import ENTRIES
+
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = (
     *("benchmarks", "chip", "cli", "emulator", "energy", "evaluation", "export", "float_models"),
@@ -30,6 +32,8 @@ PHRASES = (
 BANNED = re.compile(rf"\b(?!is None\b)({'|'.join(PHRASES)})\b", re.IGNORECASE)
 OTHER_TEMPLATE = re.compile(r", got |\bneeded (is|are)\b")
 """Errors are of one form: found X, allowed Y; remedy."""
+COMMAND = re.compile(rf"\bipvae ({'|'.join(ENTRIES)})\b")
+"""A command, by its name in a shell."""
 Texts = Callable[[Path], Iterator[tuple[int, str]]]
 BEGINNING = re.compile(r"(What|Whether|How|Say|Tell|Why|Who|Where|Which|See to)\b")
 
@@ -105,6 +109,17 @@ def test_errors_state_what_was_found_and_what_is_allowed(room):
         for file in modules(room)
         for line, text in messages(file)
         if OTHER_TEMPLATE.search(text)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("room", [room for room in PACKAGE if room != "cli"])
+def test_messages_of_the_library_name_functions_and_the_command_line_names_commands(room):
+    wrong = [
+        f"{file.relative_to(ROOT)}:{line}: {text}"
+        for file in modules(room)
+        for line, text in messages(file)
+        if COMMAND.search(text) and not COMMAND.fullmatch(text)  # alone it is a mark in a file
     ]
     assert wrong == []
 

@@ -110,7 +110,7 @@ def read_certificate(path: str | Path, network: IntNetwork | Network) -> dict[st
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path}: found no certificate ({type(error).__name__}: {error}), allowed is what "
-            "`ipvae certify --json FILE` writes"
+            "a certificate's to_json() gives"
         ) from error
     if kept["checksum"] != checksum(network):
         raise InputError(
@@ -198,7 +198,7 @@ def _options(network: IntNetwork, checkpoint: Checkpoint, where: str, seed: int)
     if missing:
         raise InputError(
             f"network: its provenance has no {', '.join(missing)}; allowed are networks of "
-            "ipvae.quantize and `ipvae export`"
+            "ipvae.quantize"
         )
     layout = given["layout"]
     return ExportOptions.of(

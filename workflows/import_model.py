@@ -194,7 +194,7 @@ def read_foreign(
     if source.suffix != ".npz":
         raise InputError(
             f"{source}: allowed are .pt files of IterativeVAE, .npz files with the arrays phi, "
-            "sigma, step_size, bias and u0, and .nir files that `ipvae export` wrote"
+            "sigma, step_size, bias and u0, and .nir files of ipvae.save_nir"
         )
     if config is not None or any(value is not None for value in options.values()):
         raise InputError(

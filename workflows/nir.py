@@ -64,7 +64,7 @@ class NirExport(Result):
         drawn = ", ".join(f"{name} ({kind})" for name, kind in self.nodes.items())
         return [
             f"wrote {self.path}: NIR nodes {drawn}",
-            "what another tool does not get from them (ipvae import reads all of it back):",
+            "what another tool does not get from them (ipvae.import_model reads all of it back):",
             *(f"  {line}" for line in self.lost),
         ]
 

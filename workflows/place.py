@@ -303,8 +303,8 @@ def require_trace_of(network: IntNetwork, trace: Trace, where: str) -> None:
     """Raise InputError unless a trace is of this network and has the output of every layer."""
     if trace.checksum != checksum(network):
         raise InputError(
-            f"trace: {where} is of the network {trace.checksum[:12]}..., NET.h5 is "
-            f"{checksum(network)[:12]}...; record one with 'ipvae run NET.h5 --trace'"
+            f"trace: {where} is of the network {trace.checksum[:12]}..., this one is "
+            f"{checksum(network)[:12]}...; record one of this network with trace_file="
         )
     if not trace.complete:
         raise InputError(f"trace: {where} holds chosen steps or neurons; record it whole")

@@ -18,6 +18,7 @@ from ipvae.signals import came
 from ipvae.streams import write_error
 from ipvae.workflows.output.outputs import DEMO_MARK
 from ipvae.workflows.output.printing import printable
+from ipvae.workflows.results import Result
 
 SAMPLES, STEPS = 16, 128
 MOMENTS = (16, 64, 256)
@@ -96,26 +97,15 @@ def stages(out: Path) -> list[Stage]:
 
         request = TrainingRequest({"preset": "digits"}, out=run, overwrite=True)
         stopping = contextlib.nullcontext(lambda: came() is not None)  # the demo reports it itself
-        show(run_training(request, stop=stopping), target)
-        return True
-
-    def evaluate(target: str) -> bool:
-        show(ipvae.evaluate(run, steps=MOMENTS, probe=True), target)
-        return True
-
-    def export(target: str) -> bool:
-        show(ipvae.quantize(run).save(net, overwrite=True), target)
-        return True
-
-    def check(target: str) -> bool:
-        found = ipvae.check(ipvae.load_network(net))
-        show(found, target, listed_by="--json -")
-        return found.ok
+        return shown(run_training(request, stop=stopping), target)
 
     def verify(target: str) -> bool:
         found = ipvae.verify(ipvae.load_network(net), samples=SAMPLES, steps=STEPS)
-        show(found, target)
-        return found.holds
+        return shown(found, target, holds=found.holds)
+
+    def check(target: str) -> bool:
+        found = ipvae.check(ipvae.load_network(net))
+        return shown(found, target, holds=found.ok, listed_by="--json -")
 
     def make_report(target: str) -> bool:
         verified = ["verify", str(net), "--backends", "emulator,lava", *extent, "--seed", "0"]
@@ -129,17 +119,28 @@ def stages(out: Path) -> list[Stage]:
             commands={"command": typed(seeded), "verify": typed(verified)},
         )
         found.save()
-        show(found, target)
-        return found.bit_exact is not False
+        return shown(found, target, holds=found.bit_exact is not False)
 
     return [
         Stage(["train", "--preset", "digits", "--out", str(run), "--overwrite"], train),
-        Stage(["evaluate", str(run), "--steps", moments, "--probe"], evaluate),
-        Stage(["export", str(run), "--out", str(net)], export),
+        Stage(
+            ["evaluate", str(run), "--steps", moments, "--probe"],
+            lambda target: shown(ipvae.evaluate(run, steps=MOMENTS, probe=True), target),
+        ),
+        Stage(
+            ["export", str(run), "--out", str(net)],
+            lambda target: shown(ipvae.quantize(run).save(net, overwrite=True), target),
+        ),
         Stage(["check", str(net)], check),
         Stage(["verify", str(net), *extent], verify),
         Stage(["report", str(net), "--out", str(page), *extent, "--verify", "lava"], make_report),
     ]
+
+
+def shown(result: Result, target: str, *, holds: bool = True, **names: str) -> bool:
+    """Show the result of a stage, and return whether the stage succeeded."""
+    show(result, target, **names)
+    return holds
 
 
 def typed(words: list[str]) -> str:

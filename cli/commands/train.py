@@ -53,30 +53,15 @@ def train(
         setting("T", "Updates unrolled in training; amortized: 1."),
     ] = None,
     latents: Annotated[int | None, setting("K", "Neurons.")] = None,
-    beta: Annotated[
-        float | None,
-        setting("B", "Weight of the KL term."),
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        setting("N", "Passes over the training images."),
-    ] = None,
-    learning_rate: Annotated[
-        float | None,
-        setting("X", "Largest one of Adamax."),
-    ] = None,
-    seed: Annotated[
-        int | None,
-        setting("N", "Seed of everything random.", "0"),
-    ] = None,
+    beta: Annotated[float | None, setting("B", "Weight of the KL term.")] = None,
+    epochs: Annotated[int | None, setting("N", "Passes over the training images.")] = None,
+    learning_rate: Annotated[float | None, setting("X", "Largest one of Adamax.")] = None,
+    seed: Annotated[int | None, setting("N", "Seed of everything random.", "0")] = None,
     weight_bits: Annotated[
         int | None,
         setting("N", "Train for recurrent weights of this many bits (2-8); 0: do not round.", "0"),
     ] = None,
-    threads: Annotated[
-        int | None,
-        setting("N", "CPU threads that share a batch."),
-    ] = None,
+    threads: Annotated[int | None, setting("N", "CPU threads that share a batch.")] = None,
     settings_given: Annotated[
         list[str] | None,
         typer.Option(

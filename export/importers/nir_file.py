@@ -120,12 +120,12 @@ def _approve(path: Path, datasets: Kinds) -> None:
     if "version" not in datasets or "node/type" not in datasets:
         raise FormatError(
             f"{path}: no file of NIR (it has no /version and /node/type); pass one that "
-            "`ipvae export MODEL --out NET.nir` wrote"
+            "ipvae.save_nir wrote"
         )
     if not {_META + "format", _META + "format_version", _META + "model"} <= set(datasets):
         raise FormatError(
             f"{path}: a graph of NIR without an ipvae model in its metadata; NIR itself has no "
-            "Poisson neuron, so only what `ipvae export MODEL --out NET.nir` wrote can be read"
+            "Poisson neuron, so only what ipvae.save_nir wrote can be read"
         )
     excess = _excess(datasets)
     if excess:

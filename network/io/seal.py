@@ -48,7 +48,7 @@ def check_seal(path: Path) -> str:
         if not head.startswith(_MAGIC):
             raise FormatError(
                 f"{path}: not an ipvae network file (found no '{_MAGIC.decode().strip()}' at its "
-                "start); make one with 'ipvae export'"
+                "start); make one with ipvae.quantize"
             )
         digest = _digest(path)
         if head != _seal(digest):

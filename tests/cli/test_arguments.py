@@ -8,7 +8,7 @@ from ipvae.cli import arguments
 
 
 def test_the_examples_hold():
-    assert doctest.testmod(arguments).attempted == 4
+    assert doctest.testmod(arguments).attempted == 5
     assert doctest.testmod(arguments).failed == 0
 
 
@@ -26,6 +26,11 @@ def test_the_examples_hold():
         ("backend 'lava': it died", "backend 'lava': it died"),
         ("net.h5: steps = 3, found x=4", "net.h5: steps = 3, found x=4"),
         ("nothing to change", "nothing to change"),
+        ("train one with ipvae.train_model.", "train one with ipvae train."),
+        ("next: ipvae.make_report('a (1).h5')", "next: ipvae report 'a (1).h5' --out DIR"),
+        ("ipvae.verify_trace('n.h5', trace='t.h5')", "ipvae verify n.h5 --trace t.h5"),
+        ("ipvae.run(network, steps=4).save(f)", "ipvae.run(network, --steps 4).save(f)"),
+        ("what ipvae.load_network returns", "what ipvae.load_network returns"),
     ],
 )
 def test_only_arguments_are_changed(library, commands):

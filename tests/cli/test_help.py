@@ -186,3 +186,9 @@ def test_a_shell_is_given_its_script():
     done = subprocess.run(["bash", "-c", words], capture_output=True, text=True, check=True)
     assert done.stderr == ""
     assert "_IPVAE_COMPLETE=complete_bash" in done.stdout
+
+
+def test_the_package_runs_as_the_command_does(command):
+    words = [sys.executable, "-m", "ipvae", "--version"]
+    found = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert (found.returncode, found.stdout) == command("--version")[:2]

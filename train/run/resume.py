@@ -208,6 +208,6 @@ def _other_version(path: Path, version: Any) -> CheckpointError:
 
 def _damaged(path: Path, found: str) -> CheckpointError:
     return CheckpointError(
-        f"{path}: {found}, allowed is a state that `ipvae train` wrote; "
+        f"{path}: {found}, allowed is a state that ipvae.train_model wrote; "
         "copy it again, or start over with overwrite=True"
     )

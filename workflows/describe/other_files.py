@@ -15,17 +15,17 @@ _TRACE_MARK = b"network_checksum"
 """Name of an attribute, which HDF5 writes near the start of the file."""
 _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif"})
 _NEXT = {
-    NETWORK: "is a network file; 'ipvae info {0}' describes it, 'ipvae run {0}' runs it",
-    MODEL: "is a trained model; make a network of it with 'ipvae export {0} --out NET.h5'",
+    NETWORK: "is a network file; ipvae.describe('{0}') describes it, ipvae.run('{0}') runs it",
+    MODEL: "is a trained model; make a network of it with ipvae.quantize('{0}')",
     TRACE: (
-        "is a trace, what a run recorded; 'ipvae info {0}' shows its network, 'ipvae diff {0} "
-        "OTHER.h5' compares two"
+        "is a trace, what a run recorded; ipvae.describe('{0}') shows its network, "
+        "ipvae.diff('{0}', 'OTHER.h5') compares two"
     ),
-    "images": "holds images; use them with 'ipvae evaluate NET.h5 --images {0}'",
-    "arrays": "holds arrays; if they describe a model, 'ipvae import {0} --out RUN' reads them",
-    "checkpoint": "is a checkpoint of PyTorch; 'ipvae import {0} --out RUN' makes a model of it",
-    "report": "is a report of 'ipvae report'; open {0}/index.html",
-    "comparison": "is a comparison of 'ipvae compare'; look at {0}/compare.png",
+    "images": "holds images; use them with ipvae.evaluate('NET.h5', images='{0}')",
+    "arrays": "holds arrays; if they describe a model, ipvae.import_model('{0}') reads them",
+    "checkpoint": "is a checkpoint of PyTorch; ipvae.import_model('{0}') makes a model of it",
+    "report": "is a report of ipvae.make_report; open {0}/index.html",
+    "comparison": "is a comparison of ipvae.compare; look at {0}/compare.png",
     "figures": "holds figures that a command wrote as JSON; nothing can be run from them",
 }
 

@@ -27,12 +27,12 @@ def network_summary(network: IntNetwork, facts: Mapping[str, Any], name: str) ->
         fits = f"fits {fits_text(found)}"
     else:
         broken = ", ".join(dict.fromkeys(line["rule"] for line in found["violations"]))
-        fits = f"does not fit {TARGET}: {broken or 'overflow'} exceeded (ipvae check {name})"
+        fits = f"does not fit {TARGET}: {broken or 'overflow'} exceeded (ipvae.check('{name}'))"
     merit = _of(network.provenance, "calibration", "integer")
     quality = _quality(merit, "on the export's calibration images") or (
-        f"quality: not in the file (ipvae evaluate {name})"
+        f"quality: not in the file (ipvae.evaluate('{name}'))"
     )
-    return size, quality, fits, f"next: ipvae report {name} --out DIR"
+    return size, quality, fits, f"next: ipvae.make_report('{name}')"
 
 
 def model_summary(facts: Mapping[str, Any], name: str) -> tuple[str, ...]:
@@ -42,9 +42,9 @@ def model_summary(facts: Mapping[str, Any], name: str) -> tuple[str, ...]:
         f"{number_of(facts['neurons'], 'neuron')}, {whole(facts['parameters'])} parameters"
     )
     quality = _quality(facts["metrics"], "on held-out images at the end of training")
-    quality = quality or f"quality: not stored (ipvae evaluate {name})"
+    quality = quality or f"quality: not stored (ipvae.evaluate('{name}'))"
     own = "; it needs images= to calibrate on" if facts["data"] == "arrays" else ""
-    return size, quality, f"next: ipvae export {name} --out NET.h5{own}"
+    return size, quality, f"next: ipvae.quantize('{name}'){own}"
 
 
 def any_network_summary(facts: Mapping[str, Any], name: str) -> tuple[str, ...]:
@@ -54,7 +54,7 @@ def any_network_summary(facts: Mapping[str, Any], name: str) -> tuple[str, ...]:
         f"{facts['kind']}: input {' x '.join(map(str, facts['input_shape']))}, "
         f"{number_of(facts['neurons'], 'neuron')} in {number_of(len(layers), 'layer')}, "
         f"{whole(sum(layer['synapses'] for layer in layers))} synapses, {facts['neuron_family']}",
-        f"next: ipvae run {name} --images FILE.npy",
+        f"next: ipvae.run('{name}', images='FILE.npy')",
     )
 
 
@@ -79,7 +79,7 @@ def trace_summary(facts: Mapping[str, Any], name: str) -> tuple[str, ...]:
         f"trace: what backend {facts['backend']} recorded of network "
         f"{facts['network_checksum'][:12]}..., {number_of(facts['samples'], 'image')}, steps 0 to "
         f"{whole(facts['steps'])}, seed {facts['seed']}",
-        f"next: ipvae diff {name} OTHER.h5, or ipvae verify NET.h5 --trace {name}",
+        f"next: ipvae.diff('{name}', 'OTHER.h5'), or ipvae.verify_trace('NET.h5', trace='{name}')",
     )
 
 

@@ -89,12 +89,12 @@ def _refuse_others(path: Path) -> None:
     if suffix == PLAIN and not path.is_dir():
         raise InputError(
             f"{path}: found a network of lava-dl's layout, which has no decoder to judge, allowed "
-            f"an ipvae network ({NETWORK}) or a model; evaluate it with labels: ipvae evaluate"
+            f"an ipvae network ({NETWORK}) or a model; evaluate it with labels (ipvae.evaluate)"
         )
     if suffix == NIR and not path.is_dir():
         raise InputError(
             f"{path}: a NIR file, which holds a float model; import it first, with "
-            f"'ipvae import {path} --out RUN', and continue with RUN"
+            f"ipvae.import_model('{path}'), and continue with that model"
         )
 
 

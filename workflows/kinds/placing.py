@@ -53,7 +53,7 @@ def trace_totals_of(network: Network, trace: Trace, where: str = "trace") -> Net
     if trace.checksum != own:
         raise InputError(
             f"{where}: is of the network {trace.checksum[:12]}..., this one is {own[:12]}...; "
-            "record one with 'ipvae run NET --trace FILE.h5'"
+            "record one of this network with trace_file="
         )
     names = [INPUT, *network.by_id]
     missing = [n for n in names if any("z" not in s.get(n, {}) for s in trace.samples)]

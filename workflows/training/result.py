@@ -1,6 +1,5 @@
 """Result of a training."""
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +63,7 @@ class Trained(Result):
             run = self.saved.parent
             text = f"{run}: this training is complete; it was left as it is"
             if self.wanted_pictures:
-                text += f"; for pictures: ipvae evaluate {shlex.quote(str(run))} --pictures DIR"
+                text += f"; for pictures: ipvae.evaluate('{run}', pictures='DIR')"
             return [text]
         last = self.history[-1]
         steps = self.model.config.steps if self.model.config is not None else 1

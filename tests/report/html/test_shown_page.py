@@ -122,7 +122,7 @@ def verdicts(result):
     quality, counts, check = result["quality"], result["counts"], result["check"]
     exact = result["verified"]
     if exact is None:
-        message = "not verified in this report; ipvae verify does it, or report --verify lava"
+        message = "not verified in this report; ipvae.verify does it, or verify=lava in a report"
     elif exact["bit_exact"]:
         message = "emulator = lava in 123,456 values (2 images, steps 0 to 16)"
     else:

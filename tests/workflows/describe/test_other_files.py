@@ -56,9 +56,9 @@ KINDS = {
     "checkpoint.pt": "checkpoint", "empty": None, "text.h5": None, "none": None,
 }  # fmt: skip
 NEXT = {
-    "network": "ipvae info", "trace": "ipvae diff", "model": "ipvae export", "images": "--images",
-    "arrays": "ipvae import", "figures": "nothing can be run", "report": "index.html",
-    "comparison": "compare.png", "checkpoint": "ipvae import",
+    "network": "ipvae.describe", "trace": "ipvae.diff", "model": "ipvae.quantize",
+    "images": "images=", "arrays": "ipvae.import_model", "figures": "nothing can be run",
+    "report": "index.html", "comparison": "compare.png", "checkpoint": "ipvae.import_model",
 }  # fmt: skip
 
 
@@ -83,10 +83,10 @@ def test_what_is_not_wanted_is_named_with_what_to_do(home, wanted):
 
 
 def test_a_report_of_a_model_or_a_trace_states_what_to_do(home):
-    for name, following in (("model", "ipvae export"), ("trace.h5", "ipvae diff")):
+    for name, following in (("model", "ipvae.quantize"), ("trace.h5", "ipvae.diff")):
         with pytest.raises(ipvae.IpvaeError, match=following):
             ipvae.make_report(home / name, steps=1)
-    with pytest.raises(ipvae.IpvaeError, match="ipvae diff"):
+    with pytest.raises(ipvae.IpvaeError, match="ipvae.diff"):
         ipvae.evaluate(home / "trace.h5")
 
 
@@ -98,7 +98,7 @@ def test_what_is_described_is_reported_first_and_the_rest_is_refused(home):
             assert isinstance(first, str) and first.split(":")[0].split(" ")[-1] in (
                 "network", "trace", "digits",
             )  # fmt: skip
-            assert any(str(line).startswith("next: ipvae ") for line in found.shown())
+            assert any(str(line).startswith("next: ipvae.") for line in found.shown())
         elif kind is not None:
             with pytest.raises(ipvae.IpvaeError, match="is described here") as caught:
                 ipvae.describe(home / name)
@@ -120,7 +120,7 @@ def test_a_network_whose_provenance_states_nothing_of_quality_states_how_to_find
     make_network, provenance
 ):
     network = replace(make_network(k=K, m=M), provenance=provenance)
-    assert "quality: not in the file (ipvae evaluate NET.h5)" in ipvae.describe(network).summary
+    assert "quality: not in the file (ipvae.evaluate('NET.h5'))" in ipvae.describe(network).summary
 
 
 def test_traces_are_described_and_compared_by_their_paths(home, tmp_path):

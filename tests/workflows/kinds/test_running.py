@@ -148,7 +148,7 @@ def test_a_network_of_lava_dl_is_described_as_from_its_file(small, tmp_path):
     assert found.facts["neurons"] == 15
     what, following, facts, layers = found.shown()
     assert what == "lava-dl network: input 6, 15 neurons in 2 layers, 50 synapses, CUBA"
-    assert following == "next: ipvae run NET.h5 --images FILE.npy"
+    assert following == "next: ipvae.run('NET.h5', images='FILE.npy')"
     assert facts.title == "lava-dl network"
     assert [row[0] for row in layers.rows] == ["1 dense", "2 dense"]
 
