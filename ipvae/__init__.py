@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ipvae.workflows.quantizing.resize import resize
     from ipvae.workflows.report import make_report
     from ipvae.workflows.run import run
+    from ipvae.workflows.streams.films import film
     from ipvae.workflows.streams.stream import Stream
     from ipvae.workflows.train import train_model
     from ipvae.workflows.verify import verify, verify_trace
@@ -57,6 +58,7 @@ _HOMES = {
     "workflows.quantizing.resize": ("resize",),
     "workflows.report": ("make_report",),
     "workflows.run": ("run",),
+    "workflows.streams.films": ("film",),
     "workflows.streams.stream": ("Stream",),
     "workflows.train": ("train_model",),
     "workflows.verify": ("verify", "verify_trace"),
@@ -81,6 +83,7 @@ __all__ = [
     "encode_rate",
     "estimate_energy",
     "evaluate",
+    "film",
     "import_model",
     "load_model",
     "load_network",

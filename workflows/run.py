@@ -17,7 +17,7 @@ from ipvae.network.traces.selection import EVERYTHING, Record
 from ipvae.network.traces.totals import Totals
 from ipvae.outputs import require_outputs
 from ipvae.workflows.boundary import public, require_positive
-from ipvae.workflows.image_input.images import ImagesLike, given_images, network_images
+from ipvae.workflows.image_input.images import ImagesLike, network_images
 from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.output.outputs import run_outputs
 from ipvae.workflows.progress import Listener, listening
@@ -26,6 +26,7 @@ from ipvae.workflows.running.estimates import announce_run
 from ipvae.workflows.running.job import Files, Job
 from ipvae.workflows.running.number import DEFAULT_STEPS
 from ipvae.workflows.running.run_result import RunResult
+from ipvae.workflows.streams.films import stream_pixels
 
 __all__ = ["RunResult", "run"]
 
@@ -44,6 +45,7 @@ def run(
     samples: int | None = None,
     data_dir: str | Path | None = None,
     frame_steps: int | None = None,
+    motion: str | None = None,
     replay_draws: str | Path | np.ndarray | None = None,
     keep_steps: Sequence[int] = (),
     trace_file: str | Path | None = None,
@@ -64,7 +66,8 @@ def run(
     images : array, path or name of a set, optional
         (n, M), (n, height, width), (n, 1, height, width) or (n, height, width, 1): integers are
         pixel levels, floating-point numbers real values. With `frame_steps` an array of streams,
-        (n, frames, M). By default the test images in the network.
+        (n, frames, M), an .npy file with one, or an animated picture. By default the test images
+        in the network.
     steps : int
         Updates of each image (T).
     seed : int in [0, 2**48)
@@ -79,6 +82,8 @@ def run(
     frame_steps : int, optional
         For streams: updates of each frame, without a reset between frames (`ipvae.Stream` takes
         frames one by one).
+    motion : 'rotate' or 'jitter', optional
+        For streams: every image moves, as `ipvae.film` with this run's seed moves it.
     replay_draws : path or (n, steps + 1, K) int array, optional
         Counts to replay instead of sampling.
     keep_steps : ints in [0, steps]
@@ -123,6 +128,7 @@ def run(
     if isinstance(network, Network):
         only_ours: dict[str, object] = {
             "data_dir": data_dir,
+            "motion": motion,
             "replay_draws": replay_draws,
             "keep_steps": keep_steps or None,
             "draws_file": draws_file,
@@ -177,7 +183,7 @@ def run(
     chosen = as_record(record)
     if chosen is not None:
         chosen.require_fits(network)
-    pixels = run_pixels(network, images, samples, data_dir, steps, frame_steps)
+    pixels = run_pixels(network, images, samples, data_dir, steps, frame_steps, motion, seed)
     draws, seed = replayed(replay_draws, network, len(pixels), steps, seed)
     for path in (trace_file, draws_file, profile_file):
         if path is not None:
@@ -233,29 +239,16 @@ def run_pixels(
     data_dir: str | Path | None,
     steps: int,
     frame_steps: int | None,
+    motion: str | None = None,
+    seed: int = 0,
 ) -> np.ndarray:
     """Return the pixels of a run: (N, M) int16, or (N, frames, M) with `frame_steps`."""
     require_positive("steps", steps)
     if frame_steps is None:
+        if motion is not None:
+            raise InputError("motion: belongs to streams; give frame_steps= as well")
         return network_images(network, samples, data_dir, images).pixels
-    wanted = frames(steps, frame_steps)
-    if isinstance(images, np.ndarray) and _are_streams(images, wanted, network.n_pixels):
-        frames_of = images[:samples].reshape(-1, *images.shape[2:])
-        return given_images(frames_of, network.input).pixels.reshape(-1, wanted, network.n_pixels)
-    number = 1 if samples is None else samples
-    found = network_images(
-        network,
-        number * wanted,
-        data_dir,
-        images,
-        f"images of samples={number} with frame_steps={frame_steps}",
-    ).pixels
-    return found.reshape(number, -1, found.shape[1])
-
-
-def _are_streams(images: np.ndarray, n_frames: int, n_pixels: int) -> bool:
-    """Return whether an array holds streams of frames, not single images."""
-    return images.ndim > 2 and images.shape[1] == n_frames and images[:1, :1].size == n_pixels
+    return stream_pixels(network, images, samples, data_dir, steps, frame_steps, motion, seed)
 
 
 def replayed(

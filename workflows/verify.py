@@ -168,6 +168,7 @@ def verify(
     samples: int | None = None,
     data_dir: str | Path | None = None,
     frame_steps: int | None = None,
+    motion: str | None = None,
     replay_draws: str | Path | None = None,
     integers: str = "input",
     certificate: str | Path | None = None,
@@ -179,8 +180,8 @@ def verify(
     Parameters
     ----------
     network : IntNetwork
-    images, steps, seed, samples, data_dir, frame_steps, replay_draws, integers, timeout, progress
-        As for `ipvae.run`.
+    images, steps, seed, samples, data_dir, frame_steps, motion, replay_draws, integers, progress
+        As for `ipvae.run`, and `timeout`.
     backends : names
         Two or more; the first is the reference.
     certificate : path, optional
@@ -199,7 +200,7 @@ def verify(
         from ipvae.workflows.kinds.frames import require_unset
         from ipvae.workflows.kinds.verifying import compare_backends
 
-        require_unset({"data_dir": data_dir, "replay_draws": replay_draws})
+        require_unset({"data_dir": data_dir, "motion": motion, "replay_draws": replay_draws})
         if frame_steps is not None:
             from ipvae.workflows.streams.held import held_rows
 
@@ -220,7 +221,7 @@ def verify(
         require_known(name)
     if len(names) < 2 or len(set(names)) < len(names):
         raise InputError(f"backends: found '{','.join(names)}', allowed two or more different ones")
-    pixels = run_pixels(network, images, samples, data_dir, steps, frame_steps)
+    pixels = run_pixels(network, images, samples, data_dir, steps, frame_steps, motion, seed)
     n = len(pixels)
     draws, seed = replayed(replay_draws, network, n, steps, seed)
     announce(

@@ -25,6 +25,7 @@ from ipvae.cli.options.recording import (
     EveryOption,
     HoldOption,
     LayersOption,
+    MotionOption,
     NeuronsOption,
     VariablesOption,
 )
@@ -50,6 +51,7 @@ def run(
     layers: LayersOption = None,
     neurons: NeuronsOption = None,
     hold: HoldOption = None,
+    motion: MotionOption = None,
     timeout: TimeoutOption = TIMEOUT_SECONDS,
     profile: Annotated[
         Path | None,
@@ -69,13 +71,13 @@ def run(
 ) -> None:
     """Run images on the emulator, on Lava's CPU simulator or on Loihi 2."""
     from ipvae.workflows.running.backends import require_known
-    from ipvae.workflows.running.recording import record_of
+    from ipvae.workflows.running.recording import record_of, require_trace_file
 
     require_known(backend)
     if profile is not None and backend != "loihi2":
         raise InputError(f"--profile: found --backend {backend}, allowed is loihi2: a board's own")
     network = ipvae.load_network(net)
-    require_trace(variables, every, layers, neurons, trace, record_draws)
+    require_trace_file(variables, every, layers, neurons, trace, record_draws)
     record = record_of(network, variables, every, layers, neurons)
     result = ipvae.run(
         network,
@@ -87,6 +89,7 @@ def run(
         samples=samples,
         data_dir=data_dir,
         frame_steps=hold,
+        motion=motion,
         replay_draws=replay_draws,
         trace_file=trace,
         draws_file=record_draws,
@@ -98,26 +101,3 @@ def run(
         step_time=step_time,
     )
     show(result, json, network=str(net))
-
-
-def require_trace(
-    variables: str | None,
-    every: int,
-    layers: str | None,
-    neurons: str | None,
-    trace: Path | None,
-    record_draws: Path | None,
-) -> None:
-    """Raise InputError if variables to record are selected without a trace file."""
-    given = {"--variables": variables, "--layers": layers, "--neurons": neurons}
-    options = [option for option, value in given.items() if value is not None]
-    options += ["--every"] if every > 1 else []
-    if not options:
-        return
-    if record_draws is not None:
-        raise InputError(
-            f"--record-draws records every count and cannot be combined with "
-            f"{', '.join(options)}. Omit one of them."
-        )
-    if trace is None:
-        raise InputError(f"{', '.join(options)}: choose what --trace holds; give --trace OUT.h5")

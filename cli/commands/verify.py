@@ -19,11 +19,13 @@ from ipvae.cli.options.inputs import (
     StepsOption,
     TimeoutOption,
 )
-from ipvae.cli.options.recording import HoldOption
+from ipvae.cli.options.recording import HoldOption, MotionOption
 from ipvae.cli.output import JsonOption, show
 from ipvae.errors import InputError
 
-GIVEN_BY_THE_TRACE = ("backends", "samples", "steps", "seed", "replay_draws", "hold", "certificate")
+GIVEN_BY_THE_TRACE = (
+    *("backends", "samples", "steps", "seed", "replay_draws", "hold", "motion", "certificate"),
+)
 
 
 def verify(
@@ -44,6 +46,7 @@ def verify(
     ] = None,
     replay_draws: ReplayOption = None,
     hold: HoldOption = None,
+    motion: MotionOption = None,
     timeout: TimeoutOption = TIMEOUT_SECONDS,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
@@ -71,6 +74,7 @@ def verify(
             samples=samples,
             data_dir=data_dir,
             frame_steps=hold,
+            motion=motion,
             replay_draws=replay_draws,
             integers=integers,
             certificate=certificate,

@@ -29,3 +29,6 @@ HoldOption = Annotated[
         min=1, metavar="N", help="Streams: the next image every N steps, without a reset."
     ),
 ]
+MotionOption = Annotated[
+    str | None, typer.Option(metavar="rotate|jitter", help="With --hold: each image moves.")
+]

@@ -126,7 +126,7 @@ def given_images(
         _require_there(Path(images))
     own = read_images(images, labels, fmt.shape, first)
     if isinstance(images, (str, Path)) and Path(images).is_dir():
-        own = _as_levels(own, fmt)
+        own = as_levels(own, fmt)
     return LabelledImages(to_levels(own, fmt), own.labels)
 
 
@@ -149,7 +149,7 @@ def _set_images(name: str, fmt: InputFormat) -> LabelledImages:
     return LabelledImages(pixels, classes)
 
 
-def _as_levels(pictures: OwnImages, fmt: InputFormat) -> OwnImages:
+def as_levels(pictures: OwnImages, fmt: InputFormat) -> OwnImages:
     """Scale pictures from 0..255 to the network's levels from black to white."""
     _require_from_black(pictures.where, fmt)
     values = np.rint(pictures.values * (fmt.maximum / WHITE)).astype(np.int16)

@@ -140,20 +140,26 @@ def _grey(file: Path, shape: tuple[int, int] | None) -> tuple[np.ndarray, bool]:
                     )
                 upright: Any = ImageOps.exif_transpose(picture)
                 coloured = len(upright.getbands()) > 2 or upright.mode == "P"
-                levels = _luma(upright)
+                levels = luma(upright)
     except InputError:
         raise
     except Exception as error:  # decoders have no common class of errors
         raise InputError(
             f"{file}: not a picture that can be read ({shown(error)}). Replace or remove it."
         ) from error
-    if shape is None or levels.size == (shape[1], shape[0]):
-        return np.asarray(levels), coloured
-    fitted = ImageOps.fit(levels, (shape[1], shape[0]), Image.Resampling.LANCZOS)
-    return np.asarray(fitted), coloured
+    return np.asarray(fitted(levels, shape)), coloured
 
 
-def _luma(picture: Any) -> Any:
+def fitted(picture: Any, shape: tuple[int, int] | None) -> Any:
+    """Return a picture of (height, width), cropped to this aspect ratio and scaled."""
+    from PIL import Image, ImageOps
+
+    if shape is None or picture.size == (shape[1], shape[0]):
+        return picture
+    return ImageOps.fit(picture, (shape[1], shape[0]), Image.Resampling.LANCZOS)
+
+
+def luma(picture: Any) -> Any:
     """Return a grey picture with 8 bits per pixel."""
     from PIL import Image
 

@@ -1,5 +1,7 @@
 """Selection of the recorded part of a run."""
 
+from pathlib import Path
+
 from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
 from ipvae.network.layers import MAX_NEURONS
@@ -64,3 +66,28 @@ def neuron_indices(words: str) -> tuple[int, ...]:
 
 def _names(words: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in words.split(","))
+
+
+def require_trace_file(
+    variables: str | None,
+    every: int,
+    layers: str | None,
+    neurons: str | None,
+    trace_file: Path | None,
+    draws_file: Path | None,
+) -> None:
+    """Raise InputError if a part of a run is selected without the file of a trace."""
+    given = {"variables=": variables, "layers=": layers, "neurons=": neurons}
+    names = [name for name, value in given.items() if value is not None]
+    names += ["every="] if every > 1 else []
+    if not names:
+        return
+    if draws_file is not None:
+        raise InputError(
+            f"draws_file= records every count and cannot be combined with {', '.join(names)}. "
+            "Omit one of them."
+        )
+    if trace_file is None:
+        raise InputError(
+            f"{', '.join(names)}: choose what trace_file= holds; give trace_file=OUT.h5"
+        )

@@ -6,6 +6,7 @@ from ipvae.errors import InputError
 from ipvae.network.io.array_files import read_npy
 from ipvae.network.network import Network
 from ipvae.network.rules.stream import frames
+from ipvae.workflows.image_input.animated_pictures import is_animated_picture
 from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
 
 
@@ -36,6 +37,11 @@ def held_rows(
     wanted, size = frames(steps, frame_steps), network.input.size
     if images is None:
         images = network.test_images
+    if is_animated_picture(images):
+        raise InputError(
+            f"images: found {images}, allowed an array of films or an .npy file for a network of "
+            "any kinds; read the picture with ipvae.film and scale it"
+        )
     given = images.pixels if isinstance(images, LabelledImages) else images
     array = np.asarray(given if isinstance(given, np.ndarray) else read_npy(given))
     of_one = int(np.prod(array.shape[1:]))

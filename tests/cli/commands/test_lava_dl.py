@@ -96,7 +96,8 @@ def test_what_makes_no_sense_is_one_clear_line(command, cuba_net, tmp_path):
     for option in ("--record-draws", "--replay-draws", "--data-dir"):
         words = (*lava, *good, option, tmp_path / "o.h5")
         assert_error(command(*words), f"{option}: found", "leave it out")
-    assert_error(command(*lava, *good, "--hold", 2), "--hold: found 2", "leave it out")
+    assert_error(command(*lava, *good, "--hold", 2), "allowed streams (n, 32, 40) or 32 images")
+    assert_error(command(*lava, *good, "--motion", "rotate"), "--motion: found rotate", "leave it")
     for option in ("--variables", "--layers"):
         words = (*lava, *good, "--trace", tmp_path / "t.h5", option, "q")
         assert_error(command(*words), "q, allowed")
