@@ -13,14 +13,22 @@ from ipvae.report.html.verdicts import (
     fits_verdict,
     headline_verdicts,
 )
-from ipvae.report.numbers import count, percent, whole
+from ipvae.report.numbers import count, fit, percent, whole
 
 
 def network_verdicts(result: Mapping[str, Any]) -> list[Verdict]:
     """Return the verdicts of a result, most important first; aspects without data are omitted."""
     spent, *rest = headline_verdicts(result["headline"])
     first = [_exact(result["verified"]), fits_verdict(result["check"]), spent]
-    return [*first, *_accuracy(result), _cost(result), *_silent(result), *rest, *_proof(result)]
+    return [
+        *first,
+        *_quality(result),
+        *_accuracy(result),
+        _cost(result),
+        *_silent(result),
+        *rest,
+        *_proof(result),
+    ]
 
 
 def _exact(found: Mapping[str, Any] | None) -> Verdict:
@@ -38,6 +46,13 @@ def _exact(found: Mapping[str, Any] | None) -> Verdict:
         f"{where.get('layer')} ({extent})"
     )
     return Verdict(FAILS, "Bit-exact", text)
+
+
+def _quality(result: Mapping[str, Any]) -> Iterator[Verdict]:
+    found = result.get("quality")
+    if found is not None:
+        text = f"R2 {fit(found['r2'])} after {number_of(result['steps'], 'step')}"
+        yield Verdict(FIGURE, "Reconstruction", text)
 
 
 def _accuracy(result: Mapping[str, Any]) -> Iterator[Verdict]:

@@ -7,6 +7,7 @@ and to colour-blind readers.
 import base64
 import io
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -89,25 +90,37 @@ def zoomed(shape: tuple[int, int], large: int, small: int) -> str:
 def input_pictures(images: np.ndarray) -> tuple[list[str], tuple[int, int]]:
     """Return data URIs of a network's inputs on one scale, and their height and width.
 
+    Arguments and scale are as for `pictures_of`.
+    """
+    (found,), small = pictures_of([images])
+    return found, small
+
+
+def pictures_of(rows: Sequence[np.ndarray]) -> tuple[list[list[str]], tuple[int, int]]:
+    """Return data URIs of rows of images on the scale of the first row, and their size.
+
     The smallest value is black and the largest white; with values below 0, 0 is the middle.
 
     Parameters
     ----------
-    images : (n, C, height, width) real; three channels are red, green and blue, one is grey
+    rows : (n, C, height, width) real each; three channels are red, green and blue, one is grey
     """
-    n, channels = images.shape[:2]
+    shape = rows[0].shape[2:]
     parts = [
-        shrunk(images[:, c].reshape(n, -1), images.shape[2:], WIDE_SIDE) for c in range(channels)
+        [shrunk(row[:, c].reshape(len(row), -1), shape, WIDE_SIDE) for c in range(row.shape[1])]
+        for row in rows
     ]
-    small = parts[0][1]
-    pixels = np.stack([part.reshape(n, *small) for part, _ in parts], axis=-1)
-    low, high = float(pixels.min()), float(pixels.max())
+    small = parts[0][0][1]
+    pixels = [
+        np.stack([part.reshape(-1, *small) for part, _ in channels], axis=-1) for channels in parts
+    ]
+    low, high = float(pixels[0].min()), float(pixels[0].max())
     if low < 0:
         low, high = -max(-low, high), max(-low, high)
     if low == high:
         high = low + 1
-    found = pixels if channels == 3 else pixels[..., 0]
-    return [data_uri(one, low, high) for one in found], small
+    shown = [of if of.shape[3] == 3 else of[..., 0] for of in pixels]
+    return [[data_uri(one, low, high) for one in row] for row in shown], small
 
 
 def shrunk(

@@ -16,7 +16,7 @@ from ipvae.workflows.comparison.costed import OWN, Point, costs
 from ipvae.workflows.image_input.images import ImagesLike
 from ipvae.workflows.kinds.costs import network_costs
 from ipvae.workflows.kinds.frames import first_labels, host_products, run_frames
-from ipvae.workflows.kinds.judging import accuracy, classes
+from ipvae.workflows.kinds.judging import accuracy, classes, fit
 from ipvae.workflows.progress import Advance
 from ipvae.workflows.running.estimates import run_seconds
 from ipvae.workflows.running.network_shards import totals_at
@@ -24,7 +24,7 @@ from ipvae.workflows.running.network_shards import totals_at
 
 @dataclass(frozen=True, eq=False)
 class AnyNetwork:
-    """A network of any kind, which has no reconstruction: judged by classes, if at all."""
+    """A network of any kind, judged by its reconstructions or by classes, if at all."""
 
     network: Network
     scheduler: str | None = None
@@ -61,9 +61,11 @@ class AnyNetwork:
         shown = replace(frames, values=frames.values[:, :step])
         counted = network_counts(network, totals, host_products(network, shown))
         counts, right = counted.total, accuracy(classes(totals), inputs.labels)
+        quality = fit(network, totals, frames.values)
         return {
             "step": step,
             "zeros": counted.zeros,
+            **quality,
             **({} if right is None else {"accuracy": right, "accuracy_by": OWN}),
             **costs(counts.synaptic_ops, counts.drive_macs, counts.readout_ops),
             "counts": counts.as_dict(),

@@ -90,8 +90,8 @@ class Choice:
             one = self._opened(given)
             if isinstance(one.given, Network):
                 raise InputError(
-                    f"dense: {given} reconstructs nothing, so that it has no dictionary; give a "
-                    "model, or a network with a decoder"
+                    f"dense: {given} has no dictionary of dense weights, allowed are models, and "
+                    "networks of file versions 1 and 2; give one"
                 )
             short = self._name(given, one, name)
             of = evaluable(one, short)

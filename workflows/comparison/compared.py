@@ -52,7 +52,7 @@ class ComparedModel:
         `step`; `mse` (squared pixel units), `r2`, `zeros`; `accuracy` if there is a classifier;
         `synaptic_ops`, `drive_macs`, `readout_ops` and their sum `operations`, per image. Networks
         also have `counts` and `energy`, whose `low_j` and `high_j` are joules per image. A
-        network of any kind has neither `mse` nor `r2`.
+        network of any kind has `mse` and `r2`, and `spikes` of a step, only with a decoder.
     """
 
     name: str
@@ -133,6 +133,7 @@ def compared(
     with stage(f"{name}: {n} images to step {steps[-1]}", n) as advance:
         if isinstance(costed, AnyNetwork):
             points = costed.points(images.inputs[name], steps, advance, seed)
+            stop = stopping_step(points) if "r2" in points[0] else None
         else:
             found = costed.costed(images.of_pixels, steps, seed, advance)
             points, stop = found.points, stopping_step(found.points)

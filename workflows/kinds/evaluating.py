@@ -1,4 +1,4 @@
-"""Evaluation of a `Network`: what its last layer decides, after each number of steps."""
+"""Evaluation of a `Network`: what its last layer decides or reconstructs, by steps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +14,13 @@ from ipvae.report.numbers import count, percent
 from ipvae.workflows.image_input.images import ImagesLike
 from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.kinds.frames import first_labels, host_products, run_frames
-from ipvae.workflows.kinds.judging import accuracy, classes
+from ipvae.workflows.kinds.judging import accuracy, classes, fit
 from ipvae.workflows.progress import stage
 from ipvae.workflows.results import Result, Table, json_data
 from ipvae.workflows.running.network_shards import totals_at
 
 COLUMNS = ["step", "accuracy", "zeros", "synaptic ops"]
+DECODED = ["step", "MSE", "R2", "zeros", "spikes", "synaptic ops"]
 NO_LABELS = "accuracy: no labels were given (labels=)"
 
 
@@ -34,7 +35,9 @@ class NetworkEvaluation(Result):
     curve : list of dict
         A point for each number of steps: `step`; `accuracy`, fraction of labelled images whose
         class is right, or None; `zeros`, fraction of zeros in all messages; `synaptic_ops` per
-        image; `mse` and `r2` are None, since nothing is reconstructed.
+        image; `mse` and `r2`, None if nothing is reconstructed. Of a network with a decoder,
+        `zeros` are those of its code after this step, and `spikes` the sum of the code's counts at
+        this step, per image.
     classes : (N,) int64
         Class of each image after the last number of steps, -1 for none.
     outputs : (N, n) int64
@@ -53,20 +56,35 @@ class NetworkEvaluation(Result):
         return self.curve[-1]["accuracy"]
 
     @property
+    def mse(self) -> float | None:
+        """Squared error per pixel after the last number of steps; None without a decoder."""
+        return self.curve[-1]["mse"]
+
+    @property
+    def r2(self) -> float | None:
+        """Explained variance after the last number of steps; None without a decoder."""
+        return self.curve[-1]["r2"]
+
+    @property
     def zeros(self) -> float:
-        """Fraction of zeros in all messages."""
+        """Fraction of zeros in all messages, or of a network with a decoder in its code."""
         return self.curve[-1]["zeros"]
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the main figures: pairs of name and text."""
         extent = f"{self.images} x {self.curve[-1]['step']}"
         found = [("name", self.name), ("images x steps", extent), ("zeros", percent(self.zeros))]
+        if self.r2 is not None:
+            found.insert(2, ("R2", f"{self.r2:.4g}"))
         if self.accuracy is not None:
             found.append(("accuracy", percent(self.accuracy, 2)))
         return found
 
     def shown(self) -> list[Table | str]:
         """Return the curve as a table."""
+        title = f"{self.name}, {number_of(self.images, 'image')}"
+        if self.r2 is not None:
+            return [Table(title, DECODED, [_decoded(point) for point in self.curve])]
         rows = [
             [
                 str(point["step"]),
@@ -77,10 +95,7 @@ class NetworkEvaluation(Result):
             for point in self.curve
         ]
         notes = [] if self.accuracy is not None else [NO_LABELS]
-        return [
-            Table(f"{self.name}, {number_of(self.images, 'image')}", COLUMNS, rows),
-            *notes,
-        ]
+        return [Table(title, COLUMNS, rows), *notes]
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON data, with the keys of `ipvae evaluate --json`."""
@@ -91,10 +106,23 @@ class NetworkEvaluation(Result):
             "seed": 0,
             **last,
             "curve": self.curve,
-            "classes": [None if n < 0 else n for n in self.classes.tolist()],
-            "outputs": self.outputs.tolist(),
         }
+        if self.r2 is None:
+            found["classes"] = [None if n < 0 else n for n in self.classes.tolist()]
+            found["outputs"] = self.outputs.tolist()
         return json_data(found)
+
+
+def _decoded(point: dict[str, Any]) -> list[str]:
+    """Row of a point of a network with a decoder."""
+    return [
+        str(point["step"]),
+        f"{point['mse']:.4g}",
+        f"{point['r2']:.4f}",
+        f"{point['zeros']:.4f}",
+        count(point["spikes"]),
+        count(point["synaptic_ops"]),
+    ]
 
 
 def evaluate_network(
@@ -135,6 +163,7 @@ def evaluate_network(
                 "zeros": counts.zeros,
                 "accuracy": accuracy(decided, known),
                 "synaptic_ops": counts.total.synaptic_ops,
+                **fit(network, totals, frames.values),
             }
         )
     return NetworkEvaluation(name, len(frames), curve, decided, outputs)

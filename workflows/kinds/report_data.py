@@ -37,6 +37,7 @@ def run_data(network: Network, run: NetworkRun) -> dict[str, Any]:
         "backend": run.backend,
         "samples": run.images,
         "steps": run.steps,
+        **({"draws": True, "seed": run.seed} if network.draws else {}),
         "zeros": run.zeros,
         "counts": run.counts.as_dict(),
         "layers": _layers(network, run),
@@ -119,10 +120,10 @@ def _by_step(run: NetworkRun) -> dict[str, Any]:
 
 
 def _outputs(network: Network, run: NetworkRun) -> dict[str, Any]:
-    """Outputs of the first images."""
+    """Outputs of the first images; none of a network that is judged by its reconstructions."""
     totals, classes = run.network_totals, run.classes
     images = []
-    for i in range(min(run.images, SHOWN)):
+    for i in range(0 if run.fit else min(run.images, SHOWN)):
         sent, found = totals.outputs[i], int(classes[i])
         order = np.argsort(-sent, kind="stable")[:LARGEST]
         label = None if run.labels is None or run.labels[i] < 0 else int(run.labels[i])

@@ -16,11 +16,12 @@ from ipvae.report.numbers import band, count
 from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
 from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.kinds.costs import network_costs
-from ipvae.workflows.kinds.frames import UNNAMED
+from ipvae.workflows.kinds.frames import UNNAMED, run_frames
 from ipvae.workflows.kinds.report_data import SHOWN, run_data
 from ipvae.workflows.kinds.result import layer_table
 from ipvae.workflows.kinds.running import run
 from ipvae.workflows.kinds.verifying import compare_backends
+from ipvae.workflows.reporting.maps import map_data
 from ipvae.workflows.reporting.result import Report, Views
 from ipvae.workflows.reporting.saving import page_writer
 from ipvae.workflows.results import Table, json_data
@@ -99,6 +100,13 @@ def report(
     verified = None
     if verify:
         verified = _verified(network, images, steps, integers, samples, verify, seed)
+    shown = network.test_images if images is None else images
+    decoded: dict[str, Any] = {}
+    if ran.fit:
+        given = run_frames(network, shown, steps, seed, samples, integers, name).values
+        decoded, inputs = map_data(network, ran, given)
+    else:
+        inputs = _pictures(network, shown, steps, integers, ran.images)
     costs = network_costs(network, ran.network_totals, ran.counted)
     described = {**_calls(name, images, steps, samples, integers, seed), **(commands or {})}
     data = {
@@ -106,11 +114,10 @@ def report(
         "network": name,
         **run_data(network, ran),
         **costs.keys(),
+        **decoded,
         "verified": verified,
         "run": {**described, "images": _source(images), "frames": ran.frames, **_versions()},
     }
-    shown = network.test_images if images is None else images
-    inputs = _pictures(network, shown, steps, integers, ran.images)
     out = None if folder is None else Path(folder)
     return Report(json_data(data), inputs, OUTPUTS, out)
 

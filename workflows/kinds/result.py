@@ -1,7 +1,7 @@
 """Result of a run of a `Network`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -44,11 +44,14 @@ class NetworkRun(RunResult):
         Output of the last layer, summed over the steps.
     labels : (N,) int64 or None
         Class of each image, -1 where unknown.
+    fit : dict, optional
+        Of a network with a decoder: `mse`, `r2`, `zeros` and `spikes` after the last step.
     """
 
     network_totals: NetworkTotals
     counted: NetworkCounts
     labels: np.ndarray | None = None
+    fit: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def counts(self) -> Counts:
@@ -87,11 +90,12 @@ class NetworkRun(RunResult):
         """Return the main figures: pairs of name and text."""
         speed = f"{self.image_steps_per_second:.1f} image-steps/s"
         of_all = f"({percent(self.zeros)} of all are zero)"
+        decided = ("classes", _classes_text(self.classes))
         return [
             ("images x steps", f"{self.images} x {self.steps}"),
             ("time", f"{self.seconds:.2f} s, {speed}"),
             ("messages", f"{count(self.counts.messages)} per image {of_all}"),
-            ("classes", _classes_text(self.classes)),
+            ("R2", f"{self.fit['r2']:.4f}") if self.fit else decided,
             *([] if self.accuracy is None else [("accuracy", percent(self.accuracy))]),
         ]
 
@@ -113,9 +117,14 @@ class NetworkRun(RunResult):
             "zeros": self.zeros,
             "counts": self.counts.as_dict(),
             "layers": [layer.as_dict() for layer in self.layers],
+            **({k: self.fit[k] for k in ("mse", "r2")} if self.fit else self._decisions()),
+            **({} if self.accuracy is None else {"accuracy": self.accuracy}),
+        }
+
+    def _decisions(self) -> dict[str, Any]:
+        return {
             "outputs": self.outputs[self.code].tolist(),
             "classes": [None if found < 0 else found for found in self.classes.tolist()],
-            **({} if self.accuracy is None else {"accuracy": self.accuracy}),
         }
 
 

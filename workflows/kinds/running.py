@@ -28,6 +28,7 @@ from ipvae.workflows.kinds.frames import (
     run_frames,
     run_steps,
 )
+from ipvae.workflows.kinds.judging import fit
 from ipvae.workflows.kinds.recorded import (
     Sample,
     all_variables,
@@ -139,6 +140,7 @@ def run(
         network_totals=totals,
         counted=network_counts(network, totals, host_products(network, frames)),
         labels=known,
+        fit=fit(network, totals, frames.values),
     )
 
 
