@@ -226,7 +226,8 @@ def images_config(n_images: int, n_pixels: int, signed: bool, **overrides: Any) 
     """Return settings for a user's own images, replaced by `overrides` where given.
 
     The base is the nearest preset: `patches` for signed pixels, else `digits` for up to 64 neurons
-    and `mnist` for more. The number of neurons is the next power of two at or above the number of
+    and `mnist` for more; for conv-ipvae `photographs`, else `mnist-conv`, with their number of
+    maps. The number of neurons of other models is the next power of two at or above the number of
     pixels, from 64 to 512. Epochs give about 6,000 optimiser steps, at most 1,000 epochs. Beta
     keeps the preset's beta / T, and is reduced in proportion if there are fewer optimiser steps:
     the KL term silences neurons before their dictionary is learned.
@@ -244,13 +245,15 @@ def images_config(n_images: int, n_pixels: int, signed: bool, **overrides: Any) 
         See `preset_config`.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
-    if given.get("model") == "conv-ipvae":
-        given = {"latents": MODEL_SPECS["conv-ipvae"].settings["latents"], **given}
     power = 1 << max(0, n_pixels - 1).bit_length()
     latents = given.get("latents", min(max(power, LATENTS[0]), LATENTS[1]))
     few = isinstance(latents, int) and latents <= LATENTS[0]
     nearest = PRESETS["patches" if signed else "digits" if few else "mnist"]
-    chosen = {**nearest, "preset": ARRAYS, "latents": latents, **given}
+    if given.get("model") == "conv-ipvae":
+        nearest = PRESETS["photographs" if signed else "mnist-conv"]
+        latents = given.get("latents", nearest["latents"])
+    own = {name: value for name, value in given.items() if name != "model"}
+    chosen = {**nearest, "preset": ARRAYS, "latents": latents, **own}
     numbers = [chosen[name] for name in ("batch_size", "steps")]
     if not all(isinstance(n, int) and n > 0 for n in (*numbers, given.get("epochs", 1))):
         return _config(chosen, given)  # raises the error
@@ -269,7 +272,7 @@ _OF_KERNELS = ("model", "kernel_size", "stride")
 def _config(base: dict[str, Any], overrides: dict[str, Any]) -> TrainConfig:
     """Settings of a preset, then a model's own, then the given ones."""
     given = {name: value for name, value in overrides.items() if value is not None}
-    usual = PRESETS.get(base["preset"], {}).get("model", "ipvae")
+    usual = base.get("model", "ipvae")
     model = given.get("model", usual)
     member = MODEL_SPECS.get(model)
     if model != usual:

@@ -57,14 +57,15 @@ def train_model(
     ----------
     images : array, or path of an .npy file, an .npz file or a folder of pictures, optional
         Grey images of shape (n, M), (n, height, width), (n, 1, height, width) or
-        (n, height, width, 1). Integers are pixel levels, floating-point numbers real values; the
+        (n, height, width, 1); for conv-ipvae also (n, 3, height, width) or (n, height, width, 3).
+        Integers are pixel levels, floating-point numbers real values; the
         detected range is logged. `ipvae.quantize`, `ipvae.run` and others then accept the same
         arrays.
     test_images : the same, optional
         Test images; by default one in ten of `images`, at most 500, is held out.
     image_shape : (height, width) or 'HEIGHTxWIDTH', optional
         Shape of flat images, by default squares or one row; or size to which pictures are scaled.
-    preset : 'digits', 'patches' or 'mnist'
+    preset : 'digits', 'patches', 'mnist', 'photographs' or 'mnist-conv'
         Images and settings of a data set, instead of `images`.
     model : str
         Kind of model, 'ipvae' by default; docs/training.md lists all kinds.

@@ -44,7 +44,7 @@ def train(
         typer.Option(
             help="Data set and settings.",
             show_default="none, with --images",
-            **chosen_from("digits", "patches", "mnist"),
+            **chosen_from("digits", "patches", "mnist", "photographs", "mnist-conv"),
         ),
     ] = None,
     model: Annotated[str | None, setting("KIND", MODEL_HELP, "ipvae")] = None,

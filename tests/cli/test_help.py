@@ -98,7 +98,7 @@ def test_every_option_states_its_default_and_what_it_takes(name):
 @pytest.mark.parametrize(
     ("name", "option", "names"),
     [
-        ("train", "preset", ("digits", "patches", "mnist")),
+        ("train", "preset", ("digits", "patches", "mnist", "photographs", "mnist-conv")),
         ("train", "device", ("cpu", "cuda", "mps")),
         ("evaluate", "inference", ("model", "lca")),
         ("evaluate", "stop", tuple(TOLERANCES)),

@@ -124,5 +124,5 @@ def test_weight_bits_are_for_the_model_that_the_chip_runs():
 
 def test_own_images_on_a_convolutional_model_have_its_kernels():
     config = images_config(500, 28 * 28, False, model="conv-ipvae", stride=2)
-    assert (config.latents, config.kernel_size, config.stride) == (32, 9, 2)
+    assert (config.latents, config.kernel_size, config.stride) == (32, 7, 2)
     assert images_config(500, 28 * 28, False).kernel_size == 0

@@ -238,7 +238,10 @@ def test_a_model_shows_itself(trained):
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, "preset: missing; allowed are digits, patches, mnist. Give one, or images"),
+        (
+            {},
+            "preset: missing; allowed are digits, patches, mnist, photographs, mnist-conv. Give",
+        ),
         ({"preset": "arrays"}, "'preset' is 'arrays'; allowed are digits, patches, mnist"),
         (
             {"preset": "digits", "stpes": 3},

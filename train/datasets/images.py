@@ -26,11 +26,12 @@ class Images:
     preset : name of the data set
     train_pixels, test_pixels : (N, M) uint8 or int16, integer pixels up to `pixel_max`
     train_labels, test_labels : (N,) int64, -1 if unknown
-    shape : (height, width)
+    shape : (height, width); M = channels height width, channel by channel
     pixel_max : largest integer pixel; it represents 1.0 if `pixel_scale` is not given
     pixel_min : smallest integer pixel
     pixel_scale : real value of one integer step
     unit : real value that is 1 in training, a power of two
+    channels : 1 for grey images, 3 for colour
     """
 
     preset: str
@@ -43,6 +44,7 @@ class Images:
     pixel_min: int = 0
     pixel_scale: float | None = None
     unit: float = 1.0
+    channels: int = 1
 
     @cached_property
     def train(self) -> np.ndarray:
@@ -69,6 +71,7 @@ class Images:
             len(self.train_pixels),
             self.pixel_min,
             self.pixel_scale,
+            self.channels,
         )
 
 
@@ -89,8 +92,9 @@ def load_images(
     Parameters
     ----------
     preset : 'digits' (scikit-learn's 8x8 digits, 1437 + 360), 'patches' (whitened 16x16 patches of
-        photographs, see `ipvae.train.datasets.patches`) or 'mnist' (60,000 + 10,000)
-    data_dir : for preset mnist, a folder in torchvision's layout, such as DIR with
+        photographs, see `ipvae.train.datasets.patches`), 'photographs' (whitened 48x48 crops, see
+        `ipvae.train.datasets.photographs`), 'mnist' (60,000 + 10,000) or 'mnist-conv' (the same)
+    data_dir : for MNIST, a folder in torchvision's layout, such as DIR with
         MNIST/raw/*-ubyte, gzipped or not; FashionMNIST, KMNIST and EMNIST are found in the same way
         (see `ipvae.train.mnist_like`); other presets do not use it
     download : let torchvision download missing files
@@ -105,10 +109,13 @@ def load_images(
         return _load_digits()
     if preset == "patches":
         return _load_patches(first)
-    if preset == "mnist":
-        return _load_mnist(data_dir, download)
+    if preset == "photographs":
+        return _load_photographs(first)
+    if preset in ("mnist", "mnist-conv"):
+        return _load_mnist(preset, data_dir, download)
     raise DataError(
-        f"preset is {preset!r}; allowed are digits, patches, mnist. Choose one of them."
+        f"preset is {preset!r}; allowed are digits, patches, mnist, photographs, mnist-conv. "
+        "Choose one of them."
     )
 
 
@@ -145,22 +152,39 @@ def _load_patches(first: tuple[int, int] | None) -> Images:
     )
 
     most = first or (TRAIN, TEST)
-    train, test = patches(min(TRAIN, most[0]), min(TEST, most[1]))
+    found = patches(min(TRAIN, most[0]), min(TEST, most[1]))
+    return _whitened("patches", found, SIZE, PIXEL_LIMIT, STEPS_PER_DEVIATION)
+
+
+def _load_photographs(first: tuple[int, int] | None) -> Images:
+    from ipvae.train.datasets.patches import PIXEL_LIMIT, STEPS_PER_DEVIATION
+    from ipvae.train.datasets.photographs import SIDE, TEST, TRAIN, crops
+
+    most = first or (TRAIN, TEST)
+    found = crops(min(TRAIN, most[0]), min(TEST, most[1]))
+    return _whitened("photographs", found, SIDE, PIXEL_LIMIT, STEPS_PER_DEVIATION)
+
+
+def _whitened(
+    preset: str, found: tuple[np.ndarray, np.ndarray], side: int, limit: int, steps: int
+) -> Images:
+    """Square images of signed pixels -limit .. limit - 1, `steps` for each unit."""
+    train, test = found
     return Images(
-        "patches",
+        preset,
         train_pixels=train,
         train_labels=np.full(len(train), -1),
         test_pixels=test,
         test_labels=np.full(len(test), -1),
-        shape=(SIZE, SIZE),
-        pixel_max=PIXEL_LIMIT - 1,
-        pixel_min=-PIXEL_LIMIT,
-        pixel_scale=1.0 / STEPS_PER_DEVIATION,
+        shape=(side, side),
+        pixel_max=limit - 1,
+        pixel_min=-limit,
+        pixel_scale=1.0 / steps,
     )
 
 
-def _load_mnist(data_dir: str | Path | None, download: bool) -> Images:
+def _load_mnist(preset: str, data_dir: str | Path | None, download: bool) -> Images:
     from ipvae.train.mnist_like import SIDE, load_mnist_like
 
     arrays = load_mnist_like(data_dir, download)
-    return Images("mnist", *arrays, shape=(SIDE, SIDE), pixel_max=MNIST_PIXEL_MAX)
+    return Images(preset, *arrays, shape=(SIDE, SIDE), pixel_max=MNIST_PIXEL_MAX)

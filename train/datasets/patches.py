@@ -67,19 +67,24 @@ def to_pixels(found: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(scaled), -PIXEL_LIMIT, PIXEL_LIMIT - 1).astype(np.int16)
 
 
-def photographs() -> list[np.ndarray]:
-    """Grey photographs, float64 in [0, 1]."""
+def names() -> list[str]:
+    """Names of the photographs, in the order of `photographs`."""
+    return [Path(name).stem for _, _, files in PHOTOGRAPHS.values() for name in files]
+
+
+def photographs(preset: str = "patches") -> list[np.ndarray]:
+    """Grey photographs, float64 in [0, 1]; `preset` needs them, for messages."""
     found = [
-        _shipped(package, installed, folder, name)
+        _shipped(package, installed, folder, name, preset)
         for package, (installed, folder, names) in PHOTOGRAPHS.items()
         for name in names
     ]
     return [image.reshape(*image.shape[:2], -1).mean(axis=2) / 255.0 for image in found]
 
 
-def _shipped(package: str, installed: str, folder: str, name: str) -> np.ndarray:
+def _shipped(package: str, installed: str, folder: str, name: str, preset: str) -> np.ndarray:
     """Read a photograph of a package without importing the package, which takes a second."""
-    with needs("patches", "preset patches"):
+    with needs("patches", f"preset {preset}"):
         from PIL import Image
     try:
         spec = find_spec(package)
@@ -91,7 +96,7 @@ def _shipped(package: str, installed: str, folder: str, name: str) -> np.ndarray
             with Image.open(path) as photograph:
                 return np.asarray(photograph)
     raise DataError(
-        f"preset patches: {installed} is not installed, whose photographs it takes. "
+        f"preset {preset}: {installed} is not installed, whose photographs it takes. "
         f"Install it (pip install {installed}), or choose another preset."
     )
 

@@ -11,9 +11,11 @@ from torch import Tensor
 from ipvae.float_models.config import TrainConfig
 from ipvae.float_models.inference.draws import stream_key
 from ipvae.train.draws import Draws, keyed_normal
+from ipvae.train.fused.convolutional import convolutional_gradient
 from ipvae.train.fused.parallel import Run, split
 from ipvae.train.fused.relaxed_poisson import relaxed_poisson
 from ipvae.train.fused.unroll import Unroll, Workspace, unrolled_gradient
+from ipvae.train.models.convolutional import ConvolutionalIPVAE
 from ipvae.train.models.loss import Loss
 from ipvae.train.models.trainable_ipvae import IPVAE
 from ipvae.train.models.vae import Model
@@ -88,9 +90,9 @@ def loss_gradient(
 ) -> tuple[Loss, dict[str, Tensor]]:
     """Return the loss of a batch and its gradient for each parameter.
 
-    iP-VAE in float32 on the CPU uses `ipvae.train.fused.unroll`; other cases use autograd, on the
-    CPU in shards. Draws are keyed by (stream, update, image, latent), so shards only affect
-    rounding of sums.
+    iP-VAE in float32 on the CPU uses `ipvae.train.fused.unroll`, convolutional iP-VAE
+    `ipvae.train.fused.convolutional`; other cases use autograd, on the CPU in shards. Draws are
+    keyed by (stream, update, image, latent), so shards only affect rounding of sums.
 
     Parameters
     ----------
@@ -103,16 +105,12 @@ def loss_gradient(
     """
     shards = config.threads if x.device.type == "cpu" else 1
     plain = x.device.type == "cpu" and x.dtype == torch.float32 and config.draws == 1
-    if plain and isinstance(model, IPVAE):
+    if plain and isinstance(model, (IPVAE, ConvolutionalIPVAE)):
         how = Unroll(config.kl, config.relaxation, now, stream, first_image, means.rounding)
-        return unrolled_gradient(
-            model,
-            x,
-            how,
-            shards=shards,
-            for_each=means.for_each,
-            workspace=means.workspace,
-        )
+        on: Any = {"shards": shards, "for_each": means.for_each, "workspace": means.workspace}
+        if isinstance(model, IPVAE):
+            return unrolled_gradient(model, x, how, **on)
+        return convolutional_gradient(model, x, how, **on)
     names, parameters = zip(*model.named_parameters(), strict=True)
 
     def shard(rows: slice) -> tuple[tuple[Tensor, ...], np.ndarray]:

@@ -8,6 +8,7 @@ of the batch synchronize only for H and for the sums of gradients.
 
 import functools
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -65,6 +66,71 @@ class Workspace:
         return self._held[shard][:size].view(arrays, *shape)
 
 
+class Products(Protocol):
+    """Linear operations of a decoder, on canvases (B, M) and neurons (B, K) as flat rows.
+
+    Attributes
+    ----------
+    u0, bias : (K,) first log-rates, and exp(c)
+    """
+
+    u0: Tensor
+    bias: Tensor
+
+    def match(self, x: Tensor) -> Tensor:
+        """Return P = x D Phi, (B, K)."""
+        ...
+
+    def overlap(self, z: Tensor, out: Tensor) -> None:
+        """Write V = z H, H = Phi^T D Phi, into `out` (B, K)."""
+        ...
+
+    def recurrent(self, z: Tensor, out: Tensor) -> None:
+        """Write R, the overlap in the updates, into `out` (B, K); equal to V without rounding."""
+        ...
+
+    def through(self, feedback: Tensor, out: Tensor) -> None:
+        """Write the gradient by z of R, for the gradient `feedback` by R, into `out` (B, K)."""
+        ...
+
+    def by_gram(self, change: Tensor, z: Tensor) -> Tensor:
+        """Return the gradient by H of a sum of change (n, K) times z H, z (n, K)."""
+        ...
+
+    def by_match(self, x: Tensor, change: Tensor) -> Tensor:
+        """Return the gradient by D Phi of the sum of change (B, K) times P."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class _Dense:
+    """Products of a dense dictionary: D Phi (M, K), H and its form in the updates (K, K)."""
+
+    u0: Tensor
+    bias: Tensor
+    weighted: Tensor
+    gram: Tensor
+    recurrent_gram: Tensor
+
+    def match(self, x: Tensor) -> Tensor:
+        return x @ self.weighted
+
+    def overlap(self, z: Tensor, out: Tensor) -> None:
+        torch.mm(z, self.gram, out=out)
+
+    def recurrent(self, z: Tensor, out: Tensor) -> None:
+        torch.mm(z, self.recurrent_gram.T, out=out)
+
+    def through(self, feedback: Tensor, out: Tensor) -> None:
+        torch.mm(feedback, self.recurrent_gram, out=out)
+
+    def by_gram(self, change: Tensor, z: Tensor) -> Tensor:
+        return change.T @ z
+
+    def by_match(self, x: Tensor, change: Tensor) -> Tensor:
+        return x.T @ change
+
+
 def unrolled_gradient(
     model: IPVAE, x: Tensor, how: Unroll, *, shards: int, for_each: Run, workspace: Workspace
 ) -> tuple[Loss, dict[str, Tensor]]:
@@ -96,19 +162,12 @@ def unrolled_gradient(
         runs = as_it_runs(step_size * gram, p["recurrent_change"], how.rounding)
         recurrent = runs.matrix / step_size
     share = 1.0 / (how.steps * len(x))
-
-    def shard(item: tuple[int, slice]) -> "_Part":
-        index, rows = item
-        return _Part.of(
-            p, x, (weighted, gram, recurrent), how, index=index, rows=rows, held=workspace
-        )
-
-    parts = for_each(shard, list(enumerate(split(len(x), shards))))
-    by_gram, by_recurrent, by_match, by_u0, by_bias = (
-        functools.reduce(torch.add, [getattr(part, name) for part in parts])
-        for name in ("by_gram", "by_recurrent", "by_match", "by_u0", "by_bias")
+    products = _Dense(p["u0"], torch.exp(p["log_bias"]), weighted, gram, recurrent)
+    found = backpropagated(
+        products, torch.exp(p["log_lr"]), x, how, shards=shards, for_each=for_each, held=workspace
     )
-    error, divergence, by_step = np.sum([part.sums for part in parts], axis=0)
+    by_gram, by_recurrent, by_match = found.by_gram, found.by_recurrent, found.by_match
+    error, divergence, by_step = found.sums
     by_change = {}
     if how.rounding is not None:
         clipped = (1.0 - runs.free) * by_recurrent
@@ -129,8 +188,8 @@ def unrolled_gradient(
     kl = torch.tensor(divergence * share)
     gradient = {
         "phi": precision[:, None] * mixed,
-        "u0": by_u0,
-        "log_bias": by_bias * torch.exp(p["log_bias"]),
+        "u0": found.by_u0,
+        "log_bias": found.by_bias * torch.exp(p["log_bias"]),
         "log_lr": torch.tensor(by_step, dtype=torch.float32) * torch.exp(p["log_lr"]),
         "log_sigma_raw": by_deviation * (1.0 - (deviation / 3.45).square()),
         **by_change,
@@ -138,9 +197,39 @@ def unrolled_gradient(
     return Loss((nll + how.now.beta * kl) * scale, nll, kl), gradient
 
 
+def backpropagated(
+    products: Products,
+    step_size: Tensor,
+    x: Tensor,
+    how: Unroll,
+    *,
+    shards: int,
+    for_each: Run,
+    held: Workspace,
+) -> "Part":
+    """Return the sums of loss and gradient over a batch, of all shards.
+
+    Parameters
+    ----------
+    products : linear operations of the decoder
+    step_size : scalar, a
+    x : (B, M) float32
+    how, shards, for_each, held : see `unrolled_gradient`
+    """
+
+    def shard(item: tuple[int, slice]) -> "Part":
+        index, rows = item
+        return Part.of(products, step_size, x, how, index=index, rows=rows, held=held)
+
+    parts = for_each(shard, list(enumerate(split(len(x), shards))))
+    names = ("by_gram", "by_recurrent", "by_match", "by_u0", "by_bias")
+    added = (functools.reduce(torch.add, [getattr(part, name) for part in parts]) for name in names)
+    return Part(*added, sums=np.sum([part.sums for part in parts], axis=0))
+
+
 @dataclass(frozen=True, eq=False)
-class _Part:
-    """Contribution of one shard: gradients by H (K, K), by Phi through P, by u_0 and by the bias.
+class Part:
+    """Contribution of one shard: gradients by H, by D Phi through P, by u_0 and by the bias.
 
     `by_recurrent` is the part of `by_gram` that came through the updates; 0 without rounding.
     """
@@ -155,20 +244,20 @@ class _Part:
     @classmethod
     def of(
         cls,
-        params: dict[str, Tensor],
+        products: Products,
+        step: Tensor,
         x: Tensor,
-        maps: tuple[Tensor, Tensor, Tensor],
         how: Unroll,
         *,
         index: int,
         rows: slice,
         held: Workspace,
-    ) -> "_Part":
-        weighted, gram, recurrent_gram = maps
-        n = weighted.shape[1]
-        step_size = np.float32(params["log_lr"].exp())
-        match = x[rows] @ weighted
-        drive = step_size.item() * (match - torch.exp(params["log_bias"]))
+    ) -> "Part":
+        """Unroll the updates of some rows forward and backward."""
+        n = len(products.u0)
+        step_size = np.float32(step)
+        match = products.match(x[rows])
+        drive = step_size.item() * (match - products.bias)
         rounded = how.rounding is not None
         arrays = held.take(index, (how.steps + 1, len(match), n), 4 + rounded)
         u, z, slope, overlap = arrays[:4]
@@ -180,13 +269,13 @@ class _Part:
         def key(step: int) -> np.uint64:
             return np.uint64(stream_key(*how.stream, step))
 
-        u[0] = params["u0"]
+        u[0] = products.u0
         draw(u[0].numpy(), constants, key(0), first, z[0].numpy(), slope[0].numpy())
 
         def receive(step: int) -> None:
-            torch.mm(z[step], gram, out=overlap[step])
+            products.overlap(z[step], overlap[step])
             if rounded and step < how.steps:
-                torch.mm(z[step], recurrent_gram.T, out=recurrent[step])
+                products.recurrent(z[step], recurrent[step])
 
         receive(0)
         for t in range(1, how.steps + 1):
@@ -231,15 +320,16 @@ class _Part:
                 by_drive.numpy(),
                 sums,
             )
-            torch.mm(feedback, recurrent_gram, out=through)
+            products.through(feedback, through)
         overlap[0] = feedback
-        by_gram = overlap.view(-1, n).T @ z.view(-1, n)
+        by_gram = products.by_gram(overlap.view(-1, n), z.view(-1, n))
         by_recurrent = torch.zeros(())
         if rounded:  # the rest is from the squared errors, w z^T H z / 2 each
             shown = z[1:].reshape(-1, n)
             by_recurrent = by_gram - 0.5 * scale.item() * (shown.T @ shown)
         counts = z[1:].sum(dim=0)
-        by_match = x[rows].T @ (step_size.item() * by_drive - scale.item() * counts)
+        change = step_size.item() * by_drive - scale.item() * counts
+        by_match = products.by_match(x[rows], change)
         by_bias = -step_size.item() * by_drive.sum(dim=0)
         # a also occurs in b = a (P - exp c).
         sums[2] += float((by_drive * drive).sum()) / float(step_size)

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ipvae.errors import ConfigError
 from ipvae.float_models.config import TrainConfig
-from ipvae.float_models.zoo import DENSE, MODEL_SPECS, PRIORS, STEP_SIZES
+from ipvae.float_models.convolutional.geometry import Canvas
+from ipvae.float_models.zoo import MODEL_SPECS, PRIORS, STEP_SIZES
 from ipvae.train.draws import Draws, exact_draws
+from ipvae.train.models.convolutional import ConvolutionalIPVAE
 from ipvae.train.models.dynamics import log_sigma, precision_of
 from ipvae.train.models.encoders import ENCODE
 from ipvae.train.models.iterative import UPDATES
@@ -217,15 +218,24 @@ class VAE(nn.Module):
         return model
 
 
-Model = IPVAE | VAE
+Model = IPVAE | VAE | ConvolutionalIPVAE
 
 
 def start_model(
-    name: str, image_shape: tuple[int, int], n_latents: int, seed: int, *, rounded: bool = False
+    name: str,
+    image_shape: tuple[int, int],
+    n_latents: int,
+    seed: int,
+    *,
+    rounded: bool = False,
+    canvas: Canvas | None = None,
 ) -> Model:
-    """Return a model to train: iP-VAE in its fast form, other models composed of parts."""
-    if MODEL_SPECS[name].convolutional:
-        raise ConfigError(f"training setting 'model' is '{name}'; allowed are {', '.join(DENSE)}")
+    """Return a model to train: iP-VAE in its fast form, other models composed of parts.
+
+    Only a convolutional model has a `canvas`, which then determines its sizes.
+    """
+    if canvas is not None:
+        return ConvolutionalIPVAE(canvas, seed)
     if name == "ipvae":
         return IPVAE(image_shape[0] * image_shape[1], n_latents, seed, rounded=rounded)
     return VAE(name, image_shape, n_latents, seed)

@@ -14,6 +14,7 @@ from ipvae.errors import ConfigError, DivergenceError
 from ipvae.evaluation.metrics import quality
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.float_models.config import TrainConfig
+from ipvae.float_models.convolutional.geometry import Canvas
 from ipvae.float_models.inference.draws import stream_key
 from ipvae.float_models.units import in_real_units
 from ipvae.float_models.zoo import MODEL_SPECS
@@ -21,6 +22,7 @@ from ipvae.train.datasets.images import Images
 from ipvae.train.fused.gradient import TrainContext, team_gradient
 from ipvae.train.fused.parallel import matrix_precision, workers
 from ipvae.train.infer import infer
+from ipvae.train.models.convolutional import ConvolutionalIPVAE, held_out_quality
 from ipvae.train.models.trainable_ipvae import IPVAE
 from ipvae.train.models.vae import Model, start_model
 from ipvae.train.rounded_weights import Rounding
@@ -126,12 +128,22 @@ def batches_of(config: TrainConfig, images: Images) -> int:
 def new_model(config: TrainConfig, images: Images) -> Model:
     """Return the initial model of a training."""
     rounded = config.weight_bits > 0
-    model = start_model(config.model, images.shape, config.latents, config.seed, rounded=rounded)
+    canvas = _canvas(config, images)
+    sizes = images.shape, config.latents
+    model = start_model(config.model, *sizes, config.seed, rounded=rounded, canvas=canvas)
     with torch.no_grad():
         for name, value in model.named_parameters():
             if name.startswith("log_lr"):
                 value.fill_(math.log(config.step_size))
     return model
+
+
+def _canvas(config: TrainConfig, images: Images) -> Canvas | None:
+    """Return the grid of maps of a convolutional model over the training images."""
+    if not MODEL_SPECS[config.model].convolutional:
+        return None
+    image = (images.channels, *images.shape)
+    return Canvas(image, config.latents, config.kernel_size, config.stride)
 
 
 def to_checkpoint(
@@ -213,10 +225,11 @@ def _train(
 
 def new_optimiser(model: Model, config: TrainConfig) -> torch.optim.Adamax:
     """Return the optimiser of a model; dictionary and rounding have separate learning rates."""
-    own = ("phi", "recurrent_change")
+    own = ("phi", "kernels", "recurrent_change")
+    dictionary = model.kernels if isinstance(model, ConvolutionalIPVAE) else model.phi
     others = [value for name, value in model.named_parameters() if name not in own]
     groups: list[dict[str, Any]] = [
-        {"params": [model.phi], "factor": config.dictionary_rate},
+        {"params": [dictionary], "factor": config.dictionary_rate},
         {"params": others, "factor": 1.0},
     ]
     if isinstance(model, IPVAE) and config.weight_bits:
@@ -273,16 +286,20 @@ def _record(
     now: Settings,
 ) -> dict[str, Any]:
     x = images.test[:_MONITOR_IMAGES]
-    states = infer(
-        params,
-        x,
-        [config.steps],
-        seed=stream_key(config.seed, _HELD_OUT),
-        threads=1,
-        model=config.model,
-        image_shape=images.shape,
-    )
-    figures = quality(x, states[config.steps].counts, params["phi"])
+    canvas, seed = _canvas(config, images), stream_key(config.seed, _HELD_OUT)
+    if canvas is not None:
+        figures = held_out_quality(params, canvas, x, config.steps, seed)
+    else:
+        states = infer(
+            params,
+            x,
+            [config.steps],
+            seed=seed,
+            threads=1,
+            model=config.model,
+            image_shape=images.shape,
+        )
+        figures = quality(x, states[config.steps].counts, params["phi"])
     figures["mse"] *= images.unit**2
     loss, nll, kl = (float(value) for value in losses)
     return {

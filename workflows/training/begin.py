@@ -12,6 +12,7 @@ from ipvae.float_models.config import (
     images_config,
     preset_config,
 )
+from ipvae.float_models.zoo import DENSE, MODEL_SPECS
 from ipvae.train.datasets.images import Images
 from ipvae.train.run.fit import new_model, require_device
 from ipvae.train.run.resume import (
@@ -45,13 +46,14 @@ def fresh(request: TrainingRequest, processes: int, *, first: bool) -> tuple[Res
     """
     settings = _settings(request)
     _require_data(request, settings)
-    images = None if request.images is None else _own_images(request, settings.get("seed"))
+    images = None if request.images is None else _own_images(request, settings)
     config = _config(settings, images)
     if first and not request.overwrite and request.out is not None and is_unfinished(request.out):
         raise InputError(
             f"{request.out}: holds an unfinished training ({NAME}). Continue it with "
             "resume=True, give it up with overwrite=True, or choose another out=."
         )
+    _require_drawable(request, config.model)
     device = "cpu" if request.device is None else request.device
     require_device(device)
     if images is None:
@@ -63,6 +65,13 @@ def fresh(request: TrainingRequest, processes: int, *, first: bool) -> tuple[Res
     if request.init_from is not None:
         state, options["start"] = _begun_with(request, config, images)
     return ResumeState(config, fingerprint(images), state, [0.0], options), images
+
+
+def _require_drawable(request: TrainingRequest, model: str) -> None:
+    if request.pictures and _is_convolutional(model):
+        raise InputError(
+            f"pictures: found a model of kind {model}, allowed {', '.join(DENSE)}; omit pictures="
+        )
 
 
 def _settings(request: TrainingRequest) -> dict[str, Any]:
@@ -84,10 +93,20 @@ def _require_data(request: TrainingRequest, settings: dict[str, Any]) -> None:
         )
 
 
-def _own_images(request: TrainingRequest, seed: int | None) -> Images:
+def _own_images(request: TrainingRequest, settings: dict[str, Any]) -> Images:
     assert request.images is not None
-    number = 0 if seed is None else seed
-    return own_data_set(request.images, request.test_images, request.image_shape, number)
+    seed, model = settings.get("seed"), settings.get("model")
+    return own_data_set(
+        request.images,
+        request.test_images,
+        request.image_shape,
+        0 if seed is None else seed,
+        colour=_is_convolutional(model),
+    )
+
+
+def _is_convolutional(model: str | None) -> bool:
+    return model in MODEL_SPECS and MODEL_SPECS[model].convolutional
 
 
 def _config(settings: dict[str, Any], images: Images | None) -> TrainConfig:
@@ -142,6 +161,7 @@ def continued(
             "Begin without resume=True, or check out=."
         )
     require_same_settings(begun.config, dict(request.settings), out)
+    _require_drawable(request, begun.config.model)
     _require_same_place(request, begun, processes)
     if request.data_dir is not None:
         begun.options["data_dir"] = request.options["data_dir"]
@@ -191,4 +211,5 @@ def _images_again(request: TrainingRequest, begun: ResumeState) -> Images:
         )
     test = options.get("test_images") if request.test_images is None else request.test_images
     shape = options.get("image_shape") if request.image_shape is None else request.image_shape
-    return own_data_set(images, test, shape, config.seed)
+    colour = _is_convolutional(config.model)
+    return own_data_set(images, test, shape, config.seed, colour=colour)

@@ -60,7 +60,9 @@ class PixelReading:
         return np.rint(images / step).astype(np.int16)
 
 
-def own_data_set(images: object, test_images: object, image_shape: ShapeLike, seed: int) -> Images:
+def own_data_set(
+    images: object, test_images: object, image_shape: ShapeLike, seed: int, *, colour: bool = False
+) -> Images:
     """Return a user's images as a data set, and log their range.
 
     Parameters
@@ -75,20 +77,23 @@ def own_data_set(images: object, test_images: object, image_shape: ShapeLike, se
         Shape of flat images, by default squares or one row; or size to which pictures are scaled.
     seed : int
         Seed that selects the held-out images.
+    colour : bool
+        Whether arrays may also be (n, 3, height, width) or (n, height, width, 3).
 
     Raises
     ------
     InputError
         If images cannot be read, have another shape, or values that pixels cannot represent.
     """
-    train, shape, labels = _flat(images, "images", image_shape)
+    train, sides, labels = _flat(images, "images", image_shape, colour)
+    channels, shape = sides[0], sides[1:]
     arrays, classes = [train], [labels]
     if test_images is not None:
-        test, other, labels = _flat(test_images, "test_images", image_shape)
-        if other != shape or (test.dtype.kind == "f") != (train.dtype.kind == "f"):
+        test, others, labels = _flat(test_images, "test_images", image_shape, colour)
+        if others != sides or (test.dtype.kind == "f") != (train.dtype.kind == "f"):
             raise InputError(
-                f"test_images: found {other[0]} x {other[1]} pixels of {test.dtype}, allowed "
-                f"{shape[0]} x {shape[1]} of the same kind as images ({train.dtype})"
+                f"test_images: found {_size(others)} pixels of {test.dtype}, allowed "
+                f"{_size(sides)} of the same kind as images ({train.dtype})"
             )
         arrays.append(test)
         classes.append(labels)
@@ -98,7 +103,7 @@ def own_data_set(images: object, test_images: object, image_shape: ShapeLike, se
         kept, held = _split(len(train), seed)
         pixels, classes = ([found[0][rows] for rows in (kept, held)] for found in (pixels, classes))
     where = str(images) if isinstance(images, (str, Path)) else "images"
-    _log_reading(where, arrays, shape, reading, len(pixels[1]), test_images is None)
+    _log_reading(where, arrays, sides, reading, len(pixels[1]), test_images is None)
     return Images(
         ARRAYS,
         train_pixels=pixels[0],
@@ -110,6 +115,7 @@ def own_data_set(images: object, test_images: object, image_shape: ShapeLike, se
         pixel_min=reading.minimum,
         pixel_scale=reading.scale,
         unit=reading.unit,
+        channels=channels,
     )
 
 
@@ -197,12 +203,12 @@ def _split(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _flat(
-    images: object, name: str, image_shape: ShapeLike
-) -> tuple[np.ndarray, tuple[int, int], np.ndarray]:
-    """Images as (n, M) integers or floats, with height and width, and labels (n,)."""
+    images: object, name: str, image_shape: ShapeLike, colour: bool
+) -> tuple[np.ndarray, tuple[int, int, int], np.ndarray]:
+    """Images as (n, M) integers or floats, with channels, height and width, and labels (n,)."""
     own = read_images(images, None, read_shape(image_shape))
     values, where = own.values, own.where if isinstance(images, (str, Path)) else name
-    sides = _sides(values.shape)
+    sides = _sides(values.shape, colour)
     if sides is None or values.size == 0:
         raise InputError(
             f"{where}: found shape {values.shape}, allowed {SHAPES} with n above 0. "
@@ -210,27 +216,40 @@ def _flat(
         )
     require_finite(values, where)
     levels = values.astype(np.int16) if values.dtype.kind == "b" else values
+    if levels.ndim == 4 and levels.shape[1:] != sides:  # channels are last
+        levels = np.moveaxis(levels, 3, 1)
     flat = levels.reshape(len(levels), -1)
-    shape = sides if len(sides) == 2 else shape_of(image_shape, flat.shape[1])
+    shape = sides[1:] if len(sides) == 3 else shape_of(image_shape, flat.shape[1])
     if len(sides) == 1 and image_shape is None and shape[0] == 1 < shape[1]:
         log.info(
             f"{where}: flat, {shape[1]} pixels each, which is no square: taken as one row; give "
             "image_shape= if they have rows and columns"
         )
-    return flat, shape, own.labels
+    return flat, (sides[0] if len(sides) == 3 else 1, *shape), own.labels
 
 
-def _sides(shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Height and width of grey images, or pixels of flat ones; None for other shapes."""
-    if len(shape) == 4 and 1 in (shape[1], shape[3]):
-        shape = shape[:1] + (shape[2:] if shape[1] == 1 else shape[1:3])
-    return shape[1:] if len(shape) in (2, 3) else None
+def _sides(shape: tuple[int, ...], colour: bool) -> tuple[int, ...] | None:
+    """Channels, height and width of images, or pixels of flat ones; None for other shapes."""
+    channels = (1, 3) if colour else (1,)
+    if len(shape) == 4 and shape[1] in channels:
+        return shape[1:]
+    if len(shape) == 4 and shape[3] in channels:
+        return shape[3], *shape[1:3]
+    if len(shape) == 3:
+        return 1, *shape[1:]
+    return shape[1:] if len(shape) == 2 else None
+
+
+def _size(sides: tuple[int, int, int]) -> str:
+    """Height and width, and channels of images in colour."""
+    colour = f" x {sides[0]} channels" if sides[0] != 1 else ""
+    return f"{sides[1]} x {sides[2]}{colour}"
 
 
 def _log_reading(
     where: str,
     arrays: Sequence[np.ndarray],
-    shape: tuple[int, int],
+    sides: tuple[int, int, int],
     reading: PixelReading,
     held: int,
     split: bool,
@@ -240,7 +259,7 @@ def _log_reading(
     step = "" if reading.scale is None else f", {reading.scale:g} a step"
     chosen = " (chosen by the seed)" if split else ""
     log.info(
-        f"{where}: {sum(map(len, arrays))} of {shape[0]} x {shape[1]} pixels, {kind} from {low:g} "
+        f"{where}: {sum(map(len, arrays))} of {_size(sides)} pixels, {kind} from {low:g} "
         f"to {high:g}, as integer pixels {reading.minimum}..{reading.maximum}{step}; {held} are "
         f"held out{chosen}"
     )
