@@ -5,9 +5,22 @@ import hashlib
 import io
 from pathlib import Path
 
-from vectors import bounds, counts, drive, kinds, random_source, ranges, runs, sampler, steps
+import numpy as np
+from vectors import (
+    bounds,
+    connected,
+    counts,
+    drive,
+    kinds,
+    random_source,
+    ranges,
+    runs,
+    sampler,
+    steps,
+)
 from vectors.runs import random_network
 
+import ipvae
 from ipvae.emulator.recording import run
 from ipvae.network.description import IntNetwork
 from ipvae.network.io.fields import version_of
@@ -52,6 +65,18 @@ def main() -> None:
         trace = run(made, made.test_images, runs.STEPS, runs.SEED)
         write_trace(FOLDER / "runs" / f"{name}.trace.h5", trace)
         print(*document_rows(name, made, trace), sep="\n")
+    write_connected(FOLDER / "networks")
+
+
+def write_connected(folder: Path) -> None:
+    """Write networks of connections with their images and traces."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (network, images) in connected.networks().items():
+        write_network(folder / f"{name}.net.h5", network)
+        np.save(folder / f"{name}.images.npy", images)
+        seed = connected.SEED if network.draws else 0
+        result = ipvae.run(network, images, steps=connected.STEPS, seed=seed, record="all")
+        write_trace(folder / f"{name}.trace.h5", result.trace)
 
 
 def document_rows(name: str, network: IntNetwork, trace: Trace) -> list[str]:

@@ -29,6 +29,11 @@ TIMEOUT = 60.0
 SECTIONS = {
     "a_in": "received.md",
     "u": "drive.md and neurons/: drive and update",
+    "current": "neurons/cuba.md",
+    "voltage": "neurons/cuba.md",
+    "sigma": "neurons/sigma_delta.md",
+    "residue": "neurons/sigma_delta.md: sending a change",
+    "reference": "neurons/sigma_delta.md: sending a change",
     "z": "random_source.md, counts.md and neurons/: random source, sampler, output",
 }
 """Pages of docs/spec/ with the rule of each variable."""
@@ -136,10 +141,12 @@ def conformance(
     ----------
     command : str
         Command line with {network}, {images}, {steps}, {seed} and {out}. The program runs the
-        network file on the images of an .npy file (n, M) int16, and writes a trace into the folder
-        {out}: trace.h5, trace.npz or trace.csv. It exits with 0, or refuses a file with another
-        status.
-    levels : some of 'one layer', 'several layers', 'refusals'
+        network file on the images of an .npy file, (n, M) or (n, T, M) int16, and writes a trace
+        into the folder {out}: trace.h5, trace.npz or trace.csv. It exits with 0, or refuses a file
+        with another status.
+    levels : some of these
+        'one layer', 'several layers', 'CUBA', 'convolutions', 'sigma-delta', 'Poisson and graded',
+        'refusals'.
     timeout : float, seconds
         Longest time for one run.
     progress : callable, optional
@@ -174,7 +181,7 @@ def _run(program: Program, case: RunCase, place: Path) -> CaseResult:
     """Run a network, and compare its trace."""
     images, out = _places(place, case.images)
     expected = case.trace
-    ended = program.run(case.network, images, expected.steps, expected.seed, out)
+    ended = program.run(case.network, images, case.steps, expected.seed, out)
     if ended.status != 0:
         return CaseResult(case.name, case.level, FAILED, 0, _end(ended.status, ended.said), "run")
     try:
@@ -198,7 +205,7 @@ def _read(program: Program, case: FileCase, place: Path) -> CaseResult:
     """Give the program a file that it must read, or refuse."""
     images, out = _places(place, case.images)
     case.write(place / "net.h5")
-    ended = program.run(place / "net.h5", images, 1, 0, out)
+    ended = program.run(place / "net.h5", images, case.steps, case.seed, out)
     if ended.status is not None and (ended.status == 0) == case.accepted:
         return CaseResult(case.name, REFUSALS, AGREES, 0)
     if ended.status is None or case.accepted:

@@ -8,7 +8,10 @@ import ipvae
 from ipvae.cli.options.inputs import chosen_from
 from ipvae.cli.output import JsonOption, show
 
-LEVELS = ("one layer", "several layers", "refusals")
+LEVELS = (
+    *("one layer", "several layers", "CUBA", "convolutions", "sigma-delta"),
+    *("Poisson and graded", "refusals"),
+)
 
 
 def conformance(

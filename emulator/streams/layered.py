@@ -1,4 +1,4 @@
-"""Stream of frames through an `IntNetwork`, bit-exact to docs/arithmetic.md, section 10."""
+"""Stream of frames through an `IntNetwork`, bit-exact to docs/spec/streams.md."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Drive of a frame from the pixels that changed since the frame before; docs/arithmetic.md, 2.
+"""Drive of a frame from the pixels that changed since the frame before; docs/spec/drive.md.
 
 Sums of products are exact integers, so adding the changes gives the bits of the whole product.
 """

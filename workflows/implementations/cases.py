@@ -1,27 +1,31 @@
-"""Cases of the conformance suite: networks with their traces, and files to refuse."""
+"""Cases of the conformance suite: networks with their traces, and files or runs to refuse."""
 
 import csv
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import h5py
 import numpy as np
 
-import ipvae
-from ipvae.network.io.network_file import read_network, write_fields
+from ipvae.network.io.network_file import write_fields
 from ipvae.network.traces.trace import Trace, read_trace
+from ipvae.workflows.implementations.content import CHANGES, ONE
+from ipvae.workflows.implementations.fields import VECTORS, changed, find, read, version, write
 from ipvae.workflows.implementations.rules import named
+from ipvae.workflows.implementations.structure import BYTES, edits
 
 ONE_LAYER, LAYERS, REFUSALS = "one layer", "several layers", "refusals"
-LEVELS = (ONE_LAYER, LAYERS, REFUSALS)
-"""Levels of the suite: file versions 1 and 2, and files that must be refused."""
+CONNECTED = {
+    "cuba": "CUBA",
+    "conv": "convolutions",
+    "sigma": "sigma-delta",
+    "driven": "Poisson and graded",
+}
+"""Level of a network of connections, by the first part of its name."""
+LEVELS = (ONE_LAYER, LAYERS, *CONNECTED.values(), REFUSALS)
+"""Levels of the suite: file versions 1, 2 and 3 by kinds of neurons, and what is refused."""
 
-VECTORS = Path(ipvae.__file__).parent / "vectors"
-BASE = "odd"
-"""Network whose file is changed, one rule at a time."""
 RULE_OF = {
     "ipvae/latency": "R34",
     "ipvae/test/images": "R31",
@@ -32,7 +36,6 @@ RULE_OF = {
     "layer/1/outFeatures": "R34",
 }
 """Rule that a dataset out of range breaks; of all others R20."""
-Fields = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,9 @@ class RunCase:
     name, level : str
     network : Path
     trace : Trace
-    images : (n, M) int16
+    images : (n, M) or (n, T, M) int16
+    steps : int
+        T.
     """
 
     name: str
@@ -52,103 +57,119 @@ class RunCase:
     network: Path
     trace: Trace
     images: np.ndarray
+    steps: int
 
 
 @dataclass(frozen=True)
 class FileCase:
-    """A file that differs from a valid one in one thing.
+    """A file that breaks one rule, or nearly.
 
     Attributes
     ----------
     name : str
     rule : str
-        Rule that the file breaks, or would break with another number: docs/spec/refusals.md.
+        Rule that the file or run breaks, or would break with another number: docs/spec/refusals.md.
     accepted : bool
-        Whether an implementation must read it; else it must refuse it.
+        Whether an implementation must read it and run it; else it must refuse it.
     images : (1, M) int16
         An image of the network.
     write : callable (path)
         Makes the file.
+    steps, seed : int
+        Of the run.
     """
 
     name: str
     rule: str
     accepted: bool
     images: np.ndarray
-    write: Callable[[Path], None]
+    write: Callable[[Path], None] = field(repr=False)
+    steps: int = 1
+    seed: int = 0
 
 
 def run_cases(levels: tuple[str, ...]) -> Iterator[RunCase]:
-    """Yield the networks of the chosen levels, in the order of their names."""
+    """Yield the networks of the chosen levels, in the order of their levels and names."""
     for path in sorted((VECTORS / "runs").glob("*.net.h5")):
-        network = read_network(path)
-        level = ONE_LAYER if _version(path) == 1 else LAYERS
+        level = ONE_LAYER if version(path) == 1 else LAYERS
         if level in levels:
             name = path.name.removesuffix(".net.h5")
             trace = read_trace(path.with_name(f"{name}.trace.h5"))
-            images = network.test_images[: len(trace.samples)]
-            yield RunCase(name, level, path, trace, images)
+            images = read(path)["ipvae/test/images"][: len(trace.samples)]
+            yield RunCase(name, level, path, trace, images, trace.steps)
+    for path in sorted((VECTORS / "networks").glob("*.net.h5")):
+        name = path.name.removesuffix(".net.h5")
+        level = CONNECTED[name.split("-")[0]]
+        if level in levels:
+            trace = read_trace(path.with_name(f"{name}.trace.h5"))
+            images = np.load(path.with_name(f"{name}.images.npy"))
+            driven = any("u" in variables for variables in trace.samples[0].values())
+            steps = trace.steps + (0 if driven else 1)
+            yield RunCase(name, level, path, trace, images, steps)
 
 
 def file_cases() -> Iterator[FileCase]:
-    """Yield files at the ends of each range and beyond, with a dataset too few or too many.
+    """Yield files and runs that must be refused, each for one rule, and some that must not."""
+    yield from _ranges()
+    yield from _structures()
+    yield from _contents()
 
-    All but the last two have a valid checksum and seal.
-    """
-    base = _fields(VECTORS / "runs" / f"{BASE}.net.h5")
+
+def _ranges() -> Iterator[FileCase]:
+    """Files of version 1 at the ends of each range and beyond, with a dataset too few or many."""
+    base = read(find(ONE))
     base["layer/1/neuron/uInit"] = np.zeros_like(base["layer/1/neuron/uInit"])
     one = base["ipvae/test/images"][:1]
 
     def case(name: str, rule: str, write: Callable[..., None], accepted: bool = False) -> FileCase:
         return FileCase(name, named(rule), accepted, one, write)
 
-    def written(fields: Fields, version: int = 1) -> Callable[..., None]:
-        return partial(write_fields, fields=fields, version=version)
-
     with (VECTORS / "ranges.csv").open(newline="") as file:
         for row in csv.DictReader(file):
             name, value = row["dataset"], int(row["value"])
-            write = written(_changed(base, name, value))
-            yield case(f"{name} = {value}", RULE_OF.get(name, "R20"), write, row["accepted"] == "1")
+            made = partial(write, fields=changed(base, {name: value}), number=1)
+            rule = RULE_OF.get(name, "R20")
+            yield case(f"{name} = {value}", rule, made, row["accepted"] == "1")
     for name in base:
-        without = {key: value for key, value in base.items() if key != name}
-        yield case(f"without {name}", "R13", written(without))
+        yield case(f"without {name}", "R13", partial(write, fields=_without(base, name), number=1))
     more = {**base, "ipvae/more": np.zeros(1, np.int32)}
-    yield case("with ipvae/more", "R14", written(more))
-    yield case("version 99", "R5", written(base, version=99))
-    yield case("a changed bit", "R2", partial(_damaged, base, 1))
-    yield case("cut short", "R2", partial(_damaged, base, 0))
+    yield case("with ipvae/more", "R14", partial(write_fields, fields=more, version=1))
+    yield case("version 99", "R5", partial(write_fields, fields=base, version=99))
 
 
-def _changed(base: Fields, name: str, value: int) -> Fields:
-    array = base[name].copy()
-    array[(0,) * array.ndim] = value
-    return {**base, name: array}
+def _structures() -> Iterator[FileCase]:
+    """Files that are damaged, or stored in another way."""
+    base = changed(read(find(ONE)), {"layer/1/neuron/messageBits": 12})
+    one = base["ipvae/test/images"][:1]
+    for damage in BYTES:
+        yield FileCase(
+            damage.name, named(damage.rule), False, one, partial(damage.write, fields=base)
+        )
+    for name, rule, accepted, edit in edits():
+        made = partial(write, fields=base, number=1, edit=edit)
+        yield FileCase(name, named(rule), accepted, one, made)
 
 
-def _damaged(base: Fields, flipped: int, path: Path) -> None:
-    """Write a valid file, then flip a bit in its middle, or keep its first half."""
-    write_fields(path, fields=base, version=1)
-    contents = bytearray(path.read_bytes())
-    if flipped:
-        contents[len(contents) // 2] ^= 1
-    path.write_bytes(contents if flipped else contents[: len(contents) // 2])
+def _contents() -> Iterator[FileCase]:
+    """Files with other contents, and runs with other arguments."""
+    bases = {name: find(name) for name in {change.base for change in CHANGES}}
+    networks = {name: (read(path), version(path)) for name, path in bases.items()}
+    for change in CHANGES:
+        fields, number = networks[change.base]
+        size = int(np.prod(fields["layer/0/shape"]))
+        image = np.zeros((1, size), np.int16)
+        if "pixel" in change.run:
+            image[0, -1] = change.run["pixel"]
+        yield FileCase(
+            change.name,
+            named(change.rule),
+            change.accepted,
+            image,
+            partial(write, fields=changed(fields, change.fields), number=change.version or number),
+            change.run.get("steps", 1),
+            change.run.get("seed", 0),
+        )
 
 
-def _version(path: Path) -> int:
-    with h5py.File(path, "r") as file:
-        attributes: Any = file["ipvae"].attrs
-        return int(attributes["format_version"])
-
-
-def _fields(path: Path) -> Fields:
-    """All datasets of a file of the suite, which is trusted."""
-    found: Fields = {}
-
-    def visit(name: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset):
-            found[name] = np.asarray(item[()], dtype=item.dtype)
-
-    with h5py.File(path, "r") as file:
-        file.visititems(visit)
-    return found
+def _without(base: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    return {path: array for path, array in base.items() if path != name}
