@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ipvae.workflows.quantizing.resize import resize
     from ipvae.workflows.report import make_report
     from ipvae.workflows.run import run
+    from ipvae.workflows.streams.evaluation import evaluate_film
     from ipvae.workflows.streams.films import film
     from ipvae.workflows.streams.stream import Stream
     from ipvae.workflows.train import train_model
@@ -58,6 +59,7 @@ _HOMES = {
     "workflows.quantizing.resize": ("resize",),
     "workflows.report": ("make_report",),
     "workflows.run": ("run",),
+    "workflows.streams.evaluation": ("evaluate_film",),
     "workflows.streams.films": ("film",),
     "workflows.streams.stream": ("Stream",),
     "workflows.train": ("train_model",),
@@ -83,6 +85,7 @@ __all__ = [
     "encode_rate",
     "estimate_energy",
     "evaluate",
+    "evaluate_film",
     "film",
     "import_model",
     "load_model",

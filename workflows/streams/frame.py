@@ -10,9 +10,7 @@ from ipvae.emulator.streams.layered import Sent
 from ipvae.energy.counting.counts import Counts, count_run, network_drive_macs
 from ipvae.energy.counting.network_counts import network_counts
 from ipvae.energy.counting.network_workload import products
-from ipvae.energy.counting.workload import work_of
 from ipvae.energy.headline import headline
-from ipvae.energy.models.table import left_out, model_table
 from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
 from ipvae.network.network import Network
@@ -21,7 +19,7 @@ from ipvae.network.traces.activity import Activity
 from ipvae.network.traces.network_totals import NetworkTotals
 from ipvae.report.numbers import count
 from ipvae.workflows.results import Result
-from ipvae.workflows.streams.frame_counts import frame_activity
+from ipvae.workflows.streams.frame_counts import frame_costs, frames_activity
 
 Messages = dict[str, Sent]
 """Messages of each layer since the reset."""
@@ -92,7 +90,7 @@ class StreamFrame(Result):
         assert isinstance(self.network, IntNetwork)
         assert isinstance(self.after, dict)
         before = self.before if isinstance(self.before, dict) else None
-        return frame_activity(self.network, before, self.after)
+        return frames_activity(self.network, [(before, self.after)])
 
     def _network_operations(self, network: Network) -> Counts:
         assert isinstance(self.after, NetworkTotals)
@@ -118,8 +116,7 @@ class StreamFrame(Result):
                 "loihi2: found a network of any kinds, whose costs are of whole runs; give a "
                 "run to ipvae.estimate_energy"
             )
-        work = work_of(self.network, self._activity)
-        return headline(*model_table(self.network, work), left_out(work))
+        return headline(*frame_costs(self.network, self._activity))
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the main figures: pairs of name and text."""

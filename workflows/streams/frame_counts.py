@@ -1,40 +1,81 @@
-"""Activity of one frame of a stream, from the messages before and after it."""
+"""Activity of frames of a stream, from the messages before and after each."""
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ipvae.emulator.streams.layered import Sent
+from ipvae.energy.counting.workload import work_of
+from ipvae.energy.models import EnergyRow, TimeRow
+from ipvae.energy.models.table import left_out, model_table
 from ipvae.network.description import IntNetwork
+from ipvae.network.schedule import ScheduledLayer
 from ipvae.network.traces.activity import Activity, LayerActivity, SentMessages
 
+Pair = tuple[dict[str, Sent] | None, dict[str, Sent]]
+"""Messages of each layer since the reset, before and after a frame; None before the first one."""
 
-def frame_activity(
-    network: IntNetwork, before: dict[str, Sent] | None, after: dict[str, Sent]
-) -> Activity:
-    """Activity of the rows that a frame computed, as one image of that many rows.
+
+def frames_activity(network: IntNetwork, pairs: Sequence[Pair]) -> Activity:
+    """Activity of frames, each as one image of the rows that it computed, all in one group.
 
     Summed over the frames of a stream, messages received are the messages of the whole run.
 
     Parameters
     ----------
     network : IntNetwork
-    before, after : dict of layer -> Sent
-        Messages since the reset; None before the first frame.
+    pairs : sequence of Pair
+        One or more frames of equally many rows.
     """
-    start = before or {name: _none(layer.n_neurons) for name, layer in network.layers.items()}
     layers = {}
     for stage in sorted(network.schedule.stages, key=lambda stage: int(stage.name)):
-        name, source = stage.name, str(stage.layer.source)
-        received, sizes = np.zeros((1, 0), np.int64), np.zeros(1, np.int64)
-        if stage.layer.weight_rec is not None:
-            ends = [
-                _received(at[source], at[name].rows - stage.input_delay) for at in (start, after)
-            ]
-            received, sizes = (ends[1][0] - ends[0][0])[None], np.array([ends[1][1] - ends[0][1]])
-        layers[name] = LayerActivity(
-            _sent(start[name], after[name]), received, sizes, int((received > 0).sum())
+        of_each = [_layer(network, stage, pair) for pair in pairs]
+        sent = SentMessages(
+            *(sum(getattr(of.sent, name) for of in of_each) for name in _SUMMED)  # type: ignore[arg-type]
         )
-    rows = after[network.code].rows - start[network.code].rows
-    return Activity(1, rows - 1, np.array([rows]), layers, "one frame of a stream")
+        received = sum(of.received for of in of_each)
+        sizes = sum(of.received_sizes for of in of_each)
+        peak = max(of.peak for of in of_each)
+        layers[stage.name] = LayerActivity(sent, received, sizes, peak)  # type: ignore[arg-type]
+    code = network.code
+    rows = sum(after[code].rows - (0 if old is None else old[code].rows) for old, after in pairs)
+    return Activity(
+        len(pairs), rows // len(pairs) - 1, np.array([rows]), layers, "frames of a stream"
+    )
+
+
+def frame_costs(
+    network: IntNetwork, activity: Activity
+) -> tuple[list[EnergyRow], list[TimeRow], list[str]]:
+    """Modelled energies and times of one frame, and notes on what is left out.
+
+    Every row of a frame receives messages, the first one from the frame before.
+    """
+    work = work_of(network, activity)
+    layers = tuple(
+        replace(layer, input_rows=layer.rows) if layer.input_rows else layer
+        for layer in work.layers
+    )
+    work = replace(work, layers=layers)
+    return *model_table(network, work), left_out(work)  # type: ignore[return-value]
+
+
+_SUMMED = ("messages", "last_messages", "sizes", "last_sizes", "random_words")
+
+
+def _layer(network: IntNetwork, stage: ScheduledLayer, pair: Pair) -> LayerActivity:
+    """Activity of a layer in one frame."""
+    name, source, after = stage.name, str(stage.layer.source), pair[1]
+    start = pair[0] or {name: _none(of.n_neurons) for name, of in network.layers.items()}
+    received, sizes = np.zeros((1, 0), np.int64), np.zeros(1, np.int64)
+    if stage.layer.weight_rec is not None:
+        delay = stage.input_delay
+        first, last = (_received(at[source], at[name].rows - delay) for at in (start, after))
+        received, sizes = (last[0] - first[0])[None], np.array([last[1] - first[1]])
+    return LayerActivity(
+        _sent(start[name], after[name]), received, sizes, int((received > 0).sum())
+    )
 
 
 def _none(n: int) -> Sent:
