@@ -105,6 +105,11 @@ GROUPS: dict[str, dict[str, Entry]] = {
             "Curves of R2, zeros and accuracy against steps, operations and modelled energy.",
             ("compare net.h5 run --out comparison",),
         ),
+        "count": Entry(
+            "count:count",
+            "Count the operations of a recorded run of any backend and model its energy.",
+            ("count net.h5 trace.h5",),
+        ),
         "report": Entry(
             "report:report",
             "Count the operations of a run, model its energy, judge its outputs; as a page.",

@@ -98,13 +98,17 @@ def show(result: Result, json_target: str | None, **names: str) -> None:
 
     `names` are the names of inputs and outputs in the result's text, mostly paths.
     """
-    parts = [
+    emit(result.to_json(), json_target, parts(result, **names))
+
+
+def parts(result: Result, **names: str) -> list[Table | str]:
+    """Return what a terminal shows of a library result; `names` as for `show`."""
+    return [
         table(options_named(part.title), part.columns, part.rows)
         if isinstance(part, TextTable)
         else options_named(part)
         for part in result.shown(**names)
     ]
-    emit(result.to_json(), json_target, parts)
 
 
 def note(message: str) -> None:

@@ -21,8 +21,13 @@ from ipvae.cli.output import JsonOption, show
 from ipvae.workflows.report import make_report
 from ipvae.workflows.running.number import AtMost
 
+RUN = {"samples", "steps", "seed", "data_dir", "images", "integers"}
+"""Options that a report shares with a verification of its run."""
+OWN = {"labels", "seeds", "measured", "verify", "certificate", "sanafe"}
+
 
 def report(
+    context: typer.Context,
     net: NetArgument,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the report.")],
     samples: Annotated[
@@ -76,22 +81,6 @@ def report(
 
     Exit 1, the page written, if --verify finds a difference.
     """
-    run_options = {
-        "--samples": samples,
-        "--steps": None if isinstance(steps, AtMost) else steps,
-        "--seed": seed,
-        "--data-dir": data_dir,
-        "--images": images,
-        "--integers": None if integers == "input" else integers,
-    }
-    own_options = {
-        "--labels": labels,
-        "--seeds": seeds,
-        "--measured": measured,
-        "--verify": verify,
-        "--certificate": certificate,
-        "--sanafe": sanafe or None,
-    }
     found = make_report(
         net,
         images,
@@ -109,8 +98,8 @@ def report(
         integers=integers,
         folder=out,
         commands={
-            "command": command(["report", str(net), "--out", "DIR"], run_options | own_options),
-            "verify": command(["verify", str(net), "--backends", "emulator,lava"], run_options),
+            "command": typed(context, ["report", str(net), "--out", "DIR"], RUN | OWN),
+            "verify": typed(context, ["verify", str(net), "--backends", "emulator,lava"], RUN),
         },
     )
     found.save()
@@ -119,9 +108,11 @@ def report(
         raise typer.Exit(1)
 
 
-def command(words: list[str], options: dict[str, object]) -> str:
-    """Return the command line of a report, without its output folder."""
-    for name, value in options.items():
-        if value is not None:
-            words = [*words, name, *([] if value is True else [str(value)])]
+def typed(context: typer.Context, words: list[str], names: set[str]) -> str:
+    """Return a command with the options that the running command was given."""
+    for parameter in context.command.params:
+        value = context.params[parameter.name]
+        default = value is None or value is False or value == "input" or isinstance(value, AtMost)
+        if parameter.name in names and not default:
+            words = [*words, parameter.opts[0], *([] if value is True else [str(value)])]
     return shlex.join(["ipvae", *words])

@@ -157,7 +157,7 @@ def test_help_and_mistakes_import_nothing_heavy(words):
     ("words", "expected"),
     [
         ("ipvae ver", ["verify"]),
-        ("ipvae c", ["check", "certify", "conformance", "compare"]),
+        ("ipvae c", ["check", "certify", "conformance", "compare", "count"]),
         ("ipvae run net.h5 --record-d", ["--record-draws"]),
         ("ipvae run net.h5 --backend lava", ["lava", "lava-stock"]),
         ("ipvae check net.h5 --target ", list(TARGETS)),
