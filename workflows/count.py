@@ -16,7 +16,7 @@ from ipvae.energy.models.table import left_out, model_table
 from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
 from ipvae.network.network import Network
-from ipvae.network.traces.activity import activity_of
+from ipvae.network.traces.activity import Activity, activity_of
 from ipvae.network.traces.network_totals import NetworkTotals
 from ipvae.network.traces.totals import Totals
 from ipvae.network.traces.trace import Trace
@@ -24,8 +24,10 @@ from ipvae.report.html.verdicts import headline_verdicts
 from ipvae.report.numbers import band, count
 from ipvae.workflows.boundary import public
 from ipvae.workflows.kinds.costs import network_costs
-from ipvae.workflows.kinds.placing import trace_totals_of
+from ipvae.workflows.kinds.placing import require_run_of, trace_totals_of
 from ipvae.workflows.kinds.result import NetworkRun
+from ipvae.workflows.networks import load_trace
+from ipvae.workflows.place import require_totals_of, require_trace_of
 from ipvae.workflows.results import Result
 from ipvae.workflows.run import RunResult
 
@@ -168,12 +170,12 @@ def count_operations(
     Raises
     ------
     InputError
-        If the run or trace lacks variables that are counted.
+        If the run or trace is of another network, or lacks variables that are counted.
     """
     if isinstance(network, Network):
         totals, found = _counted(network, result)
         return OperationCounts(found.total, found.layers, totals.images)
-    activity = activity_of(network, ran(result))
+    activity = _activity(network, result)
     layers = tuple(layer_counts(network, activity))
     return OperationCounts(count_run(network, activity), layers, activity.images)
 
@@ -197,19 +199,30 @@ def estimate_energy(
     Raises
     ------
     InputError
-        If the run or trace lacks variables that are counted.
+        If the run or trace is of another network, or lacks variables that are counted.
     """
     if isinstance(network, Network):
         costs = network_costs(network, *_counted(network, result))
         return EnergyEstimate(costs.energy, costs.time, costs.notes)
-    work = work_of(network, activity_of(network, ran(result)))
+    work = work_of(network, _activity(network, result))
     energy, time = model_table(network, work)
     return EnergyEstimate(tuple(energy), tuple(time), tuple(left_out(work)))
+
+
+def _activity(network: IntNetwork, result: object) -> Activity:
+    """Activity of a run of a network with one code, or of a trace."""
+    found = ran(result)
+    if isinstance(found, Trace):
+        require_trace_of(network, found, str(result) if isinstance(result, (str, Path)) else "it")
+    else:
+        require_totals_of(network, found)
+    return activity_of(network, found)
 
 
 def _counted(network: Network, result: object) -> tuple[NetworkTotals, NetworkCounts]:
     """Totals and counts of a run of a network of any kinds, or of a trace."""
     if isinstance(result, NetworkRun):
+        require_run_of(network, result)
         return result.network_totals, result.counted
     trace = ran(result)
     if not isinstance(trace, Trace):
@@ -233,9 +246,7 @@ def ran(result: object) -> Trace | Totals:
     if isinstance(result, (Trace, Totals)):
         return result
     if isinstance(result, (str, Path)):
-        from ipvae.network.traces.trace import read_trace
-
-        return read_trace(Path(result))
+        return load_trace(result)
     raise InputError(
         f"result: found {type(result).__name__}, allowed what ipvae.run returns, a trace or totals"
     )

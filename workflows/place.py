@@ -18,12 +18,13 @@ from ipvae.network.network import Network
 from ipvae.network.proof.bounds import bounds
 from ipvae.network.traces.activity import Activity, activity_of
 from ipvae.network.traces.totals import Totals
-from ipvae.network.traces.trace import Trace, read_trace
+from ipvae.network.traces.trace import Trace
 from ipvae.report.html.counted_nouns import number_of
 from ipvae.report.limits import fits_text, limit_text, tightest
 from ipvae.workflows.boundary import public
 from ipvae.workflows.describe.plan_text import plan_text
 from ipvae.workflows.kinds.placing import network_activity
+from ipvae.workflows.networks import load_trace
 from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.results import Result, Table, json_data
 from ipvae.workflows.running.run_result import RunResult
@@ -274,6 +275,9 @@ def _yes(holds: bool) -> str:
 def _activity(
     network: IntNetwork, given: RunResult | Totals | Trace | str | Path | None
 ) -> Activity:
+    totals = given.totals if isinstance(given, RunResult) else given
+    if isinstance(totals, Totals):
+        require_totals_of(network, totals)
     if isinstance(given, RunResult) and given.totals is not None:
         extent = f"{given.images} images of {given.steps} updates"
         return activity_of(network, given.totals, f"{extent} ({given.backend})")
@@ -283,7 +287,7 @@ def _activity(
         given = given.trace
     if given is not None:
         where = "the trace" if isinstance(given, Trace) else str(given)
-        trace = given if isinstance(given, Trace) else read_trace(Path(given))
+        trace = given if isinstance(given, Trace) else load_trace(given)
         require_trace_of(network, trace, where)
         extent = f"{len(trace.samples)} images of {trace.steps} updates"
         source = f"{extent} in {where} ({trace.backend})"
@@ -297,6 +301,17 @@ def _activity(
         totals = Emulator(network, on_message=log.info).totals(pixels, STEPS, 0)
     source = f"{len(pixels)} images of the file, {STEPS} updates, in the emulator"
     return activity_of(network, totals, source)
+
+
+def require_totals_of(network: IntNetwork, totals: Totals) -> None:
+    """Raise InputError unless the layers of a run have the names and sizes of this network's."""
+    found = {name: layer.z.shape[1] for name, layer in totals.layers.items()}
+    own = {name: layer.n_neurons for name, layer in network.layers.items()}
+    if found != own:
+        raise InputError(
+            f"result: found a run of layers with {found} neurons, allowed is one of this network, "
+            f"with {own}; run this network"
+        )
 
 
 def require_trace_of(network: IntNetwork, trace: Trace, where: str) -> None:

@@ -8,7 +8,7 @@ import typer
 
 import ipvae
 from ipvae.cli.options import plan as plans
-from ipvae.cli.options.inputs import NetArgument, TargetOption
+from ipvae.cli.options.inputs import NetArgument, TargetOption, optional
 from ipvae.cli.output import JsonOption, show, write_json
 
 
@@ -23,18 +23,11 @@ def check(
         ),
     ] = None,
     cores: Annotated[
-        int | None,
-        typer.Option(
-            min=1, metavar="N", help="Cores for the plan to spread over.", show_default="the fewest"
-        ),
+        int | None, optional("N", "Cores for the plan to spread over.", "the fewest", min=1)
     ] = None,
     trace: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE.h5",
-            help="Trace that says how busy the cores are.",
-            show_default="test images are run",
-        ),
+        optional("FILE.h5", "Trace that says how busy the cores are.", "test images are run"),
     ] = None,
     json: JsonOption = None,
 ) -> None:

@@ -13,6 +13,7 @@ from ipvae.cli.options.inputs import (
     LabelsOption,
     SamplesOption,
     SeedOption,
+    optional,
 )
 from ipvae.cli.options.lists import parse_steps
 from ipvae.cli.output import JsonOption, show
@@ -36,30 +37,18 @@ def compare(
         bool, typer.Option("--probe", help="Accuracy of a linear classifier on the rates.")
     ] = False,
     probe_images: Annotated[
-        int | None,
-        typer.Option(
-            min=2, metavar="N", help="Training images to fit it on.", show_default=str(PROBE_IMAGES)
-        ),
+        int | None, optional("N", "Training images to fit it on.", str(PROBE_IMAGES), min=2)
     ] = None,
     lca: Annotated[
         list[Path] | None,
-        typer.Option(
-            metavar="MODEL",
-            help="LCA in float on this model's dictionary too.",
-            show_default="none",
-        ),
+        optional("MODEL", "LCA in float on this model's dictionary too."),
     ] = None,
     threshold: Annotated[
-        float | None,
-        typer.Option(metavar="X", help="Of --lca, pixel units.", show_default=str(THRESHOLD)),
+        float | None, optional("X", "Of --lca, pixel units.", str(THRESHOLD))
     ] = None,
     dense: Annotated[
         list[Path] | None,
-        typer.Option(
-            metavar="NET.h5|MODEL",
-            help="Least squares on this one's dictionary too.",
-            show_default="none",
-        ),
+        optional("NET.h5|MODEL", "Least squares on this one's dictionary too."),
     ] = None,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,

@@ -29,6 +29,7 @@ from ipvae.cli.options.inputs import (
     ThresholdOption,
     chosen_from,
     not_nir,
+    optional,
 )
 from ipvae.cli.options.lists import parse_steps
 from ipvae.cli.output import JsonOption, show
@@ -41,17 +42,10 @@ def evaluate(
     ],
     steps: Annotated[
         str | None,
-        typer.Option(
-            metavar="LIST",
-            help="Steps to look at, such as 16,64,1000.",
-            show_default="64, of an amortized model 1",
-        ),
+        optional("LIST", "Steps to look at, such as 16,64,1000.", "64, of an amortized model 1"),
     ] = None,
     samples: Annotated[
-        int | None,
-        typer.Option(
-            min=1, metavar="N", help="Images, the first ones in order.", show_default="all"
-        ),
+        int | None, optional("N", "Images, the first ones in order.", "all", min=1)
     ] = None,
     seed: SeedOption = 0,
     seeds: SeedsOption = None,
@@ -73,10 +67,7 @@ def evaluate(
     ] = "draw",
     inference: InferenceOption = "model",
     threshold: ThresholdOption = None,
-    pictures: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Draw pictures into this folder.", show_default="none"),
-    ] = None,
+    pictures: Annotated[Path | None, optional("DIR", "Draw pictures into this folder.")] = None,
     data_dir: DataDirOption = None,
     images: ImagesOption = None,
     labels: LabelsOption = None,

@@ -18,6 +18,7 @@ from ipvae.cli.options.inputs import (
     chosen_from,
     is_nir,
     not_nir,
+    optional,
 )
 from ipvae.cli.output import JsonOption, show
 from ipvae.workflows.output.files import require_writable_file
@@ -49,12 +50,9 @@ def export(
         str, typer.Option(help="Log-rates at reset, by image.", **chosen_from("constant", "affine"))
     ] = "constant",
     start_threshold: Annotated[
-        float | None,
-        typer.Option(metavar="X", help="Lower a start below X nats.", show_default="0"),
+        float | None, optional("X", "Lower a start below X nats.", "0")
     ] = None,
-    start_margin: Annotated[
-        float | None, typer.Option(metavar="X", help="Lower it by X nats.", show_default="2")
-    ] = None,
+    start_margin: Annotated[float | None, optional("X", "Lower it by X nats.", "2")] = None,
     step_scale: Annotated[
         float, typer.Option(metavar="X", help="Multiply the step size of the model.")
     ] = 1.0,

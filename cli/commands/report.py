@@ -16,6 +16,7 @@ from ipvae.cli.options.inputs import (
     NetArgument,
     SeedOption,
     StepsOption,
+    optional,
 )
 from ipvae.cli.output import JsonOption, show
 from ipvae.workflows.report import make_report
@@ -31,20 +32,17 @@ def report(
     net: NetArgument,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the report.")],
     samples: Annotated[
-        int | None,
-        typer.Option(
-            min=1, metavar="N", help="Images, the first ones in order.", show_default="all"
-        ),
+        int | None, optional("N", "Images, the first ones in order.", "all", min=1)
     ] = None,
     steps: StepsOption = 64,
     seed: SeedOption = 0,
     seeds: Annotated[
         int | None,
-        typer.Option(
+        optional(
+            "N",
+            "Number of seeds, from --seed on: the report has their mean and spread.",
+            "1",
             min=1,
-            metavar="N",
-            help="Number of seeds, from --seed on: the report has their mean and spread.",
-            show_default="1",
         ),
     ] = None,
     data_dir: DataDirOption = None,
@@ -53,19 +51,11 @@ def report(
     integers: IntegersOption = "input",
     measured: Annotated[
         Path | None,
-        typer.Option(
-            metavar="LOG.csv",
-            help="Log of Lava's profiler for Loihi 2, to compare with the counts.",
-            show_default="none",
-        ),
+        optional("LOG.csv", "Log of Lava's profiler for Loihi 2, to compare with the counts."),
     ] = None,
     verify: Annotated[
         str | None,
-        typer.Option(
-            metavar="BACKENDS",
-            help="Compare the first images bit for bit with these too, such as lava.",
-            show_default="none",
-        ),
+        optional("BACKENDS", "Compare the first images bit for bit with these too, such as lava."),
     ] = None,
     certificate: CertificateOption = None,
     scheduler: SchedulerOption = None,

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ipvae.cli.options.inputs import optional
 from ipvae.cli.options.lists import parse_numbers
 from ipvae.workflows.cluster import LARGE, LOCAL, NONE
 from ipvae.workflows.evaluation.changes import ALLOWED
@@ -12,87 +13,65 @@ from ipvae.workflows.running.stopping import TOLERANCES
 
 SchedulerOption = Annotated[
     str | None,
-    typer.Option(
-        metavar=f"ADDRESS|{LOCAL}|{NONE}",
-        help=f"Run on a Dask cluster: this scheduler's, or workers of this machine ({LOCAL}, the "
+    optional(
+        f"ADDRESS|{LOCAL}|{NONE}",
+        f"Run on a Dask cluster: this scheduler's, or workers of this machine ({LOCAL}, the "
         f"default of runs of {LARGE // 10**6} million image-steps); {NONE}: in this process.",
-        show_default=f"{NONE}, of long runs {LOCAL}",
+        f"{NONE}, of long runs {LOCAL}",
     ),
 ]
 
 StopOption = Annotated[
     str | None,
-    typer.Option(
-        metavar="|".join(TOLERANCES),
-        help="Stop each image alone once this has settled; --steps is then the most it gets.",
-        show_default="no stop",
+    optional(
+        "|".join(TOLERANCES),
+        "Stop each image alone once this has settled; --steps is then the most it gets.",
+        "no stop",
     ),
 ]
 ToleranceOption = Annotated[
     float | None,
-    typer.Option(
-        metavar="X",
-        help="Change of --stop's figure that counts as settled.",
-        show_default=".002 of R2, .5 % of the free energy",
+    optional(
+        "X",
+        "Change of --stop's figure that counts as settled.",
+        ".002 of R2, .5 % of the free energy",
     ),
 ]
 SeedsOption = Annotated[
     int | None,
-    typer.Option(
+    optional(
+        "N",
+        "Number of seeds, from --seed on: figures are means, with their deviations.",
+        "1",
         min=1,
-        metavar="N",
-        help="Number of seeds, from --seed on: figures are means, with their deviations.",
-        show_default="1",
     ),
 ]
 ProbeImagesOption = Annotated[
     int | None,
-    typer.Option(
-        min=2,
-        metavar="N",
-        help="Training images to fit classifiers on, the first in order.",
-        show_default=str(PROBE_IMAGES),
+    optional(
+        "N", "Training images to fit classifiers on, the first in order.", str(PROBE_IMAGES), min=2
     ),
 ]
 UNCHANGED = "unchanged"
 RotateOption = Annotated[
     str | None,
-    typer.Option(
-        metavar="LIST",
-        help="Turn the images: degrees, such as 0,15,90. A line each.",
-        show_default=UNCHANGED,
-    ),
+    optional("LIST", "Turn the images: degrees, such as 0,15,90. A line each.", UNCHANGED),
 ]
 ShiftOption = Annotated[
     str | None,
-    typer.Option(
-        metavar="LIST",
-        help="Move them: pixels to the right, such as 2,4; -2: left.",
-        show_default=UNCHANGED,
-    ),
+    optional("LIST", "Move them: pixels to the right, such as 2,4; -2: left.", UNCHANGED),
 ]
 InvertOption = Annotated[bool, typer.Option("--invert", help="Dark for light.")]
 NoiseOption = Annotated[
     str | None,
-    typer.Option(
-        metavar="LIST",
-        help="Add normal noise: deviations, such as 0.1,0.2 (white 1).",
-        show_default=UNCHANGED,
-    ),
+    optional("LIST", "Add normal noise: deviations, such as 0.1,0.2 (white 1).", UNCHANGED),
 ]
 SaltOption = Annotated[
     str | None,
-    typer.Option(
-        metavar="LIST",
-        help="Make pixels black or white: fractions, such as 0.05,0.1.",
-        show_default=UNCHANGED,
-    ),
+    optional("LIST", "Make pixels black or white: fractions, such as 0.05,0.1.", UNCHANGED),
 ]
 ContrastOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="LIST", help="Multiply pixels: factors, such as 0.25,0.5.", show_default=UNCHANGED
-    ),
+    str | None, optional("LIST", "Multiply pixels: factors, such as 0.25,0.5.", UNCHANGED)
 ]
 
 

@@ -33,6 +33,11 @@ def chosen_from(*names: str) -> Any:
     return {"metavar": "|".join(names), "autocompletion": lambda: list(names)}
 
 
+def optional(metavar: str, help: str, default: str = "none", **more: Any) -> Any:
+    """Option that may be omitted; `default` says what happens then."""
+    return typer.Option(metavar=metavar, help=help, show_default=default, **more)
+
+
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace an earlier result; nothing else ever is.")
 ]
@@ -40,12 +45,7 @@ NetArgument = Annotated[
     Path, typer.Argument(metavar="NET.h5", help="Network file.", callback=not_nir)
 ]
 CertificateOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE.json",
-        help="Certificate of the network (certify --json) to show too.",
-        show_default="none",
-    ),
+    Path | None, optional("FILE.json", "Certificate of the network (certify --json) to show too.")
 ]
 BackendOption = Annotated[
     str,
@@ -73,10 +73,7 @@ InferenceOption = Annotated[
         **chosen_from("model", "lca"),
     ),
 ]
-ThresholdOption = Annotated[
-    float | None,
-    typer.Option(metavar="X", help="Of --inference lca, pixel units.", show_default="0.1"),
-]
+ThresholdOption = Annotated[float | None, optional("X", "Of --inference lca, pixel units.", "0.1")]
 
 
 def _at_most(context: typer.Context, parameter: typer.CallbackParam, value: int) -> int:
@@ -92,27 +89,24 @@ StepsOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of all random draws.")]
 DataDirOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR", help="Folder with the data set (torchvision's layout).", show_default="none"
-    ),
+    Path | None, optional("DIR", "Folder with the data set (torchvision's layout).")
 ]
 ImagesOption = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE|DIR|SET",
-        help="Images of your own: an .npy or .npz file (images, labels) or a folder of pictures. "
+    optional(
+        "FILE|DIR|SET",
+        "Images of your own: an .npy or .npz file (images, labels) or a folder of pictures. "
         "Or the images of a set: faces, photographs, digits; faces-framed and so on: smaller, with "
         "background around them.",
-        show_default="stored ones, or the preset's",
+        "stored ones, or the preset's",
     ),
 ]
 LabelsOption = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE.npy",
-        help="Classes of --images: integers, one for each image.",
-        show_default="the labels of the images, if any",
+    optional(
+        "FILE.npy",
+        "Classes of --images: integers, one for each image.",
+        "the labels of the images, if any",
     ),
 ]
 IntegersOption = Annotated[

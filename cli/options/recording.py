@@ -4,24 +4,15 @@ from typing import Annotated
 
 import typer
 
-VariablesOption = Annotated[
-    str | None,
-    typer.Option(metavar="A,B,...", help="Record these of a_in,u,z.", show_default="all"),
-]
+from ipvae.cli.options.inputs import optional
+
+VariablesOption = Annotated[str | None, optional("A,B,...", "Record these of a_in,u,z.", "all")]
 EveryOption = Annotated[
     int, typer.Option(min=1, metavar="N", help="Record steps 0, N, 2N, ... only.")
 ]
-LayersOption = Annotated[
-    str | None,
-    typer.Option(metavar="A,B,...", help="Record these layers, as in 1,3.", show_default="all"),
-]
+LayersOption = Annotated[str | None, optional("A,B,...", "Record these layers, as in 1,3.", "all")]
 NeuronsOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="A-B,C,...",
-        help="Record these neurons of the code, as in 0-15,40.",
-        show_default="all",
-    ),
+    str | None, optional("A-B,C,...", "Record these neurons of the code, as in 0-15,40.", "all")
 ]
 HoldOption = Annotated[
     int | None,

@@ -33,7 +33,7 @@ def network_verdicts(result: Mapping[str, Any]) -> list[Verdict]:
 
 def _exact(found: Mapping[str, Any] | None) -> Verdict:
     if found is None:
-        text = "not verified in this report; ipvae.verify does it, or verify=lava in a report"
+        text = "not verified in this report; name a backend to verify with, such as lava"
         return Verdict(OPEN, "Bit-exact", text)
     extent = f"{number_of(found['samples'], 'image')}, {number_of(found['steps'], 'step')}"
     if found["bit_exact"]:

@@ -41,7 +41,7 @@ def _exact(result: Mapping[str, Any]) -> Iterator[Verdict]:
         return
     found = result["verified"]
     if found is None:
-        text = "not verified in this report; ipvae.verify does it, or verify=lava in a report"
+        text = "not verified in this report; name a backend to verify with, such as lava"
         yield Verdict(OPEN, "Bit-exact", text)
         return
     extent = f"{number_of(found['samples'], 'image')}, steps 0 to {found['steps']}"

@@ -11,8 +11,9 @@ from ipvae.network.io.network_file import checksum
 from ipvae.network.network import INPUT, Network
 from ipvae.network.traces.activity import Activity, received_activity
 from ipvae.network.traces.network_totals import NetworkTotals, record_totals
-from ipvae.network.traces.trace import Trace, read_trace
+from ipvae.network.traces.trace import Trace
 from ipvae.workflows.kinds.result import NetworkRun
+from ipvae.workflows.networks import load_trace
 
 
 def network_activity(network: Network, given: Any) -> Activity:
@@ -28,9 +29,10 @@ def network_activity(network: Network, given: Any) -> Activity:
     if given is None:
         return _full(network)
     if isinstance(given, NetworkRun):
+        require_run_of(network, given)
         source = f"{given.images} images of {given.steps} rows ({given.backend})"
         return _received(network, given.network_totals, source)
-    trace = read_trace(Path(given)) if isinstance(given, (str, Path)) else given
+    trace = load_trace(given) if isinstance(given, (str, Path)) else given
     if not isinstance(trace, Trace):
         raise InputError(
             f"run: found {type(given).__name__}, allowed what ipvae.run returns, or a trace"
@@ -39,6 +41,17 @@ def network_activity(network: Network, given: Any) -> Activity:
     totals = trace_totals_of(network, trace, where)
     source = f"{totals.images} images of {totals.steps} rows in {where} ({trace.backend})"
     return _received(network, totals, source)
+
+
+def require_run_of(network: Network, run: NetworkRun) -> None:
+    """Raise InputError unless the layers of a run have the names and sizes of this network's."""
+    found = {name: len(sums.messages) for name, sums in run.network_totals.layers.items()}
+    own = {name: network.size_of(name) for name in [INPUT, *network.by_id]}
+    if found != own:
+        raise InputError(
+            f"result: found a run of layers with {found} neurons, allowed is one of this network, "
+            f"with {own}; run this network"
+        )
 
 
 def trace_totals_of(network: Network, trace: Trace, where: str = "trace") -> NetworkTotals:

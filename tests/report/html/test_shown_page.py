@@ -122,7 +122,7 @@ def verdicts(result):
     quality, counts, check = result["quality"], result["counts"], result["check"]
     exact = result["verified"]
     if exact is None:
-        message = "not verified in this report; ipvae.verify does it, or verify=lava in a report"
+        message = "not verified in this report; name a backend to verify with, such as lava"
     elif exact["bit_exact"]:
         message = "emulator = lava in 123,456 values (2 images, steps 0 to 16)"
     else:
