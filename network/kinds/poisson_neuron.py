@@ -95,7 +95,7 @@ class PoissonNeuron(NeuronKind):
             require_within(name, getattr(self, name), 0, 1)
             object.__setattr__(self, name, bool(getattr(self, name)))
         for name in OF_EACH:  # PoissonLayer checks all ranges
-            self.layer(np.zeros(np.size(getattr(self, name)), np.int32), only=name)
+            self.layer(np.zeros(2, np.int32), only=name)
 
     def __eq__(self, other: object) -> bool:
         return same_parameters(self, other)
@@ -110,13 +110,11 @@ class PoissonNeuron(NeuronKind):
         ----------
         bias : (n,) int32
         only : 'u_init' or 'self_weight', optional
-            Keep this parameter alone of those that neurons have, to check it.
+            Keep this parameter alone of those that neurons have, to check it: its ends, for 2
+            neurons.
         """
         n = len(bias)
-        each = {
-            name: of_each(value if only in (None, name) else np.ravel(value)[:1], n)
-            for name, value in ((name, getattr(self, name)) for name in OF_EACH)
-        }
+        each = {name: of_each(self._values(name, only), n) for name in OF_EACH}
         names = {f.name for f in fields(self)} - {*OF_EACH, "key_layer"}
         return PoissonLayer(
             bias=bias,
@@ -125,6 +123,12 @@ class PoissonNeuron(NeuronKind):
             **{name: values.astype(np.int32) for name, values in each.items()},
             **{name: getattr(self, name) for name in names},
         )
+
+    def _values(self, name: str, only: str | None) -> Any:
+        values = getattr(self, name)
+        if only is None:
+            return values
+        return (np.min(values), np.max(values)) if only == name else np.ravel(values)[:1]
 
     def of_neurons(self, n: int) -> "PoissonNeuron":
         """Return the same parameters, with arrays of one number for each of n neurons."""

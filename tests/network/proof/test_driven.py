@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ipvae.emulator.event_driven.engine import NetworkEmulator
-from ipvae.errors import UnprovedOverflowError
+from ipvae.errors import DescriptionError, UnprovedOverflowError
 from ipvae.network.connections import Connection, Convolution, Dense, Drive
 from ipvae.network.conversion.from_dense import as_network
 from ipvae.network.kinds import GradedNeuron, PoissonNeuron, SigmaNeuron
@@ -82,3 +82,41 @@ def test_other_layers_are_bounded_by_what_counts_and_outputs_can_be():
     network = Network(Input((1,), graded=True, pixels=Pixels(0, 9)), (first, last))
     (a_in,) = [b for b in kind_bounds(network, rows=4) if (b.layer, b.variable) == ("2", "a_in")]
     assert (a_in.low, a_in.high) == (-41, 29)
+
+
+def maps_of(bias, u_init, own, side):
+    """Three maps that a convolution drives and that inhibit one another."""
+    rng = np.random.default_rng(9)
+    seen = Convolution(rng.integers(-99, 99, (3, 1, 3, 3)), (1, side, side), padding=(1, 1))
+    loop = Convolution(rng.integers(-30, 60, (3, 3, 3, 3)), seen.shape, padding=(1, 1))
+    neuron = PoissonNeuron(-8192, 8192, u_init=u_init, self_weight=own, payload_bits=8)
+    layer = Layer("1", neuron, (Connection("1", loop, delay=1),), bias, drive=Drive(seen, -2))
+    return Network(Input((1, side, side), graded=True, pixels=Pixels(-9, 90)), (layer,))
+
+
+def test_bounds_of_maps_are_those_of_all_their_neurons():
+    numbers = np.array([-4, 900, 7]), np.array([-4096, 0, 99]), np.array([0, 55, 4000])
+    by_map = maps_of(*numbers, side=6)
+    by_neuron = maps_of(*(np.repeat(values, 36) for values in numbers), side=6)
+    assert driven_bounds(by_map, "1") == driven_bounds(by_neuron, "1")
+    assert any(bound.low < -4000 for bound in driven_bounds(by_map, "1"))
+
+
+@pytest.mark.parametrize("each", [False, True])
+def test_a_layer_of_more_than_65536_neurons_is_proved_and_runs(each):
+    numbers = np.array([-4, 900, 7]), np.array([-4096, 0, 99]), np.array([0, 55, 4000])
+    if each:
+        numbers = tuple(np.repeat(values, 160**2) for values in numbers)
+    network = maps_of(*numbers, side=160)
+    assert network.n_neurons == 76800
+    assert all(bound.holds for bound in driven_bounds(network, "1"))
+    totals = NetworkEmulator(network).totals(np.full((1, 1, 160**2), 40, np.int32), 3)
+    assert 0 < totals.layers["1"].messages.sum() < 3 * 76800
+
+
+@pytest.mark.parametrize("name", ["u_init", "self_weight"])
+def test_values_of_neurons_are_checked_at_both_ends(name):
+    with pytest.raises(DescriptionError, match=name):
+        PoissonNeuron(-8192, 8192, **{name: np.array([0, 1, 2**22])})
+    with pytest.raises(DescriptionError, match=name):
+        PoissonNeuron(-8192, 8192, **{name: np.array([0, -(2**22), 1])})
