@@ -43,7 +43,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "first_steps": 16,
         "beta": 8.0,
         "kl": "exact",
-        "epochs": 12,
+        "epochs": 10,
         "batch_size": 20,
         "learning_rate": 0.003,
         "dictionary_rate": 0.75,

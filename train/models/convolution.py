@@ -3,6 +3,7 @@
 Equations: `ipvae.float_models.convolutional.gram`.
 """
 
+import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 from torch.nn.grad import conv2d_weight
@@ -46,16 +47,43 @@ def inhibition(counts: Tensor, gram: Tensor) -> Tensor:
     return F.conv2d(counts, gram, padding=gram.shape[-1] // 2)
 
 
-def by_gram(change: Tensor, counts: Tensor, span: int) -> Tensor:
-    """Return the gradient by the Gram kernels of the sum of change times `inhibition`.
+def blocked(kernels: Tensor, stride: int) -> Tensor:
+    """Return kernels of stride 1 on blocks of s x s pixels, (C, c s s, q, q), q = ceil(k / s).
+
+    A place of the grid is one block further than its neighbour, and a block's pixels are channels.
+    """
+    maps, channels, k, _ = kernels.shape
+    q = -(-k // stride)
+    whole = F.pad(kernels, (0, q * stride - k, 0, q * stride - k))
+    parts = whole.view(maps, channels, q, stride, q, stride).permute(0, 1, 3, 5, 2, 4)
+    return parts.reshape(maps, channels * stride * stride, q, q)
+
+
+def factored_inhibition(counts: Tensor, kernels: Tensor, weighted: Tensor) -> Tensor:
+    """Return `inhibition` as a decoder and a drive, for dense kernels with fewer operations.
+
+    Parameters
+    ----------
+    counts : (B, C, H, W)
+    kernels, weighted : `blocked` forms of Phi and D Phi
+    """
+    return F.conv2d(F.conv_transpose2d(counts, kernels), weighted)
+
+
+def by_factors(change: Tensor, counts: Tensor, kernels: Tensor, weighted: Tensor) -> Tensor:
+    """Return the gradients of the sum of change times `factored_inhibition`, (2, C, c s s, q, q).
+
+    The first is by the blocked kernels, the second by the blocked D Phi.
 
     Parameters
     ----------
     change, counts : (B, C, H, W)
-    span : side of a Gram kernel
+    kernels, weighted : as in `factored_inhibition`
     """
-    maps = counts.shape[1]
-    return conv2d_weight(counts, (maps, maps, span, span), change, padding=span // 2)
+    shape = kernels.shape
+    by_kernels = conv2d_weight(F.conv_transpose2d(change, weighted), shape, counts)
+    by_weighted = conv2d_weight(F.conv_transpose2d(counts, kernels), shape, change)
+    return torch.stack([by_kernels, by_weighted])
 
 
 def by_weighted(canvases: Tensor, change: Tensor, kernel: int, stride: int) -> Tensor:
