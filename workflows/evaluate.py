@@ -11,6 +11,7 @@ from ipvae.errors import InputError
 from ipvae.workflows.boundary import public, require_positive
 from ipvae.workflows.evaluables.averaging import DRAW, require_readout
 from ipvae.workflows.evaluables.base import Evaluable
+from ipvae.workflows.evaluables.maps import refuse_unavailable
 from ipvae.workflows.evaluables.opening import (
     THRESHOLD,
     ModelOrNetwork,
@@ -21,7 +22,7 @@ from ipvae.workflows.evaluables.opening import (
     require_network,
 )
 from ipvae.workflows.evaluation.changes import ChangeLike, as_changes
-from ipvae.workflows.evaluation.codes import FitSource, LabelsLike, as_labels
+from ipvae.workflows.evaluation.codes import FitSource, LabelsLike, as_labels, unlabelled
 from ipvae.workflows.evaluation.one_seed import Evaluator
 from ipvae.workflows.evaluation.seeds import mean_over_seeds
 from ipvae.workflows.evaluation.text import curve_table, lines, spread
@@ -278,7 +279,7 @@ def evaluate(
     fitted = _fitted(probe=probe, neighbours=neighbours, dimensionality=dimensionality)
     if labels is not None and images is None:
         raise InputError("labels: belong to images=; give both or neither")
-    if fitted and labels is None and _unlabelled(images):
+    if fitted and labels is None and unlabelled(images):
         raise InputError(f"{fitted[0]}: needs labelled images; give labels=, or omit images=")
     classes = as_labels(labels)
     source = _fit_source(
@@ -298,6 +299,7 @@ def evaluate(
     found = read or opened(model_or_net)
     require_readout(readout, stops=choice is not None)
     limit = None if inference != "lca" else THRESHOLD if threshold is None else threshold
+    refuse_unavailable(found.given, pictures, changes)
     of = evaluable(found, found.name or found.kind, limit, scheduler, choice)
     wanted = wanted or [of.steps]
     of.facts = {**of.facts, **({} if readout == DRAW else {"readout": readout})}
@@ -340,12 +342,6 @@ def as_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
     return given
 
 
-def _unlabelled(images: ImagesLike) -> bool:
-    """Return whether images of this form cannot include labels."""
-    is_path = isinstance(images, (str, Path))
-    return isinstance(images, np.ndarray) or (is_path and Path(images).suffix == ".npy")
-
-
 def _fitted(**asked: bool) -> tuple[str, ...]:
     return tuple(name for name, wanted in asked.items() if wanted)
 
@@ -384,7 +380,7 @@ def _evaluation(
     return Evaluation(
         name=name,
         images=len(pixels),
-        neurons=of.decoder.shape[1],
+        neurons=of.n_neurons,
         steps=int(curve[-1]["step"]),
         seeds=seeds,
         curve=curve,

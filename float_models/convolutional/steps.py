@@ -184,6 +184,22 @@ def decode(params: Mapping[str, np.ndarray], canvas: Canvas, counts: np.ndarray)
     return found
 
 
+def sample(params: Mapping[str, np.ndarray], canvas: Canvas, n: int, seed: int = 0) -> np.ndarray:
+    """Draw images (n, M) float32 from the model: counts of the prior's rates, decoded.
+
+    Parameters
+    ----------
+    params : tensors of a conv-ipvae
+    canvas : size of the images, kernels and stride
+    n : number of images
+    seed : seed of the draws
+    """
+    places = canvas.grid[1] * canvas.grid[2]
+    u = np.repeat(np.asarray(params["u0"], dtype=np.float32), places)
+    z = poisson(np.tile(u, (n, 1)), stream_key(seed, 0))
+    return decode(params, canvas, z).reshape(n, -1)
+
+
 def as_pictures(images: np.ndarray, canvas: Canvas) -> np.ndarray:
     """Return images (N, M) or (N, c, h, w) as (N, c, h, w); DataError for other sizes."""
     if images.shape[1:] not in ((canvas.pixels,), canvas.image):

@@ -7,10 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ipvae.evaluation.metrics import mse, r2, zeros
+from ipvae.evaluation.metrics import quality_of_images
 from ipvae.float_models.convolutional.geometry import Canvas
-from ipvae.float_models.convolutional.steps import Prepared, decode
-from ipvae.float_models.inference.draws import poisson, stream_key
+from ipvae.float_models.convolutional.steps import Prepared, decode, sample
 from ipvae.train.models import convolution
 from ipvae.train.models.dynamics import log_sigma, step_gram
 from ipvae.train.models.loss import Loss, batch_loss
@@ -113,9 +112,7 @@ class ConvolutionalIPVAE(nn.Module):
 
     def sample(self, n: int, seed: int = 0) -> np.ndarray:
         """Draw images (n, c h w) from the prior: counts at the rates exp(u0), decoded."""
-        u = self._everywhere(self.u0).detach().expand(n, -1).contiguous()
-        z = poisson(u.numpy(), stream_key(seed, 0))
-        return decode(self.arrays(), self.canvas, z).reshape(n, -1)
+        return sample(self.arrays(), self.canvas, n, seed)
 
     def step_sizes(self) -> list[float]:
         """Return the learned step size, exp(log_lr)."""
@@ -158,4 +155,4 @@ def held_out_quality(
             if z.max() > DIVERGED:
                 break
     shown = decode(params, canvas, counts).reshape(x.shape)
-    return {"mse": mse(x, shown), "r2": r2(x, shown), "zeros": zeros(counts)}
+    return quality_of_images(x, shown, counts)

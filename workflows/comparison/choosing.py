@@ -142,7 +142,10 @@ def _read(given: ModelOrNetwork) -> Opened:
     """Read a model or a network of any kind."""
     found = any_network(given)
     if found is None:
-        return opened(given)
+        read = opened(given)
+        if isinstance(read.given, Checkpoint):
+            read.given.require_dictionary(read.name or read.kind)
+        return read
     return Opened(found.given, given if isinstance(given, (str, Path)) else None)
 
 

@@ -1,6 +1,7 @@
 """Interface of everything that can be evaluated or compared."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ipvae.errors import InputError
+from ipvae.evaluation.metrics import quality_of_images
 from ipvae.network.description import InputFormat
 from ipvae.network.pixels import to_real
 from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
@@ -92,6 +94,22 @@ class Evaluable(ABC):
     def signed(self) -> bool:
         """True if pixels can be negative."""
         return self.format.minimum < 0
+
+    @property
+    def n_neurons(self) -> int:
+        """K, the length of a code."""
+        return self.decoder.shape[1]
+
+    def reconstructions(self, codes: np.ndarray) -> np.ndarray:
+        """Images (N, M) of codes (N, K), real pixel values."""
+        return codes.astype(np.float32) @ self.decoder.T.astype(np.float32)
+
+    def curve(self, real: np.ndarray, codes: Mapping[int, np.ndarray]) -> list[dict[str, float]]:
+        """Quality of codes (N, K) of images (N, M) by number of steps, with its `step`."""
+        return [
+            {"step": step, **quality_of_images(real, self.reconstructions(z), z)}
+            for step, z in sorted(codes.items())
+        ]
 
     def real(self, pixels: np.ndarray) -> np.ndarray:
         """Real values of integer pixels."""

@@ -11,6 +11,7 @@ from ipvae.network.network import Network
 from ipvae.workflows.describe.other_files import NETWORK as NETWORK_FILE
 from ipvae.workflows.describe.other_files import refuse_other
 from ipvae.workflows.evaluables.base import Evaluable
+from ipvae.workflows.evaluables.maps import EvaluableMaps
 from ipvae.workflows.evaluables.model import EvaluableLca, EvaluableModel
 from ipvae.workflows.evaluables.network import EvaluableNetwork
 from ipvae.workflows.models import load_model, model_folder
@@ -109,7 +110,10 @@ def evaluable(
     if isinstance(opened.given, IntNetwork):
         return EvaluableNetwork(opened.given, name, scheduler, stop)
     assert isinstance(opened.given, Checkpoint)  # other networks reconstruct nothing
-    opened.given.require_dictionary(name)
+    if opened.given.member.convolutional:
+        if threshold is not None:
+            opened.given.require_dictionary(f"inference=lca: {name}")
+        return EvaluableMaps(opened.given, name, opened.folder)
     if threshold is not None:
         return EvaluableLca(opened.given, name, threshold, opened.folder)
     return EvaluableModel(opened.given, name, opened.folder)

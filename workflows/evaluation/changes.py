@@ -8,7 +8,7 @@ import numpy as np
 
 from ipvae.errors import InputError
 from ipvae.evaluation.changes import NAMES, Change, changed
-from ipvae.evaluation.metrics import curve, r2, spikes
+from ipvae.evaluation.metrics import r2, spikes
 from ipvae.workflows.evaluables.base import Evaluable, States
 from ipvae.workflows.evaluation.codes import Codes
 from ipvae.workflows.progress import stage
@@ -97,14 +97,14 @@ def _figures(
 ) -> dict[str, Any]:
     """Figures of one change, which turned `pixels` into `images` (N, M)."""
     real, counts = of.real(images), {step: z for step, (z, _) in states.items()}
-    points = curve(real, counts, of.decoder)
+    points = of.curve(real, counts)
     last = counts[max(counts)]
     found = {"change": change.name, "value": change.value, **points[-1], "curve": points}
     if of.counts:
         found["spikes"] = spikes(last)
     if change.hides:
         clean = of.real(pixels)
-        read_out = last.astype(np.float32) @ of.decoder.T.astype(np.float32)
+        read_out = of.reconstructions(last)
         found |= {"clean_r2": r2(clean, read_out), "clean_r2_of_input": r2(clean, real)}
     if codes is not None:
         judged = states[max(states)][1][-len(codes.test_labels) :]

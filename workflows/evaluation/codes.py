@@ -29,7 +29,7 @@ PROBE_IMAGES = 10_000
 
 log = logging.getLogger("ipvae")
 
-__all__ = ["PROBE_IMAGES", "Codes", "FitSource", "LabelsLike", "as_labels"]
+__all__ = ["PROBE_IMAGES", "Codes", "FitSource", "LabelsLike", "as_labels", "unlabelled"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +142,12 @@ class FitSource:
                 f"({', '.join(PRESETS)}); give images= and labels="
             )
         return preset
+
+
+def unlabelled(images: ImagesLike) -> bool:
+    """Return whether images of this form cannot include labels."""
+    is_path = isinstance(images, (str, Path))
+    return isinstance(images, np.ndarray) or (is_path and Path(images).suffix == ".npy")
 
 
 def _warn_of_classes(asked_by: str, labels: np.ndarray) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ipvae.evaluation.changes import Change
-from ipvae.evaluation.metrics import curve, spikes
+from ipvae.evaluation.metrics import spikes
 from ipvae.workflows.evaluables.averaging import DRAW, MEAN
 from ipvae.workflows.evaluables.base import Evaluable, Inferred
 from ipvae.workflows.evaluation.changes import change_figures
@@ -74,13 +74,13 @@ class Evaluator:
         """Error, fit and zeros after each number of steps."""
         of, real = self.of, self.of.real(self.images.pixels)
         drawn = {step: inferred.counts[step] for step in self.steps}
-        found = curve(real, drawn, of.decoder)
+        found = of.curve(real, drawn)
         if self.readout == DRAW:
             return found
         read_out = {step: inferred.states[step][1] for step in self.steps}
         if self.readout == MEAN:
             read_out = of.averaged(self.images.pixels, self.steps, seed)
-        better = curve(real, read_out, of.decoder)
+        better = of.curve(real, read_out)
         return [{**b, "zeros": a["zeros"]} for a, b in zip(found, better, strict=True)]
 
     def _infer(self, seed: int, first: bool) -> Inferred:

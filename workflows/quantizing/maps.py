@@ -19,15 +19,11 @@ from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.network.convolutional.resized import resized
 from ipvae.network.io.network_file import checksum
 from ipvae.network.network import Network
-from ipvae.network.pixels import Pixels, load_array
+from ipvae.network.pixels import Pixels
 from ipvae.network.proof.driven import driven_bounds
 from ipvae.workflows.image_input.image_shape import ShapeLike, read_shape
-from ipvae.workflows.image_input.images import (
-    ImagesLike,
-    LabelledImages,
-    given_images,
-    preset_images,
-)
+from ipvae.workflows.image_input.images import ImagesLike, preset_images
+from ipvae.workflows.image_input.map_images import map_images, size_of
 from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.quantizing.quantized import QuantizationReport, Quantized
@@ -102,7 +98,7 @@ def quantize_maps(
         raise InputError("images and data_dir: give one of them")
     data = checkpoint.data
     wanted = read_shape(image_size, "image_size")
-    size = _size_of(images, data.channels) or data.image_shape
+    size = size_of(images, data.channels) or data.image_shape
     model = ConvolutionalModel(
         checkpoint.params,
         checkpoint.canvas.resized(*size),
@@ -158,18 +154,6 @@ def _require_defaults(where: str, others: Mapping[str, tuple[Any, Any]]) -> None
             )
 
 
-def _size_of(images: ImagesLike, channels: int) -> tuple[int, int] | None:
-    """Return height and width of images in an array or an .npy file; None for others."""
-    if isinstance(images, (str, Path)) and Path(images).suffix == ".npy":
-        images = load_array(images, "biuf", "(n, height, width)")
-    if not isinstance(images, np.ndarray) or images.ndim not in (3, 4):
-        return None
-    shape = images.shape[1:]
-    if len(shape) == 3:
-        shape = shape[1:] if shape[0] == channels else shape[:2]
-    return int(shape[0]), int(shape[1])
-
-
 def _images(
     checkpoint: Checkpoint,
     model: ConvolutionalModel,
@@ -182,12 +166,7 @@ def _images(
     n = min(MOST, max(FEWEST, NEURONS // canvas.neurons))
     kept = min(STORED_IMAGES, max(1, STORED_PIXELS // canvas.pixels))
     if images is not None:
-        if data.channels > 1:
-            pixels = _in_colour(images, model)
-            return pixels[:n], (pixels[:kept], np.full(len(pixels[:kept]), -1))
-        own = given_images(
-            images, replace(data.pixel_format, shape=canvas.image[1:]), labels, max(n, kept)
-        )
+        own = map_images(images, data, canvas.image[1:], labels, max(n, kept))
         return own.pixels[:n], (own.pixels[:kept], np.asarray(own.labels)[:kept])
     if data.preset == "arrays":
         raise InputError(
@@ -195,30 +174,6 @@ def _images(
         )
     found = preset_images(data.preset, data_dir, (n, kept))
     return found.train_pixels[:n], (found.test_pixels[:kept], found.test_labels[:kept])
-
-
-def _in_colour(images: ImagesLike, model: ConvolutionalModel) -> np.ndarray:
-    """Pixels of images in colour, (N, M) int, channel by channel."""
-    assert not isinstance(images, LabelledImages)
-    is_path = isinstance(images, (str, Path))
-    values = load_array(images, "biuf", "(n, c, h, w)") if is_path else np.asarray(images)
-    channels, height, width = model.canvas.image
-    if values.ndim == 4 and values.shape[1:] == (height, width, channels):
-        values = np.moveaxis(values, 3, 1)
-    if values.shape[1:] not in (model.canvas.image, (model.canvas.pixels,)) or not len(values):
-        raise InputError(
-            f"images: found shape {values.shape}, allowed (n, {channels}, {height}, {width}) and "
-            f"(n, {height}, {width}, {channels}) with n above 0; resize them, or give image_size="
-        )
-    if values.dtype.kind == "f":
-        values = np.rint(values / model.pixels.scale)
-    low, high = model.pixels.minimum, model.pixels.maximum
-    if not (values.min() >= low and values.max() <= high):
-        raise InputError(
-            f"images: found {values.min():g} to {values.max():g}, allowed {low} to {high}, or as "
-            f"real numbers that times {model.pixels.scale:g}"
-        )
-    return values.reshape(len(values), -1).astype(np.int32)
 
 
 def _layer_facts(network: Network, after: dict[str, Any]) -> list[dict[str, Any]]:

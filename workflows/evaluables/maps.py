@@ -1,0 +1,121 @@
+"""Convolutional float models, on images of any size."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ipvae.errors import InputError
+from ipvae.float_models.checkpoint import Checkpoint
+from ipvae.float_models.convolutional.geometry import Canvas
+from ipvae.workflows.evaluables.base import DEFAULT_STEPS, Evaluable
+from ipvae.workflows.evaluables.model import (
+    METRICS,
+    CountedInferred,
+    NonzeroCodes,
+    require_preset,
+)
+from ipvae.workflows.image_input.images import ImagesLike, LabelledImages, preset_images
+from ipvae.workflows.image_input.map_images import map_images, size_of
+from ipvae.workflows.image_input.own_images import LabelsLike
+from ipvae.workflows.progress import Advance
+from ipvae.workflows.running.estimates import steps_seconds
+from ipvae.workflows.running.number import AtMost
+
+
+class EvaluableMaps(Evaluable):
+    """A trained convolutional model; its decoder is no matrix.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+    name : str
+    folder : path, optional
+        Folder of its training, with metrics.
+
+    Attributes
+    ----------
+    canvas : Canvas
+        Grid of maps over the images to evaluate, of the training's size at first.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, name: str, folder: Path | None = None) -> None:
+        self.checkpoint, self.name = checkpoint, name
+        self.canvas: Canvas = checkpoint.canvas
+        self.preset, self.format = checkpoint.data.preset, checkpoint.data.pixel_format
+        self.trained_steps = None if checkpoint.config is None else checkpoint.config.steps
+        self.metrics = None if folder is None else folder / METRICS
+        self.steps, self.counts = DEFAULT_STEPS, True
+        self.facts = {"model": checkpoint.model}
+
+    @property
+    def n_neurons(self) -> int:
+        """Neurons of an image."""
+        return self.canvas.neurons
+
+    def test_images(
+        self,
+        samples: int | None,
+        data_dir: str | Path | None = None,
+        images: ImagesLike = None,
+        labels: LabelsLike = None,
+    ) -> LabelledImages:
+        """Given images, of any size, else the test images of its data set."""
+        data = self.checkpoint.data
+        if images is not None:
+            self.canvas = self.canvas.resized(*(size_of(images, data.channels) or data.image_shape))
+            self.format = replace(self.format, shape=self.canvas.image[1:])
+            found = map_images(images, data, self.canvas.image[1:], labels, samples)
+        else:
+            test = preset_images(require_preset(self.preset), data_dir)
+            found = LabelledImages(test.test_pixels.astype(np.int16), test.test_labels)
+        if samples is not None and samples > len(found.pixels) and not isinstance(samples, AtMost):
+            raise InputError(f"samples: found {samples}, allowed up to {len(found.pixels)}")
+        return found.first(samples)
+
+    def infer(
+        self,
+        pixels: np.ndarray,
+        steps: list[int],
+        seed: int,
+        progress: Advance | None = None,  # noqa: ARG002
+    ) -> CountedInferred:
+        """Infer codes and features, the rates, after each number of steps."""
+        from ipvae.float_models.convolutional.steps import infer
+
+        sent, real = NonzeroCodes(), self.real(pixels).astype(np.float32)
+        params = self.checkpoint.params
+        found = infer(params, self.canvas, real, steps, seed=seed, watch=sent)
+        states = {t: (state.counts, np.exp(state.log_rates)) for t, state in found.items()}
+        return CountedInferred(states, sent)
+
+    def reconstructions(self, codes: np.ndarray) -> np.ndarray:
+        """Images (N, M) of codes (N, K), real pixel values."""
+        from ipvae.float_models.convolutional.steps import decode
+
+        return decode(self.checkpoint.params, self.canvas, codes).reshape(len(codes), -1)
+
+    def seconds(self, images: int, steps: int) -> float:
+        """Rough time of a run on this machine, if all neurons sent at every step."""
+        each = 2 * self.canvas.neurons * self.canvas.maps * self.canvas.span**2
+        return steps_seconds(images * steps, each, self.canvas.neurons)
+
+    def prior_images(self, n: int, seed: int) -> np.ndarray:
+        """Images drawn from the prior."""
+        from ipvae.float_models.convolutional.steps import sample
+
+        return sample(self.checkpoint.params, self.canvas, n, seed)
+
+
+def refuse_unavailable(given: object, pictures: object, changes: Sequence[object]) -> None:
+    """Raise InputError for pictures of a convolutional model, and for changes of colour images."""
+    if not isinstance(given, Checkpoint) or not given.member.convolutional:
+        return
+    if pictures is not None:
+        given.require_dictionary("pictures")
+    if changes and given.data.channels != 1:
+        raise InputError(
+            f"changes: found a model of images with {given.data.channels} channels, allowed 1; "
+            "omit changes="
+        )
