@@ -5,6 +5,7 @@ import re
 from base64 import b64decode
 from dataclasses import replace
 from html import unescape
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -279,7 +280,7 @@ def test_cores_that_two_readings_give_are_a_range(result):
 def test_title_date_and_every_seed_stand_on_top(seen, shown):
     """The date is SOURCE_DATE_EPOCH's, which the run had."""
     result, page = seen
-    assert f"<title>{result['network']}: report</title>" in page
+    assert f"<title>{Path(result['network']).name}: report</title>" in page
     text = shown.text_of(page[page.index("<header>") : page.index("</header>")])
     seeds = result.get("seeds")
     spread = "" if seeds is None else " (spread over seeds 0, 1)"
