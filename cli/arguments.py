@@ -20,6 +20,7 @@ _OTHER_NAME = {
     "draws_file": "--record-draws",
     "folder": "--out",
     "frame_steps": "--hold",
+    "origin": "--from",
     "profile_file": "--profile",
     "readouts": "--readout",
     "trace_file": "--trace",

@@ -26,6 +26,7 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TRACE_MARK = b"network_checksum\0"
 _NIR_MARK = b"ipvae-loihi float model"
+_GRAPH_MARK = b"ipvae-loihi spiking graph"
 _PROFILE = re.compile(rb"num_steps(,\w+)*\n[\d.,e+-]+\n?\Z")
 _HEAD_BYTES = 4096
 _MOST_HEADER, _MOST_PROFILE = 2**26, 2**20
@@ -354,3 +355,18 @@ def run_output(
         True,
         refusal=refusal,
     )
+
+
+def is_graph_file(path: Path) -> bool:
+    """Return whether a file belongs to the folder of an imported spiking network."""
+    description = path.with_name("model.json")
+    return description.is_file() and _GRAPH_MARK in head(description)
+
+
+def graph_output(folder: str | Path, *, overwrite: bool, name: str = "") -> Output:
+    """Return the output for the folder of an imported spiking network."""
+    folder = Path(folder)
+    files = (folder / "graph.nir", folder / "model.json")
+    what = "a file of an imported network of ipvae"
+    refusal = f"{folder}: holds a network already. Pass overwrite=True, or another folder."
+    return Output(name, folder, files, what, is_graph_file, overwrite, True, refusal=refusal)

@@ -2,17 +2,19 @@
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ipvae.errors import InputError
+from ipvae.export.importers.nir_reader import is_foreign
 from ipvae.extras import needs
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.float_models.data import DataInfo
 from ipvae.network.io.hdf5_child import shown
+from ipvae.workflows.graphs.imported import SpikingModel, import_graph
 from ipvae.workflows.image_input.image_shape import ShapeLike, shape_of
 from ipvae.workflows.nir import is_nir
 from ipvae.workflows.progress import Listener, listening, stage
@@ -68,6 +70,10 @@ class Imported(Result):
             return {**found, **model.metrics}
         found["inference"] = self.inference
         return found if self.threshold is None else {**found, "threshold": self.threshold}
+
+    def saved_in(self, folder: Path, *, overwrite: bool = False) -> "Imported":
+        """Save the model in a folder; return the result with its path."""
+        return replace(self, saved=self.model.save(folder, overwrite=overwrite))
 
     def shown(self) -> list[Table | str]:
         """Return one line for a terminal."""
@@ -126,16 +132,17 @@ def import_model(
     steps: int | None = None,
     clamp: float | None = None,
     inner_iterations: int | None = None,
+    origin: str | None = None,
     progress: Listener | None = None,
-) -> Checkpoint:
+) -> Checkpoint | SpikingModel:
     """Import a model; code in the file is never executed.
 
     Parameters
     ----------
     path : .pt, .npz or .nir file
         A checkpoint of the authors' trainer (hadivafaii/IterativeVAE); arrays phi (M, K),
-        sigma (M), step_size, bias (K) and u0 (K); or a file of `ipvae.save_nir`. NIR files
-        allow no other argument.
+        sigma (M), step_size, bias (K) and u0 (K); a file of `ipvae.save_nir`; or a NIR graph of
+        another tool, for which `origin` is needed. NIR files allow no other argument.
     pixel_min, pixel_max : int, optional
         Range of integer pixels: 0..255, or -4096..4095 if the authors' code standardises.
     pixel_scale : float, optional
@@ -149,12 +156,16 @@ def import_model(
     steps, clamp, inner_iterations : optional
         For a .pt file without configuration: T, limit of the soft clamp in nats, updates in one
         step.
+    origin : str, optional
+        Tool that wrote a NIR graph, which decides what NIR leaves open: 'snntorch', 'norse',
+        'sinabs', 'spikingjelly', 'rockpool', 'lava-dl' or 'nir', with changes of its defaults,
+        as in 'snntorch,reset=zero' (docs/bring_your_network.md).
     progress : callable, optional
         As for `ipvae.run`.
 
     Returns
     -------
-    Checkpoint
+    Checkpoint, or SpikingModel for a NIR graph of another tool
         `save(folder)` writes it.
 
     Raises
@@ -165,7 +176,9 @@ def import_model(
     pixels = PixelOptions(pixel_min, pixel_max, pixel_scale, image_shape, preset)
     options = {"steps": steps, "clamp": clamp, "inner_iterations": inner_iterations}
     with listening(progress):
-        found = read_foreign(Path(path), pixels, config, options)
+        found = read_foreign(Path(path), pixels, config, options, origin)
+    if isinstance(found, SpikingModel):
+        return found
     if found.threshold is not None:
         log.info(f"{path}: exported with inference=lca and threshold={found.threshold:g}")
     return found.model
@@ -176,7 +189,8 @@ def read_foreign(
     pixels: PixelOptions,
     config: str | Path | None = None,
     options: dict[str, Any] | None = None,
-) -> Imported:
+    origin: str | None = None,
+) -> Imported | SpikingModel:
     """Read a model to import; see `import_model`.
 
     Parameters
@@ -185,10 +199,13 @@ def read_foreign(
     pixels : options of its images
     config : configuration of a .pt file
     options : steps, clamp, inner_iterations; None if not given
+    origin : tool that wrote a NIR graph
     """
     options = options or {}
     if is_nir(source):
-        return _from_nir(source, {**vars(pixels), "config": config, **options})
+        return _from_nir(source, {**vars(pixels), "config": config, **options}, origin)
+    if origin is not None:
+        raise InputError(f"origin: not with {source}; it names the tool of a .nir file. Omit it.")
     if source.suffix == ".pt":
         return _from_iterative_vae(source, pixels, config, options)
     if source.suffix != ".npz":
@@ -204,15 +221,17 @@ def read_foreign(
     return _from_arrays(source, pixels)
 
 
-def _from_nir(source: Path, others: dict[str, Any]) -> Imported:
-    with needs("nir", str(source)):
-        from ipvae.export.importers.nir_file import read_nir
-
+def _from_nir(source: Path, others: dict[str, Any], origin: str | None) -> Imported | SpikingModel:
     given = [name for name, value in others.items() if value is not None]
     if given:
         raise InputError(
             f"{' and '.join(given)}: not with {source}: the file says it itself; leave it out"
         )
+    if origin is not None or is_foreign(source):
+        return import_graph(source, origin)
+    with needs("nir", str(source)):
+        from ipvae.export.importers.nir_file import read_nir
+
     model, threshold = read_nir(source)
     return Imported(model, "model" if threshold is None else "lca", threshold)
 

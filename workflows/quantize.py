@@ -19,6 +19,9 @@ from ipvae.network.description import InputFormat
 from ipvae.network.io.network_file import checksum
 from ipvae.network.proof.bounds import bounds
 from ipvae.workflows.boundary import public
+from ipvae.workflows.graphs.imported import SpikingModel
+from ipvae.workflows.graphs.quantizing import is_imported, quantize_imported
+from ipvae.workflows.graphs.result import QuantizedGraph
 from ipvae.workflows.image_input.image_shape import ShapeLike
 from ipvae.workflows.image_input.images import (
     ImagesLike,
@@ -47,7 +50,7 @@ log = logging.getLogger("ipvae")
 
 @public
 def quantize(
-    model: Checkpoint | str | Path,
+    model: Checkpoint | SpikingModel | str | Path,
     images: ImagesLike = None,
     labels: LabelsLike = None,
     *,
@@ -67,12 +70,14 @@ def quantize(
     data_dir: str | Path | None = None,
     seed: int = 0,
     progress: Listener | None = None,
-) -> Quantized:
+) -> Quantized | QuantizedGraph:
     """Turn a trained model into an integer network, calibrated on images.
 
     Parameters
     ----------
     model : trained model, its path, or the name of a shipped one
+        Or a network of another tool (`ipvae.import_model` with `origin`) or its folder, for which
+        only `images`, `labels`, `weight_bits` of 4 to 8 and `most_loss` of accuracy apply.
     images : array, path or name of a set, optional
         Images to calibrate on and to store with the network, as for `ipvae.run`. By default the
         training and test images of the model's data set.
@@ -117,6 +122,9 @@ def quantize(
     LossError
         If the network is worse than the model by more than `most_loss`.
     """
+    given = dict(locals())
+    if is_imported(model):
+        return quantize_imported(**given)
     where = str(model) if isinstance(model, (str, Path)) else "the model"
     checkpoint = model if isinstance(model, Checkpoint) else load_model(model)
     if checkpoint.member.convolutional:

@@ -1,6 +1,5 @@
 """`ipvae import`: models from arrays, the authors' checkpoints or NIR files."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +14,7 @@ def import_model(
         Path,
         typer.Argument(
             metavar="CHECKPOINT.pt|ARRAYS.npz|NET.nir",
-            help="IterativeVAE's checkpoint, your arrays, or a model that was exported to NIR.",
+            help="IterativeVAE's checkpoint, your arrays, or a NIR file: of ipvae or another tool.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
@@ -53,6 +52,10 @@ def import_model(
         int | None,
         typer.Option(help="Inner iterations of the .pt, where no configuration gives them."),
     ] = None,
+    origin: Annotated[
+        str | None,
+        typer.Option("--from", metavar="TOOL", help="Tool of a NIR graph, as in snntorch."),
+    ] = None,
     overwrite: OverwriteOption = False,
     json: JsonOption = None,
 ) -> None:
@@ -64,5 +67,5 @@ def import_model(
 
     pixels = PixelOptions(pixel_min, pixel_max, pixel_scale, image_shape, preset)
     options = {"steps": steps, "clamp": clamp, "inner_iterations": inner_iterations}
-    found = read_foreign(source, pixels, config, options)
-    show(replace(found, saved=found.model.save(out, overwrite=overwrite)), json)
+    found = read_foreign(source, pixels, config, options, origin)
+    show(found.saved_in(out, overwrite=overwrite), json)

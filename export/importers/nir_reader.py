@@ -54,12 +54,13 @@ def read_graph(path: str | Path) -> NirGraph:
         raise FormatError(f"{path}: {error}") from error
 
 
-def is_own(path: str | Path) -> bool:
-    """Return whether a NIR file is one of our own models, whose metadata restore it exactly."""
+def is_foreign(path: str | Path) -> bool:
+    """Return whether a file is a NIR graph whose metadata hold no model of ours."""
     found: list[bool] = []
 
     def approve(datasets: dict, _: dict) -> None:
-        found.append("node/metadata/model" in datasets and "node/metadata/format" in datasets)
+        ours = {"node/metadata/model", "node/metadata/format"} & set(datasets)
+        found.append({"version", "node/type"} <= set(datasets) and not ours)
         raise FormatError("")
 
     try:

@@ -25,10 +25,16 @@ class FloatTrace:
         Spikes of each node with neurons, or potentials of those that do not spike.
     outputs : (n, steps, *shape) float32
         What the first Output receives.
+    potentials : dict of str -> (n, *shape) float32
+        Potential of each node with neurons after the last step.
+    peaks : dict of str -> (float, float)
+        Largest magnitude of the current and of the potential, after a reset.
     """
 
     sent: Mapping[str, np.ndarray]
     outputs: np.ndarray
+    potentials: Mapping[str, np.ndarray]
+    peaks: Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +175,8 @@ class NirModel:
         run = _Run(self, len(x))
         steps = [run.step(x[:, t]) for t in range(x.shape[1])]
         sent = {name: np.stack([one[name] for one in steps], 1) for name in self.rules}
-        return FloatTrace(sent, np.stack([one[self.output] for one in steps], 1))
+        outputs = np.stack([one[self.output] for one in steps], 1)
+        return FloatTrace(sent, outputs, run.potentials, run.peaks)
 
 
 class _Run:
@@ -186,6 +193,7 @@ class _Run:
             for name, steps in model.delays.items()
         }
         self._time = 0
+        self.peaks = dict.fromkeys(model.rules, (0.0, 0.0))
         silent = {name: np.zeros((n, *shapes[name]), np.float32) for name in self._graph.nodes}
         for name in self._graph.order:  # what feedback sends while all neurons are silent
             node = self._graph.nodes[name]
@@ -210,7 +218,10 @@ class _Run:
             received = self._received(name, now, self._before)
             if name in self._states:
                 rule = self._model.rules[name]
-                now[name], self._states[name] = neurons.step(rule, received, self._states[name])
+                now[name], state = neurons.step(rule, received, self._states[name])
+                self._states[name] = state
+                most = (float(np.abs(part).max(initial=0)) for part in state[:2])
+                self.peaks[name] = tuple(map(max, self.peaks[name], most))
             elif name in self._lines:
                 now[name] = self._delayed(name, received)
             else:
@@ -218,6 +229,11 @@ class _Run:
         self._before = now
         self._time += 1
         return now
+
+    @property
+    def potentials(self) -> dict[str, np.ndarray]:
+        """Potential of each node with neurons."""
+        return {name: v for name, (_, v, _) in self._states.items()}
 
     def _delayed(self, name: str, received: np.ndarray) -> np.ndarray:
         line, steps = self._lines[name], self._model.delays[name]

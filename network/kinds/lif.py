@@ -26,6 +26,8 @@ THRESHOLD_MAX = 2**22
 SPIKE_BITS = 4
 MOST_SPIKES = 2**SPIKE_BITS - 1
 """Most spikes of a row; a message has 4 bits."""
+SHIFT_MAX = 12
+"""Largest left shift of the synaptic input and of the bias."""
 OF_EACH = ("current_decay", "voltage_decay")
 """Parameters that are one number, or one for each map or neuron."""
 
@@ -59,12 +61,12 @@ def _reset(voltage: str, count: str) -> list[Statement]:
 @lru_cache(maxsize=1)
 def program() -> Program:
     """Return the program of the neuron with its words."""
-    late = ["eq", "next_row", 1]
+    late, wide = ["eq", "next_row", 1], INT32 + 8
     statements = [
         *decayed("current", 24),
-        op("input", "mul", "a_in", "scale", width=INT32),
-        op("current_sum", "add", "current_kept", "input", width=INT32),
-        op("current_sum", "add", "current_sum", "current_bias", width=INT32),
+        op("input", "mul", "a_in", "scale", width=wide),
+        op("current_sum", "add", "current_kept", "input", width=wide),
+        op("current_sum", "add", "current_sum", "current_bias", width=wide),
         op("current", "clip", "current_sum", -_MOST, _MOST),
         *decayed("voltage", 24),
         op("driven", "add", "voltage_kept", "current", width=INT32),
@@ -78,7 +80,7 @@ def program() -> Program:
         op("last", "copy", "z"),
         op("s_out", "copy", "z"),
     ]
-    neuron, bias = "layer/LAYER/neuron", -BIAS_MIN << STATE_SHIFT
+    neuron, bias = "layer/LAYER/neuron", -BIAS_MIN << SHIFT_MAX
     return Program(
         statements=statements,
         states=[
@@ -89,7 +91,7 @@ def program() -> Program:
         constants=[
             word("threshold", 1, THRESHOLD_MAX, source=f"{neuron}/threshold"),
             word("amount", 0, THRESHOLD_MAX, source=f"{neuron}/amount"),
-            word("scale", 1, 64, source=f"2**({neuron}/shift)"),
+            word("scale", 1, 1 << SHIFT_MAX, source=f"2**({neuron}/shift)"),
             word("to_zero", 0, 1, source=f"1 if {neuron}/reset is zero"),
             word("next_row", 0, 1, source=f"{neuron}/nextRow"),
             word("most", 1, MOST_SPIKES, source=f"{neuron}/mostSpikes"),
@@ -97,8 +99,20 @@ def program() -> Program:
         neuron_constants=[
             word("current_keep", 0, DECAY_UNITY, source=f"{DECAY_UNITY} - {neuron}/iDecays"),
             word("voltage_keep", 0, DECAY_UNITY, source=f"{DECAY_UNITY} - {neuron}/vDecays"),
-            word("bias", -bias, bias, source="layer/LAYER/bias << 6, or 0"),
-            word("current_bias", -bias, bias, source="layer/LAYER/bias << 6, or 0"),
+            word(
+                "bias",
+                -bias,
+                bias,
+                width=26,
+                source=f"layer/LAYER/bias << {neuron}/biasShift, or 0",
+            ),
+            word(
+                "current_bias",
+                -bias,
+                bias,
+                width=26,
+                source=f"layer/LAYER/bias << {neuron}/biasShift, or 0",
+            ),
         ],
         inputs=[word("a_in", -INPUT_LIMIT, INPUT_LIMIT, 26)],
         outputs=[word("s_out", 0, MOST_SPIKES)],
@@ -117,8 +131,8 @@ class LifNeuron(NeuronKind):
         voltage = clip(voltage - z amount), or 0 if z > 0 and the reset is to zero
 
     with `decay` of CUBA neurons (docs/spec/neurons/lif.md) and clip to +-(2^23 - 1). The bias is
-    2^6 times the layer's. With `next_row` the reset of the last line happens in the next row
-    instead, as `late`: after the decay and the input.
+    2^bias_shift times the layer's. With `next_row` the reset of the last line happens in the next
+    row instead, as `late`: after the decay and the input.
 
     Attributes
     ----------
@@ -126,8 +140,8 @@ class LifNeuron(NeuronKind):
     amount : int in 0..2^22
         What a spike subtracts; not used by a reset to zero.
     current_decay, voltage_decay : int in 0..4096, or an array with one for each map or neuron
-    shift : int in 0..6
-        Left shift of the synaptic input.
+    shift, bias_shift : int in 0..12
+        Left shifts of the synaptic input and of the bias.
     reset : 'zero' or 'subtract'
     next_row : bool
     most : int in 1..15
@@ -141,6 +155,7 @@ class LifNeuron(NeuronKind):
     current_decay: "int | np.ndarray"
     voltage_decay: "int | np.ndarray"
     shift: int = STATE_SHIFT
+    bias_shift: int = STATE_SHIFT
     reset: str = SUBTRACT
     next_row: bool = False
     most: int = 1
@@ -155,6 +170,7 @@ class LifNeuron(NeuronKind):
         "current_decay": "iDecays",
         "voltage_decay": "vDecays",
         "shift": "shift",
+        "bias_shift": "biasShift",
         "reset": "reset",
         "next_row": "nextRow",
         "most": "mostSpikes",
@@ -166,7 +182,8 @@ class LifNeuron(NeuronKind):
     def __post_init__(self) -> None:
         require_within("threshold", self.threshold, 1, THRESHOLD_MAX)
         require_within("amount", self.amount, 0, THRESHOLD_MAX)
-        require_within("shift", self.shift, 0, STATE_SHIFT)
+        require_within("shift", self.shift, 0, SHIFT_MAX)
+        require_within("biasShift", self.bias_shift, 0, SHIFT_MAX)
         require_within("mostSpikes", self.most, 1, MOST_SPIKES)
         if self.reset not in RESETS:
             raise DescriptionError(f"reset: found '{self.reset}', allowed {' and '.join(RESETS)}")
@@ -217,7 +234,7 @@ class LifNeuron(NeuronKind):
 
     def neuron_constants(self, biases: np.ndarray) -> dict[str, np.ndarray]:
         """Constants of the program that each neuron has."""
-        n, bias = len(biases), biases.astype(np.int64) << STATE_SHIFT
+        n, bias = len(biases), biases.astype(np.int64) << self.bias_shift
         return {
             "current_keep": DECAY_UNITY - of_each(self.current_decay, n),
             "voltage_keep": DECAY_UNITY - of_each(self.voltage_decay, n),

@@ -7,7 +7,7 @@ from pathlib import Path
 from ipvae.errors import CheckpointError, FormatError
 from ipvae.network.io.hdf5_child import shown
 
-NETWORK, MODEL, TRACE = "network", "model", "trace"
+NETWORK, MODEL, TRACE, GRAPH = "network", "model", "trace", "graph"
 _HEAD_BYTES = 1 << 16
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _NETWORK_MARK = b"ipvae-loihi network"
@@ -20,6 +20,10 @@ _NEXT = {
     TRACE: (
         "is a trace, what a run recorded; ipvae.describe('{0}') shows its network, "
         "ipvae.diff('{0}', 'OTHER.h5') compares two"
+    ),
+    GRAPH: (
+        "is an imported spiking network; make integers of it with ipvae.quantize('{0}', "
+        "images='IMAGES.npy')"
     ),
     "images": "holds images; use them with ipvae.evaluate('NET.h5', images='{0}')",
     "arrays": "holds arrays; if they describe a model, ipvae.import_model('{0}') reads them",
@@ -88,6 +92,7 @@ def refuse_other(path: str | Path, wanted: str, remedy: str = "") -> None:
 def _folder_kind(folder: Path) -> str | None:
     names = {
         MODEL: ("model.safetensors", "model.json"),
+        GRAPH: ("graph.nir", "model.json"),
         "report": ("report.json",),
         "comparison": ("compare.json",),
     }

@@ -15,7 +15,8 @@ OPTIONS = [
     {"reset": "zero"},
     {"next_row": True},
     {"reset": "zero", "next_row": True, "bias_to_current": True},
-    {"most": 15, "shift": 4},
+    {"most": 15, "shift": 4, "bias_shift": 2},
+    {"shift": 12, "bias_shift": 12},
     {"most": 2, "next_row": True, "bias_to_current": True},
 ]
 STEPS = 25
@@ -43,9 +44,9 @@ def rows(neuron, a_in, bias, di, dv):
 
     for a in a_in:
         current = decay(current, di) + (a << neuron.shift)
-        current = clip(current + (64 * bias if neuron.bias_to_current else 0))
+        current = clip(current + ((bias << neuron.bias_shift) if neuron.bias_to_current else 0))
         voltage = decay(voltage, dv) + current
-        voltage += 0 if neuron.bias_to_current else 64 * bias
+        voltage += 0 if neuron.bias_to_current else (bias << neuron.bias_shift)
         if neuron.next_row:
             voltage = reset(voltage, last)
         voltage = clip(voltage)
@@ -62,10 +63,10 @@ def network(seed, **options):
     rng = np.random.default_rng(seed)
     kernels = rng.integers(-60, 90, (4, 1, 3, 3))
     decays = rng.integers(0, 4097, 4), rng.integers(0, 4097, 144)
-    scale = 1 if options.get("shift", 6) == 6 else 4
+    scale = 2.0 ** (6 - options.get("shift", 6))
     first = Layer(
         "1",
-        LifNeuron(9000 // scale, 8900 // scale, *decays, **options),
+        LifNeuron(int(9000 / scale), int(8900 / scale), *decays, **options),
         (Connection("0", Convolution(kernels, (1, 8, 8))),),
         bias=rng.integers(-40, 60, 4),
     )
@@ -141,7 +142,8 @@ def test_check_and_counts_know_the_kind():
         ({"current_decay": 4097}, "iDecays is 4097, allowed 0..4096"),
         ({"voltage_decay": np.array([0, -1])}, "vDecays is -1"),
         ({"most": 16}, "mostSpikes is 16, allowed 1..15"),
-        ({"shift": 7}, "shift is 7, allowed 0..6"),
+        ({"shift": 13}, "shift is 13, allowed 0..12"),
+        ({"bias_shift": -1}, "biasShift is -1, allowed 0..12"),
         ({"reset": "half"}, "reset: found 'half', allowed zero and subtract"),
     ],
 )

@@ -1,0 +1,1 @@
+"""Spiking networks of other tools: import, float run, integers, and what they change."""

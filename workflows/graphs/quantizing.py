@@ -1,0 +1,199 @@
+"""Quantization of a spiking network of another tool."""
+
+import inspect
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import ipvae
+
+from ipvae.chip.check import check
+from ipvae.errors import InputError, LossError
+from ipvae.export.graphs.build import build
+from ipvae.network.network import Network
+from ipvae.network.pixels import Pixels, load_array, require_finite
+from ipvae.network.traces.selection import Record
+from ipvae.workflows.graphs.comparison import compare_spikes
+from ipvae.workflows.graphs.imported import SpikingModel, in_steps, is_graph_folder, load_graph
+from ipvae.workflows.graphs.result import QuantizedGraph
+from ipvae.workflows.image_input.own_images import as_labels
+from ipvae.workflows.kinds.frames import first_labels
+from ipvae.workflows.kinds.running import run
+from ipvae.workflows.progress import Listener, listening, stage
+
+CALIBRATION_IMAGES = 256
+STORED_IMAGES = 64
+LEVELS = 255
+"""Integer levels of a real input."""
+
+log = logging.getLogger("ipvae")
+
+
+def is_imported(model: Any) -> bool:
+    """Return whether a model is a spiking network of another tool, or its folder."""
+    path = isinstance(model, (str, Path))
+    return isinstance(model, SpikingModel) or (path and is_graph_folder(model))
+
+
+def quantize_imported(
+    model: SpikingModel | str | Path,
+    images: Any,
+    labels: Any,
+    *,
+    weight_bits: int,
+    most_loss: float,
+    progress: Listener | None,
+    **others: Any,
+) -> QuantizedGraph:
+    """Quantize a network, or that of a folder, with the arguments of `ipvae.quantize`.
+
+    Raises
+    ------
+    InputError
+        If an argument is given that applies to trained models only.
+    """
+    usual = inspect.signature(ipvae.quantize).parameters
+    given = [name for name, value in others.items() if value != usual[name].default]
+    if given:
+        raise InputError(
+            f"{', '.join(given)}: found for a network of another tool, allowed with models of "
+            "ipvae only; omit it"
+        )
+    network = model if isinstance(model, SpikingModel) else load_graph(model)
+    return quantize_graph(
+        network, images, labels, weight_bits=weight_bits, most_loss=most_loss, progress=progress
+    )
+
+
+def quantize_graph(
+    model: SpikingModel,
+    images: Any,
+    labels: Any = None,
+    *,
+    weight_bits: int = 8,
+    steps: int | None = None,
+    plain: bool = False,
+    most_loss: float = 0.05,
+    progress: Listener | None = None,
+) -> QuantizedGraph:
+    """Turn a spiking network into integers, and compare both on images.
+
+    Parameters
+    ----------
+    model : SpikingModel
+    images : array or path of an .npy file
+        (n, steps, ...) spikes or values, or one image for all steps, (n, ...).
+    labels : (n,) int, or path of an .npy file with them; optional
+    weight_bits : int in [4, 8]
+    steps : int, optional
+        All steps of the images by default, 32 for images without steps.
+    plain : bool
+        Whether lava-dl's file must be able to hold the network.
+    most_loss : float
+        Largest allowed loss of accuracy, if there are labels.
+    progress : callable, optional
+        As for `ipvae.run`.
+
+    Raises
+    ------
+    InputError, QuantizationError
+        If an argument cannot be used, or a node cannot be kept, with its name.
+    LossError
+        If the accuracy falls by more than `most_loss`.
+    """
+    given = _images(images)[:CALIBRATION_IMAGES]
+    inputs = in_steps(model.model, given, steps)
+    known = None if labels is None else as_labels(labels)
+    known = None if known is None else known[:CALIBRATION_IMAGES]
+    pixels = input_levels(given)
+    with listening(progress):
+        with stage("running the float network"):
+            levels = inputs if pixels is None else np.rint(inputs / pixels.scale) * pixels.scale
+            real = model.model.run(levels.astype(np.float32))
+        with stage("quantizing"):
+            made = build(model.model, real, weight_bits, pixels, plain)
+        with stage("running the integer network"):
+            exact = inputs if pixels is None else np.rint(inputs / pixels.scale)
+            found = run(
+                made.network,
+                exact.astype(np.int32).reshape(*inputs.shape[:2], -1),
+                steps=inputs.shape[1],
+                record=Record(variables=("z",)),
+                name="the imported network",
+            )
+    classes = first_labels(known, len(inputs), made.network.readout.n_neurons)
+    compared = compare_spikes(made.network, made.nodes, real, found, classes)
+    network = _complete(made.network, model, made.layers, given, classes, pixels)
+    loss = _loss(compared.real_accuracy, compared.integer_accuracy)
+    if loss is not None and loss > most_loss:
+        raise LossError(
+            f"accuracy falls from {compared.real_accuracy:.4f} to {compared.integer_accuracy:.4f}, "
+            f"by more than most_loss={most_loss:g}; use more bits, or allow more"
+        )
+    for one in compared.layers:
+        if one.fell_silent:
+            log.warning(
+                f"layer {one.layer} (node {one.node}): spikes in float, never in integers; use "
+                "more weight_bits"
+            )
+    return QuantizedGraph(network, model.origin, weight_bits, made.layers, compared, check(network))
+
+
+def _loss(real: float | None, integer: float | None) -> float | None:
+    return None if real is None or integer is None else real - integer
+
+
+def _images(images: Any) -> np.ndarray:
+    if images is None:
+        raise InputError(
+            "images: an imported network has none of its own; give some to calibrate on, an array "
+            "or an .npy file"
+        )
+    path = isinstance(images, (str, Path))
+    found = load_array(images, "biuf", "(n, ...)") if path else np.asarray(images)
+    if found.dtype.kind not in "biuf" or found.ndim < 2 or not found.size:
+        raise InputError(
+            f"images: found {found.dtype} of shape {found.shape}, allowed numbers of shape (n, ...)"
+        )
+    require_finite(found, "images")
+    return found
+
+
+def input_levels(images: np.ndarray) -> Pixels | None:
+    """Integer grid of real inputs; None for spikes, which are 0 and 1."""
+    low, high = float(images.min()), float(images.max())
+    whole = bool((images == np.rint(images)).all())
+    if whole and low >= 0 and high <= 1:
+        return None
+    if whole and low >= -LEVELS and high <= LEVELS:
+        return Pixels(min(int(low), 0), max(int(high), 1), 1.0)
+    if low >= 0:
+        return Pixels(0, LEVELS, high / LEVELS)
+    most = max(-low, high)
+    return Pixels(-(LEVELS // 2), LEVELS // 2, most / (LEVELS // 2))
+
+
+def _complete(
+    network: Network,
+    model: SpikingModel,
+    layers: list[dict[str, Any]],
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    pixels: Pixels | None,
+) -> Network:
+    """Add the record of the import, and images where one holds for all steps."""
+    record = {"imported": "nir", "origin": model.origin, "layers": layers}
+    single = images.reshape(len(images), -1).shape[1] == network.input.size
+    if not single:
+        return replace(network, provenance=record)
+    stored = images[:STORED_IMAGES].reshape(-1, network.input.size)
+    exact = stored if pixels is None else np.rint(stored / pixels.scale)
+    return replace(
+        network,
+        provenance=record,
+        test_images=exact.astype(np.int32),
+        test_labels=np.zeros(0, np.int64) if labels is None else labels[:STORED_IMAGES],
+    )
