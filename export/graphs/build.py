@@ -91,7 +91,7 @@ class _Builder:
         self.facts: list[dict[str, Any]] = []
 
     def _direct(self, output: str) -> bool:
-        """Whether the output receives neurons alone."""
+        """Return whether the output receives neurons alone."""
         return all(
             not any(node.kind not in ("Same", "Flatten") for node in path.nodes)
             and path.source != self.model.graph.input

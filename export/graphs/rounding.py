@@ -114,7 +114,7 @@ def _total(end: float, unit: int, most: int) -> int:
 
 
 def _end(weight: np.ndarray, levels: int) -> float:
-    """Largest weight of a grid: the real one, or with few levels that of the least error."""
+    """Largest weight of a grid: the real one, or with few levels the end of least error."""
     largest = float(np.abs(weight).max(initial=0))
     if levels >= 2 ** (FEW_BITS - 1) or largest == 0:
         return largest

@@ -156,10 +156,9 @@ def _plane(node: Node, channels: int, shape: Shape) -> FloatWeights | None:
         return FloatWeights(kernels, shape, shape, stride, padding, dilation, groups)
     if node.kind == "Scale":
         scale = node.array("scale")
-        if scale.ndim not in (0, 1, len(shape)) or (scale.ndim == 1 and scale.size > 1):
+        if scale.size > 1 and (scale.ndim != len(shape) or len(scale) != channels):
             return None
-        each = np.broadcast_to(scale.reshape(len(scale), -1) if scale.ndim > 1 else scale, (1, 1))
-        each = scale.reshape(channels, -1) if scale.size > 1 else np.full((channels, 1), each)
+        each = scale.reshape(channels, -1) if scale.size > 1 else np.full((channels, 1), scale)
         if np.ptp(each, axis=1).max() > 0:
             return None
         return FloatWeights(each[:, :1, None, None], shape, shape, groups=channels)
@@ -218,7 +217,7 @@ def _full(outer: np.ndarray, inner: np.ndarray, stride: tuple[int, int]) -> np.n
 
 
 def _same(found: FloatWeights, nodes: tuple[Node, ...], shape: Shape) -> bool:
-    """Whether a joined convolution computes what its nodes do, borders included."""
+    """Compare a joined convolution with its nodes, borders included."""
     assert found.in_shape is not None
     x = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
     wanted = (_through(nodes, x) - _through(nodes, x * 0)).reshape(2, -1)

@@ -55,7 +55,7 @@ def read_graph(path: str | Path) -> NirGraph:
 
 
 def is_foreign(path: str | Path) -> bool:
-    """Return whether a file is a NIR graph whose metadata hold no model of ours."""
+    """Return whether a file is a NIR graph whose metadata hold no ipvae model."""
     found: list[bool] = []
 
     def approve(datasets: dict, _: dict) -> None:

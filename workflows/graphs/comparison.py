@@ -1,4 +1,4 @@
-"""Float and integer spikes of one network side by side: rates, first difference, accuracy."""
+"""Float and integer spikes of one network: rates, first difference, accuracy."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -136,7 +136,7 @@ def compare_spikes(
 
 
 def _silent(neuron: Any) -> bool:
-    """Whether neurons only hold a potential: thresholds out of reach of 24 bits."""
+    """Return whether neurons only hold a potential: thresholds out of reach of 24 bits."""
     return neuron.name == "CUBA" and neuron.threshold << 6 >= 2**23
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 import ipvae
-
 from ipvae.chip.check import check
 from ipvae.errors import InputError, LossError
 from ipvae.export.graphs.build import build
@@ -48,7 +47,7 @@ def quantize_imported(
     progress: Listener | None,
     **others: Any,
 ) -> QuantizedGraph:
-    """Quantize a network, or that of a folder, with the arguments of `ipvae.quantize`.
+    """Quantize a network, in memory or in a folder, with the arguments of `ipvae.quantize`.
 
     Raises
     ------
@@ -149,7 +148,7 @@ def _loss(real: float | None, integer: float | None) -> float | None:
 def _images(images: Any) -> np.ndarray:
     if images is None:
         raise InputError(
-            "images: an imported network has none of its own; give some to calibrate on, an array "
+            "images: an imported network contains none; give some to calibrate on, an array "
             "or an .npy file"
         )
     path = isinstance(images, (str, Path))

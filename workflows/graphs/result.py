@@ -17,7 +17,7 @@ RATES = ["node", "layer", "spikes, float", "integer", "equal", "first different 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class QuantizedGraph(Result):
-    """An integer network, every rounding, and its spikes beside those of the float network.
+    """An integer network, every rounding, and its spikes compared with the float network.
 
     Attributes
     ----------
