@@ -140,6 +140,7 @@ class Shop:
         self.folder, self.models = folder, folder / "models"
         self.patches = functools.cache(images._load_patches)
         self.done: dict[str, int] = {}
+        shutil.copytree(ROOT / "models" / "graphs", self.models / "graphs")
         for path in (ROOT / "models").glob("*/model.json"):
             small_model(path.parent.name, self.models)
 
