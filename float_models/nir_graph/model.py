@@ -22,7 +22,7 @@ class FloatTrace:
     Attributes
     ----------
     sent : dict of str -> (n, steps, *shape) float32
-        Spikes of each node with neurons, or potentials of those that do not spike.
+        Spikes of each node with neurons, or potentials where they do not spike.
     outputs : (n, steps, *shape) float32
         What the first Output receives.
     potentials : dict of str -> (n, *shape) float32

@@ -22,7 +22,7 @@ ROWS = dict(
 ACCURACY_BOUND = 0.01
 """Between the page and a run of the committed graph: nothing is drawn, figures are rounded."""
 LEAST_ACCURACY = 0.8
-"""Of a network that a program of the page trains anew; the worst of five had 0.886."""
+"""Of a network that a program of the page trains; the worst of five had 0.886."""
 
 
 def digits():
