@@ -32,7 +32,15 @@ def verdicts(result: Mapping[str, Any]) -> list[Verdict]:
     fits, *proofs = [*_limits(result)] or [None]
     spent, *rest = [*_energy(result)] or [None]
     merit, *later = _quality(result)
-    first = [*_exact(result), *_certified(result), fits, spent, merit, _cost(result)]
+    first = [
+        *_exact(result),
+        *_certified(result),
+        *_silent(result),
+        fits,
+        spent,
+        merit,
+        _cost(result),
+    ]
     return [one for one in (*first, *rest, *later, *proofs) if one is not None]
 
 
@@ -97,6 +105,14 @@ def fits_verdict(check: Mapping[str, Any]) -> Verdict:
         return Verdict(HOLDS, "Fits", fits_text(check))
     broken = ", ".join(dict.fromkeys(line["rule"] for line in check["violations"]))
     return Verdict(FAILS, "Fits", f"not {check['target']}: {broken} exceeded")
+
+
+def _silent(result: Mapping[str, Any]) -> Iterator[Verdict]:
+    sending = [of for of in result.get("layers", ()) if of["role"] != "readout"]
+    silent = [of["layer"] for of in sending if of["messages"] == 0]
+    if silent:
+        text = f"no message in this run from layer {', '.join(silent)}: nothing passes it"
+        yield Verdict(FAILS, "Silent layers", text)
 
 
 def _quality(result: Mapping[str, Any]) -> Iterator[Verdict]:

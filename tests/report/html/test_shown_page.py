@@ -118,6 +118,15 @@ def test_what_is_asked_first_is_in_front(seen):
     assert titles[:5] == first and len(set(titles)) == len(titles) > 8
 
 
+def test_a_silent_layer_is_a_verdict(seen):
+    result, _ = seen
+    assert "Silent layers" not in [one.title for one in verdicts_of(result)]
+    first = {**result["layers"][0], "messages": 0.0}
+    found = verdicts_of({**result, "layers": [first, *result["layers"][1:]]})
+    (verdict,) = [one for one in found if one.title == "Silent layers"]
+    assert verdict.text == f"no message in this run from layer {first['layer']}: nothing passes it"
+
+
 def verdicts(result):
     """All verdicts but energy and time, whose numbers are read."""
     quality, counts, check = result["quality"], result["counts"], result["check"]
