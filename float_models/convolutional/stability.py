@@ -72,7 +72,7 @@ def settled_rates(prepared: Prepared, image: np.ndarray, index: int = 0) -> np.n
 def largest_load(params: Mapping[str, np.ndarray], canvas: Canvas, images: np.ndarray) -> float:
     """Return the largest rho over images, for the step size of the parameters.
 
-    Rates are those of half the step size, or a quarter and so on, if an image diverges.
+    Rates are taken at half the step size, or at a quarter and so on, if an image diverges.
 
     Parameters
     ----------

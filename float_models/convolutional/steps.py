@@ -201,7 +201,9 @@ def sample(params: Mapping[str, np.ndarray], canvas: Canvas, n: int, seed: int =
 
 
 def as_pictures(images: np.ndarray, canvas: Canvas) -> np.ndarray:
-    """Return images (N, M) or (N, c, h, w) as (N, c, h, w); DataError for other sizes."""
+    """Return images (N, M), (N, c, h, w) or grey (N, h, w) as (N, c, h, w); else DataError."""
+    if (1, *images.shape[1:]) == canvas.image:
+        images = images[:, None]
     if images.shape[1:] not in ((canvas.pixels,), canvas.image):
         raise DataError(
             f"images: found shape {images.shape}, allowed (N, {canvas.pixels}) and "
