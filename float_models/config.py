@@ -66,6 +66,8 @@ class TrainConfig:
         steps; scheduled like `learning_rate`
     kernel_size, stride : side of a convolutional model's kernels, and pixels between neighbouring
         places of its maps, 1 to `kernel_size`; 0 for other models
+    largest_load : the step size of a convolutional model is lowered at the end of training until
+        rho of training images is at most this, see `ipvae.float_models.convolutional.stability`
     version : version of this record
 
     Raises
@@ -112,6 +114,7 @@ class TrainConfig:
     rounding_rate: float = 0.05
     kernel_size: int = 0
     stride: int = 0
+    largest_load: float = 1.0
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -141,7 +144,8 @@ class TrainConfig:
         """Return the settings as a dict that `json` can serialize."""
         found = dataclasses.asdict(self)
         if not MODEL_SPECS[self.model].convolutional:
-            del found["kernel_size"], found["stride"]
+            for name in _OF_KERNELS:
+                del found[name]
         return found
 
     @classmethod
@@ -204,6 +208,7 @@ _RANGES = (
     ("threads", 1, 1024),
     ("kernel_size", 0, 64),
     ("stride", 0, 64),
+    ("largest_load", 1e-3, 2.0),
 )
 
 
@@ -265,8 +270,8 @@ def images_config(n_images: int, n_pixels: int, signed: bool, **overrides: Any) 
     return _config(chosen, given)
 
 
-_OF_KERNELS = ("model", "kernel_size", "stride")
-"""Settings of a preset that are for its own model."""
+_OF_KERNELS = ("kernel_size", "stride", "largest_load")
+"""Settings of convolutional models."""
 
 
 def _config(base: dict[str, Any], overrides: dict[str, Any]) -> TrainConfig:
@@ -276,7 +281,7 @@ def _config(base: dict[str, Any], overrides: dict[str, Any]) -> TrainConfig:
     model = given.get("model", usual)
     member = MODEL_SPECS.get(model)
     if model != usual:
-        base = {name: value for name, value in base.items() if name not in _OF_KERNELS}
+        base = {name: value for name, value in base.items() if name not in ("model", *_OF_KERNELS)}
         base |= member.settings if member else {}
     chosen = {**base, **given}
     if "first_steps" not in given:  # the preset's value belongs to the preset's T

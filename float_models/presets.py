@@ -39,6 +39,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "latents": 32,
         "kernel_size": 9,
         "stride": 3,
+        "largest_load": 0.5,
         "steps": 32,
         "first_steps": 16,
         "beta": 8.0,

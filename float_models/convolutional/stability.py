@@ -15,8 +15,6 @@ import numpy as np
 from ipvae.float_models.convolutional.geometry import Canvas
 from ipvae.float_models.convolutional.steps import Prepared, as_pictures
 
-LARGEST_LOAD = 1.0
-"""Largest rho of a trained model on its training images; mean rates would diverge at 2."""
 DIVERGED = 1000
 """Count of one neuron in one step above which an image has diverged; codes have a few."""
 SETTLING, AVERAGED = 96, 32
@@ -106,17 +104,18 @@ def with_step(params: Mapping[str, np.ndarray], factor: float) -> dict[str, np.n
 
 
 def stabilized(
-    params: Mapping[str, np.ndarray], canvas: Canvas, images: np.ndarray
+    params: Mapping[str, np.ndarray], canvas: Canvas, images: np.ndarray, most: float
 ) -> dict[str, np.ndarray]:
-    """Return the parameters with a step size at which rho is at most `LARGEST_LOAD`.
+    """Return the parameters with a step size at which rho is at most `most`.
 
     A step size below that is unchanged, and so is a model that diverges at any step size.
 
     Parameters
     ----------
     params, canvas, images : see `largest_load`
+    most : below 2
     """
     found = largest_load(params, canvas, images)
-    if not LARGEST_LOAD < found < np.inf:
+    if not most < found < np.inf:
         return dict(params)
-    return with_step(params, LARGEST_LOAD / found)
+    return with_step(params, most / found)

@@ -163,7 +163,8 @@ def to_checkpoint(
     last, params = dict(history[-1]) if history else {}, model.arrays()
     canvas = _canvas(config, images)
     if canvas is not None:
-        params = stabilized(params, canvas, images.train[:_STABILITY_IMAGES])
+        few = images.train[:_STABILITY_IMAGES]
+        params = stabilized(params, canvas, few, config.largest_load)
         if last:
             last |= _held_out(params, config, images)
     metrics = {name: value for name, value in last.items() if math.isfinite(value)}

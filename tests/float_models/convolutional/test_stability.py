@@ -6,7 +6,6 @@ import pytest
 from ipvae.float_models.convolutional.geometry import Canvas
 from ipvae.float_models.convolutional.stability import (
     DIVERGED,
-    LARGEST_LOAD,
     largest_load,
     load,
     settled_rates,
@@ -77,23 +76,23 @@ def test_a_stabilized_model_has_the_largest_load_at_most():
     """Rates of another step size are other draws of the same means: within 20 %."""
     params, x = tensors(0.6), pictures()
     before = largest_load(params, CANVAS, x)
-    assert before > 1.5 * LARGEST_LOAD
-    after = stabilized(params, CANVAS, x)
+    assert before > 1.5
+    after = stabilized(params, CANVAS, x, 1.0)
     assert set(after) == set(params)
     assert float(after["log_lr"] - params["log_lr"]) == pytest.approx(-np.log(before), abs=1e-5)
-    assert largest_load(after, CANVAS, x) == pytest.approx(LARGEST_LOAD, rel=0.2)
+    assert largest_load(after, CANVAS, x) == pytest.approx(1.0, rel=0.2)
 
 
 def test_a_stable_model_is_unchanged():
     params = tensors(0.01)
-    found = stabilized(params, CANVAS, pictures(2, 0.5))
+    found = stabilized(params, CANVAS, pictures(2, 0.5), 1.0)
     assert all(np.array_equal(found[name], params[name]) for name in params)
 
 
 def test_a_diverging_model_stays_bounded_for_1000_steps_once_stabilized():
     params, x = tensors(2.0), pictures(2, 3.0)
     assert settled_rates(Prepared.of(params, CANVAS), x[0]) is None
-    prepared = Prepared.of(stabilized(params, CANVAS, x), CANVAS)
+    prepared = Prepared.of(stabilized(params, CANVAS, x, 1.0), CANVAS)
     for index, image in enumerate(x):
         most = max(z.max() for _, z, _ in prepared.trajectory(image, 1000, seed=3, index=index))
         assert most < DIVERGED / 4
