@@ -26,6 +26,7 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TRACE_MARK = b"network_checksum\0"
 _NIR_MARK = b"ipvae-loihi float model"
+LAVA_DL_MARK = b"ipvae-loihi network in lava-dl's layout"
 _GRAPH_MARK = b"ipvae-loihi spiking graph"
 _PROFILE = re.compile(rb"num_steps(,\w+)*\n[\d.,e+-]+\n?\Z")
 _HEAD_BYTES = 4096
@@ -355,6 +356,17 @@ def run_output(
         True,
         refusal=refusal,
     )
+
+
+def is_lava_dl_file(path: Path) -> bool:
+    """Return whether ipvae wrote a file in lava-dl's layout."""
+    return head(path).startswith(_HDF5) and LAVA_DL_MARK in head(path, _MOST_PROFILE)
+
+
+def lava_dl_output(path: str | Path, *, overwrite: bool, name: str = "") -> Output:
+    """Return the output for a file in lava-dl's layout."""
+    what = "a lava-dl file of ipvae"
+    return file_output(name, path, what, is_lava_dl_file, overwrite=overwrite)
 
 
 def is_graph_file(path: Path) -> bool:

@@ -4,7 +4,7 @@ import logging
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -118,6 +118,30 @@ class PixelOptions:
             pixels["pixel_min"] if lowest is None else lowest,
             _checked_scale(scale),
         )
+
+
+@overload
+def import_model(
+    path: str | Path, *, origin: str, progress: Listener | None = None
+) -> SpikingModel: ...
+
+
+@overload
+def import_model(
+    path: str | Path,
+    *,
+    pixel_min: int | None = None,
+    pixel_max: int | None = None,
+    pixel_scale: float | None = None,
+    image_shape: ShapeLike = None,
+    preset: str | None = None,
+    config: str | Path | None = None,
+    steps: int | None = None,
+    clamp: float | None = None,
+    inner_iterations: int | None = None,
+    origin: None = None,
+    progress: Listener | None = None,
+) -> Checkpoint: ...
 
 
 def import_model(

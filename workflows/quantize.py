@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import cast, overload
 
 import numpy as np
 
@@ -46,6 +47,43 @@ UNLABELLED = ("arrays", "patches")
 """Data sets without classes."""
 
 log = logging.getLogger("ipvae")
+
+
+@overload
+def quantize(
+    model: SpikingModel,
+    images: ImagesLike,
+    labels: LabelsLike = None,
+    *,
+    weight_bits: int = 8,
+    most_loss: float = MOST_LOSS,
+    progress: Listener | None = None,
+) -> QuantizedGraph: ...
+
+
+@overload
+def quantize(
+    model: Checkpoint | str | Path,
+    images: ImagesLike = None,
+    labels: LabelsLike = None,
+    *,
+    weight_bits: int = 8,
+    layout: str = LAYOUTS[0],
+    inference: str = "model",
+    threshold: float | None = None,
+    readouts: tuple[str, ...] = (),
+    refit_decoder: bool = False,
+    start: str = CONSTANT,
+    start_threshold: float | None = None,
+    start_margin: float | None = None,
+    step_scale: float = 1.0,
+    inhibition_scale: float = 1.0,
+    most_loss: float = MOST_LOSS,
+    image_size: ShapeLike = None,
+    data_dir: str | Path | None = None,
+    seed: int = 0,
+    progress: Listener | None = None,
+) -> Quantized: ...
 
 
 @public
@@ -126,7 +164,7 @@ def quantize(
     if is_imported(model):
         return quantize_imported(**given)
     where = str(model) if isinstance(model, (str, Path)) else "the model"
-    checkpoint = model if isinstance(model, Checkpoint) else load_model(model)
+    checkpoint = model if isinstance(model, Checkpoint) else load_model(cast(Path, model))
     if checkpoint.member.convolutional:
         from ipvae.workflows.quantizing.maps import quantize_maps
 

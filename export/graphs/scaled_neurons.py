@@ -112,16 +112,17 @@ def scaled_neurons(
     if np.abs(current_bias).max() > 0 and np.abs(voltage_bias).max() > 0:
         raise _refusal(node, "a bias of the input and a leak potential at the same time")
     decays = [np.rint(DECAY * (1 - k)).astype(np.int64) for k in (current_keep, keep)]
-    errors = [
+    current_error, voltage_error = (
         float(np.abs(1 - decay / DECAY - k).max())
         for decay, k in zip(decays, (current_keep, keep), strict=True)
-    ]
+    )
     return ScaledNeurons(
         threshold or name,
         n,
         received,
         *decays,
-        *errors,
+        current_error=current_error,
+        voltage_error=voltage_error,
         current_bias=current_bias,
         voltage_bias=voltage_bias,
         reset=ZERO if zero else "subtract",

@@ -52,6 +52,8 @@ def _wrong(node: Node, shape: Shape, allowed: str) -> FormatError:
 
 def _dense(node: Node, x: np.ndarray) -> np.ndarray:
     weight = node.array("weight").astype(np.float32)
+    if weight.ndim == 2 and x.ndim > 2 and x[0].size == weight.shape[1] != x.shape[-1]:
+        x = x.reshape(len(x), -1)  # some tools leave out the Flatten, or count the batch as an axis
     if weight.ndim != 2 or x.shape[1:] != weight.shape[1:]:
         raise _wrong(node, x.shape[1:], f"{weight.shape[1:]}")
     found = x @ weight.T
@@ -67,9 +69,8 @@ def geometry(node: Node) -> tuple[tuple[int, int], tuple[int, int], tuple[int, i
         stride, dilation = (1, stride[1]), (1, dilation[1])
     padding = node.values.get("padding")
     kernel = (1, weight.shape[-1]) if one else weight.shape[-2:]
-    text = padding.tobytes().decode() if getattr(padding, "dtype", None) == "S" else padding
-    if isinstance(text, str):
-        found = _named_padding(node, text, kernel, dilation)
+    if isinstance(padding, str):
+        found = _named_padding(node, padding, kernel, dilation)
     else:
         found = node.pair("padding")
         found = (0, found[1]) if one else found

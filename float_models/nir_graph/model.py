@@ -220,8 +220,9 @@ class _Run:
                 rule = self._model.rules[name]
                 now[name], state = neurons.step(rule, received, self._states[name])
                 self._states[name] = state
-                most = (float(np.abs(part).max(initial=0)) for part in state[:2])
-                self.peaks[name] = tuple(map(max, self.peaks[name], most))
+                current, potential = (float(np.abs(s).max(initial=0)) for s in state[:2])
+                before = self.peaks[name]
+                self.peaks[name] = max(before[0], current), max(before[1], potential)
             elif name in self._lines:
                 now[name] = self._delayed(name, received)
             else:

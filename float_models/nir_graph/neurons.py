@@ -138,8 +138,14 @@ def rule_of(node: Node, convention: Convention, recurrent: bool = False) -> Neur
         tool == "snntorch" and convention.reset == ZERO and not (recurrent or node.kind in CURRENT)
     )
     delayed = convention.reset_delay and not at_once
+    current_keep, current_gain, *others = factors
+    keep, gain, constant = (factor.astype(np.float32) for factor in others)
     return NeuronRule(
-        *(None if factor is None else factor.astype(np.float32) for factor in factors),
+        current_keep=None if current_keep is None else current_keep.astype(np.float32),
+        current_gain=None if current_gain is None else current_gain.astype(np.float32),
+        keep=keep,
+        gain=gain,
+        constant=constant,
         threshold=threshold.astype(np.float32),
         reset_value=reset_value.astype(np.float32),
         start=begins[convention.begins].astype(np.float32),
@@ -211,7 +217,7 @@ def _euler(node: Node, convention: Convention) -> Factors:
     current: tuple = (None, None)
     if tau_syn is not None:
         endless = np.isinf(tau_syn)
-        current = (
+        current: tuple = (
             1 - dt / tau_syn,
             np.where(endless, 1.0, np.where(endless, 1.0, w_in) * dt / tau_syn),
         )
@@ -246,9 +252,9 @@ def _sinabs(node: Node, convention: Convention) -> Factors:
     if tau is None:
         return None, None, np.ones(1), r, np.zeros(1)
     keep = np.exp(-dt / tau)
-    current = (
-        (None, None) if tau_syn is None else (np.exp(-dt / tau_syn), np.exp(-dt / tau_syn) * w_in)
-    )
+    current: tuple = (None, None)
+    if tau_syn is not None:
+        current = np.exp(-dt / tau_syn), np.exp(-dt / tau_syn) * w_in
     normed = node.kind != "LI" if convention.norm_input is None else convention.norm_input
     gain = (1 - keep if normed else 1.0) * r
     return *current, keep, gain, (1 - keep) * _leak(node)

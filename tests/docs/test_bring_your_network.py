@@ -1,3 +1,6 @@
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+# pyright: reportArgumentType=false, reportCallIssue=false, reportIndexIssue=false
+# pyright: reportOptionalSubscript=false, reportPossiblyUnboundVariable=false
 """The page for networks of other tools: its programs where a tool is installed, its figures."""
 
 import importlib.util

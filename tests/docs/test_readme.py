@@ -25,7 +25,7 @@ LEAST = {
     "docs/compare.md": 1,
     "docs/convolutional.md": 1,
     "docs/training.md": 1,
-    "docs/bring_your_network.md": 7,
+    "docs/bring_your_network.md": 9,
 }
 """Documents, and how much each has its reader do at least."""
 DOCUMENTS = list(LEAST)

@@ -3,6 +3,7 @@
 import inspect
 import logging
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,17 @@ def quantize_graph(
                 f"layer {one.layer} (node {one.node}): spikes in float, never in integers; use "
                 "more weight_bits"
             )
-    return QuantizedGraph(network, model.origin, weight_bits, made.layers, compared, check(network))
+    again = partial(
+        *(quantize_graph, model, given, known),
+        weight_bits=weight_bits,
+        steps=steps,
+        plain=True,
+        most_loss=most_loss,
+    )
+    return QuantizedGraph(
+        *(network, model.origin, weight_bits, made.layers, compared, check(network)),
+        None if plain else again,
+    )
 
 
 def _loss(real: float | None, integer: float | None) -> float | None:

@@ -1,10 +1,13 @@
 """Result of the quantization of an imported network, and the file written."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ipvae.chip.check import CheckResult
+from ipvae.network.io.lava_dl_file import SUFFIX
+from ipvae.network.io.lava_dl_writer import write_plain
 from ipvae.network.io.network_file import checksum
 from ipvae.network.network import Network
 from ipvae.report.numbers import percent
@@ -29,6 +32,8 @@ class QuantizedGraph(Result):
     comparison : Comparison
     check : CheckResult
         Limits of Loihi 2.
+    plain : callable, optional
+        Quantizes once more for lava-dl's layout, which has no exponents.
     """
 
     network: Network
@@ -37,6 +42,7 @@ class QuantizedGraph(Result):
     layers: list[dict[str, Any]]
     comparison: Comparison
     check: CheckResult
+    plain: "Callable[[], QuantizedGraph] | None" = None
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the main figures: pairs of name and text."""
@@ -73,7 +79,23 @@ class QuantizedGraph(Result):
         )
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> "SavedGraph":
-        """Write the network file, and return a result with its path."""
+        """Write the network file, and return a result with its path.
+
+        Parameters
+        ----------
+        path : .h5 file, or .net file in lava-dl's layout
+            The latter for CUBA layers in a chain, quantized once more without exponents.
+        overwrite : bool
+
+        Raises
+        ------
+        InputError
+            If it cannot be written, or lava-dl's layout cannot hold the network.
+        """
+        if Path(path).suffix == SUFFIX:
+            made = self if self.plain is None else self.plain()
+            write_plain(path, made.network, overwrite=overwrite)
+            return SavedGraph(str(path), made)
         self.network.save(path, overwrite=overwrite)
         return SavedGraph(str(path), self)
 

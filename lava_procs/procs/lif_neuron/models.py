@@ -1,7 +1,7 @@
 """Model of the neurons in NumPy, written apart from the kind's program."""
 
 # Lava declares ports and variables by assigning a LavaPyType to them.
-# pyright: reportAssignmentType=false
+# pyright: reportAssignmentType=false, reportAttributeAccessIssue=false, reportIndexIssue=false
 
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag

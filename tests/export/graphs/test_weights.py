@@ -1,3 +1,6 @@
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+# pyright: reportArgumentType=false, reportCallIssue=false, reportIndexIssue=false
+# pyright: reportOptionalSubscript=false, reportPossiblyUnboundVariable=false
 """Nodes between neurons joined to one convolution or matrix: the same sums, borders included."""
 
 import itertools

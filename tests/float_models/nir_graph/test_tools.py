@@ -1,3 +1,6 @@
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+# pyright: reportArgumentType=false, reportCallIssue=false, reportIndexIssue=false
+# pyright: reportOptionalSubscript=false, reportPossiblyUnboundVariable=false
 """The float reference sends the spikes of the tools that wrote the graphs, in every step."""
 
 import gzip

@@ -1,3 +1,6 @@
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+# pyright: reportArgumentType=false, reportCallIssue=false, reportIndexIssue=false
+# pyright: reportOptionalSubscript=false, reportMissingImports=false
 """Small networks of other tools: their NIR graph, an input, and the spikes that the tool computes.
 
 `python tests/float_models/nir_graph/tools.py` writes the committed cases in data/, with each tool

@@ -1,3 +1,6 @@
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+# pyright: reportArgumentType=false, reportCallIssue=false, reportIndexIssue=false
+# pyright: reportOptionalSubscript=false, reportPossiblyUnboundVariable=false
 """LIF neurons with a choice of reset: a plain loop written from the page, emulator, Lava, file."""
 
 import numpy as np

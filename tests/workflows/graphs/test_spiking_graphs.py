@@ -1,3 +1,6 @@
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+# pyright: reportArgumentType=false, reportCallIssue=false, reportIndexIssue=false
+# pyright: reportOptionalSubscript=false, reportPossiblyUnboundVariable=false
 """Networks of other tools, from file to integers: equal where nothing is rounded, else close."""
 
 import gzip
