@@ -146,7 +146,7 @@ class ExportOptions:
         learned = inference == "model" and trained_for == weight_bits
         scales = {"step_scale": step_scale, "inhibition_scale": inhibition_scale}
         start_nats = {"start_threshold": start_threshold, "start_margin": start_margin}
-        _check_start(start, start_nats, scales)
+        check_start(start, start_nats, scales)
         if (start != CONSTANT or set(scales.values()) != {1.0}) and (
             learned or inference == "lca" or layout != LAYOUTS[0]
         ):
@@ -210,7 +210,7 @@ class ExportOptions:
         } | ({"threshold": self.threshold} if self.inference == "lca" else {})
 
 
-def _check_start(start: str, nats: dict[str, float | None], scales: dict[str, float]) -> None:
+def check_start(start: str, nats: dict[str, float | None], scales: dict[str, float]) -> None:
     """Raise InputError for a start or scales that cannot be."""
     if start not in STARTS:
         raise InputError(f"start: found '{start}', allowed {', '.join(STARTS)}")

@@ -175,6 +175,8 @@ def quantize(
             labels,
             weight_bits=weight_bits,
             image_size=image_size,
+            step_scale=step_scale,
+            inhibition_scale=inhibition_scale,
             most_loss=most_loss,
             data_dir=data_dir,
             seed=seed,
@@ -188,8 +190,6 @@ def quantize(
                 "start": (start, CONSTANT),
                 "start_threshold": (start_threshold, None),
                 "start_margin": (start_margin, None),
-                "step_scale": (step_scale, 1.0),
-                "inhibition_scale": (inhibition_scale, 1.0),
             },
         )
     if image_size is not None:

@@ -140,13 +140,11 @@ def _figures(
 
 
 def _require_convergence(counts: np.ndarray, where: str, step: int) -> None:
-    """Raise QuantizationError if the mean count of a neuron exceeds the largest message."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = float(counts.mean(axis=0).max())
-    most = 2**WIDEST_PAYLOAD - 1
+    """Raise QuantizationError if the mean count of an image exceeds the largest message."""
+    mean, most = float(counts.mean()), 2**WIDEST_PAYLOAD - 1
     if not mean <= most:
         raise QuantizationError(
             f"{where}: the float model itself diverges on the calibration images: after {step} "
-            f"steps a neuron sends {mean:.4g} on average, allowed is {most}. Its step size is too "
-            "large, or the images have another scale than the training images"
+            f"steps its neurons send {mean:.4g} on average, allowed is {most}. Lower its step size "
+            "with step_scale=0.5 or less, or bring images to the scale of the training images"
         )

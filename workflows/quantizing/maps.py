@@ -14,7 +14,14 @@ from ipvae.errors import InputError
 from ipvae.export.calibration.losses import require_small_loss
 from ipvae.export.calibration.maps import calibrate_maps, map_baseline
 from ipvae.export.exporters.convolutional import CODE, ConvolutionalModel, convolutional
-from ipvae.export.options import LAYOUTS, LCA_THRESHOLD, STEPS, ExportOptions
+from ipvae.export.options import (
+    CONSTANT,
+    LAYOUTS,
+    LCA_THRESHOLD,
+    STEPS,
+    ExportOptions,
+    check_start,
+)
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.network.convolutional.resized import resized
 from ipvae.network.io.network_file import checksum
@@ -29,9 +36,9 @@ from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.quantizing.quantized import QuantizationReport, Quantized
 from ipvae.workflows.results import json_data
 
-NEURONS = 2**20
+NEURONS = 2**18
 """Neurons of all calibration images together; the counts of 18 steps of each are kept."""
-FEWEST, MOST = 4, 256
+FEWEST, MOST = 8, 256
 """Calibration images, at least and at most."""
 STORED_PIXELS = 2**20
 """Pixels of the images in the network file, at most."""
@@ -61,6 +68,10 @@ class QuantizedMaps(Quantized):
             "payload_bits": layer.neuron.payload_bits,
         }
 
+    @property
+    def _changed(self) -> bool:
+        return False  # no start is fitted
+
 
 def quantize_maps(
     checkpoint: Checkpoint,
@@ -70,6 +81,8 @@ def quantize_maps(
     *,
     weight_bits: int,
     image_size: ShapeLike,
+    step_scale: float,
+    inhibition_scale: float,
     most_loss: float,
     data_dir: str | Path | None,
     seed: int,
@@ -80,7 +93,8 @@ def quantize_maps(
 
     Parameters
     ----------
-    checkpoint, images, labels, weight_bits, most_loss, data_dir, seed, progress
+    checkpoint, images, labels, weight_bits, step_scale, inhibition_scale, most_loss, data_dir
+    seed, progress
         As for `ipvae.quantize`.
     where : name of the model in messages
     image_size : (height, width) or 'HEIGHTxWIDTH', optional
@@ -100,7 +114,7 @@ def quantize_maps(
     wanted = read_shape(image_size, "image_size")
     size = size_of(images, data.channels) or data.image_shape
     model = ConvolutionalModel(
-        checkpoint.params,
+        _scaled(checkpoint.params, step_scale, inhibition_scale),
         checkpoint.canvas.resized(*size),
         Pixels(data.pixel_min, data.pixel_max, data.scale),
     )
@@ -114,6 +128,8 @@ def quantize_maps(
         refit_decoder=False,
         steps=STEPS,
         seed=seed,
+        step_scale=step_scale,
+        inhibition_scale=inhibition_scale,
     )
     with listening(progress):
         with stage("running the float model"):
@@ -142,6 +158,18 @@ def quantize_maps(
         options, after, before.figures, layers, check(network), checksum(network)
     )
     return QuantizedMaps(network, report)
+
+
+def _scaled(
+    params: Mapping[str, np.ndarray], step: float, inhibition: float
+) -> Mapping[str, np.ndarray]:
+    """Tensors with a multiple of the step size and of the constant inhibition."""
+    check_start(CONSTANT, {}, {"step_scale": step, "inhibition_scale": inhibition})
+    with np.errstate(divide="ignore"):  # an inhibition of 0 is exp(-inf)
+        scales = np.log([step, inhibition])
+    names = ("log_lr", "log_bias")
+    scaled = {n: np.float32(params[n] + by) for n, by in zip(names, scales, strict=True)}
+    return {**params, **scaled}
 
 
 def _require_defaults(where: str, others: Mapping[str, tuple[Any, Any]]) -> None:

@@ -1,6 +1,7 @@
 """Convolutional models through the public API: quantize, resize, run, verify, files, refusals."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -98,7 +99,9 @@ def test_images_in_colour(tmp_path, maps):
     [
         ({"layout": "error-units"}, "layout: found error-units, but the model is a convolutional"),
         ({"refit_decoder": True}, "refit_decoder: found True, but the model is"),
-        ({"step_scale": 2.0}, "only step_scale=1.0 is available; omit it"),
+        ({"start": "affine"}, "only start=constant is available; omit it"),
+        ({"step_scale": 0.0}, "step_scale: found 0, allowed numbers above 0"),
+        ({"inhibition_scale": -1.0}, "inhibition_scale: found -1, allowed 0 and above"),
         ({"image_size": "9x"}, "image_size: found '9x', allowed HEIGHTxWIDTH"),
         ({"weight_bits": 1}, "weight_bits: found 1, allowed 2 to 8"),
     ],
@@ -146,3 +149,21 @@ def test_a_network_of_several_layers_of_maps_is_resized():
     found = ipvae.resize(Network(Input((1, 9, 9)), layers), (21, 13))
     assert [layer.shape for layer in found.layers] == [(2, 10, 6), (3, 9, 5)]
     assert ipvae.verify(found, np.ones((1, 21, 13), int), steps=4).bit_exact
+
+
+def test_step_size_and_inhibition_are_scaled(model, images, quantized):
+    half = ipvae.quantize(model, images, step_scale=0.5, most_loss=1)
+    numbers = [of.to_json() for of in (half, quantized)]
+    assert 2.0 ** (numbers[0]["drive_exp"] - numbers[1]["drive_exp"]) == 0.5
+    assert half.network.provenance["step_scale"] == 0.5
+    half.shown()
+    priced = ipvae.quantize(model, images, inhibition_scale=8.0, most_loss=1)
+    assert priced.report.integer["zeros"] > quantized.report.integer["zeros"] + 0.02
+    ipvae.quantize(model, images, inhibition_scale=0.0, most_loss=1)
+
+
+def test_a_model_that_diverges_is_refused_and_a_smaller_step_helps(model, images):
+    hot = replace(model, params=model.params | {"log_lr": model.params["log_lr"] + 2.5})
+    with pytest.raises(ipvae.IpvaeError, match="diverges on the calibration .*step_scale=0.5"):
+        ipvae.quantize(hot, images[:2])
+    assert ipvae.quantize(hot, images[:2], step_scale=0.08, most_loss=1).report.real["r2"] > 0.5
