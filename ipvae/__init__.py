@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ipvae.workflows.quantizing.resize import resize
     from ipvae.workflows.report import make_report
     from ipvae.workflows.run import run
+    from ipvae.workflows.streams.animation import draw_film
     from ipvae.workflows.streams.evaluation import evaluate_film
     from ipvae.workflows.streams.films import film
     from ipvae.workflows.streams.stream import Stream
@@ -59,6 +60,7 @@ _HOMES = {
     "workflows.quantizing.resize": ("resize",),
     "workflows.report": ("make_report",),
     "workflows.run": ("run",),
+    "workflows.streams.animation": ("draw_film",),
     "workflows.streams.evaluation": ("evaluate_film",),
     "workflows.streams.films": ("film",),
     "workflows.streams.stream": ("Stream",),
@@ -80,6 +82,7 @@ __all__ = [
     "describe",
     "diff",
     "doctor",
+    "draw_film",
     "encode_events",
     "encode_latency",
     "encode_rate",
