@@ -30,6 +30,7 @@ class NeuronBase(AbstractProcess):
     In each image, of `schedule.length` steps of the chip::
 
         first step:  drives, ... = image.recv();  u, z = start
+        live:        drive = image.recv() where a later frame begins
         all steps:   x = a_in.recv()
         row t:       drive = drives[frame of t];  a_in = 0 if t = 0 and lag = 1, else x
                      u, z = act(t, a_in);  s_out.send(z)
@@ -92,7 +93,9 @@ class NeuronBase(AbstractProcess):
             **parameters,
         )
         k = layer.n_neurons
-        n_frames, n_steps = (1, 1) if schedule is None else (schedule.frames, schedule.n_steps)
+        n_frames, n_steps = (1, 1)
+        if schedule is not None:
+            n_frames, n_steps = schedule.frames, schedule.message_steps
         self.a_in = InPort(shape=(k,))
         self.s_out = OutPort(shape=(k,))
         if hosted:
@@ -143,6 +146,9 @@ class PyNeuronBase(PyLoihiProcessModel):
             self._begin(self.image.recv().astype(np.int32))
             self._recorded = 0
         t = self._schedule.row(step)
+        if self._schedule.begins_frame(t):
+            mark("waiting for a frame")
+            self._take_drives(self.image.recv().astype(np.int32)[: len(self.u)])
         if t < 0:
             self.s_out.send(np.zeros_like(self.z))
         else:

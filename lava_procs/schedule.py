@@ -32,6 +32,7 @@ class Schedule:
     length : chip steps that an image takes
     period, phase, lag : as `ipvae.network.schedule` defines them
     hold : updates that each frame of a stream drives; None for single images
+    live : the same for a stream whose frames arrive one by one, each as it begins
     """
 
     n_steps: int
@@ -40,6 +41,7 @@ class Schedule:
     phase: int = 0
     lag: int = 1
     hold: int | None = None
+    live: int | None = None
 
     def row(self, step: int) -> int:
         """Row at a chip step; -1 where the layer is idle."""
@@ -58,6 +60,15 @@ class Schedule:
     def frame(self, row: int) -> int:
         """Index of the frame that drives a row."""
         return frame(row, self.lag, self.n_steps, self.hold)
+
+    def begins_frame(self, row: int) -> bool:
+        """Return whether a row takes a frame that arrives only now."""
+        return self.live is not None and row > self.lag and (row - self.lag) % self.live == 0
+
+    @property
+    def message_steps(self) -> int:
+        """Steps of which one message of a trace can hold all rows; 0 sends each row at once."""
+        return 0 if self.live is not None else self.n_steps
 
 
 @dataclass(frozen=True)

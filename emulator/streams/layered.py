@@ -1,7 +1,5 @@
 """Stream of frames through an `IntNetwork`, bit-exact to docs/spec/streams.md."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from ipvae.emulator import layout
@@ -16,48 +14,7 @@ from ipvae.network.proof.bounds import require_proved
 from ipvae.network.rules import random_source
 from ipvae.network.rules.drive import drives
 from ipvae.network.rules.start import start_log_rates
-
-
-class Sent(NamedTuple):
-    """Messages of a layer since the reset.
-
-    Attributes
-    ----------
-    rows : int
-        Rows computed so far.
-    messages : (K,) int64
-        Nonzero outputs of each neuron.
-    sizes : int
-        Sum of their magnitudes.
-    words : int
-        Uniforms used by its draws.
-    z : (K,) int32
-        Output of the last row.
-    """
-
-    rows: int
-    messages: np.ndarray
-    sizes: int
-    words: int
-    z: np.ndarray
-
-
-class Pushed(NamedTuple):
-    """Result of one frame.
-
-    Attributes
-    ----------
-    sent : dict of layer -> Sent
-        After the frame.
-    decoded : (K,) int32 or float64
-        Counts of the code in its last row, or their mean over the averaged rows.
-    changed_pixels : int
-        Pixels that differ from the frame before; before the first one all are 0.
-    """
-
-    sent: dict[str, Sent]
-    decoded: np.ndarray
-    changed_pixels: int
+from ipvae.network.traces.sent import Pushed, Sent
 
 
 class LayeredStream:
@@ -118,6 +75,9 @@ class LayeredStream:
         self._shown[:] = 0
         for drive in self._drives.values():
             drive.reset()
+
+    def close(self) -> None:
+        """Do nothing: there are no processes."""
 
     def push(self, pixels: np.ndarray) -> Pushed | None:
         """Run one frame of pixels (M,) int32; None if a pixel is out of range.

@@ -8,6 +8,7 @@ PHASES = (
     "between two steps",
     "waiting for input",
     "waiting for an image",
+    "waiting for a frame",
     "waiting for draws",
     "updating",
     "drawing",

@@ -3,7 +3,8 @@
     python scripts/figures/moving_images.py models/mnist --data-dir DIR
     python scripts/figures/moving_images.py models/patches
 
-Results that exist in OUT are not computed again. The last picture shows R2 after each update.
+Results that exist in OUT are not computed again. One picture shows R2 after each update of a frame,
+an animated one a film of the network with a start, which is reset at every frame.
 """
 
 import argparse
@@ -20,6 +21,8 @@ from ipvae.workflows.image_input.images import preset_images
 
 FILMS, FRAMES, SEED = 64, 20, 2026
 UPDATES = (1, 2, 4, 8, 16)
+SHOWN = 3
+"""Film of the animated picture."""
 KEEP_ANYTHING = 1e9
 WINDOW = 56
 """Sides of the parts of photographs in which a crop moves."""
@@ -39,7 +42,7 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "patches": {
         "as trained": {},
-        "start": {"start": "affine"},
+        "start, step x 2": {"start": "affine", "step_scale": 2.0},
         "LCA 0.05": {"inference": "lca", "threshold": 0.05},
         "LCA 0.2": {"inference": "lca", "threshold": 0.2},
     },
@@ -52,7 +55,8 @@ def films_of(preset: str, data_dir: str | None) -> dict[str, np.ndarray]:
         return {"jitter": moving_patches()}
     pixels = preset_images(preset, data_dir).test_pixels[:FILMS].astype(np.int16)
     options: dict[str, Any] = {"frames": FRAMES, "seed": SEED}
-    stills = pixels.reshape(-1, 28, 28)
+    side = round(pixels.shape[1] ** 0.5)
+    stills = pixels.reshape(-1, side, side)
     return {
         "rotation, 8 degrees": ipvae.film(stills, motion="rotate", **options),
         "rotation, 2 degrees": ipvae.film(stills, motion="rotate", degrees=2.0, **options),
@@ -100,7 +104,7 @@ def results(chosen: argparse.Namespace) -> list[dict[str, Any]]:
     preset = ipvae.load_model(chosen.model).data.preset
     films, found = films_of(preset, chosen.data_dir), []
     chosen.out.mkdir(parents=True, exist_ok=True)
-    for number, (name, options) in enumerate(VARIANTS[preset].items()):
+    for number, (name, options) in enumerate(VARIANTS.get(preset, VARIANTS["mnist"]).items()):
         file = chosen.out / f"{preset}-{number}.h5"
         if not file.exists():
             ipvae.quantize(
@@ -117,6 +121,11 @@ def results(chosen: argparse.Namespace) -> list[dict[str, Any]]:
     return found
 
 
+def curve_of(of: dict[str, Any]) -> str:
+    """Key of R2 by update: of averaged counts, or of the last output of LCA, without draws."""
+    return "r2_by_update" if of["network"].startswith("LCA") else "averaged_by_update"
+
+
 def band(ends: list[float] | None, scale: float) -> str:
     """A band as text."""
     return "-" if ends is None else " to ".join(f"{end * scale:.3g}" for end in ends)
@@ -130,7 +139,7 @@ def table(found: list[dict[str, Any]]) -> str:
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for of in found:
         first = 0 if of["reset"] else 1
-        curve = np.array(of["averaged_by_update"])
+        curve = np.array(of[curve_of(of)])
         below = np.flatnonzero(curve < 0.9)
         reached = int(below[-1]) + 2 if len(below) else 1
         chip = of["headline"]
@@ -159,7 +168,7 @@ def table(found: list[dict[str, Any]]) -> str:
 
 
 def draw(found: list[dict[str, Any]], path: Path) -> None:
-    """Draw R2 of averaged counts after each update of a frame, for each film."""
+    """Draw R2 after each update of a frame, for each film."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -177,14 +186,14 @@ def draw(found: list[dict[str, Any]], path: Path) -> None:
             label = f"{of['network']}, {'reset' if of['reset'] else 'kept'}"
             axis.plot(
                 range(1, of["steps"] + 1),
-                of["averaged_by_update"],
+                of[curve_of(of)],
                 color=colour,
                 linestyle=":" if of["reset"] else "-",
                 label=label,
             )
         axis.set(title=film, xlabel="updates since the frame", ylim=(0.4, 1.0))
         axis.grid(alpha=0.3)
-    axes[0][0].set_ylabel("R2, averaged counts")
+    axes[0][0].set_ylabel("R2")
     axes[0][-1].legend(fontsize=7, loc="lower right")
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -203,6 +212,10 @@ def main() -> None:
     print(table(found))
     name = ipvae.load_model(chosen.model).data.preset
     draw(found, chosen.pictures / f"moving_{name}.png")
+    film = next(iter(films_of(name, chosen.data_dir).values()))[SHOWN]
+    network = chosen.out / f"{name}-1.h5"
+    picture = chosen.pictures / f"film_{name}.png"
+    ipvae.draw_film(ipvae.load_network(network), film, picture, steps=8, seed=SEED, reset=True)
 
 
 if __name__ == "__main__":

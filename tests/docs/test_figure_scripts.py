@@ -185,3 +185,24 @@ def test_script_of_cheap_inference_gives_its_table_and_figure(made, script, tiny
     assert point["synaptic_ops"] == counts.synaptic_ops
     assert point["host_ops"] == counts.drive_macs == 2 * network.layer.weight.size
     require_picture(tmp_path / "cheap_inference_run.png")
+
+
+def test_script_of_moving_images_gives_its_table_and_figures(made, script, tiny, tmp_path):
+    names = ["as trained", "start, step x 3", "LCA 0.1"]
+    gentle = {"start": "affine"}
+    some = dict(zip(names, [{}, gentle, {"inference": "lca", "threshold": 0.1}], strict=True))
+    sizes = {"FILMS": 3, "FRAMES": 3, "UPDATES": (1, 4), "SHOWN": 2}
+    words = [tiny, "--out", tmp_path / "films", "--pictures", tmp_path]
+    printed = made("moving_images", *words, VARIANTS={"mnist": some}, **sizes)
+    rows = [row.split(" | ") for row in rows_of(printed)[1:]]
+    assert [row[1] for row in rows] == [name for name in names for _ in range(12)]
+    assert [row[2:4] for row in rows[:4]] == [[n, s] for n in "14" for s in ("kept", "reset")]
+    found = json.loads((tmp_path / "films" / "digits-1-2-4-1.json").read_text())
+    network = ipvae.load_network(tmp_path / "films" / "digits-1.h5")
+    stills = preset_images("digits", None).test_pixels[:3].astype(np.int16).reshape(3, 8, 8)
+    film = ipvae.film(stills, motion="jitter", frames=3, seed=2026)
+    again = ipvae.evaluate_film(network, film, steps=4, seed=2026, reset=True)
+    assert found == again.to_json()
+    assert rows[23][5] == f"{again.r2_averaged.mean():.4f}"
+    require_picture(tmp_path / "moving_digits.png")
+    require_picture(tmp_path / "film_digits.png")

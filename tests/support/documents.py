@@ -31,6 +31,7 @@ PROGRAM = ("import ipvae", "from ipvae")
 BEFORE = {
     "docs/certificate.md": ("README.md",),
     "docs/cheap_inference.md": ("README.md",),
+    "docs/moving_images.md": ("README.md",),
     "docs/hardware.md": ("README.md",),
     "docs/quantization.md": ("README.md",),
     "docs/robustness.md": ("README.md",),

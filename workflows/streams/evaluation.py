@@ -19,7 +19,7 @@ from ipvae.report.numbers import count
 from ipvae.workflows.boundary import public, require_positive
 from ipvae.workflows.image_input.images import given_images
 from ipvae.workflows.results import Result, json_data
-from ipvae.workflows.streams.frame_counts import Pair, frame_costs, frames_activity
+from ipvae.workflows.streams.frame_counts import Pair, frame_costs, frame_counts, frames_activity
 
 LEVELS = (0.8, 0.9, 0.92)
 """Values of R2 for which a table shows the updates that they take."""
@@ -170,7 +170,7 @@ def evaluate_film(
     seen = _Seen(network, pixels, steps, seed, reset=reset)
     pairs = seen.pairs if reset else [pair for pair in seen.pairs if pair[0] is not None]
     activity = frames_activity(network, pairs)
-    energy, time, notes = frame_costs(network, activity)
+    energy, time, notes = frame_costs(network, activity, kept=not reset)
     first = 0 if reset else 1
     return FilmEvaluation(
         films=len(films),
@@ -184,7 +184,7 @@ def evaluate_film(
         averaged_by_update=_mean(seen.averaged[:, first:], (0, 1)),
         synaptic_ops=seen.synaptic_ops.mean(axis=0),
         changed_pixels=seen.changed_pixels.mean(axis=0),
-        counts=count_run(network, activity),
+        counts=frame_counts(network, activity, kept=not reset),
         chip_steps=network.schedule.chip_steps(activity.steps),
         energy=tuple(energy),
         time=tuple(time),

@@ -12,8 +12,11 @@ from ipvae.network.description import IntNetwork
 from ipvae.network.frames import load_frames
 from ipvae.network.network import Network
 from ipvae.network.traces.network_totals import NetworkTotals
+from ipvae.network.traces.sent import Pushed
 from ipvae.workflows.image_input.own_images import OwnImages, to_levels
 from ipvae.workflows.streams.frame import Messages, StreamFrame
+
+EMULATOR, LAVA = BACKENDS = ("emulator", "lava")
 
 log = logging.getLogger("ipvae")
 
@@ -34,13 +37,34 @@ class Feed(Protocol):
         """Show the next frame."""
         ...
 
+    def close(self) -> None:
+        """Release processes."""
+        ...
+
+
+class Engine(Protocol):
+    """Backend of the streams of an `IntNetwork`."""
+
+    frames: int
+
+    def reset(self) -> None:
+        """Begin the next stream."""
+        ...
+
+    def push(self, pixels: np.ndarray) -> Pushed | None:
+        """Run one frame; None if a pixel is out of range."""
+        ...
+
+    def close(self) -> None:
+        """Release processes."""
+        ...
+
 
 class LayeredFeed:
-    """Frames of an `IntNetwork`; arguments as `ipvae.emulator.streams.layered.LayeredStream`."""
+    """Frames of an `IntNetwork` on a backend."""
 
-    def __init__(self, network: IntNetwork, steps: int, seed: int, averaged: int) -> None:
-        self._network, self._steps = network, steps
-        self._stream = LayeredStream(network, steps, seed, averaged, log.info)
+    def __init__(self, network: IntNetwork, steps: int, engine: Engine) -> None:
+        self._network, self._steps, self._stream = network, steps, engine
         self._shown = [s.name for s in network.schedule.stages if s.role != "hidden"]
         self._read = False
         self._since: Messages | None = None
@@ -54,6 +78,10 @@ class LayeredFeed:
         """Begin the next stream."""
         self._stream.reset()
         self._since = None
+
+    def close(self) -> None:
+        """Release processes."""
+        self._stream.close()
 
     def push(self, frame: np.ndarray) -> StreamFrame:
         """Show the next frame; see `ipvae.Stream.push`."""
@@ -79,6 +107,17 @@ class LayeredFeed:
         )
 
 
+def engine_of(
+    backend: str, network: IntNetwork, steps: int, seed: int, averaged: int, timeout: float
+) -> Engine:
+    """Return the backend of the streams of an `IntNetwork`, by name."""
+    if backend == LAVA:
+        from ipvae.lava_procs.live_stream import LavaStream
+
+        return LavaStream(network, steps, seed, averaged, timeout)
+    return LayeredStream(network, steps, seed, averaged, log.info)
+
+
 class NetworkFeed:
     """Frames of a `Network`; arguments as `ipvae.emulator.streams.any_kind.NetworkStream`."""
 
@@ -98,6 +137,9 @@ class NetworkFeed:
         """Begin the next stream."""
         self._stream.reset()
         self._since = None
+
+    def close(self) -> None:
+        """Do nothing: the emulator has no processes."""
 
     def push(self, frame: np.ndarray) -> StreamFrame:
         """Show the next frame; see `ipvae.Stream.push`."""

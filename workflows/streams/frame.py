@@ -1,25 +1,24 @@
 """Result of one frame of a stream."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ipvae.emulator.streams.layered import Sent
-from ipvae.energy.counting.counts import Counts, count_run, network_drive_macs
+from ipvae.energy.counting.counts import Counts
 from ipvae.energy.counting.network_counts import network_counts
 from ipvae.energy.counting.network_workload import products
 from ipvae.energy.headline import headline
 from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
 from ipvae.network.network import Network
-from ipvae.network.rules.start import start_of
 from ipvae.network.traces.activity import Activity
 from ipvae.network.traces.network_totals import NetworkTotals
+from ipvae.network.traces.sent import Sent
 from ipvae.report.numbers import count
 from ipvae.workflows.results import Result
-from ipvae.workflows.streams.frame_counts import frame_costs, frames_activity
+from ipvae.workflows.streams.frame_counts import frame_costs, frame_counts, frames_activity
 
 Messages = dict[str, Sent]
 """Messages of each layer since the reset."""
@@ -80,10 +79,7 @@ class StreamFrame(Result):
         """
         if isinstance(self.network, Network):
             return self._network_operations(self.network)
-        found = count_run(self.network, self._activity)
-        start = start_of(self.network)
-        more = 0 if start is None or self.index == 0 else start.weight.size
-        return replace(found, drive_macs=float(network_drive_macs(self.network) - more))
+        return frame_counts(self.network, self._activity, kept=self.index > 0)
 
     @property
     def _activity(self) -> Activity:
@@ -116,7 +112,7 @@ class StreamFrame(Result):
                 "loihi2: found a network of any kinds, whose costs are of whole runs; give a "
                 "run to ipvae.estimate_energy"
             )
-        return headline(*frame_costs(self.network, self._activity))
+        return headline(*frame_costs(self.network, self._activity, kept=self.index > 0))
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the main figures: pairs of name and text."""

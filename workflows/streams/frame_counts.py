@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from ipvae.emulator.streams.layered import Sent
+from ipvae.energy.counting.counts import Counts, count_run
 from ipvae.energy.counting.workload import work_of
 from ipvae.energy.models import EnergyRow, TimeRow
 from ipvae.energy.models.table import left_out, model_table
 from ipvae.network.description import IntNetwork
+from ipvae.network.rules.start import start_of
 from ipvae.network.schedule import ScheduledLayer
 from ipvae.network.traces.activity import Activity, LayerActivity, SentMessages
+from ipvae.network.traces.sent import Sent
 
 Pair = tuple[dict[str, Sent] | None, dict[str, Sent]]
 """Messages of each layer since the reset, before and after a frame; None before the first one."""
@@ -45,14 +47,26 @@ def frames_activity(network: IntNetwork, pairs: Sequence[Pair]) -> Activity:
     )
 
 
+def frame_counts(network: IntNetwork, activity: Activity, *, kept: bool) -> Counts:
+    """Operations of one frame, means over frames; with the state `kept` there is no start."""
+    found, start = count_run(network, activity), start_of(network)
+    if not kept or start is None:
+        return found
+    return replace(found, drive_macs=found.drive_macs - start.weight.size)
+
+
 def frame_costs(
-    network: IntNetwork, activity: Activity
+    network: IntNetwork, activity: Activity, *, kept: bool
 ) -> tuple[list[EnergyRow], list[TimeRow], list[str]]:
     """Modelled energies and times of one frame, and notes on what is left out.
 
-    Every row of a frame receives messages, the first one from the frame before.
+    With the state `kept`, every row of a frame receives messages, the first one from the frame
+    before; after a reset the first row receives none.
     """
     work = work_of(network, activity)
+    if not kept:
+        return *model_table(network, work), left_out(work)  # type: ignore[return-value]
+    work = replace(work, counts=frame_counts(network, activity, kept=True))
     layers = tuple(
         replace(layer, input_rows=layer.rows) if layer.input_rows else layer
         for layer in work.layers

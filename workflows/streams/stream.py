@@ -6,11 +6,19 @@ from pathlib import Path
 import numpy as np
 
 from ipvae.errors import InputError
+from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS
 from ipvae.network.description import IntNetwork
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.network import Network
 from ipvae.workflows.boundary import network_of, require_positive, whole_number
-from ipvae.workflows.streams.feeds import Feed, LayeredFeed, NetworkFeed
+from ipvae.workflows.streams.feeds import (
+    BACKENDS,
+    EMULATOR,
+    Feed,
+    LayeredFeed,
+    NetworkFeed,
+    engine_of,
+)
 from ipvae.workflows.streams.frame import StreamFrame
 
 __all__ = ["Stream", "StreamFrame"]
@@ -39,11 +47,18 @@ class Stream:
         a frame's updates.
     integers : 'input' or 'real'
         As for `ipvae.run`.
+    backend : 'emulator' or 'lava'
+        Lava's CPU simulator takes integer networks with a code in a loop, without read-outs. Its
+        processes run until `close`, or the end of a `with` statement.
+    timeout : float, seconds
+        For Lava: longest time without a response.
 
     Raises
     ------
     InputError
         If an argument cannot be used.
+    BackendError, HungBackendError
+        If Lava is not installed, or it stopped responding.
     UnprovedOverflowError
         If a variable of the network may leave its range.
 
@@ -62,6 +77,8 @@ class Stream:
         seed: int = 0,
         readout: str = DRAW,
         integers: str = "input",
+        backend: str = EMULATOR,
+        timeout: float = TIMEOUT_SECONDS,
     ) -> None:
         signature = inspect.signature(type(self))
         self.network = network_of(network)
@@ -70,14 +87,23 @@ class Stream:
         seed = whole_number("seed", seed, signature)  # type: ignore[assignment]
         averaged = self._averaged(readout)
         self._feed: Feed
+        if backend not in BACKENDS:
+            raise InputError(f"backend: found '{backend}', allowed {' and '.join(BACKENDS)}")
         if isinstance(self.network, Network):
+            if backend != EMULATOR:
+                raise InputError(
+                    f"backend: found '{backend}', allowed is the emulator for frames one by one of "
+                    "a network of any kinds; ipvae.run(backend='lava', frame_steps=) runs whole "
+                    "films"
+                )
             self._feed = NetworkFeed(self.network, self.steps, seed, integers)
             return
         if integers != "input":
             raise InputError(
                 f"integers: found {integers}, allowed with a network of any kinds only; omit it"
             )
-        self._feed = LayeredFeed(self.network, self.steps, seed, averaged)
+        engine = engine_of(backend, self.network, self.steps, seed, averaged, timeout)
+        self._feed = LayeredFeed(self.network, self.steps, engine)
 
     def _averaged(self, readout: str) -> int:
         """Rows of a frame over which counts are averaged."""
@@ -103,6 +129,16 @@ class Stream:
         The streams of one object have the draws of the streams 0, 1, ... of one run.
         """
         self._feed.reset()
+
+    def close(self) -> None:
+        """End the processes of Lava; on the emulator nothing happens."""
+        self._feed.close()
+
+    def __enter__(self) -> "Stream":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def push(self, frame: np.ndarray) -> StreamFrame:
         """Show the next frame for `steps` updates.

@@ -24,6 +24,8 @@ class LayeredNetwork(AbstractProcess):
         Recorded values of the neurons.
     hold : int, optional
         Updates that each frame of a stream drives.
+    live : int, optional
+        The same for frames that arrive one by one, through `image` of each layer's neurons.
     replay : bool
         True if the neurons of the code replay recorded counts instead of drawing.
     hosted : bool
@@ -47,6 +49,7 @@ class LayeredNetwork(AbstractProcess):
         n_steps: int,
         record: Record = EVERYTHING,
         hold: int | None = None,
+        live: int | None = None,
         replay: bool = False,
         hosted: bool = False,
     ) -> None:
@@ -59,6 +62,7 @@ class LayeredNetwork(AbstractProcess):
                 n_steps=n_steps,
                 record=record,
                 hold=hold,
+                live=live,
                 replay=replay,
                 hosted=hosted,
             )
@@ -83,6 +87,7 @@ def layer_block(
     n_steps: int,
     record: Record = EVERYTHING,
     hold: int | None = None,
+    live: int | None = None,
     replay: bool = False,
     hosted: bool = False,
 ) -> LayerBlock:
@@ -92,7 +97,7 @@ def layer_block(
     presynaptic = None if layer.weight_rec is None else network.layers[str(layer.source)]
     return LayerBlock(
         layer=layer,
-        schedule=Schedule(n_steps, length, rows.period, stage.phase, stage.input_delay, hold),
+        schedule=Schedule(n_steps, length, rows.period, stage.phase, stage.input_delay, hold, live),
         n_pixels=network.n_pixels,
         weight_rec=layer.weight_rec,
         presynaptic_bits=0 if presynaptic is None else message_bits(presynaptic),

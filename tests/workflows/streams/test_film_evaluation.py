@@ -2,6 +2,7 @@
 """`ipvae.evaluate_film`: quality and cost of every frame, computed again from a trace."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import ipvae
 from ipvae.evaluation.metrics import r2
 from ipvae.network.conversion.from_dense import as_network
+from ipvae.network.layers import AffineStart
 from ipvae.network.pixels import to_real
 
 FILMS, FRAMES, STEPS = 2, 3, 8
@@ -131,3 +133,15 @@ def test_wrong_arguments_are_refused(net, films):
         with pytest.raises(ipvae.IpvaeError, match=words):
             ipvae.evaluate_film(**{"network": net, "films": films} | wrong)
     assert ipvae.evaluate_film(net, films[:, :1], reset=True).frames == 1
+
+
+def test_only_frames_after_a_reset_have_products_of_a_start(net, films):
+    start = AffineStart(weight=np.ones((7, 6), np.int16), bias=np.zeros(7, np.int32), exponent=0)
+    started = replace(net, layer=replace(net.layer, start=start))
+    for reset, products in ((False, 42), (True, 84)):
+        found = ipvae.evaluate_film(started, films, steps=4, reset=reset)
+        assert found.counts.drive_macs == products
+        dense = next(row for row in found.energy if row.model == "dense int8")
+        assert f"{products:,} products of the drive" in " ".join(dense.assumptions)
+    stream = ipvae.Stream(started, steps=4)
+    assert [stream.push(frame).operations.drive_macs for frame in films[0]] == [84, 42, 42]
