@@ -9,7 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from ipvae.cli.main import run_command
-from ipvae.train.datasets import patches
+from ipvae.train.datasets import patches, photographs
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 SEED = 20261130
@@ -33,7 +33,7 @@ def command(tmp_path, *words):
 
 
 def test_there_are_models():
-    assert NAMES == ["mnist", "patches"]
+    assert NAMES == ["mnist", "patches", "photographs"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -65,6 +65,10 @@ def few_images(name):
     if name == "patches":
         camera = pytest.importorskip("skimage").data.camera
         return patches.to_pixels(patches.cut([patches.whiten(camera() / 255.0)], 20, SEED))
+    if name == "photographs":
+        camera = pytest.importorskip("skimage").data.camera
+        whole = photographs.to_pixels(photographs.prepare(camera() / 255.0))
+        return np.stack([whole[n : n + 48, 5 * n : 5 * n + 48] for n in range(0, 80, 4)])
     small = np.asarray(load_digits(return_X_y=True)[0])[:20].reshape(-1, 8, 8)
     large = small.repeat(3, axis=1).repeat(3, axis=2) * 255 / 16
     large = np.pad(large, ((0, 0), (2, 2), (2, 2)))
