@@ -139,7 +139,7 @@ class _Builder:
             "threshold_units": scale.unit,
             "bias_error": error,
             "decay_errors": [neurons.current_error, neurons.voltage_error],
-            "notes": list(neurons.notes),
+            "notes": [*neurons.notes, *self._capped(name)],
         }
         self.facts.append(fact)
         purpose = READOUT if self._is_readout(name) else HIDDEN
@@ -147,6 +147,14 @@ class _Builder:
             return Layer(self.ids[name], kind, connections, bias, purpose)
         except DescriptionError as error:
             raise QuantizationError(f"node {name}: {error}") from error
+
+    def _capped(self, name: str) -> list[str]:
+        """Note on spikes of a step beyond the most of a message."""
+        most = int(self.trace.sent[name].max(initial=0)) if name in self.trace.sent else 0
+        rule = self.model.rules.get(name)
+        if rule is None or not rule.spiking or most <= MOST_SPIKES:
+            return []
+        return [f"sends up to {most} spikes in a step, integers at most {MOST_SPIKES}"]
 
     def _is_readout(self, name: str) -> bool:
         if self.sums:

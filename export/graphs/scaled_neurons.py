@@ -140,6 +140,10 @@ def _notes(model: NirModel, name: str, start: np.ndarray, height: np.ndarray) ->
     most = float(np.abs(start / height).max(initial=0))
     if most > 0:
         found.append(f"begins at 0; {model.convention.origin} begins {most:.3g} thresholds away")
+    if model.rules[name].rechecks:
+        found.append(
+            "a potential above the threshold after a reset spikes at once in the next step"
+        )
     early = model.convention.early_bias
     if not early and any(
         b == name and "bias" in model.graph.nodes[a].values for a, b in model.graph.feedback

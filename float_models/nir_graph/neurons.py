@@ -37,6 +37,9 @@ class NeuronRule:
         Most spikes in a step.
     spiking : bool
         False: the potential is sent.
+    rechecks : bool
+        True if a potential that is above the threshold after its reset needs one threshold more
+        for the next spike (snnTorch without reset_delay).
     """
 
     current_keep: np.ndarray | None
@@ -53,6 +56,7 @@ class NeuronRule:
     drops_input: bool
     most: int
     spiking: bool
+    rechecks: bool = False
 
 
 State = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -74,12 +78,13 @@ def step(rule: NeuronRule, x: np.ndarray, state: State) -> tuple[np.ndarray, Sta
     """
     i, v, before = state
     i = x if rule.current_keep is None else rule.current_keep * i + rule.current_gain * x
+    above = rule.rechecks & (v > rule.threshold)
     v = rule.keep * v + rule.gain * i + rule.constant
     if rule.reset_delay:
         v = _reset(rule, v, before)
     if not rule.spiking:
         return v, (i, v, before)
-    z = _spikes(rule, v)
+    z = _spikes(rule, v - above * rule.threshold if rule.rechecks else v)
     if not rule.reset_delay:
         v = _reset(rule, v, z)
     return z, (i, v, z)
@@ -155,6 +160,7 @@ def rule_of(node: Node, convention: Convention, recurrent: bool = False) -> Neur
         drops_input=delayed and convention.reset == ZERO,
         most=convention.most,
         spiking=spiking,
+        rechecks=tool == "snntorch" and not delayed and convention.reset == SUBTRACT,
     )
 
 

@@ -118,6 +118,15 @@ def _snn_synaptic(nn, snn):
     )
 
 
+def _snn_now(nn, snn):
+    return nn.Sequential(
+        nn.Linear(12, 16),
+        _leaky(snn, (16,), 0.9, reset_delay=False),
+        nn.Linear(16, 6),
+        _synaptic(snn, (6,), 0.6, 0.9, reset_delay=False),
+    )
+
+
 def _snn_recurrent(nn, snn):
     return nn.Sequential(
         nn.Linear(12, 16),
@@ -252,6 +261,18 @@ def _sinabs_pool(nn, layers, torch):
     )
 
 
+def _sinabs_single(nn, layers, torch):
+    from sinabs.activation import MembraneReset, SingleSpike
+
+    zero = {"num_timesteps": STEPS, "spike_fn": SingleSpike, "reset_fn": MembraneReset()}
+    return nn.Sequential(
+        nn.Linear(12, 16),
+        layers.IAFSqueeze(**zero),
+        nn.Linear(16, 6),
+        layers.LIFSqueeze(**_full((6,), tau_mem=5.0, spike_threshold=0.3), **zero),
+    )
+
+
 def _sinabs_leak(nn, layers, torch):
     squeeze = {"num_timesteps": STEPS}
     return nn.Sequential(
@@ -288,6 +309,18 @@ def _jelly_conv(nn, layer, neuron):
         neuron.IFNode(v_reset=-0.2),
         layer.Linear(8, 5),
         neuron.LIFNode(tau=2.0, decay_input=False, v_threshold=0.7, v_reset=0.1),
+    )
+
+
+def _jelly_line(nn, layer, neuron):
+    return nn.Sequential(
+        layer.Conv1d(3, 4, 3, padding=1),
+        neuron.LIFNode(tau=2.0),
+        layer.Conv1d(4, 5, 3, stride=2),
+        neuron.ParametricLIFNode(init_tau=1.5),
+        layer.Flatten(),
+        layer.Linear(20, 4),
+        neuron.IFNode(),
     )
 
 
@@ -339,13 +372,20 @@ CASES: dict[str, tuple[str, str, Callable[[], Case]]] = {
     "snntorch_zero": ("snntorch", "snntorch,reset=zero", _snntorch(_snn_zero, (12,))),
     "snntorch_synaptic": ("snntorch", "snntorch", _snntorch(_snn_synaptic, (12,))),
     "snntorch_recurrent": ("snntorch", "snntorch", _snntorch(_snn_recurrent, (12,))),
+    "snntorch_now": ("snntorch", "snntorch,reset_delay=no", _snntorch(_snn_now, (12,))),
     "norse_box": ("norse", "norse", _norse(_norse_box, (12,), 4.0)),
     "norse_lif": ("norse", "norse", _norse(_norse_lif, (12,), 4.0)),
     "norse_loop": ("norse", "norse", _norse_recurrent("LIF")),
     "norse_cuba_loop": ("norse", "norse", _norse_recurrent("CubaLIF")),
     "sinabs_pool": ("sinabs", "sinabs", _sinabs(_sinabs_pool, (1, 8, 8), 3.0)),
     "sinabs_leak": ("sinabs", "sinabs", _sinabs(_sinabs_leak, (12,), 4.0)),
+    "sinabs_single": (
+        "sinabs",
+        "sinabs,spikes=one,reset=zero",
+        _sinabs(_sinabs_single, (12,), 3.0),
+    ),
     "spikingjelly_conv": ("spikingjelly", "spikingjelly", _spikingjelly(_jelly_conv, (1, 6, 6))),
+    "spikingjelly_line": ("spikingjelly", "spikingjelly", _spikingjelly(_jelly_line, (3, 9), 3.0)),
     "spikingjelly_cuba": ("spikingjelly", "spikingjelly", _spikingjelly(_jelly_cuba, (12,))),
     "rockpool_lif": ("rockpool", "rockpool", _rockpool(_rock, (12,), 2.0)),
 }
