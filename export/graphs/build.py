@@ -44,7 +44,12 @@ class Built:
 
 
 def build(
-    model: NirModel, trace: FloatTrace, bits: int, pixels: Pixels | None, plain: bool = False
+    model: NirModel,
+    trace: FloatTrace,
+    inputs: np.ndarray,
+    bits: int,
+    pixels: Pixels | None,
+    plain: bool = False,
 ) -> Built:
     """Round a network.
 
@@ -52,7 +57,9 @@ def build(
     ----------
     model : NirModel
     trace : FloatTrace
-        Of the calibration, for the range of the states.
+        Of the calibration, for the range of the states and the rounding of weights.
+    inputs : (n, steps, *shape) float32
+        Of the calibration.
     bits : int in 4..8
     pixels : Pixels or None
         Grid of a graded input; None for spikes.
@@ -66,7 +73,7 @@ def build(
     """
     if not BITS[0] <= bits <= BITS[1]:
         raise QuantizationError(f"weight_bits: found {bits}, allowed {BITS[0]} to {BITS[1]}")
-    return _Builder(model, trace, bits, pixels, plain).build()
+    return _Builder(model, trace, inputs, bits, pixels, plain).build()
 
 
 class _Builder:
@@ -74,11 +81,12 @@ class _Builder:
         self,
         model: NirModel,
         trace: FloatTrace,
+        inputs: np.ndarray,
         bits: int,
         pixels: Pixels | None,
         plain: bool,
     ) -> None:
-        self.model, self.trace, self.bits = model, trace, bits
+        self.model, self.trace, self.inputs, self.bits = model, trace, inputs, bits
         self.pixels, self.plain = pixels, plain
         self.joined = merged(model)
         hidden = set(self.joined.values())
@@ -204,7 +212,7 @@ class _Builder:
     def _connection(
         self, path: Path, weights: FloatWeights, scale: Scale, number: int, fact: dict
     ) -> Connection:
-        integers, facts = rounded_weights(weights, scale, number, self.bits)
+        integers, facts = rounded_weights(weights, scale, number, self.bits, self._sent(path))
         delay: Any = path.delay
         if isinstance(delay, np.ndarray):
             delay = delay.reshape(-1)
@@ -223,6 +231,14 @@ class _Builder:
             scale.exponents[number],
             delay,
         )
+
+    def _sent(self, path: Path) -> np.ndarray:
+        """Messages of a path's source in the calibration: (n, steps, senders)."""
+        sent = (
+            self.inputs if path.source == self.model.graph.input else self.trace.sent[path.source]
+        )
+        found = sent.reshape(*sent.shape[:2], -1)
+        return found / self.pixels.scale if sent is self.inputs and self.pixels else found
 
     def _sender(self, source: str) -> str:
         """Node whose layer sends the spikes of a source."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ipvae.errors import QuantizationError
+from ipvae.export.graphs.compensation import can_compensate, compensated_integers
 from ipvae.export.graphs.scaled_neurons import ScaledNeurons
 from ipvae.export.graphs.weights import FloatWeights
 from ipvae.network.kinds.cuba import BIAS_MAX, STATE_LIMIT, STATE_SHIFT
@@ -128,13 +129,31 @@ def _end(weight: np.ndarray, levels: int) -> float:
 
 
 def rounded_weights(
-    weights: FloatWeights, scale: Scale, number: int, bits: int
+    weights: FloatWeights, scale: Scale, number: int, bits: int, sent: np.ndarray
 ) -> tuple[np.ndarray, dict]:
-    """Return the integers of a connection, int16, and the facts of their rounding."""
+    """Round a connection.
+
+    Parameters
+    ----------
+    weights : FloatWeights
+    scale : Scale
+    number : int
+        Of the connection in the scale.
+    bits : int
+    sent : (n, steps, senders) float32
+        Messages of the source in the calibration, for error-compensated rounding.
+
+    Returns
+    -------
+    the integers, int16, and the facts of their rounding
+    """
     end = 2 ** (bits - 1) - 1
     step = 2.0 ** (scale.shift + scale.exponents[number]) / scale.unit
     exact = np.rint(weights.weight / step)
     clipped = np.clip(exact, -end, end).astype(np.int16)
+    compensates = can_compensate(weights)
+    if compensates:
+        clipped = compensated_integers(weights, step, bits, sent).astype(np.int16)
     largest = max(float(np.abs(weights.weight).max(initial=0)), 1e-12)
     facts = {
         "nodes": list(weights.nodes),
@@ -145,7 +164,8 @@ def rounded_weights(
         "bits": bits,
         "step": step,
         "range": [int(clipped.min(initial=0)), int(clipped.max(initial=0))],
-        "clipped": int((exact != clipped).sum()),
+        "compensated": compensates,
+        "clipped": int((np.abs(exact) > end).sum()),
         "zeros": int((clipped == 0).sum()),
         "largest_error": float(np.abs(clipped * step - weights.weight).max(initial=0) / largest),
     }

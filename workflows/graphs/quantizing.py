@@ -114,7 +114,7 @@ def quantize_graph(
             levels = inputs if pixels is None else np.rint(inputs / pixels.scale) * pixels.scale
             real = model.model.run(levels.astype(np.float32))
         with stage("quantizing"):
-            made = build(model.model, real, weight_bits, pixels, plain)
+            made = build(model.model, real, levels, weight_bits, pixels, plain)
         with stage("running the integer network"):
             exact = inputs if pixels is None else np.rint(inputs / pixels.scale)
             found = run(

@@ -3,21 +3,15 @@
 # pyright: reportOptionalSubscript=false, reportMissingImports=false
 """Small networks of other tools: their NIR graph, an input, and the spikes that the tool computes.
 
-`python tests/float_models/nir_graph/tools.py` writes the committed cases in data/, with each tool
-that is installed.
+`write_cases.py` writes the committed cases in data/.
 """
 
-import gzip
-import importlib.metadata
 import itertools
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
 STEPS, SAMPLES = 24, 3
-DATA = Path(__file__).parent / "data"
 Case = tuple[object, np.ndarray, np.ndarray]
 """The NIR graph; inputs and outputs, (n, steps, ...)."""
 
@@ -390,35 +384,3 @@ CASES: dict[str, tuple[str, str, Callable[[], Case]]] = {
     "rockpool_lif": ("rockpool", "rockpool", _rockpool(_rock, (12,), 2.0)),
 }
 """Name -> (package, origin, function that makes the case)."""
-
-
-def main(names) -> None:
-    import nir
-
-    for name in names or CASES:
-        package, origin, make = CASES[name]
-        try:
-            version = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            print(f"{name}: {package} is not installed")
-            continue
-        graph, x, out = make()
-        plain = DATA / f"{name}.nir"
-        nir.write(plain, graph)
-        (DATA / f"{name}.nir.gz").write_bytes(gzip.compress(plain.read_bytes(), 9, mtime=0))
-        plain.unlink()
-        np.savez_compressed(
-            DATA / f"{name}.npz",
-            inputs=np.packbits(x.astype(bool)),
-            shape=x.shape,
-            outputs=out,
-            origin=origin,
-            version=f"{package} {version}",
-        )
-        print(
-            name, x.shape, out.shape, "mean", out.mean(), (DATA / f"{name}.nir.gz").stat().st_size
-        )
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
