@@ -62,6 +62,9 @@ class Places:
         """Pack values of neurons in (C, H, W) order: (..., n) -> (..., width)."""
         lead = values.shape[:-1]
         made = np.zeros((*lead, self.width), values.dtype)
+        if len(self.shape) == 1:
+            made[..., : self.n] = values
+            return made
         by_place = self._by_place(made)
         by_channel = values.reshape(*lead, self.shape[0], self.places)
         by_place[..., : self.shape[0]] = np.moveaxis(by_channel, -2, -1)
@@ -69,6 +72,8 @@ class Places:
 
     def unpacked(self, values: np.ndarray) -> np.ndarray:
         """Undo `packed`: (..., width) -> (..., n), a new array."""
+        if len(self.shape) == 1:
+            return values[..., : self.n].copy()
         by_place = self._by_place(values)[..., : self.shape[0]]
         by_channel = np.array(np.moveaxis(by_place, -1, -2), order="C")
         return by_channel.reshape(*values.shape[:-1], self.n)

@@ -174,9 +174,11 @@ class Tile:
         z = sent.z[:, sent.history :]
         z[:, :begin] = 0
         if entry.neuron is None:
+            sends = self._plan.network.sends_input
             for r in range(begin, rows):
-                z[:, r] = self._frame(first + r) if self._plan.network.sends_input else 0
-            self._sums_of[INPUT].add(z[:, begin:rows], first + begin)
+                z[:, r] = self._frame(first + r) if sends else 0
+            if sends:
+                self._sums_of[INPUT].add(z[:, begin:rows], first + begin)
             self._keep(INPUT, {"z": z[:, begin:rows]})
             return
         constant = self._frames.shape[1] == 1

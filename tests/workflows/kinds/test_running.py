@@ -169,7 +169,7 @@ def test_what_such_a_network_cannot_do_is_refused_by_name(small, make_network):
     calls = {
         "backend: found 'loihi2', which has no CUBA and sigma-delta": {"backend": "loihi2"},
         "draws_file: found t.h5, but a lava-dl network is": {"draws_file": "t.h5"},
-        "frame_steps: found 2, but": {"frame_steps": 2},
+        "motion: found rotate, but a lava-dl network is": {"motion": "rotate"},
         "seed: found 3, but nothing is drawn": {"backend": "lava", "seed": 3},
         "samples: found 9, allowed up to 3": {"backend": "lava", "samples": 9},
     }
