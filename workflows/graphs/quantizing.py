@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import math
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,8 @@ from ipvae.workflows.kinds.running import run
 from ipvae.workflows.progress import Listener, listening, stage
 
 CALIBRATION_IMAGES = 256
+LEAST_IMAGES, MOST_VALUES = 4, 2**27
+"""Fewest images of a calibration, and most messages that it keeps, in float32."""
 STORED_IMAGES = 64
 LEVELS = 255
 """Integer levels of a real input."""
@@ -104,10 +107,11 @@ def quantize_graph(
     LossError
         If the accuracy falls by more than `most_loss`.
     """
-    given = _images(images)[:CALIBRATION_IMAGES]
+    given = _images(images)
+    given = given[: _calibration_images(model, in_steps(model.model, given[:1], steps).shape[1])]
     inputs = in_steps(model.model, given, steps)
     known = None if labels is None else as_labels(labels)
-    known = None if known is None else known[:CALIBRATION_IMAGES]
+    known = None if known is None else known[: len(given)]
     pixels = input_levels(given)
     with listening(progress):
         with stage("running the float network"):
@@ -150,6 +154,13 @@ def quantize_graph(
         *(network, model.origin, weight_bits, made.layers, compared, check(network)),
         None if plain else again,
     )
+
+
+def _calibration_images(model: SpikingModel, steps: int) -> int:
+    """Return how many images are run: fewer of networks whose messages would not fit memory."""
+    shapes, graph = model.model.shapes, model.model.graph
+    neurons = sum(math.prod(shapes[name]) for name in (graph.input, *graph.neurons))
+    return max(LEAST_IMAGES, min(CALIBRATION_IMAGES, MOST_VALUES // (steps * neurons)))
 
 
 def _loss(real: float | None, integer: float | None) -> float | None:

@@ -43,9 +43,9 @@ def test_reader_gives_the_network_back(name, tmp_path):
             ipvae.run(network, flat, steps=STEPS, record="all").trace
             for network in (again, saved.quantized.network)
         )
-        for name in one.neuron.variables:  # in the file a flatten is numbered too
+        for variable in one.neuron.variables:  # in the file a flatten is numbered too
             np.testing.assert_array_equal(
-                found.stacked(one.id, name), wanted.stacked(other.id, name)
+                found.stacked(one.id, variable), wanted.stacked(other.id, variable)
             )
     assert saved.quantized.comparison.layers[-1].equal > 0.9
     with pytest.raises(InputError, match="already exists"):

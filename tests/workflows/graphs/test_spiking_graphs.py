@@ -180,6 +180,17 @@ def test_real_images_are_rounded_to_256_levels():
     assert (again.network_totals.outputs == ipvae.run(made.network, steps=32).outputs["1"]).all()
 
 
+def test_large_networks_calibrate_on_fewer_images(monkeypatch):
+    from ipvae.workflows.graphs import quantizing
+
+    model = line("sinabs", EXACT["sinabs"], np.eye(6))
+    images = np.repeat(random_spikes(6), 3, axis=0)
+    assert ipvae.quantize(model, images).comparison.images == 12
+    monkeypatch.setattr(quantizing, "MOST_VALUES", 5 * 40 * 12)
+    made = ipvae.quantize(model, images, np.arange(12) % 6)
+    assert made.comparison.images == 5
+
+
 def test_outputs_without_neurons_are_summed():
     rng = np.random.default_rng(2)
     nodes = [
