@@ -8,9 +8,9 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
-from neuron_spec import cases, cuba_cases, graded_cases, poisson_cases, sigma_delta_cases
+from neuron_spec import cases, cuba_cases, graded_cases, lif_cases, poisson_cases, sigma_delta_cases
 
-from ipvae.network.kinds import cuba, graded, poisson, sigma_delta
+from ipvae.network.kinds import cuba, graded, lif, poisson, sigma_delta
 from ipvae.network.kinds.program import (
     OPERATORS,
     READING,
@@ -58,6 +58,14 @@ NEURONS = {
         poisson.program(), poisson_cases, "poisson_neuron.process:PoissonNeuron"
     ),
     "graded_neuron": _ours(graded.program(), graded_cases, "graded_neuron.process:GradedNeuron"),
+    "lif_neuron": Neuron(
+        lif.program(),
+        lif_cases.USUAL,
+        lif_cases.vectors,
+        "ipvae.lava_procs.procs.lif_neuron.process:LifNeuron",
+        "docs/spec/neurons/lif.md",
+        DRAFT,
+    ),
     "cuba_neuron": _lavas(cuba.program(), cuba_cases.CUBA, "lava.proc.lif.process:LIF", HARD_WIRED),
     "delta_neuron": _lavas(
         sigma_delta.delta_program(), sigma_delta_cases.DELTA, "lava.proc.sdn.process:Delta"

@@ -21,7 +21,12 @@ ROOT = Path(__file__).resolve().parent.parent
 RUNS = sorted((ROOT / "docs" / "vectors" / "runs").glob("*.net.h5"))
 OURS = ("poisson_neuron", "graded_neuron")
 LEAST = {"poisson_neuron": (70, 30), "graded_neuron": (70, 30), "cuba_neuron": (70, 13)}
-LEAST |= {"sigma_delta_neuron": (50, 6), "delta_neuron": (45, 2), "sigma_neuron": (35, 0)}
+LEAST |= {
+    "sigma_delta_neuron": (50, 6),
+    "delta_neuron": (45, 2),
+    "sigma_neuron": (35, 0),
+    "lif_neuron": (70, 35),
+}
 """Vectors and branches that each neuron has at least."""
 FIRST_STEPS = 12
 
@@ -274,6 +279,13 @@ SAME = {
         "number of current_negative",
         "operation of voltage_negative",
         "number of voltage_negative",
+    ],
+    "lif_neuron": [
+        "operation of current_negative",  # as of CUBA neurons
+        "number of current_negative",
+        "operation of voltage_negative",
+        "number of voltage_negative",
+        "number of voltage",  # a reset does not lead above the upper limit
     ],
     "sigma_delta_neuron": [
         "operation of below_zero",  # at 0 both sides give 0

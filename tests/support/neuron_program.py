@@ -14,7 +14,7 @@ import numpy as np
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "loihi2"
 NEURONS = ("poisson_neuron", "graded_neuron", "cuba_neuron", "sigma_delta_neuron")
-NEURONS += ("delta_neuron", "sigma_neuron")
+NEURONS += ("delta_neuron", "sigma_neuron", "lif_neuron")
 KEPT = ("states", "constants", "neuron_constants")
 COMPARISONS = {
     "eq": np.equal,
