@@ -100,7 +100,7 @@ def require_page(command, run):
         assert "skipped" in out
     else:
         assert status == 0
-        assert [f"    {line}" in TEXT for line in out.splitlines()] == [True] * 6
+        assert [f"    {line}" in TEXT for line in out.splitlines()] == [True] * 7
 
 
 @pytest.mark.parametrize("command", COMMANDS)
