@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +24,9 @@ from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.progress import Advance
 from ipvae.workflows.running.estimates import steps_seconds
 from ipvae.workflows.running.number import AtMost
+
+if TYPE_CHECKING:
+    from ipvae.float_models.convolutional.lca import ConvolutionalLca
 
 
 class EvaluableMaps(Evaluable):
@@ -106,6 +111,46 @@ class EvaluableMaps(Evaluable):
         from ipvae.float_models.convolutional.steps import sample
 
         return sample(self.checkpoint.params, self.canvas, n, seed)
+
+
+class EvaluableMapsLca(EvaluableMaps):
+    """Sparse codes by LCA on a convolutional model's kernels, scaled to length 1."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, name: str, threshold: float, folder: Path | None = None
+    ) -> None:
+        super().__init__(checkpoint, name, folder)
+        self.threshold, self.counts = threshold, False
+        self.metrics, self.trained_steps = None, None  # these belong to the model's own inference
+        lca = {"inference": "lca", "threshold": threshold, "nonnegative": True}
+        self.facts = {**self.facts, **lca}
+
+    @cached_property
+    def solver(self) -> "ConvolutionalLca":
+        """Kernels prepared for the images to evaluate."""
+        from ipvae.float_models.convolutional.lca import ConvolutionalLca
+
+        kernels = self.checkpoint.params["kernels"]
+        return ConvolutionalLca(kernels, self.canvas, self.threshold)
+
+    def infer(
+        self,
+        pixels: np.ndarray,
+        steps: list[int],
+        seed: int,  # noqa: ARG002
+        progress: Advance | None = None,  # noqa: ARG002
+    ) -> CountedInferred:
+        """Infer codes, which are also the features, after each number of steps."""
+        sent = NonzeroCodes()
+        found = self.solver.codes(self.real(pixels).astype(np.float32), steps, sent)
+        return CountedInferred({step: (codes, codes) for step, codes in found.items()}, sent)
+
+    def reconstructions(self, codes: np.ndarray) -> np.ndarray:
+        """Images (N, M) of codes (N, K), real pixel values."""
+        from ipvae.float_models.convolutional.steps import decode
+
+        unit = {"kernels": self.solver.kernels}
+        return decode(unit, self.canvas, codes).reshape(len(codes), -1)
 
 
 def refuse_unavailable(given: object, pictures: object, changes: Sequence[object]) -> None:

@@ -11,7 +11,7 @@ from ipvae.network.network import Network
 from ipvae.workflows.describe.other_files import NETWORK as NETWORK_FILE
 from ipvae.workflows.describe.other_files import refuse_other
 from ipvae.workflows.evaluables.base import Evaluable
-from ipvae.workflows.evaluables.maps import EvaluableMaps
+from ipvae.workflows.evaluables.maps import EvaluableMaps, EvaluableMapsLca
 from ipvae.workflows.evaluables.model import EvaluableLca, EvaluableModel
 from ipvae.workflows.evaluables.network import EvaluableNetwork
 from ipvae.workflows.models import load_model, model_folder
@@ -112,7 +112,7 @@ def evaluable(
     assert isinstance(opened.given, Checkpoint)  # other networks reconstruct nothing
     if opened.given.member.convolutional:
         if threshold is not None:
-            opened.given.require_dictionary(f"inference=lca: {name}")
+            return EvaluableMapsLca(opened.given, name, threshold, opened.folder)
         return EvaluableMaps(opened.given, name, opened.folder)
     if threshold is not None:
         return EvaluableLca(opened.given, name, threshold, opened.folder)
