@@ -6,6 +6,9 @@ R^(1/2) G R^(1/2), all real and 0 or above. Deviations decay if and only if the 
 It is proportional to the step size a, which the fixed point does not depend on (where no limit of
 the clamp is reached). With counts in place of rates the margin has to be larger: draws of large
 rates deviate, and rho grows with them.
+
+Rates settle slowly where kernels almost cancel, and grow meanwhile: a step size that is stable for
+128 steps may diverge after hundreds more. Stability is therefore also tested over `LONG` steps.
 """
 
 from collections.abc import Mapping
@@ -19,6 +22,8 @@ DIVERGED = 1000
 """Count of one neuron in one step above which an image has diverged; codes have a few."""
 SETTLING, AVERAGED = 96, 32
 """Steps before rates are averaged, at the step size of training, and steps averaged."""
+LONG, LONG_IMAGES, LARGEST_LATE = 1000, 16, 1.0
+"""Steps and images of the second test, and the largest rho of its last steps."""
 _ITERATIONS, _HALVINGS = 40, 8
 
 
@@ -49,7 +54,9 @@ def load(prepared: Prepared, rates: np.ndarray) -> float:
     return found
 
 
-def settled_rates(prepared: Prepared, image: np.ndarray, index: int = 0) -> np.ndarray | None:
+def settled_rates(
+    prepared: Prepared, image: np.ndarray, index: int = 0, last: int = SETTLING + AVERAGED
+) -> np.ndarray | None:
     """Return rates averaged after settling, (C, H, W); None if the image diverges.
 
     Parameters
@@ -57,12 +64,13 @@ def settled_rates(prepared: Prepared, image: np.ndarray, index: int = 0) -> np.n
     prepared : model on images of one size
     image : (c, h, w), real values
     index : number of the image, for its draws
+    last : steps, of which the last AVERAGED are averaged
     """
     total = np.zeros(prepared.canvas.grid)
-    for t, z, u in prepared.trajectory(image, SETTLING + AVERAGED, seed=0, index=index):
+    for t, z, u in prepared.trajectory(image, last, seed=0, index=index):
         if z.max() > DIVERGED:
             return None
-        if t > SETTLING:
+        if t > last - AVERAGED:
             total += np.exp(u)
     return total / AVERAGED
 
@@ -108,7 +116,8 @@ def stabilized(
 ) -> dict[str, np.ndarray]:
     """Return the parameters with a step size at which rho is at most `most`.
 
-    A step size below that is unchanged, and so is a model that diverges at any step size.
+    After `LONG` steps it is at most `LARGEST_LATE`, on the first images. A step size below that is
+    unchanged, and so is a model that diverges at any step size.
 
     Parameters
     ----------
@@ -116,6 +125,21 @@ def stabilized(
     most : below 2
     """
     found = largest_load(params, canvas, images)
-    if not most < found < np.inf:
-        return dict(params)
-    return with_step(params, most / found)
+    lowered = with_step(params, most / found) if most < found < np.inf else dict(params)
+    for _ in range(_HALVINGS):
+        late = _late_load(lowered, canvas, images[:LONG_IMAGES])
+        if late <= LARGEST_LATE:
+            return lowered
+        lowered = with_step(lowered, max(0.25, 0.9 * LARGEST_LATE / late))
+    return dict(params)
+
+
+def _late_load(params: Mapping[str, np.ndarray], canvas: Canvas, images: np.ndarray) -> float:
+    """Return the largest rho after `LONG` steps; infinite once an image diverges."""
+    prepared, largest = Prepared.of(params, canvas), 0.0
+    for index, image in enumerate(as_pictures(images, canvas)):
+        rates = settled_rates(prepared, image, index, LONG)
+        if rates is None:
+            return np.inf
+        largest = max(largest, load(prepared, rates))
+    return largest

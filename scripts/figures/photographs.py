@@ -1,6 +1,6 @@
 """Figures of a convolutional model on whole held-out photographs, for its card.
 
-    python scripts/figures/photographs.py MODEL [--steps 16,64,1000] [--seed 0] [--out FILE]
+    python scripts/figures/photographs.py MODEL [--steps 16,64,1000] [--seed 0] [--side N]
 
 For each photograph and number of steps: MSE, R2 and zeros by the float model; spikes per pixel of
 the image at that step; the largest count of all steps up to it; and rho, the largest eigenvalue of
@@ -53,19 +53,28 @@ def figures(model: Checkpoint, pixels: np.ndarray, steps: list[int], seed: int) 
     return {"curve": curve, "rho": load(prepared, rates)}
 
 
+def middle(pixels: np.ndarray, side: int | None) -> np.ndarray:
+    """Return a square in the middle of an image (height, width), or all of it for None."""
+    if side is None:
+        return pixels
+    top, left = ((extent - side) // 2 for extent in pixels.shape)
+    return pixels[top : top + side, left : left + side]
+
+
 def main() -> None:
     """Print the figures, and write them to a file if one is given."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
     parser.add_argument("--steps", default="16,32,64,128,500,1000")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--side", type=int, help="only a square in the middle, of this side")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     steps = sorted(int(step) for step in given.steps.split(","))
     model = ipvae.load_model(given.model)
     found = {}
     for name, pixels in photographs(held_out=True).items():
-        found[name] = figures(model, pixels, steps, given.seed)
+        found[name] = figures(model, middle(pixels, given.side), steps, given.seed)
         for point in found[name]["curve"]:
             print(
                 f"| {name} | {point['step']} | {point['r2']:.3f} | {point['zeros']:.3f} | "

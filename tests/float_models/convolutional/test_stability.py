@@ -6,6 +6,8 @@ import pytest
 from ipvae.float_models.convolutional.geometry import Canvas
 from ipvae.float_models.convolutional.stability import (
     DIVERGED,
+    LARGEST_LATE,
+    LONG,
     largest_load,
     load,
     settled_rates,
@@ -101,3 +103,26 @@ def test_a_diverging_model_stays_bounded_for_1000_steps_once_stabilized():
 def test_step_factor():
     params = tensors()
     assert np.exp(with_step(params, 0.25)["log_lr"]) == pytest.approx(0.025)
+
+
+def test_slow_growth_is_found_by_the_long_test():
+    """Two kernels that almost cancel: rates grow for hundreds of steps to explain the rest."""
+    params, x = tensors(0.3), pictures(2, 3.0)
+    kernels = params["kernels"]
+    kernels[1] = -kernels[0] + 0.05 * kernels[1]
+    kernels[3] = -kernels[2] + 0.05 * kernels[3]
+    params["log_bias"][:] = -12.0
+    short = with_step(params, 1.0 / largest_load(params, CANVAS, x))
+    late = [
+        load(Prepared.of(short, CANVAS), rates)
+        for index, image in enumerate(x)
+        if (rates := settled_rates(Prepared.of(short, CANVAS), image, index, LONG)) is not None
+    ]
+    assert len(late) < len(x) or max(late) > 1.2 * LARGEST_LATE
+    found = stabilized(params, CANVAS, x, 1.0)
+    assert found["log_lr"] < short["log_lr"]
+    prepared = Prepared.of(found, CANVAS)
+    for index, image in enumerate(x):
+        rates = settled_rates(prepared, image, index, LONG)
+        assert rates is not None
+        assert load(prepared, rates) <= LARGEST_LATE
