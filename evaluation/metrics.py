@@ -124,14 +124,21 @@ def quality_of_each(
 
     `r2` is nan for constant images.
     """
-    residual = _residual_sums(images, counts.astype(np.float32) @ phi.T.astype(np.float32))
+    read_out = counts.astype(np.float32) @ phi.T.astype(np.float32)
+    error = _residual_sums(images, read_out) / images.shape[1]
+    silent = np.count_nonzero(counts == 0, axis=1) / counts.shape[1]
+    return {"mse": error, "r2": r2_of_each(images, read_out), "zeros": silent}
+
+
+def r2_of_each(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
+    """Return `r2` of each image, (N,) float64; nan for constant images."""
+    residual = _residual_sums(images, reconstructions)
     x = images.astype(np.float64)
     variation = np.square(x - x.mean(axis=1, keepdims=True)).sum(axis=1)
     varies = images.max(axis=1) > images.min(axis=1)
     explained = np.full(len(images), np.nan)
     explained[varies] = 1.0 - residual[varies] / variation[varies]
-    silent = np.count_nonzero(counts == 0, axis=1) / counts.shape[1]
-    return {"mse": residual / images.shape[1], "r2": explained, "zeros": silent}
+    return explained
 
 
 def curve(

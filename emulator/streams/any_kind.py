@@ -121,7 +121,7 @@ class NetworkStream:
         if network.draws:
             random_source.image_key(seed, 0)  # refuses a seed out of range
         self.network, self.steps, self._seed = network, steps, seed
-        self._tile = LiveTile(plan_of(network), steps + 1)
+        self._plan = plan_of(network)
         self._code = network.readout.id if network.decoder is None else network.decoder.layer
         self._image = -1
         self.reset()
@@ -130,6 +130,7 @@ class NetworkStream:
         """Begin the next stream of the run: its own draws, and no memory of earlier frames."""
         self._image += 1
         self.frames = 0
+        self._tile = LiveTile(self._plan, self.steps + 1)
         self._shown = np.zeros(self.network.input.size, np.int32)
 
     def push(self, values: np.ndarray) -> PushedRows:

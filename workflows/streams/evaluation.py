@@ -6,20 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from ipvae.emulator.streams.layered import LayeredStream
-from ipvae.energy.counting.counts import Counts, count_run
+from ipvae.energy.counting.counts import Counts
 from ipvae.energy.headline import headline
 from ipvae.energy.models import EnergyRow, TimeRow
 from ipvae.errors import InputError
-from ipvae.evaluation.metrics import quality_of_each
+from ipvae.evaluation.metrics import r2_of_each
 from ipvae.network.description import IntNetwork
 from ipvae.network.network import Network
-from ipvae.network.pixels import to_real
 from ipvae.report.numbers import count
 from ipvae.workflows.boundary import public, require_positive
-from ipvae.workflows.image_input.images import given_images
 from ipvae.workflows.results import Result, json_data
-from ipvae.workflows.streams.frame_counts import Pair, frame_costs, frame_counts, frames_activity
+from ipvae.workflows.streams.updates import Updates, updates_of
 
 LEVELS = (0.8, 0.9, 0.92)
 """Values of R2 for which a table shows the updates that they take."""
@@ -125,13 +122,19 @@ class FilmEvaluation(Result):
 
 @public
 def evaluate_film(
-    network: IntNetwork, films: np.ndarray, *, steps: int = 16, seed: int = 0, reset: bool = False
+    network: IntNetwork | Network,
+    films: np.ndarray,
+    *,
+    steps: int = 16,
+    seed: int = 0,
+    reset: bool = False,
 ) -> FilmEvaluation:
     """Evaluate a network on films, frame by frame with the state kept between frames.
 
     Parameters
     ----------
-    network : IntNetwork, or path of its file
+    network : IntNetwork, Network with a decoder, or path of a file
+        Energies and times of a `Network` are left out.
     films : (n, frames, ...) array
         Films of n streams, such as `ipvae.film` makes; frames as `ipvae.run` takes images.
     steps : int
@@ -153,11 +156,7 @@ def evaluate_film(
     >>> ipvae.evaluate_film("net.h5", film, steps=8).r2  # doctest: +SKIP
     """
     require_positive("steps", steps)
-    if isinstance(network, Network):
-        raise InputError(
-            "network: found a network of any kinds, allowed an integer network with a decoder; "
-            "ipvae.Stream runs films of other networks"
-        )
+    updates = updates_of(network, seed)
     films = np.asarray(films)
     least = 1 if reset else 2
     if films.ndim < 3 or 0 in films.shape or films.shape[1] < least:
@@ -166,11 +165,10 @@ def evaluate_film(
             "more; make films with ipvae.film"
         )
     flat = films.reshape(-1, *films.shape[2:])
-    pixels = given_images(flat, network.input).pixels.reshape(*films.shape[:2], -1)
-    seen = _Seen(network, pixels, steps, seed, reset=reset)
+    pixels = updates.pixels(flat).reshape(*films.shape[:2], -1)
+    seen = _Seen(updates, pixels, steps, reset=reset)
     pairs = seen.pairs if reset else [pair for pair in seen.pairs if pair[0] is not None]
-    activity = frames_activity(network, pairs)
-    energy, time, notes = frame_costs(network, activity, kept=not reset)
+    energy, time, notes = updates.costs(pairs, kept=not reset)
     first = 0 if reset else 1
     return FilmEvaluation(
         films=len(films),
@@ -184,8 +182,8 @@ def evaluate_film(
         averaged_by_update=_mean(seen.averaged[:, first:], (0, 1)),
         synaptic_ops=seen.synaptic_ops.mean(axis=0),
         changed_pixels=seen.changed_pixels.mean(axis=0),
-        counts=frame_counts(network, activity, kept=not reset),
-        chip_steps=network.schedule.chip_steps(activity.steps),
+        counts=updates.counts(pairs, kept=not reset),
+        chip_steps=updates.chip_steps(pairs, steps),
         energy=tuple(energy),
         time=tuple(time),
         notes=tuple(notes),
@@ -203,44 +201,34 @@ def _mean(values: np.ndarray, axes: int | tuple[int, ...]) -> np.ndarray:
 class _Seen:
     """Results of all frames: R2 of films x frames x updates, operations, and messages."""
 
-    def __init__(
-        self, network: IntNetwork, pixels: np.ndarray, steps: int, seed: int, *, reset: bool
-    ) -> None:
+    def __init__(self, updates: Updates, pixels: np.ndarray, steps: int, *, reset: bool) -> None:
         n, frames = pixels.shape[:2]
         self.drawn, self.averaged = np.zeros((2, n, frames, steps))
         self.synaptic_ops, self.changed_pixels = np.zeros((2, n, frames))
-        self.pairs: list[Pair] = []
-        self._network = network
-        stream = LayeredStream(network, 1, seed)
+        self.pairs: list[tuple[Any, Any]] = []
+        self._of = updates
         begun = False
         for i, film in enumerate(pixels):
             shown, before = np.zeros(film.shape[1], np.int64), None
             for f, frame in enumerate(film):
                 if begun and (reset or f == 0):
-                    stream.reset()
+                    updates.reset()
                     before = None
                 begun = True
-                z, after = self._updates(stream, frame.astype(np.int32), steps)
+                found = [updates.update(frame) for _ in range(steps)]
+                z, after = np.stack([code for code, _ in found]), found[-1][1]
                 self.pairs.append((before, after))
-                counted = count_run(network, frames_activity(network, self.pairs[-1:]))
+                counted = updates.counts(self.pairs[-1:], kept=before is not None)
                 self.synaptic_ops[i, f] = counted.synaptic_ops
                 self.changed_pixels[i, f] = (frame != shown).sum()
                 self._judge(i, f, frame, z)
                 before, shown = after, frame
-
-    def _updates(
-        self, stream: LayeredStream, frame: np.ndarray, steps: int
-    ) -> tuple[np.ndarray, Any]:
-        """Outputs of the code after each update of a frame, (steps, K), and messages after it."""
-        found = [stream.push(frame) for _ in range(steps)]
-        sent = [pushed.sent for pushed in found if pushed is not None]
-        return np.stack([of[self._network.code].z for of in sent]), sent[-1]
 
     def _judge(self, i: int, f: int, frame: np.ndarray, z: np.ndarray) -> None:
         totals = np.concatenate([np.zeros((1, z.shape[1])), z.cumsum(axis=0)])
         updates = np.arange(1, len(z) + 1)
         window = np.maximum(1, updates // 4)
         means = (totals[updates] - totals[updates - window]) / window[:, None]
-        real = np.tile(to_real(frame, self._network.input), (len(z), 1))
+        real = np.tile(self._of.real(frame), (len(z), 1))
         for into, codes in ((self.drawn, z), (self.averaged, means)):
-            into[i, f] = quality_of_each(real, codes, self._network.decoder)["r2"]
+            into[i, f] = r2_of_each(real, self._of.decoded(codes))

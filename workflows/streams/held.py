@@ -45,7 +45,8 @@ def held_rows(
     given = images.pixels if isinstance(images, LabelledImages) else images
     array = np.asarray(given if isinstance(given, np.ndarray) else read_npy(given))
     of_one = int(np.prod(array.shape[1:]))
-    if array.ndim > 2 and of_one and of_one % size == 0 and of_one > size:
+    single = array.shape[2:] in (network.input.shape, (size,))
+    if array.ndim > 2 and of_one and of_one % size == 0 and (of_one > size or single):
         found = array.reshape(len(array), -1, size)
         if found.shape[1] < wanted:
             raise InputError(

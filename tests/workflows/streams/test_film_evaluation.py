@@ -1,4 +1,4 @@
-# pyright: reportArgumentType=false
+# pyright: reportArgumentType=false, reportOptionalMemberAccess=false
 """`ipvae.evaluate_film`: quality and cost of every frame, computed again from a trace."""
 
 import json
@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 
 import ipvae
-from ipvae.evaluation.metrics import r2
+from ipvae.evaluation.metrics import r2, r2_of_each
+from ipvae.network.connections import Connection, Convolution, Dense, Drive
 from ipvae.network.conversion.from_dense import as_network
+from ipvae.network.convolutional.decoder import Decoder
+from ipvae.network.kinds import PoissonNeuron
 from ipvae.network.layers import AffineStart
+from ipvae.network.network import Input, Layer, Network, Pixels
 from ipvae.network.pixels import to_real
 
 FILMS, FRAMES, STEPS = 2, 3, 8
@@ -128,7 +132,7 @@ def test_wrong_arguments_are_refused(net, films):
         ({"films": films[:, :1]}, "with 2 frames or more"),
         ({"films": films + 500}, "pixel levels: found"),
         ({"steps": 0}, "steps: found 0"),
-        ({"network": as_network(net)}, "allowed an integer network with a decoder"),
+        ({"network": as_network(net)}, "without a decoder, allowed is one with a decoder"),
     ):
         with pytest.raises(ipvae.IpvaeError, match=words):
             ipvae.evaluate_film(**{"network": net, "films": films} | wrong)
@@ -145,3 +149,37 @@ def test_only_frames_after_a_reset_have_products_of_a_start(net, films):
         assert f"{products:,} products of the drive" in " ".join(dense.assumptions)
     stream = ipvae.Stream(started, steps=4)
     assert [stream.push(frame).operations.drive_macs for frame in films[0]] == [84, 42, 42]
+
+
+@pytest.fixture(scope="module")
+def maps():
+    """Poisson neurons (2, 2, 2) of a convolution of the image, with a decoder of stride 2."""
+    rng = np.random.default_rng(6)
+    drive = Drive(
+        Convolution(rng.integers(-2000, 2000, (2, 1, 2, 2)), (1, 4, 4), stride=(2, 2)), -6
+    )
+    loop = Connection("1", Dense(rng.integers(-9, 20, (8, 8))), delay=1)
+    layer = Layer("1", PoissonNeuron(-9000, 9000, weight_exp=3), (loop,), drive=drive)
+    weight = rng.normal(size=(2, 1, 2, 2)).astype(np.float32)
+    entry = Input((1, 4, 4), graded=True, pixels=Pixels(0, 255, 1 / 255))
+    return Network(entry, (layer,), decoder=Decoder("1", weight, (2, 2), (0, 0)))
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_networks_of_maps_are_evaluated(maps, reset):
+    films = np.random.default_rng(7).integers(0, 256, (FILMS, FRAMES, 1, 4, 4))
+    found = ipvae.evaluate_film(maps, films, steps=4, seed=3, reset=reset)
+    shown = films.reshape(-1, 1, 1, 4, 4) if reset else films
+    steps = 4 if reset else 4 * FRAMES
+    run = ipvae.run(maps, shown, steps=steps, frame_steps=4, seed=3, record=("z",))
+    sent = np.stack([sample["1"]["z"] for sample in run.trace.samples])
+    z = sent[:, 4::4].reshape(-1, 8)
+    decoded = maps.decoder.images(z, (2, 2, 2), (1, 4, 4))
+    each = r2_of_each(films.reshape(-1, 16) / 255, decoded).reshape(FILMS, FRAMES)
+    np.testing.assert_allclose(found.r2, each.mean(axis=0), rtol=1e-6)
+    received = (sent[:, :-1] != 0).reshape(FILMS, -1, 4 * 8).sum(axis=2) * 8
+    np.testing.assert_allclose(found.synaptic_ops, received.mean(axis=0))
+    assert found.counts.synaptic_ops == pytest.approx(received[:, 0 if reset else 1 :].mean())
+    assert found.counts.drive_macs == 8 * 4 and found.chip_steps == 4
+    assert found.energy == () and "estimate_energy" in found.notes[0]
+    assert len(np.unique(z)) > 1 and json.dumps(found.to_json()) and repr(found)

@@ -131,6 +131,12 @@ def test_networks_of_any_kinds_are_those_of_the_run(kinds, rng, name):
     for key in (*SUMMED, "neuron_updates", "spikes"):
         assert sum(getattr(s.operations, key) for s in seen) == counts[key], key
     assert seen[0].operations.drive_macs == counts["drive_macs"] / (FRAMES * STEPS)
+    stream.reset()
+    again = stream.push(film[0]).operations
+    assert again.neuron_updates == seen[0].operations.neuron_updates
+    assert again.messages < counts["messages"]  # of this stream alone
+    if not network.draws:
+        assert again == seen[0].operations
 
 
 def spiking(decoder=None):
@@ -178,6 +184,8 @@ def test_too_few_frames_are_refused(rng):
         ipvae.run(network, film, steps=9, frame_steps=2)
     with pytest.raises(ipvae.IpvaeError, match=r"found shape \(3, 16\), allowed streams"):
         ipvae.run(network, film[0], steps=8, frame_steps=2)
+    one = film[:, :1].repeat(2, axis=0)  # two streams of one frame
+    assert len(ipvae.run(network, one, steps=2, frame_steps=2).outputs["1"]) == 2
     run = ipvae.run(network, film[0], steps=6, frame_steps=2)
     np.testing.assert_array_equal(
         run.outputs["1"], ipvae.run(network, film, steps=6, frame_steps=2).outputs["1"]
