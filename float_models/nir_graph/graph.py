@@ -103,7 +103,8 @@ class NirGraph:
         inputs = self.of_kind(INPUT)
         if len(inputs) != 1:
             raise FormatError(
-                f"the graph has {len(inputs)} nodes Input, allowed is one; join the inputs"
+                f"the graph has {len(inputs)} nodes Input ({', '.join(inputs)}), allowed is one. "
+                "An exporter that cannot follow a sum in forward() writes another one; connect them"
             )
         if not self.of_kind(OUTPUT):
             raise FormatError("the graph has no node Output; export it again")

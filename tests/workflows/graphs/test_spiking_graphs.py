@@ -308,3 +308,9 @@ def test_an_unknown_node_is_named(tmp_path):
     assert model.model.shapes["n"] == (2,)
     with pytest.raises(FormatError, match="node odd: kind Izhikevich, allowed are"):
         NirGraph({"odd": Node("odd", "Izhikevich")}, ())
+
+
+def test_two_inputs_are_named():
+    nodes = [node("input", "Input", shape=[2]), node("input_c", "Input", shape=[2])]
+    with pytest.raises(FormatError, match=r"2 nodes Input \(input, input_c\), allowed is one"):
+        NirGraph({one.name: one for one in nodes}, ())
