@@ -40,6 +40,10 @@ NEURONS = 2**18
 """Neurons of all calibration images together; the counts of 18 steps of each are kept."""
 FEWEST, MOST = 8, 256
 """Calibration images, at least and at most."""
+FEW_BITS = 5
+"""Bits up to which weights are also rounded to nearest, and the better of both is taken. On
+models/photographs, R2 of 8 training crops after 512 steps is .829 with compensation and .838 to
+nearest at 5 bits, .822 and .833 at 4 bits; at 6 and 8 bits they differ by less than .001."""
 STORED_PIXELS = 2**20
 """Pixels of the images in the network file, at most."""
 STORED_IMAGES = 64
@@ -134,10 +138,12 @@ def quantize_maps(
     with listening(progress):
         with stage("running the float model"):
             before = map_baseline(model, train, options.steps, seed, where)
+        ways = [before.moments] if weight_bits > FEW_BITS else [before.moments, None]
         with stage("quantizing"):
-            network = convolutional(model, weight_bits, before.moments)
+            made = [convolutional(model, weight_bits, moments) for moments in ways]
         with stage("calibrating"):
-            after = calibrate_maps(network, train, options.steps, seed)
+            runs = [calibrate_maps(network, train, options.steps, seed) for network in made]
+        network, after = max(zip(made, runs, strict=True), key=lambda of: of[1]["r2"])
     require_small_loss(before.figures, after, most_loss, where, options.advice)
     layers = _layer_facts(network, after)
     network = replace(
