@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ipvae.errors import DescriptionError
-from ipvae.network.layers import GradedLayer, PoissonLayer, frozen
+from ipvae.network.layers import MAX_NEURONS, GradedLayer, PoissonLayer, frozen
 from ipvae.network.schedule import AnyLayer, Schedule, schedule_of
 from ipvae.outputs import network_output, require_outputs
 
@@ -97,6 +97,11 @@ class IntNetwork:
         object.__setattr__(self, "test_labels", frozen(self.test_labels, np.int16))
         m, k = self.n_pixels, self.n_neurons
         for stage in self.schedule.stages:
+            if stage.layer.n_neurons > MAX_NEURONS:
+                raise DescriptionError(
+                    f"layer {stage.name}: has {stage.layer.n_neurons} neurons, allowed are up to "
+                    f"{MAX_NEURONS}"
+                )
             weight = stage.layer.weight
             if weight is not None and weight.shape[-1] != m:
                 raise DescriptionError(

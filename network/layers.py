@@ -23,6 +23,8 @@ LEAK_RANGE = (0, 15)
 SHIFT_RANGE = (0, 20)
 MAX_LAYERS = 16
 MAX_NEURONS = 2**16
+MOST_ALONE = 2**24
+"""Neurons of a layer without dense weights, which is a part of a `Network`."""
 MAX_PIXELS = 2**19 - 1
 """A sum of this many products of 16 and 16 bits, shifted left by at most 14, fits 64 bits."""
 
@@ -122,10 +124,12 @@ class Layer(ABC):
         }
 
     def _check_shapes(self) -> None:
-        if np.ndim(self.bias) != 1 or not 1 <= len(self.bias) <= MAX_NEURONS:
+        alone = self.weight_rec is None and np.ndim(self.weight) == 1
+        most = MOST_ALONE if alone else MAX_NEURONS
+        if np.ndim(self.bias) != 1 or not 1 <= len(self.bias) <= most:
             raise DescriptionError(
                 f"{self.title}: bias has shape {np.shape(self.bias)}, allowed (neurons,) with 1 to "
-                f"{MAX_NEURONS} of them"
+                f"{most} of them"
             )
         k = self.n_neurons
         if self.weight is not None:
@@ -134,7 +138,7 @@ class Layer(ABC):
                 raise DescriptionError(
                     f"{self.title}: weight has shape {shape}, allowed ({k}, pixels) or ({k},)"
                 )
-            if shape[-1] > MAX_PIXELS:
+            if len(shape) == 2 and shape[1] > MAX_PIXELS:
                 raise DescriptionError(
                     f"{self.title}: {shape[-1]} pixels, allowed at most {MAX_PIXELS}"
                 )

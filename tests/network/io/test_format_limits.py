@@ -313,3 +313,24 @@ def test_any_valid_network_is_written_and_read_as_it_is(tmp_path_factory, networ
     path = tmp_path_factory.mktemp("net") / "net.h5"
     assert_round_trip(path, network)
     assert read_network(path).provenance == network.provenance
+
+
+def test_integer_networks_of_version_2_have_at_most_65536_neurons(make_network):
+    """A layer without dense weights may be larger in a network of version 3 only."""
+    made = make_network(k=4, m=4)
+    n = 2**16 + 1
+    options = {"u_init": np.zeros(n, np.int32), "self_weight": np.zeros(n, np.int32)}
+    layer = replace(
+        made.layer,
+        weight=np.ones(n, np.int16),
+        weight_rec=None,
+        source=0,
+        memory=False,
+        bias=np.zeros(n, np.int32),
+        **options,
+    )
+    assert layer.n_neurons == n
+    with pytest.raises(
+        DescriptionError, match="layer 1: has 65537 neurons, allowed are up to 65536"
+    ):
+        replace(made, layer=layer)
