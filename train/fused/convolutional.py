@@ -37,7 +37,10 @@ class _Convolutions:
         found = convolution.factored_inhibition(self._maps(z), *self.blocks)
         out.copy_(found.flatten(1))
 
-    recurrent = through = overlap  # H is symmetric and not rounded
+    recurrent = overlap  # H is not rounded
+
+    def through(self, feedback: Tensor, out: Tensor) -> None:
+        self.overlap(feedback, out)  # H is symmetric
 
     def by_gram(self, change: Tensor, z: Tensor) -> Tensor:
         return convolution.by_factors(self._maps(change), self._maps(z), *self.blocks)

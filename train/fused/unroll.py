@@ -67,15 +67,17 @@ class Workspace:
 
 
 class Products(Protocol):
-    """Linear operations of a decoder, on canvases (B, M) and neurons (B, K) as flat rows.
+    """Linear operations of a decoder, on canvases (B, M) and neurons (B, K) as flat rows."""
 
-    Attributes
-    ----------
-    u0, bias : (K,) first log-rates, and exp(c)
-    """
+    @property
+    def u0(self) -> Tensor:
+        """First log-rates, (K,)."""
+        ...
 
-    u0: Tensor
-    bias: Tensor
+    @property
+    def bias(self) -> Tensor:
+        """Return exp(c), (K,)."""
+        ...
 
     def match(self, x: Tensor) -> Tensor:
         """Return P = x D Phi, (B, K)."""

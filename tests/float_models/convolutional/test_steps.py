@@ -145,7 +145,9 @@ def test_json_of_dense_models_has_no_new_keys():
     config = preset_config("digits").to_json()
     assert not {"kernel_size", "stride"} & set(config)
     assert "channels" not in DataInfo("digits", 16, (8, 8), 9).to_json()
-    assert {"kernel_size", "stride"} <= set(checkpoint().config.to_json())
+    convolutional = checkpoint().config
+    assert convolutional is not None
+    assert {"kernel_size", "stride"} <= set(convolutional.to_json())
 
 
 def test_images_in_colour_need_a_convolutional_model(tmp_path):

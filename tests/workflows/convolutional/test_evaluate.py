@@ -10,6 +10,13 @@ from ipvae.float_models.config import TrainConfig
 from ipvae.float_models.convolutional.steps import decode, infer, sample
 from ipvae.float_models.data import DataInfo
 from ipvae.float_models.zoo import MODEL_SPECS
+from ipvae.workflows.evaluate import Evaluation
+
+
+def evaluated(*arguments, **named) -> Evaluation:
+    found = ipvae.evaluate(*arguments, **named)
+    assert isinstance(found, Evaluation)
+    return found
 
 
 def made(channels=1):
@@ -25,7 +32,7 @@ def made(channels=1):
 def test_figures_are_of_the_cropped_image(size):
     model = made()
     images = np.random.default_rng(1).integers(0, 256, (4, *size)).astype(np.uint8)
-    found = ipvae.evaluate(model, images, steps=(3, 8), seeds=(5,), sparsity=True)
+    found = evaluated(model, images, steps=(3, 8), seeds=(5,), sparsity=True)
     canvas = model.canvas.resized(*size)
     real = images.reshape(4, -1).astype(np.float32) / np.float32(255.0)
     counts = infer(model.params, canvas, real, [3, 8], seed=5)
@@ -44,10 +51,10 @@ def test_figures_are_of_the_cropped_image(size):
 def test_images_in_colour_and_changes():
     rng = np.random.default_rng(1)
     images = rng.integers(0, 256, (3, 15, 14, 3)).astype(np.uint8)
-    found = ipvae.evaluate(made(3), images, steps=4)
+    found = evaluated(made(3), images, steps=4)
     first = np.moveaxis(images, 3, 1)
-    assert ipvae.evaluate(made(3), first, steps=4).curve == found.curve
-    grey = ipvae.evaluate(made(), first[:, 0], steps=4, changes=[("noise", 0.1), ("shift", 1)])
+    assert evaluated(made(3), first, steps=4).curve == found.curve
+    grey = evaluated(made(), first[:, 0], steps=4, changes=[("noise", 0.1), ("shift", 1)])
     assert grey.figures["changes"][0]["r2"] != grey.curve[-1]["r2"]
 
 
@@ -56,7 +63,7 @@ def test_labels_can_be_read_out():
     images = rng.integers(0, 60, (30, 12, 9))
     images[::2, :, 4:] += 150
     labels = np.arange(30) % 2
-    found = ipvae.evaluate(made(), images, labels, steps=6, probe=True)
+    found = evaluated(made(), images, labels, steps=6, probe=True)
     assert found.figures["accuracy"] > 0.8
 
 
@@ -64,7 +71,7 @@ def test_sparse_coding_on_the_kernels():
     """The code of a step has the recorded zeros; a small threshold reconstructs better."""
     images = np.random.default_rng(1).integers(0, 256, (3, 16, 11))
     found = [
-        ipvae.evaluate(made(), images, steps=(5, 60), inference="lca", threshold=threshold)
+        evaluated(made(), images, steps=(5, 60), inference="lca", threshold=threshold)
         for threshold in (0.02, 0.4)
     ]
     curves = [evaluation.curve for evaluation in found]
@@ -99,10 +106,10 @@ def test_what_is_not_for_maps_is_refused(given, text, tmp_path):
         given = {"pictures": tmp_path / "p"}
     images = np.zeros((3, 12, 9), np.uint8) + np.arange(9, dtype=np.uint8)
     with pytest.raises(InputError, match=text):
-        ipvae.evaluate(made(), images, steps=3, **given)
+        evaluated(made(), images, steps=3, **given)
 
 
 def test_changes_of_colour_are_refused():
     images = np.arange(3 * 12 * 9 * 3, dtype=np.float64).reshape(3, 3, 12, 9) / 1000
     with pytest.raises(InputError, match="changes: found a model of images with 3 channels"):
-        ipvae.evaluate(made(3), images, steps=3, changes=[("noise", 0.1)])
+        evaluated(made(3), images, steps=3, changes=[("noise", 0.1)])
