@@ -160,3 +160,19 @@ def test_help_names_every_model():
         assert family in MODEL_HELP
         assert not encoder or f"-{encoder}" in MODEL_HELP
     assert all(f"-{encoder}" in MODEL_HELP for encoder in ENCODERS)
+
+
+def test_a_convolutional_model_is_trained_evaluated_and_exported(command, tmp_path):
+    run, net = tmp_path / "run", tmp_path / "net.h5"
+    words = ("--preset", "digits", "--model", "conv-ipvae", "--latents", 6, "--steps", 4)
+    kernels = ("--set", "kernel_size=3", "--set", "stride=2", "--learning-rate", 0.03)
+    few = ("--epochs", 6, "--beta", 0.1, "--quiet")
+    assert command("train", *words, *kernels, *few, "--out", run)[0] == 0
+    command("--version")  # take what training printed
+    status, found, _ = command("evaluate", run, "--samples", 40, "--probe", "--json", "-")
+    assert (status, found["model"]) == (0, "conv-ipvae")
+    assert found["r2"] > 0.3 and found["accuracy"] > 0.5
+    status, found, _ = command("info", run, "--json", "-")
+    assert (status, found["neurons"]) == (0, 6 * 5 * 5)
+    assert command("export", run, "--out", net)[0] == 0
+    one_line(command("evaluate", run, "--pictures", tmp_path / "p"), "pictures", "conv-ipvae")
