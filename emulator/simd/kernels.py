@@ -53,7 +53,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 @inner
 def bump(table, distance, bits):
-    """Section 9: interpolate at a distance of 0 or more; 0 from 16 units on."""
+    """Interpolate a table (tables.md) at a distance of 0 or more; 0 from 16 units on."""
     if distance >= 16 << bits:
         return 0
     shift = bits - 4

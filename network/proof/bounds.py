@@ -134,12 +134,12 @@ def _layer(network: IntNetwork, layer: AnyLayer) -> dict[str, Interval]:
 
 
 def updated(layer: Any, total: Interval, *, draws: bool) -> dict[str, Interval]:
-    """Sections 3 and 5, from `total` to `z`; of a Poisson layer if it draws, else a graded one."""
+    """Bound everything from `total` to `z`; of a Poisson layer if it draws, else a graded one."""
     return {**_update(layer, total), **_count(layer)} if draws else _graded(layer, total)
 
 
 def _start(network: IntNetwork, layer: PoissonLayer) -> dict[str, Interval]:
-    """Section 9, log-rates at row 0 that depend on the image, before their clip."""
+    """Bound log-rates at row 0 that depend on the image, before their clip."""
     start = layer.start
     if start is None:
         return {}
@@ -151,7 +151,7 @@ def _start(network: IntNetwork, layer: PoissonLayer) -> dict[str, Interval]:
 
 
 def _drive(network: IntNetwork, layer: AnyLayer) -> dict[str, Interval]:
-    """Section 2. The format's ranges keep int64 interval ends below 2**63."""
+    """Bound the drive. The format's ranges keep int64 interval ends below 2**63."""
     constant = between(layer.bias, layer.bias)
     if layer.weight is None:
         return {"b": constant}
@@ -164,7 +164,7 @@ def _drive(network: IntNetwork, layer: AnyLayer) -> dict[str, Interval]:
 
 
 def _received(network: IntNetwork, layer: AnyLayer, b: Interval) -> dict[str, Interval]:
-    """Section 3, up to the sum of drive and input, `total`."""
+    """Bound everything up to the sum of drive and input, `total`."""
     if layer.weight_rec is None:
         return {"total": b}
     partial, a_in = weighted_sums(layer.weight_rec, *network.layers[str(layer.source)].sent)
@@ -178,7 +178,7 @@ def _received(network: IntNetwork, layer: AnyLayer, b: Interval) -> dict[str, In
 
 
 def scaled_input(layer: AnyLayer, a_in: Interval, b: Interval) -> dict[str, Interval]:
-    """Section 3, from `a_in` to `total`."""
+    """Bound everything from `a_in` to `total`."""
     constants = points(parts.input_constants_of(layer))
     program = replace(poisson.program(), statements=parts.total_input())
     exact = ranges(program, {**constants, "received": a_in, "drive": b}).exact
@@ -195,7 +195,7 @@ def scaled_input(layer: AnyLayer, a_in: Interval, b: Interval) -> dict[str, Inte
 
 
 def _update(layer: PoissonLayer, total: Interval) -> dict[str, Interval]:
-    """Section 3 of a Poisson neuron."""
+    """Bound the update of a Poisson neuron."""
     u, largest = between(layer.u_min, layer.u_max), ceiling_table().max()
     values = points({**poisson.constants_of(layer), **poisson.update_constants_of(layer)})
     values |= {"total": total, "u": u, "z": between(0, layer.count_reach), "row": ROWS}
@@ -216,7 +216,7 @@ def _update(layer: PoissonLayer, total: Interval) -> dict[str, Interval]:
 
 
 def _graded(layer: GradedLayer, total: Interval) -> dict[str, Interval]:
-    """Section 3 of a graded neuron."""
+    """Bound update and output of a graded neuron."""
     # A potential with a leak starts at 0 and moves towards the input, never beyond it.
     u = between(np.minimum(total.low, 0), np.maximum(total.high, 0))
     values = points(graded.constants_of(layer)) | {"total": total, "u": u, "row": ROWS}
@@ -245,7 +245,7 @@ def _swish(values: Values) -> Interval:
 
 
 def _count(layer: PoissonLayer) -> dict[str, Interval]:
-    """Section 5, first 12 fraction bits. A threshold lies between the values of its two rows.
+    """Bound the sampler, at 12 fraction bits. A threshold lies between the values of its two rows.
 
     Not from the program: position, row and fraction depend on one another, and the octaves on the
     log-rate, which intervals do not see.

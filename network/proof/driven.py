@@ -75,7 +75,7 @@ def _distinct(layer: Layer) -> int:
 
 
 def _drive(network: Network, layer: Layer, n: int) -> dict[str, Interval]:
-    """Section 2, of any kind of weights."""
+    """Bound the drive (drive.md), of any kind of weights."""
     biases = of_each(0 if layer.bias is None else layer.bias, n)
     constant = between(biases, biases)
     if layer.drive is None:

@@ -150,10 +150,12 @@ def sigma_with_spikes(rng: Random) -> Made:
     first = Layer(
         "1", CubaNeuron(9, 2000, 100), (Connection("0", _dense(rng, 4, 3)),), rng.integers(1, 9, 4)
     )
+    exact, back = _dense(rng, 3, 4).weight.copy(), _dense(rng, 3, 2).weight.copy()
+    exact[0], back[0] = (64, 0, 0, 0), 0  # changes of the threshold itself
     second = Layer(
         "2",
         SigmaDeltaNeuron(1, "relu"),
-        (Connection("1", _dense(rng, 3, 4), 6), Connection("3", _dense(rng, 3, 2), -6, 2)),
+        (Connection("1", Dense(exact), 6), Connection("3", Dense(back), -6, 2)),
     )
     third = Layer("3", SigmaDeltaNeuron(0, "relu"), (Connection("2", _dense(rng, 2, 3), -2),))
     return Network(Input((3,)), (first, second, third)), _spikes(rng, 3)

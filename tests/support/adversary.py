@@ -63,7 +63,7 @@ def partial_sums(terms: list[int]) -> Iterable[int]:
 
 
 def drive(net: Any, k: int, x: list[int], seen: Seen) -> int:
-    """Section 2 for neuron `k`."""
+    """drive.md for neuron `k`."""
     terms = [w * pixel for w, pixel in zip(net.W[k], x, strict=True)]
     seen.note("partial p", *partial_sums(terms))
     p = sum(terms)
@@ -75,7 +75,7 @@ def drive(net: Any, k: int, x: list[int], seen: Seen) -> int:
 
 
 def update(net: Any, k: int, b: int, z: list[int], u: int, seen: Seen) -> int:
-    """Section 3 for neuron `k`: its new log-rate."""
+    """neurons/poisson.md for neuron `k`: its new log-rate."""
     terms = [w * n for w, n in zip(net.G[k], z, strict=True)]
     seen.note("a_in", *partial_sums(terms))
     a_in = sum(terms)
@@ -97,7 +97,7 @@ def update(net: Any, k: int, b: int, z: list[int], u: int, seen: Seen) -> int:
 
 
 def count(net: Any, u: int, uniforms: tuple[int, ...], seen: Seen) -> int:
-    """Section 5, each sub-draw at every given uniform; the largest count."""
+    """counts.md, each sub-draw at every given uniform; the largest count."""
     shifted = u - 12288 + 4095
     o = 0 if u <= 12288 else shifted >> 12
     v = u - 4096 * o

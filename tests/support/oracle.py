@@ -301,7 +301,7 @@ def update(net: Network, k: int, u: int, z: int, b: int, a_in: int) -> int:
 
 
 def frame(t: int, lag: int, n_frames: int, hold: int) -> int:
-    """Frame of a stream that drives row `t`. Section 10."""
+    """Frame of a stream that drives row `t`: streams.md."""
     return min(max(t - lag, 0) // hold, n_frames - 1)
 
 

@@ -125,7 +125,7 @@ def test_draws_are_cut_to_the_payload_and_counted_there(directed, draw_edges, pa
 
 
 def test_ends_of_the_sampler_by_hand():
-    """Section 5: at a rate of 2**-12 the 4096 largest uniforms send 1; at 8 none sends above 27."""
+    """counts.md: at a rate of 2**-12 the 4096 largest uniforms send 1; at 8 none sends above 27."""
     (limits,) = interpolated_thresholds(np.array([LOG_RATE_MIN]))
     assert limits[:2].tolist() == [2**24 - 4096, 2**24]
     (limits,) = interpolated_thresholds(np.array([SPLIT_ABOVE]))

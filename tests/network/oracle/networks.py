@@ -227,7 +227,7 @@ def check_provenance(content: np.ndarray) -> None:
 
 
 def phases(layers: dict[str, Named], connections: list[Named]) -> dict[str, int]:
-    """Section 13, order and phase: the layers in their order, each with its phase."""
+    """network.md, order and phases: the layers in their order, each with its phase."""
     same_row = [c for c in connections if 0 in c["delay"]]
     sources = {name: {c["source"] for c in same_row if c["target"] == name} for name in layers}
     order = ["0"]
@@ -251,7 +251,7 @@ def least_phases(order: list[str], connections: list[Named]) -> dict[str, int] |
 
 
 def check_vectors(kind: str, graded: bool, vectors: np.ndarray) -> None:
-    """Section 13, input: the range of what an input may receive."""
+    """network.md, input: the range of what an input may receive."""
     low, high = INPUTS.get(kind or ("graded" if graded else ""), (0, 1))
     require(((low <= vectors) & (vectors <= high)).all(), f"images: not in {low} .. {high}")
 
@@ -262,7 +262,7 @@ def wrap(values: Any, bits: int = 32) -> Any:
 
 
 def decay(values: Any, amount: int) -> np.ndarray:
-    """Section 11: rounds toward zero."""
+    """neurons/cuba.md: rounds toward zero."""
     product = values * (4096 - amount)
     return np.where(product >= 0, product >> 12, (product + 4095) >> 12)
 
@@ -287,7 +287,7 @@ def update(layer: Named, state: Named, a_in: np.ndarray, bias: np.ndarray) -> np
 
 
 def send_change(layer: Named, state: Named, value: np.ndarray) -> np.ndarray:
-    """Section 12: the change of a value, once it is large enough."""
+    """neurons/sigma_delta.md: the change of a value, once it is large enough."""
     delta = wrap(wrap(value - state["reference"]) + state["residue"])
     sent = wrap(abs(delta)) >= 4096 * layer["vThMant"]
     state["residue"], state["reference"] = np.where(sent, 0, delta), value
@@ -295,7 +295,7 @@ def send_change(layer: Named, state: Named, value: np.ndarray) -> np.ndarray:
 
 
 def weigh(connection: Named, messages: np.ndarray) -> np.ndarray:
-    """Section 13, weights; of conv, each weight times the places of the source that it meets."""
+    """connections/, weights; of conv, each weight times the places of the source that it meets."""
     weight = connection["weight"]
     if connection["kind"] != "conv":
         return weight @ messages if connection["kind"] == "dense" else weight * messages

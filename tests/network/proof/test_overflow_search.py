@@ -304,7 +304,7 @@ def test_ten_minutes_of_search_break_no_proof(adversary, oracle):
 
 @pytest.mark.long
 def test_every_log_rate_draws_within_the_intervals(adversary, oracle):
-    """Section 5 has one argument that the network decides: all 81,921 values of it."""
+    """counts.md has one argument that the network decides: all 81,921 values of it."""
     network = with_layer(small_layer(1, np.zeros((1, 1), np.int16), [0]))
     net, seen = plain(oracle, network), adversary.Seen()
     for u in range(-49152, 32769):

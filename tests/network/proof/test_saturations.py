@@ -40,7 +40,7 @@ NETWORKS = {
 
 
 def counted_by_the_oracle(oracle, path):
-    """Section 6, value by value, over the runs of all test images of a file."""
+    """ranges.md, value by value, over the runs of all test images of a file."""
     net = oracle.load(path)
     found = {"drive": 0, "a_in": 0, "u": 0, "z": 0}
     for index, x in enumerate(net.images):
