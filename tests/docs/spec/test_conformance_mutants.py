@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "conformance.md").read_text()
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "conformance.md").read_text()
 ROWS = re.findall(r"^\| (\S+) \| \d+ \| \d+ \| \d+ \| [\d,]+ \|$", PAGE, re.M)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from ipvae.workflows.implementations.rules import RULES, TAGS
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SPEC = ROOT / "docs" / "spec"
 PAGES = sorted(SPEC.rglob("*.md"))
 LONGEST = 30

@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "spec" / "known_answers.md"
 TEXT = PAGE.read_text()
 VECTORS = ROOT / "docs" / "vectors" / "runs" / "odd.net.h5"
