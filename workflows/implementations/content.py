@@ -206,7 +206,7 @@ VERSION_3 = (
             for name in ("source", "target", "kind", "exponent", "delay", "weight")
         },
     ),
-    Change("an unknown kind of neurons", "R19", SPIKES, {"layer/1/neuron/type": b"LIF"}),
+    Change("an unknown kind of neurons", "R19", SPIKES, {"layer/1/neuron/type": b"OTHER"}),
     Change("an unknown kind of weights", "R19", SPIKES, {f"{THIRD}/kind": b"sparse"}),
     Change("an unknown purpose", "R19", SPIKES, {"ipvae/layers/1/purpose": b"code"}),
     Change(

@@ -1,6 +1,7 @@
 """Networks of connections of the conformance suite: three implementations give their traces."""
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,7 +108,7 @@ def test_the_networks_reach_what_their_levels_are_for():
 @pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in CASES if name != "driven-maps"])
 def test_lava_gives_the_trace(name):
-    """All but one, whose convolution has an exponent."""
+    """All but one, whose convolution has an exponent; of the input, Lava records messages alone."""
     case = CASES[name]
     found = ipvae.run(
         read_network(case.network),
@@ -117,4 +118,5 @@ def test_lava_gives_the_trace(name):
         record="all",
         backend="lava",
     ).trace
-    assert compare(case.trace, found).first_divergence is None
+    expected = [{**sample, "0": {"z": sample["0"]["z"]}} for sample in case.trace.samples]
+    assert compare(replace(case.trace, samples=expected), found).first_divergence is None
