@@ -126,10 +126,10 @@ def _network(
     seen = Convolution(
         _after_zeros(weight, canvas.stride),
         canvas.image,
-        (canvas.stride,) * 2,
-        (canvas.kernel - 1,) * 2,
+        _both(canvas.stride),
+        _both(canvas.kernel - 1),
     )
-    inhibited = Convolution(rounded.weight, canvas.grid, padding=(canvas.reach,) * 2)
+    inhibited = Convolution(rounded.weight, canvas.grid, padding=_both(canvas.reach))
     layer = Layer(
         CODE,
         neuron,
@@ -138,10 +138,15 @@ def _network(
         drive=Drive(seen, drive_exp),
     )
     kernels = np.asarray(params["kernels"], np.float32)
-    decoder = Decoder(CODE, kernels, (canvas.stride,) * 2, (canvas.before,) * 2)
+    decoder = Decoder(CODE, kernels, _both(canvas.stride), _both(canvas.before))
     entry = Input(canvas.image, graded=True, pixels=model.pixels)
     made = Network(entry, (layer,), provenance={"grids": {CODE: grids}}, decoder=decoder)
     return _with_safe_payload(made)
+
+
+def _both(number: int) -> tuple[int, int]:
+    """One number for rows and columns."""
+    return number, number
 
 
 def _after_zeros(kernels: np.ndarray, stride: int) -> np.ndarray:

@@ -174,7 +174,9 @@ def _scaled(
     with np.errstate(divide="ignore"):  # an inhibition of 0 is exp(-inf)
         scales = np.log([step, inhibition])
     names = ("log_lr", "log_bias")
-    scaled = {n: np.float32(params[n] + by) for n, by in zip(names, scales, strict=True)}
+    scaled = {
+        n: np.asarray(params[n] + by, np.float32) for n, by in zip(names, scales, strict=True)
+    }
     return {**params, **scaled}
 
 

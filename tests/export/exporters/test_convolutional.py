@@ -1,3 +1,5 @@
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+# pyright: reportOptionalSubscript=false, reportArgumentType=false
 """Convolutional models as networks: float against integer, sizes, precision, refusals."""
 
 from dataclasses import replace

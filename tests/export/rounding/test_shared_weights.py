@@ -1,3 +1,5 @@
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+# pyright: reportOptionalSubscript=false, reportArgumentType=false
 """Rounding of weights that all places share: moments of taps, spectrum, integers."""
 
 import numpy as np

@@ -1,3 +1,5 @@
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+# pyright: reportOptionalSubscript=false, reportArgumentType=false
 """Decoder of a network of maps: its images, its datasets (version 3.1), its refusals."""
 
 from dataclasses import replace

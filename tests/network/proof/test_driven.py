@@ -116,7 +116,6 @@ def test_a_layer_of_more_than_65536_neurons_is_proved_and_runs(each):
 
 @pytest.mark.parametrize("name", ["u_init", "self_weight"])
 def test_values_of_neurons_are_checked_at_both_ends(name):
-    with pytest.raises(DescriptionError, match=name):
-        PoissonNeuron(-8192, 8192, **{name: np.array([0, 1, 2**22])})
-    with pytest.raises(DescriptionError, match=name):
-        PoissonNeuron(-8192, 8192, **{name: np.array([0, -(2**22), 1])})
+    for values in ([0, 1, 2**22], [0, -(2**22), 1]):
+        with pytest.raises(DescriptionError, match=name):
+            replace(POISSON, **{name: np.array(values)})

@@ -1,3 +1,5 @@
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+# pyright: reportOptionalSubscript=false, reportArgumentType=false
 """Networks of maps with a decoder: figures of run and evaluation, comparison, report, plan."""
 
 import json

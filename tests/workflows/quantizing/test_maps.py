@@ -1,3 +1,5 @@
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+# pyright: reportOptionalSubscript=false, reportArgumentType=false
 """Convolutional models through the public API: quantize, resize, run, verify, files, refusals."""
 
 import json
