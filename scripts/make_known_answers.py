@@ -90,10 +90,8 @@ def keys() -> str:
 def _uniform(seed: int, image: int, word: int, k: int, row: int, sub_draw: int) -> list[int]:
     """Return the key words of a draw, its counter and its uniform."""
     (ia, ib), (na, nb) = _key(seed, image), _key(NEURON_DOMAIN + word, k)
-    of_image, of_neuron = (
-        tuple(np.array([part], np.uint32) for part in pair) for pair in ((ia, ib), (na, nb))
-    )
-    found = random_source.uniforms(of_image, of_neuron, row, sub_draw)
+    a, b, c, d = (np.array([part], np.uint32) for part in (ia, ib, na, nb))
+    found = random_source.uniforms((a, b), (c, d), row, sub_draw)
     return [ia, ib, na, nb, 32 * row + sub_draw, int(found[0])]
 
 
@@ -108,6 +106,7 @@ def rows_of_run() -> str:
     """Every row of every variable of the small network."""
     images = np.array([IMAGE], np.int32)
     result = ipvae.run(small_network(), images, steps=STEPS, seed=SEED, record="all")
+    assert result.trace is not None
     (sample,) = result.trace.samples
     lines = [
         "| layer | variable | neuron | " + " | ".join(f"row {t}" for t in range(STEPS + 1)) + " |"
