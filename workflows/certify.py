@@ -161,8 +161,8 @@ def certify(
     """
     if isinstance(network, Network):
         raise InputError(
-            "network: found a network that was not made from a trained Poisson VAE; allowed are "
-            "networks of ipvae.quantize, since a certificate compares a network with its model"
+            "network: found a network of connections, allowed is what ipvae.quantize makes of "
+            "dense models; a certificate compares their numbers with the model's"
         )
     where = str(model) if isinstance(model, (str, Path)) else "the model"
     checkpoint = model if isinstance(model, Checkpoint) else load_model(model)

@@ -88,5 +88,5 @@ def test_the_model_must_be_the_networks(net, model, images):
 
 
 def test_other_networks_have_no_model(model):
-    with pytest.raises(ipvae.IpvaeError, match="not made from a trained Poisson VAE"):
+    with pytest.raises(ipvae.IpvaeError, match="found a network of connections"):
         ipvae.certify(object.__new__(Network), model)  # pyright: ignore[reportArgumentType]
