@@ -27,7 +27,7 @@ from ipvae.workflows.kinds.costs import network_costs
 from ipvae.workflows.kinds.placing import require_run_of, trace_totals_of
 from ipvae.workflows.kinds.result import NetworkRun
 from ipvae.workflows.networks import load_trace
-from ipvae.workflows.place import require_totals_of, require_trace_of
+from ipvae.workflows.place import require_same_network
 from ipvae.workflows.results import Result
 from ipvae.workflows.run import RunResult
 
@@ -213,9 +213,8 @@ def _activity(network: IntNetwork, result: object) -> Activity:
     """Activity of a run of a network with one code, or of a trace."""
     found = ran(result)
     if isinstance(found, Trace):
-        require_trace_of(network, found, str(result) if isinstance(result, (str, Path)) else "it")
-    else:
-        require_totals_of(network, found)
+        where = str(result) if isinstance(result, (str, Path)) else "the trace"
+        require_same_network(network, found, where)
     return activity_of(network, found)
 
 

@@ -275,9 +275,6 @@ def _yes(holds: bool) -> str:
 def _activity(
     network: IntNetwork, given: RunResult | Totals | Trace | str | Path | None
 ) -> Activity:
-    totals = given.totals if isinstance(given, RunResult) else given
-    if isinstance(totals, Totals):
-        require_totals_of(network, totals)
     if isinstance(given, RunResult) and given.totals is not None:
         extent = f"{given.images} images of {given.steps} updates"
         return activity_of(network, given.totals, f"{extent} ({given.backend})")
@@ -303,24 +300,9 @@ def _activity(
     return activity_of(network, totals, source)
 
 
-def require_totals_of(network: IntNetwork, totals: Totals) -> None:
-    """Raise InputError unless the layers of a run have the names and sizes of this network's."""
-    found = {name: layer.z.shape[1] for name, layer in totals.layers.items()}
-    own = {name: layer.n_neurons for name, layer in network.layers.items()}
-    if found != own:
-        raise InputError(
-            f"result: found a run of layers with {found} neurons, allowed is one of this network, "
-            f"with {own}; run this network"
-        )
-
-
 def require_trace_of(network: IntNetwork, trace: Trace, where: str) -> None:
     """Raise InputError unless a trace is of this network and has the output of every layer."""
-    if trace.checksum != checksum(network):
-        raise InputError(
-            f"trace: {where} is of the network {trace.checksum[:12]}..., this one is "
-            f"{checksum(network)[:12]}...; record one of this network with trace_file="
-        )
+    require_same_network(network, trace, where)
     if not trace.complete:
         raise InputError(f"trace: {where} holds chosen steps or neurons; record it whole")
     missing = [
@@ -330,3 +312,12 @@ def require_trace_of(network: IntNetwork, trace: Trace, where: str) -> None:
     ]
     if missing:
         raise InputError(f"trace: {where} has no z of layer {min(missing)}; record it whole")
+
+
+def require_same_network(network: IntNetwork, trace: Trace, where: str) -> None:
+    """Raise InputError unless a trace is of this network."""
+    if trace.checksum != checksum(network):
+        raise InputError(
+            f"trace: {where} is of the network {trace.checksum[:12]}..., this one is "
+            f"{checksum(network)[:12]}...; record one of this network with trace_file="
+        )

@@ -22,10 +22,10 @@ PRESETS_OWN = "the preset's"
 """Text shown as the default of a setting that depends on the preset."""
 SET = (
     *("average_fraction", "batch_size", "clamp_end", "clamp_start", "dictionary_rate", "draws"),
-    *("final_rate", "first_steps", "grad_clip", "growth_fraction", "kl", "precision"),
-    *("ramp_fraction", "ramp_hold", "relaxation", "rounding_rate", "step_size"),
-    *("temperature_end", "temperature_fraction", "temperature_start", "warmup_fraction"),
-    "weight_decay",
+    *("final_rate", "first_steps", "grad_clip", "growth_fraction", "kernel_size", "kl"),
+    *("largest_load", "precision", "ramp_fraction", "ramp_hold", "relaxation", "rounding_rate"),
+    *("step_size", "stride", "temperature_end", "temperature_fraction", "temperature_start"),
+    *("warmup_fraction", "weight_decay"),
 )
 """Settings that have no separate option."""
 NAMES = {**OPTIONS, **{name: f"--set {name}=" for name in SET}, "model": "--model"}
