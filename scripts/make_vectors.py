@@ -76,6 +76,7 @@ def write_connected(folder: Path) -> None:
         np.save(folder / f"{name}.images.npy", images)
         seed = connected.SEED if network.draws else 0
         result = ipvae.run(network, images, steps=connected.STEPS, seed=seed, record="all")
+        assert result.trace is not None
         write_trace(folder / f"{name}.trace.h5", result.trace)
 
 

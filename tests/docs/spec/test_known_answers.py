@@ -1,3 +1,4 @@
+# pyright: reportIndexIssue=false, reportAttributeAccessIssue=false
 """docs/spec/known_answers.md: as its script writes it, and derived again without the package."""
 
 import ast

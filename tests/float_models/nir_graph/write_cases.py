@@ -1,4 +1,4 @@
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportArgumentType=false
 """Write the committed cases in data/ with each tool that is installed: python write_cases.py."""
 
 import gzip

@@ -1,3 +1,4 @@
+# pyright: reportMissingImports=false, reportCallIssue=false
 """Programs of neurons on bit vectors: can a result leave the interval that the proof gives it?
 
 Every variable is a vector of WIDTH bits, wide enough that no exact result of a program wraps.
@@ -5,6 +6,7 @@ Both sides of a branch are followed, and joined by its condition, so that relati
 variables are kept, which intervals do not see. It shares nothing with the proof.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -64,7 +66,7 @@ class Bits:
     assumed: list = field(default_factory=list)
     results: list = field(default_factory=list)
     left: list = field(default_factory=list)
-    numbers: object = field(default_factory=count)
+    numbers: Iterator[int] = field(default_factory=count)
 
     def variable(self, low, high, name="x"):
         """Return a free variable in low..high."""

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """Networks of connections of the conformance suite: three implementations give their traces."""
 
 import importlib.util
