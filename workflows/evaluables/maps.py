@@ -16,14 +16,14 @@ from ipvae.workflows.evaluables.model import (
     METRICS,
     CountedInferred,
     NonzeroCodes,
-    require_preset,
+    first_images,
+    preset_test_images,
 )
-from ipvae.workflows.image_input.images import ImagesLike, LabelledImages, preset_images
+from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
 from ipvae.workflows.image_input.map_images import map_images, size_of
 from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.progress import Advance
 from ipvae.workflows.running.estimates import steps_seconds
-from ipvae.workflows.running.number import AtMost
 
 if TYPE_CHECKING:
     from ipvae.float_models.convolutional.lca import ConvolutionalLca
@@ -73,11 +73,8 @@ class EvaluableMaps(Evaluable):
             self.format = replace(self.format, shape=self.canvas.image[1:])
             found = map_images(images, data, self.canvas.image[1:], labels, samples)
         else:
-            test = preset_images(require_preset(self.preset), data_dir)
-            found = LabelledImages(test.test_pixels.astype(np.int16), test.test_labels)
-        if samples is not None and samples > len(found.pixels) and not isinstance(samples, AtMost):
-            raise InputError(f"samples: found {samples}, allowed up to {len(found.pixels)}")
-        return found.first(samples)
+            found = preset_test_images(self.preset, data_dir)
+        return first_images(found, samples)
 
     def infer(
         self,

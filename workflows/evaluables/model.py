@@ -111,11 +111,8 @@ class EvaluableModel(Evaluable):
         if images is not None:
             found = given_images(images, self.format, labels, samples)
         else:
-            data = preset_images(require_preset(self.preset), data_dir)
-            found = LabelledImages(data.test_pixels.astype(np.int16), data.test_labels)
-        if samples is not None and samples > len(found.pixels) and not isinstance(samples, AtMost):
-            raise InputError(f"samples: found {samples}, allowed up to {len(found.pixels)}")
-        return found.first(samples)
+            found = preset_test_images(self.preset, data_dir)
+        return first_images(found, samples)
 
     def infer(
         self,
@@ -211,6 +208,19 @@ class EvaluableLca(EvaluableModel):
     def averaged(self, pixels: np.ndarray, steps: list[int], seed: int) -> dict[int, np.ndarray]:
         """Refuse averages: codes of LCA are not drawn."""
         return Evaluable.averaged(self, pixels, steps, seed)
+
+
+def preset_test_images(preset: str, data_dir: str | Path | None) -> LabelledImages:
+    """Return the test images of a model's data set, with their labels."""
+    data = preset_images(require_preset(preset), data_dir)
+    return LabelledImages(data.test_pixels.astype(np.int16), data.test_labels)
+
+
+def first_images(found: LabelledImages, samples: int | None) -> LabelledImages:
+    """Return the first images; raise InputError if fewer are there than were asked for."""
+    if samples is not None and samples > len(found.pixels) and not isinstance(samples, AtMost):
+        raise InputError(f"samples: found {samples}, allowed up to {len(found.pixels)}")
+    return found.first(samples)
 
 
 def require_preset(preset: str) -> str:

@@ -12,6 +12,7 @@ from ipvae.network.io.network_file import checksum
 from ipvae.network.network import Network
 from ipvae.report.numbers import percent
 from ipvae.workflows.graphs.comparison import Comparison
+from ipvae.workflows.quantizing.saved import SavedNetwork
 from ipvae.workflows.results import Result, Table, json_data
 
 COLUMNS = ["node", "layer", "kind", "weights", "range", "clipped", "zero", "largest error"]
@@ -78,7 +79,7 @@ class QuantizedGraph(Result):
             }
         )
 
-    def save(self, path: str | Path, *, overwrite: bool = False) -> "SavedGraph":
+    def save(self, path: str | Path, *, overwrite: bool = False) -> SavedNetwork:
         """Write the network file, and return a result with its path.
 
         Parameters
@@ -95,9 +96,9 @@ class QuantizedGraph(Result):
         if Path(path).suffix == SUFFIX:
             made = self if self.plain is None else self.plain()
             write_plain(path, made.network, overwrite=overwrite)
-            return SavedGraph(str(path), made)
+            return SavedNetwork(str(path), made)
         self.network.save(path, overwrite=overwrite)
-        return SavedGraph(str(path), self)
+        return SavedNetwork(str(path), self)
 
     def shown(self) -> list[Table | str]:
         """Return tables of figures, roundings and rates, then notes."""
@@ -136,30 +137,7 @@ class QuantizedGraph(Result):
             *notes,
         ]
 
-
-@dataclass(frozen=True, eq=False, repr=False)
-class SavedGraph(Result):
-    """A network file that was written.
-
-    Attributes
-    ----------
-    path : str
-    quantized : QuantizedGraph
-    """
-
-    path: str
-    quantized: QuantizedGraph
-
-    def rows(self) -> list[tuple[str, str]]:
-        """Return the main figures: pairs of name and text."""
-        return [("path", self.path), *self.quantized.rows()]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON data, with the keys of `ipvae export --json`."""
-        return {"network": self.path, **self.quantized.to_json()}
-
-    def shown(self) -> list[Table | str]:
-        """Return the path of the file and the report of the quantization."""
-        made = self.quantized
-        layers = ", ".join(f"{layer['neurons']} {layer['kind']}" for layer in made.layers)
-        return [f"wrote {self.path}: neurons: {layers}; {made.weight_bits} bits", *made.shown()]
+    def size_text(self) -> str:
+        """Return neurons and bits of the network as text."""
+        layers = ", ".join(f"{layer['neurons']} {layer['kind']}" for layer in self.layers)
+        return f"neurons: {layers}; {self.weight_bits} bits"

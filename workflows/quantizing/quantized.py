@@ -7,6 +7,7 @@ from typing import Any
 from ipvae.chip.check import CheckResult
 from ipvae.export.options import ExportOptions
 from ipvae.network.description import IntNetwork
+from ipvae.workflows.quantizing.saved import SavedNetwork
 from ipvae.workflows.results import Result, Table, json_data
 
 FIGURES = (("R2", "r2", ".4f"), ("MSE", "mse", ".3e"), ("zeros", "zeros", ".4f"))
@@ -126,7 +127,7 @@ class Quantized(Result):
         grids = (facts["grids"].get("weight_rec") for facts in self.report.layers)
         return sum(grid["weights"] for grid in grids if grid)
 
-    def save(self, path: str | Path, *, overwrite: bool = False) -> "SavedNetwork":
+    def save(self, path: str | Path, *, overwrite: bool = False) -> SavedNetwork:
         """Write the network file as `network.save` does, and return a result with its path."""
         self.network.save(path, overwrite=overwrite)
         return SavedNetwork(str(path), self)
@@ -146,37 +147,13 @@ class Quantized(Result):
             *([_start_text(self.network.provenance)] if self._changed else []),
         ]
 
-
-@dataclass(frozen=True, eq=False, repr=False)
-class SavedNetwork(Result):
-    """A network file that was written.
-
-    Attributes
-    ----------
-    path : str
-    quantized : Quantized
-    """
-
-    path: str
-    quantized: Quantized
-
-    def rows(self) -> list[tuple[str, str]]:
-        """Return the main figures: pairs of name and text."""
-        return [("path", self.path), *self.quantized.rows()]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON data, with the keys of `ipvae export --json`."""
-        return {"network": self.path, **self.quantized.to_json()}
-
-    def shown(self) -> list[Table | str]:
-        """Return the path of the file and the loss of quantization."""
-        made = self.quantized
-        sizes = ", ".join(f"{f['neurons']} {f['role']}" for f in made.report.layers)
-        first = (
-            f"wrote {self.path}: {made.network.input.size} pixels, neurons: {sizes}; "
-            f"{made.synapses} synapses, {made.report.options.weight_bits} bits"
+    def size_text(self) -> str:
+        """Return neurons, synapses and bits of the network as text."""
+        sizes = ", ".join(f"{f['neurons']} {f['role']}" for f in self.report.layers)
+        return (
+            f"{self.network.input.size} pixels, neurons: {sizes}; {self.synapses} synapses, "
+            f"{self.report.options.weight_bits} bits"
         )
-        return [first, *made.shown()]
 
 
 def _start_text(provenance: dict) -> str:

@@ -15,7 +15,8 @@ from ipvae.workflows.comparison.costed import PROBE
 from ipvae.workflows.evaluation.codes import Codes
 from ipvae.workflows.evaluation.figures import dimension_figures, neighbour_figures, probe_figures
 from ipvae.workflows.evaluation.text import dimensionality_text, neighbours_text, probe_text
-from ipvae.workflows.quantizing.quantized import Quantized, SavedNetwork
+from ipvae.workflows.quantizing.quantized import Quantized
+from ipvae.workflows.quantizing.saved import SavedNetwork
 from ipvae.workflows.results import Table
 
 MICRO = 1_000_000
