@@ -176,7 +176,7 @@ def test_shipped_models_are_in_the_wheel(installed):
     code = "import ipvae; [ipvae.load_model(m) for m in ipvae.shipped_models()]; " + (
         "print(*ipvae.shipped_models())"
     )
-    assert installed("python", "-c", code) == "mnist patches\n"
+    assert installed("python", "-c", code) == "mnist patches photographs\n"
 
 
 @needs_uv

@@ -51,8 +51,14 @@ def test_folder_holds_what_the_script_writes_and_is_small(vector_script):
     found = {p.relative_to(VECTORS).as_posix() for p in VECTORS.rglob("*") if p.is_file()}
     names = vector_script.runs.networks()
     runs = {f"runs/{name}.{kind}.h5" for name in names for kind in ("net", "trace")}
-    assert found == {"README.md", *vector_script.tables(), *runs}
-    assert sum((VECTORS / name).stat().st_size for name in found) < 2_800_000
+    connected = {
+        f"networks/{name}.{kind}"
+        for name in vector_script.connected.networks()
+        for kind in ("net.h5", "trace.h5", "images.npy")
+    }
+    assert found == {"README.md", *vector_script.tables(), *runs, *connected}
+    for names, most in ((found - connected, 2_800_000), (connected, 2_000_000)):
+        assert sum((VECTORS / name).stat().st_size for name in names) < most
 
 
 def test_example_of_the_readme_accepts_the_table_and_refuses_a_change(tmp_path):
