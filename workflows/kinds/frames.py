@@ -32,7 +32,26 @@ def run_frames(
     integers: str = "input",
     name: str = UNNAMED,
 ) -> Frames:
-    """Return the images of a run, and report how they were read.
+    """Return the images of a run, and report how given ones were read.
+
+    Arguments and errors as for `frames_of`.
+    """
+    frames = frames_of(network, images, steps, seed, samples, integers, name)
+    if images is not None:
+        log.info(frames.reading)
+    return frames
+
+
+def frames_of(
+    network: Network,
+    images: ImagesLike,
+    steps: int,
+    seed: int = 0,
+    samples: int | None = None,
+    integers: str = "input",
+    name: str = UNNAMED,
+) -> Frames:
+    """Return the images of a run; by default those in the network's file.
 
     Where `steps` is a default (`AtMost`), recordings may be shorter (`run_steps`).
 
@@ -65,7 +84,6 @@ def run_frames(
     if samples is not None and samples > len(frames) and not isinstance(samples, AtMost):
         where = given if isinstance(given, (str, Path)) else "images"
         raise InputError(f"samples: found {samples}, allowed up to {len(frames)} ({where})")
-    log.info(frames.reading)
     return frames
 
 

@@ -16,7 +16,7 @@ from ipvae.report.numbers import band, count
 from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
 from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.kinds.costs import network_costs
-from ipvae.workflows.kinds.frames import UNNAMED, run_frames
+from ipvae.workflows.kinds.frames import UNNAMED, frames_of
 from ipvae.workflows.kinds.report_data import SHOWN, run_data
 from ipvae.workflows.kinds.result import layer_table
 from ipvae.workflows.kinds.running import run
@@ -103,7 +103,7 @@ def report(
     shown = network.test_images if images is None else images
     decoded: dict[str, Any] = {}
     if ran.fit:
-        given = run_frames(network, shown, steps, seed, samples, integers, name).values
+        given = frames_of(network, images, steps, seed, samples, integers, name).values
         decoded, inputs = map_data(network, ran, given)
     else:
         inputs = _pictures(network, shown, steps, integers, ran.images)
@@ -162,6 +162,8 @@ def _pictures(
 
 def _source(images: ImagesLike) -> str:
     """Source of the images, as text."""
+    if images is None:
+        return "the first of the network's own"
     return f"in {images}" if isinstance(images, (str, Path)) else "given as an array"
 
 
@@ -177,7 +179,7 @@ def _calls(
     """Python calls that reproduce a report, and that verify the network on its images."""
     network = f'ipvae.load_network("{name}")' if name.endswith(".net") else "network"
     given = f'"{images}"' if isinstance(images, (str, Path)) else "images"
-    parts = [network, given, f"steps={steps}"]
+    parts = [network, *([] if images is None else [given]), f"steps={steps}"]
     parts += [] if samples is None else [f"samples={samples}"]
     parts += [] if integers == "input" else [f'integers="{integers}"']
     parts += [f"seed={seed}"] if seed else []
