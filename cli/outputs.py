@@ -30,7 +30,8 @@ def made_by(command: str, given: Mapping[str, Any]) -> list[Output]:
             wanted = ("resume", "tensorboard", "pictures")
             found = training_outputs(out, overwrite, *(given[name] for name in wanted))
         case "import", _:
-            found = [kinds.run_output(out, overwrite=overwrite)]
+            of = kinds.run_output if given.get("origin") is None else kinds.graph_output
+            found = [of(out, overwrite=overwrite, name="out")]
         case "export", _:
             of = kinds.nir_output if is_nir(out) else kinds.network_output
             found = [of(out, overwrite=overwrite, name="out")]

@@ -11,6 +11,8 @@ from ipvae.float_models.config import TrainConfig
 from ipvae.float_models.data import DataInfo
 from ipvae.float_models.zoo import MODEL_SPECS
 
+ROOT = Path(__file__).resolve().parents[3]
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
@@ -129,3 +131,18 @@ def test_commands_of_the_document_succeed(command, tmp_path, trained, monkeypatc
     monkeypatch.chdir(tmp_path)
     for line in lines:
         assert command(*line.replace("RUN", str(trained)).split())[0] == 0
+
+
+def test_a_graph_of_another_tool_replaces_an_earlier_import_alone(command, tmp_path):
+    graph = ROOT / "models" / "graphs" / "digits_norse.nir"
+    words = ("import", graph, "--from", "norse", "--out", tmp_path / "run")
+    assert command(*words)[0] == 0
+    status, _, err = command(*words)
+    assert status == 2 and "holds a network already. Pass --overwrite" in err
+    assert command(*words, "--overwrite")[0] == 0
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "model.json").write_text("mine")
+    status, _, err = command(*words[:-1], other, "--overwrite")
+    assert status == 2 and "is never replaced" in err
+    assert (other / "model.json").read_text() == "mine"
