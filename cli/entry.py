@@ -10,12 +10,13 @@ import warnings
 from ipvae.environment import reason
 from ipvae.errors import IpvaeError
 from ipvae.signals import came, listen
-from ipvae.streams import discard, open_closed_streams, write_error
+from ipvae.streams import discard, escape_unknown_characters, open_closed_streams, write_error
 
 
 def main() -> None:
     """Run the command line; if an import fails, name the package; `doctor` still works then."""
     open_closed_streams()
+    escape_unknown_characters()
     words = sys.argv[1:]
     if not {"doctor", "-h", "--help", "--version"} & set(words) and not _in_a_folder():
         write_error("ipvae: the working directory is gone: change to one that exists (cd)")

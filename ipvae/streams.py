@@ -24,6 +24,13 @@ def open_closed_streams() -> None:
         setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
 
 
+def escape_unknown_characters() -> None:
+    """Write characters that a terminal's encoding lacks as escapes, in place of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def discard(stream: TextIO) -> None:
     """Redirect a failed stream, with its buffered and later output, to /dev/null."""
     with contextlib.suppress(OSError, ValueError, AttributeError):

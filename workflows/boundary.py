@@ -14,13 +14,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 WHOLE = (int, int | None)
 """Annotations of arguments that are whole numbers."""
+PATHS = (str | Path, str | Path | None)
+"""Annotations of arguments that are paths."""
 
 
 def public(function: F) -> F:
     """Check the arguments of a public function before it runs.
 
     An argument annotated `int` must be a whole number; NumPy's are converted, Booleans and
-    fractions are refused. An argument named `network` may be the path of a network file.
+    fractions are refused. An argument annotated as a path must be one. An argument named `network`
+    may be the path of a network file. A tensor of PyTorch, of any device, becomes an array.
 
     Raises
     ------
@@ -31,6 +34,7 @@ def public(function: F) -> F:
     """
     signature = inspect.signature(function)
     whole = {name for name, p in signature.parameters.items() if p.annotation in WHOLE}
+    paths = {name for name, p in signature.parameters.items() if p.annotation in PATHS}
     anything = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
     network = signature.parameters.get("network")
     read = network is not None and str not in get_args(network.annotation)
@@ -40,6 +44,10 @@ def public(function: F) -> F:
         for name in () if anything else named.keys() - signature.parameters.keys():
             raise TypeError(_unknown(function.__name__, name, signature))
         bound = signature.bind(*arguments, **named)
+        for name, value in bound.arguments.items():
+            bound.arguments[name] = as_array(value)
+        for name in paths & bound.arguments.keys():
+            require_path(name, bound.arguments[name])
         for name in whole & bound.arguments.keys():
             bound.arguments[name] = whole_number(name, bound.arguments[name], signature)
         if read:
@@ -65,6 +73,23 @@ def whole_number(name: str, value: Any, signature: inspect.Signature) -> int | N
     if isinstance(value, SupportsIndex) and not isinstance(value, bool):
         return operator.index(value)
     raise InputError(f"{name}: found {value!r}, allowed a whole number")
+
+
+def as_array(value: Any) -> Any:
+    """Return a tensor of PyTorch as an array, without its gradient; any other value as it is."""
+    if not (hasattr(value, "detach") and hasattr(value, "cpu")):
+        return value
+    plain = value.detach().cpu()
+    try:
+        return plain.numpy()
+    except TypeError:  # bfloat16, which NumPy lacks
+        return plain.float().numpy()
+
+
+def require_path(name: str, value: Any) -> None:
+    """Raise InputError for a value that is no path; None is allowed."""
+    if value is not None and not isinstance(value, (str, Path)):
+        raise InputError(f"{name}: found {type(value).__name__}, allowed a text or a Path")
 
 
 def require_positive(name: str, value: int | None) -> None:

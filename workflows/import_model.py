@@ -14,6 +14,7 @@ from ipvae.extras import needs
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.float_models.data import DataInfo
 from ipvae.network.io.hdf5_child import shown
+from ipvae.workflows.boundary import public
 from ipvae.workflows.graphs.imported import SpikingModel, import_graph
 from ipvae.workflows.image_input.image_shape import ShapeLike, shape_of
 from ipvae.workflows.nir import is_nir
@@ -144,6 +145,7 @@ def import_model(
 ) -> Checkpoint: ...
 
 
+@public
 def import_model(
     path: str | Path,
     *,

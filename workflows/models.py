@@ -5,11 +5,13 @@ from pathlib import Path
 import ipvae
 from ipvae.errors import InputError
 from ipvae.float_models.checkpoint import Checkpoint, load_checkpoint
+from ipvae.workflows.boundary import public
 from ipvae.workflows.describe.other_files import MODEL, refuse_other
 
 SHIPPED = "models"
 
 
+@public
 def load_model(path: str | Path) -> Checkpoint:
     """Read a trained model.
 

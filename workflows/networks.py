@@ -13,6 +13,7 @@ from ipvae.network.network import Network
 from ipvae.network.network_difference import RUNS, Difference, differences, network_differences
 from ipvae.network.traces.trace import Trace, compare, read_trace
 from ipvae.report.html.counted_nouns import number_of
+from ipvae.workflows.boundary import public
 from ipvae.workflows.describe.other_files import NETWORK, TRACE, known_file, refuse_other
 from ipvae.workflows.results import Result, Table
 
@@ -142,6 +143,7 @@ class TraceDiff(Result):
         }
 
 
+@public
 def load_network(path: str | Path) -> IntNetwork:
     """Read a network file; `network.save(path)` writes one.
 
@@ -181,6 +183,7 @@ def is_lava_dl(path: str | Path) -> bool:
     return is_plain(path)
 
 
+@public
 def load_trace(path: str | Path) -> Trace:
     """Read a trace file of `ipvae run --trace` or `trace.save(path)`.
 

@@ -116,3 +116,13 @@ def test_an_error_on_a_value_of_any_length_is_one_line_of_a_readable_size(capsys
     line = capsys.readouterr().err
     assert len(line) < 1100 and line.startswith("ipvae: aaa") and line.endswith("the path.\n")
     assert " ... " in line
+
+
+def test_a_terminal_without_a_character_gets_its_escape(make_network, tmp_path):
+    place = tmp_path / "größe 🙂.h5"
+    write_network(place, make_network())
+    words = [sys.executable, "-m", "ipvae", "info", str(place)]
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    found = subprocess.run(words, env=env, capture_output=True, timeout=60, check=False)
+    assert found.returncode == 0, found.stderr
+    assert rb"gr\xf6\xdfe" in found.stdout and found.stderr == b""

@@ -6,6 +6,7 @@ import pytest
 
 import ipvae
 from ipvae.network.io.network_file import write_network
+from ipvae.network.pixels import to_real
 from ipvae.workflows.boundary import public
 
 
@@ -66,3 +67,20 @@ def test_an_argument_that_a_function_lacks_is_named_with_the_similar_one(net):
         ipvae.verify(net, backend="lava")
     with pytest.raises(TypeError, match=r"^ipvae.check has no argument x=; it has network, "):
         ipvae.check(net, x=1)
+
+
+def test_tensors_of_any_kind_are_images(make_network):
+    torch = pytest.importorskip("torch")
+    network = make_network()
+    pixels = network.test_images[:2]
+    expected = ipvae.run(network, pixels, steps=3).outputs["1"]
+    real = torch.tensor(to_real(pixels, network.input), dtype=torch.float32, requires_grad=True)
+    for given in (torch.tensor(pixels), real, real.to(torch.bfloat16)):
+        np.testing.assert_array_equal(ipvae.run(network, given, steps=3).outputs["1"], expected)
+
+
+@pytest.mark.parametrize("given", [b"net.h5", 5, ["net.h5"]])
+@pytest.mark.parametrize("name", ["load_network", "load_model", "load_trace", "import_model"])
+def test_what_is_no_path_is_refused_with_its_type(name, given):
+    with pytest.raises(ipvae.IpvaeError, match=f"^path: found {type(given).__name__}, allowed"):
+        getattr(ipvae, name)(given)

@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ipvae.errors import InputError
-from ipvae.workflows.boundary import require_positive
+from ipvae.workflows.boundary import public, require_positive
 from ipvae.workflows.image_input.event_files import read_events, recording_files
 
 EVENT_FIELDS = ("t", "x", "y", "p")
 
 
+@public
 def encode_rate(
     images: ArrayLike, *, steps: int, seed: int = 0, largest: float | None = None
 ) -> np.ndarray:
@@ -47,6 +48,7 @@ def encode_rate(
     return (drawn < (pixels / most)[:, None]).astype(np.int8)
 
 
+@public
 def encode_latency(images: ArrayLike, *, steps: int, largest: float | None = None) -> np.ndarray:
     """Encode pixels as latencies: each sends one spike, a large value early, 0 none.
 
@@ -80,6 +82,7 @@ def encode_latency(images: ArrayLike, *, steps: int, largest: float | None = Non
     return ((at[:, None] == moments) & (pixels > 0)[:, None]).astype(np.int8)
 
 
+@public
 def encode_events(
     recordings: Sequence[np.ndarray | str | Path] | str | Path,
     *,

@@ -10,7 +10,7 @@ from ipvae.lava_procs.supervision.watchdog import TIMEOUT_SECONDS
 from ipvae.network.description import IntNetwork
 from ipvae.network.layers import PoissonLayer
 from ipvae.network.network import Network
-from ipvae.workflows.boundary import network_of, require_positive, whole_number
+from ipvae.workflows.boundary import as_array, network_of, require_positive, whole_number
 from ipvae.workflows.streams.feeds import (
     BACKENDS,
     EMULATOR,
@@ -154,7 +154,7 @@ class Stream:
         InputError
             If the frame does not fit the network, or the stream is too long for its draws.
         """
-        frame = np.asarray(frame)
+        frame = np.asarray(as_array(frame))
         if frame.dtype.kind not in "biuf":
             raise InputError(f"frame: found dtype {frame.dtype}, allowed numbers; convert it")
         return self._feed.push(frame)
