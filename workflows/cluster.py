@@ -4,14 +4,13 @@ A shard is a range of images. Random draws depend only on the seed and the index
 a shard gives the same result on any worker. Dask runs it again if its worker dies.
 """
 
+import gc
 import logging
-import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -21,6 +20,7 @@ from ipvae.errors import BackendError, HungBackendError, InputError
 from ipvae.network.description import IntNetwork
 from ipvae.network.traces.totals import Totals, joined
 from ipvae.workflows.progress import Advance
+from ipvae.workflows.running.interrupts import interrupts_held
 from ipvae.workflows.running.stopping import StopChoice
 
 if TYPE_CHECKING:
@@ -314,13 +314,17 @@ def _connected(scheduler: str, distributed: Any) -> "Iterator[Client]":
             cluster = stack.enter_context(local_cluster(processors()))
             yield stack.enter_context(distributed.Client(cluster))
             return
+        client = failure = None
         try:
             client = stack.enter_context(distributed.Client(scheduler, timeout=CONNECT_SECONDS))
         except (OSError, ValueError, TypeError, MemoryError, distributed.TimeoutError) as error:
+            failure = str(error)
+        if client is None:
+            gc.collect()  # closes it now; a collection inside Dask's lock would wait for that lock
             raise InputError(
-                f"scheduler: no Dask scheduler answers at '{scheduler}' ({error}); give its "
+                f"scheduler: no Dask scheduler answers at '{scheduler}' ({failure}); give its "
                 f"address, such as tcp://host:8786, or {LOCAL}"
-            ) from error
+            )
         try:
             client.wait_for_workers(1, timeout=CONNECT_SECONDS)
         except distributed.TimeoutError as error:
@@ -337,7 +341,7 @@ def local_cluster(n_workers: int) -> Iterator[Any]:
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ipvae-"))
         stack.enter_context(dask.config.set({"temporary-directory": folder}))
-        with _interrupts_held():
+        with interrupts_held():
             cluster = distributed.LocalCluster(
                 n_workers=n_workers,
                 threads_per_worker=1,
@@ -348,20 +352,6 @@ def local_cluster(n_workers: int) -> Iterator[Any]:
             )
             stack.enter_context(cluster)
         yield cluster
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Block SIGINT in the threads started here, and in all processes that they start.
-
-    This process receives the signal at the end, and then stops the others in order.
-    """
-    resource_tracker.ensure_running()  # its start would unblock SIGINT
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Runs in shards on a Dask cluster: the numbers of one process, also when a worker dies."""
 
+import gc
 import importlib.util
 import json
 import os
@@ -155,6 +156,21 @@ def test_a_wrong_address_is_one_line(command, net, monkeypatch, address):
 
 
 @needs_dask
+def test_a_scheduler_that_did_not_answer_leaves_no_client(command, net, monkeypatch):
+    """A client left to the garbage collector may wait for a lock of Dask that its thread holds."""
+    monkeypatch.setattr(scale, "CONNECT_SECONDS", 0.5)
+    distributed = pytest.importorskip("distributed")
+    gc.collect()
+    gc.disable()
+    try:
+        for address in ("tcp://127.0.0.1:1", "nonsense"):
+            assert command("evaluate", net, "--scheduler", address)[0] == 2
+            left = [one for one in gc.get_objects() if isinstance(one, distributed.Client)]
+            assert left == []
+    finally:
+        gc.enable()
+
+
 def test_a_scheduler_without_workers_is_one_line(command, net, monkeypatch):
     monkeypatch.setattr(scale, "CONNECT_SECONDS", 0.5)
     with scale.local_cluster(0) as empty:
