@@ -165,7 +165,7 @@ def test_a_scheduler_that_did_not_answer_leaves_no_client(command, net, monkeypa
     try:
         for address in ("tcp://127.0.0.1:1", "nonsense"):
             assert command("evaluate", net, "--scheduler", address)[0] == 2
-            left = [one for one in gc.get_objects() if isinstance(one, distributed.Client)]
+            left = [one for one in gc.get_objects() if type(one) is distributed.Client]
             assert left == []
     finally:
         gc.enable()
