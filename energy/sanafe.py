@@ -123,7 +123,7 @@ def simulate(network: IntNetwork, trace: Trace) -> Simulated:
             chip.load(_build(sanafe, arch, network, trace, placement))
         except sanafe.HardwareMappingError as error:
             raise InputError(
-                f"sanafe: SANA-FE cannot place the network ({error}); leave it out"
+                f"sanafe: SANA-FE cannot place the network ({error}); omit it"
             ) from error
         n_steps = len(trace.samples) * (trace.steps + 1)
         found = chip.sim(n_steps, timing_model="detailed", processing_threads=1)
@@ -145,12 +145,12 @@ def _placed(network: IntNetwork, trace: Trace, cores: int) -> Placement:
     if isinstance(found, LimitCheck):
         raise InputError(
             f"sanafe: the memory model does not fit the network ({found.rule} {found.found:,} of "
-            f"{found.allowed:,}, {found.where}); leave it out"
+            f"{found.allowed:,}, {found.where}); omit it"
         )
     if found.total_cores > cores // 2:
         raise InputError(
             f"sanafe: the network takes {found.total_cores} cores, SANA-FE's Loihi has room for "
-            f"{cores // 2} beside those that replay; leave it out"
+            f"{cores // 2} beside those that replay; omit it"
         )
     return found
 

@@ -139,7 +139,7 @@ class ExportOptions:
             if member.inference == "amortized":
                 if layout != LAYOUTS[0]:
                     raise InputError(
-                        f"layout: {where} holds a model '{model}', which has no loop; leave it out"
+                        f"layout: {where} holds a model '{model}', which has no loop; omit it"
                     )
                 layout = "feed-forward"
         trained_for = config.weight_bits if config is not None and layout == LAYOUTS[0] else 0

@@ -151,12 +151,12 @@ def _frames(images: np.ndarray, network: Network, where: str, dtype: str) -> Fra
             f"{low}..{high}" + ("; scale the images as in training" if neuron is not None else "")
         )
     each = f" of {images.shape[1]} steps" if images.shape[1] > 1 else ""
-    said = (
+    message = (
         f"{where}: {len(images)} samples{each}, {dtype} read as {reading}, {found}; "
         f"{'input neurons get' if pixels is None else 'pixels are'} "
         f"{images.min():g} to {images.max():g} ({low} to {high} allowed)"
     )
-    return Frames(images.astype(np.int32), real, said)
+    return Frames(images.astype(np.int32), real, message)
 
 
 def in_rows(network: Network, values: np.ndarray) -> np.ndarray:

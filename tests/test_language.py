@@ -20,7 +20,16 @@ ROOMS = (
 PACKAGE = [room for room in ROOMS if room not in ("hw_tests", "scripts", "tests")]
 PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "hw_tests", "docs", "models")
 PHRASES = (
-    *("leaves? away", "left away", "mend(s|ed|ing)?", "go(es)? on", "going on", "anew", "so many"),
+    *(
+        "leaves? (it )?away",
+        "leave it out",
+        "left away",
+        "mend(s|ed|ing)?",
+        "go(es)? on",
+        "going on",
+        "anew",
+        "so many",
+    ),
     *("all the same", "at work there", "as one that", "is none", "are none", "has not", "have not"),
     *("hears?", "heard", "hearing", "listeners?", "deaf", "nobody", "likewise", "for ever"),
     *("those of", "that of", "of ours", "of its own", "of one's own", "of their own"),

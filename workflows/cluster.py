@@ -300,8 +300,7 @@ def _dask() -> tuple[Any, Any]:
         import dask.distributed
     except ImportError as error:
         raise BackendError(
-            f"scheduler: Dask is not installed ({error}); install it with {INSTALL}, or leave "
-            "it away"
+            f"scheduler: Dask is not installed ({error}); install it with {INSTALL}, or omit it"
         ) from error
     return dask.distributed, dask
 

@@ -303,7 +303,7 @@ def compare(
             unused = {"probe": probe or None, "seed": None if found.draws else seed or None}
             require_unset(unused, next(iter(chosen)))
         elif probe and (found.pixels.labels < 0).all():
-            raise InputError("probe: the images have no labels; leave it out")
+            raise InputError("probe: the images have no labels; omit it")
         source = FitSource(
             "probe", probe_images, images, train_images, as_labels(train_labels), data_dir
         )

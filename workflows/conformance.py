@@ -183,7 +183,7 @@ def _run(program: Program, case: RunCase, place: Path) -> CaseResult:
     expected = case.trace
     ended = program.run(case.network, images, case.steps, expected.seed, out)
     if ended.status != 0:
-        return CaseResult(case.name, case.level, FAILED, 0, _end(ended.status, ended.said), "run")
+        return CaseResult(case.name, case.level, FAILED, 0, _end(ended.status, ended.output), "run")
     try:
         comparison = compare(expected, written_trace(out, expected.seed))
     except IpvaeError as error:
@@ -209,14 +209,14 @@ def _read(program: Program, case: FileCase, place: Path) -> CaseResult:
     if ended.status is not None and (ended.status == 0) == case.accepted:
         return CaseResult(case.name, REFUSALS, AGREES, 0)
     if ended.status is None or case.accepted:
-        detail = f"must be read; {_end(ended.status, ended.said)}"
+        detail = f"must be read; {_end(ended.status, ended.output)}"
         status = FAILED if ended.status is None else DIFFERS
         return CaseResult(case.name, REFUSALS, status, 0, detail, case.rule)
     return CaseResult(case.name, REFUSALS, DIFFERS, 0, "must be refused, and was read", case.rule)
 
 
-def _end(status: int | None, said: str) -> str:
-    return said if status is None else f"exit status {status}: {said}"
+def _end(status: int | None, output: str) -> str:
+    return output if status is None else f"exit status {status}: {output}"
 
 
 def _places(place: Path, images: np.ndarray) -> tuple[Path, Path]:

@@ -251,7 +251,7 @@ def _from_nir(source: Path, others: dict[str, Any], origin: str | None) -> Impor
     given = [name for name, value in others.items() if value is not None]
     if given:
         raise InputError(
-            f"{' and '.join(given)}: not with {source}: the file says it itself; leave it out"
+            f"{' and '.join(given)}: not with {source}: the file says it itself; omit it"
         )
     if origin is not None or is_foreign(source):
         return import_graph(source, origin)

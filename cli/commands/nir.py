@@ -20,7 +20,7 @@ def require_no_others(context: typer.Context, path: Path) -> None:
     if given:
         raise InputError(
             f"{', '.join(given)}: not with {path}: NIR holds real numbers, and nothing is "
-            "quantized or calibrated; leave it out"
+            "quantized or calibrated; omit it"
         )
 
 

@@ -364,7 +364,7 @@ def test_a_model_to_begin_with_states_what_it_is(command, tmp_path):
 def test_images_without_labels_are_not_classified(command):
     for flag in ("--probe", "--neighbours", "--dimensionality"):
         found = command("evaluate", MODELS / "patches", "--samples", 3, "--steps", 1, flag)
-        assert_one_line_error(found, f"{flag}: the images of patches have no labels; leave it out")
+        assert_one_line_error(found, f"{flag}: the images of patches have no labels; omit it")
 
 
 def test_place_for_pictures_is_looked_at_before_training(command, tmp_path):

@@ -122,7 +122,7 @@ def require_tensorboard() -> Any:
     except ImportError as error:
         raise ConfigError(
             f"tensorboard: the package tensorboard is not installed ({error}). Install it "
-            f"(pip install tensorboard), or leave it out: {NAME} has the same figures."
+            f"(pip install tensorboard), or omit it: {NAME} has the same figures."
         ) from error
     return SummaryWriter
 

@@ -54,7 +54,7 @@ def _accuracy(codes: Codes) -> tuple[float, bool]:
     with needs("evaluate", "probe"):
         from sklearn.exceptions import ConvergenceWarning
 
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always", ConvergenceWarning)
         found = probe_figures(codes)
-    return found["accuracy"], not said
+    return found["accuracy"], not warned

@@ -116,14 +116,14 @@ def _describe(subject: "Subject", name: str) -> Description:
         from ipvae.workflows.describe.any_network import layer_table, network_facts
 
         facts = network_facts(subject)
-        said = any_network_summary(facts, given)
-        return Description(name or facts["kind"], facts, layer_table(facts), said)
+        text = any_network_summary(facts, given)
+        return Description(name or facts["kind"], facts, layer_table(facts), text)
     if isinstance(subject, IntNetwork):
         from ipvae.workflows.describe.integer_network import layer_table, network_facts
 
         facts = network_facts(subject)
-        said = network_summary(subject, facts, given)
-        return Description(name or facts["kind"], facts, layer_table(facts), said)
+        text = network_summary(subject, facts, given)
+        return Description(name or facts["kind"], facts, layer_table(facts), text)
     facts = model_facts(subject)
     return Description(name or facts["kind"], facts, None, model_summary(facts, name or "MODEL"))
 

@@ -110,9 +110,9 @@ def _tried(answers: Answers, imported: Finding, missing: str, broken: str) -> Fi
     if imported.state != OK:
         return imported
     tried = answers.finding((imported.name, ""), imported.name, imported.needed, missing, broken)
-    said = f"{imported.found}; {tried.found}"
+    both = f"{imported.found}; {tried.found}"
     return Finding(
-        imported.name, tried.state, imported.needed, said, tried.advice or imported.advice
+        imported.name, tried.state, imported.needed, both, tried.advice or imported.advice
     )
 
 

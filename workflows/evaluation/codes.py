@@ -94,14 +94,14 @@ class FitSource:
             where = self.images if named else preset
             of = "" if self.images is not None and not named else f" of {where}"
             raise InputError(
-                f"{self.asked_by}: the images{of} have no labels; leave it out, or evaluate a "
+                f"{self.asked_by}: the images{of} have no labels; omit it, or evaluate a "
                 "model of images that have"
             )
         if self.halves and self.most is not None:
             where = self.images if named else "the images"
             raise InputError(
                 f"probe_images: {where} are not split into training and test images, their first "
-                "half is fitted on; leave it out"
+                "half is fitted on; omit it"
             )
         if self.halves:
             _warn_of_classes(self.asked_by, labels)

@@ -90,12 +90,12 @@ def stop_text(stop: Found) -> str:
 
 def readout_text(readout: Found) -> str:
     """Return the text of one read-out."""
-    said = f"read-out {readout['layer']} ({readout['name']})"
+    text = f"read-out {readout['layer']} ({readout['name']})"
     if "r2" in readout:
-        return f"{said}: R2 {spread(readout, 'r2', fit)}, MSE {spread(readout, 'mse', error)}"
+        return f"{text}: R2 {spread(readout, 'r2', fit)}, MSE {spread(readout, 'mse', error)}"
     if readout.get("accuracy") is not None:
-        return f"{said}: accuracy {spread(readout, 'accuracy', FIGURES['accuracy'][1])}"
-    return f"{said}: no figure"
+        return f"{text}: accuracy {spread(readout, 'accuracy', FIGURES['accuracy'][1])}"
+    return f"{text}: no figure"
 
 
 def sparsity_text(found: Found, images: int) -> str:

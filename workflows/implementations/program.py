@@ -29,12 +29,12 @@ class Ended:
     ----------
     status : int or None
         Exit status; None if it did not end in time.
-    said : str
+    output : str
         Last line that it wrote to stderr, or stdout.
     """
 
     status: int | None
-    said: str
+    output: str
 
 
 class Program:
@@ -96,7 +96,7 @@ class Program:
                 "machine"
             ) from error
         lines = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
-        return Ended(done.returncode, lines[-1][:300] if lines else "it said nothing")
+        return Ended(done.returncode, lines[-1][:300] if lines else "no output")
 
 
 def written_trace(out: Path, seed: int) -> Trace:

@@ -65,7 +65,7 @@ def frames_of(
         random_source.check_steps(steps)
         random_source.image_key(seed, 0)  # refuses a seed out of range
     elif seed != 0:
-        raise InputError(f"seed: found {seed}, but nothing is drawn in {name}; leave it out")
+        raise InputError(f"seed: found {seed}, but nothing is drawn in {name}; omit it")
     if images is None and len(network.test_images):
         images = network.test_images
     if images is None:
@@ -150,5 +150,5 @@ def require_unset(given: dict[str, object], name: str = UNNAMED) -> None:
         if value is not None:
             raise InputError(
                 f"{argument}: found {value}, but {name} is a lava-dl network, which it does not "
-                "concern; leave it out"
+                "concern; omit it"
             )

@@ -295,7 +295,7 @@ def test_a_network_that_lost_too_much_is_not_written_until_that_is_allowed(
 
 
 LCA = ("--inference", "lca")
-NO_LOOP = "--layout: {model} holds a model 'pvae-linear', which has no loop; leave it out"
+NO_LOOP = "--layout: {model} holds a model 'pvae-linear', which has no loop; omit it"
 
 
 @pytest.mark.parametrize(

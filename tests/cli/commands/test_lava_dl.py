@@ -95,9 +95,9 @@ def test_what_makes_no_sense_is_one_clear_line(command, cuba_net, tmp_path):
     assert_error(command("run", path, "--backend", "chip", *good), "allowed emulator, lava")
     for option in ("--record-draws", "--replay-draws", "--data-dir"):
         words = (*lava, *good, option, tmp_path / "o.h5")
-        assert_error(command(*words), f"{option}: found", "leave it out")
+        assert_error(command(*words), f"{option}: found", "omit it")
     assert_error(command(*lava, *good, "--hold", 2), "allowed streams (n, 32, 40) or 32 images")
-    assert_error(command(*lava, *good, "--motion", "rotate"), "--motion: found rotate", "leave it")
+    assert_error(command(*lava, *good, "--motion", "rotate"), "--motion: found rotate", "omit it")
     for option in ("--variables", "--layers"):
         words = (*lava, *good, "--trace", tmp_path / "t.h5", option, "q")
         assert_error(command(*words), "q, allowed")
@@ -111,7 +111,7 @@ def test_what_makes_no_sense_is_one_clear_line(command, cuba_net, tmp_path):
     report = ("report", path, "--out", tmp_path / "rep")
     assert_error(command(*report), "holds no images")
     for option in ("--data-dir", "--measured"):
-        assert_error(command(*report, option, tmp_path), f"{option}: found", "leave it out")
+        assert_error(command(*report, option, tmp_path), f"{option}: found", "omit it")
     assert not (tmp_path / "rep").exists()
 
 
