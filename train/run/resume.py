@@ -166,7 +166,7 @@ def require_same_settings(config: TrainConfig, given: dict[str, Any], where: Pat
         if value is not None and value != begun:
             raise ConfigError(
                 f"{name}: found {value}, but the training in {where} has "
-                f"{begun}, and its settings cannot change on the way. Leave it out, or choose "
+                f"{begun}, and its settings cannot change on the way. Omit it, or choose "
                 "another out=, or start over with overwrite=True."
             )
 
