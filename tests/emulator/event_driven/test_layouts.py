@@ -10,6 +10,15 @@ from ipvae.network.kinds import CubaNeuron, DeltaNeuron, SigmaDeltaNeuron
 from ipvae.network.network import Input, Layer, Network
 
 RNG = np.random.default_rng(4)
+FIRST = RNG.bit_generator.state
+
+
+@pytest.fixture(autouse=True)
+def numbers_of_every_test_are_its_own():
+    """The same numbers in any order of the tests and on any worker."""
+    RNG.bit_generator.state = FIRST
+
+
 CUBA, CHANGES = CubaNeuron(20, 700, 333), SigmaDeltaNeuron(1, "identity")
 
 
