@@ -25,7 +25,7 @@ PICTURE_MARK = "ipvae-loihi"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TRACE_MARK = b"network_checksum\0"
-_NIR_MARK = b"ipvae-loihi float model"
+_NIR_MARKS = (b"ipvae-loihi float model", b"ipvae-loihi integer network")
 LAVA_DL_MARK = b"ipvae-loihi network in lava-dl's layout"
 _GRAPH_MARK = b"ipvae-loihi spiking graph"
 _PROFILE = re.compile(rb"num_steps(,\w+)*\n[\d.,e+-]+\n?\Z")
@@ -236,7 +236,7 @@ def is_trace(path: Path) -> bool:
 
 def is_nir(path: Path) -> bool:
     """Return whether a file is a NIR graph written by ipvae."""
-    return head(path).startswith(_HDF5) and _contains(path, _NIR_MARK)
+    return head(path).startswith(_HDF5) and any(_contains(path, mark) for mark in _NIR_MARKS)
 
 
 def is_profile(path: Path) -> bool:

@@ -65,6 +65,7 @@ KEYS = {
     "dt": "a number above 0",
     "reset": "zero, subtract or none",
     "reset_delay": "yes or no",
+    "reaches": "yes or no",
     "spikes": "one, or the most in a step",
     "norm_input": "yes or no",
 }
@@ -97,7 +98,7 @@ def convention_of(text: str) -> Convention:
 def _changed(found: Convention, key: str, value: str) -> Convention:
     if key == "reset" and value in RESETS:
         return replace(found, reset=value)
-    if key in ("reset_delay", "norm_input") and value in FLAGS:
+    if key in ("reset_delay", "reaches", "norm_input") and value in FLAGS:
         return replace(found, **{key: FLAGS[value]})
     if key == "spikes" and (value == "one" or (value.isdigit() and 1 <= int(value) <= MANY)):
         return replace(found, most=1 if value == "one" else int(value))

@@ -10,6 +10,9 @@ from ipvae.float_models.checkpoint import Checkpoint, save_checkpoint
 from ipvae.float_models.config import TrainConfig
 from ipvae.float_models.data import DataInfo
 from ipvae.float_models.zoo import MODEL_SPECS
+from ipvae.network.connections import Connection, Dense
+from ipvae.network.kinds import CubaNeuron
+from ipvae.network.network import Input, Layer, Network
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -127,10 +130,25 @@ def test_a_failed_export_keeps_the_file_that_is_there(command, tmp_path, trained
 def test_commands_of_the_document_succeed(command, tmp_path, trained, monkeypatch):
     document = Path(__file__).resolve().parents[3] / "docs" / "nir.md"
     lines = re.findall(r"^    ipvae (.*)$", document.read_text(), re.M)
-    assert len(lines) == 2
+    assert len(lines) == 3
     monkeypatch.chdir(tmp_path)
+    neuron = Layer("1", CubaNeuron(2, 4096, 300), (Connection("0", Dense(np.eye(3, dtype=int))),))
+    Network(Input((3,)), (neuron,)).save("NET.h5")
     for line in lines:
-        assert command(*line.replace("RUN", str(trained)).split())[0] == 0
+        words = [word.replace("RUN", str(trained)) for word in line.split()]
+        assert command(*words, *(["--overwrite"] if "NET.h5" in words else []))[0] == 0
+    status, found, _ = command("import", "NET.nir", "--out", "back", "--json", "-")
+    assert (status, found["origin"]) == (0, "nir,dt=0.0001,reset=zero")
+    assert found["nodes"]["layer_1"] == "LIF"
+
+
+def test_a_network_with_options_of_a_model_is_refused(command, tmp_path):
+    neuron = Layer("1", CubaNeuron(2, 4096, 300), (Connection("0", Dense(np.eye(3, dtype=int))),))
+    Network(Input((3,)), (neuron,)).save(tmp_path / "n.h5")
+    words = ("export", tmp_path / "n.h5", "--out", tmp_path / "n.nir", "--inference", "lca")
+    status, _, err = command(*words)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "found with a network, allowed with a trained model; omit them" in err
 
 
 def test_a_graph_of_another_tool_replaces_an_earlier_import_alone(command, tmp_path):
