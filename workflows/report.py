@@ -12,10 +12,10 @@ from ipvae.outputs import require_outputs
 from ipvae.report.html.earlier import report_output
 from ipvae.report.html.verdicts import verdicts
 from ipvae.workflows.boundary import public, require_positive
-from ipvae.workflows.certify import read_certificate
 from ipvae.workflows.image_input.images import ImagesLike, network_images
 from ipvae.workflows.image_input.own_images import LabelsLike
 from ipvae.workflows.networks import load_network
+from ipvae.workflows.output.certificate import read_certificate
 from ipvae.workflows.progress import Listener, listening
 from ipvae.workflows.reporting.request import (
     ReportRequest,

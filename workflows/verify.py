@@ -17,8 +17,8 @@ from ipvae.network.rules.stream import frames
 from ipvae.network.traces.replay import draws_of, integers_of
 from ipvae.network.traces.trace import VARIABLES, Trace, compare, read_trace
 from ipvae.workflows.boundary import public
-from ipvae.workflows.certify import read_certificate
 from ipvae.workflows.image_input.images import ImagesLike, network_images
+from ipvae.workflows.output.certificate import read_certificate
 from ipvae.workflows.progress import Listener, listening, stage
 from ipvae.workflows.results import Result, Table
 from ipvae.workflows.run import replayed, run_pixels
