@@ -13,7 +13,6 @@ from ipvae.errors import BackendError
 from ipvae.extras import install_lava
 from ipvae.lava_procs.lava_repairs import repair_lava, repair_netx
 
-PYTHON = (3, 10)
 NEEDED = (
     "lava.magma.runtime.runtime",
     "lava.magma.core.run_configs",

@@ -31,8 +31,6 @@ class NeuronRule:
     reset : 'zero' (to `reset_value`), 'subtract' or 'none'
     reset_delay, reaches : bool
         As of `Convention`.
-    drops_input : bool
-        True if a delayed reset to zero also removes the input of that step.
     most : int
         Most spikes in a step.
     spiking : bool
@@ -53,7 +51,6 @@ class NeuronRule:
     reset: str
     reset_delay: bool
     reaches: bool
-    drops_input: bool
     most: int
     spiking: bool
     rechecks: bool = False
@@ -157,7 +154,6 @@ def rule_of(node: Node, convention: Convention, recurrent: bool = False) -> Neur
         reset=convention.reset,
         reset_delay=delayed,
         reaches=convention.reaches,
-        drops_input=delayed and convention.reset == ZERO,
         most=convention.most,
         spiking=spiking,
         rechecks=tool == "snntorch" and not delayed and convention.reset == SUBTRACT,
@@ -173,7 +169,7 @@ def _threshold(node: Node, convention: Convention) -> NeuronRule:
     threshold = node.array("threshold").astype(np.float32)
     return NeuronRule(
         *(None, None, zero, one, zero, threshold, zero, zero),
-        *(NONE, False, convention.reaches, False, 1, True),
+        *(NONE, False, convention.reaches, 1, True),
     )
 
 
