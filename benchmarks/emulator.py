@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 from roofline import Roofline
 
+import ipvae
 from ipvae.emulator import Emulator, layout
 from ipvae.network.description import IntNetwork
 from ipvae.network.io.network_file import read_network
@@ -39,16 +40,11 @@ ROWS, TORCH_ROWS = 60, 4
 
 def shipped(folder: Path, layout: str = "recurrent") -> Path:
     """Network file of models/mnist at 8 bits."""
-    out = folder / f"{layout}.h5"
-    words = ["export", str(ROOT / "models" / "mnist"), "--out", str(out), "--layout", layout]
     data = os.environ.get("IPVAE_DATA")
-    if data:
-        words += ["--data-dir", data]
-    else:
-        np.save(folder / "digits.npy", enlarged_digits())
-        words += ["--images", str(folder / "digits.npy")]
-    command = [sys.executable, "-m", "ipvae.cli.main", *words]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    images = None if data else enlarged_digits()
+    made = ipvae.quantize(ROOT / "models" / "mnist", images, data_dir=data, layout=layout)
+    out = folder / f"{layout}.h5"
+    made.network.save(out)
     return out
 
 

@@ -15,9 +15,6 @@ The last line is JSON: `ours`, `stock`, `ratio`, and `ours_stock_dense`, `activi
 import argparse
 import json
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -26,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+import ipvae
 from ipvae.lava_procs.configuration import EVENT_DRIVEN, STOCK
 from ipvae.lava_procs.importing import import_lava_dl
 from ipvae.lava_procs.runner import LavaRunner
@@ -54,11 +52,7 @@ def main() -> None:
 
 def shipped() -> IntNetwork:
     """Network of models/patches at 8 bits, which needs no data set."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "net.h5"
-        words = ["ipvae.cli.main", "export", str(ROOT / "models" / "patches"), "--out", str(path)]
-        subprocess.run([sys.executable, "-m", *words], check=True, stdout=subprocess.DEVNULL)
-        return read_network(path)
+    return ipvae.quantize(ROOT / "models" / "patches").network
 
 
 def measure(network: IntNetwork, n_steps: int, n_rounds: int) -> dict[str, float]:

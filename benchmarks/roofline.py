@@ -14,7 +14,16 @@ from numba.core import types
 
 from ipvae.emulator import layout
 from ipvae.emulator.simd import blocks, drawing
-from ipvae.emulator.simd.int32x16 import ADDRESS, LANES, IrBuilder, address, kernel, moved, start_of
+from ipvae.emulator.simd.int32x16 import (
+    ADDRESS,
+    LANES,
+    IrBuilder,
+    address,
+    int32_at,
+    kernel,
+    moved,
+    start_of,
+)
 from ipvae.emulator.simd.messages import receive
 from ipvae.emulator.tile import Tile
 
@@ -65,18 +74,24 @@ def products(weights, offsets, values, total, repeats):
 
 
 @njit(nogil=True)
-def sums(weights, source, a_in, n, repeats):
-    """Synaptic input of a tile's images, computed as in the emulator, without other work."""
+def sums(weights, source, a_in, shape, repeats):
+    """Synaptic input of a tile's images, computed as in the emulator, without other work.
+
+    Weights, messages and `a_in` are addresses, as for `ipvae.emulator.simd.kernels`.
+    """
     for _ in range(repeats):
-        receive(weights, source, source.z, a_in, n)
+        receive(weights, source, source.z, a_in, shape)
 
 
 @njit(nogil=True)
 def draws(fixed, given, work, u, keys, z, repeats):
-    """Draw counts for constant log-rates: random source and sampler, without other work."""
+    """Draw counts for constant log-rates: random source and sampler, without other work.
+
+    `fixed`, `given` and `work` have addresses in place of arrays.
+    """
     layer, scratch = drawing.neurons_of(fixed), drawing.scratch_of(work)
     n, width = u.shape
-    draw = start_of(given.draw)
+    draw = int32_at(given.draw)
     for row in range(repeats):
         for i in range(n):
             of_image = moved(start_of(u), i * width)
@@ -154,10 +169,13 @@ class Roofline:
 
     def sum_seconds(self, repeats: int = 12, rows: int = 20) -> float:
         """Seconds of the sums of an image-step, computed as in the emulator."""
-        args = (self.part.synapses.weights, self.source, self.a_in, self.n, rows)
+        weights, a_in = self.part.synapses.weights.ctypes.data, self.a_in.ctypes.data
+        shape = (self.n, *self.a_in.shape)
+        args = (weights, layout.addresses(self.source), a_in, shape, rows)
         return _best(lambda: sums(*args), repeats) / (rows * self.n)
 
     def draw_seconds(self, repeats: int = 12, rows: int = 20) -> float:
         """Seconds of the draws of an image-step."""
-        args = (self.part.fixed, self.part.rules, self.work, self.u, self.keys, self.z, rows)
+        at = [layout.addresses(each) for each in (self.part.fixed, self.part.rules, self.work)]
+        args = (*at, self.u, self.keys, self.z, rows)
         return _best(lambda: draws(*args), repeats) / (rows * self.n)
