@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ipvae.errors import ConfigError
-from ipvae.float_models.presets import PRESETS
+from ipvae.float_models.presets import PRESETS, RANGES
 from ipvae.float_models.zoo import MODEL_SPECS, RELAXATIONS
 
 VERSION = 1
@@ -28,7 +28,7 @@ class TrainConfig:
     preset : name of the data set, a key of `PRESETS`, or `ARRAYS` for a user's own images
     model : key of `ipvae.float_models.zoo.MODEL_SPECS`
     latents : K, number of neurons; of a convolutional model, number of maps
-    steps : T, unrolled updates for each image; 1 for an amortized model
+    steps : T, unrolled updates for each image, or frame of a film; 1 for an amortized model
     first_steps, growth_fraction :
         training starts with `first_steps` updates, doubled up to T at equal intervals over this
         first fraction; beta increases in proportion, with beta / T constant. 0 starts with T
@@ -68,6 +68,9 @@ class TrainConfig:
         places of its maps, 1 to `kernel_size`; 0 for other models
     largest_load : the step size of a convolutional model is lowered at the end of training until
         rho of training images is at most this, see `ipvae.float_models.convolutional.stability`
+    motion, frames : kind ('rotate' or 'jitter') and frames of films, made of each image by
+        `ipvae.evaluation.motion`; the state is kept between frames. '' and 1 for still images
+    activity_price : price in the loss, in nats, of each neuron that sends in an update; for films
     version : version of this record
 
     Raises
@@ -115,6 +118,9 @@ class TrainConfig:
     kernel_size: int = 0
     stride: int = 0
     largest_load: float = 1.0
+    motion: str = ""
+    frames: int = 1
+    activity_price: float = 0.0
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -132,7 +138,7 @@ class TrainConfig:
                 f"training setting 'first_steps' is {self.first_steps}; allowed are 0 to 'steps', "
                 f"which is {self.steps}. Change either."
             )
-        for name, low, high in _RANGES:
+        for name, low, high in RANGES:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ConfigError(
@@ -145,6 +151,9 @@ class TrainConfig:
         found = dataclasses.asdict(self)
         if not MODEL_SPECS[self.model].convolutional:
             for name in _OF_KERNELS:
+                del found[name]
+        if not self.motion:  # text as before
+            for name in _OF_FILMS:
                 del found[name]
         return found
 
@@ -180,36 +189,6 @@ OPTIMISER_STEPS = 6000
 MOST_EPOCHS = 1000
 LATENTS = (64, 512)
 """Minimum and maximum number of neurons chosen for a user's own images."""
-
-_RANGES = (
-    ("latents", 1, 65536),
-    ("steps", 1, 4096),
-    ("beta", 0.0, 1e6),
-    ("epochs", 1, 1_000_000),
-    ("batch_size", 1, 1_000_000),
-    ("learning_rate", 1e-9, 1.0),
-    ("final_rate", 0.0, 1.0),
-    ("average_fraction", 0.0, 1.0),
-    ("step_size", 1e-6, 1e3),
-    ("dictionary_rate", 1e-6, 1e3),
-    ("rounding_rate", 0.0, 10.0),
-    ("weight_decay", 0.0, 1.0),
-    ("seed", 0, 2**63 - 1),
-    ("temperature_start", 1e-3, 10.0),
-    ("temperature_end", 1e-3, 10.0),
-    ("temperature_fraction", 0.0, 1.0),
-    ("clamp_start", 0.0, 10.0),
-    ("clamp_end", 0.0, 10.0),
-    ("growth_fraction", 0.0, 1.0),
-    ("ramp_hold", 0.0, 1.0),
-    ("ramp_fraction", 0.0, 1.0),
-    ("warmup_fraction", 0.0, 1.0),
-    ("grad_clip", 1e-6, 1e12),
-    ("threads", 1, 1024),
-    ("kernel_size", 0, 64),
-    ("stride", 0, 64),
-    ("largest_load", 1e-3, 2.0),
-)
 
 
 def preset_config(preset: str, **overrides: Any) -> TrainConfig:
@@ -272,6 +251,8 @@ def images_config(n_images: int, n_pixels: int, signed: bool, **overrides: Any) 
 
 _OF_KERNELS = ("kernel_size", "stride", "largest_load")
 """Settings of convolutional models."""
+_OF_FILMS = ("motion", "frames", "activity_price")
+"""Settings of films."""
 
 
 def _config(base: dict[str, Any], overrides: dict[str, Any]) -> TrainConfig:
@@ -281,7 +262,8 @@ def _config(base: dict[str, Any], overrides: dict[str, Any]) -> TrainConfig:
     model = given.get("model", usual)
     member = MODEL_SPECS.get(model)
     if model != usual:
-        base = {name: value for name, value in base.items() if name not in ("model", *_OF_KERNELS)}
+        own = ("model", *_OF_FILMS, *_OF_KERNELS)  # other models train on still images
+        base = {name: value for name, value in base.items() if name not in own}
         base |= member.settings if member else {}
     chosen = {**base, **given}
     if "first_steps" not in given:  # the preset's value belongs to the preset's T
@@ -336,6 +318,7 @@ def _check_types(config: TrainConfig) -> None:
 def _check_member(config: TrainConfig) -> None:
     member = MODEL_SPECS[config.model]
     _check_kernels(config, member.convolutional)
+    _check_motion(config)
     if member.inference == "amortized" and config.steps != 1:
         iterative = [name for name, other in MODEL_SPECS.items() if other.inference != "amortized"]
         raise ConfigError(
@@ -359,6 +342,25 @@ def _check_member(config: TrainConfig) -> None:
         raise ConfigError(
             f"training setting 'weight_bits' is {config.weight_bits}; allowed for {config.model}, "
             "which no chip file holds, is 0. Change it, or train ipvae."
+        )
+
+
+def _check_motion(config: TrainConfig) -> None:
+    _one_of("motion", config.motion, ("", "rotate", "jitter"))
+    if (config.frames > 1) != bool(config.motion):
+        raise ConfigError(
+            f"training setting 'frames' is {config.frames}, with 'motion' {config.motion!r}; "
+            "allowed are 2 or more frames of rotate or jitter, or 1 without motion. Change either."
+        )
+    if config.activity_price and not config.motion:
+        raise ConfigError(
+            f"training setting 'activity_price' is {config.activity_price}; it applies to films "
+            "only. Give motion= and frames=, or omit it."
+        )
+    if config.motion and config.model != "ipvae":
+        raise ConfigError(
+            f"training setting 'motion' is {config.motion!r}; films train ipvae, found "
+            f"{config.model}. Omit motion= and frames=, or train ipvae."
         )
 
 

@@ -1,10 +1,29 @@
-"""Settings of the presets, by name of their data set."""
+"""Settings of the presets, by name of their data set, and ranges of settings."""
 
 from typing import Any
 
 # digits: 6,000 optimiser steps; held-out R2 .87 at 71 % zeros after 64 updates. A second thread
 # does not accelerate small matrices. patches: see models/patches/README.md. mnist: 7,500 optimiser
 # steps, two shards; models/mnist/README.md has the further training.
+_FILMS: dict[str, Any] = {
+    "latents": 512,
+    "steps": 8,
+    "frames": 4,
+    "activity_price": 0.5,
+    "beta": 8.0,
+    "epochs": 1,
+    "batch_size": 64,
+    "learning_rate": 0.005,
+    "dictionary_rate": 0.03,
+    "relaxation": "eat-cubic",
+    "temperature_start": 0.15,
+    "temperature_end": 0.1,
+    "temperature_fraction": 1.0,
+    "ramp_hold": 0.0,
+    "ramp_fraction": 0.0,
+}
+"""Settings of films, for a training that begins with the weights of a model of still images."""
+
 PRESETS: dict[str, dict[str, Any]] = {
     "digits": {
         "latents": 64,
@@ -68,4 +87,40 @@ PRESETS: dict[str, dict[str, Any]] = {
         "batch_size": 50,
         "threads": 1,
     },
+    "mnist-rotate": {**_FILMS, "motion": "rotate"},
+    "mnist-jitter": {**_FILMS, "motion": "jitter"},
+    "photographs-jitter": {**_FILMS, "motion": "jitter", "kl": "exact"},
 }
+
+RANGES = (
+    ("latents", 1, 65536),
+    ("steps", 1, 4096),
+    ("beta", 0.0, 1e6),
+    ("epochs", 1, 1_000_000),
+    ("batch_size", 1, 1_000_000),
+    ("learning_rate", 1e-9, 1.0),
+    ("final_rate", 0.0, 1.0),
+    ("average_fraction", 0.0, 1.0),
+    ("step_size", 1e-6, 1e3),
+    ("dictionary_rate", 1e-6, 1e3),
+    ("rounding_rate", 0.0, 10.0),
+    ("weight_decay", 0.0, 1.0),
+    ("seed", 0, 2**63 - 1),
+    ("temperature_start", 1e-3, 10.0),
+    ("temperature_end", 1e-3, 10.0),
+    ("temperature_fraction", 0.0, 1.0),
+    ("clamp_start", 0.0, 10.0),
+    ("clamp_end", 0.0, 10.0),
+    ("growth_fraction", 0.0, 1.0),
+    ("ramp_hold", 0.0, 1.0),
+    ("ramp_fraction", 0.0, 1.0),
+    ("warmup_fraction", 0.0, 1.0),
+    ("grad_clip", 1e-6, 1e12),
+    ("threads", 1, 1024),
+    ("kernel_size", 0, 64),
+    ("stride", 0, 64),
+    ("largest_load", 1e-3, 2.0),
+    ("frames", 1, 1024),
+    ("activity_price", 0.0, 1e3),
+)
+"""Smallest and largest value of each numeric setting."""

@@ -18,6 +18,7 @@ from ipvae.train.draws import exact_draws
 from ipvae.train.fused.parallel import workers
 from ipvae.train.fused.relaxed_poisson import relaxed_poisson
 from ipvae.train.models.dynamics import precision_of, step_gram
+from ipvae.train.models.trainable_ipvae import IPVAE
 from ipvae.train.models.vae import VAE
 
 
@@ -81,6 +82,29 @@ def infer(
     with workers(n_threads) as for_each:
         for_each(run, range(0, len(images), batch_size))
     return states
+
+
+@torch.no_grad()
+def infer_films(
+    params: dict[str, np.ndarray], films: np.ndarray, steps: int, *, seed: int = 0
+) -> np.ndarray:
+    """Run iP-VAE on films, with the state kept between frames, and exact draws.
+
+    Parameters
+    ----------
+    params : as for `infer`
+    films : (N, F, M) float32, real values
+    steps : updates of each frame
+    seed : seed of the draws
+
+    Returns
+    -------
+    (N F, K) float32, counts after the last update of each frame, film by film
+    """
+    draw = exact_draws(seed).poisson
+    unrolled = IPVAE.from_arrays(params)(torch.from_numpy(films), steps, LIMIT, draw)
+    counts = torch.stack(unrolled.counts[steps::steps], dim=1)
+    return counts.reshape(-1, counts.shape[2]).numpy()
 
 
 @torch.no_grad()

@@ -65,15 +65,17 @@ def train_model(
         Test images; by default one in ten of `images`, at most 500, is held out.
     image_shape : (height, width) or 'HEIGHTxWIDTH', optional
         Shape of flat images, by default squares or one row; or size to which pictures are scaled.
-    preset : 'digits', 'patches', 'mnist', 'photographs' or 'mnist-conv'
-        Images and settings of a data set, instead of `images`.
+    preset : str
+        Images and settings of a data set, instead of `images`: 'digits', 'patches', 'mnist',
+        'photographs' or 'mnist-conv'; 'mnist-rotate', 'mnist-jitter' or 'photographs-jitter' for
+        films.
     model : str
         Kind of model, 'ipvae' by default; docs/training.md lists all kinds.
     latents : int
         Neurons (K), by default of the preset. For given images the default is the number of pixels
         rounded up to a power of two, from 64 to 512.
     steps : int
-        Updates unrolled in training (T).
+        Updates unrolled in training (T); of each frame for films.
     beta : float
         Weight of the KL term.
     epochs : int

@@ -18,14 +18,17 @@ MODEL_HELP = (
     "-linear, -mlp or -conv (amortized)."
 )
 FILES = "FILE.npy|FILE.npz|DIR"
+FILMS = ("mnist-rotate", "mnist-jitter", "photographs-jitter")
 PRESETS_OWN = "the preset's"
 """Text shown as the default of a setting that depends on the preset."""
+PRESETS = ("digits", "patches", "mnist", "photographs", "mnist-conv", *FILMS)
 SET = (
-    *("average_fraction", "batch_size", "clamp_end", "clamp_start", "dictionary_rate", "draws"),
-    *("final_rate", "first_steps", "grad_clip", "growth_fraction", "kernel_size", "kl"),
-    *("largest_load", "precision", "ramp_fraction", "ramp_hold", "relaxation", "rounding_rate"),
-    *("step_size", "stride", "temperature_end", "temperature_fraction", "temperature_start"),
-    *("warmup_fraction", "weight_decay"),
+    *("activity_price", "average_fraction", "batch_size", "clamp_end", "clamp_start"),
+    *("dictionary_rate", "draws", "final_rate", "first_steps", "frames", "grad_clip"),
+    *("growth_fraction", "kernel_size", "kl", "largest_load", "motion", "precision"),
+    *("ramp_fraction", "ramp_hold", "relaxation", "rounding_rate", "step_size", "stride"),
+    *("temperature_end", "temperature_fraction", "temperature_start", "warmup_fraction"),
+    "weight_decay",
 )
 """Settings that have no separate option."""
 NAMES = {**OPTIONS, **{name: f"--set {name}=" for name in SET}, "model": "--model"}
@@ -44,7 +47,7 @@ def train(
         typer.Option(
             help="Data set and settings.",
             show_default="none, with --images",
-            **chosen_from("digits", "patches", "mnist", "photographs", "mnist-conv"),
+            **chosen_from(*PRESETS),
         ),
     ] = None,
     model: Annotated[str | None, setting("KIND", MODEL_HELP, "ipvae")] = None,

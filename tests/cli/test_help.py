@@ -17,6 +17,7 @@ from ipvae.chip.limits import TARGETS
 from ipvae.cli.command_groups import ENTRIES, GROUPS, Commands, first_sentence
 from ipvae.cli.main import app
 from ipvae.export.options import LAYOUTS
+from ipvae.float_models.presets import PRESETS
 from ipvae.workflows.running.backends import BACKENDS
 from ipvae.workflows.running.stopping import TOLERANCES
 
@@ -98,7 +99,7 @@ def test_every_option_states_its_default_and_what_it_takes(name):
 @pytest.mark.parametrize(
     ("name", "option", "names"),
     [
-        ("train", "preset", ("digits", "patches", "mnist", "photographs", "mnist-conv")),
+        ("train", "preset", tuple(PRESETS)),
         ("train", "device", ("cpu", "cuda", "mps")),
         ("evaluate", "inference", ("model", "lca")),
         ("evaluate", "stop", tuple(TOLERANCES)),

@@ -22,7 +22,7 @@ LEAST = {
     "docs/lava.md": 7,
     "docs/certificate.md": 2,
     "docs/cheap_inference.md": 2,
-    "docs/moving_images.md": 3,
+    "docs/moving_images.md": 6,
     "docs/compare.md": 1,
     "docs/convolutional.md": 6,
     "docs/training.md": 1,

@@ -240,12 +240,12 @@ def test_a_model_shows_itself(trained):
     [
         (
             {},
-            "preset: missing; allowed are digits, patches, mnist, photographs, mnist-conv. Give",
+            "preset: missing; allowed are digits, patches, mnist, photographs, mnist-conv, mnist-",
         ),
         ({"preset": "arrays"}, "'preset' is 'arrays'; allowed are digits, patches, mnist"),
         (
             {"preset": "digits", "stpes": 3},
-            "settings: no setting 'stpes', allowed are average_fraction, batch_size",
+            "settings: no setting 'stpes', allowed are activity_price, average_fraction",
         ),
         ({"preset": "digits", "resume": True}, "resume: needs a folder; give it with out="),
         ({"preset": "digits", "pictures": True}, "pictures: needs a folder"),

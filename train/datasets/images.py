@@ -1,6 +1,6 @@
 """Training and test images, as integers and as real values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ class Images:
     pixel_scale : real value of one integer step
     unit : real value that is 1 in training, a power of two
     channels : 1 for grey images, 3 for colour
+    windows : two (N, H, W) float32, larger images around the training and the test images, in which
+        a crop moves; None for films of the images themselves
     """
 
     preset: str
@@ -45,18 +47,20 @@ class Images:
     pixel_scale: float | None = None
     unit: float = 1.0
     channels: int = 1
+    windows: tuple[np.ndarray, np.ndarray] | None = None
 
     @cached_property
     def train(self) -> np.ndarray:
         """Training images, (N, M) float32, real values divided by `unit`."""
-        return self._in_units(self.train_pixels)
+        return self.in_units(self.train_pixels)
 
     @cached_property
     def test(self) -> np.ndarray:
         """Held-out images, (N, M) float32, real values divided by `unit`."""
-        return self._in_units(self.test_pixels)
+        return self.in_units(self.test_pixels)
 
-    def _in_units(self, pixels: np.ndarray) -> np.ndarray:
+    def in_units(self, pixels: np.ndarray) -> np.ndarray:
+        """Return integer pixels as float32 real values divided by `unit`."""
         if self.pixel_scale is None:
             return to_real(pixels, self.pixel_max) / np.float32(self.unit)
         return pixels.astype(np.float32) * np.float32(self.pixel_scale / self.unit)
@@ -93,7 +97,9 @@ def load_images(
     ----------
     preset : 'digits' (scikit-learn's 8x8 digits, 1437 + 360), 'patches' (whitened 16x16 patches of
         photographs, see `ipvae.train.datasets.patches`), 'photographs' (whitened 48x48 crops, see
-        `ipvae.train.datasets.photographs`), 'mnist' (60,000 + 10,000) or 'mnist-conv' (the same)
+        `ipvae.train.datasets.photographs`), 'mnist' (60,000 + 10,000), 'mnist-conv', 'mnist-rotate'
+        or 'mnist-jitter' (the same), or 'photographs-jitter' (16x16 crops that move in windows of
+        the photographs of 'patches')
     data_dir : for MNIST, a folder in torchvision's layout, such as DIR with
         MNIST/raw/*-ubyte, gzipped or not; FashionMNIST, KMNIST and EMNIST are found in the same way
         (see `ipvae.train.mnist_like`); other presets do not use it
@@ -111,11 +117,13 @@ def load_images(
         return _load_patches(first)
     if preset == "photographs":
         return _load_photographs(first)
-    if preset in ("mnist", "mnist-conv"):
+    if preset == "photographs-jitter":
+        return _load_moving(first)
+    if preset in ("mnist", "mnist-conv", "mnist-rotate", "mnist-jitter"):
         return _load_mnist(preset, data_dir, download)
     raise DataError(
-        f"preset is {preset!r}; allowed are digits, patches, mnist, photographs, mnist-conv. "
-        "Choose one of them."
+        f"preset is {preset!r}; allowed are digits, patches, mnist, photographs, mnist-conv, "
+        "mnist-rotate, mnist-jitter, photographs-jitter. Choose one of them."
     )
 
 
@@ -154,6 +162,18 @@ def _load_patches(first: tuple[int, int] | None) -> Images:
     most = first or (TRAIN, TEST)
     found = patches(min(TRAIN, most[0]), min(TEST, most[1]))
     return _whitened("patches", found, SIZE, PIXEL_LIMIT, STEPS_PER_DEVIATION)
+
+
+def _load_moving(first: tuple[int, int] | None) -> Images:
+    from ipvae.train.datasets import patches
+
+    most = first or (patches.TRAIN, patches.TEST)
+    windows = patches.windows(min(patches.TRAIN, most[0]), min(patches.TEST, most[1]))
+    edge = (patches.WINDOW - patches.SIZE) // 2
+    centres = (w[:, edge : edge + patches.SIZE, edge : edge + patches.SIZE] for w in windows)
+    train, test = (patches.to_pixels(c.reshape(len(c), -1).astype(np.float64)) for c in centres)
+    limits = patches.SIZE, patches.PIXEL_LIMIT, patches.STEPS_PER_DEVIATION
+    return replace(_whitened("photographs-jitter", (train, test), *limits), windows=windows)
 
 
 def _load_photographs(first: tuple[int, int] | None) -> Images:

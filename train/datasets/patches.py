@@ -31,6 +31,8 @@ PHOTOGRAPHS = {
 }
 """Packages, their distribution names, and the paths of their photographs."""
 _SEED = 20241026
+WINDOW = 32
+"""Height and width of the windows in which patches move, preset `photographs-jitter`."""
 AT_ONCE = 2048
 """Patches that are cut and checked together; the result does not depend on it."""
 
@@ -58,6 +60,31 @@ def patches(n_train: int = TRAIN, n_test: int = TEST) -> tuple[np.ndarray, np.nd
     train = cut([image[i] for i in kept for image in strips], n_train, _SEED)
     test = cut([image[i] for i in HELD_OUT for image in strips], n_test, _SEED + 1)
     return to_pixels(train), to_pixels(test)
+
+
+def windows(n_train: int = TRAIN, n_test: int = TEST) -> tuple[np.ndarray, np.ndarray]:
+    """Training and test windows in which patches move, or the first of each.
+
+    They are cut from the same strips of whitened photographs as the patches of `patches`. The patch
+    in the middle of each has a patch's contrast.
+
+    Returns
+    -------
+    train, test : (n_train, WINDOW, WINDOW), (n_test, WINDOW, WINDOW) float32
+
+    Raises
+    ------
+    DataError
+        If scikit-image or scikit-learn is not installed.
+    """
+    strips = [np.array_split(whiten(photograph), STRIPS, axis=1) for photograph in photographs()]
+    kept = [i for i in range(STRIPS) if i not in HELD_OUT]
+    train, test = (
+        cut([image[i] for i in chosen for image in strips], count, seed, WINDOW)
+        for chosen, count, seed in ((kept, n_train, _SEED + 2), (HELD_OUT, n_test, _SEED + 3))
+    )
+    shape = (-1, WINDOW, WINDOW)
+    return train.reshape(shape).astype(np.float32), test.reshape(shape).astype(np.float32)
 
 
 def to_pixels(found: np.ndarray) -> np.ndarray:
@@ -110,31 +137,34 @@ def whiten(image: np.ndarray) -> np.ndarray:
     return whitened / whitened.std()
 
 
-def cut(images: list[np.ndarray], count: int, seed: int) -> np.ndarray:
+def cut(images: list[np.ndarray], count: int, seed: int, side: int = SIZE) -> np.ndarray:
     """Cut patches at random places of each image in turn; patches of low contrast are dropped.
 
     Returns
     -------
-    (count, SIZE**2) float64
+    (count, side**2) float64
+        Contrast is judged in the middle, of SIZE.
     """
-    source = np.random.PCG64(seed)
-    found = np.empty((count, SIZE * SIZE))
+    source, edge = np.random.PCG64(seed), (side - SIZE) // 2
+    found = np.empty((count, side * side))
     n, tried = 0, 0
     while n < count:
-        candidates = _candidates(images, tried, source.random_raw(2 * AT_ONCE).reshape(-1, 2))
-        chosen = candidates[_enough_contrast(candidates)][: count - n]
+        numbers = source.random_raw(2 * AT_ONCE).reshape(-1, 2)
+        candidates = _candidates(images, tried, numbers, side)
+        middle = candidates[:, edge : edge + SIZE, edge : edge + SIZE]
+        chosen = candidates[_enough_contrast(middle)][: count - n]
         found[n : n + len(chosen)] = chosen.reshape(len(chosen), -1)
         n, tried = n + len(chosen), tried + AT_ONCE
     return found
 
 
-def _candidates(images: list[np.ndarray], first: int, numbers: np.ndarray) -> np.ndarray:
+def _candidates(images: list[np.ndarray], first: int, numbers: np.ndarray, side: int) -> np.ndarray:
     """Cut one patch per pair of random numbers, from images in turn, starting at `first`."""
-    found = np.empty((len(numbers), SIZE, SIZE))
+    found = np.empty((len(numbers), side, side))
     turns = np.arange(first, first + len(numbers)) % len(images)
     for turn in np.unique(turns):
         rows = np.flatnonzero(turns == turn)
-        windows: Any = np.lib.stride_tricks.sliding_window_view(images[turn], (SIZE, SIZE))
+        windows: Any = np.lib.stride_tricks.sliding_window_view(images[turn], (side, side))
         top, left = (numbers[rows, i] % np.uint64(windows.shape[i]) for i in (0, 1))
         found[rows] = windows[top.astype(np.int64), left.astype(np.int64)]
     return found

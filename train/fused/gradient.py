@@ -90,14 +90,14 @@ def loss_gradient(
 ) -> tuple[Loss, dict[str, Tensor]]:
     """Return the loss of a batch and its gradient for each parameter.
 
-    iP-VAE in float32 on the CPU uses `ipvae.train.fused.unroll`, convolutional iP-VAE
-    `ipvae.train.fused.convolutional`; other cases use autograd, on the CPU in shards. Draws are
-    keyed by (stream, update, image, latent), so shards only affect rounding of sums.
+    Images of iP-VAE in float32 on the CPU use `ipvae.train.fused.unroll`, of convolutional iP-VAE
+    `ipvae.train.fused.convolutional`; films and other cases use autograd, on the CPU in shards.
+    Draws are keyed by (stream, update, image, latent), so shards only affect rounding of sums.
 
     Parameters
     ----------
     model : on the device of `x`
-    x : (B, M) images
+    x : (B, M) images, or (B, F, M) films of iP-VAE
     config, now : settings of the run and of this optimiser step
     stream : integers that key the draws of this batch
     means : threads and memory
@@ -105,7 +105,7 @@ def loss_gradient(
     """
     shards = config.threads if x.device.type == "cpu" else 1
     plain = x.device.type == "cpu" and x.dtype == torch.float32 and config.draws == 1
-    if plain and isinstance(model, (IPVAE, ConvolutionalIPVAE)):
+    if plain and x.dim() == 2 and isinstance(model, (IPVAE, ConvolutionalIPVAE)):
         how = Unroll(config.kl, config.relaxation, now, stream, first_image, means.rounding)
         on: Any = {"shards": shards, "for_each": means.for_each, "workspace": means.workspace}
         if isinstance(model, IPVAE):

@@ -17,7 +17,8 @@ class Loss(NamedTuple):
 
     Attributes
     ----------
-    total : scalar, (nll + beta * kl) * 256 / M, the minimised loss
+    total : scalar, (nll + beta * kl) * 256 / M, the minimised loss; with a price of activity, the
+        price is added to the sum
     nll, kl : scalars in nats, mean over images and steps
     """
 
@@ -58,7 +59,7 @@ def poisson_kl(u: Tensor, previous: Tensor, form: str = "exact") -> Tensor:
     return (rate * (1.0 + torch.exp(difference) * (difference - 1.0))).sum(dim=1)
 
 
-def batch_loss(unrolled: Unrolled, beta: float, form: str = "official") -> Loss:
+def batch_loss(unrolled: Unrolled, beta: float, form: str = "official", price: float = 0.0) -> Loss:
     """Return the mean over steps 1 .. T and images of [NLL + beta KL], times 256 / M.
 
     Parameters
@@ -66,6 +67,7 @@ def batch_loss(unrolled: Unrolled, beta: float, form: str = "official") -> Loss:
     unrolled : result of T updates
     beta : weight of the divergence from the previous step's posterior
     form : form of the divergence, see `poisson_kl`
+    price : of each neuron that is expected to send in an update, 1 - exp(-rate), in nats
 
     References
     ----------
@@ -76,4 +78,8 @@ def batch_loss(unrolled: Unrolled, beta: float, form: str = "official") -> Loss:
     pairs = zip(beliefs[1:], beliefs[:-1], strict=True)
     kl = torch.stack([poisson_kl(u, previous, form) for u, previous in pairs]).mean()
     scale = REFERENCE_PIXELS / unrolled.log_sigma.numel()
-    return Loss((nll + beta * kl) * scale, nll, kl)
+    total = nll + beta * kl
+    if price:
+        sending = [-torch.expm1(-torch.exp(u)).sum(dim=1).mean() for u in beliefs[1:]]
+        total = total + price * torch.stack(sending).mean()
+    return Loss(total * scale, nll, kl)

@@ -26,7 +26,7 @@ class Unrolled(NamedTuple):
 
     Attributes
     ----------
-    log_rates : T + 1 tensors (B, K), u_0 .. u_T
+    log_rates : T + 1 tensors (B, K), u_0 .. u_T; for films of F frames F T + 1, and so on
     counts : T + 1 tensors (B, K), z_0 .. z_T, of the read-out
     squared_error : T tensors (B,), |x - Phi z_t|^2 weighted by 1 / sigma^2, t = 1 .. T
     log_sigma : (M,) logarithm of each pixel's standard deviation
@@ -82,16 +82,16 @@ class IPVAE(nn.Module):
         draws: int = 1,
         rounding: Rounding | None = None,
     ) -> Unrolled:
-        """Unroll `steps` updates in Gram form.
+        """Unroll `steps` updates of each frame in Gram form, with the state kept between frames.
 
         Parameters
         ----------
-        x : (B, M) images
-        steps : T
+        x : (B, M) images, or (B, F, M) films of F frames
+        steps : T, updates of an image or of each frame
         limit : C of the soft clamp
-        draw : function from log-rates and a step index, 0 .. T, to counts
+        draw : function from log-rates and a step index, 0 .. F T, to counts
         draws : 1 to share each draw between update and read-out; 2 for a separate read-out draw,
-            with index T + t at step t
+            with index F T + t at step t
         rounding : of the recurrent matrix in the updates; the read-out's error is not affected
         """
         deviation = log_sigma(self.log_sigma_raw)
@@ -100,23 +100,28 @@ class IPVAE(nn.Module):
         gram = self.phi.T @ weighted
         step_size = torch.exp(self.log_lr)
         drive = step_size * (match - torch.exp(self.log_bias))
-        energy = (x.square() * torch.exp(-2.0 * deviation)).sum(dim=1)
+        energy = (x.square() * torch.exp(-2.0 * deviation)).sum(dim=-1)
         recurrent = None
         if rounding is not None:
             recurrent = straight_through(step_size * gram, self.recurrent_change, rounding).T
 
-        update = step_on(x.device.type)
+        update, last = step_on(x.device.type), steps
+        if x.dim() == 3:
+            last = x.shape[1] * steps
+            frames = [part.unbind(1) for part in (drive, match, energy)]
         u = self.u0.expand(x.shape[0], -1)
         z = draw(u, 0)
         log_rates, counts, errors = [u], [z], []
         overlap = z @ gram
-        for t in range(1, steps + 1):
+        for t in range(1, last + 1):
+            if x.dim() == 3:
+                drive, match, energy = (part[(t - 1) // steps] for part in frames)
             u = update(u, drive, step_size * overlap if recurrent is None else z @ recurrent, limit)
             z = draw(u, t)
             overlap = z @ gram
             shown, seen = z, overlap
             if draws == 2:
-                shown = draw(u, steps + t)
+                shown = draw(u, last + t)
                 seen = shown @ gram
             errors.append(energy + (shown * (seen - 2.0 * match)).sum(dim=1))
             log_rates.append(u)
@@ -132,13 +137,13 @@ class IPVAE(nn.Module):
         draws: "Draws",
         rounding: Rounding | None = None,
     ) -> "Loss":
-        """Return `ipvae.train.models.loss.batch_loss` of images (B, M)."""
+        """Return `ipvae.train.models.loss.batch_loss` of images (B, M) or films (B, F, M)."""
         from ipvae.train.models.loss import batch_loss  # circular import
 
         unrolled = self(
             x, now.steps, now.limit, draws.poisson, draws=config.draws, rounding=rounding
         )
-        return batch_loss(unrolled, now.beta, config.kl)
+        return batch_loss(unrolled, now.beta, config.kl, config.activity_price)
 
     def sample(self, n: int, seed: int = 0, *, noise: bool = False) -> np.ndarray:
         """Draw images (n, M) from the prior, see `ipvae.train.models.vae.VAE.sample`."""

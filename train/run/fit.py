@@ -19,10 +19,11 @@ from ipvae.float_models.convolutional.stability import stabilized
 from ipvae.float_models.inference.draws import stream_key
 from ipvae.float_models.units import in_real_units
 from ipvae.float_models.zoo import MODEL_SPECS
+from ipvae.train.datasets.films import films
 from ipvae.train.datasets.images import Images
 from ipvae.train.fused.gradient import TrainContext, team_gradient
 from ipvae.train.fused.parallel import matrix_precision, workers
-from ipvae.train.infer import infer
+from ipvae.train.infer import infer, infer_films
 from ipvae.train.models.convolutional import ConvolutionalIPVAE, held_out_quality
 from ipvae.train.models.trainable_ipvae import IPVAE
 from ipvae.train.models.vae import Model, start_model
@@ -195,10 +196,11 @@ def _train(
         if order is None:
             order = _order(len(train), config.seed, epoch)
         now = settings_at(config, done / total)
+        rows = order[batch * config.batch_size : (batch + 1) * config.batch_size]
         terms = optimise(
             model,
             optimiser,
-            train[order[batch * config.batch_size : (batch + 1) * config.batch_size]],
+            train[rows] if not config.motion else _films(config, images, rows, epoch).to(train),
             config=config,
             now=now,
             iteration=done,
@@ -261,7 +263,7 @@ def optimise(
     total: int,
     means: TrainContext,
 ) -> tuple[float, float, float]:
-    """Take one optimiser step on the images `x` (B, M); return its loss, NLL and KL.
+    """Take one optimiser step on images `x` (B, M) or films (B, F, M): loss, NLL and KL.
 
     If loss or gradient is not finite, the model is unchanged and DivergenceError is raised.
 
@@ -315,10 +317,16 @@ def _record(
 def _held_out(
     params: dict[str, np.ndarray], config: TrainConfig, images: Images
 ) -> dict[str, float]:
-    """Return r2, mse and zeros of held-out images after T updates."""
+    """Return r2, mse and zeros of held-out images after T updates, or of all frames of films."""
     x = images.test[:_MONITOR_IMAGES]
     canvas, seed = _canvas(config, images), stream_key(config.seed, _HELD_OUT)
-    if canvas is not None:
+    if config.motion:
+        rows = np.arange(min(len(images.test_pixels), _MONITOR_IMAGES // config.frames))
+        options: Any = {"held_out": True}
+        shown = films(images, rows, config.motion, config.frames, config.seed, **options)
+        counts = infer_films(params, shown, config.steps, seed=seed)
+        figures = quality(shown.reshape(-1, shown.shape[2]), counts, params["phi"])
+    elif canvas is not None:
         figures = held_out_quality(params, canvas, x, config.steps, seed)
     else:
         states = infer(
@@ -333,6 +341,13 @@ def _held_out(
         figures = quality(x, states[config.steps].counts, params["phi"])
     figures["mse"] *= images.unit**2
     return figures
+
+
+def _films(config: TrainConfig, images: Images, rows: torch.Tensor, epoch: int) -> torch.Tensor:
+    """Films (B, frames, M) of training images, along other paths in every epoch."""
+    first = epoch * len(images.train_pixels)
+    made = films(images, rows.numpy(), config.motion, config.frames, config.seed, first=first)
+    return torch.from_numpy(made)
 
 
 def _order(n: int, seed: int, epoch: int) -> torch.Tensor:

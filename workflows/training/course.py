@@ -79,7 +79,7 @@ def _log_begin(begun: ResumeState, images: Images, team: ProcessGroup) -> None:
     )
     n, m = images.train_pixels.shape
     epochs = config.epochs - done / batches_of(config, images)
-    runs = n * config.steps * epochs
+    runs = n * config.frames * config.steps * epochs
     announce("training", training_seconds(runs, m, config.latents, team.size))
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from ipvae.errors import DataError
 from ipvae.train.datasets import patches as module
+from ipvae.train.datasets.films import films
 from ipvae.train.datasets.images import load_images
 from ipvae.train.datasets.patches import STEPS_PER_DEVIATION, cut, whiten
 
@@ -98,3 +99,21 @@ def test_a_package_that_an_import_hook_refuses_is_one_line(monkeypatch):
     monkeypatch.setattr(module, "find_spec", refused)
     with pytest.raises(DataError, match="is not installed, whose photographs it takes"):
         module.photographs()
+
+
+def test_windows_of_moving_crops_are_of_disjoint_strips_and_each_frame_has_one_contrast():
+    moving = load_images("photographs-jitter", first=(60, 20))
+    assert moving.windows is not None
+    train, test = moving.windows
+    assert (train.shape, test.shape) == ((60, 32, 32), (20, 32, 32))
+    centre = train[:, 8:24, 8:24].reshape(60, -1).astype(np.float64)
+    np.testing.assert_array_equal(moving.train_pixels, module.to_pixels(centre))
+    assert centre.std(axis=1).min() >= 0.5
+    made = films(moving, np.arange(20), "jitter", 6, 3)
+    assert made.shape == (20, 6, 256) and made.dtype == np.float32
+    contrast = made.std(axis=2)  # of sharp patches the largest values are clipped
+    assert contrast.max() < 1.02 and np.median(contrast) > 0.98
+    assert (made[:, 0] == moving.train[:20]).all()
+    assert (np.abs(np.diff(made, axis=1)).max(axis=(1, 2)) > 0).all()
+    shown = films(moving, np.arange(20), "jitter", 2, 3, held_out=True)
+    assert (shown[:, 0] == moving.test).all()
