@@ -66,6 +66,8 @@ class Input:
         if len(self.shape) not in (1, 3) or min(self.shape) < 1:
             raise DescriptionError(f"shape: found {self.shape}, allowed (n,) or (C, H, W)")
         require_within("its number of pixels", self.size, 1, MAX_NEURONS)
+        if not isinstance(self.neuron, CubaNeuron | DeltaNeuron | None):
+            raise DescriptionError(f"neuron: found {self.neuron}, allowed CUBA or delta neurons")
         if self.graded and self.neuron is not None:
             raise DescriptionError(
                 "graded: found True, allowed False with input neurons, whose kind decides it"

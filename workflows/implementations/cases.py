@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -165,10 +166,20 @@ def _contents() -> Iterator[FileCase]:
             named(change.rule),
             change.accepted,
             image,
-            partial(write, fields=changed(fields, change.fields), number=change.version or number),
+            partial(
+                write,
+                fields=changed(fields, change.fields),
+                number=change.version or number,
+                edit=_name_minor if "ipvae/decoder/layer" in change.fields else None,
+            ),
             change.run.get("steps", 1),
             change.run.get("seed", 0),
         )
+
+
+def _name_minor(file: Any) -> None:
+    """Name minor version 1, which datasets of a decoder need."""
+    file["ipvae"].attrs["format_minor"] = np.int64(1)
 
 
 def _without(base: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:

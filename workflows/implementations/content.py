@@ -81,11 +81,11 @@ VERSION_1 = (
 )
 VERSION_2 = (
     Change("without a role", "R13", LOOP, {"ipvae/layers/4/role": None}),
-    Change("an unknown role", "R22", LOOP, {"ipvae/layers/4/role": b"other"}),
+    Change("an unknown role", "R19", LOOP, {"ipvae/layers/4/role": b"other"}),
     Change("two codes", "R22", LOOP, {"ipvae/layers/3/role": b"code"}),
     Change("no code", "R22", LOOP, {"ipvae/layers/2/role": b"hidden"}),
     Change("a read-out of the hidden layer", "R22", LOOP, {"ipvae/layers/4/source": 1}),
-    Change("a source that does not exist", "R22", LOOP, {"ipvae/layers/4/source": 9}),
+    Change("a source that does not exist", "R20", LOOP, {"ipvae/layers/4/source": 9}),
     Change("a code that receives a read-out", "R22", LOOP, {"ipvae/layers/2/source": 3}),
     Change("synapses without a source", "R22", LOOP, {"ipvae/layers/3/source": 0}),
     Change(
@@ -95,12 +95,16 @@ VERSION_2 = (
         {"layer/2/neuron/memory": 0, "layer/2/neuron/selfWeight": np.zeros(6, np.int32)},
     ),
     Change("a leak in a hidden layer", "R24", LOOP, {"layer/1/neuron/leak": 1}),
-    Change("a ceiling with memory", "R24", LOOP, {"layer/2/neuron/ceiling": 1}),
+    Change("a ceiling with memory", "R24", SOFT, {"layer/2/neuron/memory": 1}),
     Change(
         "memory outside a loop",
         "R24",
         CEILING,
-        {"layer/1/neuron/memory": 1, "layer/1/neuron/ceiling": 0},
+        {
+            "layer/1/neuron/memory": 1,
+            "layer/1/neuron/ceiling": 0,
+            "ipvae/tables/ceiling": None,
+        },
     ),
     Change("a self-inhibition without memory", "R24", CEILING, {"layer/1/neuron/selfWeight": 1}),
     Change(
@@ -228,6 +232,15 @@ VERSION_3 = (
     Change("keyLayer 0", "R20", MAPS, {"layer/1/neuron/keyLayer": 0}),
     Change("keyLayer 65536", "R20", MAPS, {"layer/1/neuron/keyLayer": 65536}),
     Change("a start above uMax", "R20", MAPS, {"layer/1/neuron/uInit": 30001}),
+    Change(
+        "sigma-delta neurons of the input",
+        "R19",
+        CHAIN,
+        {
+            "layer/0/neuron/type": _text("SDNN"),
+            "layer/0/neuron/activation": _text("relu"),
+        },
+    ),
     Change("no pixel range", "R20", MAPS, {"ipvae/input/maximum": 0}),
     Change("graded with input neurons", "R20", CHAIN, {"ipvae/input/graded": 1}),
     Change("a bias too many", "R21", SPIKES, {"layer/1/bias": np.zeros(5, np.int32)}),
@@ -289,7 +302,7 @@ VERSION_3 = (
             "ipvae/test/labels": np.full(1, -2, np.int64),
         },
     ),
-    Change("another shape of a layer", "R34", SPIKES, {"layer/3/shape": np.array([3])}),
+    Change("another shape of a layer", "R34", SPIKES, {"layer/3/shape": np.array([1, 1, 2])}),
     Change("another kind of a layer", "R34", SPIKES, {"layer/3/type": b"conv"}),
     Change("equal delays as an array", "R36", DELAYS, {f"{FIRST}/delay": np.full(4, 2)}),
     Change("an array of delays of conv", "R36", SPIKES, {f"{SECOND}/delay": np.arange(60)}),

@@ -25,7 +25,10 @@ RULES = {
     "R1": Rule(SEAL, "The file does not begin with the 20 bytes `ipvae-loihi network\\n`."),
     "R2": Rule(SEAL, "The first 512 bytes are not the seal of the bytes from offset 512 on."),
     "R3": Rule(STRUCTURE, "The bytes from offset 512 on are no HDF5 file, or parts are missing."),
-    "R4": Rule(STRUCTURE, "The group `ipvae` or its integer `format_version` is missing."),
+    "R4": Rule(
+        STRUCTURE,
+        "The group `ipvae` or its `format_version` is missing, or `format_version` is text.",
+    ),
     "R5": Rule(STRUCTURE, "`format_version` is not 1, 2 or 3."),
     "R6": Rule(
         STRUCTURE,
@@ -46,11 +49,14 @@ RULES = {
     ),
     "R11": Rule(
         STRUCTURE,
-        "A dataset has a type other than an integer, a float or a fixed-length ASCII string; "
-        "enumerations and UTF-8 strings are other types.",
+        "A dataset has a null dataspace, or a type other than an integer, a float or a "
+        "fixed-length ASCII string; enumerations and UTF-8 strings are other types.",
     ),
     "R12": Rule(STRUCTURE, "A dataset stores fewer or more bytes than it declares."),
-    "R13": Rule(STRUCTURE, "A dataset is missing whose condition holds."),
+    "R13": Rule(
+        STRUCTURE,
+        "A dataset is missing whose condition holds, or a file has no layer.",
+    ),
     "R14": Rule(STRUCTURE, "An unknown dataset is present, or one whose condition does not hold."),
     "R15": Rule(STRUCTURE, "A dataset has another dtype or another number of dimensions."),
     "R16": Rule(STRUCTURE, "The provenance has more than 2^20 bytes."),
@@ -60,10 +66,21 @@ RULES = {
         "Numbers of layers (version 2) or connections (version 3) have a gap or are too many, or "
         "connections are not in the order of their targets.",
     ),
-    "R19": Rule(CONTENT, "A text is none of the allowed names."),
+    "R19": Rule(
+        CONTENT,
+        "A text is none of the allowed names, kinds of neurons and roles included.",
+    ),
     "R20": Rule(CONTENT, "A number is outside its range, or is not finite."),
-    "R21": Rule(CONTENT, "The size of an array differs from the sizes of its layers or arrays."),
-    "R22": Rule(CONTENT, "Roles and sources of version 2 follow no row of the table."),
+    "R21": Rule(
+        CONTENT,
+        "The size of an array differs from the sizes of its layers or arrays, or the product "
+        "of `ipvae/input/shape` from M.",
+    ),
+    "R22": Rule(
+        CONTENT,
+        "Roles, sources or kinds of neurons of version 2 are not as its table and the text "
+        "below it allow.",
+    ),
     "R23": Rule(
         CONTENT,
         "A layer receives nothing, or in version 2 no layer receives the image or a read-out does.",
@@ -82,11 +99,13 @@ RULES = {
     "R29": Rule(CONTENT, "Two Poisson layers have the same `keyLayer`."),
     "R30": Rule(
         CONTENT,
-        "A layer has what its kind lacks: a bias of sigma neurons, a drive of CUBA, sigma-delta or "
-        "sigma neurons, delta neurons outside the input.",
+        "A layer has what its kind lacks: a bias of sigma neurons, a drive of CUBA, LIF, "
+        "sigma-delta or sigma neurons, delta neurons outside the input.",
     ),
     "R31": Rule(
-        CONTENT, "A test image is outside the range of the input, or the labels do not fit them."
+        CONTENT,
+        "A test image is outside the range of the input or has another number of values, a "
+        "label is outside its range, or labels and images differ in number.",
     ),
     "R32": Rule(
         CONTENT,
@@ -96,7 +115,11 @@ RULES = {
     "R33": Rule(
         CONTENT, "A table, or the name of the random source or sampler, is not the specified one."
     ),
-    "R34": Rule(CONTENT, "A dataset that follows from others has another value."),
+    "R34": Rule(
+        CONTENT,
+        "A dataset that follows from others has another value: `layer/l/type` and shapes (C, "
+        "H, W) without conv weights included.",
+    ),
     "R35": Rule(CONTENT, "An older version, or an older minor version, could hold the network."),
     "R36": Rule(CONTENT, "An array of delays has one value only, or weights are not dense."),
     "R37": Rule(CONTENT, "The decoder of version 3.1 does not fit its layer or the input."),
@@ -112,7 +135,11 @@ RULES = {
     "R40": Rule(RUN, "The seed is outside 0 .. 2^48 - 1, and a layer draws."),
     "R41": Rule(RUN, "The index of an image is outside 0 .. 2^32 - 1, and a layer draws."),
     "R42": Rule(RUN, "T is outside 1 .. 2^19 - 1."),
-    "R43": Rule(RUN, "A value of an image is outside the range of the input."),
+    "R43": Rule(
+        RUN,
+        "A value of an image is outside the range of the input, or the images have another "
+        "shape than (n, M) or (n, T, M).",
+    ),
 }
 """All rules by their numbers, in the order of checking."""
 
