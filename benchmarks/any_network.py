@@ -233,6 +233,7 @@ def update_rate() -> float:
     sums, bias = np.ones((1, rows, width), np.int32), np.ones(width, np.int32)
     of = Neurons(neuron, places, parameters(neuron), 1, bias)
     sent = Messages(1, rows, 0, places, False)
+    of.sums.begin(rows)
     of.begin()
     best = 0.0
     for _ in range(5):
