@@ -181,6 +181,8 @@ def _layers(fields: dict[str, np.ndarray]) -> Iterator[_Layer]:
             )
         allowed = {"type", "shape", *_LAYER_KEYS[layer.type]}
         for key in sorted(layer.names() - allowed):
+            if key in ("weight/real", "weight/imag"):
+                raise layer.fail("complex weights (resonate-and-fire), allowed are real weights")
             if not key.startswith("neuron/") or layer.type == "flatten":
                 raise layer.fail(f"dataset {shown(key)} has no meaning in type '{layer.type}'")
         yield layer

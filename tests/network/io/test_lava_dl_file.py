@@ -183,7 +183,7 @@ WRONG = {
         r"delay has shape \(2,\), allowed one",
     ),
     "unknown dataset": (change(3, mask=1), "layer 3: dataset mask has no meaning in type 'dense'"),
-    "complex": (change(3, **{"weight/real": 1}, weight=None), "dataset weight/real has no meaning"),
+    "complex": (change(3, **{"weight/real": 1}, weight=None), "complex weights"),
     "no weight": (change(3, weight=None), "layer 3: dataset weight is missing"),
     "no conv neuron": (change(1, neuron=None), "layer 1: type 'conv' without a neuron"),
     "fraction": (weights(3, 0.37), "weight holds 0.37, allowed are integers; quantize it"),
