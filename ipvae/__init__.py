@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ipvae.workflows.describe import describe
     from ipvae.workflows.doctor import doctor
     from ipvae.workflows.evaluate import evaluate
+    from ipvae.workflows.graphs.torch_module import import_torch
     from ipvae.workflows.image_input.spike_coding import encode_events, encode_latency, encode_rate
     from ipvae.workflows.import_model import import_model
     from ipvae.workflows.models import load_model, shipped_models
@@ -50,6 +51,7 @@ _HOMES = {
     "workflows.describe": ("describe",),
     "workflows.doctor": ("doctor",),
     "workflows.evaluate": ("evaluate",),
+    "workflows.graphs.torch_module": ("import_torch",),
     "workflows.image_input.spike_coding": ("encode_events", "encode_latency", "encode_rate"),
     "workflows.import_model": ("import_model",),
     "workflows.models": ("load_model", "shipped_models"),
@@ -91,6 +93,7 @@ __all__ = [
     "evaluate_film",
     "film",
     "import_model",
+    "import_torch",
     "load_model",
     "load_network",
     "load_trace",

@@ -1,6 +1,7 @@
 """Quantization of a trained model to an integer network, with its loss."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast, overload
 
@@ -22,6 +23,7 @@ from ipvae.network.proof.bounds import bounds
 from ipvae.workflows.boundary import public
 from ipvae.workflows.graphs.imported import SpikingModel
 from ipvae.workflows.graphs.quantizing import is_imported, quantize_imported
+from ipvae.workflows.graphs.relu_result import QuantizedRelu
 from ipvae.workflows.graphs.result import QuantizedGraph
 from ipvae.workflows.image_input.image_shape import ShapeLike
 from ipvae.workflows.image_input.images import (
@@ -56,9 +58,10 @@ def quantize(
     labels: LabelsLike = None,
     *,
     weight_bits: int = 8,
+    threshold: float | Mapping[str, float] | None = None,
     most_loss: float = MOST_LOSS,
     progress: Listener | None = None,
-) -> QuantizedGraph: ...
+) -> QuantizedGraph | QuantizedRelu: ...
 
 
 @overload
@@ -95,7 +98,7 @@ def quantize(
     weight_bits: int = 8,
     layout: str = LAYOUTS[0],
     inference: str = "model",
-    threshold: float | None = None,
+    threshold: float | Mapping[str, float] | None = None,
     readouts: tuple[str, ...] = (),
     refit_decoder: bool = False,
     start: str = CONSTANT,
@@ -108,14 +111,15 @@ def quantize(
     data_dir: str | Path | None = None,
     seed: int = 0,
     progress: Listener | None = None,
-) -> Quantized | QuantizedGraph:
+) -> Quantized | QuantizedGraph | QuantizedRelu:
     """Turn a trained model into an integer network, calibrated on images.
 
     Parameters
     ----------
     model : trained model, its path, or the name of a shipped one
-        Or a network of another tool (`ipvae.import_model` with `origin`) or its folder, for which
-        only `images`, `labels`, `weight_bits` of 4 to 8 and `most_loss` of accuracy apply.
+        Or a network of another tool (`ipvae.import_model` with `origin`, `ipvae.import_torch`) or
+        its folder, for which only `images`, `labels`, `weight_bits` of 4 to 8, `most_loss` of
+        accuracy and, with ReLU activations, `threshold` apply.
     images : array, path or name of a set, optional
         Images to calibrate on and to store with the network, as for `ipvae.run`. By default the
         training and test images of the model's data set.
@@ -127,7 +131,8 @@ def quantize(
         Layout of an iterative model.
     inference : 'model' or 'lca' (sparse coding on the model's dictionary)
     threshold : float, optional
-        Threshold of LCA in pixel units.
+        Threshold of LCA in pixel units. Of a network of ReLU activations: least change that a layer
+        sends, as a fraction of its largest activation (0.02), or a dict with one for each node.
     readouts : some of 'decoder', 'classes'
         Layers that read the code on the chip.
     refit_decoder : bool
@@ -163,6 +168,8 @@ def quantize(
     given = dict(locals())
     if is_imported(model):
         return quantize_imported(**given)
+    if isinstance(threshold, Mapping):
+        raise InputError("threshold: found one for each node, allowed is a number for LCA")
     where = str(model) if isinstance(model, (str, Path)) else "the model"
     checkpoint = model if isinstance(model, Checkpoint) else load_model(cast(Path, model))
     if checkpoint.member.convolutional:

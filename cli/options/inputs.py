@@ -73,7 +73,9 @@ InferenceOption = Annotated[
         **chosen_from("model", "lca"),
     ),
 ]
-ThresholdOption = Annotated[float | None, optional("X", "Of --inference lca, pixel units.", "0.1")]
+ThresholdOption = Annotated[
+    float | None, optional("X", "Of LCA in pixel units, of ReLU a fraction.", "0.1, 0.02")
+]
 
 
 def _at_most(context: typer.Context, parameter: typer.CallbackParam, value: int) -> int:

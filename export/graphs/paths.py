@@ -91,7 +91,7 @@ def _require_messages(model: NirModel, source: str, nodes: tuple[Node, ...], tar
     ends = plain and (
         (nodes and nodes[-1].kind == OUTPUT) or model.graph.nodes[target].kind == OUTPUT
     )
-    if rule is None or rule.spiking or ends:
+    if rule is None or rule.spiking or rule.rectified or ends:
         return
     raise QuantizationError(
         f"node {source} ({model.graph.nodes[source].kind}): sends its potential, a real number, to "

@@ -74,7 +74,7 @@ def layer_scale(
         If no scale fits.
     """
     end = 2 ** (bits - 1) - 1
-    ends = [_end(one.weight, end) for one in weights]
+    ends = [grid_end(one.weight, end) for one in weights]
     most = min(TARGET, THRESHOLD_MAX / 2, (STATE_LIMIT - 1) / (ROOM * max(peak, 1.0)))
     bias = max(np.abs(neurons.current_bias).max(), np.abs(neurons.voltage_bias).max())
     if bias > 0:
@@ -114,7 +114,7 @@ def _total(end: float, unit: int, most: int) -> int:
     return max(0, math.ceil(math.log2(end * unit / most) - 1e-9))
 
 
-def _end(weight: np.ndarray, levels: int) -> float:
+def grid_end(weight: np.ndarray, levels: int) -> float:
     """Largest weight of a grid: the real one, or with few levels the end of least error."""
     largest = float(np.abs(weight).max(initial=0))
     if levels >= 2 ** (FEW_BITS - 1) or largest == 0:
@@ -147,8 +147,16 @@ def rounded_weights(
     -------
     the integers, int16, and the facts of their rounding
     """
+    return rounded_to(
+        weights, 2.0 ** (scale.shift + scale.exponents[number]) / scale.unit, bits, sent
+    )
+
+
+def rounded_to(
+    weights: FloatWeights, step: float, bits: int, sent: np.ndarray
+) -> tuple[np.ndarray, dict]:
+    """Round a connection to multiples of a step; see `rounded_weights`."""
     end = 2 ** (bits - 1) - 1
-    step = 2.0 ** (scale.shift + scale.exponents[number]) / scale.unit
     exact = np.rint(weights.weight / step)
     clipped = np.clip(exact, -end, end).astype(np.int16)
     compensates = can_compensate(weights)

@@ -11,6 +11,8 @@ from ipvae.errors import InputError
 
 ZERO, SUBTRACT, NONE = "zero", "subtract", "none"
 RESETS = (ZERO, SUBTRACT, NONE)
+TORCH = "torch"
+"""Origin of a network of ReLU activations (`ipvae.import_torch`): it has no time."""
 MANY = 2**15
 """Spikes of a neuron in one step where a tool sets no limit."""
 
@@ -59,6 +61,7 @@ ORIGINS: dict[str, Convention] = {
     "spikingjelly": Convention("spikingjelly", 1e-4, reaches=True, begins="reset"),
     "rockpool": Convention("rockpool", None, SUBTRACT, reaches=True, most=MANY),
     "lava-dl": Convention("lava-dl", 1.0),
+    TORCH: Convention(TORCH),
 }
 """Each tool's defaults, which NIR does not record."""
 KEYS = {

@@ -14,7 +14,9 @@ STATELESS = (
     *("Affine", "Linear", "Conv1d", "Conv2d", "Flatten"),
     *("SumPool2d", "AvgPool2d", "Scale", SAME, OUTPUT),
 )
-NEURONS = ("I", "LI", "IF", "LIF", "CubaLI", "CubaLIF", "Threshold")
+RELU = "ReLU"
+"""Activation without a state, of networks that do not spike; no node of NIR itself."""
+NEURONS = ("I", "LI", "IF", "LIF", "CubaLI", "CubaLIF", "Threshold", RELU)
 KINDS = (INPUT, *STATELESS, *NEURONS, "Delay")
 """Kinds that can be computed."""
 

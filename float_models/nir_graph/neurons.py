@@ -11,7 +11,7 @@ import numpy as np
 
 from ipvae.errors import FormatError
 from ipvae.float_models.nir_graph.conventions import NONE, SUBTRACT, ZERO, Convention
-from ipvae.float_models.nir_graph.graph import Node
+from ipvae.float_models.nir_graph.graph import RELU, Node
 
 CURRENT = ("CubaLI", "CubaLIF")
 SPIKING = ("IF", "LIF", "CubaLIF", "Threshold")
@@ -38,6 +38,8 @@ class NeuronRule:
     rechecks : bool
         True if a potential that is above the threshold after its reset needs one threshold more
         for the next spike (snnTorch without reset_delay).
+    rectified : bool
+        True if max(potential, 0) is sent: the activation ReLU, whose potential is its input.
     """
 
     current_keep: np.ndarray | None
@@ -54,6 +56,7 @@ class NeuronRule:
     most: int
     spiking: bool
     rechecks: bool = False
+    rectified: bool = False
 
 
 State = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -80,7 +83,7 @@ def step(rule: NeuronRule, x: np.ndarray, state: State) -> tuple[np.ndarray, Sta
     if rule.reset_delay:
         v = _reset(rule, v, before)
     if not rule.spiking:
-        return v, (i, v, before)
+        return np.maximum(v, 0) if rule.rectified else v, (i, v, before)
     z = _spikes(rule, v - above * rule.threshold if rule.rechecks else v)
     if not rule.reset_delay:
         v = _reset(rule, v, z)
@@ -120,6 +123,8 @@ def rule_of(node: Node, convention: Convention, recurrent: bool = False) -> Neur
     """
     if node.kind == "Threshold":
         return _threshold(node, convention)
+    if node.kind == RELU:
+        return _relu()
     spiking = node.kind in SPIKING
     tool = convention.origin
     if tool == "rockpool":
@@ -170,6 +175,15 @@ def _threshold(node: Node, convention: Convention) -> NeuronRule:
     return NeuronRule(
         *(None, None, zero, one, zero, threshold, zero, zero),
         *(NONE, False, convention.reaches, 1, True),
+    )
+
+
+def _relu() -> NeuronRule:
+    zero, one = np.zeros(1, np.float32), np.ones(1, np.float32)
+    return NeuronRule(
+        *(None, None, zero, one, zero, one, zero, zero),
+        *(NONE, False, False, 1, False),
+        rectified=True,
     )
 
 

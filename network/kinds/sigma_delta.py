@@ -168,7 +168,6 @@ class SigmaDeltaNeuron(NeuronKind):
 
     name = "sigma-delta"
     states = ("sigma", "residue", "reference")
-    potential = "sigma"
     datasets: ClassVar = {"threshold": "vThMant", "activation": "activation"}
     restarts = False
     state_words = 2
@@ -179,6 +178,11 @@ class SigmaDeltaNeuron(NeuronKind):
             raise DescriptionError(
                 f"activation: found '{self.activation}', allowed {' or '.join(ACTIVATIONS)}"
             )
+
+    @property
+    def potential(self) -> str:
+        """The sum; without an activation the value itself, which has the bias too."""
+        return "sigma" if self.activation == RELU else "reference"
 
     @property
     def message_bits(self) -> int:

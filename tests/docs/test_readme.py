@@ -27,11 +27,13 @@ LEAST = {
     "docs/convolutional.md": 6,
     "docs/training.md": 1,
     "docs/bring_your_network.md": 10,
+    "docs/relu_networks.md": 6,
 }
 """Documents, and how much each has its reader do at least."""
 DOCUMENTS = list(LEAST)
 BRING = ["docs/bring_your_network.md"] * 3
 """Programs of the page for networks of other tools."""
+RELU = ["docs/relu_networks.md"] * 2
 GUIDES = [f"docs/guides/{name}.md" for name in ("board", "count", "model", "simulate")]
 ELSEWHERE = {"docs/api.md", "docs/loihi2.md", "docs/energy.md", "docs/from_lava_dl.md"}
 """Tested in test_api_page.py, test_loihi2_document.py, test_energy_rows.py and beside this file."""
@@ -56,7 +58,7 @@ def test_no_document_has_lost_a_command(documents):
         assert len(documents.acts(name)) >= least, name
     programs = [act.document for name in LEAST for act in documents.acts(name) if act.program]
     trained = ["docs/moving_images.md", "docs/convolutional.md", "docs/training.md"]
-    assert programs == ["README.md", "docs/lava.md", "docs/lava.md", *trained, *BRING]
+    assert programs == ["README.md", "docs/lava.md", "docs/lava.md", *trained, *BRING, *RELU]
 
 
 def test_no_document_with_commands_is_left_out(documents):

@@ -2,8 +2,7 @@
 
 import inspect
 import logging
-import math
-from dataclasses import replace
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,23 +13,22 @@ import ipvae
 from ipvae.chip.check import check
 from ipvae.errors import InputError, LossError
 from ipvae.export.graphs.build import build
-from ipvae.network.network import Network
-from ipvae.network.pixels import Pixels, load_array, require_finite
 from ipvae.network.traces.selection import Record
+from ipvae.workflows.graphs.calibration import (
+    calibration_images,
+    completed,
+    given_images,
+    input_levels,
+)
 from ipvae.workflows.graphs.comparison import compare_spikes
 from ipvae.workflows.graphs.imported import SpikingModel, in_steps, is_graph_folder, load_graph
+from ipvae.workflows.graphs.relu import is_relu, quantize_relu
+from ipvae.workflows.graphs.relu_result import QuantizedRelu
 from ipvae.workflows.graphs.result import QuantizedGraph
 from ipvae.workflows.image_input.own_images import as_labels
 from ipvae.workflows.kinds.frames import first_labels
 from ipvae.workflows.kinds.running import run
 from ipvae.workflows.progress import Listener, listening, stage
-
-CALIBRATION_IMAGES = 256
-LEAST_IMAGES, MOST_VALUES = 4, 2**27
-"""Fewest images of a calibration, and most messages that it keeps, in float32."""
-STORED_IMAGES = 64
-LEVELS = 255
-"""Integer levels of a real input."""
 
 log = logging.getLogger("ipvae")
 
@@ -48,9 +46,10 @@ def quantize_imported(
     *,
     weight_bits: int,
     most_loss: float,
+    threshold: float | Mapping[str, float] | None,
     progress: Listener | None,
     **others: Any,
-) -> QuantizedGraph:
+) -> QuantizedGraph | QuantizedRelu:
     """Quantize a network, in memory or in a folder, with the arguments of `ipvae.quantize`.
 
     Raises
@@ -58,17 +57,24 @@ def quantize_imported(
     InputError
         If an argument is given that applies to trained models only.
     """
+    network = model if isinstance(model, SpikingModel) else load_graph(model)
+    rectified = is_relu(network)
     usual = inspect.signature(ipvae.quantize).parameters
     given = [name for name, value in others.items() if value != usual[name].default]
+    given += ["threshold"] if threshold is not None and not rectified else []
     if given:
         raise InputError(
             f"{', '.join(given)}: found for a network of another tool, allowed with models of "
             "ipvae only; omit it"
         )
-    network = model if isinstance(model, SpikingModel) else load_graph(model)
-    return quantize_graph(
-        network, images, labels, weight_bits=weight_bits, most_loss=most_loss, progress=progress
-    )
+    options: dict[str, Any] = {
+        "weight_bits": weight_bits,
+        "most_loss": most_loss,
+        "progress": progress,
+    }
+    if rectified:
+        return quantize_relu(network, images, labels, threshold=threshold, **options)
+    return quantize_graph(network, images, labels, **options)
 
 
 def quantize_graph(
@@ -107,8 +113,8 @@ def quantize_graph(
     LossError
         If the accuracy falls by more than `most_loss`.
     """
-    given = _images(images)
-    given = given[: _calibration_images(model, in_steps(model.model, given[:1], steps).shape[1])]
+    given = given_images(images)
+    given = given[: calibration_images(model, in_steps(model.model, given[:1], steps).shape[1])]
     inputs = in_steps(model.model, given, steps)
     known = None if labels is None else as_labels(labels)
     known = None if known is None else known[: len(given)]
@@ -130,7 +136,7 @@ def quantize_graph(
             )
     classes = first_labels(known, len(inputs), made.network.readout.n_neurons)
     compared = compare_spikes(made.network, made.nodes, real, found, classes)
-    network = _complete(made.network, model, made.layers, given, classes, pixels)
+    network = completed(made.network, model, made.layers, given, classes, pixels)
     loss = _loss(compared.real_accuracy, compared.integer_accuracy)
     if loss is not None and loss > most_loss:
         raise LossError(
@@ -156,65 +162,5 @@ def quantize_graph(
     )
 
 
-def _calibration_images(model: SpikingModel, steps: int) -> int:
-    """Return how many images are run: fewer of networks whose messages would not fit memory."""
-    shapes, graph = model.model.shapes, model.model.graph
-    neurons = sum(math.prod(shapes[name]) for name in (graph.input, *graph.neurons))
-    return max(LEAST_IMAGES, min(CALIBRATION_IMAGES, MOST_VALUES // (steps * neurons)))
-
-
 def _loss(real: float | None, integer: float | None) -> float | None:
     return None if real is None or integer is None else real - integer
-
-
-def _images(images: Any) -> np.ndarray:
-    if images is None:
-        raise InputError(
-            "images: an imported network contains none; give some to calibrate on, an array "
-            "or an .npy file"
-        )
-    path = isinstance(images, (str, Path))
-    found = load_array(images, "biuf", "(n, ...)") if path else np.asarray(images)
-    if found.dtype.kind not in "biuf" or found.ndim < 2 or not found.size:
-        raise InputError(
-            f"images: found {found.dtype} of shape {found.shape}, allowed numbers of shape (n, ...)"
-        )
-    require_finite(found, "images")
-    return found
-
-
-def input_levels(images: np.ndarray) -> Pixels | None:
-    """Integer grid of real inputs; None for spikes, which are 0 and 1."""
-    low, high = float(images.min()), float(images.max())
-    whole = bool((images == np.rint(images)).all())
-    if whole and low >= 0 and high <= 1:
-        return None
-    if whole and low >= -LEVELS and high <= LEVELS:
-        return Pixels(min(int(low), 0), max(int(high), 1), 1.0)
-    if low >= 0:
-        return Pixels(0, LEVELS, high / LEVELS)
-    most = max(-low, high)
-    return Pixels(-(LEVELS // 2), LEVELS // 2, most / (LEVELS // 2))
-
-
-def _complete(
-    network: Network,
-    model: SpikingModel,
-    layers: list[dict[str, Any]],
-    images: np.ndarray,
-    labels: np.ndarray | None,
-    pixels: Pixels | None,
-) -> Network:
-    """Add the record of the import, and images where one holds for all steps."""
-    record = {"imported": "nir", "origin": model.origin, "layers": layers}
-    single = images.reshape(len(images), -1).shape[1] == network.input.size
-    if not single:
-        return replace(network, provenance=record)
-    stored = images[:STORED_IMAGES].reshape(-1, network.input.size)
-    exact = stored if pixels is None else np.rint(stored / pixels.scale)
-    return replace(
-        network,
-        provenance=record,
-        test_images=exact.astype(np.int32),
-        test_labels=np.zeros(0, np.int64) if labels is None else labels[:STORED_IMAGES],
-    )

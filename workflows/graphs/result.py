@@ -102,20 +102,6 @@ class QuantizedGraph(Result):
 
     def shown(self) -> list[Table | str]:
         """Return tables of figures, roundings and rates, then notes."""
-        roundings = [
-            [
-                layer["node"],
-                f"{layer['layer']} from {one['source']}",
-                layer["kind"],
-                str(one["weights"]),
-                "{}..{}".format(*one["range"]),
-                str(one["clipped"]),
-                str(one["zeros"]),
-                percent(one["largest_error"], 2),
-            ]
-            for layer in self.layers
-            for one in layer["connections"]
-        ]
         rates = [
             [
                 one.node,
@@ -132,7 +118,7 @@ class QuantizedGraph(Result):
         ]
         return [
             Table("integers against float", ["", ""], [list(row) for row in self.rows()]),
-            Table("rounding of weights", COLUMNS, roundings),
+            Table("rounding of weights", COLUMNS, rounding_rows(self.layers)),
             *([Table("spikes of a neuron in a step", RATES, rates)] if rates else []),
             *notes,
         ]
@@ -141,3 +127,21 @@ class QuantizedGraph(Result):
         """Return neurons and bits of the network as text."""
         layers = ", ".join(f"{layer['neurons']} {layer['kind']}" for layer in self.layers)
         return f"neurons: {layers}; {self.weight_bits} bits"
+
+
+def rounding_rows(layers: list[dict[str, Any]]) -> list[list[str]]:
+    """Return a row of `COLUMNS` for each connection."""
+    return [
+        [
+            layer["node"],
+            f"{layer['layer']} from {one['source']}",
+            layer["kind"],
+            str(one["weights"]),
+            "{}..{}".format(*one["range"]),
+            str(one["clipped"]),
+            str(one["zeros"]),
+            percent(one["largest_error"], 2),
+        ]
+        for layer in layers
+        for one in layer["connections"]
+    ]

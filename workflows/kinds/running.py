@@ -209,7 +209,7 @@ def _run(
 def _state(of: dict[str, np.ndarray], *, whole: bool) -> dict[str, np.ndarray]:
     """Last row of the potential, if it is recorded, or all rows."""
     rows = slice(None) if whole else slice(-1, None)
-    return {name: of[name][rows] for name in ("voltage", "sigma", "u") if name in of}
+    return {name: of[name][rows] for name in ("voltage", "sigma", "reference", "u") if name in of}
 
 
 def _trace(

@@ -181,12 +181,12 @@ def test_real_images_are_rounded_to_256_levels():
 
 
 def test_large_networks_calibrate_on_fewer_images(monkeypatch):
-    from ipvae.workflows.graphs import quantizing
+    from ipvae.workflows.graphs import calibration
 
     model = line("sinabs", EXACT["sinabs"], np.eye(6))
     images = np.repeat(random_spikes(6), 3, axis=0)
     assert ipvae.quantize(model, images).comparison.images == 12
-    monkeypatch.setattr(quantizing, "MOST_VALUES", 5 * 40 * 12)
+    monkeypatch.setattr(calibration, "MOST_VALUES", 5 * 40 * 12)
     made = ipvae.quantize(model, images, np.arange(12) % 6)
     assert made.comparison.images == 5
 

@@ -1,0 +1,1 @@
+"""Networks of ReLU activations as integer networks of sigma-delta neurons."""

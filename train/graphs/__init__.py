@@ -1,0 +1,1 @@
+"""Graphs of nodes in PyTorch: networks of ReLU activations read, spiking networks fine-tuned."""
