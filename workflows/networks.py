@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, overload
 
 from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
@@ -15,6 +15,8 @@ from ipvae.network.traces.trace import Trace, compare, read_trace
 from ipvae.report.html.counted_nouns import number_of
 from ipvae.workflows.boundary import public
 from ipvae.workflows.describe.other_files import NETWORK, TRACE, known_file, refuse_other
+from ipvae.workflows.graphs.beside import LayerTrace, lay_beside
+from ipvae.workflows.graphs.imported import SpikingModel, is_graph_folder
 from ipvae.workflows.results import Result, Table
 
 LONGEST = 40
@@ -196,24 +198,65 @@ def load_trace(path: str | Path) -> Trace:
     return read_trace(Path(path))
 
 
+@overload
 def diff(
     first: IntNetwork | Network | Trace | str | Path,
     second: IntNetwork | Network | Trace | str | Path,
-) -> NetworkDiff | TraceDiff:
-    """Compare two networks, or two traces.
+) -> NetworkDiff | TraceDiff: ...
+
+
+@overload
+def diff(
+    first: SpikingModel | str | Path,
+    second: IntNetwork | Network | str | Path,
+    *,
+    images: Any,
+    image: int = 0,
+    layer: str | None = None,
+) -> LayerTrace: ...
+
+
+def diff(
+    first: SpikingModel | IntNetwork | Network | Trace | str | Path,
+    second: IntNetwork | Network | Trace | str | Path,
+    *,
+    images: Any = None,
+    image: int = 0,
+    layer: str | None = None,
+) -> NetworkDiff | TraceDiff | LayerTrace:
+    """Compare two networks, or two traces, or an imported network with its integers.
 
     Parameters
     ----------
     first, second : networks, traces, or paths of their files
-        Both of one kind.
+        Both of one kind; or a network of another tool, or its folder, and the integer network that
+        `ipvae.quantize` made of it, of which a layer is compared on one image, step by step.
+    images : array or path of an .npy file, optional
+        For the network of another tool: spikes (n, steps, ...), or images (n, ...).
+    image : int
+        Number of the image.
+    layer : str, optional
+        Id of the layer, or its node; by default the first whose spikes differ, else the last.
 
     Raises
     ------
     InputError
-        If one is a network and the other a trace.
+        If one is a network and the other a trace, or the integers are of another network.
     FormatError
         If a file cannot be read.
     """
+    if isinstance(first, SpikingModel) or (
+        isinstance(first, (str, Path)) and is_graph_folder(first)
+    ):
+        network = _comparable(second) if isinstance(second, (str, Path)) else second
+        if isinstance(network, Trace):
+            raise InputError("diff: found a trace beside an imported network, allowed is a network")
+        return lay_beside(first, network, images, image, layer)
+    if images is not None or layer is not None:
+        raise InputError(
+            "images and layer: found with two networks or traces, allowed where the first is an "
+            "imported network; omit them"
+        )
     a, b = (_comparable(x) if isinstance(x, (str, Path)) else x for x in (first, second))
     if isinstance(a, Trace) and isinstance(b, Trace):
         found = compare(a, b)

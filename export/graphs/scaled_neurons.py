@@ -94,8 +94,7 @@ def scaled_neurons(
 
     last = rule if threshold is None else model.rules[threshold]
     zero = rule.reset == ZERO and threshold is None and rule.spiking
-    base = each(rule.reset_value) if zero else np.zeros(n)
-    height = each(last.threshold) - base if last.spiking else np.ones(n)
+    base, height = potential_range(model, name, threshold)
     if (height <= 0).any():
         raise _refusal(node, f"threshold {height.min() + base[height.argmin()]:g} at its reset")
     keep, gain = each(rule.keep), each(rule.gain) / height
@@ -133,6 +132,29 @@ def scaled_neurons(
         spiking=last.spiking,
         notes=_notes(model, name, each(rule.start) - base, height),
     )
+
+
+def potential_range(
+    model: NirModel, name: str, threshold: str | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the potential that is 0 in integers, and its distance to the threshold: (n,) float64.
+
+    Parameters
+    ----------
+    model : NirModel
+    name : node with neurons
+    threshold : node Threshold that reads their potential, optional
+    """
+    rule, shape = model.rules[name], model.shapes[name]
+    last = rule if threshold is None else model.rules[threshold]
+    n = math.prod(shape)
+
+    def each(values: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(values, shape).reshape(n).astype(np.float64)
+
+    zero = rule.reset == ZERO and threshold is None and rule.spiking
+    base = each(rule.reset_value) if zero else np.zeros(n)
+    return base, each(last.threshold) - base if last.spiking else np.ones(n)
 
 
 def _notes(model: NirModel, name: str, start: np.ndarray, height: np.ndarray) -> tuple[str, ...]:

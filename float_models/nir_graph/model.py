@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -29,12 +29,15 @@ class FloatTrace:
         Potential of each node with neurons after the last step.
     peaks : dict of str -> (float, float)
         Largest magnitude of the current and of the potential, after a reset.
+    voltages : dict of str -> (n, steps, *shape) float32
+        Potential after each step; empty unless asked for.
     """
 
     sent: Mapping[str, np.ndarray]
     outputs: np.ndarray
     potentials: Mapping[str, np.ndarray]
     peaks: Mapping[str, tuple[float, float]]
+    voltages: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,12 +157,14 @@ class NirModel:
         """Name of the first output."""
         return self.graph.of_kind(OUTPUT)[0]
 
-    def run(self, inputs: np.ndarray) -> FloatTrace:
+    def run(self, inputs: np.ndarray, *, potentials: bool = False) -> FloatTrace:
         """Run inputs from a network at rest.
 
         Parameters
         ----------
         inputs : (n, steps, *input shape) or (n, steps, pixels)
+        potentials : bool
+            Whether the potential of each step is kept.
 
         Raises
         ------
@@ -173,10 +178,14 @@ class NirModel:
             )
         x = inputs.reshape(*inputs.shape[:2], *shape).astype(np.float32)
         run = _Run(self, len(x))
-        steps = [run.step(x[:, t]) for t in range(x.shape[1])]
+        steps, states = [], []
+        for t in range(x.shape[1]):
+            steps.append(run.step(x[:, t]))
+            states.append(run.potentials if potentials else {})
         sent = {name: np.stack([one[name] for one in steps], 1) for name in self.rules}
         outputs = np.stack([one[self.output] for one in steps], 1)
-        return FloatTrace(sent, outputs, run.potentials, run.peaks)
+        voltages = {name: np.stack([one[name] for one in states], 1) for name in states[0]}
+        return FloatTrace(sent, outputs, run.potentials, run.peaks, voltages)
 
 
 class _Run:

@@ -202,7 +202,7 @@ class Shop:
         if act.command not in KEPT or "--json" in words or not act.out or out.exists():
             return self.run(words)
         at = words.index("--out")
-        kept = self.folder / "kept" / digest(words[:at] + words[at + 2 :])
+        kept = self.folder / "kept" / digest((*words[:at], out.suffix, *words[at + 2 :]))
         if not kept.exists():
             status, text = self.run(words)
             if status:

@@ -31,8 +31,7 @@ def given_images(images: Any) -> np.ndarray:
     """Return the images of a calibration as an array; raise InputError for anything else."""
     if images is None:
         raise InputError(
-            "images: an imported network contains none; give some to calibrate on, an array "
-            "or an .npy file"
+            "images: an imported network contains none; give some, an array or an .npy file"
         )
     path = isinstance(images, (str, Path))
     found = load_array(images, "biuf", "(n, ...)") if path else np.asarray(images)
@@ -56,6 +55,24 @@ def input_levels(images: np.ndarray) -> Pixels | None:
         return Pixels(0, LEVELS, high / LEVELS)
     most = max(-low, high)
     return Pixels(-(LEVELS // 2), LEVELS // 2, most / (LEVELS // 2))
+
+
+def on_grid(inputs: np.ndarray, pixels: Pixels | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return inputs of the float network, rounded, and of the integer network.
+
+    Parameters
+    ----------
+    inputs : (n, steps, *shape) float32
+    pixels : Pixels or None
+        Grid of real inputs; None for spikes.
+
+    Returns
+    -------
+    (n, steps, *shape) float32 and (n, steps, pixels) int32
+    """
+    exact = inputs if pixels is None else np.rint(inputs / pixels.scale)
+    levels = inputs if pixels is None else exact * pixels.scale
+    return levels.astype(np.float32), exact.astype(np.int32).reshape(*inputs.shape[:2], -1)
 
 
 def completed(

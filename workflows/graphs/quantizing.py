@@ -7,8 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import ipvae
 from ipvae.chip.check import check
 from ipvae.errors import InputError, LossError
@@ -19,6 +17,7 @@ from ipvae.workflows.graphs.calibration import (
     completed,
     given_images,
     input_levels,
+    on_grid,
 )
 from ipvae.workflows.graphs.comparison import compare_spikes
 from ipvae.workflows.graphs.imported import SpikingModel, in_steps, is_graph_folder, load_graph
@@ -120,16 +119,15 @@ def quantize_graph(
     known = None if known is None else known[: len(given)]
     pixels = input_levels(given)
     with listening(progress):
+        levels, exact = on_grid(inputs, pixels)
         with stage("running the float network"):
-            levels = inputs if pixels is None else np.rint(inputs / pixels.scale) * pixels.scale
-            real = model.model.run(levels.astype(np.float32))
+            real = model.model.run(levels)
         with stage("quantizing"):
             made = build(model.model, real, levels, weight_bits, pixels, plain)
         with stage("running the integer network"):
-            exact = inputs if pixels is None else np.rint(inputs / pixels.scale)
             found = run(
                 made.network,
-                exact.astype(np.int32).reshape(*inputs.shape[:2], -1),
+                exact,
                 steps=inputs.shape[1],
                 record=Record(variables=("z",)),
                 name="the imported network",
