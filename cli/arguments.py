@@ -8,12 +8,12 @@ from ipvae.errors import IpvaeError
 
 _SAME_NAME = """
 backend backends beta certificate clamp config contrast cores data_dir dense device dimensionality
-epochs every image_shape image_size images inference init_from inner_iterations integers json labels
-latents layers layout lca learning_rate levels measured most_loss motion neighbours neurons noise
-out overwrite pictures pixel_max pixel_min pixel_scale plan preset probe probe_images refit_decoder
-replay_draws resume rotate salt samples sanafe scheduler seed seeds shift size sparsity step_time
-steps stop target tensorboard test_images threads threshold timeout tolerance trace variables verify
-weight_bits
+epochs every image_shape image_size images inference inhibition_scale init_from inner_iterations
+integers json labels latents layers layout lca learning_rate levels measured most_loss motion
+neighbours neurons noise out overwrite pictures pixel_max pixel_min pixel_scale plan preset probe
+probe_images refit_decoder replay_draws resume rotate salt samples sanafe scheduler seed seeds shift
+size sparsity step_scale step_time steps stop target tensorboard test_images threads threshold
+timeout tolerance trace variables verify weight_bits
 """
 _OTHER_NAME = {
     "command": "--impl",

@@ -181,6 +181,8 @@ def quantize(
             images,
             labels,
             weight_bits=weight_bits,
+            inference=inference,
+            threshold=threshold,
             image_size=image_size,
             step_scale=step_scale,
             inhibition_scale=inhibition_scale,
@@ -190,8 +192,6 @@ def quantize(
             progress=progress,
             others={
                 "layout": (layout, LAYOUTS[0]),
-                "inference": (inference, "model"),
-                "threshold": (threshold, None),
                 "readouts": (readouts, ()),
                 "refit_decoder": (refit_decoder, False),
                 "start": (start, CONSTANT),

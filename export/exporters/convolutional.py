@@ -54,11 +54,14 @@ class ConvolutionalModel:
     canvas : Canvas
         Size of the images, kernels and stride.
     pixels : Pixels
+    step_scale : float
+        Multiple of the trained step size that `params` have.
     """
 
     params: Mapping[str, np.ndarray]
     canvas: Canvas
     pixels: Pixels
+    step_scale: float = 1.0
 
 
 def convolutional(
@@ -123,13 +126,8 @@ def _network(
         weight_exp=rounded.exponent,
         payload_bits=WIDEST_PAYLOAD,
     )
-    seen = Convolution(
-        _after_zeros(weight, canvas.stride),
-        canvas.image,
-        _both(canvas.stride),
-        _both(canvas.kernel - 1),
-    )
-    inhibited = Convolution(rounded.weight, canvas.grid, padding=_both(canvas.reach))
+    seen = seen_by(weight, canvas)
+    inhibited = Convolution(rounded.weight, canvas.grid, padding=both(canvas.reach))
     layer = Layer(
         CODE,
         neuron,
@@ -138,15 +136,27 @@ def _network(
         drive=Drive(seen, drive_exp),
     )
     kernels = np.asarray(params["kernels"], np.float32)
-    decoder = Decoder(CODE, kernels, _both(canvas.stride), _both(canvas.before))
+    decoder = Decoder(CODE, kernels, both(canvas.stride), both(canvas.before))
     entry = Input(canvas.image, graded=True, pixels=model.pixels)
     made = Network(entry, (layer,), provenance={"grids": {CODE: grids}}, decoder=decoder)
     return _with_safe_payload(made)
 
 
-def _both(number: int) -> tuple[int, int]:
-    """One number for rows and columns."""
+def both(number: int) -> tuple[int, int]:
+    """Return one number for rows and columns."""
     return number, number
+
+
+def seen_by(kernels: np.ndarray, canvas: Canvas) -> Convolution:
+    """Return the convolution of an image by which a layer of maps receives its drive.
+
+    Parameters
+    ----------
+    kernels : (C, c, k, k) int
+    canvas : Canvas
+    """
+    zeros = _after_zeros(kernels, canvas.stride)
+    return Convolution(zeros, canvas.image, both(canvas.stride), both(canvas.kernel - 1))
 
 
 def _after_zeros(kernels: np.ndarray, stride: int) -> np.ndarray:

@@ -16,6 +16,12 @@ from ipvae.float_models.convolutional.gram import cross_correlations, largest_ei
 from ipvae.float_models.convolutional.steps import Prepared, as_pictures
 
 
+def unit_kernels(kernels: np.ndarray) -> np.ndarray:
+    """Return kernels (C, c, k, k) scaled to unit norm, float64; a kernel of zeros stays."""
+    norms = np.sqrt(np.square(kernels.astype(np.float64)).sum(axis=(1, 2, 3)))
+    return kernels / np.where(norms > 0, norms, 1.0)[:, None, None, None]
+
+
 class ConvolutionalLca:
     """Kernels prepared for LCA on images of one size.
 
@@ -42,8 +48,7 @@ class ConvolutionalLca:
                 f"threshold is {threshold}; allowed are numbers above 0, in the units of pixels. "
                 "Pass for example 0.1."
             )
-        norms = np.sqrt(np.square(kernels.astype(np.float64)).sum(axis=(1, 2, 3)))
-        self.kernels = kernels / np.where(norms > 0, norms, 1.0)[:, None, None, None]
+        self.kernels = unit_kernels(kernels)
         self.canvas, self.threshold = canvas, threshold
         gram = cross_correlations(self.kernels, self.kernels, canvas.stride)
         self.step_size = 1.0 / max(1.0, largest_eigenvalue(gram))

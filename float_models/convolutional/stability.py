@@ -24,6 +24,8 @@ SETTLING, AVERAGED = 96, 32
 """Steps before rates are averaged, at the step size of training, and steps averaged."""
 LONG, LONG_IMAGES, LARGEST_LATE = 1000, 16, 1.0
 """Steps and images of the second test, and the largest rho of its last steps."""
+STABLE = 2.0
+"""rho from which mean rates diverge."""
 _ITERATIONS, _HALVINGS = 40, 8
 
 
@@ -132,6 +134,29 @@ def stabilized(
             return lowered
         lowered = with_step(lowered, max(0.25, 0.9 * LARGEST_LATE / late))
     return dict(params)
+
+
+def stable_factor(
+    params: Mapping[str, np.ndarray], canvas: Canvas, images: np.ndarray
+) -> float | None:
+    """Return a multiple of the step size that is stable for `LONG` steps, rounded down.
+
+    Parameters
+    ----------
+    params, canvas, images : see `largest_load`
+
+    Returns
+    -------
+    float or None
+        At most 1, of two digits; None if no step size that was tried is stable.
+    """
+    few = images[:LONG_IMAGES]
+    found = stabilized(params, canvas, few, LARGEST_LATE)
+    factor = float(np.exp(np.float64(found["log_lr"]) - np.float64(params["log_lr"])))
+    if factor > 1 - 1e-6:
+        return 1.0 if _late_load(params, canvas, few) <= LARGEST_LATE else None
+    digits = 10.0 ** (np.floor(np.log10(factor)) - 1)
+    return float(np.floor(factor / digits) * digits)
 
 
 def _late_load(params: Mapping[str, np.ndarray], canvas: Canvas, images: np.ndarray) -> float:

@@ -15,6 +15,7 @@ from ipvae.evaluation.metrics import quality
 from ipvae.float_models.checkpoint import Checkpoint
 from ipvae.float_models.config import TrainConfig
 from ipvae.float_models.convolutional.geometry import Canvas
+from ipvae.float_models.convolutional.noise import with_balanced_inhibition
 from ipvae.float_models.convolutional.stability import stabilized
 from ipvae.float_models.inference.draws import stream_key
 from ipvae.float_models.units import in_real_units
@@ -158,14 +159,16 @@ def to_checkpoint(
 ) -> Checkpoint:
     """Return the checkpoint of a trained model; metrics are the last entry of its history.
 
-    A convolutional model gets a step size at which its updates are stable on training images, see
-    `ipvae.float_models.convolutional.stability`, and its figures with it.
+    A convolutional model gets a constant inhibition that balances the noise of its counts, and a
+    step size at which its updates are stable on training images, and its figures with them. See
+    `ipvae.float_models.convolutional.noise` and `.stability`.
     """
     last, params = dict(history[-1]) if history else {}, model.arrays()
     canvas = _canvas(config, images)
     if canvas is not None:
         few = images.train[:_STABILITY_IMAGES]
-        params = stabilized(params, canvas, few, config.largest_load)
+        balanced = with_balanced_inhibition(params)
+        params = stabilized(balanced, canvas, few, config.largest_load)
         if last:
             last |= _held_out(params, config, images)
     metrics = {name: value for name, value in last.items() if math.isfinite(value)}

@@ -15,10 +15,12 @@ from ipvae.workflows.comparison.any_network import AnyNetwork
 from ipvae.workflows.comparison.costed import (
     CostedFloat,
     CostedLeastSquares,
+    CostedMaps,
     CostedModel,
     CostedNetwork,
 )
 from ipvae.workflows.evaluables.base import Evaluable
+from ipvae.workflows.evaluables.maps import EvaluableMaps
 from ipvae.workflows.evaluables.model import EvaluableModel
 from ipvae.workflows.evaluables.network import EvaluableNetwork
 from ipvae.workflows.evaluables.opening import (
@@ -94,6 +96,8 @@ class Choice:
                     "networks of file versions 1 and 2; give one"
                 )
             short = self._name(given, one, name)
+            if isinstance(one.given, Checkpoint):
+                one.given.require_dictionary(f"dense: {short}")
             of = evaluable(one, short)
             self._found.append((one, short, ", least squares", CostedLeastSquares(of)))
 
@@ -142,10 +146,7 @@ def _read(given: ModelOrNetwork) -> Opened:
     """Read a model or a network of any kind."""
     found = any_network(given)
     if found is None:
-        read = opened(given)
-        if isinstance(read.given, Checkpoint):
-            read.given.require_dictionary(read.name or read.kind)
-        return read
+        return opened(given)
     return Opened(found.given, given if isinstance(given, (str, Path)) else None)
 
 
@@ -156,7 +157,9 @@ def _is_same(first: ModelOrNetwork, second: ModelOrNetwork) -> bool:
     return first is second
 
 
-def _float(of: Evaluable) -> CostedFloat:
+def _float(of: Evaluable) -> CostedFloat | CostedMaps:
+    if isinstance(of, EvaluableMaps):
+        return CostedMaps(of)
     assert isinstance(of, EvaluableModel)
     return CostedFloat(of)
 

@@ -14,7 +14,7 @@ from ipvae.workflows.comparison.any_network import (
     require_one_size,
 )
 from ipvae.workflows.comparison.choosing import Subject, one_set
-from ipvae.workflows.comparison.costed import CostedModel
+from ipvae.workflows.comparison.costed import CostedMaps, CostedModel
 from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
 from ipvae.workflows.kinds.frames import require_unset
 from ipvae.workflows.running.number import AtMost
@@ -72,6 +72,10 @@ def common_images(
     """
     ours = {n: of.costed for n, of in chosen.items() if isinstance(of.costed, CostedModel)}
     networks = {n: o.costed.network for n, o in chosen.items() if isinstance(o.costed, AnyNetwork)}
+    if images is not None:
+        for costed in ours.values():
+            if isinstance(costed, CostedMaps):
+                costed.fit_to(images)
     first = AtMost(STORED_IMAGES) if samples is None and images is None else samples
     if not networks:
         if integers != "input":
@@ -83,7 +87,7 @@ def common_images(
         if images is None:
             name = next(iter(networks))
             raise InputError(f"images: needed to compare {name} with others; give images=")
-        sizes = {name: int(np.prod(costed.of.format.shape)) for name, costed in ours.items()}
+        sizes = {name: costed.size for name, costed in ours.items()}
         require_one_size({**sizes, **{n: network.input.size for n, network in networks.items()}})
     else:
         require_unset({"data_dir": data_dir}, next(iter(networks)))

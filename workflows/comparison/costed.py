@@ -16,9 +16,10 @@ from ipvae.network.traces.totals import Totals
 from ipvae.workflows import cluster
 from ipvae.workflows.evaluables.base import Evaluable, States
 from ipvae.workflows.evaluables.least_squares import LeastSquares
+from ipvae.workflows.evaluables.maps import EvaluableMaps, MapOperations
 from ipvae.workflows.evaluables.model import EvaluableLca, EvaluableModel
 from ipvae.workflows.evaluables.network import EvaluableNetwork
-from ipvae.workflows.image_input.images import LabelledImages
+from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
 from ipvae.workflows.progress import Advance
 
 Point = dict[str, Any]
@@ -60,6 +61,11 @@ class CostedModel(ABC):
     kind: str = "float"
     one_shot: bool
     facts: Mapping[str, Any]
+
+    @property
+    def size(self) -> int:
+        """Values of an image."""
+        return int(np.prod(self.of.format.shape))
 
     def seconds(self, images: int, steps: int) -> float:
         """Rough time of a run on this machine, in seconds."""
@@ -145,6 +151,51 @@ class CostedFloat(CostedModel):
         n = len(images.pixels)
         received = {step: neurons * found.sent.before(step) / n for step in steps}
         return _costed(self.of, images.pixels, found.states, received, self._input_macs)
+
+
+class CostedMaps(CostedModel):
+    """A convolutional float model, or LCA on its kernels, with costs of one layer of maps."""
+
+    one_shot = False
+
+    def __init__(self, of: EvaluableMaps) -> None:
+        self.of: EvaluableMaps = of
+        self.facts = of.facts
+
+    @property
+    def size(self) -> int:
+        """Values of an image, of all channels."""
+        return self.of.canvas.pixels
+
+    def fit_to(self, images: ImagesLike) -> None:
+        """Resize the grid of maps to given images."""
+        self.of.fit_to(images)
+
+    def costed(
+        self,
+        images: LabelledImages,
+        steps: Sequence[int],
+        seed: int,
+        progress: Advance | None = None,
+    ) -> Costed:
+        """Return points, with synaptic operations counted during inference."""
+        of, canvas, n = self.of, self.of.canvas, len(images.pixels)
+        found = of.infer(images.pixels, list(steps), seed, progress)
+        assert isinstance(found.sent, MapOperations)
+        each = canvas.image[0] * canvas.kernel**2
+        codes = {step: found.states[step][0] for step in steps}
+        points: list[Point] = [
+            {
+                **point,
+                **costs(
+                    found.sent.operations_before(step) / n,
+                    canvas.input_macs,
+                    np.count_nonzero(codes[step]) * each / n,
+                ),
+            }
+            for step, point in zip(steps, of.curve(of.real(images.pixels), codes), strict=True)
+        ]
+        return Costed(points, {step: features for step, (_, features) in found.states.items()})
 
 
 class CostedLeastSquares(CostedModel):

@@ -29,6 +29,32 @@ if TYPE_CHECKING:
     from ipvae.float_models.convolutional.lca import ConvolutionalLca
 
 
+class MapOperations(NonzeroCodes):
+    """Nonzero codes of maps, and the synapses that they reach; fewer at borders."""
+
+    def __init__(self, canvas: Canvas) -> None:
+        super().__init__()
+        maps, *sides = canvas.grid
+        rows, columns = (_reached(side, canvas.reach) for side in sides)
+        self._fan_out = np.tile(maps * np.outer(rows, columns).ravel(), maps)
+        self._reached = NonzeroCodes()
+
+    def __call__(self, step: int, codes: np.ndarray) -> None:
+        """Add nonzero codes (N, K) of a step."""
+        super().__call__(step, codes)
+        self._reached.add(step, int(((codes != 0) @ self._fan_out).sum()))
+
+    def operations_before(self, step: int) -> int:
+        """Synaptic operations before the update of a step."""
+        return self._reached.before(step)
+
+
+def _reached(side: int, reach: int) -> np.ndarray:
+    """Number of places within `reach` of each place on an axis, (side,) int."""
+    places = np.arange(side)
+    return np.minimum(places, reach) + np.minimum(places[::-1], reach) + 1
+
+
 class EvaluableMaps(Evaluable):
     """A trained convolutional model; its decoder is no matrix.
 
@@ -69,12 +95,17 @@ class EvaluableMaps(Evaluable):
         """Given images, of any size, else the test images of its data set."""
         data = self.checkpoint.data
         if images is not None:
-            self.canvas = self.canvas.resized(*(size_of(images, data.channels) or data.image_shape))
-            self.format = replace(self.format, shape=self.canvas.image[1:])
+            self.fit_to(images)
             found = map_images(images, data, self.canvas.image[1:], labels, samples)
         else:
             found = preset_test_images(self.preset, data_dir)
         return first_images(found, samples)
+
+    def fit_to(self, images: ImagesLike) -> None:
+        """Resize the canvas to the size of given images."""
+        data = self.checkpoint.data
+        self.canvas = self.canvas.resized(*(size_of(images, data.channels) or data.image_shape))
+        self.format = replace(self.format, shape=self.canvas.image[1:])
 
     def infer(
         self,
@@ -86,7 +117,7 @@ class EvaluableMaps(Evaluable):
         """Infer codes and features, the rates, after each number of steps."""
         from ipvae.float_models.convolutional.steps import infer
 
-        sent, real = NonzeroCodes(), self.real(pixels).astype(np.float32)
+        sent, real = MapOperations(self.canvas), self.real(pixels).astype(np.float32)
         params = self.checkpoint.params
         found = infer(params, self.canvas, real, steps, seed=seed, watch=sent)
         states = {t: (state.counts, np.exp(state.log_rates)) for t, state in found.items()}
@@ -138,7 +169,7 @@ class EvaluableMapsLca(EvaluableMaps):
         progress: Advance | None = None,  # noqa: ARG002
     ) -> CountedInferred:
         """Infer codes, which are also the features, after each number of steps."""
-        sent = NonzeroCodes()
+        sent = MapOperations(self.canvas)
         found = self.solver.codes(self.real(pixels).astype(np.float32), steps, sent)
         return CountedInferred({step: (codes, codes) for step, codes in found.items()}, sent)
 

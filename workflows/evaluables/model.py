@@ -38,9 +38,12 @@ class NonzeroCodes:
 
     def __call__(self, step: int, codes: np.ndarray) -> None:
         """Add nonzero codes of a step."""
-        nonzero = int(np.count_nonzero(codes))
+        self.add(step, int(np.count_nonzero(codes)))
+
+    def add(self, step: int, number: int) -> None:
+        """Add a number to a step."""
         with self._lock:
-            self._by_step[step] += nonzero
+            self._by_step[step] += number
 
     def before(self, step: int) -> int:
         """Number of nonzero codes sent before the update of a step."""

@@ -12,8 +12,9 @@ import ipvae
 from ipvae.chip.check import check
 from ipvae.errors import InputError
 from ipvae.export.calibration.losses import require_small_loss
-from ipvae.export.calibration.maps import calibrate_maps, map_baseline
+from ipvae.export.calibration.maps import calibrate_maps, map_baseline, sparse_baseline
 from ipvae.export.exporters.convolutional import CODE, ConvolutionalModel, convolutional
+from ipvae.export.exporters.convolutional_lca import SparseMaps, convolutional_lca
 from ipvae.export.options import (
     CONSTANT,
     LAYOUTS,
@@ -23,8 +24,10 @@ from ipvae.export.options import (
     check_start,
 )
 from ipvae.float_models.checkpoint import Checkpoint
+from ipvae.float_models.convolutional.lca import unit_kernels
 from ipvae.network.convolutional.resized import resized
 from ipvae.network.io.network_file import checksum
+from ipvae.network.kinds import PoissonNeuron
 from ipvae.network.network import Network
 from ipvae.network.pixels import Pixels
 from ipvae.network.proof.driven import driven_bounds
@@ -48,6 +51,7 @@ STORED_PIXELS = 2**20
 """Pixels of the images in the network file, at most."""
 STORED_IMAGES = 64
 ROLE = "code"
+INFERENCES = ("model", "lca")
 
 log = logging.getLogger("ipvae")
 
@@ -69,7 +73,7 @@ class QuantizedMaps(Quantized):
         return {
             "weight_exp": layer.neuron.weight_exp,
             "drive_exp": layer.drive.exponent,
-            "payload_bits": layer.neuron.payload_bits,
+            "payload_bits": getattr(layer.neuron, "payload_bits", None),
         }
 
     @property
@@ -84,6 +88,8 @@ def quantize_maps(
     labels: LabelsLike,
     *,
     weight_bits: int,
+    inference: str,
+    threshold: float | None,
     image_size: ShapeLike,
     step_scale: float,
     inhibition_scale: float,
@@ -97,8 +103,8 @@ def quantize_maps(
 
     Parameters
     ----------
-    checkpoint, images, labels, weight_bits, step_scale, inhibition_scale, most_loss, data_dir
-    seed, progress
+    checkpoint, images, labels, weight_bits, inference, threshold, step_scale, inhibition_scale
+    most_loss, data_dir, seed, progress
         As for `ipvae.quantize`.
     where : name of the model in messages
     image_size : (height, width) or 'HEIGHTxWIDTH', optional
@@ -121,30 +127,14 @@ def quantize_maps(
         _scaled(checkpoint.params, step_scale, inhibition_scale),
         checkpoint.canvas.resized(*size),
         Pixels(data.pixel_min, data.pixel_max, data.scale),
+        step_scale,
     )
     train, test = _images(checkpoint, model, images, labels, data_dir)
-    options = ExportOptions(
-        LAYOUTS[0],
-        "model",
-        LCA_THRESHOLD,
-        (),
-        weight_bits,
-        refit_decoder=False,
-        steps=STEPS,
-        seed=seed,
-        step_scale=step_scale,
-        inhibition_scale=inhibition_scale,
-    )
+    options = _options(inference, threshold, weight_bits, step_scale, inhibition_scale, seed)
     with listening(progress):
-        with stage("running the float model"):
-            before = map_baseline(model, train, options.steps, seed, where)
-        ways = [before.moments] if weight_bits > FEW_BITS else [before.moments, None]
-        with stage("quantizing"):
-            made = [convolutional(model, weight_bits, moments) for moments in ways]
-        with stage("calibrating"):
-            runs = [calibrate_maps(network, train, options.steps, seed) for network in made]
-        network, after = max(zip(made, runs, strict=True), key=lambda of: of[1]["r2"])
-    require_small_loss(before.figures, after, most_loss, where, options.advice)
+        make = _sparse if options.inference == "lca" else _spiking
+        network, before, after = make(model, options, train, where)
+    require_small_loss(before, after, most_loss, where, options.advice)
     layers = _layer_facts(network, after)
     network = replace(
         network,
@@ -156,14 +146,81 @@ def quantize_maps(
             "data": {"preset": data.preset, "n_train": data.n_train},
             "training": checkpoint.config.to_json() if checkpoint.config else None,
             **options.as_dict(),
-            "calibration": json_data({"integer": after, "float": before.figures}),
+            "calibration": json_data({"integer": after, "float": before}),
         },
     )
     network = resized(network, *(wanted or size))
-    report = QuantizationReport(
-        options, after, before.figures, layers, check(network), checksum(network)
-    )
+    report = QuantizationReport(options, after, before, layers, check(network), checksum(network))
     return QuantizedMaps(network, report)
+
+
+Made = tuple[Network, dict[str, Any], dict[str, Any]]
+"""Network, and figures of the float model and of the network."""
+
+
+def _spiking(
+    model: ConvolutionalModel, options: ExportOptions, train: np.ndarray, where: str
+) -> Made:
+    """Poisson neurons with the inference of the model."""
+    steps, seed, bits = options.steps, options.seed, options.weight_bits
+    with stage("running the float model"):
+        before = map_baseline(model, train, steps, seed, where)
+    ways = [before.moments] if bits > FEW_BITS else [before.moments, None]
+    with stage("quantizing"):
+        made = [convolutional(model, bits, moments) for moments in ways]
+    with stage("calibrating"):
+        runs = [calibrate_maps(network, train, steps, seed) for network in made]
+    network, after = max(zip(made, runs, strict=True), key=lambda of: of[1]["r2"])
+    return network, before.figures, after
+
+
+def _sparse(
+    model: ConvolutionalModel,
+    options: ExportOptions,
+    train: np.ndarray,
+    where: str,  # noqa: ARG001
+) -> Made:
+    """Graded neurons with sparse coding (LCA) on the kernels of the model."""
+    kernels = unit_kernels(np.asarray(model.params["kernels"]))
+    sparse = SparseMaps(kernels, model.canvas, model.pixels, options.threshold)
+    with stage("running LCA in float"):
+        before, largest = sparse_baseline(sparse, train, options.steps)
+    with stage("quantizing"):
+        network = convolutional_lca(sparse, largest, options.weight_bits)
+    with stage("calibrating"):
+        return network, before, calibrate_maps(network, train, options.steps, options.seed)
+
+
+def _options(
+    inference: str,
+    threshold: float | None,
+    weight_bits: int,
+    step_scale: float,
+    inhibition_scale: float,
+    seed: int,
+) -> ExportOptions:
+    """Options of the export; raise InputError for some that exclude each other."""
+    if inference not in INFERENCES:
+        raise InputError(f"inference: found '{inference}', allowed {', '.join(INFERENCES)}")
+    lca = inference == "lca"
+    if threshold is not None and not lca:
+        raise InputError("threshold: belongs to inference=lca; give both or neither")
+    if threshold is not None and not 0 < threshold < np.inf:
+        raise InputError(f"threshold: found {threshold:g}, allowed numbers above 0, in pixel units")
+    if lca and (step_scale, inhibition_scale) != (1.0, 1.0):
+        raise InputError("step_scale and inhibition_scale: not with inference=lca; omit them")
+    return ExportOptions(
+        LAYOUTS[0],
+        inference,
+        LCA_THRESHOLD if threshold is None else threshold,
+        (),
+        weight_bits,
+        refit_decoder=False,
+        steps=STEPS,
+        seed=seed,
+        step_scale=step_scale,
+        inhibition_scale=inhibition_scale,
+    )
 
 
 def _scaled(
@@ -212,6 +269,13 @@ def _images(
     return found.train_pixels[:n], (found.test_pixels[:kept], found.test_labels[:kept])
 
 
+def _unit(neuron: Any) -> str:
+    """Unit of a potential."""
+    if isinstance(neuron, PoissonNeuron):
+        return f"2**-{neuron.frac_bits} octave"
+    return f"{neuron.unit * 2.0**-neuron.shift:.4g}"
+
+
 def _layer_facts(network: Network, after: dict[str, Any]) -> list[dict[str, Any]]:
     """Losses of the layer, as `ipvae.export.calibration.losses.layer_facts` has them."""
     (layer,) = network.layers
@@ -223,7 +287,7 @@ def _layer_facts(network: Network, after: dict[str, Any]) -> list[dict[str, Any]
             "layer": layer.id,
             "role": ROLE,
             "neurons": layer.n_neurons,
-            "unit": f"2**-{neuron.frac_bits} octave",
+            "unit": _unit(neuron),
             "grids": network.provenance["grids"][CODE],
             "widest_accumulator": widest,
             "accumulator_bits": widest.bit_length() + 1,

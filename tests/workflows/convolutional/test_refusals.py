@@ -34,10 +34,10 @@ def test_a_model_is_read_and_described(folder):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda of, _: ipvae.compare([of], np.zeros((2, 12, 9), np.uint8)),
+        lambda of, _: ipvae.compare([of], np.zeros((2, 12, 9), np.uint8), dense=[of]),
         lambda of, place: ipvae.save_nir(of, place / "x.nir"),
     ],
-    ids=["compare", "save_nir"],
+    ids=["least squares", "save_nir"],
 )
 def test_what_needs_a_dictionary_refuses_by_name(folder, tmp_path, call):
     with pytest.raises(InputError, match="found a model of kind conv-ipvae, allowed ipvae") as info:

@@ -3,6 +3,7 @@
 """Convolutional models through the public API: quantize, resize, run, verify, files, refusals."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -164,8 +165,39 @@ def test_step_size_and_inhibition_are_scaled(model, images, quantized):
     ipvae.quantize(model, images, inhibition_scale=0.0, most_loss=1)
 
 
-def test_a_model_that_diverges_is_refused_and_a_smaller_step_helps(model, images):
-    hot = replace(model, params=model.params | {"log_lr": model.params["log_lr"] + 2.5})
-    with pytest.raises(ipvae.IpvaeError, match="diverges on the calibration .*step_scale=0.5"):
-        ipvae.quantize(hot, images[:2])
-    assert ipvae.quantize(hot, images[:2], step_scale=0.08, most_loss=1).report.real["r2"] > 0.5
+def hotter(model, nats):
+    """The model with a larger step size."""
+    return replace(model, params=model.params | {"log_lr": model.params["log_lr"] + nats})
+
+
+def test_a_model_that_diverges_is_refused_with_the_step_size_that_works(model, images):
+    few = images[:2]
+    with pytest.raises(ipvae.IpvaeError, match="diverges on the calibration") as info:
+        ipvae.quantize(hotter(model, 2.1), few)
+    advised = re.search(r"step_scale=(\S+), which is stable for 1000 steps", str(info.value))
+    assert advised is not None and 0.01 < float(advised[1]) < 0.5
+    found = ipvae.quantize(hotter(model, 2.1), few, step_scale=float(advised[1]), most_loss=1)
+    assert found.report.real["r2"] > 0.5
+    assert found.report.real["largest_load"] < 1.1
+
+
+def test_a_step_size_beyond_the_bound_is_refused(model, images):
+    """The largest eigenvalue is proportional to the step size: 2 is beyond stable mean rates."""
+    few = images[:2]
+    rho = ipvae.quantize(model, few, most_loss=1).report.real["largest_load"]
+    nats = np.float32(np.log(2.6 / rho))
+    with pytest.raises(ipvae.IpvaeError, match="eigenvalue .* allowed is below 2|diverges") as info:
+        ipvae.quantize(hotter(model, nats), few, most_loss=1)
+    advised = re.search(r"step_scale=(\S+),", str(info.value))
+    assert advised is not None
+    assert 0.1 < float(advised[1]) * 2.6 < 1.3
+
+
+def test_a_step_size_near_the_bound_is_allowed_with_a_warning(model, images, caplog):
+    few = images[:2]
+    rho = ipvae.quantize(model, few, most_loss=1).report.real["largest_load"]
+    assert "largest eigenvalue" not in caplog.text
+    near = hotter(model, np.float32(np.log(1.15 / rho)))
+    found = ipvae.quantize(near, few, most_loss=1)
+    assert 1.0 < found.report.real["largest_load"] < 2.0
+    assert "up to 1 is advised for hundreds of steps. Use step_scale=0." in caplog.text
