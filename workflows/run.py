@@ -128,7 +128,6 @@ def run(
     if isinstance(network, Network):
         only_ours: dict[str, object] = {
             "data_dir": data_dir,
-            "motion": motion,
             "replay_draws": replay_draws,
             "keep_steps": keep_steps or None,
             "draws_file": draws_file,
@@ -139,10 +138,9 @@ def run(
         from ipvae.workflows.kinds.running import run as run_network
 
         require_unset(only_ours)
-        if frame_steps is not None:
-            from ipvae.workflows.streams.held import held_rows
+        from ipvae.workflows.streams.held import stream_rows
 
-            images = held_rows(network, images, steps, frame_steps, samples)
+        images = stream_rows(network, images, steps, frame_steps, samples, motion, seed)
         with listening(progress):
             return run_network(
                 network,

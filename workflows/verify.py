@@ -199,12 +199,10 @@ def verify(
     if isinstance(network, Network):
         from ipvae.workflows.kinds.frames import require_unset
         from ipvae.workflows.kinds.verifying import compare_backends
+        from ipvae.workflows.streams.held import stream_rows
 
-        require_unset({"data_dir": data_dir, "motion": motion, "replay_draws": replay_draws})
-        if frame_steps is not None:
-            from ipvae.workflows.streams.held import held_rows
-
-            images = held_rows(network, images, steps, frame_steps, samples)
+        require_unset({"data_dir": data_dir, "replay_draws": replay_draws})
+        images = stream_rows(network, images, steps, frame_steps, samples, motion, seed)
         with listening(progress):
             found = compare_backends(
                 network,

@@ -18,7 +18,7 @@ from ipvae.workflows.image_input.own_images import LabelsLike, as_labels
 from ipvae.workflows.image_input.spike_coding import encode_events
 from ipvae.workflows.running.number import AtMost
 
-UNNAMED = "a lava-dl network"
+UNNAMED = "the network"
 
 log = logging.getLogger("ipvae")
 
@@ -145,10 +145,20 @@ def host_products(network: Network, frames: Frames) -> float:
 
 
 def require_unset(given: dict[str, object], name: str = UNNAMED) -> None:
-    """Raise InputError for a given argument that applies only to ipvae networks."""
+    """Raise InputError for a given argument that applies only to integer networks and models."""
     for argument, value in given.items():
         if value is not None:
             raise InputError(
-                f"{argument}: found {value}, but {name} is a lava-dl network, which it does not "
-                "concern; omit it"
+                f"{argument}: found {value}, but {name} is a network of any kinds of neurons, to "
+                f"which it does not apply; {_INSTEAD.get(argument, 'omit it')}"
             )
+
+
+_INSTEAD = {
+    "data_dir": "omit it, and give images=",
+    "replay_draws": "omit it, and give the seed= of the run that drew them",
+    "draws_file": "omit it: a trace (trace_file=) holds all messages, z",
+    "keep_steps": "omit it: a trace (record=) holds every step",
+    "profile_file": "omit it: boards measure integer networks",
+}
+"""Replacement of each argument for a network of any kinds."""

@@ -8,9 +8,6 @@ from ipvae.network.io.lava_dl_file import SUFFIX, is_plain
 from ipvae.network.network import Network
 from ipvae.workflows.kinds.frames import UNNAMED
 
-DRIVEN = "the network"
-"""Name in messages of a network in memory that is not lava-dl's."""
-
 
 @dataclass(frozen=True, eq=False)
 class NamedNetwork:
@@ -29,7 +26,7 @@ def any_network(given: Any, name: str = UNNAMED) -> NamedNetwork | None:
         If a file of lava-dl's layout cannot be read.
     """
     if isinstance(given, Network):
-        return NamedNetwork(given, DRIVEN if given.driven and name == UNNAMED else name)
+        return NamedNetwork(given, name)
     if not isinstance(given, (str, Path)):
         return None
     path = Path(given)

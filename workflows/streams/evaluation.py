@@ -134,7 +134,6 @@ def evaluate_film(
     Parameters
     ----------
     network : IntNetwork, Network with a decoder, or path of a file
-        Energies and times of a `Network` are left out.
     films : (n, frames, ...) array
         Films of n streams, such as `ipvae.film` makes; frames as `ipvae.run` takes images.
     steps : int

@@ -7,10 +7,7 @@ from typing import Any
 import numpy as np
 
 from ipvae.energy.counting.counts import Counts
-from ipvae.energy.counting.network_counts import network_counts
-from ipvae.energy.counting.network_workload import products
 from ipvae.energy.headline import headline
-from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
 from ipvae.network.network import Network
 from ipvae.network.traces.activity import Activity
@@ -19,6 +16,7 @@ from ipvae.network.traces.sent import Sent
 from ipvae.report.numbers import count
 from ipvae.workflows.results import Result
 from ipvae.workflows.streams.frame_counts import frame_costs, frame_counts, frames_activity
+from ipvae.workflows.streams.network_frames import network_frame_costs, network_frame_counts
 
 Messages = dict[str, Sent]
 """Messages of each layer since the reset."""
@@ -78,8 +76,16 @@ class StreamFrame(Result):
         read-out are of one image; only the first frame has products of a start.
         """
         if isinstance(self.network, Network):
-            return self._network_operations(self.network)
+            return network_frame_counts(self.network, [self._totals])
         return frame_counts(self.network, self._activity, kept=self.index > 0)
+
+    @cached_property
+    def loihi2(self) -> dict[str, Any]:
+        """Modelled energy and time of this frame on Loihi 2, as `EnergyEstimate.headline`."""
+        kept = self.index > 0
+        if isinstance(self.network, Network):
+            return headline(*network_frame_costs(self.network, [self._totals], kept=kept))
+        return headline(*frame_costs(self.network, self._activity, kept=kept))
 
     @property
     def _activity(self) -> Activity:
@@ -88,31 +94,10 @@ class StreamFrame(Result):
         before = self.before if isinstance(self.before, dict) else None
         return frames_activity(self.network, [(before, self.after)])
 
-    def _network_operations(self, network: Network) -> Counts:
+    @property
+    def _totals(self) -> tuple[NetworkTotals | None, NetworkTotals]:
         assert isinstance(self.after, NetworkTotals)
-        weights = [layer.drive.weights for layer in network.layers if layer.drive is not None]
-        drive = sum(products(of) for of in weights)
-        after = network_counts(network, self.after, float(drive)).total
-        if not isinstance(self.before, NetworkTotals):
-            return after
-        before = network_counts(network, self.before).total.as_dict()
-        return Counts(**{name: value - before[name] for name, value in after.as_dict().items()})
-
-    @cached_property
-    def loihi2(self) -> dict[str, Any]:
-        """Modelled energy and time of this frame on Loihi 2, as `EnergyEstimate.headline`.
-
-        Raises
-        ------
-        InputError
-            For a `Network`, whose costs are of whole runs (`ipvae.estimate_energy`).
-        """
-        if isinstance(self.network, Network):
-            raise InputError(
-                "loihi2: found a network of any kinds, whose costs are of whole runs; give a "
-                "run to ipvae.estimate_energy"
-            )
-        return headline(*frame_costs(self.network, self._activity, kept=self.index > 0))
+        return (self.before if isinstance(self.before, NetworkTotals) else None), self.after
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the main figures: pairs of name and text."""

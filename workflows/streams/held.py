@@ -1,5 +1,7 @@
 """Frames of a stream as the rows of a `Network`: each for some steps, without a reset."""
 
+from pathlib import Path
+
 import numpy as np
 
 from ipvae.errors import InputError
@@ -8,6 +10,66 @@ from ipvae.network.network import Network
 from ipvae.network.rules.stream import frames
 from ipvae.workflows.image_input.animated_pictures import is_animated_picture
 from ipvae.workflows.image_input.images import ImagesLike, LabelledImages
+from ipvae.workflows.streams.films import film
+
+
+def stream_rows(
+    network: Network,
+    images: ImagesLike,
+    steps: int,
+    frame_steps: int | None,
+    samples: int | None,
+    motion: str | None,
+    seed: int,
+) -> ImagesLike:
+    """Return the images of a run, or with `frame_steps` its rows, as `held_rows`.
+
+    Raises
+    ------
+    InputError
+        If an argument cannot be used.
+    """
+    if frame_steps is None:
+        if motion is not None:
+            raise InputError("motion: belongs to streams; give frame_steps= as well")
+        return images
+    if motion is not None:
+        images = _moving(network, images, frames(steps, frame_steps), samples, motion, seed)
+    return held_rows(network, images, steps, frame_steps, samples)
+
+
+def _moving(
+    network: Network,
+    images: ImagesLike,
+    number: int,
+    samples: int | None,
+    motion: str,
+    seed: int,
+) -> np.ndarray:
+    """Films (n, frames, ...) of the images of a network with one channel."""
+    shape = network.input.shape
+    plane = shape[-2:]
+    if len(shape) < 2 or int(np.prod(shape)) != int(np.prod(plane)):
+        raise InputError(
+            f"motion: found an input of shape {shape}, allowed is one channel, (1, height, width); "
+            "give films as images="
+        )
+    stills = _array(network.test_images if images is None else images)
+    if len(stills) == 0:
+        raise InputError("motion: the network holds no images; give still images as images=")
+    if stills.size != len(stills) * int(np.prod(plane)):
+        raise InputError(
+            f"images: found shape {stills.shape}, allowed with motion= are still images (n, "
+            f"{', '.join(map(str, shape))})"
+        )
+    moved = film(stills[:samples].reshape(-1, *plane), motion=motion, frames=number, seed=seed)
+    return moved.reshape(len(moved), number, *shape)
+
+
+def _array(images: np.ndarray | str | Path | LabelledImages) -> np.ndarray:
+    """Images as an array."""
+    given = images.pixels if isinstance(images, LabelledImages) else images
+    return np.asarray(given if isinstance(given, np.ndarray) else read_npy(given))
 
 
 def held_rows(
@@ -42,8 +104,7 @@ def held_rows(
             f"images: found {images}, allowed an array of films or an .npy file for a network of "
             "any kinds; read the picture with ipvae.film and scale it"
         )
-    given = images.pixels if isinstance(images, LabelledImages) else images
-    array = np.asarray(given if isinstance(given, np.ndarray) else read_npy(given))
+    array = _array(images)
     of_one = int(np.prod(array.shape[1:]))
     single = array.shape[2:] in (network.input.shape, (size,))
     if array.ndim > 2 and of_one and of_one % size == 0 and (of_one > size or single):

@@ -8,8 +8,6 @@ import numpy as np
 from ipvae.emulator.streams.any_kind import NetworkStream
 from ipvae.emulator.streams.layered import LayeredStream
 from ipvae.energy.counting.counts import Counts
-from ipvae.energy.counting.network_counts import network_counts
-from ipvae.energy.counting.network_workload import products
 from ipvae.energy.models import EnergyRow, TimeRow
 from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
@@ -18,6 +16,7 @@ from ipvae.network.network import Network
 from ipvae.network.pixels import to_real
 from ipvae.workflows.image_input.images import given_images
 from ipvae.workflows.streams.frame_counts import frame_costs, frame_counts, frames_activity
+from ipvae.workflows.streams.network_frames import network_frame_costs, network_frame_counts
 
 Pairs = Sequence[tuple[Any, Any]]
 """Messages since the reset, before and after each frame; None before the first one of a stream."""
@@ -134,19 +133,11 @@ class NetworkUpdates:
 
     def counts(self, pairs: Pairs, *, kept: bool) -> Counts:  # noqa: ARG002
         """Operations of a frame, means over the frames."""
-        layers = self._network.layers
-        drive = sum(products(of.drive.weights) for of in layers if of.drive is not None)
-        total: dict[str, float] = {}
-        for before, after in pairs:
-            found = network_counts(self._network, after).total.as_dict()
-            old = {} if before is None else network_counts(self._network, before).total.as_dict()
-            for name, value in found.items():
-                total[name] = total.get(name, 0.0) + (value - old.get(name, 0.0)) / len(pairs)
-        return Counts(**{**total, "drive_macs": float(drive)})
+        return network_frame_counts(self._network, pairs)
 
-    def costs(self, pairs: Pairs, *, kept: bool) -> Costs:  # noqa: ARG002
-        """Return notes alone: costs of such networks are of whole runs."""
-        return (), (), ("energies of a network of connections are of whole runs: estimate_energy",)
+    def costs(self, pairs: Pairs, *, kept: bool) -> Costs:
+        """Modelled energies and times of a frame, and notes."""
+        return network_frame_costs(self._network, pairs, kept=kept)
 
     def chip_steps(self, pairs: Pairs, steps: int) -> int:  # noqa: ARG002
         """Steps of the chip in a frame."""

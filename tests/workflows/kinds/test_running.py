@@ -65,7 +65,7 @@ def test_a_run_is_counted_and_priced_as_the_oracle_counts(small, plain_nets, bac
     assert [row[0] for row in result.rows()] == ["images x steps", "time", "messages", "classes"]
     data = result.to_json()
     assert data["outputs"] == totals.outputs.tolist() and "accuracy" not in data
-    assert f"lava-dl network on {backend}" in result.shown()[0].title
+    assert f"the network on {backend}" in result.shown()[0].title
 
 
 @pytest.mark.lava
@@ -168,8 +168,9 @@ def test_what_such_a_network_cannot_do_is_refused_by_name(small, make_network):
     assert isinstance(network, Network)
     calls = {
         "backend: found 'loihi2', which has no CUBA and sigma-delta": {"backend": "loihi2"},
-        "draws_file: found t.h5, but a lava-dl network is": {"draws_file": "t.h5"},
-        "motion: found rotate, but a lava-dl network is": {"motion": "rotate"},
+        "draws_file: found t.h5, but the network is a .*: a trace": {"draws_file": "t.h5"},
+        "replay_draws: found d.h5, .* give the seed= of": {"replay_draws": "d.h5"},
+        "motion: belongs to streams; give frame_steps=": {"motion": "rotate"},
         "seed: found 3, but nothing is drawn": {"backend": "lava", "seed": 3},
         "samples: found 9, allowed up to 3": {"backend": "lava", "samples": 9},
     }

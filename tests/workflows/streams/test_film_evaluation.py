@@ -181,5 +181,31 @@ def test_networks_of_maps_are_evaluated(maps, reset):
     np.testing.assert_allclose(found.synaptic_ops, received.mean(axis=0))
     assert found.counts.synaptic_ops == pytest.approx(received[:, 0 if reset else 1 :].mean())
     assert found.counts.drive_macs == 8 * 4 and found.chip_steps == 4
-    assert found.energy == () and "estimate_energy" in found.notes[0]
+    assert found.headline["latency_s"][0] > 0 and found.headline["energy_j"]["dynamic"][0] > 0
     assert len(np.unique(z)) > 1 and json.dumps(found.to_json()) and repr(found)
+
+
+def test_after_a_reset_a_frame_of_maps_costs_what_an_image_of_a_run_costs(maps):
+    films = np.random.default_rng(8).integers(0, 256, (FILMS, FRAMES, 1, 4, 4))
+    found = ipvae.evaluate_film(maps, films, steps=4, seed=3, reset=True)
+    run = ipvae.run(maps, films.reshape(-1, 1, 4, 4), steps=4, seed=3)
+    of_run = ipvae.estimate_energy(maps, run)
+    for name in ("energy", "time"):
+        pairs = zip(getattr(found, name), getattr(of_run, name), strict=True)
+        for one, other in pairs:
+            assert one.as_dict() == other.as_dict(), one.model
+
+
+def test_the_costs_of_the_frames_of_maps_add_up_to_those_of_the_run(maps):
+    film = np.random.default_rng(9).integers(0, 256, (FRAMES, 1, 4, 4))
+    stream = ipvae.Stream(maps, steps=4, seed=3)
+    each = [stream.push(frame).loihi2 for frame in film]
+    run = ipvae.run(maps, film[None], steps=4 * FRAMES, frame_steps=4, seed=3)
+    whole = ipvae.estimate_energy(maps, run).headline
+    for end in (0, 1):
+        for one, total in (
+            ([of["latency_s"][end] for of in each], whole["latency_s"][end]),
+            ([of["energy_j"]["dynamic"][end] for of in each], whole["energy_j"]["dynamic"][end]),
+        ):
+            assert sum(one) == pytest.approx(total, rel=1e-6)
+    assert each[0]["latency_s"][0] > each[1]["latency_s"][0]  # the first one passes all layers

@@ -167,8 +167,33 @@ def test_images_of_a_run_move(net, motion):
 def test_motion_belongs_to_streams_of_images(net):
     with pytest.raises(ipvae.IpvaeError, match="motion: belongs to streams; give frame_steps="):
         ipvae.run(net, steps=4, motion="rotate")
-    with pytest.raises(ipvae.IpvaeError, match="motion: found rotate, but a lava-dl network"):
-        ipvae.run(as_network(net), steps=4, motion="rotate", frame_steps=2)
+    with pytest.raises(ipvae.IpvaeError, match="motion: belongs to streams; give frame_steps="):
+        ipvae.run(as_network(net), steps=4, motion="rotate")
+
+
+@pytest.mark.parametrize("motion", ["rotate", "jitter"])
+def test_images_of_a_network_of_any_kinds_move_in_the_same_way(net, motion):
+    network, stills = as_network(net), net.test_images[:2]
+    films = ipvae.film(stills.reshape(-1, *net.input.shape), motion=motion, frames=3, seed=4)
+    expected = ipvae.run(network, films, steps=6, frame_steps=2, seed=4).outputs
+    found = ipvae.run(network, stills, steps=6, frame_steps=2, seed=4, motion=motion).outputs
+    np.testing.assert_array_equal(found["1"], expected["1"])
+    still = ipvae.run(network, stills, steps=6, seed=4).outputs
+    assert not np.array_equal(found["1"], still["1"])
+
+
+def test_what_cannot_move_is_refused_by_name(net):
+    network = as_network(net)
+    held = {"steps": 4, "frame_steps": 2, "motion": "rotate"}
+    with pytest.raises(ipvae.IpvaeError, match=r"^images: found shape \(2, 3\), allowed with mot"):
+        ipvae.run(network, np.ones((2, 3), int), **held)
+    flat = replace(network, input=replace(network.input, shape=(net.n_pixels,)))
+    with pytest.raises(ipvae.IpvaeError, match=r"^motion: found an input of shape .* one channel"):
+        ipvae.run(flat, net.test_images, **held)
+    nothing = np.zeros((0, net.n_pixels), np.int32)
+    empty = replace(network, test_images=nothing, test_labels=np.zeros(0, np.int64))
+    with pytest.raises(ipvae.IpvaeError, match="^motion: the network holds no images"):
+        ipvae.run(empty, **held)
 
 
 @pytest.mark.lava
