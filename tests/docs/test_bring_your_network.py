@@ -71,8 +71,38 @@ def test_tables_name_every_tool_node_and_change():
         assert re.search(rf"\b{kind}\b", TEXT.split("## Node by tool")[1]), kind
 
 
+@pytest.mark.long
+@pytest.mark.lava
+def test_program_of_lava_dl_makes_a_network(tmp_path, monkeypatch):
+    from ipvae.lava_procs.importing import import_lava_dl
+
+    import_lava_dl()
+    (program,) = (block for block in BLOCKS if "digits_lava_dl.net" in block)
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exec(compile(BLOCKS[0] + program, "bring_your_network.md", "exec"), {"__name__": "program"})
+    assert accuracy_of_lava_dl("digits_lava_dl.net") >= LEAST_ACCURACY
+
+
+def accuracy_of_lava_dl(file):
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    found = ipvae.run(ipvae.load_network(file), images[1500:] / 16, steps=4)
+    return float((found.classes == labels[1500:]).mean())
+
+
+def test_committed_network_of_lava_dl_has_the_accuracy_of_the_page():
+    found = accuracy_of_lava_dl(ROOT / "models" / "graphs" / "digits_lava_dl.net")
+    (percent,) = re.findall(r"([\d.]+) % of 297 are right", TEXT)
+    assert found == pytest.approx(float(percent) / 100, abs=5e-4)
+
+
 def test_graphs_are_small():
     for file in (ROOT / "models" / "graphs").iterdir():
         assert file.stat().st_size < 100_000
+        if file.suffix != ".nir":
+            continue
         model = ipvae.import_model(file, origin=file.stem.split("_")[1]).model
         assert np.prod(model.shapes[model.graph.input]) == 64
