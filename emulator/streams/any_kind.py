@@ -24,12 +24,15 @@ class PushedRows(NamedTuple):
         Of all rows since the reset; `outputs` are of the frame alone.
     counts : (K,) int32
         Messages of the decoded layer, or of the last one, in the frame's last row.
+    decoded : (K,) int32 or float64
+        `counts`, or their mean over the last rows of the frame.
     changed_pixels : int
         Values that differ from the frame before; before the first one all are 0.
     """
 
     totals: NetworkTotals
     counts: np.ndarray
+    decoded: np.ndarray
     changed_pixels: int
 
 
@@ -73,6 +76,10 @@ class LiveTile(Tile):
         row = sent.z[0, sent.history + self._last_row]
         return self._neurons[name].places.unpacked(row).astype(np.int32)
 
+    def sizes(self, name: str) -> np.ndarray:
+        """Sums of the messages of a layer since the reset: (n,) int64."""
+        return self._layer_sums(name, 0).sizes
+
     def totals(self, steps: int, outputs: np.ndarray) -> NetworkTotals:
         """Totals of all rows so far, of which `steps` after the first."""
         layers = {name: self._layer_sums(name, steps) for name in self._names}
@@ -109,6 +116,8 @@ class NetworkStream:
         0, after the reset.
     seed : int
         Of neurons that draw.
+    averaged : int
+        Rows at the end of each frame whose counts are averaged; 0 for the drawn counts.
 
     Raises
     ------
@@ -116,11 +125,12 @@ class NetworkStream:
         If a variable of a Poisson or graded layer may leave its range.
     """
 
-    def __init__(self, network: Network, steps: int, seed: int) -> None:
+    def __init__(self, network: Network, steps: int, seed: int, averaged: int = 0) -> None:
         require_driven_proved(network)
         if network.draws:
             random_source.image_key(seed, 0)  # refuses a seed out of range
         self.network, self.steps, self._seed = network, steps, seed
+        self._averaged = averaged
         self._plan = plan_of(network)
         self._code = network.readout.id if network.decoder is None else network.decoder.layer
         self._image = -1
@@ -132,6 +142,9 @@ class NetworkStream:
         self.frames = 0
         self._tile = LiveTile(self._plan, self.steps + 1)
         self._shown = np.zeros(self.network.input.size, np.int32)
+
+    def close(self) -> None:
+        """Do nothing: there are no processes."""
 
     def push(self, values: np.ndarray) -> PushedRows:
         """Run one frame, (n_inputs,) int32 within the range of the input.
@@ -154,9 +167,15 @@ class NetworkStream:
             self._tile.begin(frame, np.array(keys, np.int64).reshape(-1, 2))
         self._tile.show(frame)
         first = int(self.network.driven and self.frames == 0)
-        outputs = self._tile.advance(self.steps + first)
+        tile, code = self._tile, self._code
+        outputs = tile.advance(self.steps + first - self._averaged)
+        if self._averaged:
+            before = tile.sizes(code).copy()
+            outputs += tile.advance(self._averaged)
+            mean = (tile.sizes(code) - before) / self._averaged
         changed = int((values != self._shown).sum())
         self._shown = values
         self.frames += 1
-        totals = self._tile.totals(last, outputs)
-        return PushedRows(totals, self._tile.sent_last(self._code), changed)
+        counts = tile.sent_last(code)
+        decoded = mean if self._averaged else counts
+        return PushedRows(tile.totals(last, outputs), counts, decoded, changed)

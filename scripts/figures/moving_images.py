@@ -2,6 +2,10 @@
 
     python scripts/figures/moving_images.py models/mnist --data-dir DIR
     python scripts/figures/moving_images.py models/patches
+    python scripts/figures/moving_images.py RUN --data-dir DIR
+
+RUN is a model trained on films (presets mnist-rotate, mnist-jitter, photographs-jitter), or an
+amortized P-VAE trained on MNIST, whose frames do not depend on each other.
 
 Results that exist in OUT are not computed again. One picture shows R2 after each update of a frame,
 an animated one a film of the network with a start, which is reset at every frame.
@@ -33,6 +37,8 @@ START = {
     "step_scale": 3.0,
     "inhibition_scale": 0.25,
 }
+WITHOUT_CHANGES: dict[str, dict[str, Any]] = {"as trained": {}}
+ON_FILMS = ("mnist-rotate", "mnist-jitter", "photographs-jitter")
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "mnist": {
         "as trained": {},
@@ -51,7 +57,7 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
 
 def films_of(preset: str, data_dir: str | None) -> dict[str, np.ndarray]:
     """Films by name, (films, frames, ...) pixel levels."""
-    if preset == "patches":
+    if preset in ("patches", "photographs-jitter"):
         return {"jitter": moving_patches()}
     pixels = preset_images(preset, data_dir).test_pixels[:FILMS].astype(np.int16)
     options: dict[str, Any] = {"frames": FRAMES, "seed": SEED}
@@ -89,6 +95,11 @@ def moving_patches() -> np.ndarray:
     return patches.to_pixels(flat).reshape(FILMS, FRAMES, -1)
 
 
+def name_of(model: Any) -> str:
+    """Name of files: the preset, and the kind of other models."""
+    return model.data.preset if model.model == "ipvae" else f"{model.data.preset}-{model.model}"
+
+
 def evaluated(
     path: Path, network: IntNetwork, film: np.ndarray, steps: int, *, reset: bool
 ) -> dict[str, Any]:
@@ -101,11 +112,14 @@ def evaluated(
 
 def results(chosen: argparse.Namespace) -> list[dict[str, Any]]:
     """Evaluations of every variant, film, number of updates, and state kept or reset."""
-    preset = ipvae.load_model(chosen.model).data.preset
+    model = ipvae.load_model(chosen.model)
+    preset, name = model.data.preset, name_of(model)
     films, found = films_of(preset, chosen.data_dir), []
+    plain = preset in ON_FILMS or model.model != "ipvae"
+    variants = WITHOUT_CHANGES if plain else VARIANTS.get(preset, VARIANTS["mnist"])
     chosen.out.mkdir(parents=True, exist_ok=True)
-    for number, (name, options) in enumerate(VARIANTS.get(preset, VARIANTS["mnist"]).items()):
-        file = chosen.out / f"{preset}-{number}.h5"
+    for number, (variant, options) in enumerate(variants.items()):
+        file = chosen.out / f"{name}-{number}.h5"
         if not file.exists():
             ipvae.quantize(
                 chosen.model, data_dir=chosen.data_dir, most_loss=KEEP_ANYTHING, **options
@@ -115,9 +129,9 @@ def results(chosen: argparse.Namespace) -> list[dict[str, Any]]:
         for f, (motion, film) in enumerate(films.items()):
             for steps in UPDATES:
                 for reset in (False, True):
-                    path = chosen.out / f"{preset}-{number}-{f}-{steps}-{int(reset)}.json"
+                    path = chosen.out / f"{name}-{number}-{f}-{steps}-{int(reset)}.json"
                     one = evaluated(path, network, film, steps, reset=reset)
-                    found.append({"network": name, "film": motion, **one})
+                    found.append({"network": variant, "film": motion, **one})
     return found
 
 
@@ -210,9 +224,12 @@ def main() -> None:
     chosen = parser.parse_args()
     found = results(chosen)
     print(table(found))
-    name = ipvae.load_model(chosen.model).data.preset
+    model = ipvae.load_model(chosen.model)
+    name = name_of(model)
     draw(found, chosen.pictures / f"moving_{name}.png")
-    film = next(iter(films_of(name, chosen.data_dir).values()))[SHOWN]
+    if len({of["network"] for of in found}) == 1:
+        return
+    film = next(iter(films_of(model.data.preset, chosen.data_dir).values()))[SHOWN]
     network = chosen.out / f"{name}-1.h5"
     picture = chosen.pictures / f"film_{name}.png"
     ipvae.draw_film(ipvae.load_network(network), film, picture, steps=8, seed=SEED, reset=True)

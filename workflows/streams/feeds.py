@@ -1,7 +1,7 @@
 """Frames of a stream as a user gives them, for the engine of each description of a network."""
 
 import logging
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -11,39 +11,16 @@ from ipvae.errors import InputError
 from ipvae.network.description import IntNetwork
 from ipvae.network.frames import load_frames
 from ipvae.network.network import Network
-from ipvae.network.traces.network_totals import NetworkTotals
-from ipvae.network.traces.sent import Pushed
 from ipvae.workflows.image_input.own_images import OwnImages, to_levels
-from ipvae.workflows.streams.frame import Messages, StreamFrame
+from ipvae.workflows.streams.frame import StreamFrame
 
 EMULATOR, LAVA = BACKENDS = ("emulator", "lava")
 
 log = logging.getLogger("ipvae")
 
 
-class Feed(Protocol):
-    """Frames one by one through an engine."""
-
-    @property
-    def frames(self) -> int:
-        """Number of frames since the reset."""
-        ...
-
-    def reset(self) -> None:
-        """Begin the next stream."""
-        ...
-
-    def push(self, frame: np.ndarray) -> StreamFrame:
-        """Show the next frame."""
-        ...
-
-    def close(self) -> None:
-        """Release processes."""
-        ...
-
-
 class Engine(Protocol):
-    """Backend of the streams of an `IntNetwork`."""
+    """Backend of streams: frames one by one."""
 
     frames: int
 
@@ -51,8 +28,8 @@ class Engine(Protocol):
         """Begin the next stream."""
         ...
 
-    def push(self, pixels: np.ndarray) -> Pushed | None:
-        """Run one frame; None if a pixel is out of range."""
+    def push(self, pixels: np.ndarray, /) -> Any:
+        """Run one frame."""
         ...
 
     def close(self) -> None:
@@ -60,51 +37,93 @@ class Engine(Protocol):
         ...
 
 
-class LayeredFeed:
-    """Frames of an `IntNetwork` on a backend."""
+class Feed:
+    """Frames one by one through an engine, as a user gives them.
 
-    def __init__(self, network: IntNetwork, steps: int, engine: Engine) -> None:
-        self._network, self._steps, self._stream = network, steps, engine
-        self._shown = [s.name for s in network.schedule.stages if s.role != "hidden"]
-        self._read = False
-        self._since: Messages | None = None
+    Parameters
+    ----------
+    network : IntNetwork or Network
+    steps : int
+        Updates of each frame.
+    engine : Engine
+    """
+
+    def __init__(self, network: IntNetwork | Network, steps: int, engine: Engine) -> None:
+        self._steps, self._engine, self._described = steps, engine, network
+        self._since: Any = None
 
     @property
     def frames(self) -> int:
         """Number of frames since the reset."""
-        return self._stream.frames
+        return self._engine.frames
 
     def reset(self) -> None:
         """Begin the next stream."""
-        self._stream.reset()
+        self._engine.reset()
         self._since = None
 
     def close(self) -> None:
         """Release processes."""
-        self._stream.close()
+        self._engine.close()
+
+    def push(self, frame: np.ndarray) -> StreamFrame:
+        """Show the next frame; see `ipvae.Stream.push`."""
+        raise NotImplementedError
+
+    def _pushed(
+        self, found: Any, counts: np.ndarray, outputs: dict[str, np.ndarray], sent: Any
+    ) -> StreamFrame:
+        """Result of a frame; `sent` is what was sent since the reset."""
+        before, self._since = self._since, sent
+        return StreamFrame(
+            index=self.frames - 1,
+            steps=self.frames * self._steps,
+            counts=counts,
+            decoded=found.decoded,
+            outputs=outputs,
+            changed_pixels=found.changed_pixels,
+            network=self._described,
+            before=before,
+            after=sent,
+        )
+
+
+class LayeredFeed(Feed):
+    """Frames of an `IntNetwork` on a backend."""
+
+    def __init__(self, network: IntNetwork, steps: int, engine: Engine) -> None:
+        super().__init__(network, steps, engine)
+        self._network = network
+        self._shown = [s.name for s in network.schedule.stages if s.role != "hidden"]
+        self._read = False
 
     def push(self, frame: np.ndarray) -> StreamFrame:
         """Show the next frame; see `ipvae.Stream.push`."""
         network, found = self._network, None
         if self._read:
             pixels = _quick_levels(frame, network)
-            found = None if pixels is None else self._stream.push(pixels)
+            found = None if pixels is None else self._engine.push(pixels)
         if found is None:  # the first frame is reported, and any other that may be refused
             pixels = to_levels(OwnImages(frame[None], np.zeros(1), "frame"), network.input)
-            found, self._read = self._stream.push(pixels[0].astype(np.int32)), True
+            found, self._read = self._engine.push(pixels[0].astype(np.int32)), True
             assert found is not None
-        before, self._since = self._since, found.sent
-        return StreamFrame(
-            index=self._stream.frames - 1,
-            steps=self._stream.frames * self._steps,
-            counts=found.sent[network.code].z,
-            decoded=found.decoded,
-            outputs={name: found.sent[name].z for name in self._shown},
-            changed_pixels=found.changed_pixels,
-            network=network,
-            before=before,
-            after=found.sent,
-        )
+        outputs = {name: found.sent[name].z for name in self._shown}
+        return self._pushed(found, found.sent[network.code].z, outputs, found.sent)
+
+
+class NetworkFeed(Feed):
+    """Frames of a `Network`; `integers` as for `ipvae.run`."""
+
+    def __init__(self, network: Network, steps: int, engine: Engine, integers: str) -> None:
+        super().__init__(network, steps, engine)
+        self._network, self._integers = network, integers
+
+    def push(self, frame: np.ndarray) -> StreamFrame:
+        """Show the next frame; see `ipvae.Stream.push`."""
+        read = load_frames(frame[None], self._network, 1, self._integers)
+        found = self._engine.push(read.values[0, 0])
+        outputs = {self._network.readout.id: found.totals.outputs[0]}
+        return self._pushed(found, found.counts, outputs, found.totals)
 
 
 def engine_of(
@@ -118,45 +137,11 @@ def engine_of(
     return LayeredStream(network, steps, seed, averaged, log.info)
 
 
-class NetworkFeed:
-    """Frames of a `Network`; arguments as `ipvae.emulator.streams.any_kind.NetworkStream`."""
-
-    def __init__(self, network: Network, steps: int, seed: int, integers: str) -> None:
-        if seed != 0 and not network.draws:
-            raise InputError(f"seed: found {seed}, but nothing is drawn in this network; omit it")
-        self._network, self._steps, self._integers = network, steps, integers
-        self._stream = NetworkStream(network, steps, seed)
-        self._since: NetworkTotals | None = None
-
-    @property
-    def frames(self) -> int:
-        """Number of frames since the reset."""
-        return self._stream.frames
-
-    def reset(self) -> None:
-        """Begin the next stream."""
-        self._stream.reset()
-        self._since = None
-
-    def close(self) -> None:
-        """Do nothing: the emulator has no processes."""
-
-    def push(self, frame: np.ndarray) -> StreamFrame:
-        """Show the next frame; see `ipvae.Stream.push`."""
-        read = load_frames(frame[None], self._network, 1, self._integers)
-        found = self._stream.push(read.values[0, 0])
-        before, self._since = self._since, found.totals
-        return StreamFrame(
-            index=self._stream.frames - 1,
-            steps=self._stream.frames * self._steps,
-            counts=found.counts,
-            decoded=found.counts,
-            outputs={self._network.readout.id: found.totals.outputs[0]},
-            changed_pixels=found.changed_pixels,
-            network=self._network,
-            before=before,
-            after=found.totals,
-        )
+def network_engine(network: Network, steps: int, seed: int, averaged: int) -> Engine:
+    """Return the emulator of the streams of a `Network`."""
+    if seed != 0 and not network.draws:
+        raise InputError(f"seed: found {seed}, but nothing is drawn in this network; omit it")
+    return NetworkStream(network, steps, seed, averaged)
 
 
 def _quick_levels(frame: np.ndarray, network: IntNetwork) -> np.ndarray | None:

@@ -18,6 +18,7 @@ from ipvae.workflows.streams.feeds import (
     LayeredFeed,
     NetworkFeed,
     engine_of,
+    network_engine,
 )
 from ipvae.workflows.streams.frame import StreamFrame
 
@@ -96,7 +97,8 @@ class Stream:
                     "a network of any kinds; ipvae.run(backend='lava', frame_steps=) runs whole "
                     "films"
                 )
-            self._feed = NetworkFeed(self.network, self.steps, seed, integers)
+            engine = network_engine(self.network, self.steps, seed, averaged)
+            self._feed = NetworkFeed(self.network, self.steps, engine, integers)
             return
         if integers != "input":
             raise InputError(
@@ -111,7 +113,13 @@ class Stream:
             raise InputError(f"readout: found '{readout}', allowed {', '.join(READOUTS)}")
         if readout == DRAW:
             return 0
-        if isinstance(self.network, Network) or not isinstance(self.network.layer, PoissonLayer):
+        network = self.network
+        if isinstance(network, Network):
+            decoded = network.readout.id if network.decoder is None else network.decoder.layer
+            drawn = network.kinds[decoded].draws
+        else:
+            drawn = isinstance(network.layer, PoissonLayer)
+        if not drawn:
             raise InputError(
                 "readout: found 'mean', allowed for a code of Poisson neurons; other codes are not "
                 "drawn. Omit it."

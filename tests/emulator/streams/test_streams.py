@@ -144,7 +144,7 @@ def same_as_the_network(network, frames, steps, seed):
     z, stream = network_rows(network, frames, steps, seed), NetworkStream(network, steps, seed)
     readout = network.readout.id
     for f, frame in enumerate(frames):
-        totals, counts, _ = stream.push(frame)
+        totals, counts, *_ = stream.push(frame)
         end = network.rows((f + 1) * steps)
         for name, sums in totals.layers.items():
             lead_in = 0 if name == "0" else network.schedule.lead_in(name)

@@ -104,6 +104,20 @@ def test_an_average_is_of_the_last_quarter(kinds, rng):
         np.testing.assert_array_equal(seen.counts, z[8 * (f + 1)])
 
 
+def test_an_average_of_a_network_of_any_kinds_is_of_the_same_rows(kinds, rng):
+    network = as_network(kinds.networks(3)["recurrent"])
+    film = rng.integers(-128, 128, (3, network.input.size))
+    run = ipvae.run(network, film[None], steps=24, frame_steps=8, seed=6, record=("z",))
+    z = run.trace.samples[0][run.code]["z"]
+    stream = ipvae.Stream(network, steps=8, seed=6, readout="mean")
+    seen = [stream.push(frame) for frame in film]
+    for f, one in enumerate(seen):
+        np.testing.assert_array_equal(one.decoded, z[8 * f + 7 : 8 * f + 9].mean(axis=0))
+        np.testing.assert_array_equal(one.counts, z[8 * (f + 1)])
+    sums = sum(one.outputs[run.code] for one in seen)
+    np.testing.assert_array_equal(sums, run.outputs[run.code][0])
+
+
 def test_energy_and_time_of_a_frame_are_modelled(kinds, rng):
     network = kinds.networks(3)["recurrent"]
     stream = ipvae.Stream(network, steps=STEPS)
@@ -208,6 +222,8 @@ def test_wrong_arguments_are_refused_by_name(kinds, arguments, words):
 def test_what_a_kind_lacks_is_refused_by_name(kinds):
     with pytest.raises(ipvae.IpvaeError, match="'mean', allowed for a code of Poisson neurons"):
         ipvae.Stream(kinds.networks(3)["lca"], readout="mean")
+    with pytest.raises(ipvae.IpvaeError, match="'mean', allowed for a code of Poisson neurons"):
+        ipvae.Stream(spiking(), readout="mean")
     with pytest.raises(ipvae.IpvaeError, match="seed: found 3, but nothing is drawn"):
         ipvae.Stream(spiking(), seed=3)
     with pytest.raises(ipvae.IpvaeError, match="network: found int"):
