@@ -164,7 +164,8 @@ def _notes(model: NirModel, name: str, start: np.ndarray, height: np.ndarray) ->
         found.append(f"begins at 0; {model.convention.origin} begins {most:.3g} thresholds away")
     if model.rules[name].rechecks:
         found.append(
-            "a potential above the threshold after a reset spikes at once in the next step"
+            "a potential above the threshold after a reset spikes at once in the next step, where "
+            "snnTorch needs one threshold more; reset_delay=yes, its default, is exact"
         )
     early = model.convention.early_bias
     if not early and any(

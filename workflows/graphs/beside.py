@@ -16,6 +16,7 @@ from ipvae.network.traces.selection import Record
 from ipvae.workflows.graphs.calibration import given_images, on_grid
 from ipvae.workflows.graphs.comparison import LayerComparison, compare_spikes
 from ipvae.workflows.graphs.imported import SpikingModel, in_steps, load_graph
+from ipvae.workflows.graphs.relu import is_relu
 from ipvae.workflows.kinds.running import run
 from ipvae.workflows.results import Result, Table, json_data
 
@@ -169,6 +170,11 @@ def lay_beside(
         If the network was made of another model, or an argument does not exist in it.
     """
     imported = model if isinstance(model, SpikingModel) else load_graph(model)
+    if is_relu(imported):
+        raise InputError(
+            "first: found a ReLU network, allowed is one of spiking neurons; ipvae.quantize "
+            "compares each layer of a ReLU network and states a bound"
+        )
     facts = _facts(imported, network)
     assert isinstance(network, Network)
     given = given_images(images)

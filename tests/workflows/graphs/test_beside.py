@@ -122,12 +122,14 @@ def test_mistakes_are_named(tmp_path, rng):
     other = chain(
         "norse", node("fc", "Linear", weight=weight(5)), node("m", *("IF",), r=1.0, v_threshold=1.0)
     )
+    relu = chain("torch", node("fc", "Linear", weight=weight(5)), node("n", "ReLU"))
     trace = ipvae.run(made.network, spikes(), steps=3, record="all").trace
     for arguments, message in [
         ((model, made.network, None, 0, None), "images: an imported network contains none"),
         ((model, made.network, spikes(), 3, None), "image: found 3, allowed 0 to 2"),
         ((model, made.network, spikes(), 0, "x"), r"layer: found 'x', allowed 1 \(n\)"),
         ((other, made.network, spikes(), 0, None), "second: found a network that was not made of"),
+        ((relu, made.network, spikes(), 0, None), "first: found a ReLU network"),
         ((model, trace, spikes(), 0, None), "diff: found a trace beside an imported network"),
         ((trace, trace, spikes(), 0, None), "images and layer: found with two networks or traces"),
     ]:
