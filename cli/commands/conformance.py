@@ -10,7 +10,7 @@ from ipvae.cli.output import JsonOption, show
 
 LEVELS = (
     *("one layer", "several layers", "CUBA", "convolutions", "sigma-delta"),
-    *("Poisson and graded", "refusals"),
+    *("Poisson and graded", "LIF", "refusals"),
 )
 
 

@@ -19,6 +19,7 @@ from ipvae.network.kinds import (
 )
 from ipvae.network.network import Input, Layer, Network
 from ipvae.network.pixels import Pixels
+from vectors import lif
 
 SEED, STEPS = 20261201, 24
 Made = tuple[Network, np.ndarray]
@@ -145,6 +146,17 @@ def sigma_wraps(rng: Random) -> Made:
     return Network(Input((2,), graded=True), (first, second)), images
 
 
+def sigma_ends(_: Random) -> Made:
+    """Sums of exactly 2^31 - 1 and -2^31, which do not wrap, and the next ones, which do."""
+    large = Dense(np.array([[4, 0], [-4, 0]], np.int16))
+    small = Dense(np.array([[2, 1], [-2, -2]], np.int16))
+    parts = (Connection("0", large, 14), Connection("0", small))
+    images = np.array([[32767, 1]], np.int16).repeat(STEPS, axis=0)[None]
+    images[0, 1:, 1] += np.arange(1, STEPS, dtype=np.int16) % 3
+    images[0, 1::2] = 0
+    return Network(Input((2,), graded=True), (Layer("1", SigmaNeuron(), parts),)), images
+
+
 def sigma_with_spikes(rng: Random) -> Made:
     """CUBA neurons beside sigma-delta ones, which then have lead-in rows too; a loop."""
     first = Layer(
@@ -258,6 +270,42 @@ def driven_mixed(rng: Random) -> Made:
     return Network(Input((3,), graded=True, pixels=Pixels(-300, 300)), layers), images
 
 
+def driven_limits(rng: Random) -> Made:
+    """Inputs clipped at either sign of the exponent, ends of tables, rates at which draws split."""
+    sums = Dense(np.array([[127, 0], [-128, 0], [90, -30]], np.int16))
+    wide = (Connection("0", sums, 8),)
+    nothing = {n: Drive(Dense(np.zeros((n, 2), np.int16)), 0) for n in (5, 12)}
+    ends = np.array([65535, 65536, -65535, -65536, -5000])
+    rates = [12288, 12289, 16384, 16385, 20481, 28672, 32768]
+    rates += [10683, 12078, 10964, 2222]  # first uniforms of a row at a threshold, or 1 below it
+    rates += [2945]  # the same between a threshold and its row's entry
+    free = {"du_min": 1 - 2**22, "du_max": 2**22 - 1, "memory": False, "self_weight": 0}
+    soft = {"frac_bits": 16, "u_min": -16 * 49152, "u_max": 320000, "ceiling": True}
+    still = {
+        "u_init": np.array(rates, np.int32),
+        "u_max": 32768,
+        "du_min": 0,
+        "du_max": 0,
+        "payload_bits": 10,
+    }
+    own = {"u_init": 20000, "self_weight": 2**21, "du_min": 1 - 2**22, "du_max": 2**22 - 1}
+    low = 320000 - 2**20 + np.array([1, 0, -1, -50000, 2**20], np.int32)
+    layers = (
+        Layer("1", GradedNeuron(1 - 2**23, 2**23 - 1, weight_exp=3), wide),
+        Layer("2", GradedNeuron(1 - 2**23, 2**23 - 1, 1, weight_exp=-1, sign=-1), wide),
+        Layer("3", GradedNeuron(1 - 2**23, 2**23 - 1, activation="swish"), (), ends,
+              drive=nothing[5]),
+        Layer("4", _poisson(1, weight_exp=-1, sign=1, **free), wide),
+        Layer("5", _poisson(2, weight_exp=0, **free, **soft), wide),
+        Layer("6", _poisson(3, **still), (), drive=nothing[12]),
+        Layer("7", _poisson(4, **own), (), np.full(5, 2**21 - 1), drive=nothing[5]),
+        Layer("8", _poisson(5, **free, **soft, u_init=low), (), drive=nothing[5]),
+    )  # fmt: skip
+    return Network(_pixels((2,)), layers), rng.choice([0, 1, 90, 255], (1, STEPS, 2)).astype(
+        np.int16
+    )
+
+
 ALL: dict[str, Callable[[Random], Made]] = {
     "cuba-dense": cuba_dense,
     "cuba-input": cuba_input,
@@ -272,4 +320,9 @@ ALL: dict[str, Callable[[Random], Made]] = {
     "driven-maps": driven_maps,
     "driven-soft": driven_soft,
     "driven-mixed": driven_mixed,
+    "driven-limits": driven_limits,
+    "sigma-ends": sigma_ends,
+    "lif-resets": lif.resets,
+    "lif-limits": lif.limits,
+    "lif-maps": lif.maps,
 }

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ipvae.network.description import InputFormat, IntNetwork
-from ipvae.network.layers import PoissonLayer
+from ipvae.network.layers import AffineStart, PoissonLayer
 from vectors import kinds
 
 STEPS, SEED = 40, 20261121
@@ -84,6 +84,7 @@ def layered() -> dict[str, IntNetwork]:
     return {
         "adaptive": made["forward1/0"],
         "amortized": made["forward/0"],
+        "begun": begun(),
         "bent": made["forward_ceiling/0"],
         "chain": made["errors2/0"],
         "deep": made["forward2/0"],
@@ -92,6 +93,17 @@ def layered() -> dict[str, IntNetwork]:
         "shown": made["recurrent12/1"],
         "sparse": made["sparse/1"],
     }
+
+
+def begun() -> IntNetwork:
+    """Network whose start depends on the image: below, at and above its threshold (version 2.1)."""
+    rng = np.random.default_rng(21)
+    weight = rng.integers(-3000, 3000, (6, 5)).astype(np.int16)
+    weight[1] = 0
+    bias = np.array([90, 2000, -300, 7, 0, 800], np.int32)
+    start = AffineStart(weight=weight, bias=bias, exponent=-6, threshold=2000, margin=5000)
+    made = network("begun", 6, 5)
+    return replace(made, layer=replace(made.layer, start=start))
 
 
 def single() -> dict[str, IntNetwork]:

@@ -13,6 +13,7 @@ from ipvae.network.io.network_file import write_fields
 from ipvae.network.traces.trace import Trace, read_trace
 from ipvae.workflows.implementations.content import CHANGES, ONE
 from ipvae.workflows.implementations.fields import VECTORS, changed, find, read, version, write
+from ipvae.workflows.implementations.refused_runs import RUNS
 from ipvae.workflows.implementations.rules import named
 from ipvae.workflows.implementations.structure import BYTES, edits
 
@@ -22,6 +23,7 @@ CONNECTED = {
     "conv": "convolutions",
     "sigma": "sigma-delta",
     "driven": "Poisson and graded",
+    "lif": "LIF",
 }
 """Level of a network of connections, by the first part of its name."""
 LEVELS = (ONE_LAYER, LAYERS, *CONNECTED.values(), REFUSALS)
@@ -153,9 +155,9 @@ def _structures() -> Iterator[FileCase]:
 
 def _contents() -> Iterator[FileCase]:
     """Files with other contents, and runs with other arguments."""
-    bases = {name: find(name) for name in {change.base for change in CHANGES}}
+    bases = {name: find(name) for name in {change.base for change in (*CHANGES, *RUNS)}}
     networks = {name: (read(path), version(path)) for name, path in bases.items()}
-    for change in CHANGES:
+    for change in (*CHANGES, *RUNS):
         fields, number = networks[change.base]
         size = int(np.prod(fields["layer/0/shape"]))
         image = np.zeros((1, size), np.int16)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 ONE, LOOP, CEILING, MAPS, SOFT = "odd", "errors", "bent", "driven-maps", "driven-soft"
-SPIKES, DELAYS, CHAIN = "conv-spikes", "cuba-delays", "sigma-chain"
+SPIKES, DELAYS, CHAIN, LIMITS = "conv-spikes", "cuba-delays", "sigma-chain", "driven-limits"
 """Networks of the suite that are changed."""
 L, S = 2**21 - 1, 2**22 - 1
 
@@ -318,54 +318,4 @@ VERSION_3 = (
         },
     ),
 )
-RUNS = (
-    Change("sums that leave 32 bits", "R39", SOFT, {"layer/1/neuron/zMax": 2**23 - 1}),
-    Change(
-        "sums of conv that leave 24 bits",
-        "R38",
-        MAPS,
-        {
-            f"{FIRST}/source": b"0",
-            f"{FIRST}/inShape": np.array([1, 4, 5]),
-            f"{FIRST}/exponent": -8,
-            f"{FIRST}/weight": np.full((2, 1, 3, 3), 127, np.int16),
-            "ipvae/input/maximum": 32767,
-        },
-    ),
-    Change(
-        "sums of conv in 24 bits",
-        "R38",
-        MAPS,
-        {
-            f"{FIRST}/source": b"0",
-            f"{FIRST}/inShape": np.array([1, 4, 5]),
-            f"{FIRST}/exponent": -8,
-            f"{FIRST}/weight": np.full((2, 1, 3, 3), 127, np.int16),
-            "ipvae/input/maximum": 7339,
-        },
-        accepted=True,
-    ),
-    Change(
-        "wide sums that do not leave 24 bits",
-        "R39",
-        ONE,
-        {"layer/1/neuron/messageBits": 23},
-        accepted=True,
-    ),
-    Change(
-        "an input that leaves 24 bits",
-        "R39",
-        MAPS,
-        {f"{SECOND}/exponent": 14, "layer/2/neuron/weight_exp": -8},
-    ),
-    Change("seed 2^48", "R40", ONE, {}, run={"seed": 2**48}),
-    Change("seed -1", "R40", ONE, {}, run={"seed": -1}),
-    Change("seed 2^48 - 1", "R40", ONE, {}, accepted=True, run={"seed": 2**48 - 1}),
-    Change("T = 2^19", "R42", ONE, {}, run={"steps": 2**19}),
-    Change("T = 0", "R42", ONE, {}, run={"steps": 0}),
-    Change("a pixel above its range", "R43", ONE, {}, run={"pixel": 256}),
-    Change("a pixel below its range", "R43", ONE, {}, run={"pixel": -1}),
-    Change("a spike of 2", "R43", SPIKES, {}, run={"pixel": 2}),
-)
-"""Files that are valid, and runs of them that are refused or not."""
-CHANGES = (*VERSION_1, *VERSION_2, *VERSION_3, *RUNS)
+CHANGES = (*VERSION_1, *VERSION_2, *VERSION_3)

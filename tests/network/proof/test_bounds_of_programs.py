@@ -31,7 +31,9 @@ def test_bounds_are_those_of_the_formulas_that_they_replaced(path):
 
 
 def test_every_conformance_network_is_compared():
+    """All but `begun`, which is younger than the programs: no formula gave its bounds."""
     found = {*(ROOT / "docs" / "vectors" / "runs").glob("*.net.h5")}
+    found.remove(ROOT / "docs" / "vectors" / "runs" / "begun.net.h5")
     assert {ROOT / path for path in BEFORE} >= found
     assert len(found) > 15
 
