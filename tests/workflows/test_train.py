@@ -5,6 +5,7 @@
 import json
 import logging
 import signal
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -225,6 +226,30 @@ def test_progress_states_what_is_known_so_far(digits):
     assert events[30].text.startswith("training: 30 of 51; epoch 2 of 3, loss ")
     for part in (", R2 ", ", zeros ", " left"):
         assert part in events[30].detail
+
+
+def test_the_time_that_is_left_weighs_the_steps_that_are_longer_later(monkeypatch):
+    """The first half of the optimiser steps is a fifth of the work."""
+    from ipvae.float_models.config import preset_config
+    from ipvae.train.run.fit import Progress
+    from ipvae.train.run.resume import ResumeState
+    from ipvae.train.run.state import TrainState
+    from ipvae.workflows.training import course
+
+    shown: list[str] = []
+    monkeypatch.setattr(course, "batches_of", lambda *_: 8)
+    monkeypatch.setattr(
+        course, "stage", lambda *_: nullcontext(lambda *made: shown.append(made[1]))
+    )
+    config = preset_config("digits", steps=32, first_steps=4, growth_fraction=0.75, epochs=1)
+    begun = ResumeState(config, "", TrainState(0, {}, {}, {}), [0.0])
+    with course._reported(begun, None) as report:
+        for done in (1, 2, 4):
+            report(Progress(done, 8, 1, 1.0, None, 100.0 * done))
+    work = [4, 4, 8, 8, 16, 16, 32, 32]
+    for text, done in zip(shown, (1, 2, 4), strict=True):
+        left = round(100.0 * done * sum(work[done:]) / sum(work[:done]))
+        assert text.endswith(f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d} left")
 
 
 def test_a_model_shows_itself(trained):

@@ -58,6 +58,11 @@ def settings_at(config: TrainConfig, progress: float) -> Settings:
     )
 
 
+def inference_steps(config: TrainConfig, first: int, last: int, total: int) -> int:
+    """Return the sum of T over optimiser steps `first` to `last` - 1 of `total`."""
+    return sum(_steps(config, done / total) for done in range(first, last))
+
+
 def _steps(config: TrainConfig, progress: float) -> int:
     first = config.first_steps or config.steps
     doublings = math.ceil(math.log2(config.steps / first))

@@ -18,6 +18,7 @@ from ipvae.train.run.fit import Keep, Progress, batches_of, fit, to_checkpoint
 from ipvae.train.run.process_group import ProcessGroup, own_device
 from ipvae.train.run.resume import NAME, ResumeState, discard_unfinished
 from ipvae.train.run.run_folder import sole_writer
+from ipvae.train.run.schedule import inference_steps
 from ipvae.workflows.progress import stage
 from ipvae.workflows.reporting.pictures import FOLDER, PICTURES_OF_RUN, draw_run, require_pictures
 from ipvae.workflows.running.estimates import announce, training_seconds
@@ -78,8 +79,9 @@ def _log_begin(begun: ResumeState, images: Images, team: ProcessGroup) -> None:
         + (f"; {team.size} processes" if team.size > 1 else "")
     )
     n, m = images.train_pixels.shape
-    epochs = config.epochs - done / batches_of(config, images)
-    runs = n * config.frames * config.steps * epochs
+    batches = batches_of(config, images)
+    total = batches * config.epochs
+    runs = n / batches * config.frames * inference_steps(config, done, total, total)
     announce("training", training_seconds(runs, m, config.latents, team.size))
 
 
@@ -127,22 +129,25 @@ def _fit(
 @contextmanager
 def _reported(begun: ResumeState, images: Images) -> Iterator[Callable[[Progress], None]]:
     """Yield a function that reports each optimiser step as progress of a stage."""
-    config, shown = begun.config, 0
-    with stage("training", batches_of(config, images) * config.epochs) as advance:
+    config, shown, worked = begun.config, 0, 0
+    total = batches_of(config, images) * config.epochs
+    work = inference_steps(config, begun.state.done, total, total)
+    with stage("training", total) as advance:
 
         def report(progress: Progress) -> None:
-            nonlocal shown
-            advance(progress.done - shown, _figures(progress, config.epochs, begun.state.done))
+            nonlocal shown, worked
+            worked += inference_steps(config, shown or begun.state.done, progress.done, total)
+            left = progress.seconds * (work / worked - 1)
+            advance(progress.done - shown, _figures(progress, config.epochs, left))
             shown = progress.done
 
         yield report
 
 
-def _figures(progress: Progress, epochs: int, before: int) -> str:
-    """Text with epoch, loss, figures of the last complete epoch, and remaining time."""
+def _figures(progress: Progress, epochs: int, seconds: float) -> str:
+    """Text with epoch, loss, figures of the last complete epoch, and the remaining seconds."""
     parts = [f"epoch {progress.epoch} of {epochs}", f"loss {progress.loss:.1f}"]
     if progress.record is not None:
         parts += [f"R2 {progress.record['r2']:.3f}", f"zeros {percent(progress.record['zeros'])}"]
-    pace = progress.seconds / (progress.done - before)
-    left = round(pace * (progress.total - progress.done))
+    left = round(seconds)
     return ", ".join([*parts, f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d} left"])

@@ -8,7 +8,7 @@ import torch
 from ipvae.float_models.config import preset_config
 from ipvae.train.models.loss import batch_loss
 from ipvae.train.models.trainable_ipvae import Unrolled
-from ipvae.train.run.schedule import settings_at
+from ipvae.train.run.schedule import inference_steps, settings_at
 
 F64 = torch.float64
 
@@ -110,3 +110,10 @@ def test_loss_of_two_images_two_steps_and_eight_pixels(form):
 def test_steps_double_until_their_fraction_is_over(steps, first, progress, now):
     config = preset_config("mnist", steps=steps, first_steps=first, growth_fraction=0.5)
     assert settings_at(config, progress).steps == now
+
+
+def test_work_that_is_left_counts_the_later_longer_steps():
+    config = preset_config("mnist", steps=8, first_steps=2, growth_fraction=0.5)
+    assert inference_steps(config, 0, 8, 8) == 2 * 2 + 2 * 4 + 4 * 8
+    assert inference_steps(config, 2, 5, 8) == 4 + 4 + 8
+    assert inference_steps(config, 8, 8, 8) == 0
