@@ -16,14 +16,14 @@ from ipvae.workflows.implementations.content import (
 RUNS = (
     Change("sums that leave 32 bits", "R39", SOFT, {"layer/1/neuron/zMax": 2**23 - 1}),
     Change(
-        "sums of conv that leave 24 bits",
+        "the first channel of conv leaves 24 bits",
         "R38",
         MAPS,
         {
             f"{FIRST}/source": b"0",
             f"{FIRST}/inShape": np.array([1, 4, 5]),
             f"{FIRST}/exponent": -8,
-            f"{FIRST}/weight": np.full((2, 1, 3, 3), 127, np.int16),
+            f"{FIRST}/weight": np.array([127] * 9 + [0] * 9, np.int16).reshape(2, 1, 3, 3),
             "ipvae/input/maximum": 32767,
         },
     ),
