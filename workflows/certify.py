@@ -66,7 +66,8 @@ def certify(
     if isinstance(network, Network):
         raise InputError(
             "network: found a network of connections, allowed is what ipvae.quantize makes of "
-            "dense models; a certificate compares their numbers with the model's"
+            "dense models; for other models use the loss in the report of ipvae.quantize, and "
+            "ipvae.verify"
         )
     where = str(model) if isinstance(model, (str, Path)) else "the model"
     checkpoint = model if isinstance(model, Checkpoint) else load_model(model)
