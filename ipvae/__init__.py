@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ipvae.workflows.describe import describe
     from ipvae.workflows.doctor import doctor
     from ipvae.workflows.evaluate import evaluate
+    from ipvae.workflows.graphs.finetuning import finetune
     from ipvae.workflows.graphs.torch_module import import_torch
     from ipvae.workflows.image_input.spike_coding import encode_events, encode_latency, encode_rate
     from ipvae.workflows.import_model import import_model
@@ -51,6 +52,7 @@ _HOMES = {
     "workflows.describe": ("describe",),
     "workflows.doctor": ("doctor",),
     "workflows.evaluate": ("evaluate",),
+    "workflows.graphs.finetuning": ("finetune",),
     "workflows.graphs.torch_module": ("import_torch",),
     "workflows.image_input.spike_coding": ("encode_events", "encode_latency", "encode_rate"),
     "workflows.import_model": ("import_model",),
@@ -92,6 +94,7 @@ __all__ = [
     "evaluate",
     "evaluate_film",
     "film",
+    "finetune",
     "import_model",
     "import_torch",
     "load_model",

@@ -171,6 +171,7 @@ def rounded_to(
         "weights": int(clipped.size),
         "bits": bits,
         "step": step,
+        "largest": largest,
         "range": [int(clipped.min(initial=0)), int(clipped.max(initial=0))],
         "compensated": compensates,
         "clipped": int((np.abs(exact) > end).sum()),

@@ -31,7 +31,7 @@ LEAST = {
 }
 """Documents, and how much each has its reader do at least."""
 DOCUMENTS = list(LEAST)
-BRING = ["docs/bring_your_network.md"] * 3
+BRING = ["docs/bring_your_network.md"] * 4
 """Programs of the page for networks of other tools."""
 RELU = ["docs/relu_networks.md"] * 2
 GUIDES = [f"docs/guides/{name}.md" for name in ("board", "count", "model", "simulate")]
