@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipvae.errors import InputError
 from ipvae.evaluation.readouts import READOUTS
+from ipvae.export.rounding.image_moments import MOST_BITS as CORRECTED_BITS
 
 if TYPE_CHECKING:
     from ipvae.float_models.checkpoint import Checkpoint
@@ -179,6 +180,11 @@ class ExportOptions:
         """Use of error-compensated rounding on calibration images."""
         iterated = self.inference == "model" and self.layout in LAYOUTS
         return iterated and not self.learned
+
+    @property
+    def corrects_drive(self) -> bool:
+        """Few bits: the drive is corrected too (`ipvae.export.rounding.image_moments`)."""
+        return self.compensated and not self.errors and self.weight_bits <= CORRECTED_BITS
 
     @property
     def changed_inference(self) -> bool:

@@ -18,7 +18,7 @@ from ipvae.workflows.image_input.images import ImagesLike
 from ipvae.workflows.models import load_model
 from ipvae.workflows.output.certificate import Certificate
 from ipvae.workflows.progress import Listener, listening, stage
-from ipvae.workflows.quantize import ACTIVITY_IMAGES, CALIBRATION_IMAGES, export_images
+from ipvae.workflows.quantize import CALIBRATION_IMAGES, activity_images, export_images
 
 CHANGES = ("start", "step_scale", "inhibition_scale")
 """Options of an export that change the inference; absent in the provenance of others."""
@@ -79,7 +79,7 @@ def certify(
     train, test = export_images(data.preset, pixels, images, None, data_dir, options)
     with listening(progress):
         with stage("running the float model"):
-            active = train.pixels[:ACTIVITY_IMAGES]
+            active = train.pixels[: activity_images(options)]
             judged = min(len(active), CALIBRATION_IMAGES)
             before = float_baseline(checkpoint, options, active, pixels, judged)
         with stage("deriving the network again"):
@@ -127,4 +127,6 @@ def _moments(baseline: FloatBaseline) -> Moments:
         baseline.largest_error,
         baseline.largest_code,
         baseline.real,
+        getattr(activity, "slopes", None),
+        getattr(activity, "image", None),
     )

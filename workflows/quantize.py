@@ -43,6 +43,8 @@ STORED_IMAGES = 64
 CALIBRATION_IMAGES = 256
 ACTIVITY_IMAGES = 1024
 """Training images on which activity is measured for the rounding of weights."""
+CORRECTION_IMAGES = 3000
+"""The same for few bits, whose correction of the drive is a regression on all pixels."""
 TRAINING_IMAGES = 5000
 MOST_LOSS = 0.05
 UNLABELLED = ("arrays", "patches")
@@ -228,7 +230,7 @@ def quantize(
     judged = train.pixels[:CALIBRATION_IMAGES]
     with listening(progress):
         with stage("running the float model"):
-            active = train.pixels[:ACTIVITY_IMAGES]
+            active = train.pixels[: activity_images(options)]
             before = float_baseline(checkpoint, options, active, pixels, len(judged))
             require_convergence(before, options, where)
         with stage("quantizing"):
@@ -254,6 +256,11 @@ def quantize(
     )
     report = QuantizationReport(options, after, real, layers, checked, checksum(network))
     return Quantized(network, report)
+
+
+def activity_images(options: ExportOptions) -> int:
+    """Return the number of training images on which activity is measured."""
+    return CORRECTION_IMAGES if options.corrects_drive else ACTIVITY_IMAGES
 
 
 def export_images(
@@ -283,7 +290,7 @@ def export_images(
     """
     classes = "classes" in options.readouts
     fits = classes or options.refit_decoder or options.changed_inference
-    most = TRAINING_IMAGES if fits else ACTIVITY_IMAGES
+    most = TRAINING_IMAGES if fits else activity_images(options)
     if images is not None and data_dir is not None:
         raise InputError("images and data_dir: give one of them")
     if classes and images is None and preset in UNLABELLED:

@@ -12,6 +12,7 @@ from ipvae.evaluation.metrics import judged
 from ipvae.export.exporters.feedforward import CEILING
 from ipvae.export.options import ExportOptions
 from ipvae.export.rounding.bias_correction import LOG_STEPS
+from ipvae.export.rounding.image_moments import ImageMoments
 from ipvae.export.rounding.optq import CalibrationMoments
 from ipvae.export.rounding.quantize import LOG_RATE_HIGH, WIDEST_PAYLOAD
 from ipvae.network.description import InputFormat
@@ -48,7 +49,7 @@ class FloatBaseline:
     largest_error: np.ndarray | None
     largest_code: float
     amortized: bool = False
-    activity: CalibrationMoments | None = None
+    activity: CalibrationMoments | ImageMoments | None = None
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -114,8 +115,16 @@ def _iterated(
         saturated=int((seen.highest >= top).sum()),
         largest_error=_largest_error(real, seen.codes, decoder, options),
         largest_code=float(seen.largest.max()),
-        activity=CalibrationMoments.of(seen.rows) if options.compensated else None,
+        activity=_activity(seen, images, options),
     )
+
+
+def _activity(
+    seen: "_Seen", images: np.ndarray, options: ExportOptions
+) -> CalibrationMoments | ImageMoments | None:
+    if options.corrects_drive:
+        return ImageMoments.of(seen.sample, images)
+    return CalibrationMoments.of(seen.rows) if options.compensated else None
 
 
 def require_convergence(baseline: FloatBaseline, options: ExportOptions, where: str) -> None:

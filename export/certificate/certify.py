@@ -14,6 +14,7 @@ from ipvae.export.certificate.general import (
 )
 from ipvae.export.certificate.iterative import (
     certify_error_units,
+    certify_few_bits,
     certify_learned,
     certify_recurrent,
 )
@@ -83,7 +84,8 @@ def certify_export(
         else:
             scales = options.step_scale, options.inhibition_scale
             model = ModelValues.of(checkpoint.params).scaled(*scales)
-            certify_recurrent(checks, network, model, moments, bits)
+            few = moments.slopes is not None
+            (certify_few_bits if few else certify_recurrent)(checks, network, model, moments, bits)
     if getattr(network.layer, "start", None) is not None:
         reason = "fitted to the log-rates of the calibration images"
         checks.not_derived("log-rates at reset of each image", "the fit's weights", reason)

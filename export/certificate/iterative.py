@@ -40,6 +40,9 @@ FINEST = 16
 
 DRIVE_RULE = "nearest integers to a Phi^T D in pixel steps, at the scale of least squared error"
 REST_RULE = "nearest integers to the values of the model"
+CORRECTED_RULE = "nearest integers to a Phi^T D plus the change of G times the slopes of the counts"
+BIAS_RULE = "-(a e^c) plus the rest of the mean change of the input"
+PAIR_RULE = "no pair of neurons excites itself: G_ij + G_ji >= -2 sqrt(G_ii G_jj)"
 LIMIT_RULE = "the soft clamp's limits -8 and 10 nats, and at most 8 octaves"
 
 
@@ -51,9 +54,9 @@ def certify_recurrent(
     units = octave_units(layer.frac_bits)
     gram = model.gram * units
     _drive(checks, "1", layer, model.drive * (network.input.scale * units))
-    _log_rates(checks, "1", layer, model.u0 * units)
+    certify_log_rates(checks, "1", layer, model.u0 * units)
     made = compensated_again(gram, moments.covariance, bits, WEIGHT_EXPONENTS, own=True)
-    _fraction(checks, network, model)
+    certify_fraction(checks, network, model)
     _weights(checks, "1", layer, made, bits)
     stored = layer.weight_rec * 2.0**layer.weight_exp + np.diag(made.own)
     grid = 2.0**made.exponent, limit_of(bits)
@@ -76,6 +79,45 @@ def certify_recurrent(
     )
 
 
+def certify_few_bits(
+    checks: Checks, network: IntNetwork, model: ModelValues, moments: Moments, bits: int
+) -> None:
+    """Check drive, bias and bounds; weights and self-inhibition depend on a search.
+
+    Drive and bias correct the stored weights, so they are derived from these exactly.
+    """
+    assert moments.slopes is not None
+    assert moments.image is not None
+    layer = network.layer
+    units = octave_units(layer.frac_bits)
+    certify_log_rates(checks, "1", layer, model.u0 * units)
+    certify_fraction(checks, network, model)
+    limit = limit_of(bits)
+    stored = layer.weight_rec.astype(np.float64)
+    outside = int((np.abs(stored) > limit).sum() + np.count_nonzero(np.diag(stored)))
+    rule = f"integers within +-{limit}, 0 on the diagonal"
+    fault = f"{outside} are not" if outside else ""
+    checks.holds("layer 1: range of the weights", rule, fault, stored.size)
+    for name in ("weights", "self-inhibition"):
+        checks.not_derived(f"layer 1: {name}", "the search's", "chosen by a search over directions")
+    runs = stored * 2.0**layer.weight_exp + np.diag(layer.self_weight - PULL * units)
+    change = runs - model.gram * units
+    correction = change @ moments.slopes.T
+    scale = network.input.scale
+    exact, exponent = nearest_grid(
+        (model.drive * units + correction) * scale, DRIVE_LIMIT, DRIVE_EXPONENTS
+    )
+    checks.equal("layer 1: scale of the drive", CORRECTED_RULE, layer.drive_exp, exponent)
+    checks.nearest("layer 1: weights of the drive", CORRECTED_RULE, layer.weight, exact)
+    mean = moments.mean - moments.slopes.T @ moments.image
+    bias = change @ mean - (model.step_size * model.push + PULL) * units
+    checks.nearest("layer 1: bias", BIAS_RULE, layer.bias, bias)
+    root = np.sqrt(np.maximum(np.diag(runs), 0.0))
+    pairs = int((runs + runs.T < -2 * np.outer(root, root) - 1.0).sum() // 2)
+    fault = f"{pairs} pairs do" if pairs else ""
+    checks.holds("layer 1: pairs of neurons", PAIR_RULE, fault, stored.size // 2)
+
+
 def certify_learned(
     checks: Checks, network: IntNetwork, model: ModelValues, change: np.ndarray, bits: int
 ) -> None:
@@ -90,8 +132,8 @@ def certify_learned(
     units = octave_units(layer.frac_bits)
     gram = model.gram * units
     _drive(checks, "1", layer, model.drive * (network.input.scale * units))
-    _log_rates(checks, "1", layer, model.u0 * units)
-    _fraction(checks, network, model)
+    certify_log_rates(checks, "1", layer, model.u0 * units)
+    certify_fraction(checks, network, model)
     apart = gram - np.diag(np.diag(gram))
     exponent = weighted_exponent(apart, limit_of(bits), WEIGHT_EXPONENTS[0])
     rule = f"rounding to {bits} bits as in training, with the learned change"
@@ -122,7 +164,7 @@ def certify_error_units(
     dictionary = root[:, None] * model.phi
     made, factor, exponent = _shared(dictionary, model.step_size * units, moments.covariance, bits)
     _drive(checks, "1", errors, factor * root * network.input.scale * 2.0**ERROR_FRACTION)
-    _fraction(checks, network, model)
+    certify_fraction(checks, network, model)
     certain = ~made.ties
     checks.equal(
         "layer 1: weights",
@@ -161,7 +203,7 @@ def certify_error_units(
         (-z_max, z_max),
     )
     checks.equal("layer 1: bias", "zeros", errors.bias, np.zeros_like(errors.bias))
-    _log_rates(checks, "2", layer, model.u0 * units)
+    certify_log_rates(checks, "2", layer, model.u0 * units)
     pull = PULL * units
     checks.nearest(
         "layer 2: bias", "-(a e^c)", layer.bias, -model.step_size * model.push * units - pull
@@ -199,7 +241,8 @@ def _drive(checks: Checks, name: str, layer: Any, exact: np.ndarray) -> None:
     checks.nearest(f"layer {name}: weights of the drive", DRIVE_RULE, layer.weight, scaled)
 
 
-def _log_rates(checks: Checks, name: str, layer: Any, u0: np.ndarray) -> None:
+def certify_log_rates(checks: Checks, name: str, layer: Any, u0: np.ndarray) -> None:
+    """Check the limits of the log-rates, and the log-rates at reset."""
     limits = log_rate_limits(layer.frac_bits)
     for key, expected in limits.items():
         checks.equal(f"layer {name}: {key}", LIMIT_RULE, getattr(layer, key), expected)
@@ -246,7 +289,7 @@ def _row_errors(
     checks.holds(f"layer {name}: errors of rounding", rule, fault, len(ours))
 
 
-def _fraction(checks: Checks, network: IntNetwork, model: ModelValues) -> None:
+def certify_fraction(checks: Checks, network: IntNetwork, model: ModelValues) -> None:
     """One more fraction bit must not fit."""
     bits = network.layer.frac_bits
     fault = ""

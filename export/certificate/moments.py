@@ -20,6 +20,10 @@ class Moments:
         Largest code of all images, for LCA.
     images : (N, M) float64
         Calibration images, real pixel values.
+    slopes : (M, K) float64 or None
+        Regression of counts on real pixel values, for few bits; `covariance` is of the rest.
+    image : (M,) float64 or None
+        Mean image of that regression.
     """
 
     mean: np.ndarray
@@ -27,3 +31,5 @@ class Moments:
     largest_error: np.ndarray | None
     largest_code: float
     images: np.ndarray
+    slopes: np.ndarray | None = None
+    image: np.ndarray | None = None

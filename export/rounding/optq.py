@@ -77,6 +77,7 @@ def compensated(
     where: str,
     *,
     own: bool = False,
+    exponent: int | None = None,
 ) -> tuple[np.ndarray, int]:
     """Round weights to minimize the error of the synaptic input, not of each weight.
 
@@ -97,6 +98,8 @@ def compensated(
         The first K presynaptic neurons are the K postsynaptic ones. The diagonal, a neuron's effect
         on itself, is stored elsewhere: it is not rounded, takes part in the compensation and stays
         at 0 or above.
+    exponent : int, optional
+        Scale, instead of the one that is chosen by `FINER`.
 
     Returns
     -------
@@ -126,14 +129,15 @@ def compensated(
     factor = np.linalg.cholesky(np.linalg.inv(damped)).T
     exact = np.ascontiguousarray(values[:, order].T)
     found: list[tuple[float, int, np.ndarray]] = []
-    for exponent in range(widest, exponents[0] - 1, -1):
-        grid = _Grid(2.0**exponent, limit, order if own else None)
+    tried = range(widest, exponents[0] - 1, -1) if exponent is None else (exponent,)
+    for scale in tried:
+        grid = _Grid(2.0**scale, limit, order if own else None)
         rounded = _rounded(exact, factor, grid)
         change = _by_receiver(rounded, order) - values
         error = float(np.sqrt(max(0.0, np.vdot(change @ covariance, change))))
         if found and error > FINER * min(e for e, _, _ in found):
             break
-        found.append((error, exponent, rounded))
+        found.append((error, scale, rounded))
     least = min(e for e, _, _ in found)
     _, exponent, rounded = [f for f in found if f[0] <= FINER * least][-1]
     grid = _Grid(2.0**exponent, limit, order if own else None)

@@ -15,7 +15,9 @@ import numpy as np
 from ipvae.errors import QuantizationError
 from ipvae.export.calibration.losses import grid_facts
 from ipvae.export.rounding.bias_correction import mean_correction
+from ipvae.export.rounding.bounded import SelfExcitationError, round_bounded
 from ipvae.export.rounding.fake_quantize import self_steps
+from ipvae.export.rounding.image_moments import ImageMoments
 from ipvae.export.rounding.optq import CalibrationMoments, compensated
 from ipvae.export.rounding.power_of_two_scale import recurrent_grid, to_grid, within
 from ipvae.network.description import FloatNetwork, InputFormat, IntNetwork
@@ -65,7 +67,7 @@ def quantize(
     weight_bits: int = 8,
     provenance: dict | None = None,
     frac_bits: int | None = None,
-    activity: CalibrationMoments | None = None,
+    activity: CalibrationMoments | ImageMoments | None = None,
 ) -> IntNetwork:
     """Build an integer network with one recurrent layer from a float network.
 
@@ -89,9 +91,10 @@ def quantize(
         JSON data, stored unchanged.
     frac_bits : int in 12..16, optional
         Fraction bits of the log-rate; the maximum that the values allow if not given.
-    activity : CalibrationMoments, optional
+    activity : CalibrationMoments or ImageMoments, optional
         Counts of the float network on calibration images; None for a model trained for these bits,
-        whose rounding was learned.
+        whose rounding was learned. With ImageMoments the drive is corrected too, and no combination
+        of neurons excites itself (`ipvae.export.rounding.bounded`).
 
     Returns
     -------
@@ -111,8 +114,16 @@ def quantize(
     unit = per_nat(frac_bits)
     gram = network.gram() * unit
     recurrent = gram - np.diag(np.diag(gram))
+    forward = network.feedforward() * unit
     bias = -(network.step_size * network.bias + CLAMP_PULL) * unit
-    if activity is None:
+    if isinstance(activity, ImageMoments):
+        bounded = round_bounded(gram, activity.covariance, weight_bits)
+        runs, weight_exp, raised = bounded.runs, bounded.exponent, 0.0
+        stored = np.rint(np.diag(runs) + CLAMP_PULL * unit)  # the drive corrects this rounding too
+        np.fill_diagonal(runs, stored - CLAMP_PULL * unit)
+        of_image, of_bias = activity.drive(runs - gram)
+        forward, bias = forward + of_image, bias + of_bias
+    elif activity is None:
         integers, weight_exp = recurrent_grid(recurrent, weight_bits, WEIGHT_EXP_RANGE, REC)
         raised = self_steps(weight_bits)
         runs = integers * 2.0**weight_exp + np.diag(np.diag(gram))
@@ -124,7 +135,7 @@ def quantize(
         bias = bias + mean_correction(gram, runs, activity.mean)
     own = np.diag(runs) + raised * 2.0**weight_exp + CLAMP_PULL * unit
     weight_rec = np.rint((runs - np.diag(np.diag(runs))) / 2.0**weight_exp).astype(np.int8)
-    forward = network.feedforward() * (pixels.scale * unit)
+    forward = forward * pixels.scale
     weight, drive_exp = to_grid(forward, DRIVE_BITS, DRIVE_EXP_RANGE, "weight")
     grids = {
         "weight": grid_facts(forward, weight, drive_exp, DRIVE_BITS),
@@ -162,6 +173,8 @@ def finest(make: Callable[[int], IntNetwork]) -> IntNetwork:
     for bits in range(FINEST, FRAC_BITS, -1):
         try:
             return make(bits)
+        except SelfExcitationError:
+            raise  # no number of fraction bits changes it
         except QuantizationError:
             continue
     return make(FRAC_BITS)
