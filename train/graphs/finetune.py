@@ -136,7 +136,7 @@ def _outputs(model: NirModel, parameters: Parameters, x: Tensor) -> Tensor:
 
 
 def _loss(found: Tensor, wanted: Tensor, labels: Tensor | None) -> Tensor:
-    """Divergence from the float network's outputs; with labels, the mean with their cross-entropy."""
+    """Divergence from the float network, with labels its mean with their cross-entropy."""
     logs, real = torch.log_softmax(found, 1), torch.log_softmax(wanted, 1)
     of_float = torch.nn.functional.kl_div(logs, real, reduction="batchmean", log_target=True)
     if labels is None:

@@ -1,6 +1,7 @@
 """Fine-tuning of an imported network for few bits."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,7 +65,7 @@ class FinetunedModel(SpikingModel):
 
 @public
 def finetune(
-    model: SpikingModel | str,
+    model: SpikingModel | str | Path,
     images: Any,
     labels: Any = None,
     *,
