@@ -255,8 +255,8 @@ def shop(documents, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def script():
-    """Function of a name: the module of that name in scripts/ or scripts/figures/."""
-    folders = (ROOT / "scripts", ROOT / "scripts" / "figures")
+    """Function of a name: the module of that name in scripts/, figures/ or tables/ in it."""
+    folders = [ROOT / "scripts", *(ROOT / "scripts" / name for name in ("figures", "tables"))]
     sys.path[:0] = map(str, folders)
 
     def found(name):

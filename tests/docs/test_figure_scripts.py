@@ -206,3 +206,28 @@ def test_script_of_moving_images_gives_its_table_and_figures(made, script, tiny,
     assert rows[23][5] == f"{again.r2_averaged.mean():.4f}"
     require_picture(tmp_path / "moving_digits.png")
     require_picture(tmp_path / "film_digits.png")
+
+
+def test_script_of_the_papers_table_resumes_and_writes_its_page(made, script, tmp_path):
+    runs, page = tmp_path / "runs", tmp_path / "page.md"
+    names, betas = ["ipvae", "gvae-linear"], ["2", "24"]  # 24: the preset's
+    words = ["--runs", runs, "--page", page, "--epochs", "1", "--steps", "4", "--samples", "60"]
+    words += ["--probe-images", "210", "--models", *names, "--betas", *betas]
+    made("paper_table", *words, PRESET="digits")
+    text = page.read_text()
+    rows = [row.strip("| ").split(" | ") for row in rows_of(text)]
+    found = {row[0]: row for row in rows if row[0].startswith("`")}
+    assert list(found) == ["`ipvae`", "`gvae-linear`"]
+    figures = ipvae.evaluate(runs / "ipvae", steps=4, samples=60, probe=True, probe_images=210)
+    assert found["`ipvae`"][1:3] == ["4,289", "4"]
+    assert found["`ipvae`"][4:6] == [f"{figures.r2:.3f}", f"{figures.zeros:.3f}"]
+    assert found["`ipvae`"][6] == f"{100 * figures.accuracy:.1f}"
+    assert found["`gvae-linear`"][2] == "1"
+    assert found["`gvae-linear`"][8:10] == ["", ""]  # fewer labelled images
+    assert [row[0] for row in rows[-2:]] == betas
+    assert "**Budget: short.**" in text and "Not measured here: igvae, " in text
+    before = {file: file.read_bytes() for file in runs.rglob("*.*")}
+    made("paper_table", *words, PRESET="digits")
+    assert page.read_text() == text
+    assert {file: file.read_bytes() for file in runs.rglob("*.*")} == before
+    assert len(script("paper_table").MODELS) == 13
