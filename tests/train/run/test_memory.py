@@ -32,8 +32,8 @@ print(int(status.split("VmHWM:")[1].split()[0]) * 1024)
 """
 
 
-def test_128_steps_of_100_images_fit_into_3_gigabytes():
+def test_128_steps_of_100_images_fit_into_one_and_a_half_gigabytes():
     done = subprocess.run(
         [sys.executable, "-c", CODE], capture_output=True, text=True, timeout=300, check=True
     )
-    assert int(done.stdout) < 3e9
+    assert int(done.stdout) < 1.5e9  # 0.98e9 on an AMD EPYC
