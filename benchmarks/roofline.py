@@ -176,6 +176,6 @@ class Roofline:
 
     def draw_seconds(self, repeats: int = 12, rows: int = 20) -> float:
         """Seconds of the draws of an image-step."""
-        at = [layout.addresses(each) for each in (self.part.fixed, self.part.rules, self.work)]
-        args = (*at, self.u, self.keys, self.z, rows)
+        fixed, rules = layout.addresses(self.part.fixed), layout.addresses(self.part.rules)
+        args = (fixed, rules, layout.addresses(self.work), self.u, self.keys, self.z, rows)
         return _best(lambda: draws(*args), repeats) / (rows * self.n)

@@ -19,6 +19,7 @@ from ipvae.export.exporters.readouts import averaged_code, with_classes, with_de
 from ipvae.export.importers.arrays import from_parameters
 from ipvae.export.options import AFFINE, ExportOptions
 from ipvae.export.rounding.fake_quantize import with_learned_rounding
+from ipvae.export.rounding.optq import CalibrationMoments
 from ipvae.export.rounding.quantize import Images, quantize
 from ipvae.network.description import InputFormat, IntNetwork
 
@@ -117,5 +118,6 @@ def _without_readouts(
         return quantize(trained, pixels, stored, bits)
     if before.largest_error is None:
         return quantize(trained, pixels, stored, bits, activity=before.activity)
+    assert isinstance(before.activity, CalibrationMoments)
     largest = before.largest_error / trained.sigma
     return error_units(trained, pixels, stored, largest, before.activity, bits)
