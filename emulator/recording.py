@@ -30,6 +30,7 @@ def run(
     record: Record = EVERYTHING,
     hold: int | None = None,
     on_message: OnMessage | None = None,
+    first_image: int = 0,
 ) -> Trace:
     """Run images and record every variable at every step, or what `record` chooses.
 
@@ -48,6 +49,8 @@ def run(
         Updates that each frame of a stream drives.
     on_message : callable, optional
         Receives a line of text before a long operation (`Emulator`).
+    first_image : int in [0, 2**32)
+        Index of the first image in the random source; the others follow it.
 
     Returns
     -------
@@ -60,7 +63,8 @@ def run(
     record.require_fits(network)
     emulator = Emulator(network, on_message=on_message)
     samples: list[Sample] = []
-    for first, rows in _batches(emulator, images, n_steps, seed, batch, draws, hold):
+    batches = _batches(emulator, images, n_steps, seed, batch, draws, hold, first_image)
+    for first, rows in batches:
         n_images = len(images[first : first + batch])
         layers = _chosen(network, record)
         whole = _blank(layers, n_images, n_steps // record.every + 1)
@@ -124,14 +128,16 @@ def _batches(
     batch: int,
     draws: np.ndarray | None,
     hold: int | None,
+    first_image: int = 0,
 ) -> Iterator[tuple[int, Iterator[Row]]]:
-    """Index of the first image, and rows, for each batch."""
+    """Place of the first image in `images`, and rows, for each batch."""
     if draws is not None:
         check_draws(draws, emulator.network, len(images), n_steps + 1)
     for first in range(0, len(images), batch):
         part = slice(first, first + batch)
         replayed = None if draws is None else draws[part]
-        yield first, emulator.rows(images[part], n_steps, seed, first, replayed, hold)
+        index = first_image + first
+        yield first, emulator.rows(images[part], n_steps, seed, index, replayed, hold)
 
 
 def _chosen(network: IntNetwork, record: Record) -> dict[str, LayerRecord]:

@@ -24,7 +24,7 @@ from ipvae.network.kinds.program import Program, Statement
 from ipvae.network.network import Network
 from ipvae.network.rules.network_drive import layer_drive
 from ipvae.network.rules.random_source import image_key
-from ipvae.workflows.implementations.cases import LEVELS, REFUSALS, RunCase, run_cases
+from ipvae.workflows.implementations.cases import WHOLE, RunCase, run_cases
 
 SWAPPED = {
     "add": "sub",
@@ -76,7 +76,7 @@ class Limited(integers.Neurons):
 def rows() -> dict[str, list[Rows]]:
     """Return the rows of all networks by the name of the kind."""
     found: dict[str, list[Rows]] = {}
-    for case in run_cases(tuple(level for level in LEVELS if level != REFUSALS)):
+    for case in run_cases(WHOLE):
         network = read_network(case.network)
         if not isinstance(network, Network):
             if getattr(network.layer, "start", None) is not None:

@@ -12,6 +12,7 @@ from vectors import (
     counts,
     drive,
     kinds,
+    levels,
     random_source,
     ranges,
     runs,
@@ -40,6 +41,7 @@ TABLES = {
     "steps.csv": steps,
     "bounds.csv": bounds,
     "ranges.csv": ranges,
+    "levels.csv": levels,
 }
 
 
@@ -66,6 +68,7 @@ def main() -> None:
         write_trace(FOLDER / "runs" / f"{name}.trace.h5", trace)
         print(*document_rows(name, made, trace), sep="\n")
     write_connected(FOLDER / "networks")
+    write_levels(FOLDER / "levels")
 
 
 def write_connected(folder: Path) -> None:
@@ -78,6 +81,16 @@ def write_connected(folder: Path) -> None:
         result = ipvae.run(network, images, steps=connected.STEPS, seed=seed, record="all")
         assert result.trace is not None
         write_trace(folder / f"{name}.trace.h5", result.trace)
+
+
+def write_levels(folder: Path) -> None:
+    """Write the network, images and traces of the runs in levels.csv."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_network(folder / f"{levels.DRAWS}.net.h5", levels.draws())
+    for name, images in levels.images().items():
+        np.save(folder / f"{name}.images.npy", images)
+    for name, text in levels.traces().items():
+        (folder / f"{name}.trace.csv").write_text(text, newline="\n")
 
 
 def document_rows(name: str, network: IntNetwork, trace: Trace) -> list[str]:

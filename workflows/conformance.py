@@ -73,10 +73,13 @@ class ConformanceResult(Result):
     ----------
     command : str
     cases : tuple of CaseResult
+    not_run : int
+        Cases that begin with another image than number 0, of a command without {first_image}.
     """
 
     command: str
     cases: tuple[CaseResult, ...]
+    not_run: int = 0
 
     @property
     def conforms(self) -> bool:
@@ -109,6 +112,8 @@ class ConformanceResult(Result):
         lines = [f"{c.level}, {c.name}: {c.status}: {c.detail} ({c.rule})" for c in wrong[:SHOWN]]
         if len(wrong) > SHOWN:
             lines.append(f"and {len(wrong) - SHOWN} more")
+        if self.not_run:
+            lines.append(f"{self.not_run} cases were not run: the command has no {{first_image}}")
         return [verdict, Table("levels", ["", "agree", "compared values"], rows), *lines]
 
     def to_json(self) -> dict[str, Any]:
@@ -116,6 +121,7 @@ class ConformanceResult(Result):
         return {
             "conforms": self.conforms,
             "command": self.command,
+            "not_run": self.not_run,
             "levels": {
                 level: {"agree": good, "cases": n, "compared_values": values}
                 for level, good, n, values in self._counts()
@@ -140,13 +146,14 @@ def conformance(
     Parameters
     ----------
     command : str
-        Command line with {network}, {images}, {steps}, {seed} and {out}. The program runs the
+        Command line with {network}, {images}, {steps}, {seed}, {out} and {first_image}, the index
+        of the first image, without which some cases are not run. The program runs the
         network file on the images of an .npy file, (n, M) or (n, T, M) int16, and writes a trace
         into the folder {out}: trace.h5, trace.npz or trace.csv. It exits with 0, or refuses a file
         with another status.
     levels : some of these
-        'one layer', 'several layers', 'CUBA', 'convolutions', 'sigma-delta', 'Poisson and graded',
-        'refusals'.
+        'random source', 'sampler', 'one layer', 'several layers', 'CUBA', 'convolutions',
+        'sigma-delta', 'Poisson and graded', 'LIF', 'streams', 'refusals'.
     timeout : float, seconds
         Longest time for one run.
     progress : callable, optional
@@ -166,22 +173,29 @@ def conformance(
         raise InputError(f"timeout: found {timeout:g}, allowed seconds above 0")
     program = Program(command, timeout)
     found: list[CaseResult] = []
+    not_run = 0
     with listening(progress), tempfile.TemporaryDirectory(prefix="ipvae-conformance-") as folder:
         for number, case in enumerate(run_cases(tuple(levels))):
+            if case.first_image and not program.takes_first_image:
+                not_run += 1
+                continue
             with stage(f"{case.level}: {case.name}"):
                 found.append(_run(program, case, Path(folder) / f"run{number}"))
         if REFUSALS in levels:
             with stage(REFUSALS):
                 for number, file in enumerate(file_cases()):
+                    if file.first_image and not program.takes_first_image:
+                        not_run += 1
+                        continue
                     found.append(_read(program, file, Path(folder) / f"file{number}"))
-    return ConformanceResult(command, tuple(found))
+    return ConformanceResult(command, tuple(found), not_run)
 
 
 def _run(program: Program, case: RunCase, place: Path) -> CaseResult:
     """Run a network, and compare its trace."""
     images, out = _places(place, case.images)
     expected = case.trace
-    ended = program.run(case.network, images, case.steps, expected.seed, out)
+    ended = program.run(case.network, images, case.steps, expected.seed, out, case.first_image)
     if ended.status != 0:
         return CaseResult(case.name, case.level, FAILED, 0, _end(ended.status, ended.output), "run")
     try:
@@ -205,7 +219,7 @@ def _read(program: Program, case: FileCase, place: Path) -> CaseResult:
     """Give the program a file that it must read, or refuse."""
     images, out = _places(place, case.images)
     case.write(place / "net.h5")
-    ended = program.run(place / "net.h5", images, case.steps, case.seed, out)
+    ended = program.run(place / "net.h5", images, case.steps, case.seed, out, case.first_image)
     if ended.status is not None and (ended.status == 0) == case.accepted:
         return CaseResult(case.name, REFUSALS, AGREES, 0)
     if ended.status is None or case.accepted:

@@ -9,8 +9,8 @@ from ipvae.cli.options.inputs import chosen_from
 from ipvae.cli.output import JsonOption, show
 
 LEVELS = (
-    *("one layer", "several layers", "CUBA", "convolutions", "sigma-delta"),
-    *("Poisson and graded", "LIF", "refusals"),
+    *("random source", "sampler", "one layer", "several layers", "CUBA", "convolutions"),
+    *("sigma-delta", "Poisson and graded", "LIF", "streams", "refusals"),
 )
 
 
@@ -19,7 +19,7 @@ def conformance(
         str,
         typer.Option(
             metavar="COMMAND",
-            help="Program to test, with {network}, {images}, {steps}, {seed} and {out}.",
+            help="Program, with {network}, {images}, {steps}, {seed}, {out} and {first_image}.",
         ),
     ],
     levels: Annotated[

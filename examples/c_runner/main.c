@@ -1,4 +1,4 @@
-/* ./runner NETWORK IMAGES STEPS SEED OUT: run a network file, and write OUT/trace.csv.
+/* ./runner NETWORK IMAGES STEPS SEED OUT [FIRST_IMAGE]: run a network file, and write OUT/trace.csv.
  *
  * Exit status 0, or 3 for a file or a run that a rule of docs/spec/refusals.md refuses: the rule is the
  * first word of the message. */
@@ -31,7 +31,7 @@ int main(int count, char **argument) {
     static Network network;
     static Images images;
     char *end;
-    if (count != 6) refuse("usage", "./runner NETWORK IMAGES STEPS SEED OUT");
+    if (count != 6 && count != 7) refuse("usage", "./runner NETWORK IMAGES STEPS SEED OUT [FIRST_IMAGE]");
     read_file(argument[1], &file);
     check_structure(&file);
     check_content(&file);
@@ -44,6 +44,12 @@ int main(int count, char **argument) {
     long steps = strtol(argument[3], &end, 10);
     if (*end != 0 || steps < 1 || steps > (1L << 19) - 1) refuse("R42", "%s steps", argument[3]);
     read_images(argument[2], &images);
+    errno = 0;
+    long long first = count == 7 ? strtoll(argument[6], &end, 10) : 0;
+    odd = count == 7 && (*end != 0 || end == argument[6] || errno != 0);
+    if (network.draws && (odd || first < 0 || first > (INT64_C(1) << 32) - images.images))
+        refuse("R41", "first image %s", argument[6]);
+    images.first = first;
     if (images.values != network.layer[0].n)
         refuse("images", "found %ld values, allowed %ld", (long)images.values, (long)network.layer[0].n);
     if (images.rows != 0 && images.rows != steps)

@@ -86,7 +86,7 @@ static void run_row(Network *net, Layer *l, const Images *images, int64_t image,
     if (l->driven && (row == 0 || images->rows > 0)) set_drive(l, x);
     if (l->has_start && row == 0) set_start(l, x);
     if (index == 0 && l->kind == NOTHING && !l->sends) memset(l->a_in, 0, (size_t)l->n * sizeof *l->a_in);
-    update(net, l, seed, image, row);
+    update(net, l, seed, images->first + image, row);
     memcpy(messages(l, row), l->z, (size_t)l->n * sizeof *l->z);
 }
 

@@ -89,6 +89,7 @@ typedef struct {
 typedef struct {
     int64_t images, rows, values; /* rows is 0 for one vector for all rows */
     int64_t *value;
+    int64_t first; /* index of the first image in the random source */
 } Images;
 
 /* main.c */

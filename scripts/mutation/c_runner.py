@@ -99,12 +99,14 @@ class Suite:
         for number, case in enumerate(runs):
             images = self._folder / f"{number}.npy"
             np.save(images, case.images)
-            yield [str(case.network), str(images), str(case.steps), str(case.trace.seed)]
+            numbers = case.steps, case.trace.seed, case.first_image
+            yield [str(case.network), str(images), *map(str, numbers)]
         for number, case in enumerate(file_cases(), 100):
             network, images = self._folder / f"{number}.h5", self._folder / f"{number}.npy"
             case.write(network)
             np.save(images, case.images)
-            yield [str(network), str(images), str(case.steps), str(case.seed)]
+            numbers = case.steps, case.seed, case.first_image
+            yield [str(network), str(images), *map(str, numbers)]
 
     def _compile(self, source: Path, target: Path) -> bool:
         words = [COMPILER, *FLAGS, "-c", "-o", target, source]
@@ -118,7 +120,7 @@ class Suite:
         trace.unlink(missing_ok=True)
         try:
             ended = subprocess.run(
-                [self._program, *words, self._out],
+                [self._program, *words[:-1], self._out, words[-1]],
                 check=False,
                 capture_output=True,
                 timeout=LONGEST,

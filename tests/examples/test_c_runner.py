@@ -15,7 +15,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "examples" / "c_runner"
 SOURCES = sorted(str(path) for path in FOLDER.rglob("*.c"))
 COMPILER = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
 RUN_LEVELS = tuple(level for level in cases.LEVELS if level != cases.REFUSALS)
-PLACES = "{network} {images} {steps} {seed} {out}"
+PLACES = "{network} {images} {steps} {seed} {out} {first_image}"
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C compiler: cc, gcc or clang")
 
 
@@ -34,7 +34,7 @@ def runner(tmp_path_factory):
 def test_every_network_agrees(runner):
     found = ipvae.conformance(f"{runner} {PLACES}", levels=RUN_LEVELS)
     assert [case for case in found.cases if case.status != "agrees"] == []
-    assert len(found.cases) >= 33
+    assert len(found.cases) >= 52 and found.not_run == 0
 
 
 @needs_compiler
@@ -47,11 +47,12 @@ def test_every_file_is_refused_for_its_rule(runner, tmp_path):
         numbers.add(number)
         case.write(network)
         np.save(images, case.images)
-        words = [runner, network, images, str(case.steps), str(case.seed), tmp_path]
+        numbers_of_run = str(case.steps), str(case.seed)
+        words = [runner, network, images, *numbers_of_run, tmp_path, str(case.first_image)]
         ended = subprocess.run(words, check=False, capture_output=True, text=True)
         expected = (0, "") if case.accepted else (3, number)
         assert (ended.returncode, ended.stderr.split(":")[0]) == expected, (case.name, ended.stderr)
-    assert len(numbers) >= 42
+    assert len(numbers) == 43
 
 
 @needs_compiler

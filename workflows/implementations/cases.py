@@ -13,6 +13,7 @@ from ipvae.network.io.network_file import write_fields
 from ipvae.network.traces.trace import Trace, read_trace
 from ipvae.workflows.implementations.content import CHANGES, ONE
 from ipvae.workflows.implementations.fields import VECTORS, changed, find, read, version, write
+from ipvae.workflows.implementations.program import read_csv_trace
 from ipvae.workflows.implementations.refused_runs import RUNS
 from ipvae.workflows.implementations.rules import named
 from ipvae.workflows.implementations.structure import BYTES, edits
@@ -26,8 +27,12 @@ CONNECTED = {
     "lif": "LIF",
 }
 """Level of a network of connections, by the first part of its name."""
-LEVELS = (ONE_LAYER, LAYERS, *CONNECTED.values(), REFUSALS)
-"""Levels of the suite: file versions 1, 2 and 3 by kinds of neurons, and what is refused."""
+LISTED = ("random source", "sampler", "streams")
+"""Levels of the runs in docs/vectors/levels.csv."""
+WHOLE = (ONE_LAYER, LAYERS, *CONNECTED.values())
+"""Levels of file versions 1, 2 and 3, by kinds of neurons."""
+LEVELS = (*LISTED[:2], *WHOLE, *LISTED[2:], REFUSALS)
+"""Levels of the suite."""
 
 RULE_OF = {
     "ipvae/latency": "R34",
@@ -53,6 +58,8 @@ class RunCase:
     images : (n, M) or (n, T, M) int16
     steps : int
         T.
+    first_image : int
+        Index of the first image in the random source.
     """
 
     name: str
@@ -61,6 +68,7 @@ class RunCase:
     trace: Trace
     images: np.ndarray
     steps: int
+    first_image: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ class FileCase:
         An image of the network.
     write : callable (path)
         Makes the file.
-    steps, seed : int
+    steps, seed, first_image : int
         Of the run.
     """
 
@@ -89,6 +97,7 @@ class FileCase:
     write: Callable[[Path], None] = field(repr=False)
     steps: int = 1
     seed: int = 0
+    first_image: int = 0
 
 
 def run_cases(levels: tuple[str, ...]) -> Iterator[RunCase]:
@@ -109,6 +118,19 @@ def run_cases(levels: tuple[str, ...]) -> Iterator[RunCase]:
             driven = any("u" in variables for variables in trace.samples[0].values())
             steps = trace.steps + (0 if driven else 1)
             yield RunCase(name, level, path, trace, images, steps)
+    yield from _listed(levels)
+
+
+def _listed(levels: tuple[str, ...]) -> Iterator[RunCase]:
+    with (VECTORS / "levels.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["level"] not in levels:
+                continue
+            name, seed = row["name"], int(row["seed"])
+            trace = read_csv_trace(VECTORS / "levels" / f"{name}.trace.csv", seed)
+            images = np.load(VECTORS / "levels" / f"{row['images']}.images.npy")
+            network, first = VECTORS / row["network"], int(row["first_image"])
+            yield RunCase(name, row["level"], network, trace, images, int(row["steps"]), first)
 
 
 def file_cases() -> Iterator[FileCase]:
@@ -176,6 +198,7 @@ def _contents() -> Iterator[FileCase]:
             ),
             change.run.get("steps", 1),
             change.run.get("seed", 0),
+            change.run.get("first_image", 0),
         )
 
 

@@ -23,7 +23,7 @@ class Change(NamedTuple):
     accepted : bool
         Whether an implementation must read the file and run it.
     run : dict
-        Arguments of the run that differ: `seed`, `steps`, `pixel`.
+        Arguments of the run that differ: `seed`, `first_image`, `steps`, `pixel`.
     version : int or None
         Format version, if another one than the network's.
     """

@@ -14,7 +14,9 @@ from ipvae.network.traces.trace import Trace, read_trace
 
 PLACES = ("network", "images", "steps", "seed", "out")
 NEEDED = ("network", "out")
-"""Places of a command that may not be left out."""
+"""Places that every command has."""
+FIRST_IMAGE = "first_image"
+"""Place without which a program runs only what begins with image 0."""
 TRACES = ("trace.h5", "trace.npz", "trace.csv")
 CSV_COLUMNS = ["image", "layer", "variable", "row", "values"]
 MOST_ROWS = 2**20
@@ -43,7 +45,8 @@ class Program:
     Parameters
     ----------
     command : str
-        As in a shell, with {network}, {images}, {steps}, {seed} and {out}.
+        As in a shell, with {network}, {images}, {steps}, {seed} and {out}, and {first_image} if the
+        program can begin with another image than number 0.
     timeout : float, seconds
         Longest time for one run.
 
@@ -65,8 +68,11 @@ class Program:
                 f"is a command with {', '.join(f'{{{name}}}' for name in PLACES)}"
             )
         self._timeout = timeout
+        self.takes_first_image = f"{{{FIRST_IMAGE}}}" in command
 
-    def run(self, network: Path, images: Path, steps: int, seed: int, out: Path) -> Ended:
+    def run(
+        self, network: Path, images: Path, steps: int, seed: int, out: Path, first_image: int = 0
+    ) -> Ended:
         """Run the program once; `out` is an empty folder for its trace.
 
         Raises
@@ -75,6 +81,7 @@ class Program:
             If there is no such program.
         """
         values = dict(zip(PLACES, (network, images, steps, seed, out), strict=True))
+        values[FIRST_IMAGE] = first_image
         words = []
         for word in self._words:
             for name, value in values.items():
@@ -110,7 +117,7 @@ def written_trace(out: Path, seed: int) -> Trace:
     for name in TRACES:
         path = out / name
         if path.exists():
-            return {".h5": _hdf5, ".npz": _npz, ".csv": _csv}[path.suffix](path, seed)
+            return {".h5": _hdf5, ".npz": _npz, ".csv": read_csv_trace}[path.suffix](path, seed)
     raise InputError(f"it wrote none of {', '.join(TRACES)}")
 
 
@@ -124,8 +131,14 @@ def _npz(path: Path, seed: int) -> Trace:
     return _trace({tuple(name.split("/")): array for name, array in arrays.items()}, seed, path)
 
 
-def _csv(path: Path, seed: int) -> Trace:
-    """Read rows of the columns `CSV_COLUMNS`; values are separated by spaces."""
+def read_csv_trace(path: Path, seed: int) -> Trace:
+    """Read rows of the columns `CSV_COLUMNS`; values are separated by spaces.
+
+    Raises
+    ------
+    InputError
+        If they are no trace.
+    """
     rows: dict[tuple[str, ...], dict[int, list[int]]] = {}
     try:
         with path.open(newline="", encoding="utf-8") as file:

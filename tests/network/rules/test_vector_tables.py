@@ -56,8 +56,12 @@ def test_folder_holds_what_the_script_writes_and_is_small(vector_script):
         for name in vector_script.connected.networks()
         for kind in ("net.h5", "trace.h5", "images.npy")
     }
-    assert found == {"README.md", *vector_script.tables(), *runs, *connected}
-    for names, most in ((found - connected, 2_900_000), (connected, 2_400_000)):
+    levels = {f"levels/{vector_script.levels.DRAWS}.net.h5"}
+    levels |= {f"levels/{name}.images.npy" for name in vector_script.levels.images()}
+    levels |= {f"levels/{run.name}.trace.csv" for run in vector_script.levels.levels()}
+    assert found == {"README.md", *vector_script.tables(), *runs, *connected, *levels}
+    others = found - connected - levels
+    for names, most in ((others, 2_830_000), (connected, 2_310_000), (levels, 160_000)):
         assert sum((VECTORS / name).stat().st_size for name in names) < most
 
 
