@@ -80,8 +80,8 @@ class Program:
         InputError
             If there is no such program.
         """
-        values = dict(zip(PLACES, (network, images, steps, seed, out), strict=True))
-        values[FIRST_IMAGE] = first_image
+        given = (network, images, steps, seed, out, first_image)
+        values = dict(zip((*PLACES, FIRST_IMAGE), given, strict=True))
         words = []
         for word in self._words:
             for name, value in values.items():
