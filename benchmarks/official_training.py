@@ -23,6 +23,8 @@ NAMES = {
 
 def main() -> None:
     """Build the trainer, then answer each line with the seconds of an epoch."""
+    if len(sys.argv) != 7:
+        sys.exit(__doc__)
     checkout = sys.argv[1]
     threads, epochs, batch, steps, latents = map(int, sys.argv[2:])
     sys.path.insert(0, checkout)
