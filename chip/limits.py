@@ -37,7 +37,7 @@ DRAW_TABLE_BYTES = 10_462
 
 @dataclass(frozen=True)
 class Target:
-    """A board."""
+    """A board of Loihi 2 chips."""
 
     name: str
     title: str

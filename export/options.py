@@ -130,7 +130,7 @@ class ExportOptions:
                 f"readouts: found '{','.join(names)}', allowed {', '.join(READOUTS)} or both"
             )
         if threshold is not None and inference != "lca":
-            raise InputError("threshold: belongs to inference=lca; give both or neither")
+            raise InputError("threshold: needs inference=lca; give both or neither")
         model, member, config = checkpoint.model, checkpoint.member, checkpoint.config
         if inference == "lca":
             if layout != LAYOUTS[0]:
@@ -224,7 +224,7 @@ def check_start(start: str, nats: dict[str, float | None], scales: dict[str, flo
         if value is None:
             continue
         if start == CONSTANT:
-            raise InputError(f"{name}: belongs to start=affine; give both or neither")
+            raise InputError(f"{name}: needs start=affine; give both or neither")
         low = 0.0 if name == "start_margin" else -LARGEST_NATS
         if not low <= value <= LARGEST_NATS:
             raise InputError(f"{name}: found {value:g}, allowed {low:g} to {LARGEST_NATS:g} nats")

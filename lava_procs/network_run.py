@@ -52,7 +52,7 @@ def run_network(
         Messages of the input, from `network.rules.input_messages.messages`.
     n_steps, n_samples : int
     timeout : float, seconds
-        Longest time without a message from any layer.
+        Longest time without a message or a heartbeat of any layer.
     stock : bool
         True for Lava's own models of synapses; ipvae's are bit-exact to them and faster.
     record : iterable of str
@@ -154,9 +154,9 @@ def _require_connected(network: Network) -> None:
     apart = [layer.id for layer in network.layers if layer.id not in found]
     if apart:
         raise BackendError(
-            f"backend 'lava' needs connected networks, and no connections lead from the "
-            f"{'input' if network.sends_input else 'first layer'} to "
-            f"layers {', '.join(apart)} or from there to layers that have such"
+            f"backend 'lava' cannot run layers {', '.join(apart)}: they are not connected to the "
+            f"{'input' if network.sends_input else 'first layer'}, directly or through other "
+            "layers; connect or remove them"
         )
 
 

@@ -204,7 +204,7 @@ def quantize(
     if image_size is not None:
         raise InputError(
             f"image_size: found {image_size}, but {where} is a model '{checkpoint.model}' of one "
-            "size; it belongs to convolutional models, omit it"
+            "size; only convolutional models take it, omit it"
         )
     options = ExportOptions.of(
         checkpoint,

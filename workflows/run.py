@@ -244,7 +244,7 @@ def run_pixels(
     require_positive("steps", steps)
     if frame_steps is None:
         if motion is not None:
-            raise InputError("motion: belongs to streams; give frame_steps= as well")
+            raise InputError("motion: needs frame_steps=; give both or neither")
         return network_images(network, samples, data_dir, images).pixels
     return stream_pixels(network, images, samples, data_dir, steps, frame_steps, motion, seed)
 

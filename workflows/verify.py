@@ -53,7 +53,7 @@ class VerifyResult(Result):
     not_recorded : tuple of str
         For a recorded trace: variables that it lacks.
     draws : dict or None
-        For a recorded trace: tests of its counts against the sampler's law (docs/hardware.md).
+        For a recorded trace: tests of its counts against the sampler (docs/hardware.md).
     last_step : int or None
         Last compared step, where it is not `steps`: a pipeline of layers has steps 0..T-1.
     certificate : dict or None
@@ -78,7 +78,7 @@ class VerifyResult(Result):
 
     @property
     def holds(self) -> bool:
-        """True if all compared values are equal and recorded counts follow the sampler's law."""
+        """True if all compared values are equal and recorded counts follow the sampler."""
         return self.bit_exact and (self.draws is None or bool(self.draws["follows_poisson"]))
 
     def rows(self) -> list[tuple[str, str]]:
@@ -152,7 +152,7 @@ def _draws_verdict(law: dict[str, Any]) -> str:
     says = "follow" if law["follows_poisson"] else "do NOT follow"
     left_out = f", {len(law['left_out'])} left out for want of draws" if law["left_out"] else ""
     return (
-        f"draws {says} the sampler's law: {law['draws']} draws, {len(law['tests'])} tests"
+        f"draws {says} the sampler's distribution: {law['draws']} draws, {len(law['tests'])} tests"
         f"{left_out}; smallest p {worst['p_value']:.2g} ({worst['name']}), bound {law['bound']:.2g}"
     )
 

@@ -43,18 +43,21 @@ def import_model(
         ),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="T of the .pt, where no configuration gives it.")
+        int | None,
+        typer.Option(min=1, help="Inference steps of the .pt, if no configuration gives them."),
     ] = None,
     clamp: Annotated[
-        float | None, typer.Option(help="Limit of the soft clamp, where no configuration gives it.")
+        float | None, typer.Option(help="Limit of the soft clamp, if no configuration gives it.")
     ] = None,
     inner_iterations: Annotated[
         int | None,
-        typer.Option(help="Inner iterations of the .pt, where no configuration gives them."),
+        typer.Option(help="Inner iterations of the .pt, if no configuration gives them."),
     ] = None,
     origin: Annotated[
         str | None,
-        typer.Option("--from", metavar="TOOL", help="Tool of a NIR graph, as in snntorch."),
+        typer.Option(
+            "--from", metavar="TOOL", help="Tool that wrote the NIR graph, such as snntorch."
+        ),
     ] = None,
     overwrite: OverwriteOption = False,
     json: JsonOption = None,

@@ -57,7 +57,7 @@ def verify(
     """Compare backends in every variable, neuron, step and image; exit 1 if they differ.
 
     With --trace: replay the trace's counts, compare all else that it holds, and test that the
-    counts follow the sampler's law.
+    counts follow the sampler's distribution.
     """
     if trace is not None:
         refuse_beside_trace(context)

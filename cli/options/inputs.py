@@ -114,8 +114,8 @@ LabelsOption = Annotated[
 IntegersOption = Annotated[
     str,
     typer.Option(
-        help="Of a lava-dl network, what integers in --images are: what its input neurons take, or "
-        "real numbers.",
+        help="Meaning of integers in --images, for a lava-dl network: what its input neurons take, "
+        "or real numbers.",
         **chosen_from("input", "real"),
     ),
 ]

@@ -33,6 +33,6 @@ def require_options(
     if plan is None:
         for option, value in {"--cores": cores, "--trace": trace}.items():
             if value is not None:
-                raise InputError(f"{option}: belongs to --plan; give that too, or omit it")
+                raise InputError(f"{option}: needs --plan; give that too, or omit it")
     if plan == json_target == "-":
         raise InputError("--plan and --json: both are -; give a file to one of them")

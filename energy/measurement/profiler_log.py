@@ -88,7 +88,7 @@ def read_log(path: str | Path) -> ProfilerLog:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FormatError(f"{path}: is not text; a CSV log is asked for") from error
+        raise FormatError(f"{path}: is not text; allowed is a CSV log") from error
     header, rows = _table(path, text)
     known = [name for name in header if name in COLUMNS]
     if not known:
@@ -122,7 +122,9 @@ def _table(path: Path, text: str) -> tuple[list[str], list[tuple[int, list[str]]
     except csv.Error as error:
         raise FormatError(f"{path}: line {reader.line_num} is not CSV ({error})") from error
     if not rows:
-        raise FormatError(f"{path}: is empty; a header line of column names is asked for")
+        raise FormatError(
+            f"{path}: is empty; allowed is a CSV log with a header line of column names"
+        )
     (_, header), *body = rows
     twice = [name for name, number in Counter(header).items() if number > 1]
     if twice:

@@ -1,4 +1,4 @@
-"""Statistical tests of counts against the sampler's law, for another random source.
+"""Statistical tests of counts against the sampler's distribution, for another random source.
 
 Given the log-rates, the counts of a good random source are independent, and each follows
 the sampler's exact law (`network.distribution`, from the table alone). Bits cannot be
@@ -108,7 +108,7 @@ class Verdict:
 
 
 def judge(log_rate: np.ndarray, counts: np.ndarray, count_max: int, seed: int = SEED) -> Verdict:
-    """Test whether counts follow the sampler's law at their log-rates.
+    """Test whether counts follow the sampler's distribution at their log-rates.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Tests of sums over draws whose first three moments under the sampler's law are exact."""
+"""Tests of sums over draws whose first three moments under the sampler's distribution are exact."""
 
 import numpy as np
 

@@ -79,8 +79,8 @@ def _delay(model: NirModel, name: str, after: tuple[Node, ...]) -> "int | np.nda
         return int(steps.flat[0])
     if any(node.kind not in ("Same", OUTPUT) for node in after):
         raise QuantizationError(
-            f"node {name} (Delay): delays of {steps.min()} to {steps.max()} steps before other "
-            "nodes, allowed are equal ones there; place it right before the neurons"
+            f"node {name} (Delay): found delays of {steps.min()} to {steps.max()} steps, allowed is "
+            "one delay unless neurons follow directly; move the Delay there, or use one delay"
         )
     return np.broadcast_to(steps, model.shapes[name]).copy()
 
@@ -95,8 +95,8 @@ def _require_messages(model: NirModel, source: str, nodes: tuple[Node, ...], tar
         return
     raise QuantizationError(
         f"node {source} ({model.graph.nodes[source].kind}): sends its potential, a real number, to "
-        f"{target}; neurons on the chip send spikes. Replace it by LIF or CubaLIF, or add a "
-        "Threshold behind it"
+        f"{target}; neurons on the chip send spikes. Replace it by LIF or CubaLIF, or append "
+        "a Threshold node"
     )
 
 

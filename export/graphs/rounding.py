@@ -13,12 +13,12 @@ from ipvae.network.kinds.cuba import BIAS_MAX, STATE_LIMIT, STATE_SHIFT
 from ipvae.network.kinds.lif import SHIFT_MAX, THRESHOLD_MAX
 
 TARGET = 2**18
-"""Threshold that leaves room for 32 of them in a state of 24 bits."""
+"""Largest integer threshold; a state of 24 bits holds 32 of them."""
 ROOM = 1.25
 """Margin over the largest state of the calibration."""
 EXPONENT_MAX = 14
 LEAST_UNIT = 16
-"""Least threshold that is still a scale."""
+"""Smallest integer threshold; rounding below it is too coarse."""
 CLIPS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 """Fractions of the largest weight at which a grid of few levels may end."""
 FEW_BITS = 5

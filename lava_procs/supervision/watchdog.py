@@ -204,7 +204,7 @@ class Watchdog:
         """Name the hung processes, except those waiting for another process."""
         places = {actor: self._stacks.ask(actor.pid) for actor in self.actors if actor.is_alive}
         hung = {actor: place for actor, place in places.items() if place is None or not place.waits}
-        silent = f"gave no sign for {self._timeout:g} s"
+        silent = f"gave no heartbeat for {self._timeout:g} s"
         if not hung:
             all_wait = "; ".join(f"{actor.name}{actor.where}" for actor in self.actors)
             return f"its processes {silent}, each waits for another: {all_wait}"

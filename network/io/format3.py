@@ -314,7 +314,9 @@ def _pixels(fields: Fields) -> Pixels | None:
     low, high, scale = parts
     if low is None or high is None or scale is None:
         if any(part is not None for part in parts):
-            raise DescriptionError("ipvae/input: minimum, maximum and scale are there together")
+            raise DescriptionError(
+                "ipvae/input: found some of minimum, maximum and scale, allowed are all or none"
+            )
         return None
     return Pixels(int(low), int(high), float(scale))
 
@@ -366,7 +368,7 @@ def _read_weights(fields: Fields, group: str) -> Weights:
 def _read_connection(fields: Fields, group: str) -> Connection:
     delay = fields[f"{group}/delay"]
     if delay.ndim and (delay == delay[:1]).all():
-        raise DescriptionError(f"{group}/delay: an array of one value, allowed is the number alone")
+        raise DescriptionError(f"{group}/delay: an array of equal values, allowed is a scalar")
     return Connection(
         _text(fields[f"{group}/source"]),
         _read_weights(fields, group),

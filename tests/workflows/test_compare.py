@@ -116,7 +116,7 @@ def test_the_command_line_gives_the_same(model, net, images, labels, tmp_path, c
     [
         ({"steps": (0,)}, r"steps: found \(0,\), allowed one or more numbers of 1 and above"),
         ({"samples": 0}, "samples: found 0, allowed 1 and above"),
-        ({"threshold": 0.2}, "threshold: belongs to lca="),
+        ({"threshold": 0.2}, "threshold: needs lca="),
         ({"probe": True}, "probe: the images have no labels"),
         ({"probe_images": 5}, "probe_images: nothing is fitted; give probe="),
         ({"lca": "net"}, "lca: .* is a network; give a model"),

@@ -249,7 +249,7 @@ def test_pictures_are_drawn_of_the_same_run(either, images, tmp_path, monkeypatc
         ({"probe_images": 5}, "probe_images: nothing is fitted"),
         ({"train_images": 5}, "train_images: nothing is fitted"),
         ({"inference": "ista"}, "inference: found ista"),
-        ({"threshold": 1.0}, "threshold: belongs to inference=lca"),
+        ({"threshold": 1.0}, "threshold: needs inference=lca"),
         ({"changes": ("blur",)}, "changes: found 'blur', allowed rotate"),
         ({"changes": (("shift", 4),)}, "shift: found '4', allowed whole pixels, up to 3"),
         ({"stop": "r3"}, "stop: found 'r3'"),

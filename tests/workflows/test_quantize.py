@@ -86,7 +86,7 @@ def test_labels_make_a_read_out_of_classes(model, images):
         ({"layout": "ring"}, "layout: found 'ring', allowed recurrent, error-units"),
         ({"inference": "guess"}, "inference: found 'guess'"),
         ({"readouts": ("sound",)}, "readouts: found 'sound', allowed decoder, classes"),
-        ({"threshold": 0.2}, "threshold: belongs to inference=lca"),
+        ({"threshold": 0.2}, "threshold: needs inference=lca"),
         ({"most_loss": -9.0}, r"R2 after \d+ steps falls.*refit_decoder=True"),
     ],
 )
@@ -124,7 +124,7 @@ def test_a_start_from_the_image_is_fitted_and_reported(model, images, tmp_path):
     ("options", "message"),
     [
         ({"start": "linear"}, "start: found 'linear', allowed constant, affine"),
-        ({"start_margin": 1.0}, "start_margin: belongs to start=affine"),
+        ({"start_margin": 1.0}, "start_margin: needs start=affine"),
         ({"start": "affine", "start_margin": -1.0}, "start_margin: found -1, allowed 0 to 20 nats"),
         ({"start": "affine", "start_threshold": 21.0}, "start_threshold: found 21, allowed -20 to"),
         ({"step_scale": 0.0}, "step_scale: found 0, allowed numbers above 0"),

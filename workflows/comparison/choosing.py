@@ -76,7 +76,7 @@ class Choice:
         """Add LCA in float on the dictionaries of models."""
         named = _named(models)
         if threshold is not None and not named:
-            raise InputError("threshold: belongs to lca=; give both or neither")
+            raise InputError("threshold: needs lca=; give both or neither")
         limit = THRESHOLD if threshold is None else threshold
         for given, name in named:
             one = self._opened(given)

@@ -125,7 +125,7 @@ def require_inference(inference: str, threshold: float | None, given: ModelOrNet
         raise InputError(f"inference: found {inference}, allowed {', '.join(INFERENCES)}")
     if inference != "lca":
         if threshold is not None:
-            raise InputError("threshold: belongs to inference=lca; give both or neither")
+            raise InputError("threshold: needs inference=lca; give both or neither")
     elif is_network(given):
         what = f"{given} is a network file" if isinstance(given, (str, Path)) else "a network"
         raise InputError(f"inference=lca: {what}, which has its own inference; give a model")

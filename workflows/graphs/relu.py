@@ -143,7 +143,7 @@ def _is_single(model: NirModel, images: np.ndarray) -> bool:
 
 
 def _thresholds(model: NirModel, threshold: float | Mapping[str, float] | None) -> dict[str, float]:
-    """Threshold of each node; what all send is the same fraction."""
+    """Threshold of each node; one number applies to all of them."""
     graph = model.graph
     names = (graph.input, *graph.neurons)
     if threshold is None:
@@ -159,8 +159,8 @@ def _thresholds(model: NirModel, threshold: float | Mapping[str, float] | None) 
         number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
         if not number or not 0 <= value < 1:
             raise InputError(
-                f"threshold: found {value!r} for node '{name}', allowed 0 to 1 without 1, a "
-                "fraction of its largest activation"
+                f"threshold: found {value!r} for node '{name}', allowed is a "
+                "fraction of its largest activation: 0 or more, below 1"
             )
     return {name: float(given.get(name, 0.0)) for name in names}
 

@@ -103,7 +103,9 @@ def binned_events(
             "polarities, height, width)"
         )
     if not isinstance(images, (str, Path)):
-        raise InputError("step_time: belongs to files of event recordings (images=)")
+        raise InputError(
+            "step_time: needs a file of an event recording (images=); omit it for others"
+        )
     files = recording_files(images)[:samples]
     found = encode_events(files, shape=shape, steps=steps, step_time=step_time)
     log.info(

@@ -204,7 +204,7 @@ def _options(
         raise InputError(f"inference: found '{inference}', allowed {', '.join(INFERENCES)}")
     lca = inference == "lca"
     if threshold is not None and not lca:
-        raise InputError("threshold: belongs to inference=lca; give both or neither")
+        raise InputError("threshold: needs inference=lca; give both or neither")
     if threshold is not None and not 0 < threshold < np.inf:
         raise InputError(f"threshold: found {threshold:g}, allowed numbers above 0, in pixel units")
     if lca and (step_scale, inhibition_scale) != (1.0, 1.0):

@@ -61,7 +61,7 @@ def stop_choice(
     """Check a choice; `others` are given arguments that exclude `stop`."""
     if stop is None:
         if tolerance is not None:
-            raise InputError("tolerance: belongs to stop=; give both or neither")
+            raise InputError("tolerance: needs stop=; give both or neither")
         return None
     if stop not in TOLERANCES:
         raise InputError(f"stop: found '{stop}', allowed {' and '.join(TOLERANCES)}")

@@ -31,7 +31,7 @@ def stream_rows(
     """
     if frame_steps is None:
         if motion is not None:
-            raise InputError("motion: belongs to streams; give frame_steps= as well")
+            raise InputError("motion: needs frame_steps=; give both or neither")
         return images
     if motion is not None:
         images = _moving(network, images, frames(steps, frame_steps), samples, motion, seed)

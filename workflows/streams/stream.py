@@ -52,7 +52,7 @@ class Stream:
         Lava's CPU simulator takes integer networks with a code in a loop, without read-outs. Its
         processes run until `close`, or the end of a `with` statement.
     timeout : float, seconds
-        For Lava: longest time without a response.
+        For Lava: longest time without a message or a heartbeat of any layer.
 
     Raises
     ------

@@ -99,7 +99,7 @@ def test_a_board_with_a_random_source_of_its_own_is_verified(command, net, tmp_p
     exact, drawn = text.splitlines()
     assert exact.startswith("bit-exact: emulator = our board in ")
     assert "1/z replayed" in exact
-    assert drawn.startswith("draws follow the sampler's law: ")
+    assert drawn.startswith("draws follow the sampler's distribution: ")
 
 
 def test_a_name_from_a_file_cannot_act_on_the_terminal(command, net, tmp_path):

@@ -98,7 +98,7 @@ def test_what_makes_no_sense_is_one_clear_line(command, cuba_net, tmp_path):
         assert_error(command(*words), f"{option}: found", "omit it")
     assert_error(command(*lava, *good, "--hold", 2), "allowed streams (n, 32, 40) or 32 images")
     moving = (*lava, *good, "--motion", "rotate")
-    assert_error(command(*moving), "--motion: belongs to streams; give --hold")
+    assert_error(command(*moving), "--motion: needs --hold")
     assert_error(command(*moving, "--hold", 2), "--motion: found an input of shape (2, 5, 4)")
     for option in ("--variables", "--layers"):
         words = (*lava, *good, "--trace", tmp_path / "t.h5", option, "q")

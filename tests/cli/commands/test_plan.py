@@ -102,8 +102,8 @@ def test_a_network_too_large_exits_1_and_names_the_limit(command, tmp_path, make
     ("words", "part"),
     [
         (("--plan", "--target", "loihi9"), "allowed loihi2, kapoho-point, hala-point"),
-        (("--cores", "5"), "--cores: belongs to --plan"),
-        (("--trace", "t.h5"), "--trace: belongs to --plan"),
+        (("--cores", "5"), "--cores: needs --plan"),
+        (("--trace", "t.h5"), "--trace: needs --plan"),
         (("--plan", "-", "--json", "-"), "both are -"),
         (("--plan", "--cores", "1"), "the conservative reading needs 2"),
         (("--plan", "--cores", "121"), "one chip has 120"),

@@ -221,7 +221,7 @@ def test_verify_of_a_trace(both, home, run_wide):
     worst = min(law["tests"], key=lambda of: of["p_value"])
     without = f", {len(law['left_out'])} left out for want of draws" if law["left_out"] else ""
     assert second == (
-        f"draws follow the sampler's law: {law['draws']} draws, {len(law['tests'])} tests"
+        f"draws follow the sampler's distribution: {law['draws']} draws, {len(law['tests'])} tests"
         f"{without}; smallest p {worst['p_value']:.2g} ({worst['name']}), bound {law['bound']:.2g}"
     )
     assert law["draws"] == 3 * 8 * 7 and found["compared_values"] > 100

@@ -65,7 +65,7 @@ def test_figures_near_zero_may_be_negative(made_up):
     [
         ("", "is empty (0 bytes)"),
         ("syn_ops" + "," * 2**16, "a line of more than 65536 characters; it is no log"),
-        ("\n\n", "is empty; a header line"),
+        ("\n\n", "is empty; allowed is a CSV log with a header line"),
         (b"\x89PNG\xff\xfe", "is not text"),
         ("a,b\n1,2\n", "no column that the profiler logs (found 'a', 'b')"),
         ("syn_ops\n", "no values below the header"),

@@ -130,7 +130,9 @@ def test_a_board_that_gives_no_sign_ends_the_run(make_network, configuration):
         runner._built.watch._timeout = 1.5
         runtime: Any = runner._process.runtime
         os.kill(runtime._messaging_infrastructure.actors[0].pid, signal.SIGSTOP)
-        with pytest.raises(HungBackendError, match="gave no sign for 1.5 s.*board is free") as info:
+        with pytest.raises(
+            HungBackendError, match="gave no heartbeat for 1.5 s.*board is free"
+        ) as info:
             runner.advance(2)
     assert str(info.value).startswith("backend 'loihi2': ") and "--timeout" not in str(info.value)
 

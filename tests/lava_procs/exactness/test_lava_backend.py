@@ -225,7 +225,7 @@ def test_a_stopped_process_ends_the_run_in_time(make_network):
     b = drive(network, network.test_images)[0]
     runner = LavaRunner(network, 5000, timeout=1.5)
     os.kill(actor_named(runner, "Dense").pid, signal.SIGSTOP)
-    with pytest.raises(HungBackendError, match="Dense.* gave no sign for 1.5 s.*stopped"):
+    with pytest.raises(HungBackendError, match="Dense.* gave no heartbeat for 1.5 s.*stopped"):
         runner.run_image({"1": b}, random_source.image_key(0, 0))
 
 

@@ -98,7 +98,7 @@ NEURON = r"PoissonNeuron 'neuron' of layer 1"
 DENSE = r"Dense 'synapse' of layer 1"
 PLACE = r"in step 7 of image 1, phase 'drawing'"
 BUILT = "while the network was built"
-SILENT = f"gave no sign for {TIMEOUT} s"
+SILENT = f"gave no heartbeat for {TIMEOUT} s"
 NEAR = rf"while {NEURON} was in step [5-7] of image 1, phase '[a-z ]+'"
 CASES = {
     "neuron raises": (

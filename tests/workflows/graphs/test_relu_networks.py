@@ -195,7 +195,7 @@ def test_wrong_arguments_are_refused():
     model, images = imported("dense"), pictures(4, 1, 0)
     with pytest.raises(InputError, match="threshold: found node 'x', allowed input, 2, 4"):
         ipvae.quantize(model, images, threshold={"x": 0.1})
-    with pytest.raises(InputError, match="found 1.5 for node 'input', allowed 0 to 1"):
+    with pytest.raises(InputError, match="found 1.5 for node 'input', allowed is a fraction"):
         ipvae.quantize(model, images, threshold=1.5)
     with pytest.raises(QuantizationError, match="weight_bits: found 3, allowed 4 to 8"):
         ipvae.quantize(model, images, weight_bits=3)

@@ -170,7 +170,7 @@ def test_what_such_a_network_cannot_do_is_refused_by_name(small, make_network):
         "backend: found 'loihi2', which has no CUBA and sigma-delta": {"backend": "loihi2"},
         "draws_file: found t.h5, but the network is a .*: a trace": {"draws_file": "t.h5"},
         "replay_draws: found d.h5, .* give the seed= of": {"replay_draws": "d.h5"},
-        "motion: belongs to streams; give frame_steps=": {"motion": "rotate"},
+        "motion: needs frame_steps=": {"motion": "rotate"},
         "seed: found 3, but nothing is drawn": {"backend": "lava", "seed": 3},
         "samples: found 9, allowed up to 3": {"backend": "lava", "samples": 9},
     }

@@ -81,7 +81,7 @@ def test_evaluation_of_the_file_is_that_of_the_calibration(quantized, images):
     ("changes", "text"),
     [
         ({"inference": "omp"}, "inference: found 'omp', allowed model, lca"),
-        ({"inference": "model"}, "threshold: belongs to inference=lca; give both or neither"),
+        ({"inference": "model"}, "threshold: needs inference=lca; give both or neither"),
         ({"threshold": 0.0}, "threshold: found 0, allowed numbers above 0, in pixel units"),
         ({"step_scale": 0.5}, "step_scale and inhibition_scale: not with inference=lca; omit them"),
         ({"threshold": 500.0}, "LCA sends nothing for any calibration image: lower threshold="),

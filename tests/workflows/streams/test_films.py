@@ -165,9 +165,9 @@ def test_images_of_a_run_move(net, motion):
 
 
 def test_motion_belongs_to_streams_of_images(net):
-    with pytest.raises(ipvae.IpvaeError, match="motion: belongs to streams; give frame_steps="):
+    with pytest.raises(ipvae.IpvaeError, match="motion: needs frame_steps="):
         ipvae.run(net, steps=4, motion="rotate")
-    with pytest.raises(ipvae.IpvaeError, match="motion: belongs to streams; give frame_steps="):
+    with pytest.raises(ipvae.IpvaeError, match="motion: needs frame_steps="):
         ipvae.run(as_network(net), steps=4, motion="rotate")
 
 
