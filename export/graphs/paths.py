@@ -79,8 +79,8 @@ def _delay(model: NirModel, name: str, after: tuple[Node, ...]) -> "int | np.nda
         return int(steps.flat[0])
     if any(node.kind not in ("Same", OUTPUT) for node in after):
         raise QuantizationError(
-            f"node {name} (Delay): found delays of {steps.min()} to {steps.max()} steps, allowed is "
-            "one delay unless neurons follow directly; move the Delay there, or use one delay"
+            f"node {name} (Delay): found delays of {steps.min()} to {steps.max()} steps, allowed "
+            "is one delay unless neurons follow directly; move the Delay there, or use one delay"
         )
     return np.broadcast_to(steps, model.shapes[name]).copy()
 

@@ -221,6 +221,7 @@ def test_script_of_the_papers_table_resumes_and_writes_its_page(made, script, tm
     figures = ipvae.evaluate(runs / "ipvae", steps=4, samples=60, probe=True, probe_images=210)
     assert found["`ipvae`"][1:3] == ["4,289", "4"]
     assert found["`ipvae`"][4:6] == [f"{figures.r2:.3f}", f"{figures.zeros:.3f}"]
+    assert figures.accuracy is not None
     assert found["`ipvae`"][6] == f"{100 * figures.accuracy:.1f}"
     assert found["`gvae-linear`"][2] == "1"
     assert found["`gvae-linear`"][8:10] == ["", ""]  # fewer labelled images
