@@ -70,7 +70,7 @@ def test_readouts_are_judged_where_images_stop(command, tmp_path, kinds):
     ("words", "message"),
     [
         (("--stop", "r3"), "--stop: found 'r3', allowed r2 and free-energy"),
-        (("--tolerance", "1"), "--tolerance: belongs to --stop; give both or neither"),
+        (("--tolerance", "1"), "--tolerance: needs --stop; give both or neither"),
         (("--stop", "r2", "--tolerance", "-1"), "--tolerance: found -1.0, allowed 0 and above"),
         (("--stop", "r2", "--tolerance", "nan"), "--tolerance: found nan, allowed 0 and above"),
         (("--stop", "r2", "--steps", "4,8"), "--stop: does not go with several --steps"),

@@ -233,7 +233,7 @@ def test_other_formats_and_other_images_are_refused_by_name(command, here, tmp_p
 def test_options_that_cannot_be_are_refused(command, here, tmp_path, make_network):
     net, model, out = here / "eight.h5", here / "ipvae", ("--out", tmp_path / "out")
     one_line(command("compare", net, net, *out), "eight.h5: given twice")
-    one_line(command("compare", net, "--threshold", 1, *out), "--threshold: belongs to --lca")
+    one_line(command("compare", net, "--threshold", 1, *out), "--threshold: needs --lca")
     one_line(command("compare", net, "--lca", model, "--threshold", -1, *out), "above 0")
     one_line(command("compare", model, "--scheduler", "local", *out), "--scheduler: ", ".h5")
     one_line(command("compare", net, "--probe-images", 9, *out), "--probe-images: nothing is")

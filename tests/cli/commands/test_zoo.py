@@ -116,7 +116,7 @@ def test_options_of_evaluate_that_do_not_go_together(command, runs, make_network
     make_network().save(tmp_path / "net.h5")
     command("--version")
     one_line(command("evaluate", run, "--inference", "ista"), "found ista, allowed model, lca")
-    one_line(command("evaluate", run, "--threshold", 1), "--threshold: belongs to --inference lca")
+    one_line(command("evaluate", run, "--threshold", 1), "--threshold: needs --inference lca")
     one_line(
         command("evaluate", tmp_path / "net.h5", "--inference", "lca"),
         "net.h5 is a network file",
