@@ -276,14 +276,14 @@ def test_a_network_that_lost_too_much_is_not_written_until_that_is_allowed(
     write_network(net, make_network())
     before = net.read_bytes()
     words = ("export", trained("ipvae"), "--out", net, "--overwrite", "--weight-bits", 2)
-    words += ("--json", "-")
-    refused = command(*words, "--most-loss", 0.0005)
+    words += ("--layout", "error-units", "--json", "-")
+    refused = command(*words, "--most-loss", 0.005)
     one_line(
         refused,
         1,
         "R2 after ",
         " falls from 0.",
-        "allowed 0.0005. Remedies: use more --weight-bits, train for few bits",
+        "allowed 0.005. Remedies: use more --weight-bits, refit the decoder",
     )
     assert [(file, file.read_bytes()) for file in tmp_path.iterdir()] == [(net, before)]
     enough = refused[2].split("--most-loss ")[1].strip()
@@ -291,7 +291,7 @@ def test_a_network_that_lost_too_much_is_not_written_until_that_is_allowed(
     assert (status, read_network(net).provenance["weight_bits"]) == (0, 2)
     real, integer = (found["calibration"][kind]["curve"] for kind in ("float", "integer"))
     worst = max(x["r2"] - y["r2"] for x, y in zip(real, integer, strict=True))
-    assert 0.0005 < worst <= float(enough)
+    assert 0.005 < worst <= float(enough)
 
 
 LCA = ("--inference", "lca")
