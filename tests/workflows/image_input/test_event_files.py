@@ -152,7 +152,7 @@ def test_run_says_what_recordings_need(folder, net):
         ((network(), folder / "plain.csv"), {}, "holds recordings of events; give step_time="),
         ((network(), folder), {}, "holds recordings of events; give step_time="),
         ((network((96,)), folder / "plain.csv"), {"step_time": 9}, "step_time: the input has the"),
-        ((network(), np.zeros((1, 96))), {"step_time": 9}, "step_time: belongs to files of event"),
+        ((network(), np.zeros((1, 96))), {"step_time": 9}, "step_time: needs a file of an event"),
         ((network((2, 3, 4)), folder / "plain.csv"), {"step_time": 9}, "recording 0 has x in 0..7"),
         ((net, folder / "plain.csv"), {"step_time": 9}, "step_time: allowed with networks of any"),
     ]
