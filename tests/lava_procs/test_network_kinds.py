@@ -319,7 +319,7 @@ SCALED = Convolution(np.ones((1, 1, 1, 1), int), (1, 2, 2))
 
 REFUSED = {
     "short delay": (looped, BackendError, r"one chip step, .* layers 1 \(from 3\); 3 steps a row"),
-    "parts": (apart, BackendError, "needs connected networks, .* from the input to layers 2 or"),
+    "parts": (apart, BackendError, "cannot run layers 2: they are not connected to the input"),
     "exponent": (
         lambda _: of_one(CUBA, SCALED, 2),
         BackendError,

@@ -80,7 +80,7 @@ SAID = {
     "R33": HOLDS,
     "R34": HOLDS,
     "R35": "the oldest that holds this network",
-    "R36": "array of one value|dense ones can have several",
+    "R36": "array of equal values|dense ones can have several",
     "R37": "decoder",
     "R38": "sum from .* can reach",
     "R39": "a_in can reach",
