@@ -298,10 +298,7 @@ DIGITS = ["train", "--preset", "digits", "--out", "{tmp}"]
         (["train", "--preset", "mnist", "--out", "{tmp}", "--data-dir", "none"], "none"),
         ([*DIGITS, "--set", "kl"], "--set: found 'kl', allowed is NAME=VALUE"),
         ([*DIGITS, "--set", "tau=1"], "--set: no setting 'tau', allowed are activity_price"),
-        (
-            [*DIGITS, "--set", "version=1"],
-            "--set: no setting 'version', allowed are activity_price",
-        ),
+        ([*DIGITS, "--set", "version=1"], "--set: no setting 'version', allowed are activity"),
         ([*DIGITS, "--device", ""], "device '' cannot be used here"),
         (["evaluate", "{net}", "--steps", "²"], "--steps: found '²', allowed positive numbers"),
         (["evaluate", "{net}", "--steps", "9" * 5000], "allowed positive numbers such as"),
