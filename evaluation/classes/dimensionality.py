@@ -137,7 +137,7 @@ def shattering(
     x, y = scaler.transform(train), scaler.transform(test)
     scores = []
     for half in halves:
-        reader = LogisticRegression(max_iter=1000)
+        reader = LogisticRegression(max_iter=20_000)
         reader.fit(x, np.isin(train_labels, half))
         scores.append(reader.score(y, np.isin(test_labels, half)))
     return Shattering(

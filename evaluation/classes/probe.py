@@ -34,7 +34,7 @@ def linear_reader(features: np.ndarray, labels: np.ndarray) -> "Pipeline":
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
-    reader = make_pipeline(StandardScaler(with_mean=False), LogisticRegression(max_iter=2000))
+    reader = make_pipeline(StandardScaler(with_mean=False), LogisticRegression(max_iter=20_000))
     return reader.fit(features, labels)
 
 
