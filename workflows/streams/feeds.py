@@ -1,6 +1,7 @@
 """Frames of a stream as a user gives them, for the engine of each description of a network."""
 
 import logging
+from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
 import numpy as np
@@ -37,7 +38,7 @@ class Engine(Protocol):
         ...
 
 
-class Feed:
+class Feed(ABC):
     """Frames one by one through an engine, as a user gives them.
 
     Parameters
@@ -66,9 +67,19 @@ class Feed:
         """Release processes."""
         self._engine.close()
 
+    @abstractmethod
     def push(self, frame: np.ndarray) -> StreamFrame:
-        """Show the next frame; see `ipvae.Stream.push`."""
-        raise NotImplementedError
+        """Run the next frame; see `ipvae.Stream.push`.
+
+        Parameters
+        ----------
+        frame : array of the input's shape
+
+        Raises
+        ------
+        InputError
+            If it does not fit the input.
+        """
 
     def _pushed(
         self, found: Any, counts: np.ndarray, outputs: dict[str, np.ndarray], sent: Any
