@@ -1,4 +1,4 @@
-"""Rounding to few bits that keeps every combination of neurons from exciting itself.
+"""Rounding to few bits with which no combination of neurons that a search finds excites itself.
 
 With mean rates r >= 0 the log-rates follow log r' = log r + b - G r. Rates can grow without a bound
 along a direction v >= 0 with v^T G v < 0. Without such a direction (G is copositive) they cannot.
@@ -50,7 +50,7 @@ class Bounded:
 
 
 def round_bounded(gram: np.ndarray, covariance: np.ndarray, bits: int) -> Bounded:
-    """Round the inhibition to few bits, so that no combination of neurons excites itself.
+    """Round the inhibition to few bits, so that no combination that is found excites itself.
 
     Directions that would are added to the covariance, which makes rounding keep their inhibition.
     What is left of them is removed by a raise of all self-inhibition. Of the scales whose error is

@@ -94,7 +94,7 @@ def quantize(
     activity : CalibrationMoments or ImageMoments, optional
         Counts of the float network on calibration images; None for a model trained for these bits,
         whose rounding was learned. With ImageMoments the drive is corrected too, and no combination
-        of neurons excites itself (`ipvae.export.rounding.bounded`).
+        of neurons that a search finds excites itself (`ipvae.export.rounding.bounded`).
 
     Returns
     -------
